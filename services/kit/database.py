@@ -1,0 +1,163 @@
+"""Database profiles: one Peewee database from a URL, opened by each thread on its first query, after the fork.
+
+SQLite and PostgreSQL answer alike: foreign keys hold on every connection, a write transaction takes its lock when
+it begins, and an acknowledged commit is durable.
+"""
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+from urllib.parse import urlsplit
+
+import peewee
+
+from services.kit.instants import from_milliseconds, to_milliseconds
+
+BUSY_TIMEOUT_SECONDS = 5
+CONNECT_TIMEOUT_SECONDS = 5
+# In milliseconds: a statement, the wait for a row's lock, an open transaction that does nothing.
+_POSTGRESQL_TIMEOUTS = {
+    "statement_timeout": 10_000,
+    "lock_timeout": 5_000,
+    "idle_in_transaction_session_timeout": 15_000,
+}
+# A commit is acknowledged only when it is on disk: FULL, because NORMAL may lose it at a power loss (TRAPS 6).
+_SQLITE_PRAGMAS = {"journal_mode": "wal", "synchronous": "full", "foreign_keys": 1}
+
+Record = TypeVar("Record")
+
+
+class InstantField(peewee.BigIntegerField):
+    """An aware UTC datetime, kept as milliseconds since the epoch."""
+
+    def db_value(self, value: datetime | None) -> int | None:
+        return None if value is None else to_milliseconds(value)
+
+    def python_value(self, value: int | None) -> datetime | None:
+        return None if value is None else from_milliseconds(value)
+
+
+class DatabaseUrlError(ValueError):
+    """The URL names no database that this system can open."""
+
+
+def open_database(url: str, application_name: str = "flix") -> peewee.Database:
+    """A database handle; no connection is made before the first query.
+
+    `sqlite:///relative/path` and `sqlite:////absolute/path` open a file, `postgresql://...` a server; everything
+    behind its `?` (sslmode and so on) goes to libpq as it is. Raises DatabaseUrlError for anything else.
+    """
+    parts = urlsplit(url)
+    if parts.scheme == "sqlite" and len(parts.path) > 1 and parts.path != "/:memory:":
+        return _sqlite(Path(parts.path[1:]))
+    if parts.scheme in ("postgresql", "postgres") and len(parts.path) > 1:
+        return _postgresql(url.replace("postgres://", "postgresql://", 1), application_name)
+    raise DatabaseUrlError("the database URL must be sqlite:///FILE or postgresql://USER:PASSWORD@HOST/NAME")
+
+
+def _sqlite(file: Path) -> peewee.Database:
+    return peewee.SqliteDatabase(
+        str(file),
+        pragmas=_SQLITE_PRAGMAS,
+        timeout=BUSY_TIMEOUT_SECONDS,
+        # A deferred transaction that reads and then writes fails at once under concurrency (TRAPS 4).
+        lock_type="IMMEDIATE",
+    )
+
+
+def _postgresql(url: str, application_name: str) -> peewee.Database:
+    return peewee.PostgresqlDatabase(
+        url,
+        prefer_psycopg3=True,
+        connect_timeout=CONNECT_TIMEOUT_SECONDS,
+        application_name=application_name,
+        options=" ".join(f"-c {name}={value}" for name, value in _POSTGRESQL_TIMEOUTS.items()),
+    )
+
+
+def is_postgresql(database: peewee.Database) -> bool:
+    """Whether the handle is for a PostgreSQL server."""
+    return isinstance(database, peewee.PostgresqlDatabase)
+
+
+def transaction(database: peewee.Database) -> AbstractContextManager[Any]:
+    """All or nothing; nested ones become savepoints. On SQLite the write lock is taken at the start."""
+    return database.atomic()
+
+
+def locked(query: Any, database: peewee.Database) -> Any:
+    """The select, holding its rows until the transaction ends; on SQLite the whole database is held anyway."""
+    return query.for_update() if is_postgresql(database) else query
+
+
+def breached(error: peewee.IntegrityError, constraint: str, columns: Sequence[str]) -> bool:
+    """Whether the error is the breach of that constraint.
+
+    PostgreSQL names the constraint; SQLite names a check constraint, but of a unique one only the
+    columns (`table.column, table.column`).
+    """
+    text = str(error)
+    return constraint in text or ", ".join(columns) in text if columns else constraint in text
+
+
+class _Placeholder(str):
+    """Stands for a parameter's value among the values of a compiled statement."""
+
+    __slots__ = ()
+
+
+class Parameter(peewee.Node):
+    """A value of a prepared statement that is known only when it runs."""
+
+    def __init__(self, name: str):
+        super().__init__()
+        self._placeholder = _Placeholder(name)
+
+    def __sql__(self, context: Any) -> Any:
+        return context.value(self._placeholder, converter=False)
+
+
+class Statement(Generic[Record]):
+    """A Peewee select that is compiled once and run many times with bound values.
+
+    Peewee spends ten times as long building and compiling a query as SQLite does running it (TRAPS 16), so what
+    every learner causes is prepared. The selected columns are given, in order, to `record`::
+
+        by_slug = Statement(database, Event.select().where(Event.slug == Parameter("slug")), EventRecord)
+        by_slug.first(slug="launch")
+    """
+
+    def __init__(self, database: peewee.Database, query: Any, record: Callable[..., Record]):
+        self._database = database
+        self._record = record
+        self._sql, self._values = database.get_sql_context().sql(query).query()
+        self._readers = [
+            (index, column.python_value)
+            for index, column in enumerate(query._returning)
+            if isinstance(column, InstantField | peewee.BooleanField)
+        ]
+
+    def all(self, **values: object) -> list[Record]:
+        """Every row, in the order of the query."""
+        cursor = self._database.execute_sql(self._sql, self._bound(values))
+        return [self._read(row) for row in cursor.fetchall()]
+
+    def first(self, **values: object) -> Record | None:
+        """The first row, or None."""
+        row = self._database.execute_sql(self._sql, self._bound(values)).fetchone()
+        return None if row is None else self._read(row)
+
+    def _bound(self, values: dict[str, object]) -> list[object]:
+        return [_storable(values[each]) if isinstance(each, _Placeholder) else each for each in self._values]
+
+    def _read(self, row: Sequence[Any]) -> Record:
+        columns = list(row)
+        for index, read in self._readers:
+            columns[index] = read(columns[index])
+        return self._record(*columns)
+
+
+def _storable(value: object) -> object:
+    return to_milliseconds(value) if isinstance(value, datetime) else value
