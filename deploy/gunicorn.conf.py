@@ -1,0 +1,31 @@
+"""gunicorn's settings for every process; the bind address and the number of workers come from the command line.
+
+The times along the chain: a client's request may take 10 s at the gateway; a connection from the gateway stays
+idle for at most 30 s there and 75 s here, so that the client always closes first (TRAPS 10); a stopping worker
+finishes what it has for at most 20 s, which must be less than the container's stop_grace_period.
+"""
+
+import os
+
+from services.kit.observability import logging_configuration
+
+worker_class = "asgi"
+asgi_loop = "uvloop"
+http_parser = "fast"
+asgi_lifespan = "on"
+
+keepalive = 75
+graceful_timeout = 20
+timeout = 60
+
+limit_request_line = 8190
+limit_request_fields = 100
+limit_request_field_size = 8190
+
+# No proxy's headers are believed: the gateway decides what a client's address is.
+forwarded_allow_ips = ""
+
+# The heartbeat file of a worker must not wait for a disk.
+worker_tmp_dir = "/dev/shm" if os.path.isdir("/dev/shm") else None  # noqa: PTH112, S108
+
+logconfig_dict = logging_configuration(os.environ["FLIX_PROCESS"], os.environ["LOG_LEVEL"])

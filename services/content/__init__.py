@@ -1,0 +1,1 @@
+"""Content: events, their lessons and materials, release windows and private access."""

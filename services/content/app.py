@@ -1,0 +1,57 @@
+"""Content's composition root: its parts put together, and its routes."""
+
+import os
+
+from services.content.config import Settings, read_settings
+from services.content.migrations import MIGRATIONS
+from services.content.repository import PeeweeContentStore
+from services.content.resources import events, learners, lessons
+from services.content.service import ContentService
+from services.kit.database import open_database
+from services.kit.health import health_routes
+from services.kit.tokens import AccessTokenVerifier, fetch_keys_from
+from services.kit.web import Guard, Route, UseCases, WebApp, create_service_app
+
+EVENTS = "/api/events"
+EVENT = EVENTS + "/{event_id}"
+LESSONS = EVENT + "/lessons"
+LESSON = LESSONS + "/{lesson_id}"
+LESSON_REFERENCE = "/internal/events/{event_id}/lessons/{lesson_id}"
+PUBLIC_EVENTS = "/internal/public/events"
+PUBLIC_LESSON = PUBLIC_EVENTS + "/{event_slug}/lessons/{lesson_slug}"
+
+
+def create_app(settings: Settings | None = None) -> WebApp:
+    """The ASGI app; without settings, those of the environment."""
+    settings = settings or read_settings(os.environ)
+    database = open_database(settings.database_url, "flix-content")
+    use_cases = UseCases(database, settings.threads)
+    service = ContentService(PeeweeContentStore(database))
+    verifier = AccessTokenVerifier(fetch_keys_from(settings.auth_url), settings.name)
+    table = (*routes(service, use_cases, settings), *health_routes(use_cases, database, MIGRATIONS))
+    return create_service_app(table, settings, use_cases, verifier)
+
+
+def routes(service: ContentService, use_cases: UseCases, settings: Settings) -> tuple[Route, ...]:
+    """Every address of content, and who may call it."""
+    learner_lesson = learners.LearnerLesson(service, use_cases, settings.allowed_domains)
+    return (
+        Route(EVENTS, events.Events(service, use_cases), Guard.ADMIN),
+        Route(EVENT, events.EventItem(service, use_cases), Guard.ADMIN),
+        Route(LESSONS, lessons.Lessons(service, use_cases), Guard.ADMIN),
+        Route(LESSON, lessons.LessonItem(service, use_cases), Guard.ADMIN),
+        Route(LESSON + "/materials", lessons.Materials(service, use_cases), Guard.ADMIN),
+        Route(LESSON + "/materials/{material_id}", lessons.MaterialItem(service, use_cases), Guard.ADMIN),
+        Route(
+            "/api/admin/dashboard/operational-snapshot",
+            events.OperationalSnapshot(service, use_cases),
+            Guard.ADMIN,
+        ),
+        Route(LESSON_REFERENCE, lessons.LessonReference(service, use_cases), Guard.SERVICE),
+        Route(PUBLIC_EVENTS, learners.PublicEvents(service, use_cases), Guard.SERVICE),
+        Route(PUBLIC_EVENTS + "/{event_slug}/catalog", learners.Catalog(service, use_cases), Guard.SERVICE),
+        Route(PUBLIC_LESSON + "/access-check", learner_lesson, Guard.SERVICE, "access_check"),
+        Route(PUBLIC_LESSON + "/admission", learner_lesson, Guard.SERVICE, "admission"),
+        Route(PUBLIC_LESSON + "/playback", learner_lesson, Guard.SERVICE, "playback"),
+        Route(PUBLIC_LESSON + "/materials", learner_lesson, Guard.SERVICE, "materials"),
+    )

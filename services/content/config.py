@@ -1,0 +1,29 @@
+"""Content's settings."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from services.kit.config import Environment, ServiceSettings
+
+DEFAULT_ALLOWED_DOMAINS = "flix.app,www.flix.app"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings(ServiceSettings):
+    """`allowed_domains` are the sites that may embed the player."""
+
+    allowed_domains: tuple[str, ...]
+
+
+def read_settings(variables: Mapping[str, str]) -> Settings:
+    """Content's settings from the environment; raises SettingsError."""
+    environment = Environment(variables)
+    domains = environment.option("PLAYER_ALLOWED_DOMAINS", DEFAULT_ALLOWED_DOMAINS)
+    settings = Settings.read(
+        environment,
+        "content",
+        port=3011,
+        allowed_domains=tuple(domain.strip() for domain in domains.split(",") if domain.strip()),
+    )
+    environment.close()
+    return settings

@@ -1,0 +1,101 @@
+"""What content speaks of: plain records, the same from every repository. Their fields are the tables' columns."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+Visibility = Literal["public", "private"]
+VideoProvider = Literal["youtube", "vimeo", "gemini_stream"]
+LessonStatus = Literal["released", "locked", "expired"]
+AccessStatus = Literal["released", "locked", "expired", "blocked_private"]
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """A launch: its page and branding, open to all or behind an access key."""
+
+    id: str
+    title: str
+    slug: str
+    short_description: str
+    long_description: str
+    is_active: bool
+    visibility: Visibility
+    access_key: str | None
+    hero_title: str
+    hero_subtitle: str
+    hero_cta_text: str
+    background_color: str
+    text_color: str
+    accent_color: str
+    logo_url: str | None
+    highlight_video_url: str | None
+    branding_provider: str | None
+    branding_prompt_version: str | None
+    branding_generated_at: datetime | None
+    created_at: datetime
+    updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Lesson:
+    """A video of an event, open from `release_at` until before `expires_at`."""
+
+    id: str
+    event_id: str
+    title: str
+    description: str
+    slug: str
+    video_provider: VideoProvider
+    video_id: str
+    release_at: datetime
+    expires_at: datetime | None
+    created_at: datetime
+    updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Material:
+    """A file to download with a lesson; `position` is its place in the order of upload."""
+
+    id: str
+    lesson_id: str
+    file_name: str
+    mime_type: str
+    size_bytes: int
+    download_url: str
+    position: int
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """A material before it has an identity."""
+
+    file_name: str
+    mime_type: str
+    size_bytes: int
+    download_url: str
+
+
+@dataclass(frozen=True, slots=True)
+class StatusCounts:
+    """How many lessons are in each state."""
+
+    locked: int
+    released: int
+    expired: int
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """The judgement on one request for a lesson, at `server_time`; `lesson` is None when it must stay unknown."""
+
+    status: AccessStatus
+    lesson: Lesson | None
+    server_time: datetime
+
+    @property
+    def authorized(self) -> bool:
+        """Whether the lesson opens."""
+        return self.status == "released"

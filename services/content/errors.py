@@ -1,0 +1,73 @@
+"""Content's named errors.
+
+NotFound: EventNotFound, LessonNotFound, MaterialNotFound
+Conflict: EventSlugTaken, LessonSlugTaken
+Invalid:  InvalidWindow
+Forbidden: EventAccessDenied, LessonAccessDenied
+"""
+
+from services.kit.errors import Conflict, Forbidden, Invalid, NotFound
+
+
+class EventNotFound(NotFound):
+    """No event has this id or slug."""
+
+    code = "EVENT_NOT_FOUND"
+    message = "Event not found"
+
+
+class LessonNotFound(NotFound):
+    """The event has no lesson with this id or slug."""
+
+    code = "LESSON_NOT_FOUND"
+    message = "Lesson not found"
+
+
+class MaterialNotFound(NotFound):
+    """The lesson has no material with this id."""
+
+    code = "MATERIAL_NOT_FOUND"
+    message = "Material not found"
+
+
+class EventSlugTaken(Conflict):
+    """Another event has this slug."""
+
+    code = "EVENT_SLUG_CONFLICT"
+
+    def __init__(self, slug: str):
+        super().__init__(f"Another event already has the slug {slug}")
+
+
+class LessonSlugTaken(Conflict):
+    """Another lesson of the event has this slug."""
+
+    code = "LESSON_SLUG_CONFLICT"
+
+    def __init__(self, slug: str):
+        super().__init__(f"Another lesson of this event already has the slug {slug}")
+
+
+class InvalidWindow(Invalid):
+    """The lesson would close before it opens."""
+
+    code = "LESSON_INVALID_WINDOW"
+    message = "expiresAt must be later than releaseAt"
+
+
+class EventAccessDenied(Forbidden):
+    """The event is private and the key is not its key."""
+
+    code = "EVENT_ACCESS_DENIED"
+
+    def __init__(self, status: str, message: str):
+        super().__init__(message, extra={"status": status})
+
+
+class LessonAccessDenied(Forbidden):
+    """The lesson does not open now for this caller; `status` says why."""
+
+    code = "LESSON_ACCESS_DENIED"
+
+    def __init__(self, status: str, message: str):
+        super().__init__(message, extra={"status": status})

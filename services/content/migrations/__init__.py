@@ -1,0 +1,8 @@
+"""Content's schema, step by step."""
+
+from pathlib import Path
+
+from services.content.models import TABLES
+from services.kit.migrations import Migrations
+
+MIGRATIONS = Migrations("content", Path(__file__).parent, TABLES)

@@ -1,0 +1,329 @@
+"""How content keeps its records: the contracts, and their Peewee implementation. Every query lives here.
+
+Nothing here commits: the service holds the transaction (`ContentStore.transaction`).
+"""
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any, Protocol
+
+import peewee
+from peewee import fn
+
+from services.content.entities import Event, Lesson, Material, StatusCounts
+from services.content.errors import (
+    EventNotFound,
+    EventSlugTaken,
+    InvalidWindow,
+    LessonNotFound,
+    LessonSlugTaken,
+    MaterialNotFound,
+)
+from services.content.models import EventRow, LessonRow, MaterialRow
+from services.kit.database import Parameter, Statement, breached, locked, transaction
+from services.kit.instants import to_milliseconds
+from services.kit.pagination import PageRequest, SortKey, paged
+
+ALL = PageRequest()
+
+
+class EventRepository(Protocol):
+    """Events, in order of creation."""
+
+    def add(self, event: Event) -> None:
+        """Raises EventSlugTaken."""
+
+    def get(self, event_id: str, *, for_update: bool = False) -> Event:
+        """Raises EventNotFound; `for_update` holds it against other writers until the transaction ends."""
+
+    def get_by_slug(self, slug: str) -> Event:
+        """Raises EventNotFound."""
+
+    def save(self, event: Event) -> None:
+        """Replace the stored event of that id; raises EventNotFound, EventSlugTaken."""
+
+    def remove(self, event_id: str) -> None:
+        """Delete it with its lessons and their materials; raises EventNotFound."""
+
+    def list(self, request: PageRequest = ALL, *, listed_only: bool = False) -> Sequence[Event]:
+        """Events by creation, oldest first; `listed_only` leaves out private and inactive ones."""
+
+    def count(self) -> int:
+        """How many there are."""
+
+
+class LessonRepository(Protocol):
+    """Lessons of an event, in order of release."""
+
+    def add(self, lesson: Lesson) -> None:
+        """Raises EventNotFound, LessonSlugTaken, InvalidWindow."""
+
+    def get(self, event_id: str, lesson_id: str, *, for_update: bool = False) -> Lesson:
+        """Raises LessonNotFound, also for another event's lesson."""
+
+    def get_by_slug(self, event_id: str, slug: str) -> Lesson:
+        """Raises LessonNotFound."""
+
+    def save(self, lesson: Lesson) -> None:
+        """Replace the stored lesson of that id; raises LessonNotFound, LessonSlugTaken, InvalidWindow."""
+
+    def remove(self, event_id: str, lesson_id: str) -> None:
+        """Delete it with its materials; raises LessonNotFound."""
+
+    def list(self, event_id: str, request: PageRequest = ALL) -> Sequence[Lesson]:
+        """The event's lessons by release, then creation, then id."""
+
+    def count_by_status(self, now: datetime) -> StatusCounts:
+        """Over all events."""
+
+
+class MaterialRepository(Protocol):
+    """Materials of a lesson, in order of upload."""
+
+    def add_all(self, materials: Sequence[Material]) -> None:
+        """All of them or, where one cannot be stored, none."""
+
+    def last_position(self, lesson_id: str) -> int:
+        """The highest position so far, 0 when there is none."""
+
+    def remove(self, lesson_id: str, material_id: str) -> None:
+        """Raises MaterialNotFound, also for another lesson's material."""
+
+    def list(self, lesson_id: str, request: PageRequest = ALL) -> Sequence[Material]:
+        """The lesson's materials in order of upload."""
+
+
+class ContentStore(Protocol):
+    """All of content's records and the transaction around them."""
+
+    @property
+    def events(self) -> EventRepository:
+        """The events."""
+
+    @property
+    def lessons(self) -> LessonRepository:
+        """The lessons."""
+
+    @property
+    def materials(self) -> MaterialRepository:
+        """The materials."""
+
+    def transaction(self) -> AbstractContextManager[Any]:
+        """All that is written inside is kept, or nothing is."""
+
+
+def event_key(event: Event) -> SortKey:
+    """The event's place in the order of its list."""
+    return (to_milliseconds(event.created_at), event.id)
+
+
+def lesson_key(lesson: Lesson) -> SortKey:
+    """The lesson's place in the order of its list."""
+    return (to_milliseconds(lesson.release_at), to_milliseconds(lesson.created_at), lesson.id)
+
+
+def material_key(material: Material) -> SortKey:
+    """The material's place in the order of its list."""
+    return (material.position,)
+
+
+class PeeweeContentStore:
+    """Content in SQLite or PostgreSQL."""
+
+    def __init__(self, database: peewee.Database):
+        self._database = database
+        self.events = PeeweeEvents(database)
+        self.lessons = PeeweeLessons(database)
+        self.materials = PeeweeMaterials(database)
+
+    def transaction(self) -> AbstractContextManager[Any]:
+        """All that is written inside is kept, or nothing is."""
+        return transaction(self._database)
+
+
+class PeeweeEvents:
+    """EventRepository over the table `events`."""
+
+    def __init__(self, database: peewee.Database):
+        self._database = database
+        by_id = EventRow.select().where(EventRow.id == Parameter("event_id"))
+        by_slug = EventRow.select().where(EventRow.slug == Parameter("slug"))
+        self._by_id = Statement(database, by_id, Event)
+        self._by_id_for_update = Statement(database, locked(by_id, database), Event)
+        self._by_slug = Statement(database, by_slug, Event)
+
+    def add(self, event: Event) -> None:
+        """Raises EventSlugTaken."""
+        self._write(EventRow.insert(asdict(event)), event.slug)
+
+    def get(self, event_id: str, *, for_update: bool = False) -> Event:
+        """Raises EventNotFound."""
+        event = (self._by_id_for_update if for_update else self._by_id).first(event_id=event_id)
+        if event is None:
+            raise EventNotFound
+        return event
+
+    def get_by_slug(self, slug: str) -> Event:
+        """Raises EventNotFound."""
+        event = self._by_slug.first(slug=slug)
+        if event is None:
+            raise EventNotFound
+        return event
+
+    def save(self, event: Event) -> None:
+        """Raises EventNotFound, EventSlugTaken."""
+        columns = asdict(event)
+        if not self._write(EventRow.update(columns).where(EventRow.id == columns.pop("id")), event.slug):
+            raise EventNotFound
+
+    def remove(self, event_id: str) -> None:
+        """Raises EventNotFound."""
+        if not EventRow.delete().where(EventRow.id == event_id).execute(self._database):
+            raise EventNotFound
+
+    def list(self, request: PageRequest = ALL, *, listed_only: bool = False) -> Sequence[Event]:
+        """Events by creation, oldest first."""
+        query = EventRow.select()
+        if listed_only:
+            query = query.where(EventRow.is_active, EventRow.visibility == "public")
+        query = paged(query, (EventRow.created_at, EventRow.id), request)
+        return Statement(self._database, query, Event).all()
+
+    def count(self) -> int:
+        """How many there are."""
+        return int(EventRow.select(fn.COUNT()).scalar(self._database))
+
+    def _write(self, query: Any, slug: str) -> Any:
+        try:
+            # A savepoint: PostgreSQL refuses every further statement of a transaction in which one has failed.
+            with transaction(self._database):
+                return query.execute(self._database)
+        except peewee.IntegrityError as error:
+            if breached(error, "eventrow_slug", ["events.slug"]):
+                raise EventSlugTaken(slug) from None
+            raise
+
+
+class PeeweeLessons:
+    """LessonRepository over the table `lessons`."""
+
+    def __init__(self, database: peewee.Database):
+        self._database = database
+        of_event = LessonRow.select().where(LessonRow.event == Parameter("event_id"))
+        by_id = of_event.where(LessonRow.id == Parameter("lesson_id"))
+        by_slug = of_event.where(LessonRow.slug == Parameter("slug"))
+        self._by_id = Statement(database, by_id, Lesson)
+        self._by_id_for_update = Statement(database, locked(by_id, database), Lesson)
+        self._by_slug = Statement(database, by_slug, Lesson)
+        self._of_event = Statement(database, paged(of_event, _LESSON_ORDER, ALL), Lesson)
+
+    def add(self, lesson: Lesson) -> None:
+        """Raises EventNotFound, LessonSlugTaken, InvalidWindow."""
+        self._write(LessonRow.insert(_lesson_columns(lesson)), lesson.slug)
+
+    def get(self, event_id: str, lesson_id: str, *, for_update: bool = False) -> Lesson:
+        """Raises LessonNotFound."""
+        statement = self._by_id_for_update if for_update else self._by_id
+        lesson = statement.first(event_id=event_id, lesson_id=lesson_id)
+        if lesson is None:
+            raise LessonNotFound
+        return lesson
+
+    def get_by_slug(self, event_id: str, slug: str) -> Lesson:
+        """Raises LessonNotFound."""
+        lesson = self._by_slug.first(event_id=event_id, slug=slug)
+        if lesson is None:
+            raise LessonNotFound
+        return lesson
+
+    def save(self, lesson: Lesson) -> None:
+        """Raises LessonNotFound, LessonSlugTaken, InvalidWindow."""
+        columns = _lesson_columns(lesson)
+        query = LessonRow.update(columns).where(
+            LessonRow.id == columns.pop("id"), LessonRow.event == columns.pop("event")
+        )
+        if not self._write(query, lesson.slug):
+            raise LessonNotFound
+
+    def remove(self, event_id: str, lesson_id: str) -> None:
+        """Raises LessonNotFound."""
+        query = LessonRow.delete().where(LessonRow.id == lesson_id, LessonRow.event == event_id)
+        if not query.execute(self._database):
+            raise LessonNotFound
+
+    def list(self, event_id: str, request: PageRequest = ALL) -> Sequence[Lesson]:
+        """The event's lessons by release, then creation, then id."""
+        if request == ALL:
+            return self._of_event.all(event_id=event_id)
+        query = paged(LessonRow.select().where(LessonRow.event == event_id), _LESSON_ORDER, request)
+        return Statement(self._database, query, Lesson).all()
+
+    def count_by_status(self, now: datetime) -> StatusCounts:
+        """Over all events, in one statement."""
+        locked_ones = LessonRow.release_at > now
+        expired = ~locked_ones & LessonRow.expires_at.is_null(False) & (LessonRow.expires_at <= now)
+        counts = [fn.COUNT(peewee.Case(None, [(each, 1)])) for each in (locked_ones, expired)]
+        statement = Statement(self._database, LessonRow.select(fn.COUNT(), *counts), lambda *row: row)
+        total, upcoming, over = statement.all()[0]
+        return StatusCounts(locked=upcoming, released=total - upcoming - over, expired=over)
+
+    def _write(self, query: Any, slug: str) -> Any:
+        try:
+            with transaction(self._database):
+                return query.execute(self._database)
+        except peewee.IntegrityError as error:
+            if breached(error, "lessons_window", []):
+                raise InvalidWindow from None
+            if breached(error, "lessonrow_event_id_slug", ["lessons.event_id", "lessons.slug"]):
+                raise LessonSlugTaken(slug) from None
+            if "foreign key" in str(error).lower():
+                raise EventNotFound from None
+            raise
+
+
+class PeeweeMaterials:
+    """MaterialRepository over the table `materials`."""
+
+    def __init__(self, database: peewee.Database):
+        self._database = database
+        of_lesson = MaterialRow.select().where(MaterialRow.lesson == Parameter("lesson_id"))
+        self._of_lesson = Statement(database, paged(of_lesson, (MaterialRow.position,), ALL), Material)
+
+    def add_all(self, materials: Sequence[Material]) -> None:
+        """All in one statement."""
+        MaterialRow.insert_many([_material_columns(material) for material in materials]).execute(self._database)
+
+    def last_position(self, lesson_id: str) -> int:
+        """The highest position so far, 0 when there is none."""
+        query = MaterialRow.select(fn.MAX(MaterialRow.position)).where(MaterialRow.lesson == lesson_id)
+        return query.scalar(self._database) or 0
+
+    def remove(self, lesson_id: str, material_id: str) -> None:
+        """Raises MaterialNotFound."""
+        query = MaterialRow.delete().where(MaterialRow.id == material_id, MaterialRow.lesson == lesson_id)
+        if not query.execute(self._database):
+            raise MaterialNotFound
+
+    def list(self, lesson_id: str, request: PageRequest = ALL) -> Sequence[Material]:
+        """The lesson's materials in order of upload."""
+        if request == ALL:
+            return self._of_lesson.all(lesson_id=lesson_id)
+        query = paged(MaterialRow.select().where(MaterialRow.lesson == lesson_id), (MaterialRow.position,), request)
+        return Statement(self._database, query, Material).all()
+
+
+_LESSON_ORDER = (LessonRow.release_at, LessonRow.created_at, LessonRow.id)
+
+
+def _lesson_columns(lesson: Lesson) -> dict[str, Any]:
+    return _renamed(asdict(lesson), "event_id", "event")
+
+
+def _material_columns(material: Material) -> dict[str, Any]:
+    return _renamed(asdict(material), "lesson_id", "lesson")
+
+
+def _renamed(columns: dict[str, Any], name: str, new_name: str) -> dict[str, Any]:
+    return {new_name if key == name else key: value for key, value in columns.items()}

@@ -1,0 +1,54 @@
+"""Events, for admins."""
+
+from falcon.asgi import Request, Response
+
+from services.content.resources import ContentResource
+from services.content.schemas import EventPatch, NewEvent, event_view, snapshot_view
+from services.kit.pagination import page_request
+from services.kit.web import read_json, write_json, write_page
+
+SORT_KEY = (int, str)
+
+
+class Events(ContentResource):
+    """/api/events."""
+
+    async def on_get(self, request: Request, response: Response) -> None:
+        """Every event, oldest first, or a page of them."""
+        wanted = page_request(request.get_param("limit"), request.get_param("cursor"), SORT_KEY)
+        page = await self._run(self._service.list_events, wanted)
+        write_page(response, [event_view(event) for event in page.items], page, wanted)
+
+    async def on_post(self, request: Request, response: Response) -> None:
+        """Create an event."""
+        new_event = await read_json(request, NewEvent)
+        event = await self._run(self._service.create_event, new_event.fields())
+        write_json(response, {"item": event_view(event)}, 201)
+
+
+class EventItem(ContentResource):
+    """/api/events/{event_id}."""
+
+    async def on_get(self, request: Request, response: Response, event_id: str) -> None:
+        """One event."""
+        event = await self._run(self._service.get_event, event_id)
+        write_json(response, {"item": event_view(event)})
+
+    async def on_put(self, request: Request, response: Response, event_id: str) -> None:
+        """Change some of its fields."""
+        patch = await read_json(request, EventPatch)
+        event = await self._run(self._service.update_event, event_id, patch.changes())
+        write_json(response, {"item": event_view(event)})
+
+    async def on_delete(self, request: Request, response: Response, event_id: str) -> None:
+        """Delete it with its lessons and their materials."""
+        await self._run(self._service.delete_event, event_id)
+        response.status = 204
+
+
+class OperationalSnapshot(ContentResource):
+    """/api/admin/dashboard/operational-snapshot."""
+
+    async def on_get(self, request: Request, response: Response) -> None:
+        """Counts over the whole installation."""
+        write_json(response, snapshot_view(await self._run(self._service.snapshot)))

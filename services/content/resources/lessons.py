@@ -1,0 +1,88 @@
+"""Lessons and their materials, for admins."""
+
+from falcon.asgi import Request, Response
+
+from services.content.resources import ContentResource
+from services.content.schemas import LessonPatch, NewLesson, NewMaterials, lesson_view, material_view
+from services.kit.pagination import page_request
+from services.kit.web import read_json, write_json, write_page
+
+LESSON_SORT_KEY = (int, int, str)
+MATERIAL_SORT_KEY = (int,)
+
+
+class Lessons(ContentResource):
+    """/api/events/{event_id}/lessons."""
+
+    async def on_get(self, request: Request, response: Response, event_id: str) -> None:
+        """The event's lessons by release, or a page of them."""
+        wanted = page_request(request.get_param("limit"), request.get_param("cursor"), LESSON_SORT_KEY)
+        page = await self._run(self._service.list_lessons, event_id, wanted)
+        write_page(response, [lesson_view(lesson) for lesson in page.items], page, wanted)
+
+    async def on_post(self, request: Request, response: Response, event_id: str) -> None:
+        """Schedule a lesson."""
+        new_lesson = await read_json(request, NewLesson)
+        lesson = await self._run(self._service.create_lesson, event_id, new_lesson.fields())
+        write_json(response, {"item": lesson_view(lesson)}, 201)
+
+
+class LessonItem(ContentResource):
+    """/api/events/{event_id}/lessons/{lesson_id}."""
+
+    async def on_get(self, request: Request, response: Response, event_id: str, lesson_id: str) -> None:
+        """One lesson."""
+        lesson = await self._run(self._service.get_lesson, event_id, lesson_id)
+        write_json(response, {"item": lesson_view(lesson)})
+
+    async def on_put(self, request: Request, response: Response, event_id: str, lesson_id: str) -> None:
+        """Change some of its fields."""
+        patch = await read_json(request, LessonPatch)
+        lesson = await self._run(self._service.update_lesson, event_id, lesson_id, patch.changes())
+        write_json(response, {"item": lesson_view(lesson)})
+
+    async def on_delete(self, request: Request, response: Response, event_id: str, lesson_id: str) -> None:
+        """Delete it with its materials."""
+        await self._run(self._service.delete_lesson, event_id, lesson_id)
+        response.status = 204
+
+
+class LessonReference(ContentResource):
+    """/internal/events/{event_id}/lessons/{lesson_id}."""
+
+    async def on_get(self, request: Request, response: Response, event_id: str, lesson_id: str) -> None:
+        """The lesson, for a service that keeps something about it."""
+        lesson = await self._run(self._service.get_lesson, event_id, lesson_id)
+        write_json(response, {"item": lesson_view(lesson)})
+
+
+class Materials(ContentResource):
+    """/api/events/{event_id}/lessons/{lesson_id}/materials."""
+
+    async def on_get(self, request: Request, response: Response, event_id: str, lesson_id: str) -> None:
+        """The lesson's materials in order of upload, or a page of them."""
+        wanted = page_request(request.get_param("limit"), request.get_param("cursor"), MATERIAL_SORT_KEY)
+        page = await self._run(self._service.list_materials, event_id, lesson_id, wanted)
+        write_page(response, [material_view(material, event_id) for material in page.items], page, wanted)
+
+    async def on_post(self, request: Request, response: Response, event_id: str, lesson_id: str) -> None:
+        """Attach files, all or none."""
+        files = await read_json(request, NewMaterials)
+        materials = await self._run(self._service.add_materials, event_id, lesson_id, files.uploads())
+        write_json(response, {"items": [material_view(material, event_id) for material in materials]}, 201)
+
+
+class MaterialItem(ContentResource):
+    """/api/events/{event_id}/lessons/{lesson_id}/materials/{material_id}."""
+
+    async def on_delete(
+        self,
+        request: Request,
+        response: Response,
+        event_id: str,
+        lesson_id: str,
+        material_id: str,
+    ) -> None:
+        """Detach the file."""
+        await self._run(self._service.delete_material, event_id, lesson_id, material_id)
+        response.status = 204

@@ -1,0 +1,124 @@
+"""The rules of content, as BEHAVIOUR.md states them. No clock, no storage, no HTTP."""
+
+import hmac
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+from urllib.parse import quote
+
+from services.content.entities import Access, AccessStatus, Event, Lesson, LessonStatus, VideoProvider
+from services.content.errors import InvalidWindow
+
+ACCESS_MESSAGES: Mapping[AccessStatus, str] = {
+    "released": "Lesson is available",
+    "locked": "Lesson is not released yet",
+    "expired": "Lesson access has expired",
+    "blocked_private": "Private event access is required",
+}
+
+EMBED_ADDRESSES: Mapping[VideoProvider, str] = {
+    "youtube": "https://www.youtube-nocookie.com/embed/",
+    "vimeo": "https://player.vimeo.com/video/",
+    "gemini_stream": "https://stream.gemini.google/embed/",
+}
+
+_OUTSIDE_SLUG = re.compile(r"[^a-z0-9-]+")
+
+
+def event_slug(text: str) -> str:
+    """The slug that a text becomes, possibly empty: every run of foreign characters is one hyphen, none at the ends."""
+    return _OUTSIDE_SLUG.sub("-", text.strip().lower()).strip("-")
+
+
+def lesson_slug(text: str) -> str:
+    """A lesson's slug is kept as it was written, trimmed and in lower case."""
+    return text.strip().lower()
+
+
+def descriptions(fields: Mapping[str, Any]) -> dict[str, str]:
+    """The short and long description of a new event, each falling back to the next best text that was given."""
+    description = fields.get("description")
+    short = _first_given(fields.get("short_description"), description)
+    return {
+        "short_description": short,
+        "long_description": _first_given(fields.get("long_description"), short, description),
+    }
+
+
+def changed_event(event: Event, changes: Mapping[str, Any], now: datetime) -> Event:
+    """The event after a partial update; `description` alone changes the short description, which it equals."""
+    fields = dict(changes)
+    description = fields.pop("description", None)
+    if description is not None:
+        fields.setdefault("short_description", description)
+    return replace(event, **fields, updated_at=now)
+
+
+def changed_lesson(lesson: Lesson, changes: Mapping[str, Any], now: datetime) -> Lesson:
+    """The lesson after a partial update; raises InvalidWindow."""
+    changed = replace(lesson, **changes, updated_at=now)
+    check_window(changed.release_at, changed.expires_at)
+    return changed
+
+
+def check_window(release_at: datetime, expires_at: datetime | None) -> None:
+    """Raises InvalidWindow unless the lesson closes later than it opens."""
+    if expires_at is not None and expires_at <= release_at:
+        raise InvalidWindow
+
+
+def lesson_status(lesson: Lesson, now: datetime) -> LessonStatus:
+    """Locked before the release, expired from the expiry on, else released."""
+    if lesson.release_at > now:
+        return "locked"
+    if lesson.expires_at is not None and lesson.expires_at <= now:
+        return "expired"
+    return "released"
+
+
+def seconds_until(instant: datetime, now: datetime) -> int:
+    """The remaining seconds, rounded up; 0 when past."""
+    return max(0, -((now - instant) // timedelta(seconds=1)))
+
+
+def opens_for(event: Event, access_key: str | None) -> bool:
+    """Whether the key lets its bearer in; a private event without a key opens for nobody."""
+    if event.visibility == "public":
+        return True
+    if event.access_key is None or access_key is None:
+        return False
+    # Comparing in constant time tells a guesser nothing about how much of the key is right.
+    return hmac.compare_digest(event.access_key.encode(), access_key.encode())
+
+
+def access_to(lesson: Lesson, now: datetime) -> Access:
+    """The judgement on a lesson of an event that is open to the caller."""
+    return Access(lesson_status(lesson, now), lesson, now)
+
+
+def blocked(now: datetime) -> Access:
+    """The judgement on any lesson, known or not, of an event that is not open to the caller."""
+    return Access("blocked_private", None, now)
+
+
+def neighbours(lessons: Sequence[Lesson], lesson: Lesson) -> tuple[Lesson | None, Lesson | None]:
+    """The lessons right before and right after it, of those given in order of release."""
+    before = [each for each in lessons if release_order(each) < release_order(lesson)]
+    after = [each for each in lessons if release_order(each) > release_order(lesson)]
+    return (before[-1] if before else None), (after[0] if after else None)
+
+
+def release_order(lesson: Lesson) -> tuple[datetime, datetime, str]:
+    """What lessons are sorted by: release, then creation, then id."""
+    return (lesson.release_at, lesson.created_at, lesson.id)
+
+
+def embed_url(provider: VideoProvider, video_id: str) -> str:
+    """The address that a player loads."""
+    return EMBED_ADDRESSES[provider] + quote(video_id, safe="/?=&-")
+
+
+def _first_given(*texts: str | None) -> str:
+    return next((text for text in texts if text is not None), "")

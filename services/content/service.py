@@ -1,0 +1,223 @@
+"""The use cases of content. One method is one transaction; what a learner reads is one statement per record kind."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import uuid_utils
+
+from services.content import rules
+from services.content.entities import Access, Event, Lesson, Material, StatusCounts, Upload
+from services.content.errors import EventAccessDenied, LessonAccessDenied
+from services.content.repository import ContentStore, event_key, lesson_key, material_key
+from services.kit.instants import Clock, now
+from services.kit.pagination import Page, PageRequest, page_of
+
+
+@dataclass(frozen=True)
+class Catalog:
+    """An event with its lessons, as they were at `server_time`."""
+
+    event: Event
+    lessons: Sequence[Lesson]
+    server_time: datetime
+
+
+@dataclass(frozen=True)
+class Playback:
+    """A lesson that plays now, between its neighbours."""
+
+    lesson: Lesson
+    previous: Lesson | None
+    next: Lesson | None
+    server_time: datetime
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """What the whole installation holds."""
+
+    events: int
+    lessons: StatusCounts
+
+
+@dataclass(frozen=True)
+class OpenMaterials:
+    """The materials of a lesson that is open now, in order of upload."""
+
+    lesson: Lesson
+    materials: Sequence[Material]
+
+
+class ContentService:
+    """What admins do to events, lessons and materials, and what learners see of them."""
+
+    def __init__(self, store: ContentStore, clock: Clock = now):
+        self._store = store
+        self._clock = clock
+
+    # Events
+
+    def list_events(self, request: PageRequest) -> Page[Event]:
+        """Every event, oldest first."""
+        return page_of(self._store.events.list(request), request, event_key)
+
+    def list_public_events(self, request: PageRequest) -> Page[Event]:
+        """The active public events, oldest first."""
+        return page_of(self._store.events.list(request, listed_only=True), request, event_key)
+
+    def get_event(self, event_id: str) -> Event:
+        """Raises EventNotFound."""
+        return self._store.events.get(event_id)
+
+    def create_event(self, fields: Mapping[str, Any]) -> Event:
+        """An event from the fields of schemas.NewEvent; raises EventSlugTaken."""
+        created_at = self._clock()
+        columns = {key: value for key, value in fields.items() if key != "description"}
+        event = Event(
+            **{**columns, **rules.descriptions(fields)},
+            id=_new_id(),
+            branding_provider=None,
+            branding_prompt_version=None,
+            branding_generated_at=None,
+            created_at=created_at,
+            updated_at=created_at,
+        )
+        with self._store.transaction():
+            self._store.events.add(event)
+        return event
+
+    def update_event(self, event_id: str, changes: Mapping[str, Any]) -> Event:
+        """The event after a partial update; raises EventNotFound, EventSlugTaken."""
+        with self._store.transaction():
+            event = self._store.events.get(event_id, for_update=True)
+            changed = rules.changed_event(event, changes, self._clock())
+            self._store.events.save(changed)
+        return changed
+
+    def delete_event(self, event_id: str) -> None:
+        """With its lessons and their materials; raises EventNotFound."""
+        with self._store.transaction():
+            self._store.events.remove(event_id)
+
+    # Lessons
+
+    def list_lessons(self, event_id: str, request: PageRequest) -> Page[Lesson]:
+        """The event's lessons by release; raises EventNotFound."""
+        self._store.events.get(event_id)
+        return page_of(self._store.lessons.list(event_id, request), request, lesson_key)
+
+    def get_lesson(self, event_id: str, lesson_id: str) -> Lesson:
+        """Raises EventNotFound, LessonNotFound."""
+        self._store.events.get(event_id)
+        return self._store.lessons.get(event_id, lesson_id)
+
+    def create_lesson(self, event_id: str, fields: Mapping[str, Any]) -> Lesson:
+        """A lesson from the fields of schemas.NewLesson; raises EventNotFound, LessonSlugTaken, InvalidWindow."""
+        created_at = self._clock()
+        lesson = Lesson(**fields, id=_new_id(), event_id=event_id, created_at=created_at, updated_at=created_at)
+        with self._store.transaction():
+            self._store.events.get(event_id)
+            rules.check_window(lesson.release_at, lesson.expires_at)
+            self._store.lessons.add(lesson)
+        return lesson
+
+    def update_lesson(self, event_id: str, lesson_id: str, changes: Mapping[str, Any]) -> Lesson:
+        """After a partial update; raises EventNotFound, LessonNotFound, LessonSlugTaken, InvalidWindow."""
+        with self._store.transaction():
+            self._store.events.get(event_id)
+            lesson = self._store.lessons.get(event_id, lesson_id, for_update=True)
+            changed = rules.changed_lesson(lesson, changes, self._clock())
+            self._store.lessons.save(changed)
+        return changed
+
+    def delete_lesson(self, event_id: str, lesson_id: str) -> None:
+        """With its materials; raises EventNotFound, LessonNotFound."""
+        with self._store.transaction():
+            self._store.events.get(event_id)
+            self._store.lessons.remove(event_id, lesson_id)
+
+    def snapshot(self) -> Snapshot:
+        """Counts over the whole installation, now."""
+        return Snapshot(self._store.events.count(), self._store.lessons.count_by_status(self._clock()))
+
+    # Materials
+
+    def list_materials(self, event_id: str, lesson_id: str, request: PageRequest) -> Page[Material]:
+        """In order of upload; raises EventNotFound, LessonNotFound."""
+        self.get_lesson(event_id, lesson_id)
+        return page_of(self._store.materials.list(lesson_id, request), request, material_key)
+
+    def add_materials(self, event_id: str, lesson_id: str, uploads: Sequence[Upload]) -> Sequence[Material]:
+        """All of them, behind those that are there; raises EventNotFound, LessonNotFound."""
+        with self._store.transaction():
+            self._store.events.get(event_id)
+            # Holding the lesson makes uploads at the same time take their positions one after the other.
+            self._store.lessons.get(event_id, lesson_id, for_update=True)
+            start = self._store.materials.last_position(lesson_id) + 1
+            created_at = self._clock()
+            materials = [
+                Material(
+                    id=_new_id(),
+                    lesson_id=lesson_id,
+                    file_name=upload.file_name,
+                    mime_type=upload.mime_type,
+                    size_bytes=upload.size_bytes,
+                    download_url=upload.download_url,
+                    position=position,
+                    created_at=created_at,
+                )
+                for position, upload in enumerate(uploads, start)
+            ]
+            self._store.materials.add_all(materials)
+        return materials
+
+    def delete_material(self, event_id: str, lesson_id: str, material_id: str) -> None:
+        """Raises EventNotFound, LessonNotFound, MaterialNotFound."""
+        with self._store.transaction():
+            self.get_lesson(event_id, lesson_id)
+            self._store.materials.remove(lesson_id, material_id)
+
+    # Learners
+
+    def catalog(self, event_slug: str, access_key: str | None) -> Catalog:
+        """The event as a learner may see it; raises EventNotFound, EventAccessDenied."""
+        event = self._store.events.get_by_slug(event_slug)
+        if not rules.opens_for(event, access_key):
+            raise EventAccessDenied("blocked_private", rules.ACCESS_MESSAGES["blocked_private"])
+        return Catalog(event, self._store.lessons.list(event.id), self._clock())
+
+    def check_access(self, event_slug: str, lesson_slug: str, access_key: str | None) -> Access:
+        """Whether the lesson opens for the key now; raises EventNotFound, LessonNotFound."""
+        server_time = self._clock()
+        event = self._store.events.get_by_slug(event_slug)
+        if not rules.opens_for(event, access_key):
+            # Judged before the lesson is looked up, so that a guess learns nothing of which lessons exist.
+            return rules.blocked(server_time)
+        lesson = self._store.lessons.get_by_slug(event.id, lesson_slug)
+        return rules.access_to(lesson, server_time)
+
+    def open_lesson(self, event_slug: str, lesson_slug: str, access_key: str | None) -> Lesson:
+        """The lesson, when it opens now; raises EventNotFound, LessonNotFound, LessonAccessDenied."""
+        access = self.check_access(event_slug, lesson_slug, access_key)
+        if access.lesson is None or not access.authorized:
+            raise LessonAccessDenied(access.status, rules.ACCESS_MESSAGES[access.status])
+        return access.lesson
+
+    def play(self, event_slug: str, lesson_slug: str, access_key: str | None) -> Playback:
+        """What a player needs; raises as `open_lesson`."""
+        lesson = self.open_lesson(event_slug, lesson_slug, access_key)
+        lessons = self._store.lessons.list(lesson.event_id)
+        previous, following = rules.neighbours(lessons, lesson)
+        return Playback(lesson, previous, following, self._clock())
+
+    def open_materials(self, event_slug: str, lesson_slug: str, access_key: str | None) -> OpenMaterials:
+        """The lesson's materials, when it opens now; raises as `open_lesson`."""
+        lesson = self.open_lesson(event_slug, lesson_slug, access_key)
+        return OpenMaterials(lesson, self._store.materials.list(lesson.id))
+
+
+def _new_id() -> str:
+    # UUIDv7 (RFC 9562): in order of creation, so that indexes grow at their end.
+    return str(uuid_utils.uuid7())

@@ -1,0 +1,185 @@
+"""The command line that every service has: serve, migrate, seed, check.
+
+Exit codes: 0 done, 1 refused or found wrong (one line on standard error says what to do), 2 a wrong command line.
+"""
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Generic, TypeVar
+
+import peewee
+
+from services.kit.config import ServerSettings, ServiceSettings, SettingsError
+from services.kit.database import open_database
+from services.kit.instants import format_instant
+from services.kit.migrations import MigrationError, Migrations
+
+GUNICORN_SETTINGS = Path(__file__).parents[2] / "deploy" / "gunicorn.conf.py"
+
+AnySettings = TypeVar("AnySettings", bound=ServiceSettings)
+
+
+@dataclass(frozen=True)
+class Seeder(Generic[AnySettings]):
+    """Sample rows: `plant` adds what is absent and counts it by table, `clear` deletes every row of the service."""
+
+    sets: tuple[str, ...]
+    plant: Callable[[peewee.Database, AnySettings, str], dict[str, int]]
+    clear: Callable[[peewee.Database], None]
+
+
+@dataclass(frozen=True)
+class Service(Generic[AnySettings]):
+    """The parts that a service hands to its command line; `app` is the import path of its app factory."""
+
+    name: str
+    app: str
+    read_settings: Callable[[Mapping[str, str]], AnySettings]
+    migrations: Migrations
+    seeder: Seeder[AnySettings]
+
+
+class Refused(Exception):
+    """The command cannot be done; its text is the one line to show."""
+
+
+def main(service: Service[AnySettings], arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code."""
+    options = _parser(service).parse_args(arguments)
+    try:
+        settings = service.read_settings(os.environ)
+        database = open_database(settings.database_url, f"flix-{service.name}-cli")
+        return int(options.command(service, settings, database, options) or 0)
+    except SettingsError as error:
+        return _fail(*error.problems)
+    except (MigrationError, Refused) as error:
+        return _fail(str(error))
+    except (peewee.OperationalError, peewee.InterfaceError, OSError) as error:
+        reason = " ".join(str(error).split())
+        return _fail(f"{service.name}: the database at {_without_password(settings.database_url)} failed: {reason}")
+
+
+def serve(settings: ServerSettings, app: str) -> None:
+    """Become gunicorn serving the app; does not return."""
+    bind = f"{settings.host}:{settings.port}"
+    environment = {**os.environ, "FLIX_PROCESS": settings.name, "LOG_LEVEL": settings.log_level}
+    command = ["gunicorn", "--config", str(GUNICORN_SETTINGS), "--bind", bind]
+    command += ["--workers", str(settings.workers), app]
+    os.execve(sys.executable, [sys.executable, "-m", *command], environment)  # noqa: S606 no shell is involved
+
+
+def _parser(service: Service[AnySettings]) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog=f"python -m services.{service.name}")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    serving = commands.add_parser("serve", help="answer requests under gunicorn")
+    serving.set_defaults(command=_serve)
+    migrate = commands.add_parser("migrate", help="bring the schema up to date, or look at it")
+    migrate.add_argument("action", nargs="?", default="up", choices=["up", "down", "status", "check"])
+    migrate.set_defaults(command=_migrate)
+    seed = commands.add_parser("seed", help="add sample rows that are not there yet")
+    seed.add_argument("set", nargs="?", default=service.seeder.sets[0], choices=service.seeder.sets)
+    seed.add_argument("--reset", action="store_true", help="delete every row first")
+    seed.add_argument("--yes", action="store_true", help="do not ask before --reset deletes")
+    seed.set_defaults(command=_seed)
+    check = commands.add_parser("check", help="compare the database with the code")
+    check.set_defaults(command=_check)
+    return parser
+
+
+def _serve(
+    service: Service[AnySettings],
+    settings: AnySettings,
+    database: peewee.Database,
+    options: argparse.Namespace,
+) -> None:
+    service.migrations.require_current(database)
+    # A connection must not be there when gunicorn forks (TRAPS 7).
+    database.close()
+    serve(settings, service.app)
+
+
+def _migrate(
+    service: Service[AnySettings],
+    settings: AnySettings,
+    database: peewee.Database,
+    options: argparse.Namespace,
+) -> int:
+    match options.action:
+        case "up":
+            _prepare_folder(settings.database_url)
+            applied = service.migrations.up(database)
+            _say(*(f"applied {name}" for name in applied) if applied else ["nothing to do"])
+        case "down":
+            _say(f"rolled back {service.migrations.down(database)}")
+        case "status":
+            for row in service.migrations.status(database):
+                state = format_instant(row.applied_at) if row.applied_at else "applied" if row.applied else "pending"
+                _say(f"{row.name}  {state}")
+        case "check":
+            return _check(service, settings, database, options)
+    return 0
+
+
+def _seed(
+    service: Service[AnySettings],
+    settings: AnySettings,
+    database: peewee.Database,
+    options: argparse.Namespace,
+) -> None:
+    service.migrations.require_current(database)
+    if options.reset:
+        _confirm_reset(service.name, settings, confirmed=options.yes)
+        service.seeder.clear(database)
+    added = service.seeder.plant(database, settings, options.set)
+    total = ", ".join(f"{count} {table}" for table, count in added.items() if count)
+    _say(f"added {total}" if total else "nothing to add")
+
+
+def _check(
+    service: Service[AnySettings],
+    settings: AnySettings,
+    database: peewee.Database,
+    options: argparse.Namespace,
+) -> int:
+    findings = service.migrations.check(database)
+    _say(*findings or ["no findings"])
+    return 1 if findings else 0
+
+
+def _confirm_reset(name: str, settings: ServiceSettings, *, confirmed: bool) -> None:
+    if settings.profile == "managed":
+        raise Refused("seed --reset is refused in the managed profile: it would delete real rows")
+    if confirmed:
+        return
+    try:
+        answer = input(f"Delete every row of {name} in {settings.database_url}? Type yes to go on: ")
+    except EOFError:
+        answer = ""
+    if answer.strip() != "yes":
+        raise Refused("nothing was deleted")
+
+
+def _prepare_folder(database_url: str) -> None:
+    if database_url.startswith("sqlite:///"):
+        Path(database_url.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
+
+
+def _without_password(url: str) -> str:
+    scheme, separator, rest = url.partition("://")
+    user, at, place = rest.rpartition("@")
+    return f"{scheme}{separator}{user.partition(':')[0]}{at}{place}"
+
+
+def _say(*lines: str) -> None:
+    for line in lines:
+        sys.stdout.write(line + "\n")
+
+
+def _fail(*lines: str) -> int:
+    for line in lines:
+        sys.stderr.write(line + "\n")
+    return 1

@@ -1,0 +1,141 @@
+"""Settings from the environment: every problem is found before any is reported, and nobody else reads it.
+
+Two profiles. `local` has a default for everything. `managed` has none for what must be chosen: there a variable
+that is missing, or still has the value that everyone knows, stops the start with one line each.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, Self, cast
+
+from services.kit.database import DatabaseUrlError, is_postgresql, open_database
+
+Profile = Literal["local", "managed"]
+
+LOCAL_SERVICE_SECRET = "local-only-service-secret-change-me"  # noqa: S105 refused in the managed profile
+MINIMUM_SECRET_LENGTH = 32
+
+
+class SettingsError(Exception):
+    """The environment cannot be used; `problems` has one line for each variable that must change."""
+
+    def __init__(self, problems: list[str]):
+        super().__init__("\n".join(problems))
+        self.problems = problems
+
+
+class Environment:
+    """Reads variables and collects what is wrong with them until `close` raises it all."""
+
+    def __init__(self, variables: Mapping[str, str]):
+        self._variables = variables
+        self.problems: list[str] = []
+        self.profile: Profile = self._profile()
+
+    def text(self, name: str, local: str, meaning: str) -> str:
+        """A value with a default in the local profile only; `meaning` says in the problem what to set."""
+        value = self._variables.get(name, "").strip()
+        if self.profile == "local":
+            return value or local
+        if not value:
+            self.problems.append(f"{name} is missing: the managed profile needs {meaning}")
+        return value
+
+    def secret(self, name: str, local: str, meaning: str, minimum: int = MINIMUM_SECRET_LENGTH) -> str:
+        """As `text`; the managed profile refuses the local value and one of fewer than `minimum` characters."""
+        value = self.text(name, local, meaning)
+        if self.profile == "managed" and value == local:
+            self.problems.append(f"{name} still has its default: the managed profile needs {meaning}")
+        elif self.profile == "managed" and value and len(value) < minimum:
+            self.problems.append(f"{name} is too short: at least {minimum} characters are needed")
+        return value
+
+    def option(self, name: str, default: str) -> str:
+        """A value with a default in every profile."""
+        return self._variables.get(name, "").strip() or default
+
+    def integer(self, name: str, default: int, minimum: int = 1, maximum: int = 1_000_000) -> int:
+        """A whole number between the bounds, both included."""
+        text = self.option(name, str(default))
+        if text.isascii() and text.isdigit() and minimum <= int(text) <= maximum:
+            return int(text)
+        self.problems.append(f"{name} must be a whole number from {minimum} to {maximum}, not {text!r}")
+        return default
+
+    def database_url(self, name: str, local: str) -> str:
+        """The URL in `name`, else in DATABASE_URL; the managed profile takes PostgreSQL only."""
+        name = name if name in self._variables or "DATABASE_URL" not in self._variables else "DATABASE_URL"
+        url = self.text(name, local, "a postgresql:// URL")
+        if url:
+            self._check_database_url(name, url)
+        return url
+
+    def close(self) -> None:
+        """Raises SettingsError when anything was wrong."""
+        if self.problems:
+            raise SettingsError(self.problems)
+
+    def _profile(self) -> Profile:
+        value = self.option("DATABASE_PROFILE", "local")
+        if value in ("local", "managed"):
+            return cast(Profile, value)
+        self.problems.append(f"DATABASE_PROFILE must be local or managed, not {value!r}")
+        return "local"
+
+    def _check_database_url(self, name: str, url: str) -> None:
+        try:
+            database = open_database(url)
+        except DatabaseUrlError as error:
+            self.problems.append(f"{name}: {error}")
+            return
+        if self.profile == "managed" and not is_postgresql(database):
+            self.problems.append(f"{name} must be a postgresql:// URL in the managed profile")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServerSettings:
+    """What every process that serves needs. `service_secret` signs the calls between services."""
+
+    name: str
+    profile: Profile
+    host: str
+    port: int
+    workers: int
+    log_level: str
+    service_secret: str
+    auth_url: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServiceSettings(ServerSettings):
+    """What every service with a database needs; `threads` bounds the use cases that run at once in a worker."""
+
+    database_url: str
+    threads: int
+
+    @classmethod
+    def read(cls, environment: Environment, name: str, port: int, **more: Any) -> Self:
+        """The common settings of the service `name`; `more` are those that it alone has."""
+        prefix = name.upper()
+        return cls(
+            **server_settings(environment, name, f"{prefix}_PORT", port),
+            database_url=environment.database_url(f"{prefix}_DATABASE_URL", f"sqlite:///data/{name}.sqlite"),
+            threads=environment.integer("SERVICE_THREADS", 8, maximum=64),
+            **more,
+        )
+
+
+def server_settings(environment: Environment, name: str, port_variable: str, port: int) -> dict[str, Any]:
+    """The fields of ServerSettings, as keyword arguments."""
+    return {
+        "name": name,
+        "profile": environment.profile,
+        "host": environment.option("API_HOST", "127.0.0.1"),
+        "port": environment.integer(port_variable, port, maximum=65535),
+        "workers": environment.integer("WEB_CONCURRENCY", 1, maximum=64),
+        "log_level": environment.option("LOG_LEVEL", "info"),
+        "service_secret": environment.secret(
+            "SERVICE_TOKEN_SECRET", LOCAL_SERVICE_SECRET, "a random secret that only the services share"
+        ),
+        "auth_url": environment.text("AUTH_URL", "http://127.0.0.1:3013", "the address of the auth service"),
+    }

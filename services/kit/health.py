@@ -1,0 +1,46 @@
+"""Health: `live` says that the process answers, `ready` that it can do its work."""
+
+from collections.abc import Callable
+
+import falcon.asgi
+import peewee
+
+from services.kit.errors import Unavailable
+from services.kit.migrations import MigrationError, Migrations
+from services.kit.web import Guard, Route, UseCases, write_json
+
+
+class Live:
+    """GET /health/live."""
+
+    async def on_get(self, request: falcon.asgi.Request, response: falcon.asgi.Response) -> None:
+        """200 as long as the event loop turns."""
+        write_json(response, {"status": "ok"})
+
+
+class Ready:
+    """GET /health/ready."""
+
+    def __init__(self, use_cases: UseCases, check: Callable[[], None]):
+        self._use_cases = use_cases
+        self._check = check
+
+    async def on_get(self, request: falcon.asgi.Request, response: falcon.asgi.Response) -> None:
+        """200 when the database answers and its schema is the code's, else 503."""
+        await self._use_cases.run(self._check)
+        write_json(response, {"status": "ok"})
+
+
+def health_routes(use_cases: UseCases, database: peewee.Database, migrations: Migrations) -> tuple[Route, ...]:
+    """The rows of a service's routes table that orchestrators ask; they are open, and say nothing of the inside."""
+
+    def check() -> None:
+        try:
+            migrations.require_current(database)
+        except MigrationError as error:
+            raise Unavailable(str(error)) from error
+
+    return (
+        Route("/health/live", Live(), Guard.OPEN),
+        Route("/health/ready", Ready(use_cases, check), Guard.OPEN),
+    )

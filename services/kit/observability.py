@@ -1,0 +1,96 @@
+"""Structured logs: one JSON object a line on standard output, each with what is known of its request."""
+
+import logging
+import logging.config
+import re
+from contextvars import ContextVar
+from typing import Any
+
+import orjson
+import structlog
+import uuid_utils
+
+log = structlog.stdlib.get_logger("flix")
+
+REQUEST_ID_HEADER = "X-Request-ID"
+# What a client may choose: nothing that could break a log line, a header or a terminal.
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
+
+_request_id: ContextVar[str] = ContextVar("request_id", default="-")
+
+
+def start_request(claimed_id: str | None, method: str) -> str:
+    """Begin the log context of a request and return its id: the claimed one when it is well formed, else new."""
+    request_id = claimed_id if claimed_id and _REQUEST_ID.fullmatch(claimed_id) else str(uuid_utils.uuid7())
+    _request_id.set(request_id)
+    structlog.contextvars.clear_contextvars()
+    structlog.contextvars.bind_contextvars(requestId=request_id, method=method)
+    return request_id
+
+
+def request_route(route: str) -> None:
+    """Add the route's template, such as /api/events/{event_id}, to the request's log context."""
+    structlog.contextvars.bind_contextvars(route=route)
+
+
+def current_request_id() -> str:
+    """The id of the request that is being answered, or "-" outside of one."""
+    return _request_id.get()
+
+
+def _render(_logger: Any, _method: str, event: Any) -> str:
+    return orjson.dumps(event, default=str).decode()
+
+
+def logging_configuration(service: str, level: str) -> dict[str, Any]:
+    """A `logging.config` dictionary that gunicorn and the libraries share with our own lines."""
+    shared: list[Any] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        _service_name(service),
+        structlog.processors.format_exc_info,
+    ]
+    formatter = {
+        "()": structlog.stdlib.ProcessorFormatter,
+        "foreign_pre_chain": [structlog.stdlib.ExtraAdder(), *shared],
+        "processors": [structlog.stdlib.ProcessorFormatter.remove_processors_meta, _render],
+    }
+    structlog.configure(
+        processors=[
+            structlog.stdlib.filter_by_level,
+            *shared,
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+        ],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        cache_logger_on_first_use=True,
+    )
+    handler = {"class": "logging.StreamHandler", "formatter": "json", "stream": "ext://sys.stdout"}
+    quiet = {"level": "WARNING", "propagate": True}
+    return {
+        "version": 1,
+        "disable_existing_loggers": False,
+        "formatters": {"json": formatter},
+        "handlers": {"stdout": handler},
+        "root": {"level": level.upper(), "handlers": ["stdout"]},
+        # gunicorn puts handlers of its own on these two unless they are named here
+        "loggers": {
+            "gunicorn.error": {"level": level.upper(), "propagate": True, "handlers": []},
+            "gunicorn.access": {**quiet, "handlers": []},
+            "httpx": quiet,
+            "peewee_migrate": quiet,
+        },
+    }
+
+
+def configure_logging(service: str, level: str = "info") -> None:
+    """Send every log line of this process to standard output as JSON."""
+    logging.config.dictConfig(logging_configuration(service, level))
+
+
+def _service_name(service: str) -> Any:
+    def add(_logger: Any, _method: str, event: Any) -> Any:
+        event["service"] = service
+        return event
+
+    return add

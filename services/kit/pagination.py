@@ -1,0 +1,85 @@
+"""Cursor pages over a total order: a cursor is the sort key of the last item of the page before."""
+
+import base64
+import binascii
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+import orjson
+import peewee
+
+from services.kit.errors import ValidationFailed
+
+DEFAULT_LIMIT = 50
+MAXIMUM_LIMIT = 100
+
+Item = TypeVar("Item")
+SortKey = tuple[int | str, ...]
+
+
+@dataclass(frozen=True)
+class PageRequest:
+    """What to list: at most `limit` items (None: all of them) behind the sort key `after` (None: from the start)."""
+
+    limit: int | None = None
+    after: SortKey | None = None
+
+    @property
+    def fetch_limit(self) -> int | None:
+        """One more than asked for, which tells whether there is a next page."""
+        return None if self.limit is None else self.limit + 1
+
+
+@dataclass(frozen=True)
+class Page(Generic[Item]):
+    """One page; `next_cursor` is None on the last one."""
+
+    items: Sequence[Item]
+    next_cursor: str | None
+
+
+def page_request(
+    limit: str | None, cursor: str | None, key_types: Sequence[type], default_limit: int | None = None
+) -> PageRequest:
+    """Read the query parameters `limit` (1 to 100) and `cursor`; raises ValidationFailed.
+
+    With a cursor and no limit, 50 items; with neither, `default_limit` (None: the whole list).
+    """
+    after = None if cursor is None else _decode(cursor, key_types)
+    if limit is None:
+        return PageRequest(default_limit if after is None else default_limit or DEFAULT_LIMIT, after)
+    if not (limit.isascii() and limit.isdigit() and 1 <= int(limit[:9]) <= MAXIMUM_LIMIT):
+        raise ValidationFailed({"limit": [f"must be a whole number from 1 to {MAXIMUM_LIMIT}"]})
+    return PageRequest(int(limit), after)
+
+
+def page_of(items: Sequence[Item], request: PageRequest, key: Callable[[Item], SortKey]) -> Page[Item]:
+    """The page from what was fetched with `request.fetch_limit`."""
+    if request.limit is None or len(items) <= request.limit:
+        return Page(items, None)
+    items = items[: request.limit]
+    return Page(items, _encode(key(items[-1])))
+
+
+def _encode(key: SortKey) -> str:
+    return base64.urlsafe_b64encode(orjson.dumps(key)).decode().rstrip("=")
+
+
+def _decode(cursor: str, key_types: Sequence[type]) -> SortKey:
+    try:
+        key = orjson.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+    except (binascii.Error, ValueError):
+        key = None
+    if not isinstance(key, list) or [type(part) for part in key] != list(key_types):
+        raise ValidationFailed({"cursor": ["must be a nextCursor of this list"]})
+    return tuple(key)
+
+
+def paged(query: Any, columns: Sequence[Any], request: PageRequest, *, descending: bool = False) -> Any:
+    """The Peewee select in the total order of the columns, cut to what the request asks for."""
+    if request.after is not None:
+        place, behind = peewee.Tuple(*columns), peewee.Tuple(*(peewee.Value(part) for part in request.after))
+        query = query.where(place < behind if descending else place > behind)
+    order = [column.desc() if descending else column for column in columns]
+    return query.order_by(*order).limit(request.fetch_limit)

@@ -1,0 +1,160 @@
+"""Tokens: who calls, and for what.
+
+An admin's access token is a JWT that auth alone signs (Ed25519, RFC 8037 and RFC 9068); everyone else verifies it
+with auth's published keys. A service token is a JWT under the secret that only the services share (HS256); it
+lives for a minute and names its callee as the audience.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import httpx
+from joserfc import jwt
+from joserfc.errors import JoseError
+from joserfc.jwk import KeySet, OctKey
+from joserfc.jws import extract_compact
+
+from services.kit.errors import Unauthorized, Unavailable
+from services.kit.instants import Clock, now
+
+ACCESS_TOKEN_ISSUER = "flix-auth"  # noqa: S105 a name, not a secret
+ACCESS_TOKEN_ALGORITHM = "Ed25519"  # noqa: S105
+# RFC 9068 section 2.1: a token of another kind must not pass for an access token.
+ACCESS_TOKEN_TYPE = "at+jwt"  # noqa: S105
+SERVICE_TOKEN_TYPE = "service+jwt"  # noqa: S105
+SERVICE_TOKEN_LIFETIME = timedelta(seconds=60)
+# Services' clocks may differ by this much.
+LEEWAY_SECONDS = 5
+KEYS_LIFETIME = timedelta(minutes=5)
+# An unknown key id asks auth again, at most this often: forged tokens must not become requests to auth.
+KEYS_REFRESH_INTERVAL = timedelta(seconds=5)
+KEYS_TIMEOUT_SECONDS = 3
+
+FetchKeys = Callable[[], Awaitable[Any]]
+
+
+@dataclass(frozen=True)
+class Admin:
+    """The person behind a verified access token."""
+
+    id: str
+    username: str
+    role: str
+
+
+def issue_service_token(secret: str, issuer: str, audience: str, at: datetime) -> str:
+    """A token with which the service `issuer` may call the internal routes of `audience` for a minute."""
+    claims = {
+        "iss": issuer,
+        "aud": audience,
+        "iat": int(at.timestamp()),
+        "exp": int((at + SERVICE_TOKEN_LIFETIME).timestamp()),
+    }
+    return jwt.encode({"alg": "HS256", "typ": SERVICE_TOKEN_TYPE}, claims, OctKey.import_key(secret))
+
+
+def verify_service_token(token: str, secret: str, audience: str, at: datetime) -> str:
+    """The name of the calling service; raises Unauthorized."""
+    claims = _verified(token, OctKey.import_key(secret), "HS256", SERVICE_TOKEN_TYPE)
+    _check_claims(claims, at, audience)
+    return str(claims.get("iss", ""))
+
+
+class AccessTokenVerifier:
+    """Verifies access tokens for one audience with auth's published keys, which it keeps for five minutes."""
+
+    def __init__(self, fetch_keys: FetchKeys, audience: str, clock: Clock = now):
+        self._fetch_keys = fetch_keys
+        self._audience = audience
+        self._clock = clock
+        self._keys = KeySet([])
+        self._fetched_at: datetime | None = None
+        self._fetching = asyncio.Lock()
+
+    async def verify(self, token: str) -> Admin:
+        """The admin; raises Unauthorized, or Unavailable when auth's keys are needed and cannot be had."""
+        await self._ensure_keys(_key_id(token))
+        claims = _verified(token, self._keys, ACCESS_TOKEN_ALGORITHM, ACCESS_TOKEN_TYPE)
+        _check_claims(claims, self._clock(), self._audience, issuer=ACCESS_TOKEN_ISSUER)
+        subject, username, role = claims.get("sub"), claims.get("username"), claims.get("role")
+        if not (isinstance(subject, str) and isinstance(username, str) and isinstance(role, str)):
+            raise Unauthorized
+        return Admin(subject, username, role)
+
+    async def _ensure_keys(self, key_id: str) -> None:
+        async with self._fetching:
+            if not self._should_fetch(key_id):
+                return
+            try:
+                self._keys = KeySet.import_key_set(await self._fetch_keys())
+                self._fetched_at = self._clock()
+            except (httpx.HTTPError, JoseError, ValueError, KeyError) as error:
+                # Keys that were good a moment ago outlive a restart of auth.
+                if not self._knows(key_id):
+                    raise Unavailable("Sign-in keys are not available; try again shortly") from error
+
+    def _should_fetch(self, key_id: str) -> bool:
+        if self._fetched_at is None:
+            return True
+        age = self._clock() - self._fetched_at
+        return age > KEYS_LIFETIME or (age > KEYS_REFRESH_INTERVAL and not self._knows(key_id))
+
+    def _knows(self, key_id: str) -> bool:
+        return any(key.kid == key_id for key in self._keys.keys)
+
+
+def fetch_keys_from(auth_url: str) -> FetchKeys:
+    """How to get auth's JSON Web Key Set (RFC 7517) over HTTP."""
+
+    async def fetch() -> Any:
+        async with (
+            httpx.AsyncClient(timeout=KEYS_TIMEOUT_SECONDS) as client,
+            asyncio.timeout(KEYS_TIMEOUT_SECONDS),
+        ):
+            response = await client.get(f"{auth_url}/.well-known/jwks.json")
+        response.raise_for_status()
+        return response.json()
+
+    return fetch
+
+
+def bearer_token(authorization: str | None) -> str:
+    """The token of an Authorization header (RFC 6750 section 2.1); raises Unauthorized."""
+    scheme, _, token = (authorization or "").partition(" ")
+    if scheme.lower() != "bearer" or not token.strip():
+        raise Unauthorized
+    return token.strip()
+
+
+def _key_id(token: str) -> str:
+    try:
+        return str(extract_compact(token.encode()).protected.get("kid", ""))
+    except (JoseError, ValueError):
+        raise Unauthorized from None
+
+
+def _verified(token: str, key: Any, algorithm: str, token_type: str) -> dict[str, Any]:
+    try:
+        decoded = jwt.decode(token, key, algorithms=[algorithm])
+    except (JoseError, ValueError):
+        raise Unauthorized from None
+    if decoded.header.get("typ") != token_type:
+        raise Unauthorized
+    return decoded.claims
+
+
+def _check_claims(claims: dict[str, Any], at: datetime, audience: str, issuer: str | None = None) -> None:
+    audiences = claims.get("aud")
+    audiences = audiences if isinstance(audiences, list) else [audiences]
+    expires_at = claims.get("exp")
+    valid = (
+        audience in audiences
+        and isinstance(expires_at, int)
+        and expires_at + LEEWAY_SECONDS > at.timestamp()
+        and (issuer is None or claims.get("iss") == issuer)
+    )
+    if not valid:
+        raise Unauthorized

@@ -1,0 +1,306 @@
+"""The web application every process is made of: a table of guarded routes, JSON in and out, one error envelope."""
+
+import asyncio
+import re
+from collections.abc import Awaitable, Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
+from dataclasses import dataclass
+from enum import Enum
+from functools import partial
+from http import HTTPStatus
+from typing import Any, ParamSpec, TypeVar
+
+import falcon
+import falcon.asgi
+import orjson
+import peewee
+from pydantic import BaseModel
+
+from services.kit.config import ServerSettings
+from services.kit.errors import (
+    MethodNotAllowed,
+    NotFound,
+    PayloadTooLarge,
+    RequestError,
+    ServiceError,
+    Unauthorized,
+    Unavailable,
+    UnsupportedMedia,
+)
+from services.kit.instants import now
+from services.kit.observability import REQUEST_ID_HEADER, current_request_id, log, request_route, start_request
+from services.kit.pagination import Page, PageRequest
+from services.kit.schemas import validated
+from services.kit.tokens import AccessTokenVerifier, bearer_token, verify_service_token
+
+BODY_LIMIT_BYTES = 1024 * 1024
+# Use cases that may wait for a thread; beyond that the honest answer is "try again".
+WAITING_LIMIT = 512
+
+_CONTROL_CHARACTER = re.compile(r"[\x00-\x1f\x7f]")
+
+WebApp = falcon.asgi.App[Any, Any]
+
+Parameters = ParamSpec("Parameters")
+Result = TypeVar("Result")
+Model = TypeVar("Model", bound=BaseModel)
+
+
+class Guard(Enum):
+    """Who may call a route."""
+
+    OPEN = "anyone"
+    ADMIN = "the bearer of an admin's access token"
+    SERVICE = "a service with a service token for this one"
+
+
+@dataclass(frozen=True)
+class Route:
+    """A row of the routes table: Falcon's path template, its resource, and who may call it.
+
+    With a `suffix` the resource answers with its responders on_get_<suffix>, on_post_<suffix> and so on.
+    """
+
+    path: str
+    resource: object
+    guard: Guard
+    suffix: str | None = None
+
+
+class UseCases:
+    """Runs synchronous use cases in a bounded pool of threads, each with a database connection of its own."""
+
+    def __init__(self, database: peewee.Database, threads: int, waiting_limit: int = WAITING_LIMIT):
+        self._database = database
+        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="use-case")
+        self._limit = threads + waiting_limit
+        self._running = 0
+
+    async def run(
+        self,
+        use_case: Callable[Parameters, Result],
+        *args: Parameters.args,
+        **kwargs: Parameters.kwargs,
+    ) -> Result:
+        """The use case's result; raises Unavailable when too many wait or the database does not answer."""
+        if self._running >= self._limit:
+            raise Unavailable("Too many requests are waiting; try again shortly")
+        call = partial(copy_context().run, self._with_connection, partial(use_case, *args, **kwargs))
+        self._running += 1
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._pool, call)
+        finally:
+            self._running -= 1
+
+    def close(self) -> None:
+        """Wait for what is running, then close every thread's connection with its thread."""
+        self._pool.shutdown(wait=True)
+
+    def _with_connection(self, use_case: Callable[[], Result]) -> Result:
+        try:
+            return use_case()
+        except (peewee.OperationalError, peewee.InterfaceError) as error:
+            log.error("database_unavailable", error=str(error))
+            # The connection may be gone with its server; the next use case of this thread opens another.
+            self._database.close()
+            raise Unavailable("The database is not available; try again shortly") from error
+
+
+async def read_body(request: falcon.asgi.Request) -> bytes:
+    """The whole body; raises PayloadTooLarge as soon as it is longer than 1 MiB."""
+    if (request.content_length or 0) > BODY_LIMIT_BYTES:
+        raise PayloadTooLarge
+    body = bytearray()
+    async for chunk in request.stream:
+        body += chunk
+        if len(body) > BODY_LIMIT_BYTES:
+            raise PayloadTooLarge
+    return bytes(body)
+
+
+async def read_json(request: falcon.asgi.Request, schema: type[Model], *, optional: bool = False) -> Model:
+    """The body as that schema; an `optional` one may be absent or empty, which is read as `{}`."""
+    body = await read_body(request)
+    if optional and not body.strip():
+        return validated(schema, {})
+    content_type = (request.content_type or "").partition(";")[0].strip().lower()
+    if content_type != falcon.MEDIA_JSON:
+        raise UnsupportedMedia
+    try:
+        document = orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        raise RequestError(f"The body is not valid JSON: {error.msg}") from None
+    return validated(schema, document)
+
+
+def write_json(response: falcon.asgi.Response, document: object, status: int = 200) -> None:
+    """Answer with the document as JSON."""
+    response.status = status
+    response.content_type = falcon.MEDIA_JSON
+    response.data = orjson.dumps(document)
+
+
+def write_page(response: falcon.asgi.Response, items: list[Any], page: Page[Any], wanted: PageRequest) -> None:
+    """Answer with the items, and with `nextCursor` when a page was asked for: old clients see no change."""
+    document: dict[str, Any] = {"items": items}
+    if wanted.limit is not None:
+        document["nextCursor"] = page.next_cursor
+    write_json(response, document)
+
+
+class RequestContext:
+    """Middleware: the request's id, and the log line when it is answered."""
+
+    async def process_request(self, request: falcon.asgi.Request, response: falcon.asgi.Response) -> None:
+        """Take the caller's X-Request-ID, or make one, and answer with it."""
+        request_id = start_request(request.get_header(REQUEST_ID_HEADER), request.method)
+        response.set_header(REQUEST_ID_HEADER, request_id)
+        if _CONTROL_CHARACTER.search(request.path):
+            raise NotFound
+
+    async def process_response(
+        self,
+        request: falcon.asgi.Request,
+        response: falcon.asgi.Response,
+        resource: object,
+        succeeded: bool,
+    ) -> None:
+        """Say in the log how it was answered."""
+        log.debug("request_answered", path=request.path, status=response.status_code)
+
+
+class Gatekeeper:
+    """Middleware: lets a request through to its resource when it carries what the route's guard asks for."""
+
+    def __init__(
+        self,
+        routes: Iterable[Route],
+        name: str,
+        service_secret: str,
+        verifier: AccessTokenVerifier | None = None,
+    ):
+        self._guards = {route.path: route.guard for route in routes}
+        self._name = name
+        self._service_secret = service_secret
+        self._verifier = verifier
+
+    async def process_resource(
+        self,
+        request: falcon.asgi.Request,
+        response: falcon.asgi.Response,
+        resource: object,
+        params: dict[str, Any],
+    ) -> None:
+        """Raises Unauthorized; a route outside the table does not open at all."""
+        path = request.uri_template or ""
+        request_route(path)
+        guard = self._guards.get(path)
+        if guard is Guard.OPEN:
+            return
+        token = bearer_token(request.get_header("Authorization"))
+        if guard is Guard.SERVICE:
+            request.context.caller = verify_service_token(token, self._service_secret, self._name, now())
+        elif guard is Guard.ADMIN and self._verifier is not None:
+            request.context.admin = await self._verifier.verify(token)
+        else:
+            raise Unauthorized
+
+
+class Lifespan:
+    """Middleware: what to do before the first request and after the last one."""
+
+    def __init__(
+        self,
+        startup: Callable[[], Awaitable[None]] | None = None,
+        shutdown: Callable[[], Awaitable[None]] | None = None,
+    ):
+        self._startup = startup
+        self._shutdown = shutdown
+
+    async def process_startup(self, scope: dict[str, Any], event: dict[str, Any]) -> None:
+        """Called once in each worker, after the fork."""
+        if self._startup is not None:
+            await self._startup()
+
+    async def process_shutdown(self, scope: dict[str, Any], event: dict[str, Any]) -> None:
+        """Called once in each worker, when its last request has been answered."""
+        if self._shutdown is not None:
+            await self._shutdown()
+
+
+def create_web_app(routes: Iterable[Route], middleware: Iterable[Any]) -> WebApp:
+    """A Falcon app with these routes, the request context outermost, and the contract's error envelope."""
+    app = falcon.asgi.App(middleware=[RequestContext(), *middleware])
+    app.req_options.strip_url_path_trailing_slash = False
+    app.req_options.auto_parse_qs_csv = False
+    for route in routes:
+        app.add_route(route.path, route.resource, suffix=route.suffix)
+    app.add_error_handler(Exception, _answer_crash)
+    app.add_error_handler(falcon.HTTPError, _answer_falcon_error)
+    app.add_error_handler(ServiceError, _answer_service_error)
+    return app
+
+
+def create_service_app(
+    routes: Iterable[Route],
+    settings: ServerSettings,
+    use_cases: UseCases,
+    verifier: AccessTokenVerifier | None = None,
+) -> WebApp:
+    """The app of a service: its routes behind their guards, its threads closed when the last request is answered."""
+    table = tuple(routes)
+
+    async def close() -> None:
+        await asyncio.to_thread(use_cases.close)
+
+    gatekeeper = Gatekeeper(table, settings.name, settings.service_secret, verifier)
+    return create_web_app(table, [gatekeeper, Lifespan(shutdown=close)])
+
+
+async def _answer_service_error(
+    request: falcon.asgi.Request,
+    response: falcon.asgi.Response,
+    error: ServiceError,
+    params: dict[str, Any],
+) -> None:
+    write_json(response, error.envelope(current_request_id()), error.status)
+    if error.retry_after is not None:
+        response.set_header("Retry-After", str(error.retry_after))
+    if isinstance(error, Unauthorized):
+        response.set_header("WWW-Authenticate", "Bearer")
+
+
+async def _answer_falcon_error(
+    request: falcon.asgi.Request,
+    response: falcon.asgi.Response,
+    error: falcon.HTTPError,
+    params: dict[str, Any],
+) -> None:
+    for name, value in dict(error.headers or {}).items():
+        response.set_header(name, value)
+    await _answer_service_error(request, response, _service_error(error), params)
+
+
+def _service_error(error: falcon.HTTPError) -> ServiceError:
+    match error.status_code:
+        case HTTPStatus.NOT_FOUND:
+            return NotFound()
+        case HTTPStatus.METHOD_NOT_ALLOWED:
+            return MethodNotAllowed()
+        case HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
+            return PayloadTooLarge()
+        case HTTPStatus.UNSUPPORTED_MEDIA_TYPE:
+            return UnsupportedMedia()
+        case _:
+            return RequestError(error.title or "The request cannot be read")
+
+
+async def _answer_crash(
+    request: falcon.asgi.Request,
+    response: falcon.asgi.Response,
+    error: Exception,
+    params: dict[str, Any],
+) -> None:
+    log.error("request_failed", path=request.path, exc_info=error)
+    await _answer_service_error(request, response, ServiceError(), params)
