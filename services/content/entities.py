@@ -1,5 +1,6 @@
 """What content speaks of: plain records, the same from every repository. Their fields are the tables' columns."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
@@ -7,7 +8,10 @@ from typing import Literal
 Visibility = Literal["public", "private"]
 VideoProvider = Literal["youtube", "vimeo", "gemini_stream"]
 LessonStatus = Literal["released", "locked", "expired"]
+MimeType = Literal["application/pdf", "application/zip", "image/png", "image/jpeg", "text/plain"]
 AccessStatus = Literal["released", "locked", "expired", "blocked_private"]
+
+MAXIMUM_MATERIAL_BYTES = 25 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,3 +103,38 @@ class Access:
     def authorized(self) -> bool:
         """Whether the lesson opens."""
         return self.status == "released"
+
+
+@dataclass(frozen=True, slots=True)
+class Catalog:
+    """An event with its lessons, as they were at `server_time`."""
+
+    event: Event
+    lessons: Sequence[Lesson]
+    server_time: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Playback:
+    """A lesson that plays now, between its neighbours."""
+
+    lesson: Lesson
+    previous: Lesson | None
+    next: Lesson | None
+    server_time: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """What the whole installation holds."""
+
+    events: int
+    lessons: StatusCounts
+
+
+@dataclass(frozen=True, slots=True)
+class OpenMaterials:
+    """The materials of a lesson that is open now, in order of upload."""
+
+    lesson: Lesson
+    materials: Sequence[Material]

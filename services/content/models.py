@@ -1,12 +1,16 @@
 """Content's tables. A model is not bound to a database: the repository says where each query runs."""
 
+from typing import Any, get_args
+
 import peewee
 from peewee import BooleanField, Check, ForeignKeyField, IntegerField, TextField
 
+from services.content.entities import MAXIMUM_MATERIAL_BYTES, MimeType, VideoProvider, Visibility
 from services.kit.database import InstantField
 
-MAXIMUM_MATERIAL_BYTES = 25 * 1024 * 1024
-MATERIAL_TYPES = ("application/pdf", "application/zip", "image/png", "image/jpeg", "text/plain")
+
+def _one_of(column: str, values: Any) -> str:
+    return f"{column} IN (" + ", ".join(f"'{value}'" for value in get_args(values)) + ")"
 
 
 class EventRow(peewee.Model):
@@ -38,7 +42,7 @@ class EventRow(peewee.Model):
         table_name = "events"
         indexes = ((("created_at", "id"), False),)
         constraints = (
-            Check("visibility IN ('public', 'private')", name="events_visibility"),
+            Check(_one_of("visibility", Visibility), name="events_visibility"),
             Check("slug <> ''", name="events_slug_not_empty"),
         )
 
@@ -66,7 +70,7 @@ class LessonRow(peewee.Model):
         )
         constraints = (
             Check("expires_at IS NULL OR expires_at > release_at", name="lessons_window"),
-            Check("video_provider IN ('youtube', 'vimeo', 'gemini_stream')", name="lessons_video_provider"),
+            Check(_one_of("video_provider", VideoProvider), name="lessons_video_provider"),
             Check("slug <> ''", name="lessons_slug_not_empty"),
         )
 
@@ -89,7 +93,7 @@ class MaterialRow(peewee.Model):
         constraints = (
             Check(f"size_bytes BETWEEN 1 AND {MAXIMUM_MATERIAL_BYTES}", name="materials_size_bytes"),
             Check(
-                "mime_type IN (" + ", ".join(f"'{each}'" for each in MATERIAL_TYPES) + ")",
+                _one_of("mime_type", MimeType),
                 name="materials_mime_type",
             ),
             Check("position >= 1", name="materials_position"),

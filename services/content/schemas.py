@@ -1,14 +1,25 @@
 """Content on the wire: what comes in is named New... or ...Patch, what goes out is listed field by field."""
 
 from collections.abc import Sequence
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import AfterValidator, ConfigDict, Field, StringConstraints
 
 from services.content import rules
-from services.content.entities import Access, Event, Lesson, Material, Upload, VideoProvider, Visibility
-from services.content.models import MAXIMUM_MATERIAL_BYTES
-from services.content.service import Catalog, Playback, Snapshot
+from services.content.entities import (
+    MAXIMUM_MATERIAL_BYTES,
+    Access,
+    Catalog,
+    Event,
+    Lesson,
+    Material,
+    MimeType,
+    Playback,
+    Snapshot,
+    Upload,
+    VideoProvider,
+    Visibility,
+)
 from services.kit.instants import format_instant
 from services.kit.schemas import Instant, Integer, Patch, Schema, Text, WebAddress
 
@@ -26,7 +37,6 @@ LessonSlug = Annotated[Text, Field(min_length=3), AfterValidator(rules.lesson_sl
 AccessKey = Annotated[Text, Field(min_length=6, max_length=64)]
 HexColor = Annotated[str, StringConstraints(pattern=r"^#[0-9a-fA-F]{6}$")]
 Address = Annotated[WebAddress, Field(max_length=400)]
-MimeType = Literal["application/pdf", "application/zip", "image/png", "image/jpeg", "text/plain"]
 VideoId = Annotated[Text, Field(min_length=3, max_length=120)]
 
 # A default of a patch is never read: only the fields that were sent are (Patch.changes).

@@ -1,53 +1,26 @@
 """The use cases of content. One method is one transaction; what a learner reads is one statement per record kind."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 import uuid_utils
 
 from services.content import rules
-from services.content.entities import Access, Event, Lesson, Material, StatusCounts, Upload
+from services.content.entities import (
+    Access,
+    Catalog,
+    Event,
+    Lesson,
+    Material,
+    OpenMaterials,
+    Playback,
+    Snapshot,
+    Upload,
+)
 from services.content.errors import EventAccessDenied, LessonAccessDenied
 from services.content.repository import ContentStore, event_key, lesson_key, material_key
 from services.kit.instants import Clock, now
 from services.kit.pagination import Page, PageRequest, page_of
-
-
-@dataclass(frozen=True)
-class Catalog:
-    """An event with its lessons, as they were at `server_time`."""
-
-    event: Event
-    lessons: Sequence[Lesson]
-    server_time: datetime
-
-
-@dataclass(frozen=True)
-class Playback:
-    """A lesson that plays now, between its neighbours."""
-
-    lesson: Lesson
-    previous: Lesson | None
-    next: Lesson | None
-    server_time: datetime
-
-
-@dataclass(frozen=True)
-class Snapshot:
-    """What the whole installation holds."""
-
-    events: int
-    lessons: StatusCounts
-
-
-@dataclass(frozen=True)
-class OpenMaterials:
-    """The materials of a lesson that is open now, in order of upload."""
-
-    lesson: Lesson
-    materials: Sequence[Material]
 
 
 class ContentService:

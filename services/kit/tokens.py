@@ -91,7 +91,7 @@ class AccessTokenVerifier:
             try:
                 self._keys = KeySet.import_key_set(await self._fetch_keys())
                 self._fetched_at = self._clock()
-            except (httpx.HTTPError, JoseError, ValueError, KeyError) as error:
+            except (httpx.HTTPError, TimeoutError, JoseError, ValueError, KeyError) as error:
                 # Keys that were good a moment ago outlive a restart of auth.
                 if not self._knows(key_id):
                     raise Unavailable("Sign-in keys are not available; try again shortly") from error

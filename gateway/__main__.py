@@ -1,0 +1,24 @@
+"""`python -m gateway serve`."""
+
+import os
+import sys
+
+from gateway.config import read_settings
+from services.kit.cli import serve
+from services.kit.config import SettingsError
+
+
+def main(arguments: list[str]) -> int:
+    """Serve, or say what is wrong with the settings, one line each."""
+    if arguments != ["serve"]:
+        sys.stderr.write("usage: python -m gateway serve\n")
+        return 2
+    try:
+        serve(read_settings(os.environ), "gateway.app:create_app()")
+    except SettingsError as error:
+        sys.stderr.write("\n".join(error.problems) + "\n")
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

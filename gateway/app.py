@@ -1,0 +1,43 @@
+"""The gateway's composition root: its parts put together, and its routes."""
+
+import os
+
+from gateway.config import Settings, read_settings
+from gateway.edge import Origins, RateLimit
+from gateway.resources import Endpoint, Health, Ready
+from gateway.routes import PUBLIC_ROUTES
+from gateway.upstream import Upstreams, connect
+from services.kit.health import Live
+from services.kit.tokens import AccessTokenVerifier, fetch_keys_from
+from services.kit.web import Gatekeeper, Guard, Lifespan, Route, WebApp, create_web_app
+
+
+def create_app(settings: Settings | None = None) -> WebApp:
+    """The ASGI app; without settings, those of the environment."""
+    settings = settings or read_settings(os.environ)
+    addresses = {"content": settings.content_url, "quiz": settings.quiz_url, "auth": settings.auth_url}
+    upstreams = connect(addresses, settings.service_secret, settings.upstream_timeout_seconds)
+    verifier = AccessTokenVerifier(fetch_keys_from(settings.auth_url), settings.name)
+    return assemble(settings, upstreams, verifier)
+
+
+def assemble(settings: Settings, upstreams: Upstreams, verifier: AccessTokenVerifier) -> WebApp:
+    """The app over these upstreams."""
+    table = routes(upstreams)
+    middleware = [
+        Origins(settings.cors_origins),
+        RateLimit(settings.rate_limit_max, settings.rate_limit_window_ms),
+        Gatekeeper(table, settings.name, settings.service_secret, verifier),
+        Lifespan(shutdown=upstreams.close),
+    ]
+    return create_web_app(table, middleware)
+
+
+def routes(upstreams: Upstreams) -> tuple[Route, ...]:
+    """The public routes of routes.py and the gateway's own health."""
+    return (
+        Route("/health", Health(), Guard.OPEN),
+        Route("/health/live", Live(), Guard.OPEN),
+        Route("/health/ready", Ready(upstreams), Guard.OPEN),
+        *(Route(route.path, Endpoint(route, upstreams), route.guard) for route in PUBLIC_ROUTES),
+    )

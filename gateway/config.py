@@ -1,0 +1,40 @@
+"""The gateway's settings."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from services.kit.config import Environment, ServerSettings, server_settings
+
+DEFAULT_ORIGINS = ",".join(f"http://localhost:{port}" for port in (5173, 5174, 3000, 3002))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings(ServerSettings):
+    """Where the services are, how long they may take, and what a client may do here.
+
+    `rate_limit_max` requests are answered per client address in every window of `rate_limit_window_ms`.
+    """
+
+    content_url: str
+    quiz_url: str
+    upstream_timeout_seconds: int
+    cors_origins: frozenset[str]
+    rate_limit_max: int
+    rate_limit_window_ms: int
+
+
+def read_settings(variables: Mapping[str, str]) -> Settings:
+    """The gateway's settings from the environment; raises SettingsError."""
+    environment = Environment(variables)
+    origins = environment.text("CORS_ORIGIN", DEFAULT_ORIGINS, "the sites whose pages may call the API")
+    settings = Settings(
+        **server_settings(environment, "gateway", "API_PORT", 3001),
+        content_url=environment.text("CONTENT_URL", "http://127.0.0.1:3011", "the address of the content service"),
+        quiz_url=environment.text("QUIZ_URL", "http://127.0.0.1:3012", "the address of the quiz service"),
+        upstream_timeout_seconds=environment.integer("GATEWAY_TIMEOUT_SECONDS", 10, maximum=60),
+        cors_origins=frozenset(origin.strip() for origin in origins.split(",") if origin.strip()),
+        rate_limit_max=environment.integer("RATE_LIMIT_MAX", 100),
+        rate_limit_window_ms=environment.integer("RATE_LIMIT_WINDOW_MS", 60_000, maximum=86_400_000),
+    )
+    environment.close()
+    return settings

@@ -1,0 +1,63 @@
+"""What every request meets at the door: the allowlist of origins and the rate limit."""
+
+import math
+import time
+from collections.abc import Iterable
+
+from falcon.asgi import Request, Response
+from limits import RateLimitItemPerSecond
+from limits.aio.storage import MemoryStorage
+from limits.aio.strategies import FixedWindowRateLimiter
+
+from services.kit.errors import Forbidden, TooManyRequests
+
+ALLOWED_METHODS = "GET, POST, PUT, DELETE, OPTIONS"
+ALLOWED_HEADERS = "Authorization, Content-Type, X-Request-ID"
+EXPOSED_HEADERS = "X-Request-ID, Retry-After"
+PREFLIGHT_SECONDS = "600"
+HEALTH_PREFIX = "/health"
+
+
+class Origins:
+    """Middleware: pages of the listed origins may call the API, pages of others get 403 (Fetch standard, CORS)."""
+
+    def __init__(self, allowed: Iterable[str]):
+        self._allowed = frozenset(allowed)
+
+    async def process_request(self, request: Request, response: Response) -> None:
+        """Answer a preflight, allow a listed origin, raise Forbidden for another; no Origin, no question."""
+        response.set_header("Vary", "Origin")
+        origin = request.get_header("Origin")
+        if origin is None:
+            return
+        if origin not in self._allowed:
+            raise Forbidden("This origin may not call the API")
+        response.set_header("Access-Control-Allow-Origin", origin)
+        response.set_header("Access-Control-Expose-Headers", EXPOSED_HEADERS)
+        if request.method == "OPTIONS" and request.get_header("Access-Control-Request-Method"):
+            response.set_header("Access-Control-Allow-Methods", ALLOWED_METHODS)
+            response.set_header("Access-Control-Allow-Headers", ALLOWED_HEADERS)
+            response.set_header("Access-Control-Max-Age", PREFLIGHT_SECONDS)
+            response.status = 204
+            response.complete = True
+
+
+class RateLimit:
+    """Middleware: so many requests per client address and window; counted in this worker process alone.
+
+    The address is the connection's: X-Forwarded-For can be written by anyone (TRAPS 12).
+    """
+
+    def __init__(self, requests: int, window_ms: int):
+        self._limit = RateLimitItemPerSecond(requests, math.ceil(window_ms / 1000))
+        self._limiter = FixedWindowRateLimiter(MemoryStorage())
+
+    async def process_request(self, request: Request, response: Response) -> None:
+        """Raises TooManyRequests, with the seconds until the window ends; health checks are not counted."""
+        if request.path.startswith(HEALTH_PREFIX) or response.complete:
+            return
+        address = request.remote_addr
+        if await self._limiter.hit(self._limit, address):
+            return
+        window = await self._limiter.get_window_stats(self._limit, address)
+        raise TooManyRequests(retry_after=max(1, math.ceil(window.reset_time - time.time())))

@@ -1,0 +1,90 @@
+"""HTTP in, one view or one service, HTTP out."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+from urllib.parse import quote
+
+from falcon.asgi import Request, Response
+
+from gateway.routes import PublicRoute, To, View
+from gateway.upstream import HTTP_OK, Answer, Sent, Upstream, Upstreams
+from services.kit.errors import ServiceError, Unavailable
+from services.kit.instants import format_instant, now
+from services.kit.web import read_body, write_json
+
+Responder = Callable[..., Awaitable[None]]
+
+
+class Endpoint:
+    """A public address: Falcon finds a responder, on_get and so on, for each method of its row in the routes."""
+
+    def __init__(self, route: PublicRoute, upstreams: Upstreams):
+        for method, target in route.methods.items():
+            view = _forwarding(target) if isinstance(target, To) else target
+            setattr(self, f"on_{method.lower()}", _responder(view, upstreams))
+
+
+class Health:
+    """/health, as the baseline answers it."""
+
+    async def on_get(self, request: Request, response: Response) -> None:
+        """The door is open."""
+        write_json(response, {"status": "ok", "service": "@flix/api", "timestamp": format_instant(now())})
+
+
+class Ready:
+    """/health/ready."""
+
+    def __init__(self, upstreams: Upstreams):
+        self._upstreams = {"content": upstreams.content, "quiz": upstreams.quiz, "auth": upstreams.auth}
+
+    async def on_get(self, request: Request, response: Response) -> None:
+        """200 when every service behind the gateway is ready, else 503 with the names of those that are not."""
+        ready = await asyncio.gather(*(_is_ready(upstream) for upstream in self._upstreams.values()))
+        missing = [name for name, is_ready in zip(self._upstreams, ready, strict=True) if not is_ready]
+        if missing:
+            raise Unavailable(f"Not ready: {', '.join(missing)}")
+        write_json(response, {"status": "ok"})
+
+
+def _responder(view: View, upstreams: Upstreams) -> Responder:
+    async def respond(request: Request, response: Response, **path_values: str) -> None:
+        answer = await view(upstreams, await _sent(request), **path_values)
+        _write(response, answer)
+
+    return respond
+
+
+def _forwarding(target: To) -> View:
+    async def forward(upstreams: Upstreams, sent: Sent, **_path_values: str) -> Answer:
+        upstream: Upstream = getattr(upstreams, target.value)
+        return await upstream.forward(sent)
+
+    return forward
+
+
+async def _sent(request: Request) -> Sent:
+    return Sent(
+        method=request.method,
+        path=quote(request.path, safe="/"),
+        query=request.query_string,
+        body=await read_body(request),
+        content_type=request.content_type,
+        authorization=request.get_header("Authorization"),
+    )
+
+
+def _write(response: Response, answer: Answer) -> None:
+    response.status = answer.status
+    response.data = answer.body or None
+    for name, value in answer.headers.items():
+        response.set_header(name, value)
+
+
+async def _is_ready(upstream: Upstream) -> bool:
+    try:
+        answer: Any = await upstream.call("GET", "/health/ready")
+    except ServiceError:
+        return False
+    return bool(answer.status == HTTP_OK)

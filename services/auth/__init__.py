@@ -1,0 +1,1 @@
+"""Auth: people, passwords, sessions and signing keys. It alone signs tokens; everyone else verifies."""

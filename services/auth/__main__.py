@@ -1,0 +1,19 @@
+"""`python -m services.auth`: hands auth's parts to the kit's command line."""
+
+import sys
+
+from services.auth import seed
+from services.auth.config import read_settings
+from services.auth.migrations import MIGRATIONS
+from services.kit.cli import Seeder, Service, main
+
+SERVICE = Service(
+    name="auth",
+    app="services.auth.app:create_app()",
+    read_settings=read_settings,
+    migrations=MIGRATIONS,
+    seeder=Seeder(seed.SETS, seed.plant, seed.clear),
+)
+
+if __name__ == "__main__":
+    sys.exit(main(SERVICE))

@@ -1,0 +1,30 @@
+"""Auth's composition root: its parts put together, and its routes."""
+
+import os
+
+from services.auth.config import Settings, read_settings
+from services.auth.migrations import MIGRATIONS
+from services.auth.repository import PeeweeAuthStore
+from services.auth.resources import Login, PublishedKeys
+from services.auth.service import AuthService
+from services.kit.database import open_database
+from services.kit.health import health_routes
+from services.kit.web import Guard, Route, UseCases, WebApp, create_service_app
+
+
+def create_app(settings: Settings | None = None) -> WebApp:
+    """The ASGI app; without settings, those of the environment."""
+    settings = settings or read_settings(os.environ)
+    database = open_database(settings.database_url, "flix-auth")
+    use_cases = UseCases(database, settings.threads)
+    service = AuthService(PeeweeAuthStore(database), settings.access_token_lifetime)
+    table = (*routes(service, use_cases), *health_routes(use_cases, database, MIGRATIONS))
+    return create_service_app(table, settings, use_cases)
+
+
+def routes(service: AuthService, use_cases: UseCases) -> tuple[Route, ...]:
+    """Every address of auth, and who may call it."""
+    return (
+        Route("/.well-known/jwks.json", PublishedKeys(service, use_cases), Guard.OPEN),
+        Route("/internal/login", Login(service, use_cases), Guard.SERVICE),
+    )

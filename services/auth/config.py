@@ -1,0 +1,53 @@
+"""Auth's settings."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+
+from services.kit.config import Environment, ServiceSettings
+
+LOCAL_ADMIN_USERNAME = "admin"
+LOCAL_ADMIN_PASSWORD = "admin123"  # noqa: S105 refused in the managed profile
+MINIMUM_ADMIN_PASSWORD_LENGTH = 12
+
+_DURATION = re.compile(r"(\d{1,6})([smhd])", re.ASCII)
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings(ServiceSettings):
+    """The first admin's sign-in, and how long an access token lives."""
+
+    admin_username: str
+    admin_password: str
+    access_token_lifetime: timedelta
+
+
+def read_settings(variables: Mapping[str, str]) -> Settings:
+    """Auth's settings from the environment; raises SettingsError."""
+    environment = Environment(variables)
+    settings = Settings.read(
+        environment,
+        "auth",
+        port=3013,
+        admin_username=environment.text("ADMIN_USERNAME", LOCAL_ADMIN_USERNAME, "the first admin's name"),
+        admin_password=environment.secret(
+            "ADMIN_PASSWORD",
+            LOCAL_ADMIN_PASSWORD,
+            "a password for the first admin",
+            minimum=MINIMUM_ADMIN_PASSWORD_LENGTH,
+        ),
+        access_token_lifetime=_duration(environment, "JWT_ACCESS_TTL", "15m"),
+    )
+    environment.close()
+    return settings
+
+
+def _duration(environment: Environment, name: str, default: str) -> timedelta:
+    text = environment.option(name, default)
+    match = _DURATION.fullmatch(text)
+    if match is None or int(match[1]) == 0:
+        environment.problems.append(f"{name} must be a number and s, m, h or d, such as 15m, not {text!r}")
+        return timedelta(minutes=15)
+    return timedelta(**{_UNITS[match[2]]: int(match[1])})

@@ -1,0 +1,8 @@
+"""Auth's schema, step by step."""
+
+from pathlib import Path
+
+from services.auth.models import TABLES
+from services.kit.migrations import Migrations
+
+MIGRATIONS = Migrations("auth", Path(__file__).parent, TABLES)

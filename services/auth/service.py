@@ -1,0 +1,88 @@
+"""The use cases of auth. One method is one transaction."""
+
+from datetime import timedelta
+from typing import Any
+
+import argon2
+import uuid_utils
+
+from services.auth import rules
+from services.auth.entities import Admin, Session, SignIn, SigningKey
+from services.auth.errors import AdminNotFound, InvalidCredentials
+from services.auth.repository import AuthStore
+from services.kit.instants import Clock, now
+
+# OWASP Password Storage Cheat Sheet, the minimum for argon2id: 19 MiB, two passes, one lane.
+PASSWORD_HASHER = argon2.PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
+
+
+class AuthService:
+    """Signs admins in and publishes the keys with which others verify their tokens."""
+
+    def __init__(
+        self,
+        store: AuthStore,
+        access_token_lifetime: timedelta,
+        clock: Clock = now,
+        hasher: argon2.PasswordHasher = PASSWORD_HASHER,
+    ):
+        self._store = store
+        self._lifetime = access_token_lifetime
+        self._clock = clock
+        self._hasher = hasher
+        # What an unknown name is compared with, so that it costs as much as a known one (TRAPS 13).
+        self._nobodys_hash = hasher.hash(str(uuid_utils.uuid4()))
+
+    def sign_in(self, username: str, password: str) -> SignIn:
+        """Begin a session; raises InvalidCredentials."""
+        admin = self._authenticated(username, password)
+        signed_in_at = self._clock()
+        session = Session(_new_id(), admin.id, signed_in_at, signed_in_at + rules.SESSION_LIFETIME, None)
+        with self._store.transaction():
+            if self._hasher.check_needs_rehash(admin.password_hash):
+                self._store.admins.replace_password(admin.id, self._hasher.hash(password), signed_in_at)
+            self._store.sessions.remove_expired(signed_in_at)
+            self._store.sessions.add(session)
+            key = self._signing_keys()[-1]
+        token = rules.access_token(admin, session, _new_id(), key, signed_in_at, self._lifetime)
+        return SignIn(admin, token, int(self._lifetime.total_seconds()))
+
+    def published_keys(self) -> dict[str, Any]:
+        """The JSON Web Key Set (RFC 7517) with which everyone verifies access tokens."""
+        keys = self._store.signing_keys.list()
+        if not keys:
+            with self._store.transaction():
+                keys = self._signing_keys()
+        return {"keys": [rules.published_key(key) for key in keys]}
+
+    def create_admin(self, username: str, password: str, admin_id: str | None = None) -> Admin:
+        """A new admin; raises UsernameTaken."""
+        created_at = self._clock()
+        admin = Admin(admin_id or _new_id(), username, self._hasher.hash(password), created_at, created_at)
+        with self._store.transaction():
+            self._store.admins.add(admin)
+        return admin
+
+    def _authenticated(self, username: str, password: str) -> Admin:
+        try:
+            admin = self._store.admins.get_by_username(username)
+        except AdminNotFound:
+            admin = None
+        try:
+            self._hasher.verify(admin.password_hash if admin else self._nobodys_hash, password)
+        except argon2.exceptions.VerificationError:
+            raise InvalidCredentials from None
+        if admin is None:
+            raise InvalidCredentials
+        return admin
+
+    def _signing_keys(self) -> list[SigningKey]:
+        keys = list(self._store.signing_keys.list())
+        if not keys:
+            keys = [rules.new_signing_key(_new_id(), self._clock())]
+            self._store.signing_keys.add(keys[0])
+        return keys
+
+
+def _new_id() -> str:
+    return str(uuid_utils.uuid7())

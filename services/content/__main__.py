@@ -1,0 +1,19 @@
+"""`python -m services.content`: hands content's parts to the kit's command line."""
+
+import sys
+
+from services.content import seed
+from services.content.config import read_settings
+from services.content.migrations import MIGRATIONS
+from services.kit.cli import Seeder, Service, main
+
+SERVICE = Service(
+    name="content",
+    app="services.content.app:create_app()",
+    read_settings=read_settings,
+    migrations=MIGRATIONS,
+    seeder=Seeder(seed.SETS, seed.plant, seed.clear),
+)
+
+if __name__ == "__main__":
+    sys.exit(main(SERVICE))

@@ -1,0 +1,1 @@
+"""Quiz: quizzes of lessons, learners' attempts, and grading."""

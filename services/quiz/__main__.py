@@ -1,0 +1,19 @@
+"""`python -m services.quiz`: hands quiz's parts to the kit's command line."""
+
+import sys
+
+from services.kit.cli import Seeder, Service, main
+from services.quiz import seed
+from services.quiz.config import read_settings
+from services.quiz.migrations import MIGRATIONS
+
+SERVICE = Service(
+    name="quiz",
+    app="services.quiz.app:create_app()",
+    read_settings=read_settings,
+    migrations=MIGRATIONS,
+    seeder=Seeder(seed.SETS, seed.plant, seed.clear),
+)
+
+if __name__ == "__main__":
+    sys.exit(main(SERVICE))

@@ -1,0 +1,40 @@
+"""Quiz's composition root: its parts put together, and its routes."""
+
+import os
+
+import httpx
+
+from services.kit.database import open_database
+from services.kit.health import health_routes
+from services.kit.tokens import AccessTokenVerifier, fetch_keys_from
+from services.kit.web import Guard, Route, UseCases, WebApp, create_service_app
+from services.quiz.config import Settings, read_settings
+from services.quiz.content import lesson_requirement
+from services.quiz.migrations import MIGRATIONS
+from services.quiz.repository import PeeweeQuizStore
+from services.quiz.resources import Attempts, Deletions, LessonAttempts, LessonQuiz, QuizItem, Quizzes
+from services.quiz.service import QuizService
+
+
+def create_app(settings: Settings | None = None) -> WebApp:
+    """The ASGI app; without settings, those of the environment."""
+    settings = settings or read_settings(os.environ)
+    database = open_database(settings.database_url, "flix-quiz")
+    use_cases = UseCases(database, settings.threads)
+    content = httpx.Client(base_url=settings.content_url, timeout=settings.content_timeout_seconds, trust_env=False)
+    service = QuizService(PeeweeQuizStore(database), lesson_requirement(content, settings.service_secret))
+    verifier = AccessTokenVerifier(fetch_keys_from(settings.auth_url), settings.name)
+    table = (*routes(service, use_cases), *health_routes(use_cases, database, MIGRATIONS))
+    return create_service_app(table, settings, use_cases, verifier)
+
+
+def routes(service: QuizService, use_cases: UseCases) -> tuple[Route, ...]:
+    """Every address of quiz, and who may call it."""
+    return (
+        Route("/api/quizzes", Quizzes(service, use_cases), Guard.ADMIN),
+        Route("/api/quizzes/{quiz_id}", QuizItem(service, use_cases), Guard.ADMIN),
+        Route("/api/quizzes/{quiz_id}/attempts", Attempts(service, use_cases), Guard.ADMIN),
+        Route("/internal/lessons/{lesson_id}/quiz", LessonQuiz(service, use_cases), Guard.SERVICE),
+        Route("/internal/lessons/{lesson_id}/attempts", LessonAttempts(service, use_cases), Guard.SERVICE),
+        Route("/internal/deletions", Deletions(service, use_cases), Guard.SERVICE),
+    )

@@ -1,0 +1,28 @@
+"""Quiz's settings."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from services.kit.config import Environment, ServiceSettings
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings(ServiceSettings):
+    """Where content is, and how many seconds it may take to answer."""
+
+    content_url: str
+    content_timeout_seconds: int
+
+
+def read_settings(variables: Mapping[str, str]) -> Settings:
+    """Quiz's settings from the environment; raises SettingsError."""
+    environment = Environment(variables)
+    settings = Settings.read(
+        environment,
+        "quiz",
+        port=3012,
+        content_url=environment.text("CONTENT_URL", "http://127.0.0.1:3011", "the address of the content service"),
+        content_timeout_seconds=environment.integer("UPSTREAM_TIMEOUT_SECONDS", 5, maximum=60),
+    )
+    environment.close()
+    return settings

@@ -1,0 +1,43 @@
+"""Quiz's view of content: one question over HTTP, with a service token and a deadline."""
+
+from collections.abc import Callable
+from urllib.parse import quote
+
+import httpx
+
+from services.kit.errors import Unavailable
+from services.kit.instants import Clock, now
+from services.kit.observability import REQUEST_ID_HEADER, current_request_id
+from services.kit.tokens import issue_service_token
+from services.quiz.errors import EventNotFound, LessonNotFound
+
+# Raises EventNotFound or LessonNotFound unless the event has the lesson, Unavailable when content does not answer.
+RequireLesson = Callable[[str, str], None]
+
+
+def lesson_requirement(client: httpx.Client, service_secret: str, clock: Clock = now) -> RequireLesson:
+    """How to ask content; the client carries its address and timeouts, and may be shared by threads."""
+
+    def require_lesson(event_id: str, lesson_id: str) -> None:
+        token = issue_service_token(service_secret, "quiz", "content", clock())
+        headers = {"Authorization": f"Bearer {token}", REQUEST_ID_HEADER: current_request_id()}
+        try:
+            response = client.get(_path(event_id, lesson_id), headers=headers)
+        except httpx.HTTPError as error:
+            raise Unavailable("Lessons cannot be looked up now; try again shortly") from error
+        _check(response)
+
+    return require_lesson
+
+
+def _path(event_id: str, lesson_id: str) -> str:
+    return f"/internal/events/{quote(event_id, safe='')}/lessons/{quote(lesson_id, safe='')}"
+
+
+def _check(response: httpx.Response) -> None:
+    if response.status_code == httpx.codes.OK:
+        return
+    if response.status_code == httpx.codes.NOT_FOUND:
+        code = response.json().get("error")
+        raise EventNotFound if code == EventNotFound.code else LessonNotFound
+    raise Unavailable("Lessons cannot be looked up now; try again shortly")

@@ -1,0 +1,51 @@
+"""Quiz's named errors.
+
+NotFound: QuizNotFound, EventNotFound, LessonNotFound
+Conflict: LessonHasQuiz
+Invalid:  MissingCorrectOption, InvalidAttempt
+"""
+
+from services.kit.errors import Conflict, Invalid, NotFound
+
+
+class QuizNotFound(NotFound):
+    """No quiz has this id, or the lesson has none."""
+
+    code = "QUIZ_NOT_FOUND"
+    message = "Quiz not found"
+
+
+class EventNotFound(NotFound):
+    """Content knows no such event."""
+
+    code = "EVENT_NOT_FOUND"
+    message = "Event not found"
+
+
+class LessonNotFound(NotFound):
+    """Content knows no such lesson of the event."""
+
+    code = "LESSON_NOT_FOUND"
+    message = "Lesson not found"
+
+
+class LessonHasQuiz(Conflict):
+    """A lesson has at most one quiz."""
+
+    code = "QUIZ_LESSON_CONFLICT"
+    message = "The lesson already has a quiz"
+
+
+class MissingCorrectOption(Invalid):
+    """A question that nobody could answer right."""
+
+    code = "QUIZ_MISSING_CORRECT_OPTION"
+
+    def __init__(self, order: int):
+        super().__init__(f"Question {order} needs at least one right option")
+
+
+class InvalidAttempt(Invalid):
+    """The answers do not fit the quiz."""
+
+    code = "QUIZ_INVALID_ATTEMPT"

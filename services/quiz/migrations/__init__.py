@@ -1,0 +1,8 @@
+"""Quiz's schema, step by step."""
+
+from pathlib import Path
+
+from services.kit.migrations import Migrations
+from services.quiz.models import TABLES
+
+MIGRATIONS = Migrations("quiz", Path(__file__).parent, TABLES)

@@ -1,0 +1,96 @@
+"""Quiz's tables. A model is not bound to a database: the repository says where each query runs."""
+
+import peewee
+from peewee import BooleanField, Check, ForeignKeyField, IntegerField, TextField
+
+from services.kit.database import InstantField
+
+
+class RevisionRow(peewee.Model):
+    """What a quiz asked at one time, frozen; it outlives the quiz as long as an attempt points to it."""
+
+    id = TextField(primary_key=True)
+    quiz_id = TextField(index=True)
+    title = TextField()
+    pass_percentage = IntegerField()
+    questions = TextField()
+    created_at = InstantField()
+
+    class Meta:
+        table_name = "quiz_revisions"
+        constraints = (Check("pass_percentage BETWEEN 0 AND 100", name="quiz_revisions_pass_percentage"),)
+
+
+class QuizRow(peewee.Model):
+    """A quiz. Event and lesson live in content's database, so no foreign key can hold them."""
+
+    id = TextField(primary_key=True)
+    event_id = TextField(index=True)
+    lesson_id = TextField(unique=True)
+    title = TextField()
+    pass_percentage = IntegerField()
+    revision = ForeignKeyField(RevisionRow, on_delete="RESTRICT")
+    created_at = InstantField()
+    updated_at = InstantField()
+
+    class Meta:
+        table_name = "quizzes"
+        indexes = ((("created_at", "id"), False),)
+        constraints = (Check("pass_percentage BETWEEN 0 AND 100", name="quizzes_pass_percentage"),)
+
+
+class QuestionRow(peewee.Model):
+    """A question; `position` is the contract's order."""
+
+    id = TextField(primary_key=True)
+    quiz = ForeignKeyField(QuizRow, on_delete="CASCADE", index=False)
+    prompt = TextField()
+    position = IntegerField()
+
+    class Meta:
+        table_name = "quiz_questions"
+        indexes = ((("quiz", "position"), True),)
+        constraints = (Check("position >= 1", name="quiz_questions_position"),)
+
+
+class OptionRow(peewee.Model):
+    """An option of a question."""
+
+    id = TextField(primary_key=True)
+    question = ForeignKeyField(QuestionRow, on_delete="CASCADE", index=False)
+    text = TextField()
+    is_correct = BooleanField()
+    position = IntegerField()
+
+    class Meta:
+        table_name = "quiz_options"
+        indexes = ((("question", "position"), True),)
+        constraints = (Check("position >= 1", name="quiz_options_position"),)
+
+
+class AttemptRow(peewee.Model):
+    """A graded submission; `answers` is a JSON array with one entry for each question."""
+
+    id = TextField(primary_key=True)
+    quiz_id = TextField()
+    revision = ForeignKeyField(RevisionRow, on_delete="RESTRICT")
+    event_id = TextField()
+    lesson_id = TextField()
+    answers = TextField()
+    answered_questions = IntegerField()
+    correct_answers = IntegerField()
+    score_percentage = IntegerField()
+    pass_percentage = IntegerField()
+    submitted_at = InstantField()
+
+    class Meta:
+        table_name = "quiz_attempts"
+        indexes = ((("quiz_id", "submitted_at", "id"), False),)
+        constraints = (
+            Check("score_percentage BETWEEN 0 AND 100", name="quiz_attempts_score_percentage"),
+            Check("pass_percentage BETWEEN 0 AND 100", name="quiz_attempts_pass_percentage"),
+            Check("correct_answers BETWEEN 0 AND answered_questions", name="quiz_attempts_correct_answers"),
+        )
+
+
+TABLES = (RevisionRow, QuizRow, QuestionRow, OptionRow, AttemptRow)

@@ -1,0 +1,327 @@
+"""How quiz keeps its records: the contracts, and their Peewee implementation. Every query lives here.
+
+Nothing here commits: the service holds the transaction (`QuizStore.transaction`).
+"""
+
+from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from itertools import groupby
+from typing import Any, Protocol
+
+import orjson
+import peewee
+
+from services.kit.database import Parameter, Statement, breached, locked, transaction
+from services.kit.instants import to_milliseconds
+from services.kit.pagination import PageRequest, SortKey, paged
+from services.quiz.entities import Attempt, Grade, GradedAnswer, Option, Question, Quiz, Revision
+from services.quiz.errors import LessonHasQuiz, QuizNotFound
+from services.quiz.models import AttemptRow, OptionRow, QuestionRow, QuizRow, RevisionRow
+
+ALL = PageRequest()
+
+
+@dataclass(frozen=True)
+class QuizFilter:
+    """Which quizzes to list; None means any."""
+
+    event_id: str | None = None
+    lesson_id: str | None = None
+
+
+class QuizRepository(Protocol):
+    """Quizzes, each with its questions as one whole; writing one also freezes what it asks."""
+
+    def add(self, quiz: Quiz) -> None:
+        """Raises LessonHasQuiz."""
+
+    def get(self, quiz_id: str, *, for_update: bool = False) -> Quiz:
+        """Raises QuizNotFound; `for_update` holds it against other writers until the transaction ends."""
+
+    def get_by_lesson(self, lesson_id: str) -> Quiz:
+        """Raises QuizNotFound."""
+
+    def save(self, quiz: Quiz) -> None:
+        """Replace the stored quiz of that id and its questions; raises QuizNotFound."""
+
+    def remove(self, quiz_id: str) -> None:
+        """Raises QuizNotFound. Attempts and what they were asked stay."""
+
+    def remove_all(self, which: QuizFilter) -> int:
+        """Delete those that match; how many there were."""
+
+    def list(self, which: QuizFilter, request: PageRequest = ALL) -> Sequence[Quiz]:
+        """Those that match, oldest first."""
+
+
+class AttemptRepository(Protocol):
+    """Graded submissions and the frozen copies of what was asked."""
+
+    def add(self, attempt: Attempt) -> None:
+        """Keep it for good."""
+
+    def list(self, quiz_id: str, request: PageRequest) -> Sequence[Attempt]:
+        """Those of a quiz, newest first, also of one that has been deleted."""
+
+    def revisions(self, revision_ids: Iterable[str]) -> dict[str, Revision]:
+        """The frozen copies by id."""
+
+
+class QuizStore(Protocol):
+    """All of quiz's records and the transaction around them."""
+
+    @property
+    def quizzes(self) -> QuizRepository:
+        """The quizzes."""
+
+    @property
+    def attempts(self) -> AttemptRepository:
+        """The attempts."""
+
+    def transaction(self) -> AbstractContextManager[Any]:
+        """All that is written inside is kept, or nothing is."""
+
+
+def quiz_key(quiz: Quiz) -> SortKey:
+    """The quiz's place in the order of its list."""
+    return (to_milliseconds(quiz.created_at), quiz.id)
+
+
+def attempt_key(attempt: Attempt) -> SortKey:
+    """The attempt's place in the order of its list."""
+    return (to_milliseconds(attempt.submitted_at), attempt.id)
+
+
+class PeeweeQuizStore:
+    """Quiz in SQLite or PostgreSQL."""
+
+    def __init__(self, database: peewee.Database):
+        self._database = database
+        self.quizzes = PeeweeQuizzes(database)
+        self.attempts = PeeweeAttempts(database)
+
+    def transaction(self) -> AbstractContextManager[Any]:
+        """All that is written inside is kept, or nothing is."""
+        return transaction(self._database)
+
+
+class PeeweeQuizzes:
+    """QuizRepository over the tables `quizzes`, `quiz_questions`, `quiz_options` and `quiz_revisions`."""
+
+    def __init__(self, database: peewee.Database):
+        self._database = database
+        by_id = QuizRow.id == Parameter("quiz_id")
+        self._by_id = _whole_quizzes(database, by_id)
+        self._by_lesson = _whole_quizzes(database, QuizRow.lesson_id == Parameter("lesson_id"))
+        held = locked(QuizRow.select(QuizRow.id).where(by_id), database)
+        self._hold = Statement(database, held, str)
+
+    def add(self, quiz: Quiz) -> None:
+        """Raises LessonHasQuiz."""
+        try:
+            # A savepoint: PostgreSQL refuses every further statement of a transaction in which one has failed.
+            with transaction(self._database):
+                self._freeze(quiz)
+                QuizRow.insert(_quiz_columns(quiz)).execute(self._database)
+                self._add_questions(quiz)
+        except peewee.IntegrityError as error:
+            if breached(error, "quizrow_lesson_id", ["quizzes.lesson_id"]):
+                raise LessonHasQuiz from None
+            raise
+
+    def get(self, quiz_id: str, *, for_update: bool = False) -> Quiz:
+        """Raises QuizNotFound."""
+        if for_update:
+            self._hold.first(quiz_id=quiz_id)
+        return _only(self._by_id.all(quiz_id=quiz_id))
+
+    def get_by_lesson(self, lesson_id: str) -> Quiz:
+        """Raises QuizNotFound."""
+        return _only(self._by_lesson.all(lesson_id=lesson_id))
+
+    def save(self, quiz: Quiz) -> None:
+        """Raises QuizNotFound."""
+        self._freeze(quiz)
+        columns = _quiz_columns(quiz)
+        if not QuizRow.update(columns).where(QuizRow.id == columns.pop("id")).execute(self._database):
+            raise QuizNotFound
+        QuestionRow.delete().where(QuestionRow.quiz == quiz.id).execute(self._database)
+        self._add_questions(quiz)
+        self._forget_unused_revisions([quiz.id], keep=[quiz.revision_id])
+
+    def remove(self, quiz_id: str) -> None:
+        """Raises QuizNotFound."""
+        if not QuizRow.delete().where(QuizRow.id == quiz_id).execute(self._database):
+            raise QuizNotFound
+        self._forget_unused_revisions([quiz_id])
+
+    def remove_all(self, which: QuizFilter) -> int:
+        """Delete those that match; how many there were."""
+        found = QuizRow.select(QuizRow.id).where(*_conditions(which))
+        quiz_ids = Statement(self._database, locked(found, self._database), str).all()
+        if quiz_ids:
+            QuizRow.delete().where(QuizRow.id.in_(quiz_ids)).execute(self._database)
+            self._forget_unused_revisions(quiz_ids)
+        return len(quiz_ids)
+
+    def list(self, which: QuizFilter, request: PageRequest = ALL) -> Sequence[Quiz]:
+        """Those that match, oldest first."""
+        order = (QuizRow.created_at, QuizRow.id)
+        wanted = paged(QuizRow.select(QuizRow.id).where(*_conditions(which)), order, request)
+        return _assembled(_whole_quizzes(self._database, QuizRow.id.in_(wanted)).all())
+
+    def _freeze(self, quiz: Quiz) -> None:
+        revision = {
+            "id": quiz.revision_id,
+            "quiz_id": quiz.id,
+            "title": quiz.title,
+            "pass_percentage": quiz.pass_percentage,
+            "questions": orjson.dumps(quiz.questions).decode(),
+            "created_at": quiz.updated_at,
+        }
+        RevisionRow.insert(revision).execute(self._database)
+
+    def _add_questions(self, quiz: Quiz) -> None:
+        questions = [
+            {"id": question.id, "quiz": quiz.id, "prompt": question.prompt, "position": question.order}
+            for question in quiz.questions
+        ]
+        options = [
+            {**asdict(option), "question": question.id, "position": position}
+            for question in quiz.questions
+            for position, option in enumerate(question.options, 1)
+        ]
+        QuestionRow.insert_many(questions).execute(self._database)
+        OptionRow.insert_many(options).execute(self._database)
+
+    def _forget_unused_revisions(self, quiz_ids: Sequence[str], keep: Sequence[str] = ()) -> None:
+        used = AttemptRow.select(AttemptRow.revision).where(AttemptRow.quiz_id.in_(quiz_ids))
+        unused = RevisionRow.quiz_id.in_(quiz_ids) & RevisionRow.id.not_in(used) & RevisionRow.id.not_in(keep)
+        RevisionRow.delete().where(unused).execute(self._database)
+
+
+class PeeweeAttempts:
+    """AttemptRepository over the tables `quiz_attempts` and `quiz_revisions`."""
+
+    def __init__(self, database: peewee.Database):
+        self._database = database
+
+    def add(self, attempt: Attempt) -> None:
+        """Keep it for good."""
+        grade = attempt.grade
+        columns = {
+            "id": attempt.id,
+            "quiz_id": attempt.quiz_id,
+            "revision": attempt.revision_id,
+            "event_id": attempt.event_id,
+            "lesson_id": attempt.lesson_id,
+            "answers": orjson.dumps(grade.answers).decode(),
+            "answered_questions": grade.answered_questions,
+            "correct_answers": grade.correct_answers,
+            "score_percentage": grade.score_percentage,
+            "pass_percentage": grade.pass_percentage,
+            "submitted_at": attempt.submitted_at,
+        }
+        AttemptRow.insert(columns).execute(self._database)
+
+    def list(self, quiz_id: str, request: PageRequest) -> Sequence[Attempt]:
+        """Those of a quiz, newest first, also of one that has been deleted."""
+        order = (AttemptRow.submitted_at, AttemptRow.id)
+        query = paged(AttemptRow.select().where(AttemptRow.quiz_id == quiz_id), order, request, descending=True)
+        return Statement(self._database, query, _attempt).all()
+
+    def revisions(self, revision_ids: Iterable[str]) -> dict[str, Revision]:
+        """The frozen copies by id, in one statement."""
+        query = RevisionRow.select().where(RevisionRow.id.in_(list(revision_ids)))
+        return {revision.id: revision for revision in Statement(self._database, query, _revision).all()}
+
+
+def _whole_quizzes(database: peewee.Database, condition: Any) -> Statement[tuple[Any, ...]]:
+    # One statement reads the whole aggregate: what it asks and the revision that froze it cannot fall apart.
+    query = (
+        QuizRow.select(
+            *QuizRow._meta.sorted_fields,
+            QuestionRow.id,
+            QuestionRow.prompt,
+            QuestionRow.position,
+            OptionRow.id,
+            OptionRow.text,
+            OptionRow.is_correct,
+        )
+        .join(QuestionRow)
+        .join(OptionRow)
+        .where(condition)
+        .order_by(QuizRow.created_at, QuizRow.id, QuestionRow.position, OptionRow.position)
+    )
+    return Statement(database, query, lambda *columns: columns)
+
+
+def _assembled(rows: Iterable[tuple[Any, ...]]) -> Sequence[Quiz]:
+    quizzes = []
+    width = len(QuizRow._meta.sorted_fields)
+    for columns, of_quiz in groupby(rows, key=lambda row: row[:width]):
+        questions = tuple(
+            Question(question_id, prompt, order, tuple(Option(*row[width + 3 :]) for row in of_question))
+            for (question_id, prompt, order), of_question in groupby(of_quiz, key=lambda row: row[width : width + 3])
+        )
+        quizzes.append(Quiz(*(*columns, questions)))
+    return quizzes
+
+
+def _only(rows: Sequence[tuple[Any, ...]]) -> Quiz:
+    quizzes = _assembled(rows)
+    if not quizzes:
+        raise QuizNotFound
+    return quizzes[0]
+
+
+def _quiz_columns(quiz: Quiz) -> dict[str, Any]:
+    return {
+        "id": quiz.id,
+        "event_id": quiz.event_id,
+        "lesson_id": quiz.lesson_id,
+        "title": quiz.title,
+        "pass_percentage": quiz.pass_percentage,
+        "revision": quiz.revision_id,
+        "created_at": quiz.created_at,
+        "updated_at": quiz.updated_at,
+    }
+
+
+def _conditions(which: QuizFilter) -> list[Any]:
+    conditions: list[Any] = [peewee.SQL("1 = 1")]
+    if which.event_id is not None:
+        conditions.append(QuizRow.event_id == which.event_id)
+    if which.lesson_id is not None:
+        conditions.append(QuizRow.lesson_id == which.lesson_id)
+    return conditions
+
+
+def _attempt(
+    attempt_id: str,
+    quiz_id: str,
+    revision_id: str,
+    event_id: str,
+    lesson_id: str,
+    answers: str,
+    answered_questions: int,
+    correct_answers: int,
+    score_percentage: int,
+    pass_percentage: int,
+    submitted_at: datetime,
+) -> Attempt:
+    graded = tuple(GradedAnswer(**answer) for answer in orjson.loads(answers))
+    grade = Grade(graded, answered_questions, correct_answers, score_percentage, pass_percentage)
+    return Attempt(attempt_id, quiz_id, revision_id, event_id, lesson_id, grade, submitted_at)
+
+
+def _revision(
+    revision_id: str, quiz_id: str, title: str, pass_percentage: int, questions: str, created_at: datetime
+) -> Revision:
+    asked = tuple(
+        Question(**{**question, "options": tuple(Option(**option) for option in question["options"])})
+        for question in orjson.loads(questions)
+    )
+    return Revision(revision_id, quiz_id, title, pass_percentage, asked, created_at)

@@ -1,0 +1,129 @@
+"""The use cases of quiz. One method is one transaction; content is asked before it begins."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import uuid_utils
+
+from services.kit.instants import Clock, now
+from services.kit.pagination import Page, PageRequest, page_of
+from services.quiz import rules
+from services.quiz.content import RequireLesson
+from services.quiz.entities import Answer, Attempt, AttemptHistory, NewQuestion, Quiz, Submission
+from services.quiz.errors import EventNotFound, LessonNotFound, QuizNotFound
+from services.quiz.repository import QuizFilter, QuizStore, attempt_key, quiz_key
+
+DEFAULT_PASS_PERCENTAGE = 70
+
+
+class QuizService:
+    """What admins do to quizzes, and what learners do with them."""
+
+    def __init__(self, store: QuizStore, require_lesson: RequireLesson, clock: Clock = now):
+        self._store = store
+        self._require_lesson = require_lesson
+        self._clock = clock
+
+    def list_quizzes(self, event_id: str | None, lesson_id: str | None, request: PageRequest) -> Page[Quiz]:
+        """The quizzes of the event, of the lesson, or all of them, oldest first."""
+        which = QuizFilter(event_id, lesson_id)
+        return page_of(self._store.quizzes.list(which, request), request, quiz_key)
+
+    def get_quiz(self, quiz_id: str) -> Quiz:
+        """Raises QuizNotFound."""
+        return self._store.quizzes.get(quiz_id)
+
+    def create_quiz(
+        self,
+        event_id: str,
+        lesson_id: str,
+        title: str,
+        pass_percentage: int | None,
+        questions: Sequence[NewQuestion],
+    ) -> Quiz:
+        """Raises MissingCorrectOption, EventNotFound, LessonNotFound, LessonHasQuiz, Unavailable."""
+        identified = rules.identified(questions, _new_id)
+        self._require_lesson(event_id, lesson_id)
+        created_at = self._clock()
+        quiz = Quiz(
+            id=_new_id(),
+            event_id=event_id,
+            lesson_id=lesson_id,
+            title=title,
+            pass_percentage=DEFAULT_PASS_PERCENTAGE if pass_percentage is None else pass_percentage,
+            revision_id=_new_id(),
+            created_at=created_at,
+            updated_at=created_at,
+            questions=identified,
+        )
+        with self._store.transaction():
+            self._store.quizzes.add(quiz)
+        return quiz
+
+    def update_quiz(
+        self, quiz_id: str, title: str, pass_percentage: int | None, questions: Sequence[NewQuestion]
+    ) -> Quiz:
+        """Replace title and questions; raises QuizNotFound, MissingCorrectOption, Unavailable."""
+        identified = rules.identified(questions, _new_id)
+        self._require_lesson_of(self._store.quizzes.get(quiz_id))
+        with self._store.transaction():
+            quiz = self._store.quizzes.get(quiz_id, for_update=True)
+            changed = replace(
+                quiz,
+                title=title,
+                pass_percentage=quiz.pass_percentage if pass_percentage is None else pass_percentage,
+                revision_id=_new_id(),
+                updated_at=self._clock(),
+                questions=identified,
+            )
+            self._store.quizzes.save(changed)
+        return changed
+
+    def delete_quiz(self, quiz_id: str) -> None:
+        """Raises QuizNotFound; the attempts stay."""
+        with self._store.transaction():
+            self._store.quizzes.remove(quiz_id)
+
+    def forget(self, event_id: str, lesson_id: str | None) -> int:
+        """Delete the quizzes of an event or a lesson that is gone; how many there were. Repeating it is harmless."""
+        with self._store.transaction():
+            return self._store.quizzes.remove_all(QuizFilter(event_id, lesson_id))
+
+    def list_attempts(self, quiz_id: str, request: PageRequest) -> AttemptHistory:
+        """Newest first; raises QuizNotFound when there is neither such a quiz nor an attempt at it."""
+        page = page_of(self._store.attempts.list(quiz_id, request), request, attempt_key)
+        if not page.items:
+            self._store.quizzes.get(quiz_id)
+        revisions = self._store.attempts.revisions({attempt.revision_id for attempt in page.items})
+        return AttemptHistory(page, revisions)
+
+    def get_lesson_quiz(self, lesson_id: str) -> Quiz:
+        """Raises QuizNotFound."""
+        return self._store.quizzes.get_by_lesson(lesson_id)
+
+    def submit(self, lesson_id: str, answers: Sequence[Answer]) -> Submission:
+        """Grade the answers and keep the attempt; raises QuizNotFound, InvalidAttempt."""
+        with self._store.transaction():
+            quiz = self._store.quizzes.get_by_lesson(lesson_id)
+            attempt = Attempt(
+                id=_new_id(),
+                quiz_id=quiz.id,
+                revision_id=quiz.revision_id,
+                event_id=quiz.event_id,
+                lesson_id=quiz.lesson_id,
+                grade=rules.grade(quiz, answers),
+                submitted_at=self._clock(),
+            )
+            self._store.attempts.add(attempt)
+        return Submission(quiz, attempt)
+
+    def _require_lesson_of(self, quiz: Quiz) -> None:
+        try:
+            self._require_lesson(quiz.event_id, quiz.lesson_id)
+        except (EventNotFound, LessonNotFound):
+            # The lesson went and took its quiz with it, even if the quiz's rows are still to be cleared.
+            raise QuizNotFound from None
+
+
+def _new_id() -> str:
+    return str(uuid_utils.uuid7())
