@@ -22,6 +22,9 @@ limit_request_line = 8190
 limit_request_fields = 100
 limit_request_field_size = 8190
 
+# Nothing here asks for gunicorn's control interface, a socket in the home directory.
+control_socket_disable = True
+
 # No proxy's headers are believed: the gateway decides what a client's address is.
 forwarded_allow_ips = ""
 

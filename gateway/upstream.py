@@ -3,8 +3,7 @@
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import httpx
 import orjson
@@ -127,17 +126,6 @@ class Upstreams:
     async def close(self) -> None:
         """Close every pool."""
         await asyncio.gather(self.content.close(), self.quiz.close(), self.auth.close())
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        await self.close()
 
 
 def connect(addresses: Mapping[str, str], service_secret: str, timeout_seconds: float) -> Upstreams:

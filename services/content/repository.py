@@ -193,7 +193,7 @@ class PeeweeEvents:
 
     def count(self) -> int:
         """How many there are."""
-        return int(EventRow.select(fn.COUNT()).scalar(self._database))
+        return int(EventRow.select(fn.COUNT(peewee.SQL("*"))).scalar(self._database))
 
     def _write(self, query: Any, slug: str) -> Any:
         try:
@@ -265,7 +265,7 @@ class PeeweeLessons:
         locked_ones = LessonRow.release_at > now
         expired = ~locked_ones & LessonRow.expires_at.is_null(False) & (LessonRow.expires_at <= now)
         counts = [fn.COUNT(peewee.Case(None, [(each, 1)])) for each in (locked_ones, expired)]
-        statement = Statement(self._database, LessonRow.select(fn.COUNT(), *counts), lambda *row: row)
+        statement = Statement(self._database, LessonRow.select(fn.COUNT(peewee.SQL("*")), *counts), lambda *row: row)
         total, upcoming, over = statement.all()[0]
         return StatusCounts(locked=upcoming, released=total - upcoming - over, expired=over)
 

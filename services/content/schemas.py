@@ -32,8 +32,10 @@ def _event_slug(text: str) -> str:
 
 
 Title = Annotated[Text, Field(min_length=3)]
-EventSlug = Annotated[Text, Field(min_length=3), AfterValidator(_event_slug)]
-LessonSlug = Annotated[Text, Field(min_length=3), AfterValidator(rules.lesson_slug)]
+# PostgreSQL cannot index a text of more than 2704 bytes, and no server reads an address of that length.
+SlugText = Annotated[Text, Field(min_length=3, max_length=400)]
+EventSlug = Annotated[SlugText, AfterValidator(_event_slug)]
+LessonSlug = Annotated[SlugText, AfterValidator(rules.lesson_slug)]
 AccessKey = Annotated[Text, Field(min_length=6, max_length=64)]
 HexColor = Annotated[str, StringConstraints(pattern=r"^#[0-9a-fA-F]{6}$")]
 Address = Annotated[WebAddress, Field(max_length=400)]

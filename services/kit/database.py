@@ -98,8 +98,11 @@ def breached(error: peewee.IntegrityError, constraint: str, columns: Sequence[st
     PostgreSQL names the constraint; SQLite names a check constraint, but of a unique one only the
     columns (`table.column, table.column`).
     """
-    text = str(error)
-    return constraint in text or ", ".join(columns) in text if columns else constraint in text
+    diagnosis = getattr(error.orig, "diag", None)
+    if diagnosis is not None:
+        # Its text also repeats the row's values, which may spell any constraint's name.
+        return bool(diagnosis.constraint_name == constraint)
+    return str(error).endswith(": " + (", ".join(columns) or constraint))
 
 
 class _Placeholder(str):

@@ -35,7 +35,7 @@ _POSTGRESQL_LIMITS = (
 _ROUTER_AT_WORK = threading.Lock()
 
 # Its log repeats, with a traceback, what is returned or raised here.
-logging.getLogger("peewee_migrate").propagate = False
+logging.getLogger("peewee_migrate").setLevel(logging.CRITICAL)
 
 
 class MigrationError(Exception):

@@ -13,6 +13,7 @@ from services.kit.errors import ValidationFailed
 
 DEFAULT_LIMIT = 50
 MAXIMUM_LIMIT = 100
+_LIMIT_DIGITS = 3
 
 Item = TypeVar("Item")
 SortKey = tuple[int | str, ...]
@@ -49,7 +50,7 @@ def page_request(
     after = None if cursor is None else _decode(cursor, key_types)
     if limit is None:
         return PageRequest(default_limit if after is None else default_limit or DEFAULT_LIMIT, after)
-    if not (limit.isascii() and limit.isdigit() and 1 <= int(limit[:9]) <= MAXIMUM_LIMIT):
+    if not (limit.isascii() and limit.isdigit() and len(limit) <= _LIMIT_DIGITS and 1 <= int(limit) <= MAXIMUM_LIMIT):
         raise ValidationFailed({"limit": [f"must be a whole number from 1 to {MAXIMUM_LIMIT}"]})
     return PageRequest(int(limit), after)
 
@@ -71,9 +72,14 @@ def _decode(cursor: str, key_types: Sequence[type]) -> SortKey:
         key = orjson.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
     except (binascii.Error, ValueError):
         key = None
-    if not isinstance(key, list) or [type(part) for part in key] != list(key_types):
+    if not isinstance(key, list) or [type(part) for part in key] != list(key_types) or not all(map(_storable, key)):
         raise ValidationFailed({"cursor": ["must be a nextCursor of this list"]})
     return tuple(key)
+
+
+def _storable(part: int | str) -> bool:
+    # What no database can compare with: SQLite no wider integer, PostgreSQL no NUL.
+    return "\0" not in part if isinstance(part, str) else -(2**63) <= part < 2**63
 
 
 def paged(query: Any, columns: Sequence[Any], request: PageRequest, *, descending: bool = False) -> Any:

@@ -98,6 +98,7 @@ def _failure(errors: Iterable[Any]) -> ValidationFailed:
 
 
 def _message(error: Any) -> str:
+    limits = error.get("ctx", {})
     match error["type"]:
         case "missing":
             return "is required"
@@ -105,5 +106,13 @@ def _message(error: Any) -> str:
             return "is not a known field"
         case "model_type" | "model_attributes_type":
             return "must be a JSON object"
+        case "too_short":
+            return f"must have at least {limits['min_length']} {_counted(limits)}"
+        case "too_long":
+            return f"must have at most {limits['max_length']} {_counted(limits)}"
         case _:
             return str(error["msg"]).removeprefix("Value error, ")
+
+
+def _counted(limits: Any) -> str:
+    return "items" if limits["field_type"] == "List" else "characters"

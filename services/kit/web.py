@@ -166,7 +166,11 @@ class RequestContext:
         resource: object,
         succeeded: bool,
     ) -> None:
-        """Say in the log how it was answered."""
+        """Say in the log how it was answered, and close the connection when part of the body is still to come."""
+        has_body = bool(request.content_length) or request.get_header("Transfer-Encoding") is not None
+        if has_body and not request.stream.eof:
+            # gunicorn does not read on to the next request then; the client must not send one here.
+            response.set_header("Connection", "close")
         log.debug("request_answered", path=request.path, status=response.status_code)
 
 

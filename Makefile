@@ -1,0 +1,53 @@
+# The two commands: `make run` serves Flix on this machine, `make test` checks everything.
+.DEFAULT_GOAL := help
+SHELL := /bin/sh
+PYTHON ?= python3
+
+.PHONY: help run test check unit format lock clean
+
+help: ## Show this list
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST)
+
+run: .venv/run ## Migrate, seed demo into an empty installation, serve until Ctrl-C
+	@set -a; if [ -f .env ]; then . ./.env; fi; set +a; exec .venv/bin/python -m deploy.run
+
+test: .venv/test ## Format, lint, types, import walls, migration drift, then every test
+	@.venv/bin/ruff format --check --quiet . || { echo "run make format"; exit 1; }
+	@.venv/bin/ruff check --quiet .
+	@.venv/bin/mypy
+	@.venv/bin/lint-imports --verbose | tail -n 1
+	@for service in content quiz auth; do $(MAKE) --no-print-directory drift SERVICE=$$service || exit 1; done
+	@.venv/bin/pytest
+
+.PHONY: drift
+drift: .venv/test
+	@folder=$$(mktemp -d) && trap 'rm -rf "$$folder"' EXIT && export DATABASE_URL="sqlite:///$$folder/drift.sqlite" && \
+	.venv/bin/python -m services.$(SERVICE) migrate up >/dev/null && \
+	echo "$(SERVICE): models and migrations: $$(.venv/bin/python -m services.$(SERVICE) migrate check)"
+
+format: .venv/test ## Let ruff rewrite the sources
+	@.venv/bin/ruff check --fix --quiet . ; .venv/bin/ruff format .
+
+lock: ## Resolve the dependencies anew (needs uv)
+	uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-header -o requirements.lock
+	uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --generate-hashes --no-header -o requirements-dev.lock
+
+clean: ## Remove the environment and the caches, never data/
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+
+# The environment: rebuilt when a lock file is newer.
+.venv/bin/python:
+	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is missing: install Python 3.11 or later, or set PYTHON" >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "$(PYTHON) is too old: Python 3.11 or later is needed; set PYTHON" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo "$(PYTHON) cannot make environments: install its venv package (python3-venv on Debian)" >&2; exit 1; }
+	@$(PYTHON) -m venv .venv
+
+.venv/run: .venv/bin/python requirements.lock
+	@echo "installing the packages of requirements.lock"
+	@.venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@touch $@
+
+.venv/test: .venv/bin/python requirements-dev.lock
+	@echo "installing the packages of requirements-dev.lock"
+	@.venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	@touch $@ .venv/run

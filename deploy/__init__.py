@@ -1,0 +1,1 @@
+"""How Flix is started: on one machine, and (in the files beside this one) in containers."""

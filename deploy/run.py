@@ -1,0 +1,99 @@
+"""`make run`: migrates, seeds `demo` into an empty installation, starts the town, says where it is, stops on Ctrl-C."""
+
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+from deploy import town
+from services.auth.config import LOCAL_ADMIN_PASSWORD, LOCAL_ADMIN_USERNAME
+from services.content.repository import PeeweeContentStore
+from services.kit.config import ServerSettings, ServiceSettings, SettingsError
+from services.kit.database import open_database
+
+LOGS = Path("data/logs")
+WATCH_SECONDS = 0.5
+
+
+def main() -> int:
+    """Exit code 0 after Ctrl-C, 1 when the town could not start or lost a process."""
+    stopping = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda _number, _frame: stopping.set())
+    processes: list[town.Process] = []
+    started_at = time.monotonic()
+    try:
+        settings = town.read_settings(os.environ)
+        town.require_free_ports(settings.values())
+        _prepare(settings)
+        processes.extend(town.start(name, os.environ, LOGS) for name in settings)
+        address = f"http://{settings['gateway'].host}:{settings['gateway'].port}"
+        town.wait_until(lambda: stopping.is_set() or town.is_ready(address), processes)
+        if not stopping.is_set():
+            _say(_welcome(address, settings, time.monotonic() - started_at))
+        _watch(processes, stopping)
+    except (town.StartFailed, SettingsError) as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    finally:
+        town.stop(processes)
+    _say("stopped")
+    return 0
+
+
+def _prepare(settings: Mapping[str, ServerSettings]) -> None:
+    for name in town.SERVICES:
+        _say(f"{name}: migrating")
+        town.run_command(name, "migrate", "up")
+    town.run_command("auth", "seed")
+    content = settings["content"]
+    if content.profile == "local" and isinstance(content, ServiceSettings) and _is_empty(content):
+        _say("empty installation: seeding demo")
+        town.run_command("content", "seed", "demo")
+        town.run_command("quiz", "seed", "demo")
+
+
+def _is_empty(content: ServiceSettings) -> bool:
+    database = open_database(content.database_url)
+    try:
+        return PeeweeContentStore(database).events.count() == 0
+    finally:
+        database.close()
+
+
+def _watch(processes: list[town.Process], stopping: threading.Event) -> None:
+    while not stopping.wait(WATCH_SECONDS):
+        for process in processes:
+            if not process.is_running:
+                raise town.StartFailed(f"{process.name} stopped unexpectedly; see {process.log}")
+
+
+def _welcome(address: str, settings: Mapping[str, ServerSettings], seconds: float) -> str:
+    rows = {
+        "API": address,
+        "health": f"{address}/health/ready",
+        "logs": f"{LOGS}/*.log",
+        "try next": f"curl -s {address}/api/public/events",
+        "stop": "Ctrl-C",
+    }
+    if settings["gateway"].profile == "local":
+        rows = {**rows, "admin": f"{_local('ADMIN_USERNAME')} / {_local('ADMIN_PASSWORD')}"}
+    table = "\n".join(f"  {name:<9} {value}" for name, value in rows.items())
+    return f"\nFlix is ready after {seconds:.1f} s\n{table}\n"
+
+
+def _local(variable: str) -> str:
+    default = LOCAL_ADMIN_USERNAME if variable == "ADMIN_USERNAME" else LOCAL_ADMIN_PASSWORD
+    return os.environ.get(variable) or default
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
