@@ -1,8 +1,9 @@
 """gunicorn's settings for every process; the bind address and the number of workers come from the command line.
 
-The times along the chain: a client's request may take 10 s at the gateway; a connection from the gateway stays
-idle for at most 30 s there and 75 s here, so that the client always closes first (TRAPS 10); a stopping worker
-finishes what it has for at most 20 s, which must be less than the container's stop_grace_period.
+The times along the chain: a client's request may take 10 s at the gateway; a connection from the gateway is reused
+for at most 2 s after its last request there and kept for 10 s here, so that the client always closes first
+(TRAPS 10). A stopping worker waits for idle connections as well, hence the short times; it finishes what it has for
+at most 20 s, which must be less than the container's stop_grace_period.
 """
 
 import os
@@ -14,7 +15,7 @@ asgi_loop = "uvloop"
 http_parser = "fast"
 asgi_lifespan = "on"
 
-keepalive = 75
+keepalive = 10
 graceful_timeout = 20
 timeout = 60
 

@@ -14,8 +14,9 @@ from services.kit.instants import Clock, now
 from services.kit.observability import REQUEST_ID_HEADER, current_request_id, log
 from services.kit.tokens import issue_service_token
 
-# Less than the services' keep-alive of 75 s, so that no request meets a connection that is being closed (TRAPS 10).
-KEEPALIVE_SECONDS = 30
+# Less than the services' keep-alive of 10 s, so that no request meets a connection that is being closed (TRAPS 10);
+# and short, because a service that stops waits until the idle ones are gone, which takes up to twice this time.
+KEEPALIVE_SECONDS = 2
 CONNECT_SECONDS = 2
 # What a service says besides its body that concerns the client.
 PASSED_ON_HEADERS = ("Content-Type", "Retry-After", "WWW-Authenticate", "Allow")
@@ -105,14 +106,19 @@ class Upstream:
             # httpx's own timeouts bound each read, not the whole (TRAPS 9).
             async with asyncio.timeout(self._timeout):
                 response = await self._client.request(sent.method, url, content=sent.body, headers=headers)
-        except (TimeoutError, httpx.TimeoutException) as error:
-            log.warning("upstream_timeout", upstream=self._name, path=sent.path)
-            raise UpstreamTimeout from error
-        except httpx.HTTPError as error:
-            log.warning("upstream_unavailable", upstream=self._name, path=sent.path, error=repr(error))
-            raise Unavailable from error
+        except (TimeoutError, httpx.HTTPError) as error:
+            raise self._failure(error, sent.path) from error
         passed_on = {name: response.headers[name] for name in PASSED_ON_HEADERS if name in response.headers}
         return Answer(response.status_code, response.content, passed_on)
+
+    def _failure(self, error: Exception, path: str) -> ServiceError:
+        # httpx-aiohttp calls a refused or broken connection a ConnectTimeout, so that one is not a matter of time.
+        timed_out = isinstance(error, TimeoutError | httpx.TimeoutException)
+        if timed_out and not isinstance(error, httpx.ConnectTimeout):
+            log.warning("upstream_timeout", upstream=self._name, path=path)
+            return UpstreamTimeout()
+        log.warning("upstream_unavailable", upstream=self._name, path=path, error=repr(error))
+        return Unavailable()
 
 
 @dataclass(frozen=True)

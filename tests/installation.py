@@ -5,6 +5,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -57,19 +58,22 @@ class Installation:
         )
 
     def prepare(self, seed_set: str = "minimal") -> None:
-        """Migrate and seed every service."""
-        for service in SERVICES:
+        """Migrate and seed every service, all at the same time."""
+
+        def prepare_one(service: str) -> None:
             for arguments in (("migrate", "up"), ("seed", seed_set)):
                 done = self.command(service, *arguments)
                 assert done.returncode == 0, done.stderr
 
+        with ThreadPoolExecutor(len(SERVICES)) as pool:
+            list(pool.map(prepare_one, SERVICES))
+
     def start(self, *names: str) -> None:
-        """Start these processes, or all of them, and wait until they are ready."""
+        """Start these processes, or all that do not run, and wait until everything is ready."""
         for name in names or PROCESSES:
-            self._processes[name] = town.start(name, self.environment, self.logs)
-        for name in names or PROCESSES:
-            if name != "gateway" or not names:
-                self._wait_until_ready(name)
+            if name not in self._processes:
+                self._processes[name] = town.start(name, self.environment, self.logs)
+        town.wait_until(lambda: town.is_ready(self.address), self._processes.values())
 
     def stop(self, *names: str) -> None:
         """Stop these processes, or all of them, as an operator would."""
@@ -94,9 +98,6 @@ class Installation:
     def log_lines(self, name: str) -> str:
         """Everything the process has said."""
         return (self.logs / f"{name}.log").read_text()
-
-    def _wait_until_ready(self, name: str) -> None:
-        town.wait_until(lambda: town.is_ready(self.addresses[name]), [self._processes[name]])
 
 
 @contextmanager

@@ -17,6 +17,7 @@ from services.kit.instants import from_milliseconds, to_milliseconds
 
 BUSY_TIMEOUT_SECONDS = 5
 CONNECT_TIMEOUT_SECONDS = 5
+_URL_FORMS = "the database URL must be sqlite:///FILE or postgresql://USER:PASSWORD@HOST/NAME"
 # In milliseconds: a statement, the wait for a row's lock, an open transaction that does nothing.
 _POSTGRESQL_TIMEOUTS = {
     "statement_timeout": 10_000,
@@ -49,12 +50,16 @@ def open_database(url: str, application_name: str = "flix") -> peewee.Database:
     `sqlite:///relative/path` and `sqlite:////absolute/path` open a file, `postgresql://...` a server; everything
     behind its `?` (sslmode and so on) goes to libpq as it is. Raises DatabaseUrlError for anything else.
     """
-    parts = urlsplit(url)
-    if parts.scheme == "sqlite" and len(parts.path) > 1 and parts.path != "/:memory:":
+    try:
+        parts = urlsplit(url)
+    except ValueError:  # A bracket in a password that is not percent-encoded.
+        raise DatabaseUrlError(_URL_FORMS) from None
+    # With two slashes the first folder would be taken for a host, and lost.
+    if parts.scheme == "sqlite" and not parts.netloc and len(parts.path) > 1 and parts.path != "/:memory:":
         return _sqlite(Path(parts.path[1:]))
     if parts.scheme in ("postgresql", "postgres") and len(parts.path) > 1:
         return _postgresql(url.replace("postgres://", "postgresql://", 1), application_name)
-    raise DatabaseUrlError("the database URL must be sqlite:///FILE or postgresql://USER:PASSWORD@HOST/NAME")
+    raise DatabaseUrlError(_URL_FORMS)
 
 
 def _sqlite(file: Path) -> peewee.Database:
@@ -98,11 +103,13 @@ def breached(error: peewee.IntegrityError, constraint: str, columns: Sequence[st
     PostgreSQL names the constraint; SQLite names a check constraint, but of a unique one only the
     columns (`table.column, table.column`).
     """
-    diagnosis = getattr(error.orig, "diag", None)
+    diagnosis = getattr(getattr(error, "orig", None), "diag", None)
     if diagnosis is not None:
         # Its text also repeats the row's values, which may spell any constraint's name.
         return bool(diagnosis.constraint_name == constraint)
-    return str(error).endswith(": " + (", ".join(columns) or constraint))
+    # The whole text, since a missing value (NOT NULL) names its column as well.
+    unique, check = f"UNIQUE constraint failed: {', '.join(columns)}", f"CHECK constraint failed: {constraint}"
+    return str(error) == (unique if columns else check)
 
 
 class _Placeholder(str):
@@ -138,7 +145,8 @@ class Statement(Generic[Record]):
         self._sql, self._values = database.get_sql_context().sql(query).query()
         self._readers = [
             (index, column.python_value)
-            for index, column in enumerate(query._returning)
+            # Under an alias it is the same column.
+            for index, column in enumerate(each.unwrap() for each in query._returning)
             if isinstance(column, InstantField | peewee.BooleanField)
         ]
 

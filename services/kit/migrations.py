@@ -98,8 +98,8 @@ class Migrations:
         """
         with _sole_migrator(database):
             self._refuse_drift(database)
-            missing = [name for name in self._files() if name not in _ledger(database)]
-            router = self._router(database)
+            router, ledger = self._router(database), _ledger(database)
+            missing = [name for name in self._files() if name not in ledger]
             for name in missing:
                 self._run(router, database, name, "migrate")
             return missing

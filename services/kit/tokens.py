@@ -20,6 +20,7 @@ from joserfc.jws import extract_compact
 from services.kit.errors import Unauthorized, Unavailable
 from services.kit.instants import Clock, now
 
+ADMIN_ROLE = "admin"
 ACCESS_TOKEN_ISSUER = "flix-auth"  # noqa: S105 a name, not a secret
 ACCESS_TOKEN_ALGORITHM = "Ed25519"  # noqa: S105
 # RFC 9068 section 2.1: a token of another kind must not pass for an access token.

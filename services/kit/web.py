@@ -19,6 +19,7 @@ from pydantic import BaseModel
 
 from services.kit.config import ServerSettings
 from services.kit.errors import (
+    Forbidden,
     MethodNotAllowed,
     NotFound,
     PayloadTooLarge,
@@ -32,13 +33,15 @@ from services.kit.instants import now
 from services.kit.observability import REQUEST_ID_HEADER, current_request_id, log, request_route, start_request
 from services.kit.pagination import Page, PageRequest
 from services.kit.schemas import validated
-from services.kit.tokens import AccessTokenVerifier, bearer_token, verify_service_token
+from services.kit.tokens import ADMIN_ROLE, AccessTokenVerifier, bearer_token, verify_service_token
 
 BODY_LIMIT_BYTES = 1024 * 1024
 # Use cases that may wait for a thread; beyond that the honest answer is "try again".
 WAITING_LIMIT = 512
 
-_CONTROL_CHARACTER = re.compile(r"[\x00-\x1f\x7f]")
+# Control characters, and the dot segments that a client of HTTP resolves (RFC 3986 section 5.2.4): passed on, they
+# would name another address.
+_NO_ADDRESS = re.compile(r"[\x00-\x1f\x7f]|/\.\.?(/|$)")
 
 WebApp = falcon.asgi.App[Any, Any]
 
@@ -156,7 +159,7 @@ class RequestContext:
         """Take the caller's X-Request-ID, or make one, and answer with it."""
         request_id = start_request(request.get_header(REQUEST_ID_HEADER), request.method)
         response.set_header(REQUEST_ID_HEADER, request_id)
-        if _CONTROL_CHARACTER.search(request.path):
+        if _NO_ADDRESS.search(request.path):
             raise NotFound
 
     async def process_response(
@@ -196,7 +199,7 @@ class Gatekeeper:
         resource: object,
         params: dict[str, Any],
     ) -> None:
-        """Raises Unauthorized; a route outside the table does not open at all."""
+        """Raises Unauthorized, or Forbidden for another role; a route outside the table does not open at all."""
         path = request.uri_template or ""
         request_route(path)
         guard = self._guards.get(path)
@@ -206,7 +209,10 @@ class Gatekeeper:
         if guard is Guard.SERVICE:
             request.context.caller = verify_service_token(token, self._service_secret, self._name, now())
         elif guard is Guard.ADMIN and self._verifier is not None:
-            request.context.admin = await self._verifier.verify(token)
+            admin = await self._verifier.verify(token)
+            if admin.role != ADMIN_ROLE:
+                raise Forbidden
+            request.context.admin = admin
         else:
             raise Unauthorized
 

@@ -5,7 +5,7 @@ from urllib.parse import quote
 
 import httpx
 
-from services.kit.errors import Unavailable
+from services.kit.errors import NotFound, Unavailable
 from services.kit.instants import Clock, now
 from services.kit.observability import REQUEST_ID_HEADER, current_request_id
 from services.kit.tokens import issue_service_token
@@ -31,13 +31,31 @@ def lesson_requirement(client: httpx.Client, service_secret: str, clock: Clock =
 
 
 def _path(event_id: str, lesson_id: str) -> str:
-    return f"/internal/events/{quote(event_id, safe='')}/lessons/{quote(lesson_id, safe='')}"
+    return f"/internal/events/{_segment(event_id)}/lessons/{_segment(lesson_id)}"
+
+
+def _segment(text: str) -> str:
+    # A client of HTTP takes `..` as it is for the folder above, and would ask for another address.
+    return quote(text, safe="").replace(".", "%2E")
 
 
 def _check(response: httpx.Response) -> None:
     if response.status_code == httpx.codes.OK:
         return
-    if response.status_code == httpx.codes.NOT_FOUND:
-        code = response.json().get("error")
-        raise EventNotFound if code == EventNotFound.code else LessonNotFound
+    match _error_code(response):
+        case EventNotFound.code:
+            raise EventNotFound
+        case LessonNotFound.code | NotFound.code:
+            raise LessonNotFound
     raise Unavailable("Lessons cannot be looked up now; try again shortly")
+
+
+def _error_code(response: httpx.Response) -> object:
+    """The code of a 404 in the contract's envelope; None when it is something else, which content did not say."""
+    if response.status_code != httpx.codes.NOT_FOUND:
+        return None
+    try:
+        document = response.json()
+    except ValueError:
+        return None
+    return document.get("error") if isinstance(document, dict) else None

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 import orjson
 import peewee
 
-from services.kit.database import Parameter, Statement, breached, locked, transaction
+from services.kit.database import Parameter, Statement, breached, is_postgresql, locked, transaction
 from services.kit.instants import to_milliseconds
 from services.kit.pagination import PageRequest, SortKey, paged
 from services.quiz.entities import Attempt, Grade, GradedAnswer, Option, Question, Quiz, Revision
@@ -40,8 +40,8 @@ class QuizRepository(Protocol):
     def get(self, quiz_id: str, *, for_update: bool = False) -> Quiz:
         """Raises QuizNotFound; `for_update` holds it against other writers until the transaction ends."""
 
-    def get_by_lesson(self, lesson_id: str) -> Quiz:
-        """Raises QuizNotFound."""
+    def get_by_lesson(self, lesson_id: str, *, for_share: bool = False) -> Quiz:
+        """Raises QuizNotFound; `for_share` keeps it as it is until the transaction ends, and lets others do the same."""
 
     def save(self, quiz: Quiz) -> None:
         """Replace the stored quiz of that id and its questions; raises QuizNotFound."""
@@ -114,9 +114,14 @@ class PeeweeQuizzes:
         self._database = database
         by_id = QuizRow.id == Parameter("quiz_id")
         self._by_id = _whole_quizzes(database, by_id)
-        self._by_lesson = _whole_quizzes(database, QuizRow.lesson_id == Parameter("lesson_id"))
+        by_lesson = QuizRow.lesson_id == Parameter("lesson_id")
+        self._by_lesson = _whole_quizzes(database, by_lesson)
         held = locked(QuizRow.select(QuizRow.id).where(by_id), database)
         self._hold = Statement(database, held, str)
+        shared = QuizRow.select(QuizRow.id).where(by_lesson)
+        # Without it an update could forget the revision between its reading and the attempt that points to it.
+        shared = shared.for_update("FOR SHARE") if is_postgresql(database) else shared
+        self._share = Statement(database, shared, str)
 
     def add(self, quiz: Quiz) -> None:
         """Raises LessonHasQuiz."""
@@ -137,8 +142,10 @@ class PeeweeQuizzes:
             self._hold.first(quiz_id=quiz_id)
         return _only(self._by_id.all(quiz_id=quiz_id))
 
-    def get_by_lesson(self, lesson_id: str) -> Quiz:
+    def get_by_lesson(self, lesson_id: str, *, for_share: bool = False) -> Quiz:
         """Raises QuizNotFound."""
+        if for_share:
+            self._share.first(lesson_id=lesson_id)
         return _only(self._by_lesson.all(lesson_id=lesson_id))
 
     def save(self, quiz: Quiz) -> None:

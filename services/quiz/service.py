@@ -104,7 +104,7 @@ class QuizService:
     def submit(self, lesson_id: str, answers: Sequence[Answer]) -> Submission:
         """Grade the answers and keep the attempt; raises QuizNotFound, InvalidAttempt."""
         with self._store.transaction():
-            quiz = self._store.quizzes.get_by_lesson(lesson_id)
+            quiz = self._store.quizzes.get_by_lesson(lesson_id, for_share=True)
             attempt = Attempt(
                 id=_new_id(),
                 quiz_id=quiz.id,

@@ -1,0 +1,53 @@
+"""What a sample is written as: a quiz whose questions and options are numbered below its own id."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import uuid_utils
+
+from services.quiz.entities import Option, Question, Quiz
+
+
+@dataclass(frozen=True, slots=True)
+class SampleQuestion:
+    """A question; `right` are the places, from 1, of the options that are right."""
+
+    prompt: str
+    options: tuple[str, ...]
+    right: tuple[int, ...]
+
+    def numbered(self, quiz_id: str, order: int) -> Question:
+        """The record, with ids such as quiz-public-1-question-1-option-2."""
+        question_id = f"{quiz_id}-question-{order}"
+        options = tuple(
+            Option(f"{question_id}-option-{place}", text, place in self.right)
+            for place, text in enumerate(self.options, 1)
+        )
+        return Question(question_id, self.prompt, order, options)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SampleQuiz:
+    """A quiz of a lesson among content's samples: event and lesson are called as they are there."""
+
+    id: str
+    event_id: str
+    lesson_id: str
+    title: str
+    pass_percentage: int = 70
+    questions: tuple[SampleQuestion, ...]
+
+    def at(self, created_at: datetime) -> Quiz:
+        """The record of a quiz made then."""
+        return Quiz(
+            id=self.id,
+            event_id=self.event_id,
+            lesson_id=self.lesson_id,
+            title=self.title,
+            pass_percentage=self.pass_percentage,
+            # Not derived: attempts keep the frozen copy of a deleted quiz, which is then planted beside it.
+            revision_id=str(uuid_utils.uuid7()),
+            created_at=created_at,
+            updated_at=created_at,
+            questions=tuple(question.numbered(self.id, order) for order, question in enumerate(self.questions, 1)),
+        )

@@ -1,0 +1,69 @@
+"""The databases that tests run on: every test that asks for one runs on SQLite and on PostgreSQL."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import peewee
+import pytest
+
+from services.kit.database import is_postgresql, open_database
+from tests.postgresql import NoPostgresql, Server, running_server
+
+
+@pytest.fixture(scope="session")
+def postgresql_server() -> Iterator[Server]:
+    """The server of TEST_POSTGRES_URL or a throw-away one; where neither can be had, the tests that need it skip."""
+    try:
+        with running_server() as server:
+            yield server
+    except NoPostgresql as reason:
+        _do_without(str(reason))
+
+
+def _do_without(reason: str) -> None:
+    # In CI a skipped half of the tests would look like success.
+    if os.environ.get("CI") == "true":
+        pytest.fail(f"no PostgreSQL in CI: {reason}", pytrace=False)
+    pytest.skip(f"no PostgreSQL: {reason}")
+
+
+@pytest.fixture
+def sqlite_url(tmp_path: Path) -> str:
+    """A file that does not exist yet."""
+    return f"sqlite:///{tmp_path / 'database.sqlite'}"
+
+
+@pytest.fixture
+def postgresql_url(postgresql_server: Server) -> Iterator[str]:
+    """An empty database of its own, dropped afterwards."""
+    url = postgresql_server.create_database()
+    yield url
+    postgresql_server.drop_database(url)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest) -> str:
+    """An empty database, on each engine in turn."""
+    url: str = request.getfixturevalue(f"{request.param}_url")
+    return url
+
+
+@pytest.fixture
+def database(database_url: str) -> Iterator[peewee.Database]:
+    """The empty database, opened as a service does; afterwards the connections of all threads are closed."""
+    handle: Any = open_database(database_url)
+    if not is_postgresql(handle):
+        # So that the connections of threads that are gone can be closed from here.
+        handle.connect_params["check_same_thread"] = False
+    connect, connections = handle._connect, []
+
+    def remembered() -> Any:
+        connections.append(connect())
+        return connections[-1]
+
+    handle._connect = remembered
+    yield handle
+    for connection in connections:
+        connection.close()

@@ -1,0 +1,190 @@
+"""The content app over fakes: an in-memory store, a stopped clock, keys of our own; and a client that talks to it."""
+
+import asyncio
+import base64
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, NamedTuple
+
+from falcon.testing import ASGIConductor, Result
+from joserfc import jwt
+from joserfc.jwk import KeySet, OctKey, OKPKey
+
+from services.content.app import routes
+from services.content.config import Settings, read_settings
+from services.content.repository import ContentStore
+from services.content.service import ContentService
+from services.kit.database import open_database
+from services.kit.instants import Clock, now
+from services.kit.tokens import AccessTokenVerifier, issue_service_token
+from services.kit.web import Guard, Route, UseCases, WebApp, create_service_app
+from tests.content.examples import HOUR, NOON, StoppedClock
+
+REQUEST_ID = "request-of-a-test"
+SIGNING_KEY = OKPKey.generate_key("Ed25519", parameters={"kid": "key-1"})
+FORGERS_KEY = OKPKey.generate_key("Ed25519", parameters={"kid": "key-1"})
+SETTINGS: Settings = read_settings({})
+
+
+class Answer(NamedTuple):
+    """A whole answer; the document is None when there is no body."""
+
+    status: int
+    document: Any
+
+
+class Client:
+    """Sends requests to a running app, each with the request id above."""
+
+    def __init__(self, conductor: ASGIConductor, runner: asyncio.Runner):
+        self._conductor = conductor
+        self._runner = runner
+
+    def exchange(
+        self, method: str, path: str, token: str | None = None, headers: Mapping[str, str] | None = None, **more: Any
+    ) -> Result:
+        """The answer with its headers; `more` goes to Falcon as it is: body, json, params and so on."""
+        authorization = {"Authorization": f"Bearer {token}"} if token is not None else {}
+        sent = {"X-Request-ID": REQUEST_ID, **authorization, **(headers or {})}
+        return self._runner.run(self._conductor.simulate_request(method, path, headers=sent, **more))
+
+    def send(self, method: str, path: str, token: str | None = None, **more: Any) -> Answer:
+        """The answer's status and document."""
+        result = self.exchange(method, path, token, **more)
+        return Answer(result.status_code, json.loads(result.content) if result.content else None)
+
+    def admin(self, method: str, path: str, document: Any = None, **more: Any) -> Answer:
+        """Send as an admin; with a document, it is the body."""
+        body = {} if document is None else {"json": document}
+        return self.send(method, path, access_token(), **body, **more)
+
+    def gateway(self, method: str, path: str, document: Any = None, **more: Any) -> Answer:
+        """Send as the gateway does; with a document, it is the body."""
+        body = {} if document is None else {"json": document}
+        return self.send(method, path, service_token(), **body, **more)
+
+
+@contextmanager
+def client_of(app: WebApp) -> Iterator[Client]:
+    """A client of the app, which is started before and stopped after."""
+    with asyncio.Runner() as runner:
+        conductor = ASGIConductor(app)
+        runner.run(conductor.__aenter__())
+        try:
+            yield Client(conductor, runner)
+        finally:
+            runner.run(conductor.__aexit__(None, None, None))
+
+
+def content_app(store: ContentStore, database_url: str = "sqlite:////nowhere/content.sqlite") -> WebApp:
+    """The app as create_app makes it, over that store, at noon."""
+    table, use_cases = content_routes(store, database_url)
+    return create_service_app(table, SETTINGS, use_cases, verifier())
+
+
+def content_routes(
+    store: ContentStore, database_url: str = "sqlite:////nowhere/content.sqlite", clock: Clock | None = None
+) -> tuple[tuple[Route, ...], UseCases]:
+    """The routes table over that store, and the pool that its use cases run in."""
+    use_cases = UseCases(open_database(database_url), threads=2)
+    return routes(ContentService(store, clock or StoppedClock()), use_cases, SETTINGS), use_cases
+
+
+def verifier() -> AccessTokenVerifier:
+    """What judges access tokens, at noon, by the signing key above."""
+
+    async def fetch_keys() -> Any:
+        return KeySet([SIGNING_KEY]).as_dict(private=False)
+
+    return AccessTokenVerifier(fetch_keys, SETTINGS.name, StoppedClock())
+
+
+def access_token(
+    key: OKPKey = SIGNING_KEY, header: Mapping[str, Any] | None = None, without: str = "", **claims: Any
+) -> str:
+    """An admin's access token as auth signs it, but for the changes."""
+    sound = {
+        "iss": "flix-auth",
+        "aud": ["content", "quiz", "gateway"],
+        "sub": "admin-1",
+        "username": "admin",
+        "role": "admin",
+        "iat": int((NOON - HOUR).timestamp()),
+        "exp": int((NOON + HOUR).timestamp()),
+    }
+    everything = {name: value for name, value in {**sound, **claims}.items() if name != without}
+    return jwt.encode(
+        {"alg": "Ed25519", "typ": "at+jwt", "kid": "key-1", **(header or {})}, everything, key, algorithms=["Ed25519"]
+    )
+
+
+def service_token(secret: str = SETTINGS.service_secret, audience: str = "content") -> str:
+    """The gateway's token for content, but for the changes."""
+    return issue_service_token(secret, "gateway", audience, now())
+
+
+BAD_HEADERS: Mapping[str, str | None] = {
+    "no header": None,
+    "an empty header": "",
+    "no token": "Bearer ",
+    "another scheme": "Basic YWRtaW46YWRtaW4xMjM=",
+    "no scheme": "eyJhbGciOiJIUzI1NiJ9",
+    "garbage": "Bearer garbage",
+    "garbage in three parts": "Bearer a.b.c",
+    "characters outside ASCII": "Bearer \u00e9.\u00e9.\u00e9",
+}
+"""Authorization headers that open nothing."""
+
+
+def _unsigned(kind: str, claims: Mapping[str, Any]) -> str:
+    parts = ({"alg": "none", "typ": kind, "kid": "key-1"}, claims)
+    encoded = [base64.urlsafe_b64encode(json.dumps(part).encode()).decode().rstrip("=") for part in parts]
+    return ".".join([*encoded, ""])
+
+
+def _service_token_of(header: Mapping[str, Any], claims: Mapping[str, Any], without: str = "") -> str:
+    at = int(now().timestamp())
+    sound = {"iss": "gateway", "aud": "content", "iat": at, "exp": at + 60, **claims}
+    key = OctKey.import_key(SETTINGS.service_secret)
+    kept = {name: value for name, value in sound.items() if name != without}
+    return jwt.encode({"alg": "HS256", "typ": "service+jwt", **header}, kept, key)
+
+
+def _signed_with_the_public_key() -> str:
+    # The old confusion of algorithms: everyone knows the public key, so it must not pass for a secret.
+    claims = {"iss": "flix-auth", "aud": "content", "sub": "a", "username": "admin", "role": "admin", "exp": 2**40}
+    secret = OctKey.import_key(SIGNING_KEY.as_dict(private=False)["x"])
+    return jwt.encode({"alg": "HS256", "typ": "at+jwt", "kid": "key-1"}, claims, secret)
+
+
+def bad_tokens(guard: Guard) -> Mapping[str, str]:
+    """Tokens that do not open a route of that guard, by what is wrong with them."""
+    long_ago = int((NOON - 24 * HOUR).timestamp())
+    admin_claims = {"iss": "flix-auth", "aud": "content", "sub": "a", "username": "a", "role": "admin", "exp": 2**40}
+    if guard is Guard.ADMIN:
+        return {
+            "a service's token": service_token(),
+            "forged": access_token(FORGERS_KEY),
+            "of an unknown key": access_token(header={"kid": "key-2"}),
+            "expired": access_token(exp=long_ago),
+            "without an expiry": access_token(without="exp"),
+            "for another audience": access_token(aud="quiz"),
+            "for no audience": access_token(without="aud"),
+            "of another issuer": access_token(iss="somebody"),
+            "of another type": access_token(header={"typ": "JWT"}),
+            "without a subject": access_token(without="sub"),
+            "without a role": access_token(without="role"),
+            "unsigned": _unsigned("at+jwt", admin_claims),
+            "signed with the public key": _signed_with_the_public_key(),
+        }
+    return {
+        "an admin's token": access_token(),
+        "forged": service_token("another-secret-that-is-long-enough!!"),
+        "expired": _service_token_of({}, {"exp": long_ago}),
+        "without an expiry": _service_token_of({}, {}, without="exp"),
+        "for another audience": service_token(audience="quiz"),
+        "for no audience": _service_token_of({}, {}, without="aud"),
+        "of another type": _service_token_of({"typ": "at+jwt"}, {}),
+        "unsigned": _unsigned("service+jwt", {"iss": "gateway", "aud": "content", "exp": 2**40}),
+    }

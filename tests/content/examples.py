@@ -1,0 +1,157 @@
+"""Records to begin a test with, the clock they live by, and what stands for a value that nobody can foretell."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from services.content.entities import Event, Lesson, Material
+
+NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+SECOND = timedelta(seconds=1)
+MILLISECOND = timedelta(milliseconds=1)
+
+_EVENT = Event(
+    id="event-1",
+    title="The launch",
+    slug="launch",
+    short_description="Short",
+    long_description="Long",
+    is_active=True,
+    visibility="public",
+    access_key=None,
+    hero_title="Learn",
+    hero_subtitle="In four lessons",
+    hero_cta_text="Begin",
+    background_color="#000000",
+    text_color="#ffffff",
+    accent_color="#ff0000",
+    logo_url="https://flix.app/logo.png",
+    highlight_video_url=None,
+    branding_provider=None,
+    branding_prompt_version=None,
+    branding_generated_at=None,
+    created_at=NOON - 24 * HOUR,
+    updated_at=NOON - 24 * HOUR,
+)
+_LESSON = Lesson(
+    id="lesson-1",
+    event_id="event-1",
+    title="The first lesson",
+    description="How to begin",
+    slug="first",
+    video_provider="youtube",
+    video_id="dQw4w9WgXcQ",
+    release_at=NOON - HOUR,
+    expires_at=NOON + HOUR,
+    created_at=NOON - 12 * HOUR,
+    updated_at=NOON - 12 * HOUR,
+)
+_MATERIAL = Material(
+    id="material-1",
+    lesson_id="lesson-1",
+    file_name="slides.pdf",
+    mime_type="application/pdf",
+    size_bytes=1024,
+    download_url="https://files.flix.app/slides.pdf",
+    position=1,
+    created_at=NOON - 6 * HOUR,
+)
+
+# What the schemas hand to the service.
+EVENT_FIELDS: Mapping[str, Any] = {
+    "title": "New",
+    "slug": "new",
+    "is_active": True,
+    "visibility": "public",
+    "access_key": None,
+    "hero_title": "",
+    "hero_subtitle": "",
+    "hero_cta_text": "",
+    "background_color": "#000000",
+    "text_color": "#ffffff",
+    "accent_color": "#ff0000",
+    "logo_url": None,
+    "highlight_video_url": None,
+}
+LESSON_FIELDS: Mapping[str, Any] = {
+    "title": "New",
+    "slug": "new",
+    "description": "",
+    "video_provider": "vimeo",
+    "video_id": "123",
+    "release_at": NOON,
+    "expires_at": None,
+}
+
+
+def an_event(**changes: Any) -> Event:
+    """An active public event, but for the changes."""
+    return replace(_EVENT, **changes)
+
+
+def a_lesson(**changes: Any) -> Lesson:
+    """A lesson of that event, open at noon, but for the changes."""
+    return replace(_LESSON, **changes)
+
+
+def a_material(**changes: Any) -> Material:
+    """A material of that lesson, but for the changes."""
+    return replace(_MATERIAL, **changes)
+
+
+def some_events(count: int) -> Sequence[Event]:
+    """Events in the order of their list."""
+    return [
+        an_event(id=f"event-{number:03}", slug=f"launch-{number:03}", created_at=NOON + number * SECOND)
+        for number in range(1, count + 1)
+    ]
+
+
+def some_lessons(count: int) -> Sequence[Lesson]:
+    """Lessons of the one event in the order of their list."""
+    return [
+        a_lesson(
+            id=f"lesson-{number:03}",
+            slug=f"lesson-{number:03}",
+            release_at=NOON - 2 * HOUR + number * SECOND,
+            created_at=NOON - 12 * HOUR,
+        )
+        for number in range(1, count + 1)
+    ]
+
+
+def some_materials(count: int) -> Sequence[Material]:
+    """Materials of the one lesson in the order of their list."""
+    return [a_material(id=f"material-{number:03}", position=number) for number in range(1, count + 1)]
+
+
+class StoppedClock:
+    """A clock that moves when it is told to."""
+
+    def __init__(self, at: datetime = NOON):
+        self.at = at
+
+    def __call__(self) -> datetime:
+        return self.at
+
+
+class Matching:
+    """Equals every text of that form, and remembers nothing."""
+
+    def __init__(self, pattern: str):
+        self._pattern = re.compile(pattern)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, str) and self._pattern.fullmatch(other) is not None
+
+    def __hash__(self) -> int:
+        return hash(self._pattern)
+
+    def __repr__(self) -> str:
+        return f"Matching({self._pattern.pattern!r})"
+
+
+NEW_ID = Matching("[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")

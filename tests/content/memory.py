@@ -1,0 +1,209 @@
+"""The in-memory twin of ContentStore. It keeps the contract that test_repository.py states, and nothing on disk."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TypeVar
+
+import peewee
+
+from services.content import rules
+from services.content.entities import Event, Lesson, Material, StatusCounts
+from services.content.errors import (
+    EventNotFound,
+    EventSlugTaken,
+    LessonNotFound,
+    LessonSlugTaken,
+    MaterialNotFound,
+)
+from services.content.repository import ALL, event_key, lesson_key, material_key
+from services.kit.pagination import PageRequest, SortKey
+
+Item = TypeVar("Item")
+
+
+@dataclass
+class _Rows:
+    """Every record by its id."""
+
+    events: dict[str, Event] = field(default_factory=dict)
+    lessons: dict[str, Lesson] = field(default_factory=dict)
+    materials: dict[str, Material] = field(default_factory=dict)
+
+
+class InMemoryContentStore:
+    """Content in three dictionaries."""
+
+    def __init__(self) -> None:
+        self._rows = _Rows()
+        self.events = InMemoryEvents(self._rows)
+        self.lessons = InMemoryLessons(self._rows)
+        self.materials = InMemoryMaterials(self._rows)
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """When an exception passes through, everything is as it was at the beginning."""
+        rows = self._rows
+        before = _Rows(dict(rows.events), dict(rows.lessons), dict(rows.materials))
+        try:
+            yield
+        except BaseException:
+            rows.events, rows.lessons, rows.materials = before.events, before.lessons, before.materials
+            raise
+
+
+class InMemoryEvents:
+    """EventRepository over a dictionary."""
+
+    def __init__(self, rows: _Rows):
+        self._rows = rows
+
+    def add(self, event: Event) -> None:
+        """Raises EventSlugTaken."""
+        _refuse_known(event.id, self._rows.events)
+        self._put(event)
+
+    def get(self, event_id: str, *, for_update: bool = False) -> Event:
+        """Raises EventNotFound."""
+        return _first((each for each in self._rows.events.values() if each.id == event_id), EventNotFound)
+
+    def get_by_slug(self, slug: str) -> Event:
+        """Raises EventNotFound."""
+        return _first((each for each in self._rows.events.values() if each.slug == slug), EventNotFound)
+
+    def save(self, event: Event) -> None:
+        """Raises EventNotFound, EventSlugTaken."""
+        self.get(event.id)
+        self._put(event)
+
+    def remove(self, event_id: str) -> None:
+        """Raises EventNotFound."""
+        self.get(event_id)
+        del self._rows.events[event_id]
+        orphans = {each.id for each in self._rows.lessons.values() if each.event_id == event_id}
+        _remove_lessons(self._rows, orphans)
+
+    def list(self, request: PageRequest = ALL, *, listed_only: bool = False) -> Sequence[Event]:
+        """Events by creation, oldest first."""
+        events = self._rows.events.values()
+        listed = (each for each in events if each.is_active and each.visibility == "public")
+        return _paged(listed if listed_only else events, event_key, request)
+
+    def count(self) -> int:
+        """How many there are."""
+        return len(self._rows.events)
+
+    def _put(self, event: Event) -> None:
+        if any(each.slug == event.slug and each.id != event.id for each in self._rows.events.values()):
+            raise EventSlugTaken(event.slug)
+        self._rows.events[event.id] = event
+
+
+class InMemoryLessons:
+    """LessonRepository over a dictionary."""
+
+    def __init__(self, rows: _Rows):
+        self._rows = rows
+
+    def add(self, lesson: Lesson) -> None:
+        """Raises EventNotFound, LessonSlugTaken, InvalidWindow."""
+        _refuse_known(lesson.id, self._rows.lessons)
+        if lesson.event_id not in self._rows.events:
+            raise EventNotFound
+        self._put(lesson)
+
+    def get(self, event_id: str, lesson_id: str, *, for_update: bool = False) -> Lesson:
+        """Raises LessonNotFound."""
+        return _first((each for each in self._of(event_id) if each.id == lesson_id), LessonNotFound)
+
+    def get_by_slug(self, event_id: str, slug: str) -> Lesson:
+        """Raises LessonNotFound."""
+        return _first((each for each in self._of(event_id) if each.slug == slug), LessonNotFound)
+
+    def save(self, lesson: Lesson) -> None:
+        """Raises LessonNotFound, LessonSlugTaken, InvalidWindow."""
+        self.get(lesson.event_id, lesson.id)
+        self._put(lesson)
+
+    def remove(self, event_id: str, lesson_id: str) -> None:
+        """Raises LessonNotFound."""
+        self.get(event_id, lesson_id)
+        _remove_lessons(self._rows, {lesson_id})
+
+    def list(self, event_id: str, request: PageRequest = ALL) -> Sequence[Lesson]:
+        """The event's lessons by release, then creation, then id."""
+        return _paged(self._of(event_id), lesson_key, request)
+
+    def count_by_status(self, now: datetime) -> StatusCounts:
+        """Over all events."""
+        statuses = [rules.lesson_status(each, now) for each in self._rows.lessons.values()]
+        return StatusCounts(statuses.count("locked"), statuses.count("released"), statuses.count("expired"))
+
+    def _of(self, event_id: str) -> Iterator[Lesson]:
+        return (each for each in self._rows.lessons.values() if each.event_id == event_id)
+
+    def _put(self, lesson: Lesson) -> None:
+        rules.check_window(lesson.release_at, lesson.expires_at)
+        if any(each.slug == lesson.slug and each.id != lesson.id for each in self._of(lesson.event_id)):
+            raise LessonSlugTaken(lesson.slug)
+        self._rows.lessons[lesson.id] = lesson
+
+
+class InMemoryMaterials:
+    """MaterialRepository over a dictionary."""
+
+    def __init__(self, rows: _Rows):
+        self._rows = rows
+
+    def add_all(self, materials: Sequence[Material]) -> None:
+        """All of them or none."""
+        kept = dict(self._rows.materials)
+        for material in materials:
+            _refuse_known(material.id, kept)
+            if material.lesson_id not in self._rows.lessons:
+                raise peewee.IntegrityError("no such lesson")
+            if any(
+                (each.lesson_id, each.position) == (material.lesson_id, material.position) for each in kept.values()
+            ):
+                raise peewee.IntegrityError("the position is taken")
+            kept[material.id] = material
+        self._rows.materials = kept
+
+    def last_position(self, lesson_id: str) -> int:
+        """The highest position so far, 0 when there is none."""
+        return max((each.position for each in self._of(lesson_id)), default=0)
+
+    def remove(self, lesson_id: str, material_id: str) -> None:
+        """Raises MaterialNotFound."""
+        _first((each for each in self._of(lesson_id) if each.id == material_id), MaterialNotFound)
+        del self._rows.materials[material_id]
+
+    def list(self, lesson_id: str, request: PageRequest = ALL) -> Sequence[Material]:
+        """The lesson's materials in order of upload."""
+        return _paged(self._of(lesson_id), material_key, request)
+
+    def _of(self, lesson_id: str) -> Iterator[Material]:
+        return (each for each in self._rows.materials.values() if each.lesson_id == lesson_id)
+
+
+def _first(items: Iterable[Item], otherwise: type[Exception]) -> Item:
+    for item in items:
+        return item
+    raise otherwise
+
+
+def _refuse_known(new_id: str, known: Iterable[str]) -> None:
+    if new_id in known:
+        raise peewee.IntegrityError("the id is taken")
+
+
+def _paged(items: Iterable[Item], key: Callable[[Item], SortKey], request: PageRequest) -> Sequence[Item]:
+    after = request.after
+    behind = [each for each in items if after is None or key(each) > after]
+    return sorted(behind, key=key)[: request.fetch_limit]
+
+
+def _remove_lessons(rows: _Rows, gone: set[str]) -> None:
+    rows.lessons = {each.id: each for each in rows.lessons.values() if each.id not in gone}
+    rows.materials = {each.id: each for each in rows.materials.values() if each.lesson_id not in gone}

@@ -1,0 +1,150 @@
+"""How many statements a use case sends: the same for one row as for thirty, and no more than the table says."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import peewee
+import pytest
+
+from services.content.entities import Upload
+from services.content.repository import PeeweeContentStore
+from services.content.service import ContentService
+from services.kit.database import is_postgresql
+from services.kit.pagination import PageRequest
+from tests.content.examples import (
+    EVENT_FIELDS,
+    HOUR,
+    LESSON_FIELDS,
+    NOON,
+    StoppedClock,
+    a_lesson,
+    a_material,
+    an_event,
+    some_events,
+    some_lessons,
+    some_materials,
+)
+
+UPLOAD = Upload("notes.txt", "text/plain", 1, "https://files.flix.app/notes.txt")
+
+
+@dataclass(frozen=True)
+class Cost:
+    """A use case and the number of its statements: those that read or write, and those that make savepoints.
+
+    The beginning and the end of a transaction are not among them.
+    """
+
+    name: str
+    use_case: Callable[[ContentService], Any]
+    queries: int
+    savepoints: int = 0
+
+
+# A savepoint and its release are two.
+COSTS = [
+    Cost("list_events", lambda service: service.list_events(PageRequest()), 1),
+    Cost("list_events, a page", lambda service: service.list_events(PageRequest(20)), 1),
+    Cost("list_public_events", lambda service: service.list_public_events(PageRequest()), 1),
+    Cost("get_event", lambda service: service.get_event("event-1"), 1),
+    Cost("create_event", lambda service: service.create_event(EVENT_FIELDS), 1, 2),
+    Cost("update_event", lambda service: service.update_event("event-1", {"title": "Other"}), 2, 2),
+    Cost("delete_event", lambda service: service.delete_event("event-1"), 1),
+    Cost("list_lessons", lambda service: service.list_lessons("event-1", PageRequest()), 2),
+    Cost("list_lessons, a page", lambda service: service.list_lessons("event-1", PageRequest(20)), 2),
+    Cost("get_lesson", lambda service: service.get_lesson("event-1", "lesson-1"), 2),
+    Cost("create_lesson", lambda service: service.create_lesson("event-1", LESSON_FIELDS), 2, 2),
+    Cost("update_lesson", lambda service: service.update_lesson("event-1", "lesson-1", {"title": "Other"}), 3, 2),
+    Cost("delete_lesson", lambda service: service.delete_lesson("event-1", "lesson-1"), 2),
+    Cost("snapshot", lambda service: service.snapshot(), 2),
+    Cost("list_materials", lambda service: service.list_materials("event-1", "lesson-1", PageRequest()), 3),
+    Cost("list_materials, a page", lambda service: service.list_materials("event-1", "lesson-1", PageRequest(20)), 3),
+    Cost("add_materials, one", lambda service: service.add_materials("event-1", "lesson-1", [UPLOAD]), 4),
+    Cost("add_materials, twenty", lambda service: service.add_materials("event-1", "lesson-1", [UPLOAD] * 20), 4),
+    Cost("delete_material", lambda service: service.delete_material("event-1", "lesson-1", "material-1"), 3),
+    Cost("catalog", lambda service: service.catalog("launch", None), 2),
+    Cost("check_access", lambda service: service.check_access("launch", "first", None), 2),
+    Cost("open_lesson", lambda service: service.open_lesson("launch", "first", None), 2),
+    Cost("play", lambda service: service.play("launch", "first", None), 3),
+    Cost("open_materials", lambda service: service.open_materials("launch", "first", None), 3),
+]
+
+
+@contextmanager
+def counted(database: peewee.Database) -> Iterator[list[str]]:
+    """The statements that the database is sent meanwhile, as Peewee tells them to its hooks."""
+    statements: list[str] = []
+    hooks: list[Callable[[Any], None]] = database.query_hooks
+
+    def note(query: Any) -> None:
+        statements.append(query.sql)
+
+    hooks.append(note)
+    try:
+        yield statements
+    finally:
+        hooks.remove(note)
+
+
+def split(statements: Sequence[str]) -> tuple[int, int]:
+    """How many read or write, and how many make or release savepoints."""
+    savepoints = [each for each in statements if each.startswith(("SAVEPOINT", "RELEASE", "ROLLBACK TO"))]
+    return len(statements) - len(savepoints), len(savepoints)
+
+
+def stocked(database: peewee.Database, rows: int) -> ContentService:
+    """A service with that many further events, lessons and materials beside the one of each that is asked for."""
+    store = PeeweeContentStore(database)
+    with store.transaction():
+        for event in (an_event(), *some_events(rows)):
+            store.events.add(event)
+        for lesson in (a_lesson(), *some_lessons(rows)):
+            store.lessons.add(lesson)
+        store.materials.add_all([a_material(), *(a_material(id=m.id, position=m.position + 1) for m in some_materials(rows))])
+    return ContentService(store, StoppedClock())
+
+
+@pytest.mark.parametrize("cost", COSTS, ids=[cost.name for cost in COSTS])
+@pytest.mark.parametrize("rows", [0, 29], ids=["one row", "thirty rows"])
+def test_a_use_case_sends_as_many_statements_as_the_table_says_whatever_the_number_of_rows(
+    content_database: peewee.Database, cost: Cost, rows: int
+) -> None:
+    service = stocked(content_database, rows)
+    with counted(content_database) as statements:
+        cost.use_case(service)
+    assert split(statements) == (cost.queries, cost.savepoints), "\n".join(statements)
+
+
+def test_the_table_names_every_use_case() -> None:
+    public = {name for name in vars(ContentService) if not name.startswith("_")}
+    assert {cost.name.partition(",")[0] for cost in COSTS} == public
+
+
+def test_the_count_sees_a_query_for_each_row(content_database: peewee.Database) -> None:
+    service = stocked(content_database, 29)
+    with counted(content_database) as statements:
+        for lesson in service.list_lessons("event-1", PageRequest()).items:
+            service.get_lesson("event-1", lesson.id)
+    assert split(statements) == (2 + 30 * 2, 0)
+
+
+def test_a_locked_event_costs_a_private_learner_one_statement(content_database: peewee.Database) -> None:
+    service = stocked(content_database, 0)
+    service.update_event("event-1", {"visibility": "private", "access_key": "let-me-in"})
+    with counted(content_database) as statements:
+        service.check_access("launch", "first", "let-me-out")
+    assert split(statements) == (1, 0)
+
+
+def test_only_what_is_about_to_change_is_read_for_update(content_database: peewee.Database) -> None:
+    service = stocked(content_database, 0)
+    with counted(content_database) as statements:
+        service.update_event("event-1", {"title": "Other"})
+        service.update_lesson("event-1", "lesson-1", {"expires_at": NOON + 2 * HOUR})
+        service.add_materials("event-1", "lesson-1", [UPLOAD])
+    held = [each for each in statements if each.startswith("SELECT") and each.endswith("FOR UPDATE")]
+    tables = [each.partition(' FROM "')[2].partition('"')[0] for each in held]
+    # SQLite takes the whole database's lock when the transaction begins.
+    assert tables == (["events", "lessons", "lessons"] if is_postgresql(content_database) else [])

@@ -1,0 +1,456 @@
+"""The use cases of content, on the in-memory twin and under a clock that stands at noon."""
+
+from dataclasses import asdict, replace
+from datetime import datetime
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.content.entities import (
+    Access,
+    Catalog,
+    Material,
+    OpenMaterials,
+    Playback,
+    Snapshot,
+    StatusCounts,
+    Upload,
+)
+from services.content.errors import (
+    EventAccessDenied,
+    EventNotFound,
+    EventSlugTaken,
+    InvalidWindow,
+    LessonAccessDenied,
+    LessonNotFound,
+    LessonSlugTaken,
+    MaterialNotFound,
+)
+from services.content.service import ContentService
+from services.kit.errors import ServiceError
+from services.kit.pagination import Page, PageRequest
+from tests.content.examples import (
+    EVENT_FIELDS,
+    HOUR,
+    LESSON_FIELDS,
+    MILLISECOND,
+    NEW_ID,
+    NOON,
+    StoppedClock,
+    a_lesson,
+    a_material,
+    an_event,
+    some_events,
+)
+from tests.content.memory import InMemoryContentStore
+
+KEY = "let-me-in"
+ALL = PageRequest()
+NOTES = Upload("notes.txt", "text/plain", 7, "https://files.flix.app/notes.txt")
+SLIDES = Upload("slides.pdf", "application/pdf", 8, "https://files.flix.app/slides.pdf")
+
+
+@pytest.fixture
+def clock() -> StoppedClock:
+    """Noon."""
+    return StoppedClock()
+
+
+@pytest.fixture
+def store() -> InMemoryContentStore:
+    """A public event with an open lesson that has a material, and a private event with a lesson of its own."""
+    store = InMemoryContentStore()
+    store.events.add(an_event())
+    store.events.add(an_event(id="event-2", slug="secret", visibility="private", access_key=KEY, created_at=NOON))
+    store.lessons.add(a_lesson())
+    store.lessons.add(a_lesson(id="lesson-2", event_id="event-2"))
+    store.materials.add_all([a_material(), a_material(id="material-2", lesson_id="lesson-2")])
+    return store
+
+
+@pytest.fixture
+def service(store: InMemoryContentStore, clock: StoppedClock) -> ContentService:
+    """The use cases over that store."""
+    return ContentService(store, clock)
+
+
+# Events
+
+
+def test_a_new_event_gets_an_id_no_branding_and_the_time_of_its_creation(service: ContentService) -> None:
+    event = service.create_event(EVENT_FIELDS)
+    assert asdict(event) == {
+        **EVENT_FIELDS,
+        "id": NEW_ID,
+        "short_description": "",
+        "long_description": "",
+        "branding_provider": None,
+        "branding_prompt_version": None,
+        "branding_generated_at": None,
+        "created_at": NOON,
+        "updated_at": NOON,
+    }
+    assert service.get_event(event.id) == event
+
+
+def test_the_descriptions_of_a_new_event_fall_back_on_each_other(service: ContentService) -> None:
+    event = service.create_event({**EVENT_FIELDS, "description": "d", "short_description": None})
+    assert (event.short_description, event.long_description) == ("d", "d")
+
+
+def test_new_events_get_ids_in_the_order_of_their_creation(service: ContentService) -> None:
+    created = [service.create_event({**EVENT_FIELDS, "slug": f"slug-{number}"}) for number in range(20)]
+    assert [event.id for event in created] == sorted({event.id for event in created})
+
+
+def test_an_event_with_a_taken_slug_is_not_created(service: ContentService) -> None:
+    before = service.list_events(ALL)
+    with pytest.raises(EventSlugTaken):
+        service.create_event({**EVENT_FIELDS, "slug": "launch"})
+    assert service.list_events(ALL) == before
+
+
+def test_an_update_changes_what_was_sent_and_the_time_of_the_update(
+    service: ContentService, clock: StoppedClock
+) -> None:
+    clock.at = NOON + HOUR
+    changed = service.update_event("event-1", {"title": "Other", "logo_url": None})
+    assert changed == an_event(title="Other", logo_url=None, updated_at=NOON + HOUR)
+    assert service.get_event("event-1") == changed
+
+
+def test_an_update_to_a_taken_slug_changes_nothing(service: ContentService) -> None:
+    with pytest.raises(EventSlugTaken):
+        service.update_event("event-1", {"slug": "secret", "title": "Other"})
+    assert service.get_event("event-1") == an_event()
+
+
+def test_an_event_that_is_not_there_can_be_neither_read_nor_changed_nor_deleted(service: ContentService) -> None:
+    with pytest.raises(EventNotFound):
+        service.get_event("event-9")
+    with pytest.raises(EventNotFound):
+        service.update_event("event-9", {"title": "Other"})
+    with pytest.raises(EventNotFound):
+        service.delete_event("event-9")
+
+
+def test_deleting_an_event_deletes_its_lessons_and_materials(
+    service: ContentService, store: InMemoryContentStore
+) -> None:
+    service.delete_event("event-1")
+    assert [event.id for event in service.list_events(ALL).items] == ["event-2"]
+    assert store.lessons.list("event-1") == []
+    assert store.materials.list("lesson-1") == []
+    assert service.snapshot() == Snapshot(1, StatusCounts(locked=0, released=1, expired=0))
+
+
+def test_events_are_listed_oldest_first_and_only_active_public_ones_to_the_public(
+    service: ContentService, store: InMemoryContentStore
+) -> None:
+    idle = an_event(id="event-0", slug="idle", is_active=False, created_at=NOON - 48 * HOUR)
+    store.events.add(idle)
+    assert service.list_events(ALL) == Page(
+        [idle, an_event(), store.events.get("event-2")],
+        None,
+    )
+    assert service.list_public_events(ALL) == Page([an_event()], None)
+
+
+def test_a_page_says_whether_there_is_another(service: ContentService, store: InMemoryContentStore) -> None:
+    for event in some_events(3):
+        store.events.add(event)
+    page = service.list_events(PageRequest(2))
+    assert [event.id for event in page.items] == ["event-1", "event-2"]
+    assert page.next_cursor is not None
+    assert service.list_events(PageRequest(5)).next_cursor is None
+
+
+# Lessons
+
+
+def test_a_new_lesson_gets_an_id_and_the_time_of_its_creation(service: ContentService) -> None:
+    lesson = service.create_lesson("event-1", LESSON_FIELDS)
+    assert asdict(lesson) == {
+        **LESSON_FIELDS,
+        "id": NEW_ID,
+        "event_id": "event-1",
+        "created_at": NOON,
+        "updated_at": NOON,
+    }
+    assert service.get_lesson("event-1", lesson.id) == lesson
+
+
+@pytest.mark.parametrize(
+    ("event_id", "changes", "error"),
+    [
+        ("event-9", {}, EventNotFound),
+        ("event-9", {"expires_at": NOON}, EventNotFound),
+        ("event-1", {"slug": "first"}, LessonSlugTaken),
+        ("event-1", {"expires_at": NOON}, InvalidWindow),
+        ("event-1", {"expires_at": NOON - MILLISECOND}, InvalidWindow),
+    ],
+)
+def test_a_lesson_that_cannot_be_created_leaves_no_trace(
+    service: ContentService, event_id: str, changes: dict[str, Any], error: type[ServiceError]
+) -> None:
+    with pytest.raises(error):
+        service.create_lesson(event_id, {**LESSON_FIELDS, **changes})
+    assert service.list_lessons("event-1", ALL) == Page([a_lesson()], None)
+
+
+def test_an_update_of_a_lesson_changes_what_was_sent_and_the_time_of_the_update(
+    service: ContentService, clock: StoppedClock
+) -> None:
+    clock.at = NOON + HOUR
+    changed = service.update_lesson("event-1", "lesson-1", {"expires_at": None, "video_id": "other"})
+    assert changed == a_lesson(expires_at=None, video_id="other", updated_at=NOON + HOUR)
+    assert service.get_lesson("event-1", "lesson-1") == changed
+
+
+@pytest.mark.parametrize(
+    ("changes", "error"),
+    [
+        ({"release_at": NOON + HOUR}, InvalidWindow),
+        ({"expires_at": NOON - HOUR}, InvalidWindow),
+        ({"slug": "other"}, LessonSlugTaken),
+    ],
+)
+def test_an_update_of_a_lesson_that_breaks_a_rule_changes_nothing(
+    service: ContentService, store: InMemoryContentStore, changes: dict[str, Any], error: type[ServiceError]
+) -> None:
+    store.lessons.add(a_lesson(id="lesson-3", slug="other"))
+    with pytest.raises(error):
+        service.update_lesson("event-1", "lesson-1", {"title": "Other", **changes})
+    assert service.get_lesson("event-1", "lesson-1") == a_lesson()
+
+
+@pytest.mark.parametrize(
+    ("event_id", "lesson_id", "error"),
+    [
+        ("event-9", "lesson-1", EventNotFound),
+        ("event-1", "lesson-9", LessonNotFound),
+        ("event-1", "lesson-2", LessonNotFound),
+        ("event-2", "lesson-1", LessonNotFound),
+    ],
+)
+def test_a_lesson_is_addressed_under_its_own_event_only(
+    service: ContentService, event_id: str, lesson_id: str, error: type[ServiceError]
+) -> None:
+    with pytest.raises(error):
+        service.get_lesson(event_id, lesson_id)
+    with pytest.raises(error):
+        service.update_lesson(event_id, lesson_id, {"title": "Other"})
+    with pytest.raises(error):
+        service.delete_lesson(event_id, lesson_id)
+    with pytest.raises(error):
+        service.list_materials(event_id, lesson_id, ALL)
+    with pytest.raises(error):
+        service.add_materials(event_id, lesson_id, [NOTES])
+    with pytest.raises(error):
+        service.delete_material(event_id, lesson_id, "material-1")
+    assert service.get_lesson("event-1", "lesson-1") == a_lesson()
+    assert service.list_materials("event-1", "lesson-1", ALL) == Page([a_material()], None)
+
+
+def test_the_lessons_of_an_unknown_event_are_not_an_empty_list(service: ContentService) -> None:
+    with pytest.raises(EventNotFound):
+        service.list_lessons("event-9", ALL)
+
+
+def test_deleting_a_lesson_deletes_its_materials(service: ContentService, store: InMemoryContentStore) -> None:
+    service.delete_lesson("event-1", "lesson-1")
+    assert service.list_lessons("event-1", ALL) == Page([], None)
+    assert store.materials.list("lesson-1") == []
+
+
+@pytest.mark.parametrize(
+    ("now", "counts"),
+    [
+        (NOON - HOUR - MILLISECOND, StatusCounts(locked=2, released=0, expired=0)),
+        (NOON - HOUR, StatusCounts(locked=0, released=2, expired=0)),
+        (NOON + HOUR - MILLISECOND, StatusCounts(locked=0, released=2, expired=0)),
+        (NOON + HOUR, StatusCounts(locked=0, released=0, expired=2)),
+    ],
+)
+def test_the_snapshot_counts_the_whole_installation_now(
+    service: ContentService, clock: StoppedClock, now: datetime, counts: StatusCounts
+) -> None:
+    clock.at = now
+    assert service.snapshot() == Snapshot(2, counts)
+
+
+# Materials
+
+
+def test_materials_are_added_behind_those_that_are_there(service: ContentService) -> None:
+    expected = [
+        Material(NEW_ID, "lesson-1", "slides.pdf", "application/pdf", 8, SLIDES.download_url, 2, NOON),  # type: ignore[arg-type]
+        Material(NEW_ID, "lesson-1", "notes.txt", "text/plain", 7, NOTES.download_url, 3, NOON),  # type: ignore[arg-type]
+    ]
+    assert service.add_materials("event-1", "lesson-1", [SLIDES, NOTES]) == expected
+    assert service.list_materials("event-1", "lesson-1", ALL) == Page([a_material(), *expected], None)
+
+
+@pytest.mark.parametrize("now", [NOON - 2 * HOUR, NOON, NOON + 2 * HOUR])
+def test_uploads_are_allowed_whatever_the_lesson_s_status(
+    service: ContentService, clock: StoppedClock, now: datetime
+) -> None:
+    clock.at = now
+    added = service.add_materials("event-1", "lesson-1", [NOTES])
+    assert [(each.position, each.created_at) for each in added] == [(2, now)]
+
+
+def test_a_material_is_deleted_from_its_own_lesson_only(
+    service: ContentService, store: InMemoryContentStore
+) -> None:
+    with pytest.raises(MaterialNotFound):
+        service.delete_material("event-1", "lesson-1", "material-2")
+    with pytest.raises(MaterialNotFound):
+        service.delete_material("event-1", "lesson-1", "material-9")
+    service.delete_material("event-1", "lesson-1", "material-1")
+    assert service.list_materials("event-1", "lesson-1", ALL) == Page([], None)
+    assert store.materials.list("lesson-2") == [a_material(id="material-2", lesson_id="lesson-2")]
+
+
+# Learners
+
+
+def test_the_catalog_of_a_public_event_needs_no_key(service: ContentService) -> None:
+    expected = Catalog(an_event(), [a_lesson()], NOON)
+    assert service.catalog("launch", None) == expected
+    assert service.catalog("launch", "any key") == expected
+
+
+def test_an_inactive_event_is_addressable_by_its_slug(service: ContentService, store: InMemoryContentStore) -> None:
+    idle = an_event(id="event-3", slug="idle", is_active=False)
+    store.events.add(idle)
+    assert service.catalog("idle", None) == Catalog(idle, [], NOON)
+
+
+def test_the_catalog_of_a_private_event_opens_with_its_key_and_reveals_nothing_without(
+    service: ContentService, store: InMemoryContentStore
+) -> None:
+    lessons = [a_lesson(id="lesson-2", event_id="event-2")]
+    assert service.catalog("secret", KEY) == Catalog(store.events.get("event-2"), lessons, NOON)
+    for wrong_key in (None, "let-me-out", KEY.upper()):
+        with pytest.raises(EventAccessDenied) as refusal:
+            service.catalog("secret", wrong_key)
+        assert refusal.value.envelope("r") == {
+            "error": "EVENT_ACCESS_DENIED",
+            "message": "Private event access is required",
+            "requestId": "r",
+            "status": "blocked_private",
+        }
+
+
+def test_an_unknown_event_is_not_found_by_any_learner(service: ContentService) -> None:
+    with pytest.raises(EventNotFound):
+        service.catalog("nowhere", None)
+    with pytest.raises(EventNotFound):
+        service.check_access("nowhere", "first", None)
+    with pytest.raises(EventNotFound):
+        service.open_lesson("nowhere", "first", None)
+    with pytest.raises(EventNotFound):
+        service.play("nowhere", "first", None)
+    with pytest.raises(EventNotFound):
+        service.open_materials("nowhere", "first", None)
+
+
+def test_an_unknown_lesson_of_an_open_event_is_not_found_by_any_learner(service: ContentService) -> None:
+    for slug, key in (("launch", None), ("secret", KEY)):
+        with pytest.raises(LessonNotFound):
+            service.check_access(slug, "nothing", key)
+        with pytest.raises(LessonNotFound):
+            service.open_lesson(slug, "nothing", key)
+        with pytest.raises(LessonNotFound):
+            service.play(slug, "nothing", key)
+        with pytest.raises(LessonNotFound):
+            service.open_materials(slug, "nothing", key)
+
+
+@pytest.mark.parametrize("lesson_slug", ["first", "nothing"])
+def test_without_the_key_an_unknown_lesson_of_a_private_event_answers_as_a_known_one_does(
+    service: ContentService, lesson_slug: str
+) -> None:
+    assert service.check_access("secret", lesson_slug, None) == Access("blocked_private", None, NOON)
+    for use_case in (service.open_lesson, service.play, service.open_materials):
+        with pytest.raises(LessonAccessDenied) as refusal:
+            use_case("secret", lesson_slug, "let-me-out")
+        assert refusal.value.envelope("r") == {
+            "error": "LESSON_ACCESS_DENIED",
+            "message": "Private event access is required",
+            "requestId": "r",
+            "status": "blocked_private",
+        }
+
+
+@pytest.mark.parametrize(
+    ("now", "status", "message"),
+    [
+        (NOON - HOUR - MILLISECOND, "locked", "Lesson is not released yet"),
+        (NOON + HOUR, "expired", "Lesson access has expired"),
+    ],
+)
+def test_a_lesson_that_is_not_open_gives_nothing_but_its_status(
+    service: ContentService, clock: StoppedClock, now: datetime, status: str, message: str
+) -> None:
+    clock.at = now
+    access = service.check_access("launch", "first", None)
+    assert (access.status, access.lesson, access.server_time) == (status, a_lesson(), now)
+    for use_case in (service.open_lesson, service.play, service.open_materials):
+        with pytest.raises(LessonAccessDenied) as refusal:
+            use_case("launch", "first", None)
+        assert refusal.value.envelope("r") == {
+            "error": "LESSON_ACCESS_DENIED",
+            "message": message,
+            "requestId": "r",
+            "status": status,
+        }
+
+
+@pytest.mark.parametrize("now", [NOON - HOUR, NOON, NOON + HOUR - MILLISECOND])
+@pytest.mark.parametrize(("slug", "number", "key"), [("launch", 1, None), ("secret", 2, KEY)])
+def test_a_lesson_opens_from_its_release_until_before_its_expiry(
+    service: ContentService, clock: StoppedClock, now: datetime, slug: str, number: int, key: str | None
+) -> None:
+    clock.at = now
+    lesson = a_lesson(id=f"lesson-{number}", event_id=f"event-{number}")
+    material = a_material(id=f"material-{number}", lesson_id=lesson.id)
+    assert service.check_access(slug, "first", key) == Access("released", lesson, now)
+    assert service.open_lesson(slug, "first", key) == lesson
+    assert service.play(slug, "first", key) == Playback(lesson, None, None, now)
+    assert service.open_materials(slug, "first", key) == OpenMaterials(lesson, [material])
+
+
+def test_a_lesson_plays_between_its_neighbours_of_the_same_event(
+    service: ContentService, store: InMemoryContentStore
+) -> None:
+    previous = a_lesson(id="lesson-0", slug="zero", release_at=NOON - 2 * HOUR)
+    following = a_lesson(id="lesson-3", slug="third", release_at=NOON + HOUR, expires_at=None)
+    far = a_lesson(id="lesson-4", slug="fourth", release_at=NOON + 2 * HOUR, expires_at=None)
+    for lesson in (far, following, previous):
+        store.lessons.add(lesson)
+    assert service.play("launch", "first", None) == Playback(a_lesson(), previous, following, NOON)
+    assert service.play("launch", "zero", None) == Playback(previous, None, a_lesson(), NOON)
+
+
+@given(st.text(max_size=12) | st.none())
+def test_no_guess_opens_a_private_event(guess: str | None) -> None:
+    store = InMemoryContentStore()
+    store.events.add(an_event(visibility="private", access_key="never-guessed-in-twelve"))
+    store.lessons.add(a_lesson())
+    service = ContentService(store, StoppedClock())
+    with pytest.raises(EventAccessDenied):
+        service.catalog("launch", guess)
+    assert service.check_access("launch", "first", guess) == Access("blocked_private", None, NOON)
+
+
+def test_closing_an_event_shuts_out_those_whom_it_let_in_before(service: ContentService) -> None:
+    assert service.open_lesson("launch", "first", None) == a_lesson()
+    service.update_event("event-1", {"visibility": "private"})
+    with pytest.raises(LessonAccessDenied):
+        service.open_lesson("launch", "first", None)
+    service.update_event("event-1", {"access_key": "new-key"})
+    assert service.open_lesson("launch", "first", "new-key") == replace(a_lesson())

@@ -1,0 +1,52 @@
+"""One running installation for each engine; every answer that a client of it gets is held against the contract."""
+
+from collections.abc import Iterator
+
+import httpx
+import pytest
+
+from tests.contract.openapi import Contract
+from tests.installation import Installation, installation
+
+CONTRACT = Contract()
+
+
+@pytest.fixture(scope="session")
+def contract() -> Contract:
+    """The accepted contract."""
+    return CONTRACT
+
+
+@pytest.fixture(scope="session", params=["sqlite", "postgresql"])
+def town(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
+    """A migrated and seeded installation, running; the tests share it and make their own events in it."""
+    server = None if request.param == "sqlite" else request.getfixturevalue("postgresql_server")
+    with installation(tmp_path_factory.mktemp(request.param), server) as built:
+        built.prepare()
+        built.start()
+        yield built
+
+
+@pytest.fixture(scope="session")
+def admin(town: Installation) -> Iterator[httpx.Client]:
+    """A client of the gateway that has signed in."""
+    with judged(town.admin()) as client:
+        yield client
+
+
+@pytest.fixture(scope="session")
+def learner(town: Installation) -> Iterator[httpx.Client]:
+    """A client of the gateway without a token."""
+    with judged(town.client()) as client:
+        yield client
+
+
+def judged(client: httpx.Client) -> httpx.Client:
+    """The client, with every answer held against the contract."""
+
+    def judge(response: httpx.Response) -> None:
+        response.read()
+        CONTRACT.check(response)
+
+    client.event_hooks = {"response": [judge]}
+    return client

@@ -1,0 +1,143 @@
+"""The accepted contract as a judge: does an answer have the shape that baseline.openapi.yaml documents for it?"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote
+
+import httpx
+import yaml
+from jsonschema import Draft202012Validator
+
+DOCUMENT = Path(__file__).with_name("baseline.openapi.yaml")
+METHODS = ("get", "post", "put", "delete")
+
+# What BEHAVIOUR.md lets any address answer, documented there or not: see "Envelope, errors, configuration".
+GENERAL = {
+    (400, "REQUEST_ERROR"),
+    (400, "VALIDATION_ERROR"),
+    (401, "UNAUTHORIZED"),
+    (403, "FORBIDDEN"),
+    (404, "NOT_FOUND"),
+    (405, "METHOD_NOT_ALLOWED"),
+    (413, "PAYLOAD_TOO_LARGE"),
+    (415, "REQUEST_ERROR"),
+    (429, "RATE_LIMITED"),
+    (500, "INTERNAL_ERROR"),
+    (503, "UPSTREAM_UNAVAILABLE"),
+    (504, "UPSTREAM_TIMEOUT"),
+}
+
+_CODE = re.compile(r"\b[A-Z]+(?:_[A-Z]+)+\b|\bUNAUTHORIZED\b")
+_PLACEHOLDER = re.compile(r"\\\{\w+\\\}")
+
+
+class BrokenContract(AssertionError):
+    """The answer is not one that the contract allows."""
+
+
+@dataclass(frozen=True)
+class Documented:
+    """One of an operation's answers; `codes` are the error codes its description names."""
+
+    schema: Mapping[str, Any] | None
+    codes: frozenset[str]
+
+
+@dataclass(frozen=True)
+class Operation:
+    """A method at an address, and its answers by status."""
+
+    method: str
+    path: str
+    answers: Mapping[int, Documented]
+
+    @property
+    def name(self) -> str:
+        """As `PUT /api/events/{eventId}`."""
+        return f"{self.method} {self.path}"
+
+    def matches(self, request: httpx.Request) -> bool:
+        """Whether the request is for this operation."""
+        pattern = _PLACEHOLDER.sub("[^/]+", re.escape(self.path))
+        path = unquote(request.url.raw_path.decode("ascii").partition("?")[0])
+        return request.method == self.method and re.fullmatch(pattern, path, re.DOTALL) is not None
+
+
+class Contract:
+    """baseline.openapi.yaml."""
+
+    def __init__(self) -> None:
+        self._document = yaml.safe_load(DOCUMENT.read_text())
+        self.operations = [
+            Operation(method.upper(), path, self._answers(item[method]["responses"]))
+            for path, item in self._document["paths"].items()
+            for method in METHODS
+            if method in item
+        ]
+
+    def operation(self, request: httpx.Request) -> Operation | None:
+        """The documented operation that the request is for; None for an addition to the baseline."""
+        return next((operation for operation in self.operations if operation.matches(request)), None)
+
+    def check(self, response: httpx.Response) -> None:
+        """Raises BrokenContract. An answer to an addition is judged by the general rules alone."""
+        request_id = response.headers.get("X-Request-ID")
+        _require(bool(request_id), response, "has no X-Request-ID")
+        if response.status_code >= 400:
+            self._check_error(response, request_id)
+        operation = self.operation(response.request)
+        if operation is None or _general(response):
+            return
+        documented = operation.answers.get(response.status_code)
+        if documented is None:
+            raise BrokenContract(_told(response, f"{operation.name} documents no {response.status_code}"))
+        if documented.schema is None:
+            _require(response.content == b"", response, "has a body")
+            return
+        self._validate(response, documented.schema)
+        code = response.json().get("error")
+        _require(not documented.codes or code in documented.codes, response, f"documents {set(documented.codes)}")
+
+    def _check_error(self, response: httpx.Response, request_id: str) -> None:
+        self._validate(response, {"$ref": "#/components/schemas/Error"})
+        body = response.json()
+        _require(body.get("requestId") == request_id, response, f"has another id in its header: {request_id}")
+        _require("Traceback" not in response.text, response, "tells where the code failed")
+        if body["error"] == "VALIDATION_ERROR":
+            self._validate(response, {"$ref": "#/components/schemas/ValidationError"})
+
+    def _validate(self, response: httpx.Response, schema: Mapping[str, Any]) -> None:
+        _require(response.headers.get("Content-Type") == "application/json", response, "is not JSON")
+        # With the components beside it, every reference of the document resolves within the schema.
+        whole = {**schema, "components": self._document["components"]}
+        validator = Draft202012Validator(whole, format_checker=Draft202012Validator.FORMAT_CHECKER)
+        errors = [f"{error.json_path}: {error.message}" for error in validator.iter_errors(response.json())]
+        _require(not errors, response, "; ".join(errors))
+
+    def _answers(self, responses: Mapping[str, Any]) -> dict[int, Documented]:
+        return {int(status): self._documented(answer) for status, answer in responses.items()}
+
+    def _documented(self, answer: Mapping[str, Any]) -> Documented:
+        shared = self._document["components"]["responses"][answer["$ref"].split("/")[-1]] if "$ref" in answer else {}
+        # A description beside a reference replaces the one behind it (OpenAPI 3.1, Reference Object).
+        whole = {**shared, **answer}
+        content = whole.get("content")
+        schema = content["application/json"]["schema"] if content else None
+        return Documented(schema, frozenset(_CODE.findall(whole["description"])))
+
+
+def _general(response: httpx.Response) -> bool:
+    return response.status_code >= 400 and (response.status_code, response.json()["error"]) in GENERAL
+
+
+def _require(holds: bool, response: httpx.Response, complaint: str) -> None:
+    if not holds:
+        raise BrokenContract(_told(response, complaint))
+
+
+def _told(response: httpx.Response, complaint: str) -> str:
+    request = response.request
+    return f"{request.method} {request.url}: {response.status_code} {response.text[:500]} - {complaint}"

@@ -1,0 +1,357 @@
+"""gateway.upstream: what leaves the gateway, what comes back, and how long that may take."""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, closing
+
+import httpx
+import pytest
+from structlog.testing import capture_logs
+
+from gateway.upstream import KEEPALIVE_SECONDS, Answer, Sent, Upstreams, connect
+from services.kit.errors import Unavailable, UpstreamTimeout
+from services.kit.instants import now
+from services.kit.tokens import verify_service_token
+from tests.gateway.door import ADMIN, SECRET, Door, access_token, error
+
+PLAIN_HEADERS = {"host", "accept", "accept-encoding", "connection", "user-agent", "x-request-id"}
+CATALOG = "/api/public/events/launch/catalog"
+INTERNAL_CATALOG = "POST /internal/public/events/launch/catalog"
+# A client's claims about itself, which only a proxy or a service of ours could make.
+CLAIMS = {
+    "Cookie": "session=claimed",
+    "Forwarded": "for=10.0.0.1",
+    "User-Agent": "claimed",
+    "X-Admin": "claimed",
+    "X-Forwarded-For": "10.0.0.1",
+    "X-Forwarded-Host": "claimed",
+    "X-Real-IP": "10.0.0.1",
+    "X-User-Id": "claimed",
+}
+
+
+@pytest.fixture
+def seconds() -> Iterator[Door]:
+    """A gateway whose services have next to no time."""
+    opened = Door(upstream_seconds=0.01)
+    yield opened
+    opened.close()
+
+
+def test_a_forwarded_request_carries_the_client_s_token_and_the_request_s_id(door: Door) -> None:
+    door.content.answers("GET /api/events", {"items": []})
+    token = access_token()
+
+    door.send("GET", "/api/events", headers={"Authorization": f"Bearer {token}", "X-Request-ID": "request-1"})
+
+    [request] = door.content.requests
+    assert request.headers["Authorization"] == f"Bearer {token}"
+    assert request.headers["X-Request-ID"] == "request-1"
+
+
+def test_a_call_carries_a_token_of_the_gateway_for_that_service_alone_and_never_the_client_s(door: Door) -> None:
+    door.content.answers("POST /internal/public/events/launch/lessons/opening/admission", {"item": {"id": "lesson-1"}})
+    door.quiz.answers("GET /internal/lessons/lesson-1/quiz", {"item": {"id": "quiz-1"}})
+    door.auth.answers("POST /internal/login", {"user": {"username": "ada"}})
+
+    door.as_admin("POST", "/api/public/events/launch/lessons/opening/quiz", headers={"X-Request-ID": "request-1"})
+    door.as_admin("POST", "/api/admin/login", headers={"X-Request-ID": "request-2"})
+
+    services = {"content": door.content, "quiz": door.quiz, "auth": door.auth}
+    for audience, service in services.items():
+        [request] = service.requests
+        token = request.headers["Authorization"].removeprefix("Bearer ")
+        assert verify_service_token(token, SECRET, audience, now()) == "gateway"
+    assert [service.requests[0].headers["X-Request-ID"] for service in services.values()] == [
+        "request-1",
+        "request-1",
+        "request-2",
+    ]
+
+
+def test_a_made_request_id_is_the_same_at_every_hop_and_in_the_answer(door: Door) -> None:
+    door.content.answers("DELETE /api/events/event-1", status=204)
+    door.quiz.answers("POST /internal/deletions", {})
+
+    answer = door.as_admin("DELETE", "/api/events/event-1")
+
+    hops = [request.headers["X-Request-ID"] for request in (*door.content.requests, *door.quiz.requests)]
+    assert hops == [answer.headers["X-Request-ID"]] * 2
+
+
+def test_nothing_that_a_client_claims_in_a_header_reaches_a_service(door: Door) -> None:
+    door.content.answers(INTERNAL_CATALOG, {})
+    door.content.answers("POST /api/events", {}, 201)
+
+    door.send("POST", CATALOG, headers=CLAIMS, json={})
+    door.as_admin("POST", "/api/events", headers=CLAIMS, json={})
+
+    with_body = PLAIN_HEADERS | {"authorization", "content-type", "content-length"}
+    assert [set(request.headers) for request in door.content.requests] == [with_body, with_body]
+    assert not any("claimed" in value for request in door.content.requests for value in request.headers.values())
+
+
+def test_a_body_and_its_type_are_passed_on_byte_for_byte(door: Door) -> None:
+    body = b'\xef\xbb\xbf{ "title" :\t"\xff\x00" '
+
+    door.as_admin("POST", "/api/events", content=body, headers={"Content-Type": "text/plain; charset=latin-1"})
+
+    [request] = door.content.requests
+    assert (request.content, request.headers["Content-Type"]) == (body, "text/plain; charset=latin-1")
+
+
+def test_only_what_concerns_the_client_comes_back(door: Door) -> None:
+    door.content.answers(
+        "GET /api/events",
+        error("RATE_LIMITED"),
+        429,
+        Retry_After="3",
+        WWW_Authenticate="Bearer",
+        Allow="GET",
+        Set_Cookie="session=1",
+        Server="content/1.0",
+        X_Request_ID="another",
+        X_Debug="trace",
+        Connection="close",
+        Access_Control_Allow_Origin="*",
+    )
+
+    answer = door.as_admin("GET", "/api/events", headers={"X-Request-ID": "request-1"})
+
+    assert dict(answer.headers) == {
+        "content-type": "application/json",
+        "content-length": str(len(answer.content)),
+        "retry-after": "3",
+        "www-authenticate": "Bearer",
+        "allow": "GET",
+        "x-request-id": "request-1",
+        "vary": "Origin",
+    }
+
+
+def test_percent_encoded_paths_and_queries_survive(door: Door) -> None:
+    door.as_admin("GET", "/api/events/caf%C3%A9%20%25%3F%23;a=b/lessons?cursor=a%2Bb%26c%3D&limit=2&x=%C3%A9+%20")
+    door.send("POST", "/api/public/events/caf%C3%A9%20%25%3F%23;a=b/catalog?x=%2F")
+
+    assert door.content.asked == [
+        "GET /api/events/caf%C3%A9%20%25%3F%23%3Ba%3Db/lessons?cursor=a%2Bb%26c%3D&limit=2&x=%C3%A9+%20",
+        "POST /internal/public/events/caf%C3%A9%20%25%3F%23%3Ba%3Db/catalog?x=%2F",
+    ]
+
+
+@pytest.mark.parametrize("name", [".", "..", "%2E%2E", "%2e"])
+def test_a_name_of_dots_does_not_climb_to_another_address(door: Door, name: str) -> None:
+    door.content.answers("DELETE /api/events/event-1", status=204)
+    door.content.answers("DELETE /api/events/event-1/", status=204)
+
+    door.as_admin("DELETE", f"/api/events/event-1/lessons/{name}")
+    door.as_admin("GET", f"/api/events/{name}/lessons")
+    door.send("POST", f"/api/public/events/{name}/catalog")
+
+    climbed = {"DELETE /api/events/event-1", "DELETE /api/events/event-1/", "POST /internal/public/catalog"}
+    assert not climbed & set(door.asked)
+    assert door.quiz.asked == []
+
+
+def test_a_service_that_refuses_our_token_is_our_fault_and_not_the_client_s(door: Door) -> None:
+    door.content.answers(INTERNAL_CATALOG, error("UNAUTHORIZED"), 401, WWW_Authenticate="Bearer")
+
+    answer = door.send("POST", CATALOG, headers={"X-Request-ID": "request-1"})
+
+    assert answer.status_code == 500
+    assert answer.json() == {
+        "error": "INTERNAL_ERROR",
+        "message": "Something went wrong on our side",
+        "requestId": "request-1",
+    }
+    assert "WWW-Authenticate" not in answer.headers
+    assert [(line["event"], line["upstream"]) for line in door.lines] == [("service_token_refused", "content")]
+
+
+def test_a_service_s_own_refusal_of_credentials_is_passed_on(door: Door) -> None:
+    door.auth.answers("POST /internal/login", error("INVALID_CREDENTIALS"), 401)
+
+    answer = door.send("POST", "/api/admin/login", json={})
+
+    assert (answer.status_code, answer.json()) == (401, error("INVALID_CREDENTIALS"))
+
+
+@pytest.mark.parametrize(
+    "failure",
+    [
+        httpx.ConnectError("refused"),
+        httpx.ReadError("reset"),
+        httpx.WriteError("broken pipe"),
+        httpx.RemoteProtocolError("no answer"),
+        httpx.DecodingError("not gzip"),
+    ],
+)
+def test_a_service_that_cannot_be_reached_is_unavailable_and_the_client_may_retry(
+    door: Door, failure: Exception
+) -> None:
+    door.content.fails("GET /api/events", failure)
+
+    answer = door.as_admin("GET", "/api/events", headers={"X-Request-ID": "request-1"})
+
+    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "1")
+    assert answer.json() == {
+        "error": "UPSTREAM_UNAVAILABLE",
+        "message": "A part of the system is not available; try again shortly",
+        "requestId": "request-1",
+    }
+    assert [line["event"] for line in door.lines] == ["upstream_unavailable"]
+    assert door.content.asked == ["GET /api/events"]
+
+
+def test_a_service_that_never_answers_is_given_up_at_the_deadline(seconds: Door) -> None:
+    seconds.content.never_answers("GET /api/events")
+    seconds.content.never_answers(INTERNAL_CATALOG)
+    message = "A part of the system took too long; try again shortly"
+
+    answers = [
+        seconds.as_admin("GET", "/api/events", headers={"X-Request-ID": "request-1"}),
+        seconds.send("POST", CATALOG, headers={"X-Request-ID": "request-1"}),
+    ]
+
+    for answer in answers:
+        assert (answer.status_code, answer.headers["Retry-After"]) == (504, "1")
+        assert answer.json() == {"error": "UPSTREAM_TIMEOUT", "message": message, "requestId": "request-1"}
+    assert [(line["event"], line["upstream"]) for line in seconds.lines] == [("upstream_timeout", "content")]
+
+
+def test_a_deletion_stands_when_quiz_never_answers(seconds: Door) -> None:
+    seconds.content.answers("DELETE /api/events/event-1", status=204)
+    seconds.quiz.never_answers("POST /internal/deletions")
+
+    answer = seconds.as_admin("DELETE", "/api/events/event-1")
+
+    assert (answer.status_code, answer.content) == (204, b"")
+    assert [line["event"] for line in seconds.lines] == ["upstream_timeout", "quiz_deletion_postponed"]
+
+
+# From here on with the real transport, over real sockets.
+
+Speak = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+
+
+@asynccontextmanager
+async def listening(speak: Speak) -> AsyncIterator[str]:
+    """The address of a server that reads a request's head and then speaks."""
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with closing(writer):
+            await reader.readuntil(b"\r\n\r\n")
+            await speak(reader, writer)
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    try:
+        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    finally:
+        server.close()
+
+
+def connected(address: str, seconds: float) -> Upstreams:
+    """The gateway's real pools, all to one address."""
+    return connect({"content": address, "quiz": address, "auth": address}, SECRET, seconds)
+
+
+def ask(speak: Speak, seconds: float = 30) -> Answer:
+    """What the real transport makes of a server that speaks so."""
+
+    async def asking() -> Answer:
+        async with listening(speak) as address:
+            upstreams = connected(address, seconds)
+            try:
+                return await upstreams.content.forward(Sent("GET", "/api/events"))
+            finally:
+                await upstreams.close()
+
+    return asyncio.run(asking())
+
+
+def test_the_real_transport_brings_an_answer_back() -> None:
+    async def speak(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nServer: x\r\nContent-Length: 2\r\n\r\n{}")
+        await writer.drain()
+
+    assert ask(speak) == Answer(200, b"{}", {"Content-Type": "application/json"})
+
+
+def test_a_body_that_drips_is_given_up_at_the_deadline() -> None:
+    dripped: list[bytes] = []
+
+    async def drip(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n")
+        # Each byte comes well within httpx's timeout for a read; the last one never comes.
+        while not writer.is_closing():
+            writer.write(b"1\r\n \r\n")
+            await writer.drain()
+            dripped.append(b" ")
+            await asyncio.sleep(0.01)
+
+    with capture_logs() as lines, pytest.raises(UpstreamTimeout):
+        ask(drip, seconds=0.3)
+
+    assert len(dripped) > 1
+    assert [(line["event"], line["upstream"], line["path"]) for line in lines] == [
+        ("upstream_timeout", "content", "/api/events")
+    ]
+
+
+def test_a_head_that_never_ends_is_given_up_at_the_deadline() -> None:
+    async def hold(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 200 OK\r\n")
+        await writer.drain()
+        await reader.read()
+
+    with pytest.raises(UpstreamTimeout):
+        ask(hold, seconds=0.1)
+
+
+def test_an_answer_that_breaks_off_is_unavailable() -> None:
+    async def break_off(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{")
+        await writer.drain()
+
+    with pytest.raises(Unavailable):
+        ask(break_off)
+
+
+def test_a_refused_connection_is_unavailable() -> None:
+    with socket.socket() as nobody:
+        # Bound and not listening: nobody else can take the port meanwhile.
+        nobody.bind(("127.0.0.1", 0))
+        address = f"http://127.0.0.1:{nobody.getsockname()[1]}"
+
+        async def asking() -> None:
+            upstreams = connected(address, 5)
+            try:
+                await upstreams.content.forward(Sent("GET", "/api/events"))
+            finally:
+                await upstreams.close()
+
+        with capture_logs() as lines, pytest.raises(Unavailable):
+            asyncio.run(asking())
+
+    assert [(line["event"], line["upstream"], line["path"]) for line in lines] == [
+        ("upstream_unavailable", "content", "/api/events")
+    ]
+
+
+def test_a_redirect_is_not_followed() -> None:
+    async def redirect(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 307 Temporary Redirect\r\nLocation: http://127.0.0.1:1/\r\nContent-Length: 0\r\n\r\n")
+        await writer.drain()
+
+    assert ask(redirect) == Answer(307)
+
+
+def test_idle_connections_are_given_up_before_the_services_close_them() -> None:
+    # The services' side of TRAPS 10 is in tests/kit/test_web.py.
+    assert KEEPALIVE_SECONDS < 75
+
+
+def test_tokens_of_the_tests_are_what_auth_issues() -> None:
+    # Otherwise the refusals of test_routes.py would prove nothing.
+    assert set(ADMIN) >= {"iss", "aud", "sub", "username", "role"}

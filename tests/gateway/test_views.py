@@ -1,0 +1,338 @@
+"""gateway.views through the assembled app: what is asked of whom, what is joined, and what operators read of it."""
+
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.gateway.door import Door, error
+
+REQUEST_ID = {"X-Request-ID": "request-1"}
+LESSON = "/api/public/events/launch/lessons/opening"
+INSIDE = "/internal/public/events/launch/lessons/opening"
+TEMPLATE = "/api/public/events/{event_slug}/lessons/{lesson_slug}"
+ADMITTED = {"item": {"id": "lesson 1", "slug": "opening", "title": "Opening", "eventId": "event-1"}}
+DENIED = error("LESSON_ACCESS_DENIED", status="locked")
+CREDENTIALS = {"username": "ada", "password": "canary-password"}
+
+
+def line(event: str, route: str, method: str = "POST", **fields: object) -> dict[str, object]:
+    """A log line of the request `request-1`."""
+    return {"event": event, "requestId": "request-1", "method": method, "route": route, **fields}
+
+
+def asked_bodies(requests: list[httpx.Request]) -> list[tuple[str, bytes]]:
+    """What a service was asked: the address and the body of each request."""
+    return [(request.url.raw_path.decode(), request.content) for request in requests]
+
+
+def test_a_sign_in_is_answered_by_auth_and_logged_with_the_name(door: Door) -> None:
+    signed_in = {"accessToken": "canary-token", "tokenType": "Bearer", "user": {"id": "admin-1", "username": "ada"}}
+    door.auth.answers("POST /internal/login", signed_in)
+
+    answer = door.send("POST", "/api/admin/login", json=CREDENTIALS, headers=REQUEST_ID)
+
+    assert (answer.status_code, answer.json()) == (200, signed_in)
+    assert asked_bodies(door.auth.requests) == [
+        ("/internal/login", b'{"username":"ada","password":"canary-password"}')
+    ]
+    assert door.lines == [
+        line("admin_auth_succeeded", "/api/admin/login", username="ada"),
+        line("kpi_auth_login", "/api/admin/login", success=True),
+    ]
+    assert "canary" not in door.everything_logged
+
+
+@pytest.mark.parametrize(
+    ("status", "code"), [(401, "INVALID_CREDENTIALS"), (400, "VALIDATION_ERROR"), (429, "RATE_LIMITED")]
+)
+def test_a_refused_sign_in_is_passed_on_whole_and_logged_with_its_reason(door: Door, status: int, code: str) -> None:
+    door.auth.answers("POST /internal/login", error(code), status, Retry_After="7")
+
+    answer = door.send("POST", "/api/admin/login", json=CREDENTIALS, headers=REQUEST_ID)
+
+    assert (answer.status_code, answer.json(), answer.headers["Retry-After"]) == (status, error(code), "7")
+    assert door.lines == [
+        line("admin_auth_failed", "/api/admin/login", reason=code),
+        line("kpi_auth_login", "/api/admin/login", success=False),
+    ]
+    assert "canary" not in door.everything_logged
+
+
+def test_a_sign_in_that_auth_cannot_judge_is_no_failed_one(door: Door) -> None:
+    door.auth.answers("POST /internal/login", error("INTERNAL_ERROR"), 500)
+
+    answer = door.send("POST", "/api/admin/login", json=CREDENTIALS, headers=REQUEST_ID)
+
+    assert (answer.status_code, answer.json()) == (500, error("INTERNAL_ERROR"))
+    assert door.lines == [line("kpi_auth_login", "/api/admin/login", success=False)]
+
+
+DELETIONS = [
+    ("/api/events/event-1", "/api/events/{event_id}", {"eventId": "event-1"}),
+    (
+        "/api/events/event-1/lessons/lesson-1",
+        "/api/events/{event_id}/lessons/{lesson_id}",
+        {"eventId": "event-1", "lessonId": "lesson-1"},
+    ),
+]
+deletions = pytest.mark.parametrize(("address", "template", "gone"), DELETIONS, ids=["event", "lesson"])
+
+
+@deletions
+def test_a_deletion_reaches_content_and_then_quiz_before_it_is_answered(
+    door: Door, address: str, template: str, gone: dict[str, str]
+) -> None:
+    door.content.answers(f"DELETE {address}", status=204)
+    door.quiz.answers("POST /internal/deletions", {"deleted": 1})
+
+    answer = door.as_admin("DELETE", address)
+
+    assert (answer.status_code, answer.content) == (204, b"")
+    assert door.content.asked == [f"DELETE {address}"]
+    assert [(request.url.path, httpx.Response(200, content=request.content).json()) for request in door.quiz.requests] == [
+        ("/internal/deletions", gone)
+    ]
+    assert door.quiz.requests[0].headers["Content-Type"] == "application/json"
+    assert door.lines == []
+
+
+@deletions
+def test_a_deletion_stands_while_quiz_is_down(door: Door, address: str, template: str, gone: dict[str, str]) -> None:
+    door.content.answers(f"DELETE {address}", status=204)
+    door.quiz.fails("POST /internal/deletions", httpx.ConnectError("refused"))
+
+    answer = door.as_admin("DELETE", address, headers=REQUEST_ID)
+
+    assert (answer.status_code, answer.content) == (204, b"")
+    assert door.lines == [
+        line(
+            "upstream_unavailable",
+            template,
+            "DELETE",
+            upstream="quiz",
+            path="/internal/deletions",
+            error="ConnectError('refused')",
+        ),
+        line("quiz_deletion_postponed", template, "DELETE", reason="UPSTREAM_UNAVAILABLE", **gone),
+    ]
+
+
+@deletions
+def test_a_deletion_stands_while_quiz_fails(door: Door, address: str, template: str, gone: dict[str, str]) -> None:
+    door.content.answers(f"DELETE {address}", status=204)
+    door.quiz.answers("POST /internal/deletions", error("INTERNAL_ERROR"), 500)
+
+    answer = door.as_admin("DELETE", address, headers=REQUEST_ID)
+
+    assert (answer.status_code, answer.content) == (204, b"")
+    assert door.lines == [line("quiz_deletion_postponed", template, "DELETE", status=500, **gone)]
+
+
+@deletions
+def test_a_deletion_stands_while_quiz_refuses_the_gateway(
+    door: Door, address: str, template: str, gone: dict[str, str]
+) -> None:
+    door.content.answers(f"DELETE {address}", status=204)
+    door.quiz.answers("POST /internal/deletions", error("UNAUTHORIZED"), 401)
+
+    answer = door.as_admin("DELETE", address, headers=REQUEST_ID)
+
+    assert (answer.status_code, answer.content) == (204, b"")
+    assert door.lines == [
+        line("service_token_refused", template, "DELETE", upstream="quiz"),
+        line("quiz_deletion_postponed", template, "DELETE", reason="INTERNAL_ERROR", **gone),
+    ]
+
+
+@deletions
+def test_a_deletion_that_content_refuses_does_not_reach_quiz(
+    door: Door, address: str, template: str, gone: dict[str, str]
+) -> None:
+    door.content.answers(f"DELETE {address}", error("EVENT_NOT_FOUND"), 404)
+
+    answer = door.as_admin("DELETE", address)
+
+    assert (answer.status_code, answer.json()) == (404, error("EVENT_NOT_FOUND"))
+    assert door.quiz.asked == []
+
+
+def test_public_events_are_content_s(door: Door) -> None:
+    door.content.answers("GET /internal/public/events?limit=2&cursor=a%2Bb", {"items": [], "nextCursor": None})
+
+    answer = door.send("GET", "/api/public/events?limit=2&cursor=a%2Bb")
+
+    assert (answer.status_code, answer.json()) == (200, {"items": [], "nextCursor": None})
+
+
+def test_the_catalog_is_content_s_and_its_key_stays_in_the_body(door: Door) -> None:
+    door.content.answers("POST /internal/public/events/launch/catalog", {"catalog": {"items": []}})
+    body = {"eventAccessKey": "canary-key"}
+
+    answer = door.send("POST", "/api/public/events/launch/catalog", json=body, headers=REQUEST_ID)
+
+    assert (answer.status_code, answer.json()) == (200, {"catalog": {"items": []}})
+    assert asked_bodies(door.content.requests) == [
+        ("/internal/public/events/launch/catalog", b'{"eventAccessKey":"canary-key"}')
+    ]
+    assert door.lines == []
+    assert "canary" not in door.everything_logged
+
+
+@pytest.mark.parametrize(("status", "authorized"), [("released", True), ("locked", False), ("blocked_private", False)])
+def test_an_access_check_is_logged_as_it_was_answered(door: Door, status: str, authorized: bool) -> None:
+    access = {"authorized": authorized, "status": status, "message": "As it is", "unlocksInSeconds": 0}
+    door.content.answers(f"POST {INSIDE}/access-check", access)
+
+    answer = door.send("POST", f"{LESSON}/access-check", headers=REQUEST_ID)
+
+    assert (answer.status_code, answer.json()) == (200, access)
+    assert door.lines == [
+        line("lesson_access_evaluated", f"{TEMPLATE}/access-check", status=status, authorized=authorized),
+        line("kpi_lesson_access_check", f"{TEMPLATE}/access-check", status=status, authorized=authorized),
+    ]
+
+
+def test_an_access_check_of_no_lesson_is_no_evaluation(door: Door) -> None:
+    door.content.answers(f"POST {INSIDE}/access-check", error("LESSON_NOT_FOUND"), 404)
+
+    answer = door.send("POST", f"{LESSON}/access-check")
+
+    assert (answer.status_code, answer.json()) == (404, error("LESSON_NOT_FOUND"))
+    assert door.lines == []
+
+
+@pytest.mark.parametrize("action", ["playback", "materials"])
+def test_what_content_shows_a_learner_is_passed_on_and_logged(door: Door, action: str) -> None:
+    door.content.answers(f"POST {INSIDE}/{action}", {"shown": action})
+
+    answer = door.send("POST", f"{LESSON}/{action}", json={"eventAccessKey": "canary-key"}, headers=REQUEST_ID)
+
+    assert (answer.status_code, answer.json()) == (200, {"shown": action})
+    assert asked_bodies(door.content.requests) == [(f"{INSIDE}/{action}", b'{"eventAccessKey":"canary-key"}')]
+    assert door.lines == [
+        line("lesson_access_evaluated", f"{TEMPLATE}/{action}", status="released", authorized=True)
+    ]
+    assert "canary" not in door.everything_logged
+
+
+@pytest.mark.parametrize(
+    ("action", "asked"),
+    [
+        ("playback", "playback"),
+        ("materials", "materials"),
+        ("quiz", "admission"),
+        ("quiz/submit", "admission"),
+    ],
+)
+def test_a_learner_whom_content_denies_gets_its_refusal_and_nothing_of_quiz(
+    door: Door, action: str, asked: str
+) -> None:
+    door.content.answers(f"POST {INSIDE}/{asked}", DENIED, 403)
+
+    answer = door.send("POST", f"{LESSON}/{action}", json={"answers": []}, headers=REQUEST_ID)
+
+    assert (answer.status_code, answer.json()) == (403, DENIED)
+    assert door.quiz.asked == []
+    assert door.lines == [
+        line("lesson_access_evaluated", f"{TEMPLATE}/{action}", status="locked", authorized=False)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("action", "asked"),
+    [
+        ("playback", "playback"),
+        ("materials", "materials"),
+        ("quiz", "admission"),
+        ("quiz/submit", "admission"),
+    ],
+)
+def test_a_lesson_that_content_does_not_know_is_not_evaluated(door: Door, action: str, asked: str) -> None:
+    door.content.answers(f"POST {INSIDE}/{asked}", error("LESSON_NOT_FOUND"), 404)
+
+    answer = door.send("POST", f"{LESSON}/{action}", json={"answers": []}, headers=REQUEST_ID)
+
+    assert (answer.status_code, answer.json()) == (404, error("LESSON_NOT_FOUND"))
+    assert (door.quiz.asked, door.lines) == ([], [])
+
+
+def test_a_quiz_is_shown_to_a_learner_whom_content_admits(door: Door) -> None:
+    shown = {"item": {"id": "quiz-1", "title": "First check", "questions": []}}
+    door.content.answers(f"POST {INSIDE}/admission", ADMITTED)
+    door.quiz.answers("GET /internal/lessons/lesson%201/quiz", shown)
+
+    answer = door.send("POST", f"{LESSON}/quiz", json={"eventAccessKey": "canary-key"}, headers=REQUEST_ID)
+
+    assert (answer.status_code, answer.json()) == (200, shown)
+    assert asked_bodies(door.content.requests) == [(f"{INSIDE}/admission", b'{"eventAccessKey":"canary-key"}')]
+    assert asked_bodies(door.quiz.requests) == [("/internal/lessons/lesson%201/quiz", b"")]
+    assert door.lines == [
+        line("lesson_access_evaluated", f"{TEMPLATE}/quiz", status="released", authorized=True),
+        line("quiz_loaded", f"{TEMPLATE}/quiz", quizId="quiz-1"),
+        line("kpi_quiz_started", f"{TEMPLATE}/quiz", quizId="quiz-1"),
+    ]
+    assert "canary" not in door.everything_logged
+
+
+def test_a_lesson_without_a_quiz_starts_none(door: Door) -> None:
+    door.content.answers(f"POST {INSIDE}/admission", ADMITTED)
+    door.quiz.answers("GET /internal/lessons/lesson%201/quiz", error("QUIZ_NOT_FOUND"), 404)
+
+    answer = door.send("POST", f"{LESSON}/quiz", headers=REQUEST_ID)
+
+    assert (answer.status_code, answer.json()) == (404, error("QUIZ_NOT_FOUND"))
+    assert door.lines == [
+        line("lesson_access_evaluated", f"{TEMPLATE}/quiz", status="released", authorized=True)
+    ]
+
+
+def test_a_submission_is_graded_by_quiz_and_joined_with_content_s_lesson(door: Door) -> None:
+    result: dict[str, Any] = {"quizId": "quiz-1", "scorePercentage": 50, "passed": False, "status": "failed"}
+    door.content.answers(f"POST {INSIDE}/admission", ADMITTED)
+    door.quiz.answers("POST /internal/lessons/lesson%201/attempts", {"result": result}, 201)
+    body = {"eventAccessKey": "canary-key", "answers": [{"questionId": "canary-question", "optionId": "o"}]}
+
+    answer = door.send("POST", f"{LESSON}/quiz/submit", json=body, headers=REQUEST_ID)
+
+    assert (answer.status_code, answer.headers["Content-Type"]) == (200, "application/json")
+    assert answer.json() == {"lesson": {"id": "lesson 1", "slug": "opening", "title": "Opening"}, "result": result}
+    assert door.quiz.requests[0].content == door.content.requests[0].content
+    outcome = {"quizId": "quiz-1", "scorePercentage": 50, "passed": False}
+    assert door.lines == [
+        line("lesson_access_evaluated", f"{TEMPLATE}/quiz/submit", status="released", authorized=True),
+        line("quiz_submitted", f"{TEMPLATE}/quiz/submit", **outcome),
+        line("kpi_quiz_completed", f"{TEMPLATE}/quiz/submit", **outcome),
+    ]
+    assert "canary" not in door.everything_logged
+
+
+def test_a_submission_that_quiz_refuses_completes_nothing(door: Door) -> None:
+    door.content.answers(f"POST {INSIDE}/admission", ADMITTED)
+    door.quiz.answers("POST /internal/lessons/lesson%201/attempts", error("QUIZ_INVALID_ATTEMPT"), 400)
+
+    answer = door.send("POST", f"{LESSON}/quiz/submit", json={"answers": []}, headers=REQUEST_ID)
+
+    assert (answer.status_code, answer.json()) == (400, error("QUIZ_INVALID_ATTEMPT"))
+    assert door.lines == [
+        line("lesson_access_evaluated", f"{TEMPLATE}/quiz/submit", status="released", authorized=True)
+    ]
+
+
+@pytest.mark.parametrize("action", ["access-check", "playback", "materials"])
+def test_content_s_own_failure_is_passed_on_and_is_no_evaluation(door: Door, action: str) -> None:
+    door.content.answers(f"POST {INSIDE}/{action}", error("INTERNAL_ERROR"), 500)
+
+    answer = door.send("POST", f"{LESSON}/{action}")
+
+    assert (answer.status_code, answer.json(), door.lines) == (500, error("INTERNAL_ERROR"), [])
+
+
+def test_a_query_never_reaches_a_log_line(door: Door) -> None:
+    door.send("POST", "/api/public/events/launch/catalog?eventAccessKey=canary-key")
+    door.send("POST", f"{LESSON}/quiz?eventAccessKey=canary-key", headers={"Authorization": "Bearer canary-token"})
+    door.content.fails("POST /internal/public/events/launch/catalog?key=canary", httpx.ReadError("reset"))
+    door.send("POST", "/api/public/events/launch/catalog?key=canary")
+
+    assert "upstream_unavailable" in door.everything_logged
+    assert "canary" not in door.everything_logged

@@ -1,0 +1,232 @@
+"""The main job on real processes: an admin launches an event, a learner goes through it, everything is still there."""
+
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import httpx
+import pytest
+
+from services.kit.instants import format_instant
+from tests.installation import Installation
+
+Document = dict[str, Any]
+
+WRITERS = 6
+KILLED_BEFORE = 30
+
+QUESTIONS = [
+    {
+        "prompt": "What comes first?",
+        "options": [{"text": "The promise", "isCorrect": True}, {"text": "The price", "isCorrect": False}],
+    },
+    {
+        "prompt": "Which of these are true?",
+        "options": [
+            {"text": "A list grows by giving", "isCorrect": True},
+            {"text": "A list grows by itself", "isCorrect": False},
+            {"text": "A list wants care", "isCorrect": True},
+        ],
+    },
+]
+
+
+def in_seconds(seconds: float) -> str:
+    """An instant so many seconds from now, negative for the past."""
+    return format_instant(datetime.now(UTC) + timedelta(seconds=seconds))
+
+
+def created(answer: httpx.Response) -> Document:
+    """The item of a 201."""
+    assert answer.status_code == 201, answer.text
+    item: Document = answer.json()["item"]
+    return item
+
+
+def launch(admin: httpx.Client, slug: str, **event: object) -> Document:
+    """An event with one open lesson, a material and a quiz, as an admin makes it; the created documents by kind."""
+    made = created(admin.post("/api/events", json={"title": f"Launch {slug}", "slug": slug, **event}))
+    lessons = f"/api/events/{made['id']}/lessons"
+    lesson = created(admin.post(lessons, json={"title": "Opening", "slug": "opening", "releaseAt": in_seconds(-60)}))
+    file = {
+        "fileName": "workbook.pdf",
+        "mimeType": "application/pdf",
+        "sizeBytes": 1024,
+        "downloadUrl": "https://files.example/workbook.pdf",
+    }
+    uploaded = admin.post(f"{lessons}/{lesson['id']}/materials", json={"files": [file]})
+    assert uploaded.status_code == 201, uploaded.text
+    quiz = {"eventId": made["id"], "lessonId": lesson["id"], "title": "First check", "questions": QUESTIONS}
+    return {
+        "event": made,
+        "lesson": lesson,
+        "materials": uploaded.json()["items"],
+        "quiz": created(admin.post("/api/quizzes", json=quiz)),
+    }
+
+
+def right_answers(quiz: Document) -> list[Document]:
+    """One right option for each question."""
+    return [
+        {
+            "questionId": question["id"],
+            "optionId": next(option["id"] for option in question["options"] if option["isCorrect"]),
+        }
+        for question in quiz["questions"]
+    ]
+
+
+def everything(admin: httpx.Client, launched: Document) -> Document:
+    """All that the installation keeps of a launch, as an admin and a learner see it."""
+    event, lesson, quiz = launched["event"], launched["lesson"], launched["quiz"]
+    key = {"eventAccessKey": event["accessKey"]} if event["accessKey"] else {}
+    public = f"/api/public/events/{event['slug']}"
+    catalog = admin.post(f"{public}/catalog", json=key).json()
+    del catalog["serverTime"]
+    return {
+        "event": admin.get(f"/api/events/{event['id']}").json(),
+        "lessons": admin.get(f"/api/events/{event['id']}/lessons").json(),
+        "materials": admin.get(f"/api/events/{event['id']}/lessons/{lesson['id']}/materials").json(),
+        "quiz": admin.get(f"/api/quizzes/{quiz['id']}").json(),
+        "attempts": admin.get(f"/api/quizzes/{quiz['id']}/attempts").json(),
+        "catalog": catalog,
+        "playback": admin.post(f"{public}/lessons/{lesson['slug']}/playback", json=key).json(),
+    }
+
+
+def test_a_launch_from_sign_in_to_grade_survives_being_killed(town: Installation) -> None:
+    with town.admin() as admin, town.client() as learner:
+        launched = launch(admin, "spring-launch", visibility="private", accessKey="sesame42", isActive=True)
+        event, lesson, quiz = launched["event"], launched["lesson"], launched["quiz"]
+        key = {"eventAccessKey": "sesame42"}
+        public = f"/api/public/events/{event['slug']}"
+
+        blocked = learner.post(f"{public}/catalog")
+        assert (blocked.status_code, blocked.json()["status"]) == (403, "blocked_private")
+        catalog = learner.post(f"{public}/catalog", json=key).json()["catalog"]
+        assert [(item["slug"], item["status"], item["videoId"]) for item in catalog["items"]] == [
+            ("opening", "released", "opening")
+        ]
+        access = learner.post(f"{public}/lessons/opening/access-check", json=key).json()
+        assert (access["authorized"], access["status"]) == (True, "released")
+        playback = learner.post(f"{public}/lessons/opening/playback", json=key).json()
+        assert playback["player"]["embedUrl"] == "https://www.youtube-nocookie.com/embed/opening"
+        materials = learner.post(f"{public}/lessons/opening/materials", json=key).json()
+        assert materials == {"items": launched["materials"]}
+        shown = learner.post(f"{public}/lessons/opening/quiz", json=key).json()["item"]
+        assert shown["id"] == quiz["id"]
+        assert "isCorrect" not in str(shown)
+        answers = {**key, "answers": right_answers(quiz)}
+        graded = learner.post(f"{public}/lessons/opening/quiz/submit", json=answers).json()
+        assert graded["lesson"] == {"id": lesson["id"], "slug": "opening", "title": "Opening"}
+        assert (graded["result"]["scorePercentage"], graded["result"]["status"]) == (100, "passed")
+        before = everything(admin, launched)
+        assert [attempt["scorePercentage"] for attempt in before["attempts"]["items"]] == [100]
+
+    town.kill()
+    town.start()
+
+    with town.admin() as admin:
+        assert everything(admin, launched) == before
+        answers = {**key, "answers": []}
+        again = admin.post(f"{public}/lessons/opening/quiz/submit", json=answers).json()
+        assert (again["result"]["scorePercentage"], again["result"]["status"]) == (0, "failed")
+
+
+def test_an_acknowledged_write_survives_a_kill_in_the_middle_of_writing(town: Installation) -> None:
+    with town.admin() as admin:
+        event = created(admin.post("/api/events", json={"title": "Rush", "slug": "rush"}))
+        authorization = admin.headers["Authorization"]
+    acknowledged: list[str] = []
+
+    def write(number: int) -> None:
+        if number == KILLED_BEFORE:
+            town.kill("content")
+        lesson = {"title": f"Lesson {number}", "slug": f"lesson-{number}", "releaseAt": in_seconds(number)}
+        with town.client(Authorization=authorization) as client:
+            answer = client.post(f"/api/events/{event['id']}/lessons", json=lesson)
+        if answer.status_code == 201:
+            acknowledged.append(answer.json()["item"]["id"])
+        else:
+            assert answer.status_code in (503, 504), answer.text
+
+    with ThreadPoolExecutor(WRITERS) as writers:
+        list(writers.map(write, range(2 * KILLED_BEFORE)))
+    # All but the last few had been answered when the kill came, and none after it.
+    assert KILLED_BEFORE - WRITERS <= len(acknowledged) <= KILLED_BEFORE
+    town.start("content")
+
+    with town.admin() as admin:
+        kept = [lesson["id"] for lesson in admin.get(f"/api/events/{event['id']}/lessons").json()["items"]]
+    assert set(acknowledged) <= set(kept)
+    # At most the requests in flight were written without having been acknowledged.
+    assert len(kept) - len(acknowledged) <= WRITERS
+
+
+def test_a_lesson_opens_at_its_instant_and_not_before(town: Installation) -> None:
+    with town.admin() as admin, town.client() as learner:
+        event = created(admin.post("/api/events", json={"title": "Gate", "slug": "gate", "visibility": "public"}))
+        release_at = in_seconds(2)
+        lesson = {"title": "Opens soon", "slug": "soon", "releaseAt": release_at}
+        created(admin.post(f"/api/events/{event['id']}/lessons", json=lesson))
+        check = "/api/public/events/gate/lessons/soon/access-check"
+
+        answers = [learner.post(check).json()]
+        while not answers[-1]["authorized"]:
+            assert len(answers) < 10_000
+            answers.append(learner.post(check).json())
+
+    for answer in answers:
+        is_open = answer["serverTime"] >= release_at
+        assert (answer["authorized"], answer["status"]) == (is_open, "released" if is_open else "locked")
+        assert answer["timing"]["unlocksInSeconds"] in ((0,) if is_open else (1, 2))
+    assert not answers[0]["authorized"]
+
+
+@pytest.mark.parametrize("what", ["event", "lesson"])
+def test_a_deletion_takes_the_quiz_with_it_and_succeeds_while_quiz_is_down(town: Installation, what: str) -> None:
+    with town.admin() as admin:
+        first, second = (launch(admin, f"{name}-{what}", visibility="public") for name in ("first", "second"))
+
+        def delete(launched: Document) -> httpx.Response:
+            path = f"/api/events/{launched['event']['id']}"
+            return admin.delete(path if what == "event" else f"{path}/lessons/{launched['lesson']['id']}")
+
+        assert delete(first).status_code == 204
+        assert admin.get(f"/api/quizzes/{first['quiz']['id']}").json()["error"] == "QUIZ_NOT_FOUND"
+        town.stop("quiz")
+        assert delete(second).status_code == 204
+        public = f"/api/public/events/{second['event']['slug']}/lessons/opening/quiz"
+        assert admin.post(public).json()["error"] == ("EVENT_NOT_FOUND" if what == "event" else "LESSON_NOT_FOUND")
+    assert "quiz_deletion_postponed" in town.log_lines("gateway")
+
+
+def test_with_quiz_down_everything_else_goes_on_and_quiz_routes_say_when_to_try_again(town: Installation) -> None:
+    with town.admin() as admin, town.client() as learner:
+        town.kill("quiz")
+        lesson = "/api/public/events/flix-mvp-launch-event/lessons/kickoff-do-mvp"
+        for answer in (
+            learner.post(f"{lesson}/quiz"),
+            learner.post(f"{lesson}/quiz/submit", json={"answers": []}),
+            admin.get("/api/quizzes/quiz-public-1"),
+        ):
+            assert (answer.status_code, answer.json()["error"]) == (503, "UPSTREAM_UNAVAILABLE")
+            assert int(answer.headers["Retry-After"]) >= 1
+        assert learner.post(f"{lesson}/playback").status_code == 200
+        assert admin.get("/api/events").status_code == 200
+        assert learner.get("/health").json()["status"] == "ok"
+        unready = learner.get("/health/ready")
+        assert (unready.status_code, unready.json()["message"]) == (503, "Not ready: quiz")
+
+        town.start("quiz")
+        assert learner.post(f"{lesson}/quiz").json()["item"]["id"] == "quiz-public-1"
+
+
+def test_a_second_migration_and_seed_change_nothing(town: Installation) -> None:
+    with town.admin() as admin:
+        before = admin.get("/api/events").json(), admin.get("/api/quizzes").json()
+        for service in ("auth", "content", "quiz"):
+            assert town.command(service, "migrate", "up").stdout == "nothing to do\n"
+            assert town.command(service, "seed", "minimal").stdout == "nothing to add\n"
+            assert town.command(service, "migrate", "check").stdout == "no findings\n"
+        assert (admin.get("/api/events").json(), admin.get("/api/quizzes").json()) == before

@@ -1,0 +1,167 @@
+"""Records to begin a test with, the clock they live by, and what learners may answer."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from hypothesis import strategies as st
+
+from services.quiz.entities import Answer, Attempt, Grade, GradedAnswer, NewQuestion, Option, Question, Quiz
+
+NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
+LATER = NOON + timedelta(minutes=1)
+SECOND = timedelta(seconds=1)
+
+
+def a_question(order: int, *right: bool) -> Question:
+    """A question with an option for each flag; by default the first of two is right."""
+    options = tuple(
+        Option(f"option-{order}-{place}", f"Option {place}", is_correct)
+        for place, is_correct in enumerate(right or (True, False), 1)
+    )
+    return Question(f"question-{order}", f"Prompt {order}", order, options)
+
+
+def some_questions(count: int) -> tuple[Question, ...]:
+    """Questions whose first option is right."""
+    return tuple(a_question(order) for order in range(1, count + 1))
+
+
+def a_quiz(**changes: Any) -> Quiz:
+    """The lesson's quiz of two questions, but for the changes."""
+    quiz = Quiz(
+        id="quiz-1",
+        event_id="event-1",
+        lesson_id="lesson-1",
+        title="The first quiz",
+        pass_percentage=70,
+        revision_id="revision-1",
+        created_at=NOON,
+        updated_at=NOON,
+        questions=some_questions(2),
+    )
+    return replace(quiz, **changes)
+
+
+def numbered_quiz(number: int, **changes: Any) -> Quiz:
+    """A quiz whose own ids, and those of its questions, are of no other number."""
+    questions = tuple(
+        Question(f"{each.id}-of-{number}", each.prompt, each.order, tuple(_renamed(each.options, number)))
+        for each in some_questions(2)
+    )
+    of_its_own = {
+        "id": f"quiz-{number}",
+        "lesson_id": f"lesson-{number}",
+        "revision_id": f"revision-{number}",
+        "questions": questions,
+    }
+    return a_quiz(**{**of_its_own, **changes})
+
+
+def _renamed(options: Sequence[Option], number: int) -> Sequence[Option]:
+    return [replace(option, id=f"{option.id}-of-{number}") for option in options]
+
+
+def an_attempt(**changes: Any) -> Attempt:
+    """The first question of that quiz answered right, the second not at all, but for the changes."""
+    attempt = Attempt(
+        id="attempt-1",
+        quiz_id="quiz-1",
+        revision_id="revision-1",
+        event_id="event-1",
+        lesson_id="lesson-1",
+        grade=Grade(
+            answers=(
+                GradedAnswer("question-1", "option-1-1", "option-1-1", True),
+                GradedAnswer("question-2", None, "option-2-1", False),
+            ),
+            answered_questions=1,
+            correct_answers=1,
+            score_percentage=50,
+            pass_percentage=70,
+        ),
+        submitted_at=NOON,
+    )
+    return replace(attempt, **changes)
+
+
+def right(question: Question) -> Answer:
+    """The first option that is right."""
+    return Answer(question.id, next(option.id for option in question.options if option.is_correct))
+
+
+def wrong(question: Question) -> Answer:
+    """The first option that is not right."""
+    return Answer(question.id, next(option.id for option in question.options if not option.is_correct))
+
+
+def new_question(prompt: str = "What is right?", order: int | None = None, *flags: bool) -> NewQuestion:
+    """A question before it has an identity; by default the first of two options is right."""
+    options = tuple((f"Option {place}", flag) for place, flag in enumerate(flags or (True, False), 1))
+    return NewQuestion(prompt, order, options)
+
+
+class StoppedClock:
+    """A clock that moves when it is told to."""
+
+    def __init__(self, at: datetime = NOON):
+        self.at = at
+
+    def __call__(self) -> datetime:
+        return self.at
+
+
+class Matching:
+    """Equals every text of that form, and remembers nothing."""
+
+    def __init__(self, pattern: str):
+        self._pattern = re.compile(pattern)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, str) and self._pattern.fullmatch(other) is not None
+
+    def __hash__(self) -> int:
+        return hash(self._pattern)
+
+    def __repr__(self) -> str:
+        return f"Matching({self._pattern.pattern!r})"
+
+
+NEW_ID = Matching("[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
+
+# Everything a text may hold that is no control character; half a surrogate pair is no text.
+TEXTS = st.text(st.characters(exclude_categories=("Cs", "Cc")), min_size=1, max_size=30)
+INSTANTS = st.datetimes(timezones=st.just(UTC)).map(
+    lambda each: each.replace(microsecond=each.microsecond // 1000 * 1000)
+)
+
+
+@st.composite
+def question_lists(draw: st.DrawFn, maximum: int = 5) -> tuple[Question, ...]:
+    """Questions in order, with gaps between their orders; each has at least one right option."""
+    orders = sorted(draw(st.sets(st.integers(1, 1_000_000), min_size=1, max_size=maximum)))
+    return tuple(_drawn_question(draw, order) for order in orders)
+
+
+def _drawn_question(draw: st.DrawFn, order: int) -> Question:
+    flags = draw(st.lists(st.booleans(), min_size=2, max_size=10).filter(any))
+    options = tuple(Option(f"o-{order}-{place}", draw(TEXTS), flag) for place, flag in enumerate(flags, 1))
+    return Question(f"q-{order}", draw(TEXTS), order, options)
+
+
+def quizzes() -> st.SearchStrategy[Quiz]:
+    """Quizzes of every shape that the schema lets through."""
+    return st.builds(
+        Quiz,
+        id=TEXTS,
+        event_id=TEXTS,
+        lesson_id=TEXTS,
+        title=TEXTS,
+        pass_percentage=st.integers(0, 100),
+        revision_id=TEXTS,
+        created_at=INSTANTS,
+        updated_at=INSTANTS,
+        questions=question_lists(),
+    )

@@ -1,0 +1,144 @@
+"""The in-memory twin of QuizStore. It keeps the contract that test_repository.py states, and nothing on disk."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import peewee
+
+from services.kit.pagination import PageRequest
+from services.quiz.entities import Attempt, Quiz, Revision
+from services.quiz.errors import LessonHasQuiz, QuizNotFound
+from services.quiz.repository import ALL, QuizFilter, attempt_key, quiz_key
+
+
+@dataclass
+class _Rows:
+    """Every record by its id."""
+
+    quizzes: dict[str, Quiz] = field(default_factory=dict)
+    revisions: dict[str, Revision] = field(default_factory=dict)
+    attempts: dict[str, Attempt] = field(default_factory=dict)
+
+
+class InMemoryQuizStore:
+    """Quiz in three dictionaries."""
+
+    def __init__(self) -> None:
+        self._rows = _Rows()
+        self.quizzes = InMemoryQuizzes(self._rows)
+        self.attempts = InMemoryAttempts(self._rows)
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """When an exception passes through, everything is as it was at the beginning."""
+        rows = self._rows
+        before = _Rows(dict(rows.quizzes), dict(rows.revisions), dict(rows.attempts))
+        try:
+            yield
+        except BaseException:
+            rows.quizzes, rows.revisions, rows.attempts = before.quizzes, before.revisions, before.attempts
+            raise
+
+
+class InMemoryQuizzes:
+    """QuizRepository over dictionaries."""
+
+    def __init__(self, rows: _Rows):
+        self._rows = rows
+
+    def add(self, quiz: Quiz) -> None:
+        """Raises LessonHasQuiz."""
+        _refuse_known(quiz.id, self._rows.quizzes)
+        _refuse_known(quiz.revision_id, self._rows.revisions)
+        if any(each.lesson_id == quiz.lesson_id for each in self._rows.quizzes.values()):
+            raise LessonHasQuiz
+        self._put(quiz)
+
+    def get(self, quiz_id: str, *, for_update: bool = False) -> Quiz:
+        """Raises QuizNotFound."""
+        if quiz_id not in self._rows.quizzes:
+            raise QuizNotFound
+        return self._rows.quizzes[quiz_id]
+
+    def get_by_lesson(self, lesson_id: str, *, for_share: bool = False) -> Quiz:
+        """Raises QuizNotFound."""
+        for quiz in self._rows.quizzes.values():
+            if quiz.lesson_id == lesson_id:
+                return quiz
+        raise QuizNotFound
+
+    def save(self, quiz: Quiz) -> None:
+        """Raises QuizNotFound."""
+        self.get(quiz.id)
+        _refuse_known(quiz.revision_id, self._rows.revisions)
+        self._put(quiz)
+        self._forget_unused_revisions({quiz.id}, keep=quiz.revision_id)
+
+    def remove(self, quiz_id: str) -> None:
+        """Raises QuizNotFound."""
+        self.get(quiz_id)
+        self._remove({quiz_id})
+
+    def remove_all(self, which: QuizFilter) -> int:
+        """Delete those that match; how many there were."""
+        gone = {each.id for each in self._matching(which)}
+        self._remove(gone)
+        return len(gone)
+
+    def list(self, which: QuizFilter, request: PageRequest = ALL) -> Sequence[Quiz]:
+        """Those that match, oldest first."""
+        after = request.after
+        behind = [each for each in self._matching(which) if after is None or quiz_key(each) > after]
+        return sorted(behind, key=quiz_key)[: request.fetch_limit]
+
+    def _put(self, quiz: Quiz) -> None:
+        self._rows.quizzes[quiz.id] = quiz
+        self._rows.revisions[quiz.revision_id] = Revision(
+            quiz.revision_id, quiz.id, quiz.title, quiz.pass_percentage, quiz.questions, quiz.updated_at
+        )
+
+    def _matching(self, which: QuizFilter) -> Iterator[Quiz]:
+        for quiz in self._rows.quizzes.values():
+            if which.event_id in (None, quiz.event_id) and which.lesson_id in (None, quiz.lesson_id):
+                yield quiz
+
+    def _remove(self, quiz_ids: set[str]) -> None:
+        self._rows.quizzes = {each.id: each for each in self._rows.quizzes.values() if each.id not in quiz_ids}
+        self._forget_unused_revisions(quiz_ids)
+
+    def _forget_unused_revisions(self, quiz_ids: set[str], keep: str | None = None) -> None:
+        used = {attempt.revision_id for attempt in self._rows.attempts.values()} | {keep}
+        self._rows.revisions = {
+            each.id: each for each in self._rows.revisions.values() if each.quiz_id not in quiz_ids or each.id in used
+        }
+
+
+class InMemoryAttempts:
+    """AttemptRepository over dictionaries."""
+
+    def __init__(self, rows: _Rows):
+        self._rows = rows
+
+    def add(self, attempt: Attempt) -> None:
+        """Keep it for good."""
+        _refuse_known(attempt.id, self._rows.attempts)
+        if attempt.revision_id not in self._rows.revisions:
+            raise peewee.IntegrityError("no such revision")
+        self._rows.attempts[attempt.id] = attempt
+
+    def list(self, quiz_id: str, request: PageRequest) -> Sequence[Attempt]:
+        """Those of a quiz, newest first, also of one that has been deleted."""
+        attempts = (each for each in self._rows.attempts.values() if each.quiz_id == quiz_id)
+        behind = [each for each in attempts if request.after is None or attempt_key(each) < request.after]
+        return sorted(behind, key=attempt_key, reverse=True)[: request.fetch_limit]
+
+    def revisions(self, revision_ids: Iterable[str]) -> dict[str, Revision]:
+        """The frozen copies by id."""
+        wanted = set(revision_ids)
+        return {each.id: each for each in self._rows.revisions.values() if each.id in wanted}
+
+
+def _refuse_known(new_id: str, known: Iterable[str]) -> None:
+    if new_id in known:
+        raise peewee.IntegrityError("the id is taken")
