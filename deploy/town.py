@@ -21,7 +21,7 @@ import gateway.config
 from services.auth.__main__ import SERVICE as AUTH
 from services.content.__main__ import SERVICE as CONTENT
 from services.kit.cli import Service, main
-from services.kit.config import ServerSettings
+from services.kit.config import ServerSettings, SettingsError
 from services.quiz.__main__ import SERVICE as QUIZ
 
 ROOT = Path(__file__).parents[1]
@@ -53,11 +53,20 @@ class Process:
 
 
 def read_settings(environment: Mapping[str, str]) -> dict[str, ServerSettings]:
-    """Every process's settings by name; raises SettingsError."""
-    settings: dict[str, ServerSettings] = {
-        name: service.read_settings(environment) for name, service in SERVICES.items()
+    """Every process's settings by name; raises SettingsError with the problems of all of them, each once."""
+    readers: dict[str, Callable[[Mapping[str, str]], ServerSettings]] = {
+        **{name: service.read_settings for name, service in SERVICES.items()},
+        "gateway": gateway.config.read_settings,
     }
-    return {**settings, "gateway": gateway.config.read_settings(environment)}
+    settings, problems = {}, []
+    for name, read in readers.items():
+        try:
+            settings[name] = read(environment)
+        except SettingsError as error:
+            problems += error.problems
+    if problems:
+        raise SettingsError(list(dict.fromkeys(problems)))
+    return settings
 
 
 def require_free_ports(settings: Iterable[ServerSettings]) -> None:

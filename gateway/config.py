@@ -29,8 +29,8 @@ def read_settings(variables: Mapping[str, str]) -> Settings:
     origins = environment.text("CORS_ORIGIN", DEFAULT_ORIGINS, "the sites whose pages may call the API")
     settings = Settings(
         **server_settings(environment, "gateway", "API_PORT", 3001),
-        content_url=environment.text("CONTENT_URL", "http://127.0.0.1:3011", "the address of the content service"),
-        quiz_url=environment.text("QUIZ_URL", "http://127.0.0.1:3012", "the address of the quiz service"),
+        content_url=environment.address("content", 3011),
+        quiz_url=environment.address("quiz", 3012),
         upstream_timeout_seconds=environment.integer("GATEWAY_TIMEOUT_SECONDS", 10, maximum=60),
         cors_origins=frozenset(origin.strip() for origin in origins.split(",") if origin.strip()),
         rate_limit_max=environment.integer("RATE_LIMIT_MAX", 100),

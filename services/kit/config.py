@@ -62,6 +62,12 @@ class Environment:
         self.problems.append(f"{name} must be a whole number from {minimum} to {maximum}, not {text!r}")
         return default
 
+    def address(self, service: str, local_port: int) -> str:
+        """Where that service answers; the local default follows its port variable."""
+        port = self.option(f"{service.upper()}_PORT", str(local_port))
+        local = f"http://127.0.0.1:{port}"
+        return self.text(f"{service.upper()}_URL", local, f"the address of the {service} service")
+
     def database_url(self, name: str, local: str) -> str:
         """The URL in `name`, else in DATABASE_URL; the managed profile takes PostgreSQL only."""
         name = name if name in self._variables or "DATABASE_URL" not in self._variables else "DATABASE_URL"
@@ -137,5 +143,5 @@ def server_settings(environment: Environment, name: str, port_variable: str, por
         "service_secret": environment.secret(
             "SERVICE_TOKEN_SECRET", LOCAL_SERVICE_SECRET, "a random secret that only the services share"
         ),
-        "auth_url": environment.text("AUTH_URL", "http://127.0.0.1:3013", "the address of the auth service"),
+        "auth_url": environment.address("auth", 3013),
     }

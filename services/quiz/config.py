@@ -21,7 +21,7 @@ def read_settings(variables: Mapping[str, str]) -> Settings:
         environment,
         "quiz",
         port=3012,
-        content_url=environment.text("CONTENT_URL", "http://127.0.0.1:3011", "the address of the content service"),
+        content_url=environment.address("content", 3011),
         content_timeout_seconds=environment.integer("UPSTREAM_TIMEOUT_SECONDS", 5, maximum=60),
     )
     environment.close()

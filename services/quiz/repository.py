@@ -41,7 +41,7 @@ class QuizRepository(Protocol):
         """Raises QuizNotFound; `for_update` holds it against other writers until the transaction ends."""
 
     def get_by_lesson(self, lesson_id: str, *, for_share: bool = False) -> Quiz:
-        """Raises QuizNotFound; `for_share` keeps it as it is until the transaction ends, and lets others do the same."""
+        """Raises QuizNotFound; `for_share` holds it against writers, not readers, until the transaction ends."""
 
     def save(self, quiz: Quiz) -> None:
         """Replace the stored quiz of that id and its questions; raises QuizNotFound."""
@@ -118,7 +118,7 @@ class PeeweeQuizzes:
         self._by_lesson = _whole_quizzes(database, by_lesson)
         held = locked(QuizRow.select(QuizRow.id).where(by_id), database)
         self._hold = Statement(database, held, str)
-        shared = QuizRow.select(QuizRow.id).where(by_lesson)
+        shared: Any = QuizRow.select(QuizRow.id).where(by_lesson)
         # Without it an update could forget the revision between its reading and the attempt that points to it.
         shared = shared.for_update("FOR SHARE") if is_postgresql(database) else shared
         self._share = Statement(database, shared, str)

@@ -47,7 +47,8 @@ class Client:
         """The answer with its headers; `more` goes to Falcon as it is: body, json, params and so on."""
         authorization = {"Authorization": f"Bearer {token}"} if token is not None else {}
         sent = {"X-Request-ID": REQUEST_ID, **authorization, **(headers or {})}
-        return self._runner.run(self._conductor.simulate_request(method, path, headers=sent, **more))
+        result: Result = self._runner.run(self._conductor.simulate_request(method, path, headers=sent, **more))
+        return result
 
     def send(self, method: str, path: str, token: str | None = None, **more: Any) -> Answer:
         """The answer's status and document."""
@@ -154,7 +155,7 @@ def _service_token_of(header: Mapping[str, Any], claims: Mapping[str, Any], with
 def _signed_with_the_public_key() -> str:
     # The old confusion of algorithms: everyone knows the public key, so it must not pass for a secret.
     claims = {"iss": "flix-auth", "aud": "content", "sub": "a", "username": "admin", "role": "admin", "exp": 2**40}
-    secret = OctKey.import_key(SIGNING_KEY.as_dict(private=False)["x"])
+    secret = OctKey.import_key(str(SIGNING_KEY.as_dict(private=False)["x"]))
     return jwt.encode({"alg": "HS256", "typ": "at+jwt", "kid": "key-1"}, claims, secret)
 
 

@@ -102,7 +102,9 @@ def stocked(database: peewee.Database, rows: int) -> ContentService:
             store.events.add(event)
         for lesson in (a_lesson(), *some_lessons(rows)):
             store.lessons.add(lesson)
-        store.materials.add_all([a_material(), *(a_material(id=m.id, position=m.position + 1) for m in some_materials(rows))])
+        store.materials.add_all(
+            [a_material(), *(a_material(id=m.id, position=m.position + 1) for m in some_materials(rows))]
+        )
     return ContentService(store, StoppedClock())
 
 

@@ -103,8 +103,12 @@ def test_texts_of_every_script_and_awkward_kind_come_back_as_they_were(store: Co
 
 @pytest.mark.parametrize(
     "instant",
-    [datetime(1, 1, 1, tzinfo=UTC), datetime(1969, 12, 31, 23, 59, 59, 999000, tzinfo=UTC), NOON + MILLISECOND]
-    + [datetime(9999, 12, 31, 23, 59, 59, 999000, tzinfo=UTC)],
+    [
+        datetime(1, 1, 1, tzinfo=UTC),
+        datetime(1969, 12, 31, 23, 59, 59, 999000, tzinfo=UTC),
+        NOON + MILLISECOND,
+        datetime(9999, 12, 31, 23, 59, 59, 999000, tzinfo=UTC),
+    ],
 )
 def test_every_instant_comes_back_to_the_millisecond(store: ContentStore, instant: datetime) -> None:
     event = an_event(created_at=instant, updated_at=instant, branding_generated_at=instant)

@@ -302,9 +302,7 @@ def test_uploads_are_allowed_whatever_the_lesson_s_status(
     assert [(each.position, each.created_at) for each in added] == [(2, now)]
 
 
-def test_a_material_is_deleted_from_its_own_lesson_only(
-    service: ContentService, store: InMemoryContentStore
-) -> None:
+def test_a_material_is_deleted_from_its_own_lesson_only(service: ContentService, store: InMemoryContentStore) -> None:
     with pytest.raises(MaterialNotFound):
         service.delete_material("event-1", "lesson-1", "material-2")
     with pytest.raises(MaterialNotFound):

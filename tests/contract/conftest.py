@@ -6,6 +6,7 @@ import httpx
 import pytest
 
 from tests.contract.openapi import Contract
+from tests.contract.tokens import Tokens
 from tests.installation import Installation, installation
 
 CONTRACT = Contract()
@@ -50,3 +51,9 @@ def judged(client: httpx.Client) -> httpx.Client:
 
     client.event_hooks = {"response": [judge]}
     return client
+
+
+@pytest.fixture(scope="session")
+def tokens(town: Installation, admin: httpx.Client) -> Tokens:
+    """Signs tokens as the installation's auth does; after the first sign-in, which makes the key."""
+    return Tokens(town)

@@ -131,7 +131,7 @@ def said(answer: httpx.Response) -> Said:
     return answer.status_code, body
 
 
-def refused(status: int, code: str, message: str, **more: Any) -> Said:
+def refused(status: int, code: str, message: str, /, **more: Any) -> Said:
     """What `said` gives for an error."""
     return status, {"error": code, "message": message, **more}
 

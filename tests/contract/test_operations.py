@@ -9,7 +9,6 @@ import pytest
 
 from tests.contract.openapi import Contract
 from tests.contract.samples import (
-    ACCESS_KEY,
     FUTURE,
     LATER_PAST,
     PAST,
@@ -184,7 +183,6 @@ def _no_right_option() -> list[Json]:
 
 
 WINDOW_BACKWARDS = {"releaseAt": LATER_PAST, "expiresAt": PAST}
-NO_KEY_EVENT = {"visibility": "private", "accessKey": ACCESS_KEY}
 
 PARTICULAR = (
     Provocation(
@@ -368,7 +366,7 @@ def test_every_documented_answer_and_every_documented_error_code_is_provoked() -
     }
     provoked = {(each.operation, each.status, each.code) for each in PROVOCATIONS}
     assert documented == provoked
-    assert len({operation for operation, _, _ in documented}) == len(CONTRACT.operations) == 25
+    assert len({operation for operation, _, _ in documented}) == len(CONTRACT.operations) == 23
 
 
 def test_provocations_are_told_apart() -> None:

@@ -1,0 +1,148 @@
+"""The addresses of content, and what it answers about the records of the fixture `store`."""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from services.content.entities import Event, Lesson, Material
+from tests.content.client import (
+    REQUEST_ID,
+    Answer,
+)
+from tests.content.examples import (
+    Matching,
+)
+from tests.content.memory import InMemoryContentStore
+
+EVENTS = "/api/events"
+EVENT = "/api/events/event-1"
+LESSONS = EVENT + "/lessons"
+LESSON = LESSONS + "/lesson-1"
+MATERIALS = LESSON + "/materials"
+SNAPSHOT = "/api/admin/dashboard/operational-snapshot"
+PUBLIC = "/internal/public/events"
+KEY = "let-me-in"
+MEBIBYTE = 1024 * 1024
+
+SOME_TEXT = Matching(".+")
+
+EVENT_VIEW: Mapping[str, Any] = {
+    "id": "event-1",
+    "title": "The launch",
+    "slug": "launch",
+    "description": "Short",
+    "shortDescription": "Short",
+    "longDescription": "Long",
+    "isActive": True,
+    "visibility": "public",
+    "accessKey": None,
+    "hero": {"title": "Learn", "subtitle": "In four lessons", "ctaText": "Begin"},
+    "visualStyle": {"backgroundColor": "#000000", "textColor": "#ffffff", "accentColor": "#ff0000"},
+    "logoUrl": "https://flix.app/logo.png",
+    "highlightVideoUrl": None,
+    "brandingProvider": None,
+    "brandingPromptVersion": None,
+    "brandingGeneratedAt": None,
+    "createdAt": "2026-02-28T12:00:00.000Z",
+    "updatedAt": "2026-02-28T12:00:00.000Z",
+}
+SECRET_EVENT_VIEW = {
+    **EVENT_VIEW,
+    "id": "event-2",
+    "slug": "secret",
+    "visibility": "private",
+    "accessKey": KEY,
+    "createdAt": "2026-03-01T12:00:00.000Z",
+}
+PUBLIC_EVENT_VIEW = {
+    name: EVENT_VIEW[name]
+    for name in (
+        "id",
+        "slug",
+        "title",
+        "description",
+        "shortDescription",
+        "longDescription",
+        "visibility",
+        "logoUrl",
+        "highlightVideoUrl",
+        "hero",
+        "visualStyle",
+    )
+}
+LESSON_VIEW: Mapping[str, Any] = {
+    "id": "lesson-1",
+    "eventId": "event-1",
+    "title": "The first lesson",
+    "description": "How to begin",
+    "slug": "first",
+    "videoProvider": "youtube",
+    "videoId": "dQw4w9WgXcQ",
+    "releaseAt": "2026-03-01T11:00:00.000Z",
+    "expiresAt": "2026-03-01T13:00:00.000Z",
+    "createdAt": "2026-03-01T00:00:00.000Z",
+    "updatedAt": "2026-03-01T00:00:00.000Z",
+}
+MATERIAL_VIEW: Mapping[str, Any] = {
+    "id": "material-1",
+    "eventId": "event-1",
+    "lessonId": "lesson-1",
+    "fileName": "slides.pdf",
+    "mimeType": "application/pdf",
+    "sizeBytes": 1024,
+    "downloadUrl": "https://files.flix.app/slides.pdf",
+    "createdAt": "2026-03-01T06:00:00.000Z",
+}
+NEW_EVENT: Mapping[str, Any] = {"title": "New", "slug": "brand-new"}
+NEW_LESSON: Mapping[str, Any] = {"title": "New", "slug": "brand-new", "releaseAt": "2026-03-01T12:00:00.000Z"}
+NEW_FILE: Mapping[str, Any] = {
+    "fileName": "notes.txt",
+    "mimeType": "text/plain",
+    "sizeBytes": 7,
+    "downloadUrl": "https://files.flix.app/notes.txt",
+}
+
+
+def refusal(status_code: int, code: str, message: str | Matching, **more: Any) -> Answer:
+    """The contract's error envelope."""
+    return Answer(status_code, {"error": code, "message": message, "requestId": REQUEST_ID, **more})
+
+
+def invalid(field_errors: Mapping[str, Sequence[Any]], form_errors: Sequence[Any] = ()) -> Answer:
+    """A validation error with these texts."""
+    details = {"formErrors": list(form_errors), "fieldErrors": dict(field_errors)}
+    return refusal(400, "VALIDATION_ERROR", "The request is not valid", details=details)
+
+
+UNAUTHORIZED = refusal(401, "UNAUTHORIZED", "A valid bearer token is required")
+EVENT_NOT_FOUND = refusal(404, "EVENT_NOT_FOUND", "Event not found")
+LESSON_NOT_FOUND = refusal(404, "LESSON_NOT_FOUND", "Lesson not found")
+MATERIAL_NOT_FOUND = refusal(404, "MATERIAL_NOT_FOUND", "Material not found")
+UNSUPPORTED_MEDIA = refusal(415, "REQUEST_ERROR", "The body must be application/json")
+TOO_LARGE = refusal(413, "PAYLOAD_TOO_LARGE", "The body is larger than 1 MiB")
+NO_BODY = Answer(204, None)
+
+
+Everything = tuple[Sequence[Event], Sequence[Sequence[Lesson]], Sequence[Sequence[Material]]]
+
+
+def everything(store: InMemoryContentStore) -> Everything:
+    """All that the store of the fixture holds."""
+    events = ("event-1", "event-2")
+    lessons = ("lesson-1", "lesson-2")
+    return (
+        store.events.list(),
+        [store.lessons.list(each) for each in events],
+        [store.materials.list(each) for each in lessons],
+    )
+
+
+def full_store(store: ContentStore) -> ContentStore:
+    """The store with 120 events, 120 lessons of one and 120 materials of one of those."""
+    with store.transaction():
+        for event in (an_event(created_at=datetime(1960, 1, 1, tzinfo=UTC)), *some_events(119)):
+            store.events.add(event)
+        for lesson in (a_lesson(release_at=datetime(1, 1, 1, tzinfo=UTC)), *some_lessons(119)):
+            store.lessons.add(lesson)
+        store.materials.add_all([a_material(id="material-1", position=200), *some_materials(119)])
+    return store

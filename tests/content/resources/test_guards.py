@@ -1,0 +1,88 @@
+"""Who may call: generated from the routes table, so that a new route is covered when it is added."""
+
+import re
+
+import pytest
+from falcon.routing import map_http_methods
+
+from services.kit.web import Guard
+from tests.content.client import (
+    BAD_HEADERS,
+    Answer,
+    Client,
+    access_token,
+    bad_tokens,
+    content_routes,
+    service_token,
+)
+from tests.content.memory import InMemoryContentStore
+from tests.content.resources.answers import (
+    SNAPSHOT,
+    UNAUTHORIZED,
+    everything,
+    refusal,
+)
+
+IDENTIFIERS = {
+    "event_id": "event-1",
+    "lesson_id": "lesson-1",
+    "material_id": "material-1",
+    "event_slug": "launch",
+    "lesson_slug": "first",
+}
+ENDPOINTS = [
+    pytest.param(
+        method,
+        re.sub(r"{(\w+)}", lambda name: IDENTIFIERS[name[1]], route.path),
+        route.guard,
+        id=f"{method} {route.path}",
+    )
+    for route in content_routes(InMemoryContentStore())[0]
+    for method in map_http_methods(route.resource, suffix=route.suffix)
+]
+
+
+@pytest.mark.parametrize(("method", "path", "guard"), ENDPOINTS)
+def test_a_route_opens_for_no_token_but_its_own(
+    client: Client, store: InMemoryContentStore, method: str, path: str, guard: Guard
+) -> None:
+    before = everything(store)
+    headers = {
+        **{name: {} if value is None else {"Authorization": value} for name, value in BAD_HEADERS.items()},
+        **{name: {"Authorization": f"Bearer {token}"} for name, token in bad_tokens(guard).items()},
+    }
+    # With and without a body: what was sent must not matter before the sender is known.
+    refused = {name: client.exchange(method, path, headers=each, body=b"{") for name, each in headers.items()}
+    assert {name: Answer(each.status_code, each.json) for name, each in refused.items()} == dict.fromkeys(
+        headers, UNAUTHORIZED
+    )
+    assert {each.headers["www-authenticate"] for each in refused.values()} == {"Bearer"}
+    assert everything(store) == before
+
+
+@pytest.mark.parametrize(("method", "path", "guard"), [each for each in ENDPOINTS if each.values[2] is Guard.ADMIN])
+def test_an_admin_s_route_is_forbidden_for_another_role(
+    client: Client, store: InMemoryContentStore, method: str, path: str, guard: Guard
+) -> None:
+    before = everything(store)
+    answer = client.send(method, path, access_token(role="learner"), json={"title": "Other"})
+    assert answer == refusal(403, "FORBIDDEN", "This is not allowed")
+    assert everything(store) == before
+
+
+@pytest.mark.parametrize(("method", "path", "guard"), ENDPOINTS)
+def test_a_route_opens_for_its_own_token_in_any_case_of_the_scheme(
+    client: Client, method: str, path: str, guard: Guard
+) -> None:
+    token = access_token() if guard is Guard.ADMIN else service_token()
+    answer = client.send(method, path, headers={"Authorization": f"bearer {token}"}, json=[])
+    assert answer.status in (200, 204, 400)
+
+
+def test_no_route_of_content_is_open_to_anyone() -> None:
+    assert {each.values[2] for each in ENDPOINTS} == {Guard.ADMIN, Guard.SERVICE}
+
+
+def test_a_token_for_several_audiences_or_for_content_alone_is_good(client: Client) -> None:
+    for audience in ("content", ["quiz", "content"]):
+        assert client.send("GET", SNAPSHOT, access_token(aud=audience)).status == 200

@@ -1,0 +1,272 @@
+"""Lessons and materials over HTTP."""
+
+from typing import Any
+
+import pytest
+
+from tests.content.client import (
+    Answer,
+    Client,
+)
+from tests.content.examples import (
+    HOUR,
+    NEW_ID,
+    NOON,
+    a_lesson,
+    a_material,
+)
+from tests.content.memory import InMemoryContentStore
+from tests.content.resources.answers import (
+    EVENT_NOT_FOUND,
+    EVENTS,
+    LESSON,
+    LESSON_NOT_FOUND,
+    LESSON_VIEW,
+    LESSONS,
+    MATERIAL_NOT_FOUND,
+    MATERIAL_VIEW,
+    MATERIALS,
+    MEBIBYTE,
+    NEW_FILE,
+    NEW_LESSON,
+    NO_BODY,
+    everything,
+    refusal,
+)
+
+
+def test_the_lessons_of_an_event_are_listed_by_release(client: Client, store: InMemoryContentStore) -> None:
+    store.lessons.add(a_lesson(id="earlier", slug="earlier", release_at=NOON - 2 * HOUR, expires_at=None))
+    earlier = {
+        **LESSON_VIEW,
+        "id": "earlier",
+        "slug": "earlier",
+        "releaseAt": "2026-03-01T10:00:00.000Z",
+        "expiresAt": None,
+    }
+    assert client.admin("GET", LESSONS) == (200, {"items": [earlier, LESSON_VIEW]})
+
+
+def test_one_lesson_is_answered_whole_to_an_admin_and_to_a_service(client: Client) -> None:
+    assert client.admin("GET", LESSON) == (200, {"item": LESSON_VIEW})
+    assert client.gateway("GET", "/internal/events/event-1/lessons/lesson-1") == (200, {"item": LESSON_VIEW})
+
+
+def test_a_lesson_is_created_with_the_defaults_of_the_baseline(client: Client) -> None:
+    expected = {
+        "id": NEW_ID,
+        "eventId": "event-1",
+        "title": "New",
+        "description": "",
+        "slug": "brand-new",
+        "videoProvider": "youtube",
+        "videoId": "brand-new",
+        "releaseAt": "2026-03-01T12:00:00.000Z",
+        "expiresAt": None,
+        "createdAt": "2026-03-01T12:00:00.000Z",
+        "updatedAt": "2026-03-01T12:00:00.000Z",
+    }
+    created = client.admin("POST", LESSONS, NEW_LESSON)
+    assert created == Answer(201, {"item": expected})
+    assert client.admin("GET", f"{LESSONS}/{created.document['item']['id']}") == (200, {"item": expected})
+
+
+def test_a_lesson_is_created_with_everything_that_was_sent_trimmed_and_in_utc(client: Client) -> None:
+    sent = {
+        "title": " Everything ",
+        "description": " d ",
+        "slug": " Every Thing_1 ",
+        "videoProvider": "vimeo",
+        "videoId": " 123?h=abc ",
+        "releaseAt": "2026-03-01T12:00+02:00",
+        "expiresAt": "2026-03-01T12:00:00.1239999-05:30",
+        "id": "lesson-0",
+        "eventId": "event-2",
+        "unknown": True,
+    }
+    assert client.admin("POST", LESSONS, sent) == (
+        201,
+        {
+            "item": {
+                "id": NEW_ID,
+                "eventId": "event-1",
+                "title": "Everything",
+                "description": "d",
+                "slug": "every thing_1",
+                "videoProvider": "vimeo",
+                "videoId": "123?h=abc",
+                "releaseAt": "2026-03-01T10:00:00.000Z",
+                "expiresAt": "2026-03-01T17:30:00.123Z",
+                "createdAt": "2026-03-01T12:00:00.000Z",
+                "updatedAt": "2026-03-01T12:00:00.000Z",
+            }
+        },
+    )
+
+
+@pytest.mark.parametrize(
+    ("sent", "changed"),
+    [
+        ({"title": " Other "}, {"title": "Other"}),
+        ({"description": ""}, {"description": ""}),
+        ({"slug": " OTHER "}, {"slug": "other"}),
+        ({"slug": "first"}, {}),
+        ({"videoProvider": "gemini_stream", "videoId": "abc"}, {"videoProvider": "gemini_stream", "videoId": "abc"}),
+        ({"releaseAt": "2026-03-01T13:59:59.9999+01:00"}, {"releaseAt": "2026-03-01T12:59:59.999Z"}),
+        ({"expiresAt": "9999-12-31T23:59:59.999Z"}, {"expiresAt": "9999-12-31T23:59:59.999Z"}),
+        ({"expiresAt": None}, {"expiresAt": None}),
+        (
+            {"releaseAt": "0001-01-01T00:00:00Z", "expiresAt": "0001-01-01t00:00:00.001z"},
+            {"releaseAt": "0001-01-01T00:00:00.000Z", "expiresAt": "0001-01-01T00:00:00.001Z"},
+        ),
+        ({"title": "Other", "id": "x", "eventId": "event-2", "createdAt": None}, {"title": "Other"}),
+    ],
+)
+def test_an_update_of_a_lesson_changes_what_was_sent_and_nothing_else(
+    client: Client, sent: dict[str, Any], changed: dict[str, Any]
+) -> None:
+    expected = {"item": {**LESSON_VIEW, **changed, "updatedAt": "2026-03-01T12:00:00.000Z"}}
+    assert client.admin("PUT", LESSON, sent) == (200, expected)
+    assert client.admin("GET", LESSON) == (200, expected)
+
+
+def test_a_taken_lesson_slug_is_a_conflict_on_creation_and_on_update(
+    client: Client, store: InMemoryContentStore
+) -> None:
+    store.lessons.add(a_lesson(id="other", slug="other"))
+    before = everything(store)
+    conflict = refusal(409, "LESSON_SLUG_CONFLICT", "Another lesson of this event already has the slug other")
+    assert client.admin("POST", LESSONS, {**NEW_LESSON, "slug": "Other "}) == conflict
+    assert client.admin("PUT", LESSON, {"slug": "other"}) == conflict
+    assert everything(store) == before
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "document"),
+    [
+        ("POST", LESSONS, {**NEW_LESSON, "expiresAt": "2026-03-01T12:00:00.000Z"}),
+        ("POST", LESSONS, {**NEW_LESSON, "expiresAt": "2026-03-01T11:59:59.999Z"}),
+        ("POST", LESSONS, {**NEW_LESSON, "expiresAt": "2026-03-01T13:00:00.000+01:00"}),
+        ("PUT", LESSON, {"releaseAt": "2026-03-01T13:00:00.000Z"}),
+        ("PUT", LESSON, {"releaseAt": "2026-03-02T00:00:00.000Z", "title": "Other"}),
+        ("PUT", LESSON, {"expiresAt": "2026-03-01T11:00:00.000Z"}),
+        ("PUT", LESSON, {"expiresAt": "2026-03-01T11:00:00.0009Z"}),
+        ("PUT", LESSON, {"releaseAt": "2026-04-01T00:00:00.000Z", "expiresAt": "2026-03-31T00:00:00.000Z"}),
+    ],
+)
+def test_a_window_that_closes_before_it_opens_is_refused(
+    client: Client, store: InMemoryContentStore, method: str, path: str, document: dict[str, Any]
+) -> None:
+    before = everything(store)
+    expected = refusal(400, "LESSON_INVALID_WINDOW", "expiresAt must be later than releaseAt")
+    assert client.admin(method, path, document) == expected
+    assert everything(store) == before
+
+
+def test_a_deleted_lesson_is_gone_with_its_materials(client: Client) -> None:
+    assert client.admin("DELETE", LESSON) == NO_BODY
+    assert client.admin("DELETE", LESSON) == LESSON_NOT_FOUND
+    assert client.admin("GET", LESSON) == LESSON_NOT_FOUND
+    assert client.admin("GET", MATERIALS) == LESSON_NOT_FOUND
+    assert client.admin("GET", LESSONS) == (200, {"items": []})
+
+
+# Materials
+
+
+def test_materials_are_listed_in_order_of_upload(client: Client, store: InMemoryContentStore) -> None:
+    store.materials.add_all([a_material(id="a", position=2)])
+    assert client.admin("GET", MATERIALS) == (200, {"items": [MATERIAL_VIEW, {**MATERIAL_VIEW, "id": "a"}]})
+
+
+def test_at_most_twenty_files_are_attached_at_once_in_the_order_they_were_sent(client: Client) -> None:
+    sent = [{**NEW_FILE, "fileName": f"{number}.txt"} for number in range(20)]
+    expected = [
+        {
+            **each,
+            "id": NEW_ID,
+            "eventId": "event-1",
+            "lessonId": "lesson-1",
+            "createdAt": "2026-03-01T12:00:00.000Z",
+        }
+        for each in sent
+    ]
+    assert client.admin("POST", MATERIALS, {"files": sent}) == (201, {"items": expected})
+    assert client.admin("GET", MATERIALS) == (200, {"items": [MATERIAL_VIEW, *expected]})
+
+
+@pytest.mark.parametrize("mime_type", ["application/pdf", "application/zip", "image/png", "image/jpeg", "text/plain"])
+@pytest.mark.parametrize("size", [1, 20.0, 25 * MEBIBYTE])
+def test_every_type_of_file_of_the_contract_up_to_25_mebibytes_is_taken(
+    client: Client, mime_type: str, size: float
+) -> None:
+    file = {**NEW_FILE, "mimeType": mime_type, "sizeBytes": size, "id": "material-0", "position": 99}
+    answer = client.admin("POST", MATERIALS, {"files": [file]})
+    assert answer == (
+        201,
+        {
+            "items": [
+                {
+                    **NEW_FILE,
+                    "mimeType": mime_type,
+                    "sizeBytes": int(size),
+                    "id": NEW_ID,
+                    "eventId": "event-1",
+                    "lessonId": "lesson-1",
+                    "createdAt": "2026-03-01T12:00:00.000Z",
+                }
+            ]
+        },
+    )
+
+
+def test_a_material_can_be_detached(client: Client) -> None:
+    assert client.admin("DELETE", MATERIALS + "/material-1") == NO_BODY
+    assert client.admin("DELETE", MATERIALS + "/material-1") == MATERIAL_NOT_FOUND
+    assert client.admin("GET", MATERIALS) == (200, {"items": []})
+
+
+# Things of another parent
+
+
+@pytest.mark.parametrize(
+    ("event_id", "lesson_id", "expected"),
+    [
+        ("event-9", "lesson-1", EVENT_NOT_FOUND),
+        ("event-1", "lesson-9", LESSON_NOT_FOUND),
+        ("event-1", "lesson-2", LESSON_NOT_FOUND),
+        ("event-2", "lesson-1", LESSON_NOT_FOUND),
+        ("event-1", "' OR 1=1 --", LESSON_NOT_FOUND),
+        ("%F0%9F%8E%AC", "lesson-1", EVENT_NOT_FOUND),
+        ("event-1", "x" * 3000, LESSON_NOT_FOUND),
+    ],
+)
+def test_a_lesson_is_not_found_but_under_its_own_event(
+    client: Client, store: InMemoryContentStore, event_id: str, lesson_id: str, expected: Answer
+) -> None:
+    before = everything(store)
+    path = f"/api/events/{event_id}/lessons/{lesson_id}"
+    answers = [
+        client.admin("GET", path),
+        client.admin("PUT", path, {"title": "Other"}),
+        client.admin("DELETE", path),
+        client.admin("GET", path + "/materials"),
+        client.admin("POST", path + "/materials", {"files": [NEW_FILE]}),
+        client.admin("DELETE", path + "/materials/material-1"),
+        client.gateway("GET", f"/internal/events/{event_id}/lessons/{lesson_id}"),
+    ]
+    assert answers == [expected] * 7
+    assert everything(store) == before
+
+
+def test_the_lessons_of_an_unknown_event_can_be_neither_listed_nor_added_to(client: Client) -> None:
+    assert client.admin("GET", EVENTS + "/event-9/lessons") == EVENT_NOT_FOUND
+    assert client.admin("POST", EVENTS + "/event-9/lessons", NEW_LESSON) == EVENT_NOT_FOUND
+    assert client.admin("PUT", EVENTS + "/event-9", {"title": "Other"}) == EVENT_NOT_FOUND
+
+
+def test_a_material_is_not_found_but_under_its_own_lesson(client: Client, store: InMemoryContentStore) -> None:
+    before = everything(store)
+    assert client.admin("DELETE", MATERIALS + "/material-2") == MATERIAL_NOT_FOUND
+    assert client.admin("DELETE", MATERIALS + "/material-9") == MATERIAL_NOT_FOUND
+    assert everything(store) == before

@@ -1,0 +1,134 @@
+"""BEHAVIOUR.md, "Auth", and what it says of tokens in "Envelope, errors, configuration"."""
+
+from typing import Any
+
+import httpx
+import pytest
+from joserfc.jws import extract_compact
+
+from services.kit.instants import now
+from tests.contract.samples import UNAUTHORIZED, event_body, new_event, refused, said
+from tests.contract.tokens import Tokens
+from tests.installation import ADMIN
+
+INVALID_CREDENTIALS = refused(401, "INVALID_CREDENTIALS", "The username or the password is wrong")
+
+
+def claims_of(token: str) -> Any:
+    """What the token says, unverified."""
+    import json
+
+    return json.loads(extract_compact(token.encode()).payload)
+
+
+def test_a_sign_in_gives_a_token_that_names_its_bearer(learner: httpx.Client) -> None:
+    """The access token is a JWT with `sub`, `username` and `role: "admin"`."""
+    status, body = said(learner.post("/api/admin/login", json=ADMIN))
+    token = body["accessToken"]
+    assert (status, body) == (
+        200,
+        {
+            "accessToken": token,
+            "tokenType": "Bearer",
+            "expiresIn": 900,
+            "user": {"id": "admin-1", "username": ADMIN["username"]},
+        },
+    )
+    claims = claims_of(token)
+    assert {name: claims[name] for name in ("sub", "username", "role")} == {
+        "sub": "admin-1",
+        "username": ADMIN["username"],
+        "role": "admin",
+    }
+
+
+def test_a_token_lives_for_fifteen_minutes(learner: httpx.Client) -> None:
+    """JWT_ACCESS_TTL (15m)"""
+    claims = claims_of(learner.post("/api/admin/login", json=ADMIN).json()["accessToken"])
+    assert claims["exp"] - claims["iat"] == 15 * 60
+
+
+def test_a_wrong_password_and_an_unknown_user_are_told_the_same(learner: httpx.Client) -> None:
+    """Wrong password and unknown user are the same 401 INVALID_CREDENTIALS, at the same cost in time."""
+    attempts = (
+        {**ADMIN, "password": "not the password"},
+        {**ADMIN, "password": ADMIN["password"] + " "},
+        {**ADMIN, "password": ADMIN["password"].upper()},
+        {**ADMIN, "username": "nobody"},
+        {"username": "nobody", "password": "not the password"},
+        {**ADMIN, "username": ADMIN["username"].upper()},
+    )
+    answers = [learner.post("/api/admin/login", json=attempt) for attempt in attempts]
+    assert [said(answer) for answer in answers] == [INVALID_CREDENTIALS] * len(attempts)
+    unlike = [{name: answer.headers[name] for name in answer.headers if name != "x-request-id"} for answer in answers]
+    assert all(sorted(headers) == sorted(unlike[0]) for headers in unlike)
+
+
+@pytest.mark.parametrize(
+    "authorization", ["", "Bearer", "Bearer ", "Basic YWRtaW46YWRtaW4xMjM=", "Bearer a.b", "Bearer a.b.c", "a.b.c"]
+)
+def test_a_token_that_is_missing_or_malformed_opens_nothing(learner: httpx.Client, authorization: str) -> None:
+    """401 UNAUTHORIZED when the bearer token is missing, malformed, expired or forged"""
+    answer = learner.get("/api/events", headers={"Authorization": authorization})
+    assert said(answer) == UNAUTHORIZED
+    assert answer.headers["WWW-Authenticate"] == "Bearer"
+
+
+def test_a_token_that_is_right_opens(learner: httpx.Client, tokens: Tokens) -> None:
+    """401 UNAUTHORIZED when the bearer token is missing, malformed, expired or forged"""
+    for scheme in ("Bearer", "bearer", "BEARER"):
+        headers = {"Authorization": f"{scheme} {tokens.access_token()}"}
+        assert learner.get("/api/events", headers=headers).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "claims",
+    [
+        {"exp": 1},
+        {"exp": int(now().timestamp()) - 60},
+        {"exp": None},
+        {"exp": "tomorrow"},
+        {"aud": ["another"]},
+        {"aud": None},
+        {"iss": "another"},
+        {"sub": None},
+        {"role": None},
+        {"username": 7},
+    ],
+)
+def test_a_token_that_is_expired_or_says_something_else_opens_nothing(
+    learner: httpx.Client, tokens: Tokens, claims: dict[str, Any]
+) -> None:
+    """401 UNAUTHORIZED when the bearer token is missing, malformed, expired or forged"""
+    headers = {"Authorization": f"Bearer {tokens.access_token(**claims)}"}
+    assert said(learner.get("/api/events", headers=headers)) == UNAUTHORIZED
+
+
+def test_a_forged_token_opens_nothing(admin: httpx.Client, learner: httpx.Client, tokens: Tokens) -> None:
+    """401 UNAUTHORIZED when the bearer token is missing, malformed, expired or forged"""
+    header, payload, signature = tokens.access_token().split(".")
+    _, other_payload, _ = tokens.access_token(username="someone else").split(".")
+    forged = (
+        tokens.of_another_key(),
+        tokens.of_an_unknown_key(),
+        tokens.of_another_type(),
+        tokens.unsigned(),
+        tokens.under_the_public_key_as_a_secret(),
+        f"{header}.{other_payload}.{signature}",
+        f"{header}.{payload}.",
+        f"{header}.{payload}.{signature[::-1]}",
+    )
+    event = new_event(admin)
+    for token in forged:
+        headers = {"Authorization": f"Bearer {token}"}
+        assert said(learner.get("/api/events", headers=headers)) == UNAUTHORIZED
+        assert said(learner.post("/api/events", json=event_body(), headers=headers)) == UNAUTHORIZED
+        assert said(learner.delete(f"/api/events/{event['id']}", headers=headers)) == UNAUTHORIZED
+    assert said(admin.get(f"/api/events/{event['id']}")) == (200, {"item": event})
+
+
+def test_a_token_is_asked_for_before_anything_else_is_looked_at(learner: httpx.Client) -> None:
+    """401 UNAUTHORIZED when the bearer token is missing, malformed, expired or forged"""
+    assert said(learner.post("/api/events", content=b"{", headers={"Content-Type": "text/plain"})) == UNAUTHORIZED
+    assert said(learner.get("/api/events/unknown")) == UNAUTHORIZED
+    assert said(learner.patch("/api/events")) == UNAUTHORIZED

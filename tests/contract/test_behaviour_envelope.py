@@ -1,0 +1,453 @@
+"""BEHAVIOUR.md, "Envelope, errors, configuration"."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from deploy import town as processes
+from services.kit.config import SettingsError
+from tests.contract.conftest import judged
+from tests.contract.doors import another_gateway, silent_service, unused_port
+from tests.contract.samples import (
+    ACCESS_KEY,
+    FORBIDDEN,
+    HERO,
+    METHOD_NOT_ALLOWED,
+    NOT_FOUND,
+    NOT_JSON,
+    PAST,
+    TOO_LARGE,
+    Json,
+    catalog_address,
+    created,
+    denied,
+    event_body,
+    invalid,
+    lesson_address,
+    lesson_body,
+    new_event,
+    new_lesson,
+    new_quiz,
+    private_event,
+    public_address,
+    refused,
+    said,
+    unique,
+)
+from tests.installation import ADMIN, Installation
+
+DEFAULT_ORIGINS = [f"http://localhost:{port}" for port in (5173, 5174, 3000, 3002)]
+WRONG_ORIGIN = refused(403, "FORBIDDEN", "This origin may not call the API")
+
+
+# Envelope
+
+
+def test_one_object_is_under_item_and_a_list_under_items(admin: httpx.Client) -> None:
+    """JSON in camelCase; one object under `item`, a list under `items`."""
+    event = new_event(admin)
+    lesson = new_lesson(admin, event)
+    quiz = new_quiz(admin, lesson)
+    assert said(admin.get(f"/api/events/{event['id']}")) == (200, {"item": event})
+    assert said(admin.get(f"/api/events/{event['id']}/lessons")) == (200, {"items": [lesson]})
+    assert said(admin.get(f"/api/quizzes/{quiz['id']}")) == (200, {"item": quiz})
+    names = re.findall(r'"(\w+)":', admin.get(f"/api/quizzes/{quiz['id']}").text)
+    assert [name for name in names if not re.fullmatch(r"[a-z]+([A-Z][a-z]+)*", name)] == []
+
+
+def test_unknown_fields_are_ignored(admin: httpx.Client, learner: httpx.Client) -> None:
+    """Unknown request fields are ignored"""
+    event = new_event(admin, id="mine", createdAt=PAST, unheardOf={"a": [1]}, access_key="not the name")
+    assert (event["id"] != "mine", event["createdAt"] != PAST, event["accessKey"]) == (True, True, None)
+    assert "unheardOf" not in event
+    lesson = new_lesson(admin, event, unheardOf=1)
+    status, body = said(admin.put(lesson_address(lesson), json={"title": "Another", "unheardOf": 1}))
+    changed = {**lesson, "title": "Another", "updatedAt": body["item"]["updatedAt"]}
+    assert (status, body) == (200, {"item": changed})
+    assert learner.post(catalog_address(event), json={"unheardOf": 1}).status_code == 200
+
+
+@pytest.mark.parametrize("group", ["hero", "visualStyle"])
+def test_unknown_fields_inside_hero_and_visual_style_are_refused(admin: httpx.Client, group: str) -> None:
+    """except inside `hero` and `visualStyle`, where they are a VALIDATION_ERROR."""
+    style = {"backgroundColor": "#000000", "textColor": "#ffffff", "accentColor": "#123abc"}
+    known: Json = {"hero": HERO, "visualStyle": style}[group]  # type: ignore[assignment]
+    event = new_event(admin)
+    for value in ({**known, "unheardOf": "x"},):
+        expected = invalid({group: ["unheardOf: is not a known field"]})
+        assert said(admin.post("/api/events", json=event_body(**{group: value}))) == expected
+        assert said(admin.put(f"/api/events/{event['id']}", json={group: value})) == expected
+    assert said(admin.get(f"/api/events/{event['id']}")) == (200, {"item": event})
+    assert created(admin.post("/api/events", json=event_body(**{group: known})))[group] == known
+
+
+@pytest.mark.parametrize(
+    ("sent", "answered"),
+    [
+        ("2026-03-01T12:00:00.000Z", "2026-03-01T12:00:00.000Z"),
+        ("2026-03-01T12:00:00Z", "2026-03-01T12:00:00.000Z"),
+        ("2026-03-01T12:00:00.5Z", "2026-03-01T12:00:00.500Z"),
+        ("2026-03-01T12:00:00.123456789Z", "2026-03-01T12:00:00.123Z"),
+        ("2026-03-01T00:30:00+02:00", "2026-02-28T22:30:00.000Z"),
+        ("2026-03-01T12:00:00.25-11:30", "2026-03-01T23:30:00.250Z"),
+        ("2026-03-01t12:00:00z", "2026-03-01T12:00:00.000Z"),
+        ("1969-12-31T23:59:59.999Z", "1969-12-31T23:59:59.999Z"),
+        ("0001-01-01T00:00:00Z", "0001-01-01T00:00:00.000Z"),
+        ("9999-12-31T23:59:59.999Z", "9999-12-31T23:59:59.999Z"),
+    ],
+)
+def test_instants_are_stored_and_answered_in_utc(
+    admin: httpx.Client, learner: httpx.Client, sent: str, answered: str
+) -> None:
+    """Instants are UTC, milliseconds, `Z`. Inputs may carry another offset or fewer digits; they are stored and answered
+    in UTC."""
+    event = new_event(admin)
+    lesson = new_lesson(admin, event, releaseAt=sent)
+    assert lesson["releaseAt"] == answered
+    assert said(admin.get(lesson_address(lesson))) == (200, {"item": lesson})
+    items = learner.post(catalog_address(event)).json()["catalog"]["items"]
+    assert [item["releaseAt"] for item in items] == [answered]
+
+
+def test_an_error_has_a_code_a_text_and_the_id_of_the_request(admin: httpx.Client) -> None:
+    """An error is `{"error": CODE, "message": text, "requestId": id}`"""
+    answer = admin.get("/api/events/nowhere", headers={"X-Request-ID": "a-request.of_mine"})
+    expected = {"error": "EVENT_NOT_FOUND", "message": "Event not found", "requestId": "a-request.of_mine"}
+    assert (answer.status_code, answer.json()) == (404, expected)
+
+
+@pytest.mark.parametrize("claimed", ["", "a b", "x" * 65, "a/b", 'a"b'])
+def test_a_request_id_that_cannot_be_used_is_replaced(admin: httpx.Client, claimed: str) -> None:
+    """An error is `{"error": CODE, "message": text, "requestId": id}`"""
+    answer = admin.get("/api/events/nowhere", headers={"X-Request-ID": claimed})
+    assert answer.headers["X-Request-ID"] == answer.json()["requestId"]
+    assert re.fullmatch(r"[0-9a-f-]{36}", answer.json()["requestId"])
+
+
+def test_a_validation_error_names_every_field_that_is_wrong(admin: httpx.Client) -> None:
+    """a validation error adds `"details": {"formErrors": [...], "fieldErrors": {field: [texts]}}`."""
+    body = {"title": "ab", "isActive": "yes", "hero": {"title": "", "more": 1}, "logoUrl": "no address"}
+    assert said(admin.post("/api/events", json=body)) == invalid(
+        {
+            "title": ["String should have at least 3 characters"],
+            "slug": ["is required"],
+            "isActive": ["Input should be a valid boolean"],
+            "hero": [
+                "title: String should have at least 1 character",
+                "subtitle: is required",
+                "ctaText: is required",
+                "more: is not a known field",
+            ],
+            "logoUrl": ["must be an http or https address"],
+        }
+    )
+
+
+def test_a_validation_error_of_the_whole_body_is_a_form_error(admin: httpx.Client) -> None:
+    """a validation error adds `"details": {"formErrors": [...], "fieldErrors": {field: [texts]}}`."""
+    event = new_event(admin)
+    assert said(admin.put(f"/api/events/{event['id']}", json={})) == invalid(form=["At least one field is required"])
+    assert said(admin.post("/api/events", json=[])) == invalid(form=["must be a JSON object"])
+
+
+def test_what_is_not_json_is_a_request_error(admin: httpx.Client) -> None:
+    """Errors outside the domain: REQUEST_ERROR for malformed JSON or a wrong content type (400/415)"""
+    malformed = admin.post("/api/events", content=b'{"title": ', headers={"Content-Type": "application/json"})
+    status, body = said(malformed)
+    assert (status, body) == (400, {"error": "REQUEST_ERROR", "message": body["message"]})
+    assert body["message"].startswith("The body is not valid JSON: ")
+    assert said(admin.post("/api/events", content=b"{}", headers={"Content-Type": "text/plain"})) == NOT_JSON
+
+
+@pytest.mark.parametrize("path", ["/", "/api", "/api/event", "/api/events/", "/internal/login", "/.well-known/jwks.json"])
+def test_an_unknown_route_is_not_found(admin: httpx.Client, path: str) -> None:
+    """NOT_FOUND for an unknown route (404)"""
+    for method in ("GET", "POST", "DELETE"):
+        assert said(admin.request(method, path)) == NOT_FOUND
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "allowed"),
+    [
+        ("PATCH", "/api/events", "GET, POST, OPTIONS"),
+        ("DELETE", "/api/events", "GET, POST, OPTIONS"),
+        ("POST", "/api/events/x", "GET, PUT, DELETE, OPTIONS"),
+        ("GET", "/api/admin/login", "POST, OPTIONS"),
+        ("GET", "/api/public/events/x/catalog", "POST, OPTIONS"),
+        ("POST", "/health", "GET, OPTIONS"),
+    ],
+)
+def test_a_method_that_an_address_does_not_take_is_named_so(
+    admin: httpx.Client, method: str, path: str, allowed: str
+) -> None:
+    """METHOD_NOT_ALLOWED (405)"""
+    answer = admin.request(method, path)
+    assert said(answer) == METHOD_NOT_ALLOWED
+    assert sorted(answer.headers["Allow"].split(", ")) == sorted(allowed.split(", "))
+
+
+def test_a_body_over_one_mebibyte_is_too_large(admin: httpx.Client, learner: httpx.Client) -> None:
+    """PAYLOAD_TOO_LARGE (413)"""
+    event = new_event(admin)
+    body = b'{"title": "' + b"x" * 1024 * 1024 + b'"}'
+    as_json = {"Content-Type": "application/json"}
+    assert said(admin.post("/api/events", content=body, headers=as_json)) == TOO_LARGE
+    assert said(learner.post(catalog_address(event), content=body, headers=as_json)) == TOO_LARGE
+    in_chunks = admin.post("/api/events", content=iter([body[:700_000], body[700_000:]]), headers=as_json)
+    assert said(in_chunks) == TOO_LARGE
+
+
+def test_a_body_of_one_mebibyte_is_read(admin: httpx.Client) -> None:
+    """PAYLOAD_TOO_LARGE (413)"""
+    start, end = f'{{"slug": "{unique("event")}", "title": "A long one", "more": "'.encode(), b'"}'
+    body = start + b"x" * (1024 * 1024 - len(start) - len(end)) + end
+    answer = admin.post("/api/events", content=body, headers={"Content-Type": "application/json"})
+    assert created(answer)["title"] == "A long one"
+
+
+# Public routes take nothing
+
+
+EMPTY: tuple[Json, ...] = (
+    {},
+    {"json": {}},
+    {"content": b""},
+    {"content": b"", "headers": {"Content-Type": "application/json"}},
+    {"content": b" \r\n", "headers": {"Content-Type": "application/json"}},
+    {"content": b"", "headers": {"Content-Type": "text/plain"}},
+)
+
+
+@pytest.mark.parametrize("nothing", EMPTY)
+def test_public_routes_take_an_empty_body(admin: httpx.Client, learner: httpx.Client, nothing: Json) -> None:
+    """The public POST routes take an empty body, no body at all, or `{}`."""
+    event, closed = new_event(admin), private_event(admin)
+    lesson = new_lesson(admin, event)
+    quiz = new_quiz(admin, lesson)
+    assert learner.post(catalog_address(event), **nothing).json()["catalog"]["items"][0]["id"] == lesson["id"]
+    answers = {
+        action: learner.post(public_address(event, lesson["slug"], action), **nothing)
+        for action in ("access-check", "playback", "materials", "quiz")
+    }
+    assert {action: answer.status_code for action, answer in answers.items()} == dict.fromkeys(answers, 200)
+    assert answers["access-check"].json()["authorized"] is True
+    assert answers["playback"].json()["lesson"]["id"] == lesson["id"]
+    assert answers["materials"].json() == {"items": []}
+    assert answers["quiz"].json()["item"]["id"] == quiz["id"]
+    assert said(learner.post(catalog_address(closed), **nothing)) == denied("blocked_private", "EVENT_ACCESS_DENIED")
+
+
+@pytest.mark.parametrize("nothing", EMPTY)
+def test_an_empty_submission_lacks_its_answers(admin: httpx.Client, learner: httpx.Client, nothing: Json) -> None:
+    """The public POST routes take an empty body, no body at all, or `{}`."""
+    event = new_event(admin)
+    lesson = new_lesson(admin, event)
+    new_quiz(admin, lesson)
+    submitted = learner.post(public_address(event, lesson["slug"], "quiz/submit"), **nothing)
+    assert said(submitted) == invalid({"answers": ["is required"]})
+
+
+# The environment
+
+
+def test_an_installation_without_variables_has_the_known_defaults() -> None:
+    """Environment names that deployments already set: API_PORT (3001), DATABASE_PROFILE (local | managed), DATABASE_URL,
+    CORS_ORIGIN (comma-separated allowlist; by default localhost ports 5173, 5174, 3000 and 3002), RATE_LIMIT_MAX (100)
+    and RATE_LIMIT_WINDOW_MS (60000), JWT_ACCESS_TTL (15m), ADMIN_USERNAME and ADMIN_PASSWORD (admin / admin123 in local
+    only)."""
+    settings: Any = processes.read_settings({})
+    door, auth = settings["gateway"], settings["auth"]
+    assert (door.port, door.profile, door.cors_origins) == (3001, "local", frozenset(DEFAULT_ORIGINS))
+    assert (door.rate_limit_max, door.rate_limit_window_ms) == (100, 60_000)
+    assert auth.access_token_lifetime.total_seconds() == 15 * 60
+    assert (auth.admin_username, auth.admin_password) == ("admin", "admin123")
+
+
+def test_the_known_variables_are_read() -> None:
+    """Environment names that deployments already set"""
+    settings: Any = processes.read_settings(
+        {
+            "API_PORT": "4001",
+            "DATABASE_PROFILE": "local",
+            "DATABASE_URL": "sqlite:////tmp/flix.sqlite",
+            "CORS_ORIGIN": "https://a.example, https://b.example",
+            "RATE_LIMIT_MAX": "7",
+            "RATE_LIMIT_WINDOW_MS": "1500",
+            "JWT_ACCESS_TTL": "2h",
+            "ADMIN_USERNAME": "root",
+            "ADMIN_PASSWORD": "secret",
+        }
+    )
+    door, auth = settings["gateway"], settings["auth"]
+    assert (door.port, door.cors_origins) == (4001, frozenset({"https://a.example", "https://b.example"}))
+    assert (door.rate_limit_max, door.rate_limit_window_ms) == (7, 1500)
+    assert auth.access_token_lifetime.total_seconds() == 2 * 60 * 60
+    assert (auth.admin_username, auth.admin_password) == ("root", "secret")
+    assert settings["content"].database_url == "sqlite:////tmp/flix.sqlite"
+
+
+def test_the_managed_profile_has_no_known_password() -> None:
+    """ADMIN_USERNAME and ADMIN_PASSWORD (admin / admin123 in local only)."""
+    managed = {
+        "DATABASE_PROFILE": "managed",
+        "DATABASE_URL": "postgresql://flix@localhost/flix",
+        "SERVICE_TOKEN_SECRET": "x" * 32,
+        "AUTH_URL": "http://auth",
+        "CONTENT_URL": "http://content",
+    }
+    with pytest.raises(SettingsError) as absent:
+        processes.read_settings(managed)
+    with pytest.raises(SettingsError) as known:
+        processes.read_settings({**managed, "ADMIN_USERNAME": "admin", "ADMIN_PASSWORD": "admin123"})
+    assert absent.value.problems == [
+        "ADMIN_USERNAME is missing: the managed profile needs the first admin's name",
+        "ADMIN_PASSWORD is missing: the managed profile needs a password for the first admin",
+    ]
+    assert known.value.problems == [
+        "ADMIN_PASSWORD still has its default: the managed profile needs a password for the first admin"
+    ]
+
+
+# Origins
+
+
+def test_a_listed_origin_may_call(learner: httpx.Client) -> None:
+    """CORS_ORIGIN (comma-separated allowlist"""
+    for origin in ("http://localhost:5173", "https://learn.example"):
+        answer = learner.get("/health", headers={"Origin": origin})
+        assert (answer.status_code, answer.headers["Access-Control-Allow-Origin"]) == (200, origin)
+        assert answer.headers["Vary"] == "Origin"
+
+
+def test_a_listed_origin_is_told_beforehand_what_it_may_send(learner: httpx.Client) -> None:
+    """CORS_ORIGIN (comma-separated allowlist"""
+    asking = {"Origin": "https://learn.example", "Access-Control-Request-Method": "PUT"}
+    answer = learner.options("/api/events/x", headers=asking)
+    assert (answer.status_code, answer.content) == (204, b"")
+    told = {name: value for name, value in answer.headers.items() if name.startswith("access-control-")}
+    assert told == {
+        "access-control-allow-origin": "https://learn.example",
+        "access-control-allow-methods": "GET, POST, PUT, DELETE, OPTIONS",
+        "access-control-allow-headers": "Authorization, Content-Type, X-Request-ID",
+        "access-control-expose-headers": "X-Request-ID, Retry-After",
+        "access-control-max-age": "600",
+    }
+
+
+@pytest.mark.parametrize(
+    "origin", ["https://evil.example", "null", "http://localhost:5174", "https://learn.example.evil.example", ""]
+)
+def test_an_origin_that_is_not_listed_is_refused(learner: httpx.Client, origin: str) -> None:
+    """A disallowed Origin gets 403 FORBIDDEN."""
+    asking = {"Origin": origin, "Access-Control-Request-Method": "POST"}
+    answers = [
+        learner.get("/health", headers={"Origin": origin}),
+        learner.post("/api/admin/login", json=ADMIN, headers={"Origin": origin}),
+        learner.options("/api/events", headers=asking),
+        learner.get("/nowhere", headers={"Origin": origin}),
+    ]
+    assert [said(answer) for answer in answers] == [WRONG_ORIGIN] * 4
+    assert [answer.headers.get("Access-Control-Allow-Origin") for answer in answers] == [None] * 4
+
+
+# Who may
+
+
+def test_a_token_of_another_role_is_not_enough(admin: httpx.Client, tokens: Any) -> None:
+    """403 FORBIDDEN when its role is not enough."""
+    viewer = {"Authorization": f"Bearer {tokens.access_token(role='viewer')}"}
+    assert said(admin.get("/api/events", headers=viewer)) == FORBIDDEN
+    assert said(admin.post("/api/events", json=event_body(), headers=viewer)) == FORBIDDEN
+    assert said(admin.delete("/api/quizzes/x", headers=viewer)) == FORBIDDEN
+
+
+# A gateway whose services fail
+
+
+@pytest.fixture(scope="module")
+def misfit(town: Installation, tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
+    """A gateway whose service token auth refuses, whose content never answers, and whose quiz is not there.
+
+    It has the default origins and counts a million requests an hour, of which none is refused.
+    """
+    with (
+        silent_service() as content,
+        another_gateway(
+            town,
+            tmp_path_factory.mktemp("misfit"),
+            DATABASE_PROFILE="local",
+            SERVICE_TOKEN_SECRET="another secret than the one of the services",
+            CONTENT_URL=content,
+            QUIZ_URL=f"http://127.0.0.1:{unused_port()}",
+            GATEWAY_TIMEOUT_SECONDS="1",
+            CORS_ORIGIN="",
+        ) as client,
+    ):
+        yield judged(client)
+
+
+def test_a_failure_of_our_own_says_nothing_of_its_cause(misfit: httpx.Client) -> None:
+    """INTERNAL_ERROR (500, never a traceback)"""
+    expected = refused(500, "INTERNAL_ERROR", "Something went wrong on our side")
+    assert said(misfit.post("/api/admin/login", json=ADMIN)) == expected
+
+
+def test_a_service_that_is_not_there_is_unavailable(misfit: httpx.Client, admin: httpx.Client) -> None:
+    """UPSTREAM_UNAVAILABLE (503, with Retry-After)"""
+    answer = misfit.get("/api/quizzes", headers={"Authorization": admin.headers["Authorization"]})
+    message = "A part of the system is not available; try again shortly"
+    assert said(answer) == refused(503, "UPSTREAM_UNAVAILABLE", message)
+    assert answer.headers["Retry-After"] == "1"
+
+
+def test_a_service_that_does_not_answer_times_out(misfit: httpx.Client) -> None:
+    """UPSTREAM_TIMEOUT (504) from the gateway."""
+    answer = misfit.post("/api/public/events/any/catalog")
+    message = "A part of the system took too long; try again shortly"
+    assert said(answer) == refused(504, "UPSTREAM_TIMEOUT", message)
+
+
+def test_without_a_list_four_local_origins_may_call(misfit: httpx.Client) -> None:
+    """by default localhost ports 5173, 5174, 3000 and 3002"""
+    answers = [misfit.get("/health", headers={"Origin": origin}) for origin in DEFAULT_ORIGINS]
+    assert [answer.headers["Access-Control-Allow-Origin"] for answer in answers] == DEFAULT_ORIGINS
+    for other in ("http://localhost:3001", "https://localhost:5173", "http://127.0.0.1:5173"):
+        assert said(misfit.get("/health", headers={"Origin": other})) == WRONG_ORIGIN
+
+
+@pytest.fixture(scope="module")
+def hurried(town: Installation, tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
+    """A gateway that answers three requests an hour."""
+    hour = {"RATE_LIMIT_MAX": "3", "RATE_LIMIT_WINDOW_MS": "3600000"}
+    with another_gateway(town, tmp_path_factory.mktemp("hurried"), **hour) as client:
+        yield judged(client)
+
+
+def test_who_asks_too_often_must_wait_for_the_window_to_end(hurried: httpx.Client) -> None:
+    """RATE_LIMITED (429, with Retry-After)"""
+    before = [hurried.get(path).status_code for path in ("/nowhere", "/api/events", "/api/public/events")]
+    assert before == [404, 401, 200]
+    # Nothing that a client may write makes it another client.
+    headers = {"X-Forwarded-For": "203.0.113.9", "Origin": "https://learn.example"}
+    answers = [hurried.get("/api/public/events", headers=headers), hurried.post("/api/admin/login", json=ADMIN)]
+    expected = refused(429, "RATE_LIMITED", "Too many requests; try again later")
+    assert [said(answer) for answer in answers] == [expected] * 2
+    # More than the default window of a minute: the variable counts.
+    assert all(60 < int(answer.headers["Retry-After"]) <= 3600 for answer in answers)
+    assert answers[0].headers["Access-Control-Allow-Origin"] == "https://learn.example"
+    assert [hurried.get("/health").status_code for _ in range(5)] == [200] * 5
+
+
+def test_the_logs_of_a_failure_have_no_secret(
+    town: Installation, admin: httpx.Client, misfit: httpx.Client, hurried: httpx.Client, tmp_path: Path
+) -> None:
+    """INTERNAL_ERROR (500, never a traceback)"""
+    private_event(admin, accessKey=f"{ACCESS_KEY} of nobody else")
+    logs = "".join(town.log_lines(name) for name in ("gateway", "content", "quiz", "auth"))
+    for secret in (ADMIN["password"], f"{ACCESS_KEY} of nobody else", town.environment["SERVICE_TOKEN_SECRET"]):
+        assert secret not in logs
+    assert lesson_body()["title"] not in logs

@@ -1,0 +1,223 @@
+"""BEHAVIOUR.md, "Private access"."""
+
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.contract.samples import (
+    ACCESS_KEY,
+    FUTURE,
+    LATER_PAST,
+    LESSON_NOT_FOUND,
+    PAST,
+    UNKNOWN,
+    Json,
+    attached,
+    catalog_address,
+    chosen,
+    denied,
+    lesson_address,
+    new_event,
+    new_lesson,
+    new_quiz,
+    private_event,
+    public_address,
+    said,
+)
+
+ACTIONS = ("access-check", "playback", "materials", "quiz", "quiz/submit")
+KEY = {"eventAccessKey": ACCESS_KEY}
+# What someone may send who has not been given the key.
+WITHOUT_THE_KEY: tuple[Json, ...] = (
+    {},
+    {"eventAccessKey": "another key"},
+    {"eventAccessKey": ACCESS_KEY.upper()},
+    {"eventAccessKey": ACCESS_KEY + "!"},
+)
+
+
+def ask(learner: httpx.Client, event: Json, lesson_slug: str, action: str, sent: Json) -> tuple[int, Any]:
+    """What the learner is told."""
+    body = {**sent, "answers": []} if action == "quiz/submit" else sent
+    return said(learner.post(public_address(event, lesson_slug, action), json=body))
+
+
+def blocked(body: Any) -> Json:
+    """The whole answer of access-check to someone without the key."""
+    return {
+        "authorized": False,
+        "status": "blocked_private",
+        "message": "Private event access is required",
+        "serverTime": body["serverTime"],
+        "timing": {
+            "releaseAt": None,
+            "expiresAt": None,
+            "unlocksInSeconds": None,
+            "serverTime": body["serverTime"],
+        },
+    }
+
+
+def test_the_key_opens_a_private_event(admin: httpx.Client, learner: httpx.Client) -> None:
+    """For a private event the request's eventAccessKey must equal the event's accessKey"""
+    event = private_event(admin)
+    lesson = new_lesson(admin, event)
+    quiz = new_quiz(admin, lesson)
+    materials = attached(admin, lesson)
+    assert learner.post(catalog_address(event), json=KEY).json()["catalog"]["items"] == [
+        {
+            "id": lesson["id"],
+            "slug": lesson["slug"],
+            "title": "A lesson",
+            "description": "",
+            "videoProvider": "youtube",
+            "videoId": lesson["slug"],
+            "releaseAt": PAST,
+            "expiresAt": None,
+            "status": "released",
+        }
+    ]
+    assert ask(learner, event, lesson["slug"], "access-check", KEY)[1]["authorized"] is True
+    assert ask(learner, event, lesson["slug"], "playback", KEY)[1]["lesson"]["id"] == lesson["id"]
+    assert ask(learner, event, lesson["slug"], "materials", KEY) == (200, {"items": materials})
+    assert ask(learner, event, lesson["slug"], "quiz", KEY)[1]["item"]["id"] == quiz["id"]
+    answers = {**KEY, "answers": chosen(quiz, True, True)}
+    submitted = learner.post(public_address(event, lesson["slug"], "quiz/submit"), json=answers)
+    assert (submitted.status_code, submitted.json()["result"]["scorePercentage"]) == (200, 100)
+
+
+@pytest.mark.parametrize("sent", WITHOUT_THE_KEY)
+def test_a_private_event_stays_closed_without_its_key(
+    admin: httpx.Client, learner: httpx.Client, sent: Json
+) -> None:
+    """For a private event the request's eventAccessKey must equal the event's accessKey"""
+    event = private_event(admin)
+    assert said(learner.post(catalog_address(event), json=sent)) == denied("blocked_private", "EVENT_ACCESS_DENIED")
+
+
+def test_a_public_event_asks_for_no_key(admin: httpx.Client, learner: httpx.Client) -> None:
+    """For a private event the request's eventAccessKey must equal the event's accessKey"""
+    event = new_event(admin, accessKey=ACCESS_KEY)
+    lesson = new_lesson(admin, event)
+    assert ask(learner, event, lesson["slug"], "access-check", {"eventAccessKey": "another key"})[1]["authorized"]
+
+
+@pytest.mark.parametrize("sent", [*WITHOUT_THE_KEY, KEY, {"eventAccessKey": "null  null"}])
+def test_a_private_event_without_a_key_opens_for_nobody(
+    admin: httpx.Client, learner: httpx.Client, sent: Json
+) -> None:
+    """an event without a key opens for nobody."""
+    event = private_event(admin, accessKey=ACCESS_KEY)
+    lesson = new_lesson(admin, event)
+    admin.put(f"/api/events/{event['id']}", json={"accessKey": None})
+    assert said(learner.post(catalog_address(event), json=sent)) == denied("blocked_private", "EVENT_ACCESS_DENIED")
+    assert ask(learner, event, lesson["slug"], "playback", sent) == denied("blocked_private")
+
+
+@pytest.mark.parametrize("action", ACTIONS)
+@pytest.mark.parametrize("window", [{}, {"releaseAt": FUTURE}, {"expiresAt": LATER_PAST}])
+@pytest.mark.parametrize("sent", WITHOUT_THE_KEY[:2])
+def test_without_the_key_an_unknown_lesson_answers_as_a_known_one(
+    admin: httpx.Client, learner: httpx.Client, action: str, window: Json, sent: Json
+) -> None:
+    """The key is judged before the lesson is looked up, so that without it an unknown lesson answers as a known one
+    does (tightened)."""
+    event = private_event(admin)
+    lesson = new_lesson(admin, event, **window)
+    known = ask(learner, event, lesson["slug"], action, sent)
+    unknown = ask(learner, event, UNKNOWN, action, sent)
+    if action == "access-check":
+        assert known == (200, blocked(known[1]))
+        assert unknown == (200, blocked(unknown[1]))
+    else:
+        assert known == unknown == denied("blocked_private")
+
+
+@pytest.mark.parametrize("action", ACTIONS)
+def test_with_the_key_an_unknown_lesson_is_not_found(
+    admin: httpx.Client, learner: httpx.Client, action: str
+) -> None:
+    """The key is judged before the lesson is looked up"""
+    assert ask(learner, private_event(admin), UNKNOWN, action, KEY) == LESSON_NOT_FOUND
+
+
+def test_a_catalog_that_is_closed_reveals_nothing_else(admin: httpx.Client, learner: httpx.Client) -> None:
+    """catalog answers 403 EVENT_ACCESS_DENIED with status blocked_private and reveals nothing else."""
+    full, empty = private_event(admin, title="Top secret"), private_event(admin, accessKey=None, title="Empty")
+    new_lesson(admin, full)
+    answers = [said(learner.post(catalog_address(event))) for event in (full, empty)]
+    assert answers == [denied("blocked_private", "EVENT_ACCESS_DENIED")] * 2
+
+
+def test_an_access_check_without_the_key_gives_no_times(admin: httpx.Client, learner: httpx.Client) -> None:
+    """access-check answers 200 with authorized false and status blocked_private, and (tightened) null timing values,
+    since the window is the event's business too."""
+    event = private_event(admin)
+    lesson = new_lesson(admin, event, releaseAt=FUTURE)
+    status, body = ask(learner, event, lesson["slug"], "access-check", {})
+    assert (status, body) == (200, blocked(body))
+
+
+@pytest.mark.parametrize("action", ["playback", "materials", "quiz", "quiz/submit"])
+def test_what_a_lesson_holds_is_denied_with_the_status_that_blocks(
+    admin: httpx.Client, learner: httpx.Client, action: str
+) -> None:
+    """playback, materials, quiz and submit answer 403 LESSON_ACCESS_DENIED with the status that blocks."""
+    event = private_event(admin)
+    lesson = new_lesson(admin, event, releaseAt=FUTURE)
+    assert ask(learner, event, lesson["slug"], action, {}) == denied("blocked_private")
+    assert ask(learner, event, lesson["slug"], action, KEY) == denied("locked")
+    admin.put(lesson_address(lesson), json={"releaseAt": PAST, "expiresAt": LATER_PAST})
+    assert ask(learner, event, lesson["slug"], action, KEY) == denied("expired")
+
+
+def test_each_status_has_its_message(admin: httpx.Client, learner: httpx.Client) -> None:
+    """Messages: "Lesson is available", "Lesson is not released yet", "Lesson access has expired", "Private event access
+    is required"."""
+    event = private_event(admin)
+    windows: tuple[Json, ...] = ({}, {"releaseAt": FUTURE}, {"expiresAt": LATER_PAST})
+    lessons = [new_lesson(admin, event, **window) for window in windows]
+    checks = [ask(learner, event, lesson["slug"], "access-check", KEY)[1] for lesson in lessons]
+    checks.append(ask(learner, event, lessons[0]["slug"], "access-check", {})[1])
+    assert [(check["authorized"], check["status"], check["message"]) for check in checks] == [
+        (True, "released", "Lesson is available"),
+        (False, "locked", "Lesson is not released yet"),
+        (False, "expired", "Lesson access has expired"),
+        (False, "blocked_private", "Private event access is required"),
+    ]
+
+
+def test_the_catalog_keeps_the_video_of_a_closed_lesson_to_itself(
+    admin: httpx.Client, learner: httpx.Client
+) -> None:
+    """In the catalog, videoId is null unless the lesson is released (tightened: the old catalog gave away locked
+    videos)."""
+    event = new_event(admin)
+    windows: tuple[Json, ...] = (
+        {"releaseAt": PAST, "expiresAt": LATER_PAST},
+        {"releaseAt": LATER_PAST},
+        {"releaseAt": FUTURE},
+    )
+    lessons = [new_lesson(admin, event, videoProvider="vimeo", videoId="73190", **window) for window in windows]
+    status, body = said(learner.post(catalog_address(event)))
+    assert (status, body["catalog"]) == (
+        200,
+        {
+            "items": [
+                {
+                    "id": lesson["id"],
+                    "slug": lesson["slug"],
+                    "title": "A lesson",
+                    "description": "",
+                    "videoProvider": "vimeo",
+                    "videoId": "73190" if lesson_status == "released" else None,
+                    "releaseAt": lesson["releaseAt"],
+                    "expiresAt": lesson["expiresAt"],
+                    "status": lesson_status,
+                }
+                for lesson, lesson_status in zip(lessons, ("expired", "released", "locked"), strict=True)
+            ],
+            "isEmpty": False,
+        },
+    )

@@ -1,0 +1,77 @@
+"""Access tokens as auth would sign them, and as it never would."""
+
+import base64
+import json
+from datetime import timedelta
+from typing import Any
+
+from joserfc import jwt
+from joserfc.jwk import OctKey, OKPKey
+
+from services.auth.entities import SigningKey
+from services.auth.repository import PeeweeAuthStore
+from services.auth.rules import new_signing_key
+from services.kit.database import open_database
+from services.kit.instants import now
+from tests.installation import Installation
+
+ALGORITHM = "Ed25519"
+
+
+class Tokens:
+    """Signs with the key of a running installation."""
+
+    def __init__(self, town: Installation):
+        database = open_database(town.environment["AUTH_DATABASE_URL"])
+        self._key = PeeweeAuthStore(database).signing_keys.list()[-1]
+        database.close()
+
+    def access_token(self, **claims: Any) -> str:
+        """A token that is right but for these claims; None leaves a claim out."""
+        return self._signed(self._key, claims)
+
+    def of_another_key(self) -> str:
+        """A token signed by a stranger under the installation's key id."""
+        return self._signed(new_signing_key(self._key.id, now()), {})
+
+    def of_an_unknown_key(self) -> str:
+        """A token signed by a stranger under an id of the stranger's own."""
+        return self._signed(new_signing_key("a-key-of-mine", now()), {})
+
+    def of_another_type(self) -> str:
+        """A token for another purpose."""
+        return self._signed(self._key, {}, typ="JWT")
+
+    def unsigned(self) -> str:
+        """A token under the algorithm "none" (RFC 8725 section 2.1)."""
+        header = {"alg": "none", "typ": "at+jwt", "kid": self._key.id}
+        return f"{_encoded(header)}.{_encoded(_claims({}))}."
+
+    def under_the_public_key_as_a_secret(self) -> str:
+        """A token under HS256 whose secret is the published key (RFC 8725 section 2.1)."""
+        public = OctKey.import_key(json.loads(self._key.public_key)["x"])
+        return jwt.encode({"alg": "HS256", "typ": "at+jwt", "kid": self._key.id}, _claims({}), public)
+
+    def _signed(self, key: SigningKey, claims: dict[str, Any], typ: str = "at+jwt") -> str:
+        header = {"alg": ALGORITHM, "typ": typ, "kid": key.id}
+        private = OKPKey.import_key(json.loads(key.private_key))
+        return jwt.encode(header, _claims(claims), private, algorithms=[ALGORITHM])
+
+
+def _claims(changed: dict[str, Any]) -> dict[str, Any]:
+    issued_at = int(now().timestamp())
+    claims = {
+        "iss": "flix-auth",
+        "aud": ["gateway", "content", "quiz", "auth"],
+        "sub": "admin-1",
+        "username": "admin",
+        "role": "admin",
+        "iat": issued_at,
+        "exp": issued_at + int(timedelta(minutes=15).total_seconds()),
+        **changed,
+    }
+    return {name: value for name, value in claims.items() if value is not None}
+
+
+def _encoded(document: dict[str, Any]) -> str:
+    return base64.urlsafe_b64encode(json.dumps(document).encode()).decode().rstrip("=")

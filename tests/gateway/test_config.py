@@ -1,0 +1,119 @@
+"""gateway.config: what a deployment may set, what it need not, and what it must."""
+
+import pytest
+
+from gateway.config import Settings, read_settings
+from services.kit.config import LOCAL_SERVICE_SECRET, SettingsError
+
+MANAGED = {
+    "DATABASE_PROFILE": "managed",
+    "SERVICE_TOKEN_SECRET": "a secret that only these tests know, long enough",
+    "AUTH_URL": "http://auth:3013",
+    "CONTENT_URL": "http://content:3011",
+    "QUIZ_URL": "http://quiz:3012",
+    "CORS_ORIGIN": "https://learn.example",
+}
+
+
+def problems(**variables: str) -> list[str]:
+    """What is wrong with these variables."""
+    with pytest.raises(SettingsError) as refused:
+        read_settings(variables)
+    return refused.value.problems
+
+
+def test_the_local_profile_needs_nothing() -> None:
+    assert read_settings({}) == Settings(
+        name="gateway",
+        profile="local",
+        host="127.0.0.1",
+        port=3001,
+        workers=1,
+        log_level="info",
+        service_secret=LOCAL_SERVICE_SECRET,
+        auth_url="http://127.0.0.1:3013",
+        content_url="http://127.0.0.1:3011",
+        quiz_url="http://127.0.0.1:3012",
+        upstream_timeout_seconds=10,
+        cors_origins=frozenset(f"http://localhost:{port}" for port in (5173, 5174, 3000, 3002)),
+        rate_limit_max=100,
+        rate_limit_window_ms=60_000,
+    )
+
+
+def test_everything_can_be_set() -> None:
+    variables = {
+        **MANAGED,
+        "API_HOST": "0.0.0.0",
+        "API_PORT": "8080",
+        "WEB_CONCURRENCY": "4",
+        "LOG_LEVEL": "warning",
+        "GATEWAY_TIMEOUT_SECONDS": "3",
+        "RATE_LIMIT_MAX": "7",
+        "RATE_LIMIT_WINDOW_MS": "500",
+        "CORS_ORIGIN": " https://learn.example ,, https://admin.example,",
+    }
+
+    assert read_settings(variables) == Settings(
+        name="gateway",
+        profile="managed",
+        host="0.0.0.0",
+        port=8080,
+        workers=4,
+        log_level="warning",
+        service_secret=MANAGED["SERVICE_TOKEN_SECRET"],
+        auth_url="http://auth:3013",
+        content_url="http://content:3011",
+        quiz_url="http://quiz:3012",
+        upstream_timeout_seconds=3,
+        cors_origins=frozenset({"https://learn.example", "https://admin.example"}),
+        rate_limit_max=7,
+        rate_limit_window_ms=500,
+    )
+
+
+def test_the_managed_profile_names_everything_that_is_missing_in_one_line_each() -> None:
+    assert problems(DATABASE_PROFILE="managed") == [
+        "CORS_ORIGIN is missing: the managed profile needs the sites whose pages may call the API",
+        "SERVICE_TOKEN_SECRET is missing: the managed profile needs a random secret that only the services share",
+        "AUTH_URL is missing: the managed profile needs the address of the auth service",
+        "CONTENT_URL is missing: the managed profile needs the address of the content service",
+        "QUIZ_URL is missing: the managed profile needs the address of the quiz service",
+    ]
+
+
+def test_the_managed_profile_refuses_a_secret_that_everyone_knows_or_can_guess() -> None:
+    assert problems(**{**MANAGED, "SERVICE_TOKEN_SECRET": LOCAL_SERVICE_SECRET}) == [
+        "SERVICE_TOKEN_SECRET still has its default: the managed profile needs a random secret that only the services"
+        " share"
+    ]
+    assert problems(**{**MANAGED, "SERVICE_TOKEN_SECRET": "short"}) == [
+        "SERVICE_TOKEN_SECRET is too short: at least 32 characters are needed"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "bounds"),
+    [
+        ("API_PORT", "0", "1 to 65535"),
+        ("API_PORT", "65536", "1 to 65535"),
+        ("API_PORT", "http", "1 to 65535"),
+        ("WEB_CONCURRENCY", "65", "1 to 64"),
+        ("GATEWAY_TIMEOUT_SECONDS", "0.5", "1 to 60"),
+        ("GATEWAY_TIMEOUT_SECONDS", "61", "1 to 60"),
+        ("RATE_LIMIT_MAX", "0", "1 to 1000000"),
+        ("RATE_LIMIT_MAX", "-1", "1 to 1000000"),
+        ("RATE_LIMIT_WINDOW_MS", "86400001", "1 to 86400000"),
+        ("RATE_LIMIT_WINDOW_MS", "１０", "1 to 86400000"),
+    ],
+)
+def test_a_number_outside_its_bounds_is_named_with_them(name: str, value: str, bounds: str) -> None:
+    assert problems(**{name: value}) == [f"{name} must be a whole number from {bounds}, not {value!r}"]
+
+
+def test_every_problem_is_told_at_once() -> None:
+    assert problems(DATABASE_PROFILE="production", API_PORT="x", RATE_LIMIT_MAX="y") == [
+        "DATABASE_PROFILE must be local or managed, not 'production'",
+        "API_PORT must be a whole number from 1 to 65535, not 'x'",
+        "RATE_LIMIT_MAX must be a whole number from 1 to 1000000, not 'y'",
+    ]

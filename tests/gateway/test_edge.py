@@ -1,0 +1,204 @@
+"""gateway.edge at the assembled app: which pages may call it, and how often an address may."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import httpx
+import pytest
+
+from tests.gateway.door import ALLOWED_ORIGIN, Door
+
+EVENTS = "/api/public/events"
+INTERNAL_EVENTS = "GET /internal/public/events"
+FOREIGN_ORIGINS = [
+    "https://evil.example",
+    "null",
+    "",
+    "*",
+    "https://learn.example.evil.example",
+    "https://learn.example:8443",
+    "https://sub.learn.example",
+    "http://learn.example",
+    "https://LEARN.example",
+    "https://learn.example/",
+    "https://learn.example, https://evil.example",
+]
+
+
+@contextmanager
+def opened(**variables: str) -> Iterator[Door]:
+    """A gateway with these settings whose one answer is an empty list of events."""
+    door = Door(**variables)
+    door.content.answers(INTERNAL_EVENTS, {"items": []})
+    try:
+        yield door
+    finally:
+        door.close()
+
+
+def cors(answer: httpx.Response) -> dict[str, str]:
+    """What a browser judges by."""
+    return {
+        name: value for name, value in answer.headers.items() if name == "vary" or name.startswith("access-control-")
+    }
+
+
+@pytest.mark.parametrize("origin", [ALLOWED_ORIGIN, "http://localhost:5173"])
+def test_a_page_of_a_listed_origin_may_read_the_answer(door: Door, origin: str) -> None:
+    door.content.answers(INTERNAL_EVENTS, {"items": []})
+
+    answer = door.send("GET", EVENTS, headers={"Origin": origin})
+
+    assert (answer.status_code, answer.json()) == (200, {"items": []})
+    assert cors(answer) == {
+        "vary": "Origin",
+        "access-control-allow-origin": origin,
+        "access-control-expose-headers": "X-Request-ID, Retry-After",
+    }
+
+
+def test_a_page_may_read_errors_too(door: Door) -> None:
+    refused = door.send("GET", "/api/events", headers={"Origin": ALLOWED_ORIGIN})
+    unknown = door.send("GET", "/nowhere", headers={"Origin": ALLOWED_ORIGIN})
+
+    assert (refused.status_code, unknown.status_code) == (401, 404)
+    assert cors(refused) == cors(unknown)
+    assert cors(refused)["access-control-allow-origin"] == ALLOWED_ORIGIN
+
+
+def test_who_sends_no_origin_is_not_a_page(door: Door) -> None:
+    door.content.answers(INTERNAL_EVENTS, {"items": []})
+
+    answer = door.send("GET", EVENTS)
+
+    assert answer.status_code == 200
+    assert cors(answer) == {"vary": "Origin"}
+
+
+@pytest.mark.parametrize("origin", FOREIGN_ORIGINS)
+@pytest.mark.parametrize("method", ["GET", "POST", "OPTIONS"])
+def test_a_page_of_another_origin_is_refused_and_not_reflected(door: Door, method: str, origin: str) -> None:
+    headers = {"Origin": origin, "X-Request-ID": "request-1", "Access-Control-Request-Method": "POST"}
+
+    answer = door.send(method, EVENTS, headers=headers)
+
+    assert answer.status_code == 403
+    assert answer.json() == {
+        "error": "FORBIDDEN",
+        "message": "This origin may not call the API",
+        "requestId": "request-1",
+    }
+    assert cors(answer) == {"vary": "Origin"}
+    assert door.asked == []
+
+
+@pytest.mark.parametrize("address", [EVENTS, "/api/events/event-1"])
+def test_a_preflight_is_answered_at_the_door_without_a_token(door: Door, address: str) -> None:
+    headers = {
+        "Origin": ALLOWED_ORIGIN,
+        "Access-Control-Request-Method": "DELETE",
+        "Access-Control-Request-Headers": "authorization, x-evil",
+    }
+
+    answer = door.send("OPTIONS", address, headers=headers)
+
+    assert (answer.status_code, answer.content) == (204, b"")
+    assert cors(answer) == {
+        "vary": "Origin",
+        "access-control-allow-origin": ALLOWED_ORIGIN,
+        "access-control-expose-headers": "X-Request-ID, Retry-After",
+        "access-control-allow-methods": "GET, POST, PUT, DELETE, OPTIONS",
+        "access-control-allow-headers": "Authorization, Content-Type, X-Request-ID",
+        "access-control-max-age": "600",
+    }
+    assert door.asked == []
+
+
+def test_credentials_are_never_allowed_across_origins(door: Door) -> None:
+    answer = door.send("GET", EVENTS, headers={"Origin": ALLOWED_ORIGIN, "Cookie": "session=1"})
+
+    assert "access-control-allow-credentials" not in answer.headers
+
+
+def test_an_address_is_answered_so_often_and_then_told_when_to_come_back() -> None:
+    with opened(RATE_LIMIT_MAX="3", RATE_LIMIT_WINDOW_MS="3600000") as door:
+        allowed = [door.send("GET", EVENTS).status_code for _ in range(3)]
+        answer = door.send("GET", EVENTS, headers={"X-Request-ID": "request-1"})
+
+        assert allowed == [200, 200, 200]
+        assert answer.status_code == 429
+        assert answer.json() == {
+            "error": "RATE_LIMITED",
+            "message": "Too many requests; try again later",
+            "requestId": "request-1",
+        }
+        assert 3500 < int(answer.headers["Retry-After"]) <= 3600
+        assert len(door.content.asked) == 3
+
+
+def test_another_address_has_a_count_of_its_own() -> None:
+    with opened(RATE_LIMIT_MAX="1") as door:
+        peers = ["192.0.2.1", "192.0.2.1", "192.0.2.2", "2001:db8::1", "2001:db8::1"]
+
+        assert [door.send("GET", EVENTS, peer=peer).status_code for peer in peers] == [200, 429, 200, 200, 429]
+
+
+@pytest.mark.parametrize("header", ["X-Forwarded-For", "Forwarded", "X-Real-IP", "True-Client-IP", "X-Request-ID"])
+def test_a_header_does_not_make_another_address(header: str) -> None:
+    with opened(RATE_LIMIT_MAX="2") as door:
+        answers = [door.send("GET", EVENTS, headers={header: f"198.51.100.{number}"}) for number in range(4)]
+
+        assert [answer.status_code for answer in answers] == [200, 200, 429, 429]
+
+
+def test_sign_ins_refusals_and_unknown_addresses_count_as_well() -> None:
+    with opened(RATE_LIMIT_MAX="3") as door:
+        tries = [("POST", "/api/admin/login"), ("GET", "/api/events"), ("GET", "/nowhere"), ("POST", "/api/admin/login")]
+
+        answers = [door.send(method, address) for method, address in tries]
+
+        assert [answer.status_code for answer in answers] == [404, 401, 404, 429]
+        assert door.auth.asked == ["POST /internal/login"]
+
+
+def test_health_checks_are_neither_counted_nor_limited() -> None:
+    with opened(RATE_LIMIT_MAX="1") as door:
+        addresses = ["/health", "/health/live", "/health", "/health/live", EVENTS, EVENTS, "/health"]
+
+        assert [door.send("GET", address).status_code for address in addresses] == [200, 200, 200, 200, 200, 429, 200]
+
+
+def test_preflights_are_neither_counted_nor_limited() -> None:
+    headers = {"Origin": ALLOWED_ORIGIN, "Access-Control-Request-Method": "POST"}
+    with opened(RATE_LIMIT_MAX="1") as door:
+        tries = ["OPTIONS", "OPTIONS", "GET", "GET", "OPTIONS"]
+
+        statuses = [door.send(method, EVENTS, headers=headers).status_code for method in tries]
+
+        assert statuses == [204, 204, 200, 429, 204]
+
+
+def test_a_limited_page_may_read_that_it_is_limited() -> None:
+    with opened(RATE_LIMIT_MAX="1") as door:
+        answers = [door.send("GET", EVENTS, headers={"Origin": ALLOWED_ORIGIN}) for _ in range(2)]
+
+        assert answers[1].status_code == 429
+        assert cors(answers[1]) == cors(answers[0])
+
+
+def test_the_next_window_lets_the_address_in_again() -> None:
+    # A window is a second at least.
+    with opened(RATE_LIMIT_MAX="1", RATE_LIMIT_WINDOW_MS="1") as door:
+        refused = first(door, 429)
+        first(door, 200)
+
+        assert refused.headers["Retry-After"] == "1"
+
+
+def first(door: Door, status: int) -> httpx.Response:
+    """Ask until an answer has this status, and give that one."""
+    for _ in range(100_000):
+        answer = door.send("GET", EVENTS)
+        if answer.status_code == status:
+            return answer
+    raise AssertionError(f"no answer had the status {status}")

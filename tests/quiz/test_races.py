@@ -1,0 +1,144 @@
+"""Many writers at once, each in a thread with a connection of its own, on both engines."""
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
+from threading import Barrier
+from typing import TypeVar
+
+import peewee
+import pytest
+
+from services.kit.database import is_postgresql
+from services.kit.errors import ServiceError
+from services.quiz.entities import Submission
+from services.quiz.errors import LessonHasQuiz, QuizNotFound
+from services.quiz.migrations import MIGRATIONS
+from services.quiz.repository import ALL, PeeweeQuizStore, QuizFilter
+from services.quiz.service import QuizService
+from tests.quiz.examples import NOON, StoppedClock, a_quiz, new_question, right
+
+Result = TypeVar("Result")
+
+
+@pytest.fixture
+def store(database: peewee.Database) -> PeeweeQuizStore:
+    """One quiz in a database of its own."""
+    MIGRATIONS.up(database)
+    store = PeeweeQuizStore(database)
+    with store.transaction():
+        store.quizzes.add(a_quiz())
+    return store
+
+
+@pytest.fixture
+def service(store: PeeweeQuizStore) -> QuizService:
+    """The service over it; every lesson exists."""
+    return QuizService(store, lambda event_id, lesson_id: None, StoppedClock())
+
+
+def at_once(*use_cases: Callable[[], Result]) -> Sequence[Result | ServiceError]:
+    """What each of them returned or raised, all begun at the same moment."""
+    start = Barrier(len(use_cases))
+
+    def run(use_case: Callable[[], Result]) -> Result | ServiceError:
+        start.wait()
+        try:
+            return use_case()
+        except ServiceError as error:
+            return error
+
+    with ThreadPoolExecutor(len(use_cases)) as pool:
+        return list(pool.map(run, use_cases))
+
+
+def without_patience(database: peewee.Database, use_case: Callable[[], object]) -> Callable[[], object]:
+    """The use case on a connection that gives up a lock at once instead of waiting for it."""
+    statement = "SET lock_timeout = 1" if is_postgresql(database) else "PRAGMA busy_timeout = 0"
+
+    def run() -> object:
+        database.execute_sql(statement)
+        return use_case()
+
+    return run
+
+
+def test_of_ten_quizzes_for_one_lesson_exactly_one_is_created(service: QuizService, store: PeeweeQuizStore) -> None:
+    create = [lambda: service.create_quiz("event-1", "lesson-2", "Quiz", None, [new_question()])] * 10
+    results = at_once(*create)
+    created = [each for each in results if not isinstance(each, ServiceError)]
+    assert [type(each) for each in results if isinstance(each, ServiceError)] == [LessonHasQuiz] * 9
+    assert list(store.quizzes.list(QuizFilter(lesson_id="lesson-2"))) == created
+
+
+WRITES: dict[str, Callable[[QuizService], object]] = {
+    "update": lambda service: service.update_quiz("quiz-1", "Edited", None, [new_question()]),
+    "delete": lambda service: service.delete_quiz("quiz-1"),
+    "forget": lambda service: service.forget("event-1", None),
+}
+
+
+@pytest.mark.parametrize("write", WRITES.values(), ids=WRITES.keys())
+def test_what_is_asked_cannot_change_while_a_submission_is_under_way(
+    service: QuizService,
+    store: PeeweeQuizStore,
+    database: peewee.Database,
+    write: Callable[[QuizService], object],
+) -> None:
+    refused: list[str] = []
+
+    # The service looks at its clock between reading the quiz and keeping the attempt.
+    def clock() -> datetime:
+        with ThreadPoolExecutor(1) as pool:
+            failure = pool.submit(without_patience(database, lambda: write(service))).exception()
+        refused.append(type(failure).__name__)
+        return NOON
+
+    submitting = QuizService(store, lambda event_id, lesson_id: None, clock)
+    submission = submitting.submit("lesson-1", [right(a_quiz().questions[0])])
+    assert refused == ["OperationalError"]
+    write(service)
+    history = service.list_attempts("quiz-1", ALL)
+    assert list(history.page.items) == [submission.attempt]
+    assert history.revisions["revision-1"].questions == a_quiz().questions
+
+
+# SQLite has one writer at a time.
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_two_submissions_do_not_wait_for_one_another(
+    service: QuizService, store: PeeweeQuizStore, database: peewee.Database
+) -> None:
+    others: list[object] = []
+
+    def clock() -> datetime:
+        with ThreadPoolExecutor(1) as pool:
+            others.append(pool.submit(without_patience(database, lambda: service.submit("lesson-1", []))).result())
+        return NOON
+
+    QuizService(store, lambda event_id, lesson_id: None, clock).submit("lesson-1", [])
+    assert len(others) == 1
+    assert len(store.attempts.list("quiz-1", ALL)) == 2
+
+
+def test_submissions_and_edits_at_once_leave_each_attempt_with_what_it_was_asked(
+    service: QuizService, store: PeeweeQuizStore
+) -> None:
+    def submit() -> object:
+        return [service.submit("lesson-1", []) for _ in range(5)]
+
+    def edit() -> object:
+        return [service.update_quiz("quiz-1", "Edited", None, [new_question()]) for _ in range(5)]
+
+    results = at_once(submit, edit, submit, edit)
+    submissions = [each for result in results[::2] if isinstance(result, list) for each in result]
+    assert len(submissions) == 10
+    history = service.list_attempts("quiz-1", ALL)
+    assert {each.id for each in history.page.items} == {each.attempt.id for each in submissions}
+    for submission in submissions:
+        assert isinstance(submission, Submission)
+        assert history.revisions[submission.attempt.revision_id].questions == submission.quiz.questions
+
+
+def test_a_quiz_that_is_deleted_twice_at_once_is_deleted_by_one(service: QuizService) -> None:
+    results = at_once(*[lambda: service.delete_quiz("quiz-1")] * 2)
+    assert sorted(type(each).__name__ for each in results) == ["NoneType", QuizNotFound.__name__]
