@@ -17,6 +17,7 @@ class AdminRow(peewee.Model):
 
     class Meta:
         table_name = "admins"
+        legacy_table_names = False
         constraints = (Check("username <> ''", name="admins_username_not_empty"),)
 
 
@@ -31,6 +32,7 @@ class SessionRow(peewee.Model):
 
     class Meta:
         table_name = "sessions"
+        legacy_table_names = False
         constraints = (Check("expires_at > created_at", name="sessions_window"),)
 
 
@@ -45,6 +47,7 @@ class SigningKeyRow(peewee.Model):
 
     class Meta:
         table_name = "signing_keys"
+        legacy_table_names = False
 
 
 TABLES = (AdminRow, SessionRow, SigningKeyRow)

@@ -104,7 +104,7 @@ class PeeweeAdmins:
             with transaction(self._database):
                 AdminRow.insert(asdict(admin)).execute(self._database)
         except peewee.IntegrityError as error:
-            if breached(error, "adminrow_username", ["admins.username"]):
+            if breached(error, "admins_username", ["admins.username"]):
                 raise UsernameTaken from None
             raise
 

@@ -40,6 +40,7 @@ class EventRow(peewee.Model):
 
     class Meta:
         table_name = "events"
+        legacy_table_names = False
         indexes = ((("created_at", "id"), False),)
         constraints = (
             Check(_one_of("visibility", Visibility), name="events_visibility"),
@@ -64,6 +65,7 @@ class LessonRow(peewee.Model):
 
     class Meta:
         table_name = "lessons"
+        legacy_table_names = False
         indexes = (
             (("event", "slug"), True),
             (("event", "release_at", "created_at", "id"), False),
@@ -89,6 +91,7 @@ class MaterialRow(peewee.Model):
 
     class Meta:
         table_name = "materials"
+        legacy_table_names = False
         indexes = ((("lesson", "position"), True),)
         constraints = (
             Check(f"size_bytes BETWEEN 1 AND {MAXIMUM_MATERIAL_BYTES}", name="materials_size_bytes"),

@@ -201,7 +201,7 @@ class PeeweeEvents:
             with transaction(self._database):
                 return query.execute(self._database)
         except peewee.IntegrityError as error:
-            if breached(error, "eventrow_slug", ["events.slug"]):
+            if breached(error, "events_slug", ["events.slug"]):
                 raise EventSlugTaken(slug) from None
             raise
 
@@ -276,7 +276,7 @@ class PeeweeLessons:
         except peewee.IntegrityError as error:
             if breached(error, "lessons_window", []):
                 raise InvalidWindow from None
-            if breached(error, "lessonrow_event_id_slug", ["lessons.event_id", "lessons.slug"]):
+            if breached(error, "lessons_event_id_slug", ["lessons.event_id", "lessons.slug"]):
                 raise LessonSlugTaken(slug) from None
             if "foreign key" in str(error).lower():
                 raise EventNotFound from None

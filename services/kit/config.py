@@ -6,6 +6,7 @@ that is missing, or still has the value that everyone knows, stops the start wit
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal, Self, cast
 
 from services.kit.database import DatabaseUrlError, is_postgresql, open_database
@@ -34,7 +35,7 @@ class Environment:
 
     def text(self, name: str, local: str, meaning: str) -> str:
         """A value with a default in the local profile only; `meaning` says in the problem what to set."""
-        value = self._variables.get(name, "").strip()
+        value = self._value(name)
         if self.profile == "local":
             return value or local
         if not value:
@@ -52,7 +53,7 @@ class Environment:
 
     def option(self, name: str, default: str) -> str:
         """A value with a default in every profile."""
-        return self._variables.get(name, "").strip() or default
+        return self._value(name) or default
 
     def integer(self, name: str, default: int, minimum: int = 1, maximum: int = 1_000_000) -> int:
         """A whole number between the bounds, both included."""
@@ -70,7 +71,7 @@ class Environment:
 
     def database_url(self, name: str, local: str) -> str:
         """The URL in `name`, else in DATABASE_URL; the managed profile takes PostgreSQL only."""
-        name = name if name in self._variables or "DATABASE_URL" not in self._variables else "DATABASE_URL"
+        name = name if self._value(name) or not self._value("DATABASE_URL") else "DATABASE_URL"
         url = self.text(name, local, "a postgresql:// URL")
         if url:
             self._check_database_url(name, url)
@@ -80,6 +81,19 @@ class Environment:
         """Raises SettingsError when anything was wrong."""
         if self.problems:
             raise SettingsError(self.problems)
+
+    def _value(self, name: str) -> str:
+        """The variable, or the content of the file that NAME_FILE names, as a container's secrets come."""
+        file = self._variables.get(f"{name}_FILE", "").strip()
+        if not file:
+            return self._variables.get(name, "").strip()
+        try:
+            return Path(file).read_text().strip()
+        except (OSError, UnicodeDecodeError) as error:
+            problem = f"{name}_FILE: {file} cannot be read ({getattr(error, 'strerror', None) or 'not text'})"
+            if problem not in self.problems:
+                self.problems.append(problem)
+            return ""
 
     def _profile(self) -> Profile:
         value = self.option("DATABASE_PROFILE", "local")

@@ -18,6 +18,7 @@ class RevisionRow(peewee.Model):
 
     class Meta:
         table_name = "quiz_revisions"
+        legacy_table_names = False
         constraints = (Check("pass_percentage BETWEEN 0 AND 100", name="quiz_revisions_pass_percentage"),)
 
 
@@ -35,6 +36,7 @@ class QuizRow(peewee.Model):
 
     class Meta:
         table_name = "quizzes"
+        legacy_table_names = False
         indexes = ((("created_at", "id"), False),)
         constraints = (Check("pass_percentage BETWEEN 0 AND 100", name="quizzes_pass_percentage"),)
 
@@ -49,6 +51,7 @@ class QuestionRow(peewee.Model):
 
     class Meta:
         table_name = "quiz_questions"
+        legacy_table_names = False
         indexes = ((("quiz", "position"), True),)
         constraints = (Check("position >= 1", name="quiz_questions_position"),)
 
@@ -64,6 +67,7 @@ class OptionRow(peewee.Model):
 
     class Meta:
         table_name = "quiz_options"
+        legacy_table_names = False
         indexes = ((("question", "position"), True),)
         constraints = (Check("position >= 1", name="quiz_options_position"),)
 
@@ -85,6 +89,7 @@ class AttemptRow(peewee.Model):
 
     class Meta:
         table_name = "quiz_attempts"
+        legacy_table_names = False
         indexes = ((("quiz_id", "submitted_at", "id"), False),)
         constraints = (
             Check("score_percentage BETWEEN 0 AND 100", name="quiz_attempts_score_percentage"),

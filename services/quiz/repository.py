@@ -132,7 +132,7 @@ class PeeweeQuizzes:
                 QuizRow.insert(_quiz_columns(quiz)).execute(self._database)
                 self._add_questions(quiz)
         except peewee.IntegrityError as error:
-            if breached(error, "quizrow_lesson_id", ["quizzes.lesson_id"]):
+            if breached(error, "quizzes_lesson_id", ["quizzes.lesson_id"]):
                 raise LessonHasQuiz from None
             raise
 

@@ -16,6 +16,7 @@ def migrate(migrator, database, *, fake=False):
 
         class Meta:
             table_name = "admins"
+            legacy_table_names = False
             constraints = (Check("username <> ''", name="admins_username_not_empty"),)
 
     @migrator.create_model
@@ -28,6 +29,7 @@ def migrate(migrator, database, *, fake=False):
 
         class Meta:
             table_name = "sessions"
+            legacy_table_names = False
             constraints = (Check("expires_at > created_at", name="sessions_window"),)
 
     @migrator.create_model
@@ -40,6 +42,7 @@ def migrate(migrator, database, *, fake=False):
 
         class Meta:
             table_name = "signing_keys"
+            legacy_table_names = False
 
 
 def rollback(migrator, database, *, fake=False):

@@ -32,6 +32,7 @@ def migrate(migrator, database, *, fake=False):
 
         class Meta:
             table_name = "events"
+            legacy_table_names = False
             indexes = ((("created_at", "id"), False),)
             constraints = (
                 Check("visibility IN ('public', 'private')", name="events_visibility"),
@@ -54,6 +55,7 @@ def migrate(migrator, database, *, fake=False):
 
         class Meta:
             table_name = "lessons"
+            legacy_table_names = False
             indexes = (
                 (("event", "slug"), True),
                 (("event", "release_at", "created_at", "id"), False),
@@ -77,6 +79,7 @@ def migrate(migrator, database, *, fake=False):
 
         class Meta:
             table_name = "materials"
+            legacy_table_names = False
             indexes = ((("lesson", "position"), True),)
             constraints = (
                 Check("size_bytes BETWEEN 1 AND 26214400", name="materials_size_bytes"),

@@ -17,6 +17,7 @@ def migrate(migrator, database, *, fake=False):
 
         class Meta:
             table_name = "quiz_revisions"
+            legacy_table_names = False
             constraints = (Check("pass_percentage BETWEEN 0 AND 100", name="quiz_revisions_pass_percentage"),)
 
     @migrator.create_model
@@ -32,6 +33,7 @@ def migrate(migrator, database, *, fake=False):
 
         class Meta:
             table_name = "quizzes"
+            legacy_table_names = False
             indexes = ((("created_at", "id"), False),)
             constraints = (Check("pass_percentage BETWEEN 0 AND 100", name="quizzes_pass_percentage"),)
 
@@ -44,6 +46,7 @@ def migrate(migrator, database, *, fake=False):
 
         class Meta:
             table_name = "quiz_questions"
+            legacy_table_names = False
             indexes = ((("quiz", "position"), True),)
             constraints = (Check("position >= 1", name="quiz_questions_position"),)
 
@@ -57,6 +60,7 @@ def migrate(migrator, database, *, fake=False):
 
         class Meta:
             table_name = "quiz_options"
+            legacy_table_names = False
             indexes = ((("question", "position"), True),)
             constraints = (Check("position >= 1", name="quiz_options_position"),)
 
@@ -76,6 +80,7 @@ def migrate(migrator, database, *, fake=False):
 
         class Meta:
             table_name = "quiz_attempts"
+            legacy_table_names = False
             indexes = ((("quiz_id", "submitted_at", "id"), False),)
             constraints = (
                 Check("score_percentage BETWEEN 0 AND 100", name="quiz_attempts_score_percentage"),
