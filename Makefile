@@ -2,6 +2,8 @@
 .DEFAULT_GOAL := help
 SHELL := /bin/sh
 PYTHON ?= python3
+INSTALL = .venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes
+COMPILE = uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-header --quiet
 
 .PHONY: help run test check unit format lock clean
 
@@ -29,8 +31,9 @@ format: .venv/test ## Let ruff rewrite the sources
 	@.venv/bin/ruff check --fix --quiet . ; .venv/bin/ruff format .
 
 lock: ## Resolve the dependencies anew (needs uv)
-	uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-header -o requirements.lock
-	uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --generate-hashes --no-header -o requirements-dev.lock
+	$(COMPILE) -o requirements.lock
+	$(COMPILE) --extra dev -o requirements-dev.lock
+	echo gunicorn-h1c | $(COMPILE:pyproject.toml=-) -o requirements-fast.lock
 
 clean: ## Remove the environment and the caches, never data/
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
@@ -42,12 +45,19 @@ clean: ## Remove the environment and the caches, never data/
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo "$(PYTHON) cannot make environments: install its venv package (python3-venv on Debian)" >&2; exit 1; }
 	@$(PYTHON) -m venv .venv
 
-.venv/run: .venv/bin/python requirements.lock
+.venv/run: .venv/bin/python requirements.lock requirements-fast.lock
 	@echo "installing the packages of requirements.lock"
-	@.venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(INSTALL) -r requirements.lock
+	@$(MAKE) --no-print-directory fast
 	@touch $@
 
-.venv/test: .venv/bin/python requirements-dev.lock
+.venv/test: .venv/bin/python requirements-dev.lock requirements-fast.lock
 	@echo "installing the packages of requirements-dev.lock"
-	@.venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	@$(INSTALL) -r requirements-dev.lock
+	@$(MAKE) --no-print-directory fast
 	@touch $@ .venv/run
+
+.PHONY: fast
+fast:
+	@$(INSTALL) -r requirements-fast.lock >/dev/null 2>&1 || echo "no C parser for HTTP, Python's will serve (slower): \
+	install a C compiler and Python's headers, then run make clean"

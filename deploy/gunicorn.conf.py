@@ -12,7 +12,8 @@ from services.kit.observability import logging_configuration
 
 worker_class = "asgi"
 asgi_loop = "uvloop"
-http_parser = "fast"
+# The C parser (gunicorn_h1c) where it could be built, else the one in Python.
+http_parser = "auto"
 asgi_lifespan = "on"
 
 keepalive = 10
