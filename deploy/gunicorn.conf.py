@@ -12,8 +12,9 @@ from services.kit.observability import logging_configuration
 
 worker_class = "asgi"
 asgi_loop = "uvloop"
-# The C parser (gunicorn_h1c) where it could be built, else the one in Python.
-http_parser = "auto"
+# Never the C parser: it keeps at most 64 KiB of a request that arrives while the one before is being finished, and
+# gunicorn then closes the connection unanswered. Of bodies longer than that a third failed, between services too.
+http_parser = "python"
 asgi_lifespan = "on"
 
 keepalive = 10

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import aiohttp
 import httpx
 import orjson
 from httpx_aiohttp import AiohttpTransport
@@ -18,6 +19,8 @@ from services.kit.tokens import issue_service_token
 # and short, because a service that stops waits until the idle ones are gone, which takes up to twice this time.
 KEEPALIVE_SECONDS = 2
 CONNECT_SECONDS = 2
+DNS_SECONDS = 1
+MAXIMUM_CONNECTIONS = 256
 # What a service says besides its body that concerns the client.
 PASSED_ON_HEADERS = ("Content-Type", "Retry-After", "WWW-Authenticate", "Allow")
 
@@ -138,14 +141,21 @@ def connect(addresses: Mapping[str, str], service_secret: str, timeout_seconds: 
     """Pools for the services `content`, `quiz` and `auth`; no connection is made before the first call."""
 
     def upstream(name: str) -> Upstream:
-        limits = httpx.Limits(max_connections=256, max_keepalive_connections=64, keepalive_expiry=KEEPALIVE_SECONDS)
         client = httpx.AsyncClient(
             base_url=addresses[name],
             # httpx's own transport collapses under concurrency: 280 against 1,200 requests a second (TRAPS 17).
-            transport=AiohttpTransport(limits=limits, trust_env=False),
+            transport=AiohttpTransport(client=_session, trust_env=False),
             timeout=httpx.Timeout(timeout_seconds, connect=min(CONNECT_SECONDS, timeout_seconds)),
             trust_env=False,
         )
         return Upstream(name, client, service_secret, timeout_seconds)
 
     return Upstreams(upstream("content"), upstream("quiz"), upstream("auth"))
+
+
+def _session() -> aiohttp.ClientSession:
+    # A replica that comes or goes is known within a second; of several addresses the next one is tried.
+    connector = aiohttp.TCPConnector(
+        limit=MAXIMUM_CONNECTIONS, keepalive_timeout=KEEPALIVE_SECONDS, ttl_dns_cache=DNS_SECONDS
+    )
+    return aiohttp.ClientSession(connector=connector)

@@ -14,7 +14,7 @@ from typing import Generic, TypeVar
 import peewee
 
 from services.kit.config import ServerSettings, ServiceSettings, SettingsError
-from services.kit.database import open_database
+from services.kit.database import open_database, wait_for
 from services.kit.instants import format_instant
 from services.kit.migrations import MigrationError, Migrations
 
@@ -53,12 +53,13 @@ def main(service: Service[AnySettings], arguments: Sequence[str] | None = None) 
     try:
         settings = service.read_settings(os.environ)
         database = open_database(settings.database_url, f"flix-{service.name}-cli")
+        wait_for(database, settings.database_wait_seconds)
         return int(options.command(service, settings, database, options) or 0)
     except SettingsError as error:
         return _fail(*error.problems)
     except (MigrationError, Refused) as error:
         return _fail(str(error))
-    except (peewee.OperationalError, peewee.InterfaceError, OSError) as error:
+    except (peewee.DatabaseError, peewee.InterfaceError, OSError) as error:
         reason = " ".join(str(error).split())
         return _fail(f"{service.name}: the database at {_without_password(settings.database_url)} failed: {reason}")
 

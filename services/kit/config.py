@@ -128,9 +128,11 @@ class ServerSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class ServiceSettings(ServerSettings):
-    """What every service with a database needs; `threads` bounds the use cases that run at once in a worker."""
+    """What every service with a database needs; `threads` bounds the use cases that run at once in a worker,
+    `database_wait_seconds` how long a command waits for a server that does not answer yet."""
 
     database_url: str
+    database_wait_seconds: int
     threads: int
 
     @classmethod
@@ -140,6 +142,7 @@ class ServiceSettings(ServerSettings):
         return cls(
             **server_settings(environment, name, f"{prefix}_PORT", port),
             database_url=environment.database_url(f"{prefix}_DATABASE_URL", f"sqlite:///data/{name}.sqlite"),
+            database_wait_seconds=environment.integer("DATABASE_WAIT_SECONDS", 30, minimum=0, maximum=600),
             threads=environment.integer("SERVICE_THREADS", 8, maximum=64),
             **more,
         )

@@ -4,12 +4,13 @@ SQLite and PostgreSQL answer alike: foreign keys hold on every connection, a wri
 it begins, and an acknowledged commit is durable.
 """
 
+import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Generic, TypeVar
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 import peewee
 
@@ -17,6 +18,7 @@ from services.kit.instants import from_milliseconds, to_milliseconds
 
 BUSY_TIMEOUT_SECONDS = 5
 CONNECT_TIMEOUT_SECONDS = 5
+CONNECT_RETRY_SECONDS = 0.2
 _URL_FORMS = "the database URL must be sqlite:///FILE or postgresql://USER:PASSWORD@HOST/NAME"
 # In milliseconds: a statement, the wait for a row's lock, an open transaction that does nothing.
 _POSTGRESQL_TIMEOUTS = {
@@ -47,8 +49,9 @@ class DatabaseUrlError(ValueError):
 def open_database(url: str, application_name: str = "flix") -> peewee.Database:
     """A database handle; no connection is made before the first query.
 
-    `sqlite:///relative/path` and `sqlite:////absolute/path` open a file, `postgresql://...` a server; everything
-    behind its `?` (sslmode and so on) goes to libpq as it is. Raises DatabaseUrlError for anything else.
+    `sqlite:///relative/path` and `sqlite:////absolute/path` open a file, `postgresql://...` a server; what
+    stands behind its `?` (sslmode, connect_timeout and so on) goes to libpq as it is, before our defaults. Raises
+    DatabaseUrlError for anything else.
     """
     try:
         parts = urlsplit(url)
@@ -73,13 +76,37 @@ def _sqlite(file: Path) -> peewee.Database:
 
 
 def _postgresql(url: str, application_name: str) -> peewee.Database:
-    return peewee.PostgresqlDatabase(
-        url,
-        prefer_psycopg3=True,
-        connect_timeout=CONNECT_TIMEOUT_SECONDS,
-        application_name=application_name,
-        options=" ".join(f"-c {name}={value}" for name, value in _POSTGRESQL_TIMEOUTS.items()),
-    )
+    defaults: dict[str, Any] = {
+        "connect_timeout": CONNECT_TIMEOUT_SECONDS,
+        "application_name": application_name,
+        "options": " ".join(f"-c {name}={value}" for name, value in _POSTGRESQL_TIMEOUTS.items()),
+    }
+    chosen = parse_qs(urlsplit(url).query)
+    ours = {name: value for name, value in defaults.items() if name not in chosen}
+    return peewee.PostgresqlDatabase(url, prefer_psycopg3=True, **ours)
+
+
+def wait_for(database: peewee.Database, seconds: float) -> None:
+    """Wait until the server accepts connections, at most so long; leaves none open.
+
+    Raises peewee.OperationalError when the time is over, and at once when the server refuses for good: a wrong
+    password, an unknown role or database. A SQLite file needs no waiting.
+    """
+    deadline = time.monotonic() + seconds
+    while is_postgresql(database):
+        try:
+            database.connect(reuse_if_open=True)
+            database.close()
+            return
+        except peewee.OperationalError as error:
+            if _refuses_for_good(error) or time.monotonic() > deadline:
+                raise
+            time.sleep(CONNECT_RETRY_SECONDS)
+
+
+def _refuses_for_good(error: peewee.OperationalError) -> bool:
+    passing = ("starting up", "shutting down", "recovery mode", "too many clients", "remaining connection slots")
+    return "FATAL:" in str(error) and not any(each in str(error) for each in passing)
 
 
 def is_postgresql(database: peewee.Database) -> bool:

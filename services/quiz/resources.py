@@ -97,8 +97,8 @@ class LessonAttempts(QuizResource):
     """/internal/lessons/{lesson_id}/attempts: for a learner whom content has let in."""
 
     async def on_post(self, request: Request, response: Response, lesson_id: str) -> None:
-        """Grade and keep a submission."""
-        new_attempt = await read_json(request, NewAttempt)
+        """Grade and keep a submission; an empty one is read as `{}`, as on every public route."""
+        new_attempt = await read_json(request, NewAttempt, optional=True)
         submission = await self._run(self._service.submit, lesson_id, new_attempt.chosen())
         write_json(response, submission_view(submission), 201)
 

@@ -1,0 +1,42 @@
+#!/bin/sh
+# Puts the installation's secrets into a volume: what the environment gives, else what is there, else new random ones.
+# Each folder is readable by one group only, and each container belongs to the group of what it needs (see compose).
+set -eu
+umask 077
+folder=/run/flix
+
+random() { head -c 24 /dev/urandom | od -An -tx1 | tr -d ' \n'; }
+
+# keep FILE GIVEN: write what was given; without it keep what is there, or make it up
+keep() {
+  case $2 in *[!A-Za-z0-9._~-]*)
+    echo "the secret for ${1##*/} must be of letters, digits and ._~- only: it becomes part of a URL" >&2
+    exit 1 ;;
+  esac
+  if [ -n "$2" ]; then printf %s "$2" >"$1"
+  elif [ ! -s "$1" ]; then random >"$1.new" && mv "$1.new" "$1"; fi
+}
+
+# share FOLDER USER:GROUP: let that group read it and nobody else
+share() { chown -R "$2" "$1"; chmod 750 "$1"; chmod 640 "$1"/*; }
+
+mkdir -p "$folder/postgres" "$folder/shared"
+keep "$folder/postgres/superuser" "${POSTGRES_PASSWORD:-}"
+keep "$folder/shared/service_token_secret" "${SERVICE_TOKEN_SECRET:-}"
+
+group=20000
+for service in content quiz auth; do
+  name=$(echo "$service" | tr a-z A-Z)
+  for role in owner runtime; do
+    group=$((group + 1))
+    eval "given=\${${name}_$(echo "$role" | tr a-z A-Z)_PASSWORD:-}"
+    keep "$folder/postgres/${service}_$role" "$given"
+    mkdir -p "$folder/${service}_$role"
+    password=$(cat "$folder/postgres/${service}_$role")
+    printf %s "postgresql://${service}_$role:$password@postgres:5432/$service" >"$folder/${service}_$role/database_url"
+    share "$folder/${service}_$role" "0:$group"
+  done
+done
+share "$folder/postgres" "999:999"
+share "$folder/shared" "0:20000"
+chmod 755 "$folder"
