@@ -33,7 +33,6 @@ format: .venv/test ## Let ruff rewrite the sources
 lock: ## Resolve the dependencies anew (needs uv)
 	$(COMPILE) -o requirements.lock
 	$(COMPILE) --extra dev -o requirements-dev.lock
-	echo gunicorn-h1c | $(COMPILE:pyproject.toml=-) -o requirements-fast.lock
 
 clean: ## Remove the environment and the caches, never data/
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
@@ -45,19 +44,12 @@ clean: ## Remove the environment and the caches, never data/
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo "$(PYTHON) cannot make environments: install its venv package (python3-venv on Debian)" >&2; exit 1; }
 	@$(PYTHON) -m venv .venv
 
-.venv/run: .venv/bin/python requirements.lock requirements-fast.lock
+.venv/run: .venv/bin/python requirements.lock
 	@echo "installing the packages of requirements.lock"
 	@$(INSTALL) -r requirements.lock
-	@$(MAKE) --no-print-directory fast
 	@touch $@
 
-.venv/test: .venv/bin/python requirements-dev.lock requirements-fast.lock
+.venv/test: .venv/bin/python requirements-dev.lock
 	@echo "installing the packages of requirements-dev.lock"
 	@$(INSTALL) -r requirements-dev.lock
-	@$(MAKE) --no-print-directory fast
 	@touch $@ .venv/run
-
-.PHONY: fast
-fast:
-	@$(INSTALL) -r requirements-fast.lock >/dev/null 2>&1 || echo "no C parser for HTTP, Python's will serve (slower): \
-	install a C compiler and Python's headers, then run make clean"

@@ -89,7 +89,7 @@ class Upstream:
         token = issue_service_token(self._secret, "gateway", self._name, self._clock())
         call = Sent(method, path, sent.query, sent.body, sent.content_type)
         answer = await self._request(call, f"Bearer {token}")
-        if answer.status == Unauthorized.status and answer.document().get("error") == Unauthorized.code:
+        if answer.status == Unauthorized.status and Unauthorized.code.encode() in answer.body:
             log.error("service_token_refused", upstream=self._name)
             raise ServiceError
         return answer

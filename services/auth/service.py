@@ -70,7 +70,7 @@ class AuthService:
             admin = None
         try:
             self._hasher.verify(admin.password_hash if admin else self._nobodys_hash, password)
-        except argon2.exceptions.VerificationError:
+        except (argon2.exceptions.VerificationError, argon2.exceptions.InvalidHashError):
             raise InvalidCredentials from None
         if admin is None:
             raise InvalidCredentials

@@ -4,6 +4,7 @@ Two profiles. `local` has a default for everything. `managed` has none for what 
 that is missing, or still has the value that everyone knows, stops the start with one line each.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,8 @@ Profile = Literal["local", "managed"]
 
 LOCAL_SERVICE_SECRET = "local-only-service-secret-change-me"  # noqa: S105 refused in the managed profile
 MINIMUM_SECRET_LENGTH = 32
+
+_WHOLE_NUMBER = re.compile(r"\d{1,9}", re.ASCII)
 
 
 class SettingsError(Exception):
@@ -31,6 +34,7 @@ class Environment:
     def __init__(self, variables: Mapping[str, str]):
         self._variables = variables
         self.problems: list[str] = []
+        self._unreadable: set[str] = set()
         self.profile: Profile = self._profile()
 
     def text(self, name: str, local: str, meaning: str) -> str:
@@ -38,7 +42,7 @@ class Environment:
         value = self._value(name)
         if self.profile == "local":
             return value or local
-        if not value:
+        if not value and name not in self._unreadable:
             self.problems.append(f"{name} is missing: the managed profile needs {meaning}")
         return value
 
@@ -58,9 +62,9 @@ class Environment:
     def integer(self, name: str, default: int, minimum: int = 1, maximum: int = 1_000_000) -> int:
         """A whole number between the bounds, both included."""
         text = self.option(name, str(default))
-        if text.isascii() and text.isdigit() and minimum <= int(text) <= maximum:
+        if _WHOLE_NUMBER.fullmatch(text) and minimum <= int(text) <= maximum:
             return int(text)
-        self.problems.append(f"{name} must be a whole number from {minimum} to {maximum}, not {text!r}")
+        self.problems.append(f"{name} must be a whole number from {minimum} to {maximum}, not {text[:40]!r}")
         return default
 
     def address(self, service: str, local_port: int) -> str:
@@ -90,9 +94,10 @@ class Environment:
         try:
             return Path(file).read_text().strip()
         except (OSError, UnicodeDecodeError) as error:
-            problem = f"{name}_FILE: {file} cannot be read ({getattr(error, 'strerror', None) or 'not text'})"
-            if problem not in self.problems:
-                self.problems.append(problem)
+            if name not in self._unreadable:
+                reason = getattr(error, "strerror", None) or "not text"
+                self.problems.append(f"{name}_FILE: {file} cannot be read ({reason})")
+            self._unreadable.add(name)
             return ""
 
     def _profile(self) -> Profile:

@@ -30,7 +30,8 @@ SERVICE_TOKEN_LIFETIME = timedelta(seconds=60)
 # Services' clocks may differ by this much.
 LEEWAY_SECONDS = 5
 KEYS_LIFETIME = timedelta(minutes=5)
-# An unknown key id asks auth again, at most this often: forged tokens must not become requests to auth.
+# An unknown key id, or a fetch that failed, asks auth again, at most this often: forged tokens must not become
+# requests to auth.
 KEYS_REFRESH_INTERVAL = timedelta(seconds=5)
 KEYS_TIMEOUT_SECONDS = 3
 
@@ -72,8 +73,9 @@ class AccessTokenVerifier:
         self._audience = audience
         self._clock = clock
         self._keys = KeySet([])
-        self._fetched_at: datetime | None = None
-        self._fetching = asyncio.Lock()
+        self._asked_at: datetime | None = None
+        self._asking = asyncio.Lock()
+        self._auth_failed = False
 
     async def verify(self, token: str) -> Admin:
         """The admin; raises Unauthorized, or Unavailable when auth's keys are needed and cannot be had."""
@@ -86,22 +88,26 @@ class AccessTokenVerifier:
         return Admin(subject, username, role)
 
     async def _ensure_keys(self, key_id: str) -> None:
-        async with self._fetching:
-            if not self._should_fetch(key_id):
-                return
-            try:
-                self._keys = KeySet.import_key_set(await self._fetch_keys())
-                self._fetched_at = self._clock()
-            except (httpx.HTTPError, TimeoutError, JoseError, ValueError, KeyError) as error:
-                # Keys that were good a moment ago outlive a restart of auth.
-                if not self._knows(key_id):
-                    raise Unavailable("Sign-in keys are not available; try again shortly") from error
+        async with self._asking:
+            if self._should_ask(key_id):
+                await self._ask()
+            # Keys that were good a moment ago outlive a restart of auth.
+            if self._auth_failed and not self._knows(key_id):
+                raise Unavailable("Sign-in keys are not available; try again shortly")
 
-    def _should_fetch(self, key_id: str) -> bool:
-        if self._fetched_at is None:
+    def _should_ask(self, key_id: str) -> bool:
+        if self._asked_at is None or not self._keys.keys:
             return True
-        age = self._clock() - self._fetched_at
-        return age > KEYS_LIFETIME or (age > KEYS_REFRESH_INTERVAL and not self._knows(key_id))
+        is_settled = self._knows(key_id) and not self._auth_failed
+        return self._clock() - self._asked_at > (KEYS_LIFETIME if is_settled else KEYS_REFRESH_INTERVAL)
+
+    async def _ask(self) -> None:
+        self._asked_at = self._clock()
+        try:
+            self._keys = KeySet.import_key_set(await self._fetch_keys())
+            self._auth_failed = False
+        except (httpx.HTTPError, TimeoutError, JoseError, ValueError, KeyError, TypeError):
+            self._auth_failed = True
 
     def _knows(self, key_id: str) -> bool:
         return any(key.kid == key_id for key in self._keys.keys)
@@ -112,7 +118,7 @@ def fetch_keys_from(auth_url: str) -> FetchKeys:
 
     async def fetch() -> Any:
         async with (
-            httpx.AsyncClient(timeout=KEYS_TIMEOUT_SECONDS) as client,
+            httpx.AsyncClient(timeout=KEYS_TIMEOUT_SECONDS, trust_env=False) as client,
             asyncio.timeout(KEYS_TIMEOUT_SECONDS),
         ):
             response = await client.get(f"{auth_url}/.well-known/jwks.json")

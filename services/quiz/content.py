@@ -1,5 +1,6 @@
 """Quiz's view of content: one question over HTTP, with a service token and a deadline."""
 
+import time
 from collections.abc import Callable
 from urllib.parse import quote
 
@@ -15,19 +16,33 @@ from services.quiz.errors import EventNotFound, LessonNotFound
 RequireLesson = Callable[[str, str], None]
 
 
-def lesson_requirement(client: httpx.Client, service_secret: str, clock: Clock = now) -> RequireLesson:
-    """How to ask content; the client carries its address and timeouts, and may be shared by threads."""
+def lesson_requirement(
+    client: httpx.Client, service_secret: str, timeout_seconds: float, clock: Clock = now
+) -> RequireLesson:
+    """How to ask content; the client carries its address and may be shared by threads."""
 
     def require_lesson(event_id: str, lesson_id: str) -> None:
         token = issue_service_token(service_secret, "quiz", "content", clock())
         headers = {"Authorization": f"Bearer {token}", REQUEST_ID_HEADER: current_request_id()}
         try:
-            response = client.get(_path(event_id, lesson_id), headers=headers)
+            response = _get(client, _path(event_id, lesson_id), headers, timeout_seconds)
         except httpx.HTTPError as error:
             raise Unavailable("Lessons cannot be looked up now; try again shortly") from error
         _check(response)
 
     return require_lesson
+
+
+def _get(client: httpx.Client, path: str, headers: dict[str, str], timeout_seconds: float) -> httpx.Response:
+    # httpx's timeout bounds each read; a body that drips would never end (TRAPS 9).
+    deadline = time.monotonic() + timeout_seconds
+    with client.stream("GET", path, headers=headers, timeout=timeout_seconds) as response:
+        body = bytearray()
+        for chunk in response.iter_bytes():
+            body += chunk
+            if time.monotonic() > deadline:
+                raise httpx.ReadTimeout("the answer drips", request=response.request)
+    return httpx.Response(response.status_code, content=bytes(body))
 
 
 def _path(event_id: str, lesson_id: str) -> str:

@@ -10,13 +10,7 @@ import peewee
 
 from services.content import rules
 from services.content.entities import Event, Lesson, Material, StatusCounts
-from services.content.errors import (
-    EventNotFound,
-    EventSlugTaken,
-    LessonNotFound,
-    LessonSlugTaken,
-    MaterialNotFound,
-)
+from services.content.errors import EventNotFound, EventSlugTaken, LessonNotFound, LessonSlugTaken, MaterialNotFound
 from services.content.repository import ALL, event_key, lesson_key, material_key
 from services.kit.pagination import PageRequest, SortKey
 

@@ -357,7 +357,7 @@ def test_a_lesson_slug_is_unique_within_its_event_only(stocked: ContentStore) ->
     assert everything(stocked)[1] == [a_lesson(), other, twin]
 
 
-@pytest.mark.parametrize("slug", ["lessons_window", "foreign key", "lessonrow_event_id_slug", "lessons.slug"])
+@pytest.mark.parametrize("slug", ["lessons_window", "foreign key", "lessons_event_id_slug", "lessons.slug"])
 def test_a_taken_slug_is_told_as_such_even_when_it_spells_the_name_of_a_constraint(
     stocked: ContentStore, slug: str
 ) -> None:
@@ -369,7 +369,7 @@ def test_a_taken_slug_is_told_as_such_even_when_it_spells_the_name_of_a_constrai
 @pytest.mark.parametrize("expires_at", [NOON - HOUR, NOON - HOUR - MILLISECOND])
 def test_a_lesson_that_closes_before_it_opens_is_refused(stocked: ContentStore, expires_at: datetime) -> None:
     with pytest.raises(InvalidWindow):
-        stocked.lessons.add(a_lesson(id="lesson-2", slug="lessonrow_event_id_slug", expires_at=expires_at))
+        stocked.lessons.add(a_lesson(id="lesson-2", slug="lessons_event_id_slug", expires_at=expires_at))
     with pytest.raises(InvalidWindow):
         stocked.lessons.save(a_lesson(expires_at=expires_at))
     assert stocked.lessons.list("event-1") == [a_lesson()]

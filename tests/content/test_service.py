@@ -8,16 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.content.entities import (
-    Access,
-    Catalog,
-    Material,
-    OpenMaterials,
-    Playback,
-    Snapshot,
-    StatusCounts,
-    Upload,
-)
+from services.content.entities import Access, Catalog, Material, OpenMaterials, Playback, Snapshot, StatusCounts, Upload
 from services.content.errors import (
     EventAccessDenied,
     EventNotFound,

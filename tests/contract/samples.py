@@ -125,7 +125,7 @@ def chosen(quiz: Json, *rights: bool | None) -> list[Json]:
 
 def said(answer: httpx.Response) -> Said:
     """The status and the whole body; of an error without its requestId, which must be that of the header."""
-    body = answer.json() if answer.content else None
+    body: Any = answer.json() if answer.content else None
     if answer.status_code >= 400:
         assert body.pop("requestId") == answer.headers["X-Request-ID"]
     return answer.status_code, body

@@ -11,13 +11,13 @@ ELSEWHERE = {
     "`baseline.openapi.yaml` gives the shapes; this page gives the rules.": "test_operations.py",
     "Existing clients were built against them, so they hold for every storage profile.": "each test runs on both",
     '"Tightened" marks where we are deliberately safer than the old implementation without breaking a client.': "",
-    "One SQLite file.": "the move of the old data has tests of its own",
 }
 _UNTESTED_SECTION = "## Storage of the old baseline"
 
 
 def test_every_sentence_is_quoted_by_a_test() -> None:
-    assert [sentence for sentence in _sentences() if not _is_quoted(sentence)] == []
+    quotations = [quotation for quotation in _quotations().values() if len(quotation) > 15]
+    assert [sentence for sentence in _sentences() if not _is_quoted(sentence, quotations)] == []
 
 
 def test_every_test_of_behaviour_quotes_the_page() -> None:
@@ -25,8 +25,7 @@ def test_every_test_of_behaviour_quotes_the_page() -> None:
     assert [name for name, quotation in _quotations().items() if quotation not in page] == []
 
 
-def _is_quoted(sentence: str) -> bool:
-    quotations = [quotation for quotation in _quotations().values() if len(quotation) > 15]
+def _is_quoted(sentence: str, quotations: list[str]) -> bool:
     return sentence in ELSEWHERE or any(each in sentence or sentence in each for each in quotations)
 
 

@@ -1,5 +1,6 @@
 """BEHAVIOUR.md, "Auth", and what it says of tokens in "Envelope, errors, configuration"."""
 
+import json
 from typing import Any
 
 import httpx
@@ -16,8 +17,6 @@ INVALID_CREDENTIALS = refused(401, "INVALID_CREDENTIALS", "The username or the p
 
 def claims_of(token: str) -> Any:
     """What the token says, unverified."""
-    import json
-
     return json.loads(extract_compact(token.encode()).payload)
 
 
@@ -65,7 +64,7 @@ def test_a_wrong_password_and_an_unknown_user_are_told_the_same(learner: httpx.C
 
 
 @pytest.mark.parametrize(
-    "authorization", ["", "Bearer", "Bearer ", "Basic YWRtaW46YWRtaW4xMjM=", "Bearer a.b", "Bearer a.b.c", "a.b.c"]
+    "authorization", ["", "Bearer", "Basic YWRtaW46YWRtaW4xMjM=", "Bearer a.b", "Bearer a.b.c", "a.b.c"]
 )
 def test_a_token_that_is_missing_or_malformed_opens_nothing(learner: httpx.Client, authorization: str) -> None:
     """401 UNAUTHORIZED when the bearer token is missing, malformed, expired or forged"""

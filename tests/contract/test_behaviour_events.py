@@ -66,7 +66,7 @@ def test_a_slug_of_nothing_but_other_characters_is_refused(admin: httpx.Client, 
     expected = (
         ["must contain a letter from a to z or a digit"]
         if len(slug.strip()) >= 3
-        else ["String should have at least 3 characters"]
+        else ["must have at least 3 characters"]
     )
     event = new_event(admin)
     assert said(admin.post("/api/events", json=event_body(slug=slug))) == invalid({"slug": expected})
@@ -134,9 +134,7 @@ def test_descriptions_fall_back_to_one_another(admin: httpx.Client, sent: Json, 
         ({"longDescription": "other"}, "old"),
     ],
 )
-def test_description_is_the_short_description_after_an_update_too(
-    admin: httpx.Client, sent: Json, short: str
-) -> None:
+def test_description_is_the_short_description_after_an_update_too(admin: httpx.Client, sent: Json, short: str) -> None:
     """`description` in an answer always equals shortDescription."""
     event = new_event(admin, shortDescription="old", longDescription="long")
     long = sent.get("longDescription", "long")

@@ -61,7 +61,9 @@ def test_a_lesson_slug_is_taken_within_its_event_only(admin: httpx.Client) -> No
     """unique within its event (409 LESSON_SLUG_CONFLICT, tightened)."""
     event, other_event = new_event(admin), new_event(admin)
     lesson, other = new_lesson(admin, event), new_lesson(admin, event)
-    conflict = refused(409, "LESSON_SLUG_CONFLICT", f"Another lesson of this event already has the slug {lesson['slug']}")
+    conflict = refused(
+        409, "LESSON_SLUG_CONFLICT", f"Another lesson of this event already has the slug {lesson['slug']}"
+    )
     taken = f" {lesson['slug'].upper()} "
     assert said(admin.post(f"/api/events/{event['id']}/lessons", json=lesson_body(slug=taken))) == conflict
     assert said(admin.put(lesson_address(other), json={"slug": taken})) == conflict
@@ -195,9 +197,7 @@ def test_the_dashboard_counts_lessons_by_their_status(admin: httpx.Client) -> No
 
 
 @pytest.mark.parametrize("seconds", [1.001, 90.0, 86_400.5])
-def test_the_seconds_to_the_release_are_rounded_up(
-    admin: httpx.Client, learner: httpx.Client, seconds: float
-) -> None:
+def test_the_seconds_to_the_release_are_rounded_up(admin: httpx.Client, learner: httpx.Client, seconds: float) -> None:
     """unlocksInSeconds is the ceiling of the remaining seconds"""
     event = new_event(admin)
     lesson = new_lesson(admin, event)

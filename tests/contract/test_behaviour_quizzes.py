@@ -145,9 +145,7 @@ def test_an_update_puts_other_questions_in_place_of_all(admin: httpx.Client) -> 
     assert asked["id"] not in [question["id"] for question in quiz["questions"]]
 
 
-def test_a_learner_sees_the_quiz_without_any_trace_of_what_is_right(
-    admin: httpx.Client, learner: httpx.Client
-) -> None:
+def test_a_learner_sees_the_quiz_without_any_trace_of_what_is_right(admin: httpx.Client, learner: httpx.Client) -> None:
     """One quiz per lesson."""
     room = Classroom(admin, learner)
     status, body = said(learner.post(public_address(room.event, room.lesson["slug"], "quiz")))
@@ -162,8 +160,8 @@ def test_a_learner_sees_the_quiz_without_any_trace_of_what_is_right(
 
 
 def test_an_attempt_that_does_not_fit_the_quiz_is_refused(admin: httpx.Client, learner: httpx.Client) -> None:
-    """Submit: a question answered twice, or an option that is not the question's, is 400 QUIZ_INVALID_ATTEMPT; an answer
-    to a question that is not the quiz's is QUIZ_INVALID_ATTEMPT too (tightened)."""
+    """Submit: a question answered twice, or an option that is not the question's, is 400 QUIZ_INVALID_ATTEMPT; an
+    answer to a question that is not the quiz's is QUIZ_INVALID_ATTEMPT too (tightened)."""
     room, other = Classroom(admin, learner), Classroom(admin, learner)
     first, right = room.question(0), room.option(0, 1)
     twice = [{"questionId": first, "optionId": right}] * 2
@@ -180,9 +178,7 @@ def test_an_attempt_that_does_not_fit_the_quiz_is_refused(admin: httpx.Client, l
     assert said(admin.get(f"/api/quizzes/{room.quiz['id']}/attempts")) == (200, {"items": [], "nextCursor": None})
 
 
-def test_a_question_of_before_the_update_is_not_the_quizs_any_more(
-    admin: httpx.Client, learner: httpx.Client
-) -> None:
+def test_a_question_of_before_the_update_is_not_the_quizs_any_more(admin: httpx.Client, learner: httpx.Client) -> None:
     """an answer to a question that is not the quiz's is QUIZ_INVALID_ATTEMPT too (tightened)."""
     room = Classroom(admin, learner)
     admin.put(f"/api/quizzes/{room.quiz['id']}", json={"title": "A quiz", "questions": questions()})
@@ -279,9 +275,7 @@ def test_the_score_is_rounded_half_up(
     assert (result["totalQuestions"], result["correctAnswers"], result["scorePercentage"]) == (total, right, score)
 
 
-@pytest.mark.parametrize(
-    ("pass_percentage", "passed"), [(0, True), (66, True), (67, True), (68, False), (100, False)]
-)
+@pytest.mark.parametrize(("pass_percentage", "passed"), [(0, True), (66, True), (67, True), (68, False), (100, False)])
 def test_a_score_of_the_pass_percentage_passes(
     admin: httpx.Client, learner: httpx.Client, pass_percentage: int, passed: bool
 ) -> None:
@@ -295,10 +289,13 @@ def test_a_score_of_the_pass_percentage_passes(
 def test_answered_questions_are_the_answers_that_were_sent(admin: httpx.Client, learner: httpx.Client) -> None:
     """answeredQuestions counts the answers sent."""
     room = Classroom(admin, learner, questions=questions(3))
-    counts = [room.submit(chosen(room.quiz, *picks))[1]["result"]["answeredQuestions"] for picks in (
-        (None, None, None),
-        (False, None, None),
-        (True, None, False),
-        (True, True, True),
-    )]
+    counts = [
+        room.submit(chosen(room.quiz, *picks))[1]["result"]["answeredQuestions"]
+        for picks in (
+            (None, None, None),
+            (False, None, None),
+            (True, None, False),
+            (True, True, True),
+        )
+    ]
     assert counts == [0, 1, 2, 3]

@@ -1,7 +1,7 @@
 """The assembled gateway over three services that answer what a test tells them to."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, MutableMapping
 from typing import Any
 
 import httpx
@@ -76,16 +76,16 @@ class FakeService:
 class Door:
     """The gateway's app on a loop of its own; `lines` are the log lines of the last request, debug ones aside."""
 
-    def __init__(self, upstream_seconds: float = 30, **variables: str):
+    def __init__(self, variables: Mapping[str, str] | None = None, upstream_seconds: float = 30):
         self.content, self.quiz, self.auth = FakeService(), FakeService(), FakeService()
-        self.lines: list[dict[str, Any]] = []
+        self.lines: list[MutableMapping[str, Any]] = []
         self.everything_logged = ""
         settings = read_settings(
             {
                 "SERVICE_TOKEN_SECRET": SECRET,
                 "CORS_ORIGIN": f"{ALLOWED_ORIGIN}, http://localhost:5173",
                 "RATE_LIMIT_MAX": "1000",
-                **variables,
+                **(variables or {}),
             }
         )
         upstreams = Upstreams(
@@ -93,7 +93,7 @@ class Door:
             _upstream("quiz", self.quiz, upstream_seconds),
             _upstream("auth", self.auth, upstream_seconds),
         )
-        self.app = assemble(settings, upstreams, AccessTokenVerifier(_published_keys, "gateway"))
+        self._app: Any = assemble(settings, upstreams, AccessTokenVerifier(_published_keys, "gateway"))
         self._runner = asyncio.Runner()
 
     @property
@@ -119,7 +119,7 @@ class Door:
         self._runner.close()
 
     async def _send(self, method: str, address: str, peer: str, options: Mapping[str, Any]) -> httpx.Response:
-        transport = httpx.ASGITransport(self.app, client=(peer, 50_000))
+        transport = httpx.ASGITransport(self._app, client=(peer, 50_000))
         async with httpx.AsyncClient(transport=transport, base_url="http://door") as client:
             return await client.request(method, address, **options)
 

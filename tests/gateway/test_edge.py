@@ -28,7 +28,7 @@ FOREIGN_ORIGINS = [
 @contextmanager
 def opened(**variables: str) -> Iterator[Door]:
     """A gateway with these settings whose one answer is an empty list of events."""
-    door = Door(**variables)
+    door = Door(variables)
     door.content.answers(INTERNAL_EVENTS, {"items": []})
     try:
         yield door
@@ -153,7 +153,12 @@ def test_a_header_does_not_make_another_address(header: str) -> None:
 
 def test_sign_ins_refusals_and_unknown_addresses_count_as_well() -> None:
     with opened(RATE_LIMIT_MAX="3") as door:
-        tries = [("POST", "/api/admin/login"), ("GET", "/api/events"), ("GET", "/nowhere"), ("POST", "/api/admin/login")]
+        tries = [
+            ("POST", "/api/admin/login"),
+            ("GET", "/api/events"),
+            ("GET", "/nowhere"),
+            ("POST", "/api/admin/login"),
+        ]
 
         answers = [door.send(method, address) for method, address in tries]
 

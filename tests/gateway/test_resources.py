@@ -3,9 +3,8 @@
 import httpx
 import pytest
 
-from services.kit.instants import parse_instant
+from services.kit.instants import now, parse_instant
 from services.kit.tokens import verify_service_token
-from services.kit.instants import now
 from tests.gateway.door import SECRET, Door, error
 
 READY = "GET /health/ready"

@@ -10,8 +10,8 @@ import pytest
 import yaml
 
 from gateway.routes import PUBLIC_ROUTES, To
-from services.kit.tokens import issue_service_token
 from services.kit.instants import now
+from services.kit.tokens import issue_service_token
 from services.kit.web import BODY_LIMIT_BYTES, Guard
 from tests.gateway.door import SECRET, Door, access_token
 
@@ -202,7 +202,9 @@ def test_a_method_that_an_address_does_not_take_is_named_with_those_that_it_does
     answers = [door.as_admin(method, example(route.path), headers=REQUEST_ID) for method in others]
 
     assert {answer.status_code for answer in answers} == {405}
-    assert [set(answer.headers["Allow"].split(", ")) for answer in answers] == [{*route.methods, "OPTIONS"}] * len(others)
+    assert [set(answer.headers["Allow"].split(", ")) for answer in answers] == [{*route.methods, "OPTIONS"}] * len(
+        others
+    )
     assert [answer.json() for answer, method in zip(answers, others, strict=True) if method != "HEAD"] == [
         {
             "error": "METHOD_NOT_ALLOWED",

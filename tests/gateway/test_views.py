@@ -33,9 +33,7 @@ def test_a_sign_in_is_answered_by_auth_and_logged_with_the_name(door: Door) -> N
     answer = door.send("POST", "/api/admin/login", json=CREDENTIALS, headers=REQUEST_ID)
 
     assert (answer.status_code, answer.json()) == (200, signed_in)
-    assert asked_bodies(door.auth.requests) == [
-        ("/internal/login", b'{"username":"ada","password":"canary-password"}')
-    ]
+    assert asked_bodies(door.auth.requests) == [("/internal/login", b'{"username":"ada","password":"canary-password"}')]
     assert door.lines == [
         line("admin_auth_succeeded", "/api/admin/login", username="ada"),
         line("kpi_auth_login", "/api/admin/login", success=True),
@@ -90,9 +88,9 @@ def test_a_deletion_reaches_content_and_then_quiz_before_it_is_answered(
 
     assert (answer.status_code, answer.content) == (204, b"")
     assert door.content.asked == [f"DELETE {address}"]
-    assert [(request.url.path, httpx.Response(200, content=request.content).json()) for request in door.quiz.requests] == [
-        ("/internal/deletions", gone)
-    ]
+    assert [
+        (request.url.path, httpx.Response(200, content=request.content).json()) for request in door.quiz.requests
+    ] == [("/internal/deletions", gone)]
     assert door.quiz.requests[0].headers["Content-Type"] == "application/json"
     assert door.lines == []
 
@@ -210,9 +208,7 @@ def test_what_content_shows_a_learner_is_passed_on_and_logged(door: Door, action
 
     assert (answer.status_code, answer.json()) == (200, {"shown": action})
     assert asked_bodies(door.content.requests) == [(f"{INSIDE}/{action}", b'{"eventAccessKey":"canary-key"}')]
-    assert door.lines == [
-        line("lesson_access_evaluated", f"{TEMPLATE}/{action}", status="released", authorized=True)
-    ]
+    assert door.lines == [line("lesson_access_evaluated", f"{TEMPLATE}/{action}", status="released", authorized=True)]
     assert "canary" not in door.everything_logged
 
 
@@ -234,9 +230,7 @@ def test_a_learner_whom_content_denies_gets_its_refusal_and_nothing_of_quiz(
 
     assert (answer.status_code, answer.json()) == (403, DENIED)
     assert door.quiz.asked == []
-    assert door.lines == [
-        line("lesson_access_evaluated", f"{TEMPLATE}/{action}", status="locked", authorized=False)
-    ]
+    assert door.lines == [line("lesson_access_evaluated", f"{TEMPLATE}/{action}", status="locked", authorized=False)]
 
 
 @pytest.mark.parametrize(
@@ -282,9 +276,7 @@ def test_a_lesson_without_a_quiz_starts_none(door: Door) -> None:
     answer = door.send("POST", f"{LESSON}/quiz", headers=REQUEST_ID)
 
     assert (answer.status_code, answer.json()) == (404, error("QUIZ_NOT_FOUND"))
-    assert door.lines == [
-        line("lesson_access_evaluated", f"{TEMPLATE}/quiz", status="released", authorized=True)
-    ]
+    assert door.lines == [line("lesson_access_evaluated", f"{TEMPLATE}/quiz", status="released", authorized=True)]
 
 
 def test_a_submission_is_graded_by_quiz_and_joined_with_content_s_lesson(door: Door) -> None:
@@ -298,7 +290,7 @@ def test_a_submission_is_graded_by_quiz_and_joined_with_content_s_lesson(door: D
     assert (answer.status_code, answer.headers["Content-Type"]) == (200, "application/json")
     assert answer.json() == {"lesson": {"id": "lesson 1", "slug": "opening", "title": "Opening"}, "result": result}
     assert door.quiz.requests[0].content == door.content.requests[0].content
-    outcome = {"quizId": "quiz-1", "scorePercentage": 50, "passed": False}
+    outcome: dict[str, Any] = {"quizId": "quiz-1", "scorePercentage": 50, "passed": False}
     assert door.lines == [
         line("lesson_access_evaluated", f"{TEMPLATE}/quiz/submit", status="released", authorized=True),
         line("quiz_submitted", f"{TEMPLATE}/quiz/submit", **outcome),

@@ -35,7 +35,6 @@ from services.kit.web import (
     Lifespan,
     Route,
     UseCases,
-    WebApp,
     create_web_app,
     read_body,
     read_json,
@@ -79,7 +78,7 @@ class Failing:
         "ours": ServiceError,
         "bad": lambda: falcon.HTTPBadRequest(title="Bad thing", description="canary in the description"),
         "media": falcon.HTTPUnsupportedMediaType,
-        "large": falcon.HTTPPayloadTooLarge,
+        "large": falcon.HTTPContentTooLarge,
         "teapot": lambda: falcon.HTTPError(falcon.HTTP_418),
         "gone": falcon.HTTPGone,
     }
@@ -106,7 +105,7 @@ class Streaming:
     async def on_get(self, request: falcon.asgi.Request, response: falcon.asgi.Response) -> None:
         async def parts() -> AsyncIterator[bytes]:
             for number in range(request.get_param_as_int("parts", default=3)):
-                yield await self._use_cases.run(lambda number=number: self._part(number))
+                yield await self._use_cases.run(self._part, number)
 
         response.content_type = "text/plain"
         response.stream = parts()
@@ -116,7 +115,7 @@ class Streaming:
         return b"%d\n" % value * 1024
 
 
-def app(*more: Route) -> WebApp:
+def app(*more: Route) -> Any:
     """An app with a resource of each kind, one of them for services only."""
     routes = (
         Route("/notes", Notes(), Guard.OPEN),
@@ -128,7 +127,7 @@ def app(*more: Route) -> WebApp:
     return create_web_app(routes, [Gatekeeper(routes, "notes", SECRET)])
 
 
-def create_streaming_app() -> WebApp:
+def create_streaming_app() -> Any:
     """What gunicorn serves below; the database's URL is in the environment."""
     database = open_database(os.environ["STREAMING_DATABASE_URL"])
     use_cases = UseCases(database, threads=2)
@@ -310,7 +309,8 @@ def test_a_body_without_a_type_is_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    "body", [b"", b" ", b"{", b"{'title': 1}", b'{"title": NaN}', b"\xff", b'{"title": "\xff"}', b"{}{}", b"[" * 100_000]
+    "body",
+    [b"", b" ", b"{", b"{'title': 1}", b'{"title": NaN}', b"\xff", b'{"title": "\xff"}', b"{}{}", b"[" * 100_000],
 )
 def test_what_is_not_json_is_refused_without_repeating_it(body: bytes) -> None:
     answer = send("POST", "/notes", content=body, headers={**REQUEST_ID, **JSON})
@@ -480,7 +480,9 @@ def test_an_address_with_control_characters_or_dot_segments_is_nowhere(address: 
 
 def test_a_route_that_is_not_in_the_guarded_table_does_not_open() -> None:
     routes = (Route("/notes", Notes(), Guard.OPEN),)
-    forgotten = create_web_app((*routes, Route("/forgotten", Notes(), Guard.OPEN)), [Gatekeeper(routes, "notes", SECRET)])
+    forgotten: Any = create_web_app(
+        (*routes, Route("/forgotten", Notes(), Guard.OPEN)), [Gatekeeper(routes, "notes", SECRET)]
+    )
 
     async def sending() -> httpx.Response:
         async with httpx.AsyncClient(transport=httpx.ASGITransport(forgotten), base_url="http://notes") as client:
@@ -665,7 +667,7 @@ def test_the_times_along_the_chain_are_in_order() -> None:
     settings = dict(re.split(r"\s*=\s*", line, maxsplit=1) for line in printed.stdout.splitlines() if "=" in line)
 
     # The client closes first; the server first finishes what it has, and then its keeper's patience ends (TRAPS 10).
-    assert KEEPALIVE_SECONDS < int(settings["keepalive"])
+    assert int(settings["keepalive"]) > KEEPALIVE_SECONDS
     assert int(settings["graceful_timeout"]) < town.STOP_SECONDS
     assert settings["worker_class"] == "asgi"
     assert settings["preload_app"] == "False"

@@ -22,7 +22,7 @@ def ask(
 ) -> None:
     """Require the lesson from a content that answers so."""
     with httpx.Client(base_url="http://content.test", transport=httpx.MockTransport(answer)) as client:
-        lesson_requirement(client, SECRET, lambda: NOON)(event_id, lesson_id)
+        lesson_requirement(client, SECRET, 5, lambda: NOON)(event_id, lesson_id)
 
 
 def asked(event_id: str, lesson_id: str) -> httpx.Request:

@@ -5,13 +5,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 from services.content.entities import Event, Lesson, Material
-from tests.content.client import (
-    REQUEST_ID,
-    Answer,
-)
-from tests.content.examples import (
-    Matching,
-)
+from services.content.repository import ContentStore
+from tests.content.client import REQUEST_ID, Answer
+from tests.content.examples import Matching, a_lesson, a_material, an_event, some_events, some_lessons, some_materials
 from tests.content.memory import InMemoryContentStore
 
 EVENTS = "/api/events"

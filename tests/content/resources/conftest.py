@@ -4,17 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.content.client import (
-    Client,
-    client_of,
-    content_app,
-)
-from tests.content.examples import (
-    NOON,
-    a_lesson,
-    a_material,
-    an_event,
-)
+from tests.content.client import Client, client_of, content_app
+from tests.content.examples import NOON, a_lesson, a_material, an_event
 from tests.content.memory import InMemoryContentStore
 from tests.content.resources.answers import KEY
 

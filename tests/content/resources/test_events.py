@@ -4,15 +4,8 @@ from typing import Any
 
 import pytest
 
-from tests.content.client import (
-    Client,
-)
-from tests.content.examples import (
-    MILLISECOND,
-    NEW_ID,
-    NOON,
-    a_lesson,
-)
+from tests.content.client import Answer, Client
+from tests.content.examples import MILLISECOND, NEW_ID, NOON, a_lesson
 from tests.content.memory import InMemoryContentStore
 from tests.content.resources.answers import (
     EVENT,

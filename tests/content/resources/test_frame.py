@@ -4,16 +4,8 @@ import peewee
 import pytest
 
 from services.content.repository import PeeweeContentStore
-from tests.content.client import (
-    REQUEST_ID,
-    Client,
-    access_token,
-    client_of,
-    content_app,
-)
-from tests.content.examples import (
-    NEW_ID,
-)
+from tests.content.client import REQUEST_ID, Client, access_token, client_of, content_app
+from tests.content.examples import NEW_ID
 from tests.content.resources.answers import (
     EVENT,
     EVENT_NOT_FOUND,
@@ -24,6 +16,7 @@ from tests.content.resources.answers import (
     PUBLIC,
     SNAPSHOT,
     UNAUTHORIZED,
+    full_store,
     refusal,
 )
 
@@ -88,7 +81,7 @@ def test_awkward_addresses_and_texts_are_plain_answers_on_both_engines(content_d
         assert created.status == 201
         slug = client.admin("POST", LESSONS, {**NEW_LESSON, "slug": "🎬" * 400})
         assert (slug.status, slug.document["item"]["slug"]) == (201, "🎬" * 400)
-        for slug_text in ("lessons_window", "lessonrow_event_id_slug"):
+        for slug_text in ("lessons_window", "lessons_event_id_slug"):
             assert client.admin("POST", LESSONS, {**NEW_LESSON, "slug": slug_text}).status == 201
             assert client.admin("POST", LESSONS, {**NEW_LESSON, "slug": slug_text}) == refusal(
                 409, "LESSON_SLUG_CONFLICT", f"Another lesson of this event already has the slug {slug_text}"

@@ -5,18 +5,8 @@ from typing import Any
 
 import pytest
 
-from tests.content.client import (
-    Answer,
-    Client,
-    service_token,
-)
-from tests.content.examples import (
-    HOUR,
-    MILLISECOND,
-    NOON,
-    a_lesson,
-    an_event,
-)
+from tests.content.client import Answer, Client, service_token
+from tests.content.examples import HOUR, MILLISECOND, NOON, a_lesson, an_event
 from tests.content.memory import InMemoryContentStore
 from tests.content.resources.answers import (
     EVENT_NOT_FOUND,
@@ -40,7 +30,7 @@ def test_only_active_public_events_are_listed_to_learners_without_their_keys(
     assert client.gateway("GET", PUBLIC) == (200, {"items": [PUBLIC_EVENT_VIEW]})
 
 
-CATALOG = {
+CATALOG: dict[str, Any] = {
     "event": PUBLIC_EVENT_VIEW,
     "catalog": {
         "items": [
@@ -95,7 +85,7 @@ def test_the_catalog_of_a_private_event_needs_its_key_and_never_shows_it(client:
         assert client.gateway("POST", PUBLIC + "/secret/catalog", document) == denied
     opened = client.gateway("POST", PUBLIC + "/secret/catalog", {"eventAccessKey": KEY})
     event = {**PUBLIC_EVENT_VIEW, "id": "event-2", "slug": "secret", "visibility": "private"}
-    lesson = {**CATALOG["catalog"]["items"][0], "id": "lesson-2"}  # type: ignore[index]
+    lesson = {**CATALOG["catalog"]["items"][0], "id": "lesson-2"}
     assert opened == (200, {**CATALOG, "event": event, "catalog": {"items": [lesson], "isEmpty": False}})
 
 
@@ -169,7 +159,7 @@ def test_access_check_tells_the_status_and_the_times_of_a_lesson(
     assert client.gateway("POST", PUBLIC + "/launch/lessons/first/access-check") == expected
 
 
-PLAYBACK = {
+PLAYBACK: dict[str, Any] = {
     "player": {
         "provider": "youtube",
         "videoId": "dQw4w9WgXcQ",

@@ -4,17 +4,8 @@ from typing import Any
 
 import pytest
 
-from tests.content.client import (
-    Answer,
-    Client,
-)
-from tests.content.examples import (
-    HOUR,
-    NEW_ID,
-    NOON,
-    a_lesson,
-    a_material,
-)
+from tests.content.client import Answer, Client
+from tests.content.examples import HOUR, NEW_ID, NOON, a_lesson, a_material
 from tests.content.memory import InMemoryContentStore
 from tests.content.resources.answers import (
     EVENT_NOT_FOUND,

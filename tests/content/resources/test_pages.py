@@ -1,36 +1,14 @@
 """Pages over HTTP."""
 
-from datetime import UTC, datetime
 from typing import Any
 
 import peewee
 import pytest
 
 from services.content.repository import PeeweeContentStore
-from tests.content.client import (
-    Client,
-    access_token,
-    client_of,
-    content_app,
-    service_token,
-)
-from tests.content.examples import (
-    a_lesson,
-    a_material,
-    an_event,
-    some_events,
-    some_lessons,
-    some_materials,
-)
+from tests.content.client import Answer, Client, access_token, client_of, content_app, service_token
 from tests.content.memory import InMemoryContentStore
-from tests.content.resources.answers import (
-    EVENTS,
-    LESSONS,
-    MATERIALS,
-    PUBLIC,
-    SOME_TEXT,
-    invalid,
-)
+from tests.content.resources.answers import EVENTS, LESSONS, MATERIALS, PUBLIC, SOME_TEXT, full_store, invalid
 
 LISTS = [
     pytest.param(EVENTS, access_token, id="events"),

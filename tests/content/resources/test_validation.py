@@ -5,14 +5,8 @@ from typing import Any
 
 import pytest
 
-from tests.content.client import (
-    Answer,
-    Client,
-    access_token,
-)
-from tests.content.examples import (
-    Matching,
-)
+from tests.content.client import Answer, Client, access_token
+from tests.content.examples import Matching
 from tests.content.memory import InMemoryContentStore
 from tests.content.resources.answers import (
     EVENT,
@@ -206,6 +200,12 @@ LESSON_MISFITS: Mapping[str, Sequence[object]] = {
     "releaseAt": [*WRONG_INSTANTS, None],
     "expiresAt": WRONG_INSTANTS,
 }
+FILE_MISFITS: Mapping[str, Sequence[object]] = {
+    "fileName": [*WRONG_TEXTS, "", " ", "x" * 201],
+    "mimeType": [None, "", "text/html", "TEXT/PLAIN", "image/svg+xml", "text/plain; charset=utf-8", 5],
+    "sizeBytes": [None, 0, -1, 25 * MEBIBYTE + 1, 10**30, 1.5, 1e300, "7", True, []],
+    "downloadUrl": [*WRONG_ADDRESSES, None],
+}
 # These clear the field of an update and are no text in a new record.
 NULLABLE = {"accessKey", "logoUrl", "highlightVideoUrl", "expiresAt"}
 
@@ -321,25 +321,24 @@ def test_a_slug_that_ends_up_empty_is_told_what_it_lacks(client: Client) -> None
         ([NEW_FILE, 5], ["1: must be a JSON object"]),
         ([NEW_FILE, None], ["1: must be a JSON object"]),
         ([{}], [f"0.{name}: is required" for name in NEW_FILE]),
-        *[
-            ([NEW_FILE, {**NEW_FILE, "fileName": each}], ["1.fileName: .+"])
-            for each in [*WRONG_TEXTS, "", " ", "x" * 201]
-        ],
-        *[
-            ([NEW_FILE, {**NEW_FILE, "mimeType": each}], ["1.mimeType: .+"])
-            for each in (None, "", "text/html", "TEXT/PLAIN", "image/svg+xml", "text/plain; charset=utf-8", 5)
-        ],
-        *[
-            ([NEW_FILE, {**NEW_FILE, "sizeBytes": each}], ["1.sizeBytes: .+"])
-            for each in (None, 0, -1, 25 * MEBIBYTE + 1, 10**30, 1.5, 1e300, "7", True, [])
-        ],
-        *[([NEW_FILE, {**NEW_FILE, "downloadUrl": each}], ["1.downloadUrl: .+"]) for each in [*WRONG_ADDRESSES, None]],
     ],
 )
-def test_when_one_file_is_wrong_it_is_named_and_none_is_stored(
+def test_a_list_of_files_must_be_one_of_1_to_20_objects(
     client: Client, store: InMemoryContentStore, files: object, texts: list[str]
 ) -> None:
     before = everything(store)
     answer = client.admin("POST", MATERIALS, {"files": files})
     assert answer == invalid({"files": [Matching(text) for text in texts]})
+    assert everything(store) == before
+
+
+@pytest.mark.parametrize("field", FILE_MISFITS)
+def test_when_one_file_is_wrong_its_place_and_field_are_named_and_none_is_stored(
+    client: Client, store: InMemoryContentStore, field: str
+) -> None:
+    before = everything(store)
+    expected = invalid({"files": [Matching(f"1.{field}: .+")]})
+    for value in FILE_MISFITS[field]:
+        files = [NEW_FILE, {**NEW_FILE, field: value}, NEW_FILE]
+        assert client.admin("POST", MATERIALS, {"files": files}) == expected, value
     assert everything(store) == before

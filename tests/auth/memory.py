@@ -1,0 +1,124 @@
+"""The in-memory twin of AuthStore. It keeps the contract that test_repository.py states, and nothing on disk."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+import peewee
+
+from services.auth.entities import Admin, Session, SigningKey
+from services.auth.errors import AdminNotFound, SessionNotFound, UsernameTaken
+
+
+@dataclass
+class _Rows:
+    """Every record by its id."""
+
+    admins: dict[str, Admin] = field(default_factory=dict)
+    sessions: dict[str, Session] = field(default_factory=dict)
+    keys: dict[str, SigningKey] = field(default_factory=dict)
+
+
+class InMemoryAuthStore:
+    """Auth in three dictionaries."""
+
+    def __init__(self) -> None:
+        self._rows = _Rows()
+        self.admins = InMemoryAdmins(self._rows)
+        self.sessions = InMemorySessions(self._rows)
+        self.signing_keys = InMemorySigningKeys(self._rows)
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """When an exception passes through, everything is as it was at the beginning."""
+        rows = self._rows
+        before = _Rows(dict(rows.admins), dict(rows.sessions), dict(rows.keys))
+        try:
+            yield
+        except BaseException:
+            rows.admins, rows.sessions, rows.keys = before.admins, before.sessions, before.keys
+            raise
+
+
+class InMemoryAdmins:
+    """AdminRepository over a dictionary."""
+
+    def __init__(self, rows: _Rows):
+        self._rows = rows
+
+    def add(self, admin: Admin) -> None:
+        """Raises UsernameTaken."""
+        _refuse_known(admin.id, self._rows.admins)
+        if any(each.username == admin.username for each in self._rows.admins.values()):
+            raise UsernameTaken
+        self._rows.admins[admin.id] = admin
+
+    def get_by_username(self, username: str) -> Admin:
+        """Raises AdminNotFound."""
+        for admin in self._rows.admins.values():
+            if admin.username == username:
+                return admin
+        raise AdminNotFound
+
+    def replace_password(self, admin_id: str, password_hash: str, now: datetime) -> None:
+        """Raises AdminNotFound."""
+        if admin_id not in self._rows.admins:
+            raise AdminNotFound
+        admin = self._rows.admins[admin_id]
+        self._rows.admins[admin_id] = replace(admin, password_hash=password_hash, updated_at=now)
+
+
+class InMemorySessions:
+    """SessionRepository over a dictionary."""
+
+    def __init__(self, rows: _Rows):
+        self._rows = rows
+
+    def add(self, session: Session) -> None:
+        """Raises AdminNotFound."""
+        _refuse_known(session.id, self._rows.sessions)
+        if session.admin_id not in self._rows.admins:
+            raise AdminNotFound
+        self._rows.sessions[session.id] = session
+
+    def get(self, session_id: str) -> Session:
+        """Raises SessionNotFound."""
+        if session_id not in self._rows.sessions:
+            raise SessionNotFound
+        return self._rows.sessions[session_id]
+
+    def end(self, session_id: str, now: datetime) -> None:
+        """Raises SessionNotFound, also when it has ended before."""
+        session = self.get(session_id)
+        if session.ended_at is not None:
+            raise SessionNotFound
+        self._rows.sessions[session_id] = replace(session, ended_at=now)
+
+    def remove_expired(self, now: datetime) -> int:
+        """Forget the sessions that are over by then; how many there were."""
+        before = len(self._rows.sessions)
+        self._rows.sessions = {each.id: each for each in self._rows.sessions.values() if each.expires_at > now}
+        return before - len(self._rows.sessions)
+
+
+class InMemorySigningKeys:
+    """SigningKeyRepository over a dictionary."""
+
+    def __init__(self, rows: _Rows):
+        self._rows = rows
+
+    def add(self, key: SigningKey) -> None:
+        """Keep a new key."""
+        _refuse_known(key.id, self._rows.keys)
+        self._rows.keys[key.id] = key
+
+    def list(self) -> Sequence[SigningKey]:
+        """Every key that is not retired, oldest first."""
+        usable = (each for each in self._rows.keys.values() if each.retired_at is None)
+        return sorted(usable, key=lambda each: (each.created_at, each.id))
+
+
+def _refuse_known(new_id: str, known: Iterable[str]) -> None:
+    if new_id in known:
+        raise peewee.IntegrityError("the id is taken")

@@ -1,0 +1,402 @@
+"""What the gateway offers beyond the baseline: single things, deletions, filters, attempts, the public list, pages."""
+
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.contract.samples import (
+    DEFAULT_STYLE,
+    EVENT_NOT_FOUND,
+    FUTURE,
+    HERO,
+    LATER_PAST,
+    LESSON_NOT_FOUND,
+    PAST,
+    QUIZ_NOT_FOUND,
+    UNAUTHORIZED,
+    UNKNOWN,
+    Json,
+    attached,
+    catalog_address,
+    chosen,
+    file_body,
+    invalid,
+    lesson_address,
+    materials_address,
+    new_event,
+    new_lesson,
+    new_quiz,
+    private_event,
+    public_address,
+    question,
+    questions,
+    refused,
+    said,
+)
+
+MATERIAL_NOT_FOUND = refused(404, "MATERIAL_NOT_FOUND", "Material not found")
+NO_CURSOR = invalid({"cursor": ["must be a nextCursor of this list"]})
+
+
+def pages(client: httpx.Client, address: str, limit: int) -> list[list[Json]]:
+    """The list, page by page, until there is no next cursor."""
+    collected: list[list[Json]] = []
+    cursor: Json = {}
+    while True:
+        status, body = said(client.get(address, params={"limit": limit, **cursor}))
+        assert (status, sorted(body)) == (200, ["items", "nextCursor"])
+        collected.append(body["items"])
+        if body["nextCursor"] is None:
+            return collected
+        cursor = {"cursor": body["nextCursor"]}
+
+
+def ids(items: list[Json]) -> list[str]:
+    """The ids in order."""
+    return [str(item["id"]) for item in items]
+
+
+# Single things
+
+
+def test_an_event_can_be_read_by_its_id(admin: httpx.Client) -> None:
+    event = new_event(admin, hero=HERO)
+    assert said(admin.get(f"/api/events/{event['id']}")) == (200, {"item": event})
+    assert said(admin.get(f"/api/events/{UNKNOWN}")) == EVENT_NOT_FOUND
+
+
+def test_a_lesson_can_be_read_by_its_id(admin: httpx.Client) -> None:
+    event = new_event(admin)
+    lesson = new_lesson(admin, event, releaseAt=FUTURE)
+    assert said(admin.get(lesson_address(lesson))) == (200, {"item": lesson})
+    assert said(admin.get(lesson_address({**lesson, "id": UNKNOWN}))) == LESSON_NOT_FOUND
+    assert said(admin.get(lesson_address({**lesson, "eventId": UNKNOWN}))) == EVENT_NOT_FOUND
+
+
+def test_what_is_new_is_behind_the_admins_door_too(admin: httpx.Client, learner: httpx.Client) -> None:
+    lesson = new_lesson(admin, new_event(admin))
+    (material,) = attached(admin, lesson)
+    quiz = new_quiz(admin, lesson)
+    answers = [
+        learner.get(f"/api/events/{lesson['eventId']}"),
+        learner.get(lesson_address(lesson)),
+        learner.delete(f"{materials_address(lesson)}/{material['id']}"),
+        learner.get("/api/quizzes"),
+        learner.get(f"/api/quizzes/{quiz['id']}/attempts"),
+    ]
+    assert [said(answer) for answer in answers] == [UNAUTHORIZED] * 5
+    assert said(admin.get(materials_address(lesson))) == (200, {"items": [material]})
+
+
+# Materials
+
+
+def test_a_material_can_be_detached_alone(admin: httpx.Client, learner: httpx.Client) -> None:
+    event = new_event(admin)
+    lesson = new_lesson(admin, event)
+    first, second, third = attached(admin, lesson, *(file_body(fileName=f"{place}.pdf") for place in range(3)))
+    address = f"{materials_address(lesson)}/{second['id']}"
+    assert said(admin.delete(address)) == (204, None)
+    assert said(admin.delete(address)) == MATERIAL_NOT_FOUND
+    (fourth,) = attached(admin, lesson, file_body(fileName="3.pdf"))
+    left = (200, {"items": [first, third, fourth]})
+    assert said(admin.get(materials_address(lesson))) == left
+    assert said(learner.post(public_address(event, lesson["slug"], "materials"))) == left
+
+
+def test_a_material_is_not_found_under_another_lesson_or_event(admin: httpx.Client) -> None:
+    event, other_event = new_event(admin), new_event(admin)
+    lesson, other = new_lesson(admin, event), new_lesson(admin, event)
+    (material,) = attached(admin, lesson)
+    for astray, expected in (
+        (other, MATERIAL_NOT_FOUND),
+        ({**lesson, "id": UNKNOWN}, LESSON_NOT_FOUND),
+        ({**lesson, "eventId": other_event["id"]}, LESSON_NOT_FOUND),
+        ({**lesson, "eventId": UNKNOWN}, EVENT_NOT_FOUND),
+    ):
+        assert said(admin.delete(f"{materials_address(astray)}/{material['id']}")) == expected
+    assert said(admin.get(materials_address(lesson))) == (200, {"items": [material]})
+
+
+# Deletions take what belongs to them along
+
+
+def test_a_deleted_lesson_takes_its_materials_and_its_quiz_along(admin: httpx.Client, learner: httpx.Client) -> None:
+    event = new_event(admin)
+    lesson, other = new_lesson(admin, event), new_lesson(admin, event)
+    quiz, other_quiz = new_quiz(admin, lesson), new_quiz(admin, other)
+    attached(admin, lesson)
+    assert said(admin.delete(lesson_address(lesson))) == (204, None)
+    assert said(admin.delete(lesson_address(lesson))) == LESSON_NOT_FOUND
+    assert said(admin.get(materials_address(lesson))) == LESSON_NOT_FOUND
+    assert said(admin.get(f"/api/quizzes/{quiz['id']}")) == QUIZ_NOT_FOUND
+    assert said(learner.post(public_address(event, lesson["slug"], "quiz"))) == LESSON_NOT_FOUND
+    assert said(admin.get(f"/api/quizzes?eventId={event['id']}")) == (200, {"items": [other_quiz]})
+    assert said(admin.get(f"/api/events/{event['id']}/lessons")) == (200, {"items": [other]})
+    again = new_lesson(admin, event, slug=lesson["slug"])
+    assert (again["slug"], again["id"] != lesson["id"]) == (lesson["slug"], True)
+
+
+def test_a_deleted_event_takes_everything_along(admin: httpx.Client, learner: httpx.Client) -> None:
+    event, other = new_event(admin, isActive=True), new_event(admin)
+    lessons = [new_lesson(admin, event) for _ in range(2)]
+    quizzes = [new_quiz(admin, lesson) for lesson in lessons]
+    kept = new_quiz(admin, new_lesson(admin, other))
+    assert said(admin.delete(f"/api/events/{event['id']}")) == (204, None)
+    assert said(admin.delete(f"/api/events/{event['id']}")) == EVENT_NOT_FOUND
+    assert said(admin.get(lesson_address(lessons[0]))) == EVENT_NOT_FOUND
+    assert said(learner.post(catalog_address(event))) == EVENT_NOT_FOUND
+    assert [said(admin.get(f"/api/quizzes/{quiz['id']}")) for quiz in quizzes] == [QUIZ_NOT_FOUND] * 2
+    assert said(admin.get(f"/api/quizzes/{kept['id']}")) == (200, {"item": kept})
+    assert new_event(admin, slug=event["slug"])["slug"] == event["slug"]
+
+
+# Quizzes
+
+
+def test_quizzes_are_found_by_event_and_by_lesson(admin: httpx.Client) -> None:
+    event, other = new_event(admin), new_event(admin)
+    lessons = [new_lesson(admin, event), new_lesson(admin, event), new_lesson(admin, other)]
+    first, second, third = (new_quiz(admin, lesson) for lesson in lessons)
+    found = {
+        query: said(admin.get("/api/quizzes", params=query.format(event=event["id"], lesson=lessons[1]["id"])))
+        for query in ("eventId={event}", "lessonId={lesson}", "eventId={event}&lessonId={lesson}")
+    }
+    assert found == {
+        "eventId={event}": (200, {"items": [first, second]}),
+        "lessonId={lesson}": (200, {"items": [second]}),
+        "eventId={event}&lessonId={lesson}": (200, {"items": [second]}),
+    }
+    nothing = {"eventId": other["id"], "lessonId": lessons[1]["id"]}
+    assert said(admin.get("/api/quizzes", params=nothing)) == (200, {"items": []})
+    assert said(admin.get(f"/api/quizzes?eventId={UNKNOWN}")) == (200, {"items": []})
+    every = ids(admin.get("/api/quizzes").json()["items"])
+    assert [each for each in every if each in ids([first, second, third])] == ids([first, second, third])
+
+
+# Attempts
+
+
+class Exam:
+    """A quiz that learners take."""
+
+    def __init__(self, admin: httpx.Client, learner: httpx.Client, **fields: Any):
+        self._admin, self._learner = admin, learner
+        self.event = new_event(admin)
+        self.lesson = new_lesson(admin, self.event)
+        self.quiz = new_quiz(admin, self.lesson, **fields)
+
+    @property
+    def attempts_address(self) -> str:
+        """Where admins find the attempts."""
+        return f"/api/quizzes/{self.quiz['id']}/attempts"
+
+    def attempt(self, *rights: bool | None) -> Json:
+        """The result that the learner was given."""
+        address = public_address(self.event, self.lesson["slug"], "quiz/submit")
+        answer = self._learner.post(address, json={"answers": chosen(self.quiz, *rights)})
+        assert answer.status_code == 200, answer.text
+        return dict(answer.json()["result"])
+
+    def kept(self, result: Json, attempt: Json) -> Json:
+        """The whole attempt that must be kept of the result; only its id is its own."""
+        asked = {name: self.quiz[name] for name in ("title", "passPercentage", "questions")}
+        place = {"eventId": self.event["id"], "lessonId": self.lesson["id"]}
+        return {"id": attempt["id"], **place, **result, "quiz": asked}
+
+
+def test_attempts_are_listed_newest_first(admin: httpx.Client, learner: httpx.Client) -> None:
+    exam = Exam(admin, learner)
+    results = [exam.attempt(True, True), exam.attempt(False, None), exam.attempt(True, False)]
+    status, body = said(admin.get(exam.attempts_address))
+    expected = [exam.kept(result, item) for result, item in zip(reversed(results), body["items"], strict=True)]
+    assert (status, body) == (200, {"items": expected, "nextCursor": None})
+    assert len(set(ids(body["items"]))) == 3
+
+
+def test_attempts_come_in_pages(admin: httpx.Client, learner: httpx.Client) -> None:
+    exam = Exam(admin, learner)
+    for _ in range(5):
+        exam.attempt(True, None)
+    everything = admin.get(exam.attempts_address).json()["items"]
+    assert pages(admin, exam.attempts_address, 2) == [everything[:2], everything[2:4], everything[4:]]
+    assert pages(admin, exam.attempts_address, 5) == [everything]
+
+
+def test_an_attempt_that_arrives_meanwhile_moves_no_page(admin: httpx.Client, learner: httpx.Client) -> None:
+    exam = Exam(admin, learner)
+    for _ in range(3):
+        exam.attempt(True, True)
+    everything = admin.get(exam.attempts_address).json()["items"]
+    first = admin.get(exam.attempts_address, params={"limit": 2}).json()
+    exam.attempt(False, False)
+    second = admin.get(exam.attempts_address, params={"limit": 2, "cursor": first["nextCursor"]})
+    assert said(second) == (200, {"items": everything[2:], "nextCursor": None})
+
+
+def test_editing_a_quiz_changes_no_history(admin: httpx.Client, learner: httpx.Client) -> None:
+    exam = Exam(admin, learner, passPercentage=50)
+    result = exam.attempt(True, False)
+    before = said(admin.get(exam.attempts_address))
+    update = {"title": "Harder", "passPercentage": 100, "questions": [question("New?", ("a", True), ("b", False))]}
+    assert admin.put(f"/api/quizzes/{exam.quiz['id']}", json=update).status_code == 200
+    assert said(admin.get(exam.attempts_address)) == before
+    (item,) = before[1]["items"]
+    assert item == exam.kept(result, item)
+    assert (item["passed"], item["passPercentage"], item["quiz"]["title"]) == (True, 50, "A quiz")
+
+
+def test_attempts_outlive_their_quiz(admin: httpx.Client, learner: httpx.Client) -> None:
+    exam, lost = Exam(admin, learner), Exam(admin, learner)
+    exam.attempt(True, True)
+    lost.attempt(True, True)
+    before, lost_before = said(admin.get(exam.attempts_address)), said(admin.get(lost.attempts_address))
+    assert said(admin.delete(f"/api/quizzes/{exam.quiz['id']}")) == (204, None)
+    assert said(admin.delete(f"/api/events/{lost.event['id']}")) == (204, None)
+    assert said(admin.get(f"/api/quizzes/{exam.quiz['id']}")) == QUIZ_NOT_FOUND
+    assert said(admin.get(exam.attempts_address)) == before
+    assert said(admin.get(lost.attempts_address)) == lost_before
+
+
+def test_a_quiz_that_nobody_took_has_no_attempts_and_none_when_it_is_gone(
+    admin: httpx.Client, learner: httpx.Client
+) -> None:
+    exam = Exam(admin, learner)
+    assert said(admin.get(exam.attempts_address)) == (200, {"items": [], "nextCursor": None})
+    admin.delete(f"/api/quizzes/{exam.quiz['id']}")
+    assert said(admin.get(exam.attempts_address)) == QUIZ_NOT_FOUND
+    assert said(admin.get(f"/api/quizzes/{UNKNOWN}/attempts")) == QUIZ_NOT_FOUND
+
+
+# The public list
+
+
+def test_active_public_events_are_listed_and_no_others(admin: httpx.Client, learner: httpx.Client) -> None:
+    listed = new_event(admin, isActive=True, shortDescription="short", hero=HERO, accessKey="a forgotten key")
+    hidden = [
+        new_event(admin),
+        private_event(admin, isActive=True),
+        private_event(admin),
+    ]
+    status, body = said(learner.get("/api/public/events"))
+    found = {item["id"]: item for item in body["items"]}
+    assert (status, sorted(body)) == (200, ["items"])
+    assert found[listed["id"]] == {
+        "id": listed["id"],
+        "slug": listed["slug"],
+        "title": "An event",
+        "description": "short",
+        "shortDescription": "short",
+        "longDescription": "short",
+        "visibility": "public",
+        "logoUrl": None,
+        "highlightVideoUrl": None,
+        "hero": HERO,
+        "visualStyle": DEFAULT_STYLE,
+    }
+    assert [event["id"] for event in hidden if event["id"] in found] == []
+    assert {item["visibility"] for item in found.values()} == {"public"}
+
+
+def test_an_event_leaves_the_public_list_when_it_is_closed(admin: httpx.Client, learner: httpx.Client) -> None:
+    event = new_event(admin, isActive=True)
+    seen = []
+    for change in ({"isActive": False}, {"isActive": True}, {"visibility": "private"}, {"visibility": "public"}):
+        admin.put(f"/api/events/{event['id']}", json=change)
+        seen.append(event["id"] in ids(learner.get("/api/public/events").json()["items"]))
+    assert seen == [False, True, False, True]
+
+
+def test_the_public_list_is_in_order_of_creation_and_comes_in_pages(admin: httpx.Client, learner: httpx.Client) -> None:
+    made = [new_event(admin, isActive=True, title=title) for title in ("Zebra", "Ant", "Mole")]
+    everything = learner.get("/api/public/events").json()["items"]
+    assert [each for each in ids(everything) if each in ids(made)] == ids(made)
+    in_pages = pages(learner, "/api/public/events", 2)
+    assert [item for page in in_pages for item in page] == everything
+    assert {len(page) for page in in_pages[:-1]} <= {2}
+
+
+# Pages
+
+
+def test_every_list_is_whole_without_a_limit_and_in_pages_with_one(admin: httpx.Client) -> None:
+    event = new_event(admin)
+    windows = (LATER_PAST, PAST, PAST, FUTURE, LATER_PAST)
+    lessons = [new_lesson(admin, event, releaseAt=release_at) for release_at in windows]
+    for lesson in lessons:
+        new_quiz(admin, lesson, questions=questions(1))
+    attached(admin, lessons[0], *(file_body(fileName=f"{place}.pdf") for place in range(5)))
+    for address in (
+        f"/api/events/{event['id']}/lessons",
+        materials_address(lessons[0]),
+        f"/api/quizzes?eventId={event['id']}",
+    ):
+        status, body = said(admin.get(address))
+        assert (status, sorted(body), len(body["items"])) == (200, ["items"], 5)
+        everything = body["items"]
+        expected = [everything[:2], everything[2:4], everything[4:]]
+        path, _, query = address.partition("?")
+        with httpx.Client(
+            base_url=admin.base_url, headers=admin.headers, params=query or None, trust_env=False
+        ) as client:
+            assert pages(client, path, 2) == expected
+            assert pages(client, path, 5) == [everything]
+            assert pages(client, path, 100) == [everything]
+
+
+def test_the_pages_of_events_hold_every_event_once(admin: httpx.Client) -> None:
+    made = [new_event(admin) for _ in range(3)]
+    everything = admin.get("/api/events").json()["items"]
+    collected = [item for page in pages(admin, "/api/events", 3) for item in page]
+    assert collected == everything
+    assert ids(collected)[-3:] == ids(made)
+
+
+def test_a_cursor_without_a_limit_gives_fifty_items(admin: httpx.Client) -> None:
+    lesson = new_lesson(admin, new_event(admin))
+    address = materials_address(lesson)
+    for _ in range(3):
+        attached(admin, lesson, *[file_body()] * 20)
+    everything = admin.get(address).json()["items"]
+    first = admin.get(address, params={"limit": 1}).json()
+    status, body = said(admin.get(address, params={"cursor": first["nextCursor"]}))
+    assert (status, body["items"]) == (200, everything[1:51])
+    rest = admin.get(address, params={"cursor": body["nextCursor"]})
+    assert said(rest) == (200, {"items": everything[51:], "nextCursor": None})
+
+
+@pytest.mark.parametrize("limit", ["0", "101", "-1", "1.0", "ten", "", " 1", "1e1", "٣", "9" * 400, "%00"])
+def test_a_limit_is_a_whole_number_from_1_to_100(admin: httpx.Client, learner: httpx.Client, limit: str) -> None:
+    expected = invalid({"limit": ["must be a whole number from 1 to 100"]})
+    assert said(admin.get("/api/events", params={"limit": limit})) == expected
+    assert said(learner.get("/api/public/events", params={"limit": limit})) == expected
+
+
+@pytest.mark.parametrize(
+    "cursor",
+    [
+        "",
+        "nonsense",
+        "====",
+        "é",
+        "\0",
+        "WzEsMiwzXQ",  # [1,2,3]
+        "W10",  # []
+        "e30",  # {}
+        "bnVsbA",  # null
+        "WzEsMV0",  # [1,1]
+        "WyJhIiwiYiJd",  # ["a","b"]
+        "W3RydWUsImEiXQ",  # [true,"a"]
+        "WzEuNSwiYSJd",  # [1.5,"a"]
+        "WzEsIlx1MDAwMCJd",  # [1,"\u0000"]
+        "Wzk5OTk5OTk5OTk5OTk5OTk5OTk5LCJhIl0",  # [99999999999999999999,"a"]
+        "Wy05MjIzMzcyMDM2ODU0Nzc1ODA5LCJhIl0",  # [-9223372036854775809,"a"]
+        "WzEsIlx1ZDgwMCJd",  # [1,"\ud800"]
+        "x" * 5000,
+    ],
+)
+def test_a_cursor_that_no_page_gave_is_refused(admin: httpx.Client, learner: httpx.Client, cursor: str) -> None:
+    for address in ("/api/events", "/api/quizzes", f"/api/quizzes/{UNKNOWN}/attempts"):
+        assert said(admin.get(address, params={"cursor": cursor})) == NO_CURSOR
+    assert said(learner.get("/api/public/events", params={"cursor": cursor})) == NO_CURSOR
