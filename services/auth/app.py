@@ -9,7 +9,8 @@ from services.auth.resources import Login, PublishedKeys
 from services.auth.service import AuthService
 from services.kit.database import open_database
 from services.kit.health import health_routes
-from services.kit.web import Guard, Route, UseCases, WebApp, create_service_app
+from services.kit.use_cases import UseCases
+from services.kit.web import Guard, Route, WebApp, create_service_app
 
 
 def create_app(settings: Settings | None = None) -> WebApp:

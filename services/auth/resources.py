@@ -4,7 +4,8 @@ from falcon.asgi import Request, Response
 
 from services.auth.schemas import Credentials, sign_in_view
 from services.auth.service import AuthService
-from services.kit.web import UseCases, read_json, write_json
+from services.kit.use_cases import UseCases
+from services.kit.web import read_json, write_json
 
 
 class Login:

@@ -10,7 +10,8 @@ from services.content.service import ContentService
 from services.kit.database import open_database
 from services.kit.health import health_routes
 from services.kit.tokens import AccessTokenVerifier, fetch_keys_from
-from services.kit.web import Guard, Route, UseCases, WebApp, create_service_app
+from services.kit.use_cases import UseCases
+from services.kit.web import Guard, Route, WebApp, create_service_app
 
 EVENTS = "/api/events"
 EVENT = EVENTS + "/{event_id}"

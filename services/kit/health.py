@@ -7,7 +7,8 @@ import peewee
 
 from services.kit.errors import Unavailable
 from services.kit.migrations import MigrationError, Migrations
-from services.kit.web import Guard, Route, UseCases, write_json
+from services.kit.use_cases import UseCases
+from services.kit.web import Guard, Route, write_json
 
 
 class Live:

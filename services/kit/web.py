@@ -3,18 +3,14 @@
 import asyncio
 import re
 from collections.abc import Awaitable, Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
-from contextvars import copy_context
 from dataclasses import dataclass
 from enum import Enum
-from functools import partial
 from http import HTTPStatus
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, TypeVar
 
 import falcon
 import falcon.asgi
 import orjson
-import peewee
 from pydantic import BaseModel
 
 from services.kit.config import ServerSettings
@@ -26,7 +22,6 @@ from services.kit.errors import (
     RequestError,
     ServiceError,
     Unauthorized,
-    Unavailable,
     UnsupportedMedia,
 )
 from services.kit.instants import now
@@ -34,10 +29,9 @@ from services.kit.observability import REQUEST_ID_HEADER, current_request_id, lo
 from services.kit.pagination import Page, PageRequest
 from services.kit.schemas import validated
 from services.kit.tokens import ADMIN_ROLE, AccessTokenVerifier, bearer_token, verify_service_token
+from services.kit.use_cases import UseCases
 
 BODY_LIMIT_BYTES = 1024 * 1024
-# Use cases that may wait for a thread; beyond that the honest answer is "try again".
-WAITING_LIMIT = 512
 
 # Control characters, and the dot segments that a client of HTTP resolves (RFC 3986 section 5.2.4): passed on, they
 # would name another address.
@@ -45,8 +39,6 @@ _NO_ADDRESS = re.compile(r"[\x00-\x1f\x7f]|/\.\.?(/|$)")
 
 WebApp = falcon.asgi.App[Any, Any]
 
-Parameters = ParamSpec("Parameters")
-Result = TypeVar("Result")
 Model = TypeVar("Model", bound=BaseModel)
 
 
@@ -69,45 +61,6 @@ class Route:
     resource: object
     guard: Guard
     suffix: str | None = None
-
-
-class UseCases:
-    """Runs synchronous use cases in a bounded pool of threads, each with a database connection of its own."""
-
-    def __init__(self, database: peewee.Database, threads: int, waiting_limit: int = WAITING_LIMIT):
-        self._database = database
-        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="use-case")
-        self._limit = threads + waiting_limit
-        self._running = 0
-
-    async def run(
-        self,
-        use_case: Callable[Parameters, Result],
-        *args: Parameters.args,
-        **kwargs: Parameters.kwargs,
-    ) -> Result:
-        """The use case's result; raises Unavailable when too many wait or the database does not answer."""
-        if self._running >= self._limit:
-            raise Unavailable("Too many requests are waiting; try again shortly")
-        call = partial(copy_context().run, self._with_connection, partial(use_case, *args, **kwargs))
-        self._running += 1
-        try:
-            return await asyncio.get_running_loop().run_in_executor(self._pool, call)
-        finally:
-            self._running -= 1
-
-    def close(self) -> None:
-        """Wait for what is running, then close every thread's connection with its thread."""
-        self._pool.shutdown(wait=True)
-
-    def _with_connection(self, use_case: Callable[[], Result]) -> Result:
-        try:
-            return use_case()
-        except (peewee.OperationalError, peewee.InterfaceError) as error:
-            log.error("database_unavailable", error=str(error))
-            # The connection may be gone with its server; the next use case of this thread opens another.
-            self._database.close()
-            raise Unavailable("The database is not available; try again shortly") from error
 
 
 async def read_body(request: falcon.asgi.Request) -> bytes:

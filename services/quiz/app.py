@@ -7,7 +7,8 @@ import httpx
 from services.kit.database import open_database
 from services.kit.health import health_routes
 from services.kit.tokens import AccessTokenVerifier, fetch_keys_from
-from services.kit.web import Guard, Route, UseCases, WebApp, create_service_app
+from services.kit.use_cases import UseCases
+from services.kit.web import Guard, Route, WebApp, create_service_app
 from services.quiz.config import Settings, read_settings
 from services.quiz.content import lesson_requirement
 from services.quiz.migrations import MIGRATIONS

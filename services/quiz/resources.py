@@ -4,7 +4,8 @@ from falcon.asgi import Request, Response
 
 from services.kit.pagination import DEFAULT_LIMIT, page_request
 from services.kit.schemas import validated
-from services.kit.web import UseCases, read_json, write_json, write_page
+from services.kit.use_cases import UseCases
+from services.kit.web import read_json, write_json, write_page
 from services.quiz.schemas import (
     DeletedContent,
     NewAttempt,

@@ -14,7 +14,8 @@ from services.auth.service import AuthService
 from services.kit.database import open_database
 from services.kit.instants import now
 from services.kit.tokens import issue_service_token
-from services.kit.web import Guard, Route, UseCases, create_service_app
+from services.kit.use_cases import UseCases
+from services.kit.web import Guard, Route, create_service_app
 from tests.auth.examples import NEW_ID, PASSWORD, CountingHasher, Matching, StoppedClock
 from tests.auth.memory import InMemoryAuthStore
 from tests.kit.client import (

@@ -18,7 +18,8 @@ from services.content.service import ContentService
 from services.kit.database import open_database
 from services.kit.instants import Clock, now
 from services.kit.tokens import AccessTokenVerifier, issue_service_token
-from services.kit.web import Guard, Route, UseCases, WebApp, create_service_app
+from services.kit.use_cases import UseCases
+from services.kit.web import Guard, Route, WebApp, create_service_app
 from tests.content.examples import HOUR, NOON, StoppedClock
 
 REQUEST_ID = "request-of-a-test"

@@ -10,7 +10,8 @@ import pytest
 from services.content.migrations import MIGRATIONS
 from services.kit.database import open_database
 from services.kit.health import health_routes
-from services.kit.web import Gatekeeper, UseCases, create_web_app
+from services.kit.use_cases import UseCases
+from services.kit.web import Gatekeeper, create_web_app
 
 
 def ask(database: peewee.Database, path: str) -> httpx.Response:

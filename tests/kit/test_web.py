@@ -28,13 +28,13 @@ from services.kit.database import open_database
 from services.kit.errors import Conflict, ServiceError, Unavailable
 from services.kit.pagination import Page, PageRequest
 from services.kit.schemas import Schema, Text
+from services.kit.use_cases import UseCases
 from services.kit.web import (
     BODY_LIMIT_BYTES,
     Gatekeeper,
     Guard,
     Lifespan,
     Route,
-    UseCases,
     create_web_app,
     read_body,
     read_json,

@@ -16,7 +16,8 @@ from services.content.schemas import (
 )
 from services.content.service import ContentService
 from services.kit.pagination import page_request
-from services.kit.web import UseCases, read_json, write_json, write_page
+from services.kit.use_cases import UseCases
+from services.kit.web import read_json, write_json, write_page
 
 SORT_KEY = (int, str)
 

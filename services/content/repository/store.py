@@ -1,13 +1,10 @@
-"""How content keeps its records: the contracts, and their Peewee implementation. Every query lives here.
-
-Nothing here commits: the service holds the transaction (`ContentStore.transaction`).
-"""
+"""The records in SQLite or PostgreSQL, through Peewee. Every query of content is here."""
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import asdict
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any
 
 import peewee
 from peewee import fn
@@ -22,111 +19,11 @@ from services.content.errors import (
     MaterialNotFound,
 )
 from services.content.models import EventRow, LessonRow, MaterialRow
+from services.content.repository.contracts import (
+    ALL,
+)
 from services.kit.database import Parameter, Statement, breached, locked, transaction
-from services.kit.instants import to_milliseconds
-from services.kit.pagination import PageRequest, SortKey, paged
-
-ALL = PageRequest()
-
-
-class EventRepository(Protocol):
-    """Events, in order of creation."""
-
-    def add(self, event: Event) -> None:
-        """Raises EventSlugTaken."""
-
-    def get(self, event_id: str, *, for_update: bool = False) -> Event:
-        """Raises EventNotFound; `for_update` holds it against other writers until the transaction ends."""
-
-    def get_by_slug(self, slug: str) -> Event:
-        """Raises EventNotFound."""
-
-    def save(self, event: Event) -> None:
-        """Replace the stored event of that id; raises EventNotFound, EventSlugTaken."""
-
-    def remove(self, event_id: str) -> None:
-        """Delete it with its lessons and their materials; raises EventNotFound."""
-
-    def list(self, request: PageRequest = ALL, *, listed_only: bool = False) -> Sequence[Event]:
-        """Events by creation, oldest first; `listed_only` leaves out private and inactive ones."""
-
-    def count(self) -> int:
-        """How many there are."""
-
-
-class LessonRepository(Protocol):
-    """Lessons of an event, in order of release."""
-
-    def add(self, lesson: Lesson) -> None:
-        """Raises EventNotFound, LessonSlugTaken, InvalidWindow."""
-
-    def get(self, event_id: str, lesson_id: str, *, for_update: bool = False) -> Lesson:
-        """Raises LessonNotFound, also for another event's lesson."""
-
-    def get_by_slug(self, event_id: str, slug: str) -> Lesson:
-        """Raises LessonNotFound."""
-
-    def save(self, lesson: Lesson) -> None:
-        """Replace the stored lesson of that id; raises LessonNotFound, LessonSlugTaken, InvalidWindow."""
-
-    def remove(self, event_id: str, lesson_id: str) -> None:
-        """Delete it with its materials; raises LessonNotFound."""
-
-    def list(self, event_id: str, request: PageRequest = ALL) -> Sequence[Lesson]:
-        """The event's lessons by release, then creation, then id."""
-
-    def count_by_status(self, now: datetime) -> StatusCounts:
-        """Over all events."""
-
-
-class MaterialRepository(Protocol):
-    """Materials of a lesson, in order of upload."""
-
-    def add_all(self, materials: Sequence[Material]) -> None:
-        """All of them or, where one cannot be stored, none."""
-
-    def last_position(self, lesson_id: str) -> int:
-        """The highest position so far, 0 when there is none."""
-
-    def remove(self, lesson_id: str, material_id: str) -> None:
-        """Raises MaterialNotFound, also for another lesson's material."""
-
-    def list(self, lesson_id: str, request: PageRequest = ALL) -> Sequence[Material]:
-        """The lesson's materials in order of upload."""
-
-
-class ContentStore(Protocol):
-    """All of content's records and the transaction around them."""
-
-    @property
-    def events(self) -> EventRepository:
-        """The events."""
-
-    @property
-    def lessons(self) -> LessonRepository:
-        """The lessons."""
-
-    @property
-    def materials(self) -> MaterialRepository:
-        """The materials."""
-
-    def transaction(self) -> AbstractContextManager[Any]:
-        """All that is written inside is kept, or nothing is."""
-
-
-def event_key(event: Event) -> SortKey:
-    """The event's place in the order of its list."""
-    return (to_milliseconds(event.created_at), event.id)
-
-
-def lesson_key(lesson: Lesson) -> SortKey:
-    """The lesson's place in the order of its list."""
-    return (to_milliseconds(lesson.release_at), to_milliseconds(lesson.created_at), lesson.id)
-
-
-def material_key(material: Material) -> SortKey:
-    """The material's place in the order of its list."""
-    return (material.position,)
+from services.kit.pagination import PageRequest, paged
 
 
 class PeeweeContentStore:

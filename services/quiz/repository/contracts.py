@@ -1,0 +1,83 @@
+"""What every repository of quiz promises, whatever keeps the records. Nothing here commits: the service does."""
+
+from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from services.kit.instants import to_milliseconds
+from services.kit.pagination import PageRequest, SortKey
+from services.quiz.entities import Attempt, Quiz, Revision
+
+ALL = PageRequest()
+
+
+@dataclass(frozen=True)
+class QuizFilter:
+    """Which quizzes to list; None means any."""
+
+    event_id: str | None = None
+    lesson_id: str | None = None
+
+
+class QuizRepository(Protocol):
+    """Quizzes, each with its questions as one whole; writing one also freezes what it asks."""
+
+    def add(self, quiz: Quiz) -> None:
+        """Raises LessonHasQuiz."""
+
+    def get(self, quiz_id: str, *, for_update: bool = False) -> Quiz:
+        """Raises QuizNotFound; `for_update` holds it against other writers until the transaction ends."""
+
+    def get_by_lesson(self, lesson_id: str, *, for_share: bool = False) -> Quiz:
+        """Raises QuizNotFound; `for_share` holds it against writers, not readers, until the transaction ends."""
+
+    def save(self, quiz: Quiz) -> None:
+        """Replace the stored quiz of that id and its questions; raises QuizNotFound."""
+
+    def remove(self, quiz_id: str) -> None:
+        """Raises QuizNotFound. Attempts and what they were asked stay."""
+
+    def remove_all(self, which: QuizFilter) -> int:
+        """Delete those that match; how many there were."""
+
+    def list(self, which: QuizFilter, request: PageRequest = ALL) -> Sequence[Quiz]:
+        """Those that match, oldest first."""
+
+
+class AttemptRepository(Protocol):
+    """Graded submissions and the frozen copies of what was asked."""
+
+    def add(self, attempt: Attempt) -> None:
+        """Keep it for good."""
+
+    def list(self, quiz_id: str, request: PageRequest) -> Sequence[Attempt]:
+        """Those of a quiz, newest first, also of one that has been deleted."""
+
+    def revisions(self, revision_ids: Iterable[str]) -> dict[str, Revision]:
+        """The frozen copies by id."""
+
+
+class QuizStore(Protocol):
+    """All of quiz's records and the transaction around them."""
+
+    @property
+    def quizzes(self) -> QuizRepository:
+        """The quizzes."""
+
+    @property
+    def attempts(self) -> AttemptRepository:
+        """The attempts."""
+
+    def transaction(self) -> AbstractContextManager[Any]:
+        """All that is written inside is kept, or nothing is."""
+
+
+def quiz_key(quiz: Quiz) -> SortKey:
+    """The quiz's place in the order of its list."""
+    return (to_milliseconds(quiz.created_at), quiz.id)
+
+
+def attempt_key(attempt: Attempt) -> SortKey:
+    """The attempt's place in the order of its list."""
+    return (to_milliseconds(attempt.submitted_at), attempt.id)
