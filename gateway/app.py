@@ -26,7 +26,7 @@ def assemble(settings: Settings, upstreams: Upstreams, verifier: AccessTokenVeri
     table = routes(upstreams)
     middleware = [
         Origins(settings.cors_origins),
-        RateLimit(settings.rate_limit_max, settings.rate_limit_window_ms),
+        RateLimit(settings.rate_limit_max, settings.rate_limit_window_ms, settings.trusted_proxies),
         Gatekeeper(table, settings.name, settings.service_secret, verifier),
         Lifespan(shutdown=upstreams.close),
     ]

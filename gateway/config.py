@@ -12,7 +12,8 @@ DEFAULT_ORIGINS = ",".join(f"http://localhost:{port}" for port in (5173, 5174, 3
 class Settings(ServerSettings):
     """Where the services are, how long they may take, and what a client may do here.
 
-    `rate_limit_max` requests are answered per client address in every window of `rate_limit_window_ms`.
+    `rate_limit_max` requests are answered per client address in every window of `rate_limit_window_ms`; of the
+    proxies in front, `trusted_proxies` are ours and tell the client's address.
     """
 
     content_url: str
@@ -21,6 +22,7 @@ class Settings(ServerSettings):
     cors_origins: frozenset[str]
     rate_limit_max: int
     rate_limit_window_ms: int
+    trusted_proxies: int
 
 
 def read_settings(variables: Mapping[str, str]) -> Settings:
@@ -35,6 +37,7 @@ def read_settings(variables: Mapping[str, str]) -> Settings:
         cors_origins=frozenset(origin.strip() for origin in origins.split(",") if origin.strip()),
         rate_limit_max=environment.integer("RATE_LIMIT_MAX", 100),
         rate_limit_window_ms=environment.integer("RATE_LIMIT_WINDOW_MS", 60_000, maximum=86_400_000),
+        trusted_proxies=environment.integer("TRUSTED_PROXIES", 0, minimum=0, maximum=10),
     )
     environment.close()
     return settings

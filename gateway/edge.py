@@ -43,12 +43,10 @@ class Origins:
 
 
 class RateLimit:
-    """Middleware: so many requests per client address and window; counted in this worker process alone.
+    """Middleware: so many requests per client address and window; counted in this worker process alone."""
 
-    The address is the connection's: X-Forwarded-For can be written by anyone (TRAPS 12).
-    """
-
-    def __init__(self, requests: int, window_ms: int):
+    def __init__(self, requests: int, window_ms: int, trusted_proxies: int = 0):
+        self._trusted_proxies = trusted_proxies
         self._limit = RateLimitItemPerSecond(requests, math.ceil(window_ms / 1000))
         self._limiter = FixedWindowRateLimiter(MemoryStorage())
 
@@ -56,8 +54,19 @@ class RateLimit:
         """Raises TooManyRequests, with the seconds until the window ends; health checks are not counted."""
         if request.path.startswith(HEALTH_PREFIX) or response.complete:
             return
-        address = request.remote_addr
+        address = client_address(request, self._trusted_proxies)
         if await self._limiter.hit(self._limit, address):
             return
         window = await self._limiter.get_window_stats(self._limit, address)
         raise TooManyRequests(retry_after=max(1, math.ceil(window.reset_time - time.time())))
+
+
+def client_address(request: Request, trusted_proxies: int) -> str:
+    """The address of the client behind so many proxies of ours.
+
+    Each proxy appends to X-Forwarded-For whom it was called by; what stands before those entries anyone can have
+    written (TRAPS 12). Without proxies it is the connection's.
+    """
+    forwarded = request.get_header("X-Forwarded-For") or ""
+    callers = [*(each.strip() for each in forwarded.split(",") if each.strip()), request.remote_addr]
+    return callers[-1 - min(trusted_proxies, len(callers) - 1)]

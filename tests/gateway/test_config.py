@@ -38,6 +38,7 @@ def test_the_local_profile_needs_nothing() -> None:
         cors_origins=frozenset(f"http://localhost:{port}" for port in (5173, 5174, 3000, 3002)),
         rate_limit_max=100,
         rate_limit_window_ms=60_000,
+        trusted_proxies=0,
     )
 
 
@@ -51,6 +52,7 @@ def test_everything_can_be_set() -> None:
         "GATEWAY_TIMEOUT_SECONDS": "3",
         "RATE_LIMIT_MAX": "7",
         "RATE_LIMIT_WINDOW_MS": "500",
+        "TRUSTED_PROXIES": "2",
         "CORS_ORIGIN": " https://learn.example ,, https://admin.example,",
     }
 
@@ -69,6 +71,7 @@ def test_everything_can_be_set() -> None:
         cors_origins=frozenset({"https://learn.example", "https://admin.example"}),
         rate_limit_max=7,
         rate_limit_window_ms=500,
+        trusted_proxies=2,
     )
 
 

@@ -151,6 +151,16 @@ def test_a_header_does_not_make_another_address(header: str) -> None:
         assert [answer.status_code for answer in answers] == [200, 200, 429, 429]
 
 
+def test_behind_one_proxy_of_ours_the_address_is_the_one_that_the_proxy_was_called_by() -> None:
+    with opened(RATE_LIMIT_MAX="1", TRUSTED_PROXIES="1") as door:
+        chains = ["203.0.113.1", "203.0.113.2", "203.0.113.9, 203.0.113.1", "203.0.113.1,203.0.113.3", " ", ","]
+
+        answers = [door.send("GET", EVENTS, headers={"X-Forwarded-For": chain}) for chain in chains]
+
+        # The fifth names nobody and counts as the proxy itself, as does the sixth.
+        assert [answer.status_code for answer in answers] == [200, 200, 429, 200, 200, 429]
+
+
 def test_sign_ins_refusals_and_unknown_addresses_count_as_well() -> None:
     with opened(RATE_LIMIT_MAX="3") as door:
         tries = [
