@@ -5,7 +5,7 @@ PYTHON ?= python3
 INSTALL = .venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes
 COMPILE = uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-header --quiet
 
-.PHONY: help run test check unit format lock clean
+.PHONY: help run test test-compose format lock clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST)
@@ -19,7 +19,10 @@ test: .venv/test ## Format, lint, types, import walls, migration drift, then eve
 	@.venv/bin/mypy
 	@.venv/bin/lint-imports --verbose | tail -n 1
 	@for service in content quiz auth; do $(MAKE) --no-print-directory drift SERVICE=$$service || exit 1; done
-	@.venv/bin/pytest
+	@.venv/bin/pytest -n auto --dist loadfile
+
+test-compose: .venv/test ## The journeys again, on containers, and the tests of the deployment (needs a Docker engine)
+	@.venv/bin/pytest --town=compose tests/compose tests/journeys
 
 .PHONY: drift
 drift: .venv/test
