@@ -17,7 +17,7 @@ test: .venv/test ## Format, lint, types, import walls, migration drift, then eve
 	@.venv/bin/ruff format --check --quiet . || { echo "run make format"; exit 1; }
 	@.venv/bin/ruff check --quiet .
 	@.venv/bin/mypy
-	@.venv/bin/lint-imports --verbose | tail -n 1
+	@walls=$$(.venv/bin/lint-imports) || { echo "$$walls"; exit 1; }; echo "$$walls" | tail -n 1
 	@for service in content quiz auth; do $(MAKE) --no-print-directory drift SERVICE=$$service || exit 1; done
 	@.venv/bin/pytest -n auto --dist loadfile
 
@@ -28,7 +28,7 @@ test-compose: .venv/test ## The journeys again, on containers, and the tests of 
 drift: .venv/test
 	@folder=$$(mktemp -d) && trap 'rm -rf "$$folder"' EXIT && export DATABASE_URL="sqlite:///$$folder/drift.sqlite" && \
 	.venv/bin/python -m services.$(SERVICE) migrate up >/dev/null && \
-	echo "$(SERVICE): models and migrations: $$(.venv/bin/python -m services.$(SERVICE) migrate check)"
+	printf '%s: models and migrations: ' $(SERVICE) && .venv/bin/python -m services.$(SERVICE) migrate check
 
 format: .venv/test ## Let ruff rewrite the sources
 	@.venv/bin/ruff check --fix --quiet . ; .venv/bin/ruff format .
