@@ -11,7 +11,7 @@ help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST)
 
 run: .venv/run ## Migrate, seed demo into an empty installation, serve until Ctrl-C
-	@set -a; if [ -f .env ]; then . ./.env; fi; set +a; exec .venv/bin/python -m deploy.run
+	@exec .venv/bin/python -m deploy.run
 
 test: .venv/test ## Format, lint, types, import walls, migration drift, then every test
 	@.venv/bin/ruff format --check --quiet . || { echo "run make format"; exit 1; }

@@ -13,6 +13,10 @@ keep() {
     echo "the secret for ${1##*/} must be of letters, digits and ._~- only: it becomes part of a URL" >&2
     exit 1 ;;
   esac
+  if [ -n "$2" ] && [ ${#2} -lt 16 ]; then
+    echo "the secret for ${1##*/} is too short: at least 16 characters are needed" >&2
+    exit 1
+  fi
   if [ -n "$2" ]; then printf %s "$2" >"$1"
   elif [ ! -s "$1" ]; then random >"$1.new" && mv "$1.new" "$1"; fi
 }

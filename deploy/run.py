@@ -8,8 +8,11 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
+import httpx
+from dotenv import load_dotenv
+
 from deploy import town
-from services.auth.config import LOCAL_ADMIN_PASSWORD, LOCAL_ADMIN_USERNAME
+from services.auth.config import Settings as AuthSettings
 from services.content.repository import PeeweeContentStore
 from services.kit.config import ServerSettings, ServiceSettings, SettingsError
 from services.kit.database import open_database
@@ -20,14 +23,18 @@ WATCH_SECONDS = 0.5
 
 def main() -> int:
     """Exit code 0 after Ctrl-C, 1 when the town could not start or lost a process."""
+    # The databases hold password hashes and signing keys.
+    os.umask(0o077)
+    load_dotenv(town.ROOT / ".env")
     stopping = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda _number, _frame: stopping.set())
     processes: list[town.Process] = []
     started_at = time.monotonic()
     try:
         settings = town.read_settings(os.environ)
         town.require_free_ports(settings.values())
+        _make_folder(LOGS)
         _prepare(settings)
         processes.extend(town.start(name, os.environ, LOGS) for name in settings)
         address = f"http://{settings['gateway'].host}:{settings['gateway'].port}"
@@ -36,12 +43,22 @@ def main() -> int:
             _say(_welcome(address, settings, time.monotonic() - started_at))
         _watch(processes, stopping)
     except (town.StartFailed, SettingsError) as error:
-        sys.stderr.write(f"{error}\n")
+        # A command that failed has said why itself.
+        sys.stderr.write(f"{error}\n" if str(error) else "")
         return 1
     finally:
         town.stop(processes)
     _say("stopped")
     return 0
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / ".writable").touch()
+        (folder / ".writable").unlink()
+    except OSError as error:
+        raise town.StartFailed(f"the folder {folder} cannot be written to ({error.strerror})") from None
 
 
 def _prepare(settings: Mapping[str, ServerSettings]) -> None:
@@ -52,8 +69,9 @@ def _prepare(settings: Mapping[str, ServerSettings]) -> None:
     content = settings["content"]
     if content.profile == "local" and isinstance(content, ServiceSettings) and _is_empty(content):
         _say("empty installation: seeding demo")
-        town.run_command("content", "seed", "demo")
+        # Content last: while it is empty, a start that broke off here is made good by the next.
         town.run_command("quiz", "seed", "demo")
+        town.run_command("content", "seed", "demo")
 
 
 def _is_empty(content: ServiceSettings) -> bool:
@@ -79,15 +97,19 @@ def _welcome(address: str, settings: Mapping[str, ServerSettings], seconds: floa
         "try next": f"curl -s {address}/api/public/events",
         "stop": "Ctrl-C",
     }
-    if settings["gateway"].profile == "local":
-        rows = {**rows, "admin": f"{_local('ADMIN_USERNAME')} / {_local('ADMIN_PASSWORD')}"}
+    rows["admin"] = _sign_in(address, settings["auth"])
     table = "\n".join(f"  {name:<9} {value}" for name, value in rows.items())
     return f"\nFlix is ready after {seconds:.1f} s\n{table}\n"
 
 
-def _local(variable: str) -> str:
-    default = LOCAL_ADMIN_USERNAME if variable == "ADMIN_USERNAME" else LOCAL_ADMIN_PASSWORD
-    return os.environ.get(variable) or default
+def _sign_in(address: str, auth: ServerSettings) -> str:
+    """What to sign in with: in the local profile, and only if it works."""
+    if auth.profile != "local" or not isinstance(auth, AuthSettings):
+        return "as it was set up"
+    credentials = {"username": auth.admin_username, "password": auth.admin_password}
+    answer = httpx.post(f"{address}/api/admin/login", json=credentials, timeout=10, trust_env=False)
+    works = answer.is_success
+    return f"{auth.admin_username} / {auth.admin_password}" if works else f"{auth.admin_username}, as it was set up"
 
 
 def _say(text: str) -> None:

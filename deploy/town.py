@@ -21,7 +21,7 @@ import gateway.config
 from services.auth.__main__ import SERVICE as AUTH
 from services.content.__main__ import SERVICE as CONTENT
 from services.kit.cli import Service, main
-from services.kit.config import ServerSettings, SettingsError
+from services.kit.config import ServerSettings, ServiceSettings, SettingsError
 from services.quiz.__main__ import SERVICE as QUIZ
 
 ROOT = Path(__file__).parents[1]
@@ -64,6 +64,9 @@ def read_settings(environment: Mapping[str, str]) -> dict[str, ServerSettings]:
             settings[name] = read(environment)
         except SettingsError as error:
             problems += error.problems
+    urls = [each.database_url for each in settings.values() if isinstance(each, ServiceSettings)]
+    if len(set(urls)) < len(urls):
+        problems.append("each service needs a database of its own: set CONTENT_, QUIZ_ and AUTH_DATABASE_URL")
     if problems:
         raise SettingsError(list(dict.fromkeys(problems)))
     return settings
@@ -83,9 +86,12 @@ def require_free_ports(settings: Iterable[ServerSettings]) -> None:
 
 
 def run_command(name: str, *arguments: str) -> None:
-    """A service's own command in this process, with this process's environment; raises StartFailed."""
+    """A service's own command in this process, with this process's environment.
+
+    Raises StartFailed, without a text: the command has said on standard error what is wrong.
+    """
     if main(SERVICES[name], arguments):
-        raise StartFailed(f"python -m services.{name} {' '.join(arguments)} failed")
+        raise StartFailed
 
 
 def start(name: str, environment: Mapping[str, str], logs: Path) -> Process:

@@ -30,11 +30,11 @@ def read_settings(variables: Mapping[str, str]) -> Settings:
     environment = Environment(variables)
     origins = environment.text("CORS_ORIGIN", DEFAULT_ORIGINS, "the sites whose pages may call the API")
     settings = Settings(
-        **server_settings(environment, "gateway", "API_PORT", 3001),
+        **server_settings(environment, "gateway", 3001, "API_PORT", "API_HOST"),
         content_url=environment.address("content", 3011),
         quiz_url=environment.address("quiz", 3012),
         upstream_timeout_seconds=environment.integer("GATEWAY_TIMEOUT_SECONDS", 10, maximum=60),
-        cors_origins=frozenset(origin.strip() for origin in origins.split(",") if origin.strip()),
+        cors_origins=frozenset(origin.strip().rstrip("/") for origin in origins.split(",") if origin.strip()),
         rate_limit_max=environment.integer("RATE_LIMIT_MAX", 100),
         rate_limit_window_ms=environment.integer("RATE_LIMIT_WINDOW_MS", 60_000, maximum=86_400_000),
         trusted_proxies=environment.integer("TRUSTED_PROXIES", 0, minimum=0, maximum=10),

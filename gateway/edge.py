@@ -15,7 +15,7 @@ ALLOWED_METHODS = "GET, POST, PUT, DELETE, OPTIONS"
 ALLOWED_HEADERS = "Authorization, Content-Type, X-Request-ID"
 EXPOSED_HEADERS = "X-Request-ID, Retry-After"
 PREFLIGHT_SECONDS = "600"
-HEALTH_PREFIX = "/health"
+HEALTH_PATHS = ("/health", "/health/live", "/health/ready")
 
 
 class Origins:
@@ -52,7 +52,7 @@ class RateLimit:
 
     async def process_request(self, request: Request, response: Response) -> None:
         """Raises TooManyRequests, with the seconds until the window ends; health checks are not counted."""
-        if request.path.startswith(HEALTH_PREFIX) or response.complete:
+        if request.path in HEALTH_PATHS or response.complete:
             return
         address = client_address(request, self._trusted_proxies)
         if await self._limiter.hit(self._limit, address):

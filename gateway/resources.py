@@ -9,9 +9,12 @@ from falcon.asgi import Request, Response
 
 from gateway.routes import PublicRoute, To, View
 from gateway.upstream import HTTP_OK, Answer, Sent, Upstream, Upstreams
-from services.kit.errors import ServiceError, Unavailable
+from services.kit.errors import ServiceError, Unavailable, UnsupportedMedia
 from services.kit.instants import format_instant, now
 from services.kit.web import read_body, write_json
+
+# What stands in a query as it is (RFC 3986 section 3.4), besides letters and digits.
+QUERY_CHARACTERS = "-._~!$&'()*+,;=:@/?%"
 
 Responder = Callable[..., Awaitable[None]]
 
@@ -65,12 +68,15 @@ def _forwarding(target: To) -> View:
 
 
 async def _sent(request: Request) -> Sent:
+    content_type = request.content_type
+    if content_type is not None and not content_type.isascii():
+        raise UnsupportedMedia
     return Sent(
         method=request.method,
         path=quote(request.path, safe="/"),
-        query=request.query_string,
+        query=quote(request.query_string, safe=QUERY_CHARACTERS),
         body=await read_body(request),
-        content_type=request.content_type,
+        content_type=content_type,
         authorization=request.get_header("Authorization"),
     )
 

@@ -3,6 +3,8 @@
 Each view takes the upstreams, what the client sent, and the values of the path, and gives the answer.
 """
 
+import asyncio
+from collections.abc import Coroutine
 from typing import Any
 from urllib.parse import quote
 
@@ -20,6 +22,9 @@ from services.kit.observability import log
 
 PUBLIC_EVENTS = "/internal/public/events"
 
+# The event loop keeps only weak references to its tasks.
+_going_on: set[asyncio.Task[Answer]] = set()
+
 
 async def login(upstreams: Upstreams, sent: Sent) -> Answer:
     """Exchange credentials for an access token."""
@@ -34,18 +39,12 @@ async def login(upstreams: Upstreams, sent: Sent) -> Answer:
 
 async def delete_event(upstreams: Upstreams, sent: Sent, event_id: str) -> Answer:
     """Delete the event, then its quizzes, before the deleter hears of it."""
-    answer = await upstreams.content.forward(sent)
-    if answer.status == HTTP_NO_CONTENT:
-        await _delete_quizzes(upstreams, {"eventId": event_id})
-    return answer
+    return await _to_the_end(_delete(upstreams, sent, {"eventId": event_id}))
 
 
 async def delete_lesson(upstreams: Upstreams, sent: Sent, event_id: str, lesson_id: str) -> Answer:
     """Delete the lesson, then its quiz, before the deleter hears of it."""
-    answer = await upstreams.content.forward(sent)
-    if answer.status == HTTP_NO_CONTENT:
-        await _delete_quizzes(upstreams, {"eventId": event_id, "lessonId": lesson_id})
-    return answer
+    return await _to_the_end(_delete(upstreams, sent, {"eventId": event_id, "lessonId": lesson_id}))
 
 
 async def public_events(upstreams: Upstreams, sent: Sent) -> Answer:
@@ -115,6 +114,21 @@ async def submit_quiz(upstreams: Upstreams, sent: Sent, event_slug: str, lesson_
 async def _lesson_call(upstreams: Upstreams, sent: Sent, event_slug: str, lesson_slug: str, action: str) -> Answer:
     path = f"{PUBLIC_EVENTS}/{_segment(event_slug)}/lessons/{_segment(lesson_slug)}/{action}"
     return await upstreams.content.call("POST", path, sent)
+
+
+async def _delete(upstreams: Upstreams, sent: Sent, gone: dict[str, str]) -> Answer:
+    answer = await upstreams.content.forward(sent)
+    if answer.status == HTTP_NO_CONTENT:
+        await _delete_quizzes(upstreams, gone)
+    return answer
+
+
+async def _to_the_end(work: Coroutine[Any, Any, Answer]) -> Answer:
+    # A client that hangs up cancels its request; what has begun to be deleted is deleted as a whole all the same.
+    task = asyncio.create_task(work)
+    _going_on.add(task)
+    task.add_done_callback(_going_on.discard)
+    return await asyncio.shield(task)
 
 
 async def _delete_quizzes(upstreams: Upstreams, gone: dict[str, str]) -> None:

@@ -9,6 +9,7 @@ import peewee
 import pytest
 
 from services.kit.database import is_postgresql, open_database
+from tests.databases import MigratedDatabases
 from tests.postgresql import NoPostgresql, Server, running_server
 
 
@@ -67,3 +68,28 @@ def database(database_url: str) -> Iterator[peewee.Database]:
     yield handle
     for connection in connections:
         connection.close()
+
+
+@pytest.fixture(scope="session")
+def migrated_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MigratedDatabases]:
+    """Migrated SQLite files for the whole session."""
+    folder = tmp_path_factory.mktemp("migrated")
+    databases = MigratedDatabases(lambda service: f"sqlite:///{folder / service}.sqlite")
+    yield databases
+    databases.close()
+
+
+@pytest.fixture(scope="session")
+def migrated_postgresql(postgresql_server: Server) -> Iterator[MigratedDatabases]:
+    """Migrated PostgreSQL databases for the whole session."""
+    urls: list[str] = []
+
+    def new_url(service: str) -> str:
+        urls.append(postgresql_server.create_database())
+        return urls[-1]
+
+    databases = MigratedDatabases(new_url)
+    yield databases
+    databases.close()
+    for url in urls:
+        postgresql_server.drop_database(url)

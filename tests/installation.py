@@ -4,6 +4,7 @@ import os
 import socket
 import subprocess
 import sys
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -20,7 +21,49 @@ SERVICES = ("auth", "content", "quiz")
 PROCESSES = (*SERVICES, "gateway")
 
 
-class Installation:
+class Town(ABC):
+    """What a journey needs to know of an installation, be it of processes or of containers."""
+
+    address: str
+    sign_in: Mapping[str, str] = ADMIN
+
+    @abstractmethod
+    def prepare(self, seed_set: str = "minimal") -> None:
+        """Migrate and seed every service."""
+
+    @abstractmethod
+    def start(self, *names: str) -> None:
+        """Start these processes, or all that do not run, and wait until everything is ready."""
+
+    @abstractmethod
+    def stop(self, *names: str) -> None:
+        """Stop these processes, or all of them, as an operator would."""
+
+    @abstractmethod
+    def kill(self, *names: str) -> None:
+        """End these processes, or all of them, as a power cut would."""
+
+    @abstractmethod
+    def command(self, service: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run `python -m services.<service> ...` in this installation and give what it said."""
+
+    @abstractmethod
+    def log_lines(self, name: str) -> str:
+        """Everything the process has said."""
+
+    def client(self, **headers: str) -> httpx.Client:
+        """A client of the gateway."""
+        return httpx.Client(base_url=self.address, timeout=30, trust_env=False, headers=headers)
+
+    def admin(self) -> httpx.Client:
+        """A client of the gateway that has signed in."""
+        with self.client() as client:
+            answer = client.post("/api/admin/login", json=self.sign_in)
+            assert answer.status_code == 200, answer.text
+        return self.client(Authorization=f"Bearer {answer.json()['accessToken']}")
+
+
+class Installation(Town):
     """Four processes with their own ports, databases and logs under one folder."""
 
     def __init__(self, folder: Path, database_urls: Mapping[str, str], **variables: str):
@@ -47,7 +90,6 @@ class Installation:
         self._processes: dict[str, town.Process] = {}
 
     def command(self, service: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """Run `python -m services.<service> ...` in this installation and give what it said."""
         return subprocess.run(
             [sys.executable, "-m", f"services.{service}", *arguments],
             cwd=town.ROOT,
@@ -69,34 +111,19 @@ class Installation:
             list(pool.map(prepare_one, SERVICES))
 
     def start(self, *names: str) -> None:
-        """Start these processes, or all that do not run, and wait until everything is ready."""
         for name in names or PROCESSES:
             if name not in self._processes:
                 self._processes[name] = town.start(name, self.environment, self.logs)
         town.wait_until(lambda: town.is_ready(self.address), self._processes.values())
 
     def stop(self, *names: str) -> None:
-        """Stop these processes, or all of them, as an operator would."""
         town.stop([self._processes.pop(name) for name in names or tuple(self._processes)])
 
     def kill(self, *names: str) -> None:
-        """End these processes, or all of them, as a power cut would."""
         for name in names or tuple(self._processes):
             town.kill(self._processes.pop(name))
 
-    def client(self, **headers: str) -> httpx.Client:
-        """A client of the gateway."""
-        return httpx.Client(base_url=self.address, timeout=30, trust_env=False, headers=headers)
-
-    def admin(self) -> httpx.Client:
-        """A client of the gateway that has signed in."""
-        with self.client() as client:
-            answer = client.post("/api/admin/login", json=ADMIN)
-            assert answer.status_code == 200, answer.text
-        return self.client(Authorization=f"Bearer {answer.json()['accessToken']}")
-
     def log_lines(self, name: str) -> str:
-        """Everything the process has said."""
         return (self.logs / f"{name}.log").read_text()
 
 

@@ -2,6 +2,8 @@
 # At the first start of PostgreSQL: for each service a database, the role that owns its schema (migrations) and the
 # role that reads and writes its rows (runtime), which can neither change nor see anything else.
 set -eu
+# The databases that come with the server are open to every role unless this is said.
+psql -v ON_ERROR_STOP=1 -q -U "$POSTGRES_USER" -d postgres -c 'REVOKE ALL ON DATABASE postgres, template1 FROM PUBLIC'
 for service in content quiz auth; do
   psql -v ON_ERROR_STOP=1 -q -U "$POSTGRES_USER" -d postgres \
     -v service="$service" -v owner="${service}_owner" -v runtime="${service}_runtime" \

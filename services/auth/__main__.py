@@ -12,7 +12,7 @@ SERVICE = Service(
     app="services.auth.app:create_app()",
     read_settings=read_settings,
     migrations=MIGRATIONS,
-    seeder=Seeder(seed.SETS, seed.plant, seed.clear),
+    seeder=Seeder(seed.SETS, seed.plant),
 )
 
 if __name__ == "__main__":

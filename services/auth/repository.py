@@ -14,7 +14,7 @@ import peewee
 from services.auth.entities import Admin, Session, SigningKey
 from services.auth.errors import AdminNotFound, SessionNotFound, UsernameTaken
 from services.auth.models import AdminRow, SessionRow, SigningKeyRow
-from services.kit.database import Parameter, Statement, breached, transaction
+from services.kit.database import Parameter, Statement, breached, is_foreign_key_breach, transaction
 
 
 class AdminRepository(Protocol):
@@ -28,6 +28,9 @@ class AdminRepository(Protocol):
 
     def replace_password(self, admin_id: str, password_hash: str, now: datetime) -> None:
         """Raises AdminNotFound."""
+
+    def count(self) -> int:
+        """How many there are."""
 
 
 class SessionRepository(Protocol):
@@ -121,6 +124,10 @@ class PeeweeAdmins:
         if not AdminRow.update(change).where(AdminRow.id == admin_id).execute(self._database):
             raise AdminNotFound
 
+    def count(self) -> int:
+        """How many there are."""
+        return int(AdminRow.select(peewee.fn.COUNT(AdminRow.id)).scalar(self._database))
+
 
 class PeeweeSessions:
     """SessionRepository over the table `sessions`."""
@@ -138,7 +145,7 @@ class PeeweeSessions:
             with transaction(self._database):
                 SessionRow.insert(columns).execute(self._database)
         except peewee.IntegrityError as error:
-            if "foreign key" in str(error).lower():
+            if is_foreign_key_breach(error):
                 raise AdminNotFound from None
             raise
 

@@ -12,7 +12,7 @@ from services.kit.tokens import ACCESS_TOKEN_ALGORITHM, ACCESS_TOKEN_ISSUER, ACC
 
 # Everyone who acts on an admin's token; each accepts it only while its own name is here (RFC 8725 section 3.9).
 ACCESS_TOKEN_AUDIENCES = ("gateway", "content", "quiz", "auth")
-# A sign-in goes on for this long; its access tokens are much shorter.
+# How long a session is kept. Nothing renews an access token from it yet; that comes with refresh tokens.
 SESSION_LIFETIME = timedelta(days=7)
 
 

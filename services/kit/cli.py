@@ -14,7 +14,7 @@ from typing import Generic, TypeVar
 import peewee
 
 from services.kit.config import ServerSettings, ServiceSettings, SettingsError
-from services.kit.database import open_database, wait_for
+from services.kit.database import delete_every_row, open_database, wait_for
 from services.kit.instants import format_instant
 from services.kit.migrations import MigrationError, Migrations
 
@@ -25,11 +25,10 @@ AnySettings = TypeVar("AnySettings", bound=ServiceSettings)
 
 @dataclass(frozen=True)
 class Seeder(Generic[AnySettings]):
-    """Sample rows: `plant` adds what is absent and counts it by table, `clear` deletes every row of the service."""
+    """Sample rows: `plant` adds what is absent and counts it by table."""
 
     sets: tuple[str, ...]
     plant: Callable[[peewee.Database, AnySettings, str], dict[str, int]]
-    clear: Callable[[peewee.Database], None]
 
 
 @dataclass(frozen=True)
@@ -80,6 +79,7 @@ def _parser(service: Service[AnySettings]) -> argparse.ArgumentParser:
     serving.set_defaults(command=_serve)
     migrate = commands.add_parser("migrate", help="bring the schema up to date, or look at it")
     migrate.add_argument("action", nargs="?", default="up", choices=["up", "down", "status", "check"])
+    migrate.add_argument("--yes", action="store_true", help="let down drop tables in the managed profile")
     migrate.set_defaults(command=_migrate)
     seed = commands.add_parser("seed", help="add sample rows that are not there yet")
     seed.add_argument("set", nargs="?", default=service.seeder.sets[0], choices=service.seeder.sets)
@@ -115,7 +115,9 @@ def _migrate(
             applied = service.migrations.up(database)
             _say(*(f"applied {name}" for name in applied) if applied else ["nothing to do"])
         case "down":
-            _say(f"rolled back {service.migrations.down(database)}")
+            _refuse_unless(options.yes, settings, "migrate down")
+            name = service.migrations.down(database)
+            _say(f"rolled back {name}" if name else "nothing to do")
         case "status":
             for row in service.migrations.status(database):
                 state = format_instant(row.applied_at) if row.applied_at else "applied" if row.applied else "pending"
@@ -134,7 +136,7 @@ def _seed(
     service.migrations.require_current(database)
     if options.reset:
         _confirm_reset(service.name, settings, confirmed=options.yes)
-        service.seeder.clear(database)
+        delete_every_row(database, service.migrations.tables)
     added = service.seeder.plant(database, settings, options.set)
     total = ", ".join(f"{count} {table}" for table, count in added.items() if count)
     _say(f"added {total}" if total else "nothing to add")
@@ -151,13 +153,18 @@ def _check(
     return 1 if findings else 0
 
 
+def _refuse_unless(confirmed: bool, settings: ServiceSettings, command: str) -> None:
+    if settings.profile == "managed" and not confirmed:
+        raise Refused(f"{command} may drop tables with their rows: in the managed profile it needs --yes")
+
+
 def _confirm_reset(name: str, settings: ServiceSettings, *, confirmed: bool) -> None:
     if settings.profile == "managed":
         raise Refused("seed --reset is refused in the managed profile: it would delete real rows")
     if confirmed:
         return
     try:
-        answer = input(f"Delete every row of {name} in {settings.database_url}? Type yes to go on: ")
+        answer = input(f"Delete every row of {name} in {_without_password(settings.database_url)}? Type yes to go on: ")
     except EOFError:
         answer = ""
     if answer.strip() != "yes":

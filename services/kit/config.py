@@ -5,7 +5,7 @@ that is missing, or still has the value that everyone knows, stops the start wit
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Self, cast
@@ -58,6 +58,13 @@ class Environment:
     def option(self, name: str, default: str) -> str:
         """A value with a default in every profile."""
         return self._value(name) or default
+
+    def choice(self, name: str, default: str, choices: Sequence[str]) -> str:
+        """One of the choices, in lower case."""
+        value = self.option(name, default).lower()
+        if value not in choices:
+            self.problems.append(f"{name} must be one of {', '.join(choices)}, not {value[:40]!r}")
+        return value
 
     def integer(self, name: str, default: int, minimum: int = 1, maximum: int = 1_000_000) -> int:
         """A whole number between the bounds, both included."""
@@ -145,7 +152,7 @@ class ServiceSettings(ServerSettings):
         """The common settings of the service `name`; `more` are those that it alone has."""
         prefix = name.upper()
         return cls(
-            **server_settings(environment, name, f"{prefix}_PORT", port),
+            **server_settings(environment, name, port, f"{prefix}_PORT"),
             database_url=environment.database_url(f"{prefix}_DATABASE_URL", f"sqlite:///data/{name}.sqlite"),
             database_wait_seconds=environment.integer("DATABASE_WAIT_SECONDS", 30, minimum=0, maximum=600),
             threads=environment.integer("SERVICE_THREADS", 8, maximum=64),
@@ -153,15 +160,17 @@ class ServiceSettings(ServerSettings):
         )
 
 
-def server_settings(environment: Environment, name: str, port_variable: str, port: int) -> dict[str, Any]:
+def server_settings(
+    environment: Environment, name: str, port: int, port_variable: str, host_variable: str = "SERVICE_HOST"
+) -> dict[str, Any]:
     """The fields of ServerSettings, as keyword arguments."""
     return {
         "name": name,
         "profile": environment.profile,
-        "host": environment.option("API_HOST", "127.0.0.1"),
+        "host": environment.option(host_variable, "127.0.0.1"),
         "port": environment.integer(port_variable, port, maximum=65535),
         "workers": environment.integer("WEB_CONCURRENCY", 1, maximum=64),
-        "log_level": environment.option("LOG_LEVEL", "info"),
+        "log_level": environment.choice("LOG_LEVEL", "info", ("debug", "info", "warning", "error")),
         "service_secret": environment.secret(
             "SERVICE_TOKEN_SECRET", LOCAL_SERVICE_SECRET, "a random secret that only the services share"
         ),

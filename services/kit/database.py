@@ -5,8 +5,8 @@ it begins, and an acknowledged commit is durable.
 """
 
 import time
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -19,6 +19,7 @@ from services.kit.instants import from_milliseconds, to_milliseconds
 BUSY_TIMEOUT_SECONDS = 5
 CONNECT_TIMEOUT_SECONDS = 5
 CONNECT_RETRY_SECONDS = 0.2
+_FOREIGN_KEY_VIOLATION = "23503"
 _URL_FORMS = "the database URL must be sqlite:///FILE or postgresql://USER:PASSWORD@HOST/NAME"
 # In milliseconds: a statement, the wait for a row's lock, an open transaction that does nothing.
 _POSTGRESQL_TIMEOUTS = {
@@ -109,14 +110,29 @@ def _refuses_for_good(error: peewee.OperationalError) -> bool:
     return "FATAL:" in str(error) and not any(each in str(error) for each in passing)
 
 
+def delete_every_row(database: peewee.Database, tables: Sequence[type[peewee.Model]]) -> None:
+    """Empty the tables, which are in the order of their creation, as one transaction."""
+    with transaction(database):
+        for table in reversed(tables):
+            table.delete().execute(database)
+
+
 def is_postgresql(database: peewee.Database) -> bool:
     """Whether the handle is for a PostgreSQL server."""
     return isinstance(database, peewee.PostgresqlDatabase)
 
 
-def transaction(database: peewee.Database) -> AbstractContextManager[Any]:
+@contextmanager
+def transaction(database: peewee.Database) -> Iterator[None]:
     """All or nothing; nested ones become savepoints. On SQLite the write lock is taken at the start."""
-    return database.atomic()
+    try:
+        with database.atomic():
+            yield
+    except peewee.OperationalError as error:
+        # On a full disk SQLite rolls back by itself; what the caller must hear is why, not that nothing was left to do.
+        if "cannot rollback" in str(error) and error.__context__ is not None:
+            raise error.__context__ from None
+        raise
 
 
 def locked(query: Any, database: peewee.Database) -> Any:
@@ -137,6 +153,12 @@ def breached(error: peewee.IntegrityError, constraint: str, columns: Sequence[st
     # The whole text, since a missing value (NOT NULL) names its column as well.
     unique, check = f"UNIQUE constraint failed: {', '.join(columns)}", f"CHECK constraint failed: {constraint}"
     return str(error) == (unique if columns else check)
+
+
+def is_foreign_key_breach(error: peewee.IntegrityError) -> bool:
+    """Whether what the row refers to is not there; PostgreSQL says so by its SQLSTATE, in whatever language."""
+    sqlstate = getattr(getattr(error, "orig", None), "sqlstate", None)
+    return sqlstate == _FOREIGN_KEY_VIOLATION or str(error) == "FOREIGN KEY constraint failed"
 
 
 class _Placeholder(str):

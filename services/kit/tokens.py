@@ -19,6 +19,7 @@ from joserfc.jws import extract_compact
 
 from services.kit.errors import Unauthorized, Unavailable
 from services.kit.instants import Clock, now
+from services.kit.observability import log
 
 ADMIN_ROLE = "admin"
 ACCESS_TOKEN_ISSUER = "flix-auth"  # noqa: S105 a name, not a secret
@@ -88,26 +89,28 @@ class AccessTokenVerifier:
         return Admin(subject, username, role)
 
     async def _ensure_keys(self, key_id: str) -> None:
-        async with self._asking:
-            if self._should_ask(key_id):
+        if self._knows(key_id):
+            # Only the request that finds the keys old waits for auth; and while auth is down they go on being good.
+            if self._is_due(KEYS_REFRESH_INTERVAL if self._auth_failed else KEYS_LIFETIME):
                 await self._ask()
-            # Keys that were good a moment ago outlive a restart of auth.
-            if self._auth_failed and not self._knows(key_id):
-                raise Unavailable("Sign-in keys are not available; try again shortly")
+            return
+        async with self._asking:
+            if not self._knows(key_id) and (not self._keys.keys or self._is_due(KEYS_REFRESH_INTERVAL)):
+                await self._ask()
+        if self._auth_failed and not self._knows(key_id):
+            raise Unavailable("Sign-in keys are not available; try again shortly")
 
-    def _should_ask(self, key_id: str) -> bool:
-        if self._asked_at is None or not self._keys.keys:
-            return True
-        is_settled = self._knows(key_id) and not self._auth_failed
-        return self._clock() - self._asked_at > (KEYS_LIFETIME if is_settled else KEYS_REFRESH_INTERVAL)
+    def _is_due(self, interval: timedelta) -> bool:
+        return self._asked_at is None or self._clock() - self._asked_at > interval
 
     async def _ask(self) -> None:
         self._asked_at = self._clock()
         try:
             self._keys = KeySet.import_key_set(await self._fetch_keys())
             self._auth_failed = False
-        except (httpx.HTTPError, TimeoutError, JoseError, ValueError, KeyError, TypeError):
+        except (httpx.HTTPError, TimeoutError, JoseError, ValueError, KeyError, TypeError) as error:
             self._auth_failed = True
+            log.warning("signing_keys_unavailable", error=repr(error))
 
     def _knows(self, key_id: str) -> bool:
         return any(key.kid == key_id for key in self._keys.keys)

@@ -8,7 +8,7 @@ import httpx
 
 from services.kit.errors import NotFound, Unavailable
 from services.kit.instants import Clock, now
-from services.kit.observability import REQUEST_ID_HEADER, current_request_id
+from services.kit.observability import REQUEST_ID_HEADER, current_request_id, log
 from services.kit.tokens import issue_service_token
 from services.quiz.errors import EventNotFound, LessonNotFound
 
@@ -27,6 +27,7 @@ def lesson_requirement(
         try:
             response = _get(client, _path(event_id, lesson_id), headers, timeout_seconds)
         except httpx.HTTPError as error:
+            log.warning("content_unavailable", error=repr(error))
             raise Unavailable("Lessons cannot be looked up now; try again shortly") from error
         _check(response)
 
@@ -62,6 +63,7 @@ def _check(response: httpx.Response) -> None:
             raise EventNotFound
         case LessonNotFound.code | NotFound.code:
             raise LessonNotFound
+    log.warning("content_unavailable", status=response.status_code)
     raise Unavailable("Lessons cannot be looked up now; try again shortly")
 
 

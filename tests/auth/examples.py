@@ -1,17 +1,14 @@
-"""Records to begin a test with, the clock they live by, and a hasher that counts what it does."""
+"""Records to begin a test with, and a hasher that counts what it does."""
 
-import re
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import argon2
 
 from services.auth.entities import Admin, Session, SigningKey
+from tests.clock import NOON
 
-NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
-LATER = NOON + timedelta(minutes=1)
-SECOND = timedelta(seconds=1)
 PASSWORD = "correct horse battery staple"
 
 
@@ -53,32 +50,3 @@ class CountingHasher(argon2.PasswordHasher):
         work = (self.hashes, self.verifications)
         self.hashes = self.verifications = 0
         return work
-
-
-class StoppedClock:
-    """A clock that moves when it is told to."""
-
-    def __init__(self, at: datetime = NOON):
-        self.at = at
-
-    def __call__(self) -> datetime:
-        return self.at
-
-
-class Matching:
-    """Equals every text of that form, and remembers nothing."""
-
-    def __init__(self, pattern: str):
-        self._pattern = re.compile(pattern)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, str) and self._pattern.fullmatch(other) is not None
-
-    def __hash__(self) -> int:
-        return hash(self._pattern)
-
-    def __repr__(self) -> str:
-        return f"Matching({self._pattern.pattern!r})"
-
-
-NEW_ID: Any = Matching("[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")

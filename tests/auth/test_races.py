@@ -1,10 +1,6 @@
 """Many writers at once, each in a thread with a connection of its own, on both engines."""
 
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
-from threading import Barrier
-from typing import TypeVar
 
 import peewee
 import pytest
@@ -15,9 +11,9 @@ from services.auth.migrations import MIGRATIONS
 from services.auth.repository import PeeweeAuthStore
 from services.auth.service import AuthService
 from services.kit.errors import ServiceError
-from tests.auth.examples import PASSWORD, CountingHasher, StoppedClock
-
-Result = TypeVar("Result")
+from tests.auth.examples import PASSWORD, CountingHasher
+from tests.clock import StoppedClock
+from tests.parallel import at_once
 
 
 @pytest.fixture
@@ -25,21 +21,6 @@ def service(database: peewee.Database) -> AuthService:
     """Auth over a database of its own, without an admin and without a key."""
     MIGRATIONS.up(database)
     return AuthService(PeeweeAuthStore(database), timedelta(minutes=15), StoppedClock(), CountingHasher())
-
-
-def at_once(*use_cases: Callable[[], Result]) -> Sequence[Result | ServiceError]:
-    """What each of them returned or raised, all begun at the same moment."""
-    start = Barrier(len(use_cases))
-
-    def run(use_case: Callable[[], Result]) -> Result | ServiceError:
-        start.wait()
-        try:
-            return use_case()
-        except ServiceError as error:
-            return error
-
-    with ThreadPoolExecutor(len(use_cases)) as pool:
-        return list(pool.map(run, use_cases))
 
 
 def test_of_ten_admins_with_one_name_exactly_one_is_created(service: AuthService) -> None:

@@ -1,38 +1,19 @@
 """The contract of AuthStore: one suite for the in-memory twin, for SQLite and for PostgreSQL."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from datetime import timedelta
 
 import peewee
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+from hypothesis import given
 
 from services.auth.entities import Admin, Session, SigningKey
 from services.auth.errors import AdminNotFound, SessionNotFound, UsernameTaken
 from services.auth.models import AdminRow
 from services.auth.repository import AuthStore, PeeweeAuthStore
-from tests.auth.examples import LATER, NOON, SECOND, a_key, a_session, an_admin
-
-MILLISECOND = timedelta(milliseconds=1)
-TEXTS = st.text(st.characters(exclude_categories=("Cs", "Cc")), min_size=1, max_size=30)
-
-# Each example undoes what it wrote, so that the fixture may outlive it.
-over_one_store = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-
-
-class Undo(Exception):
-    """Ends a transaction without a trace."""
-
-
-@contextmanager
-def undone(store: AuthStore) -> Iterator[None]:
-    """A transaction whose writes are gone afterwards."""
-    with pytest.raises(Undo), store.transaction():
-        yield
-        raise Undo
-
+from tests.auth.examples import a_key, a_session, an_admin
+from tests.clock import LATER, MILLISECOND, NOON, SECOND
+from tests.stores import TEXTS, over_one_store, undone
 
 # Admins
 

@@ -16,21 +16,13 @@ from services.kit.instants import now
 from services.kit.tokens import issue_service_token
 from services.kit.use_cases import UseCases
 from services.kit.web import Guard, Route, create_service_app
-from tests.auth.examples import NEW_ID, PASSWORD, CountingHasher, Matching, StoppedClock
+from tests.app_client import Client
+from tests.auth.examples import PASSWORD, CountingHasher
 from tests.auth.memory import InMemoryAuthStore
-from tests.kit.client import (
-    NO_SUCH_ADDRESS,
-    NO_SUCH_METHOD,
-    NOT_JSON_TYPE,
-    TOO_LARGE,
-    UNAUTHORIZED,
-    Answer,
-    Client,
-    client_of,
-    invalid,
-    refusal,
-)
+from tests.clock import StoppedClock
 from tests.kit.forging import SECRET, Forge
+from tests.matching import NEW_ID, Matching
+from tests.refusals import METHOD_NOT_ALLOWED, NOT_FOUND, NOT_JSON, TOO_LARGE, UNAUTHORIZED, Answer, invalid, refusal
 
 LOGIN = "/internal/login"
 KEYS = "/.well-known/jwks.json"
@@ -59,7 +51,7 @@ def table() -> tuple[tuple[Route, ...], UseCases]:
 def client() -> Iterator[Client]:
     """A client of the app, running."""
     all_routes, use_cases = table()
-    with client_of(create_service_app(all_routes, SETTINGS, use_cases)) as client:
+    with Client.of(create_service_app(all_routes, SETTINGS, use_cases)) as client:
         yield client
 
 
@@ -138,7 +130,7 @@ def test_a_body_that_is_no_json_is_a_request_error(client: Client, body: bytes) 
 def test_a_body_of_another_type_is_a_request_error(client: Client, content_type: str | None) -> None:
     headers = {} if content_type is None else {"Content-Type": content_type}
     answer = client.send("POST", LOGIN, service_token(), body=json.dumps(CREDENTIALS), headers=headers)
-    assert answer == NOT_JSON_TYPE
+    assert answer == NOT_JSON
 
 
 def test_a_body_of_more_than_a_mebibyte_is_too_large(client: Client) -> None:
@@ -147,12 +139,12 @@ def test_a_body_of_more_than_a_mebibyte_is_too_large(client: Client) -> None:
 
 @pytest.mark.parametrize("path", ["/", "/internal", LOGIN + "/", "/.well-known", "/api/admin/login"])
 def test_an_unknown_address_is_not_found(client: Client, path: str) -> None:
-    assert client.send("POST", path, service_token()) == NO_SUCH_ADDRESS
+    assert client.send("POST", path, service_token()) == NOT_FOUND
 
 
 def test_a_method_that_an_address_does_not_take_is_said_to_be_so(client: Client) -> None:
-    assert client.send("GET", LOGIN, service_token()) == NO_SUCH_METHOD
-    assert client.send("POST", KEYS) == NO_SUCH_METHOD
+    assert client.send("GET", LOGIN, service_token()) == METHOD_NOT_ALLOWED
+    assert client.send("POST", KEYS) == METHOD_NOT_ALLOWED
 
 
 # Guards

@@ -13,7 +13,8 @@ from joserfc.jwk import OKPKey
 
 from services.auth import rules
 from services.auth.entities import SigningKey
-from tests.auth.examples import NOON, a_session, an_admin
+from tests.auth.examples import a_session, an_admin
+from tests.clock import NOON
 
 LIFETIME = timedelta(minutes=15)
 

@@ -15,19 +15,10 @@ from services.auth.service import PASSWORD_HASHER, AuthService
 from services.kit.errors import Unauthorized
 from services.kit.tokens import AccessTokenVerifier
 from services.kit.tokens import Admin as VerifiedAdmin
-from tests.auth.examples import (
-    LATER,
-    NEW_ID,
-    NOON,
-    PASSWORD,
-    CountingHasher,
-    Matching,
-    StoppedClock,
-    a_key,
-    a_session,
-    an_admin,
-)
+from tests.auth.examples import PASSWORD, CountingHasher, a_key, a_session, an_admin
 from tests.auth.memory import InMemoryAuthStore
+from tests.clock import LATER, NOON, StoppedClock
+from tests.matching import NEW_ID, Matching
 
 LIFETIME = timedelta(minutes=15)
 A_TOKEN: Any = Matching(r"[\w-]+\.[\w-]+\.[\w-]+")

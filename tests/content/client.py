@@ -1,13 +1,10 @@
 """The content app over fakes: an in-memory store, a stopped clock, keys of our own; and a client that talks to it."""
 
-import asyncio
 import base64
 import json
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from typing import Any, NamedTuple
+from collections.abc import Mapping
+from typing import Any
 
-from falcon.testing import ASGIConductor, Result
 from joserfc import jwt
 from joserfc.jwk import KeySet, OctKey, OKPKey
 
@@ -20,41 +17,17 @@ from services.kit.instants import Clock, now
 from services.kit.tokens import AccessTokenVerifier, issue_service_token
 from services.kit.use_cases import UseCases
 from services.kit.web import Guard, Route, WebApp, create_service_app
-from tests.content.examples import HOUR, NOON, StoppedClock
+from tests import app_client
+from tests.clock import HOUR, NOON, StoppedClock
+from tests.refusals import Answer
 
-REQUEST_ID = "request-of-a-test"
 SIGNING_KEY = OKPKey.generate_key("Ed25519", parameters={"kid": "key-1"})
 FORGERS_KEY = OKPKey.generate_key("Ed25519", parameters={"kid": "key-1"})
 SETTINGS: Settings = read_settings({})
 
 
-class Answer(NamedTuple):
-    """A whole answer; the document is None when there is no body."""
-
-    status: int
-    document: Any
-
-
-class Client:
-    """Sends requests to a running app, each with the request id above."""
-
-    def __init__(self, conductor: ASGIConductor, runner: asyncio.Runner):
-        self._conductor = conductor
-        self._runner = runner
-
-    def exchange(
-        self, method: str, path: str, token: str | None = None, headers: Mapping[str, str] | None = None, **more: Any
-    ) -> Result:
-        """The answer with its headers; `more` goes to Falcon as it is: body, json, params and so on."""
-        authorization = {"Authorization": f"Bearer {token}"} if token is not None else {}
-        sent = {"X-Request-ID": REQUEST_ID, **authorization, **(headers or {})}
-        result: Result = self._runner.run(self._conductor.simulate_request(method, path, headers=sent, **more))
-        return result
-
-    def send(self, method: str, path: str, token: str | None = None, **more: Any) -> Answer:
-        """The answer's status and document."""
-        result = self.exchange(method, path, token, **more)
-        return Answer(result.status_code, json.loads(result.content) if result.content else None)
+class Client(app_client.Client):
+    """A client with the tokens that content asks for."""
 
     def admin(self, method: str, path: str, document: Any = None, **more: Any) -> Answer:
         """Send as an admin; with a document, it is the body."""
@@ -65,18 +38,6 @@ class Client:
         """Send as the gateway does; with a document, it is the body."""
         body = {} if document is None else {"json": document}
         return self.send(method, path, service_token(), **body, **more)
-
-
-@contextmanager
-def client_of(app: WebApp) -> Iterator[Client]:
-    """A client of the app, which is started before and stopped after."""
-    with asyncio.Runner() as runner:
-        conductor = ASGIConductor(app)
-        runner.run(conductor.__aenter__())
-        try:
-            yield Client(conductor, runner)
-        finally:
-            runner.run(conductor.__aexit__(None, None, None))
 
 
 def content_app(store: ContentStore, database_url: str = "sqlite:////nowhere/content.sqlite") -> WebApp:

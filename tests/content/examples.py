@@ -1,17 +1,16 @@
-"""Records to begin a test with, the clock they live by, and what stands for a value that nobody can foretell."""
+"""Records to begin a test with, and fields to make them of."""
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 from services.content.entities import Event, Lesson, Material
+from services.content.repository import ContentStore
+from tests.clock import HOUR, NOON, SECOND
 
-NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
-HOUR = timedelta(hours=1)
-SECOND = timedelta(seconds=1)
-MILLISECOND = timedelta(milliseconds=1)
+Store = TypeVar("Store", bound=ContentStore)
+
+KEY = "let-me-in"
 
 _EVENT = Event(
     id="event-1",
@@ -128,30 +127,11 @@ def some_materials(count: int) -> Sequence[Material]:
     return [a_material(id=f"material-{number:03}", position=number) for number in range(1, count + 1)]
 
 
-class StoppedClock:
-    """A clock that moves when it is told to."""
-
-    def __init__(self, at: datetime = NOON):
-        self.at = at
-
-    def __call__(self) -> datetime:
-        return self.at
-
-
-class Matching:
-    """Equals every text of that form, and remembers nothing."""
-
-    def __init__(self, pattern: str):
-        self._pattern = re.compile(pattern)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, str) and self._pattern.fullmatch(other) is not None
-
-    def __hash__(self) -> int:
-        return hash(self._pattern)
-
-    def __repr__(self) -> str:
-        return f"Matching({self._pattern.pattern!r})"
-
-
-NEW_ID = Matching("[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
+def with_two_events(store: Store) -> Store:
+    """The store with a public event, whose open lesson has a material, and a private one with a lesson of its own."""
+    store.events.add(an_event())
+    store.events.add(an_event(id="event-2", slug="secret", visibility="private", access_key=KEY, created_at=NOON))
+    store.lessons.add(a_lesson())
+    store.lessons.add(a_lesson(id="lesson-2", event_id="event-2"))
+    store.materials.add_all([a_material(), a_material(id="material-2", lesson_id="lesson-2")])
+    return store

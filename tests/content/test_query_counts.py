@@ -1,10 +1,5 @@
 """How many statements a use case sends: the same for one row as for thirty, and no more than the table says."""
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Any
-
 import peewee
 import pytest
 
@@ -13,12 +8,10 @@ from services.content.repository import PeeweeContentStore
 from services.content.service import ContentService
 from services.kit.database import is_postgresql
 from services.kit.pagination import PageRequest
+from tests.clock import HOUR, NOON, StoppedClock
 from tests.content.examples import (
     EVENT_FIELDS,
-    HOUR,
     LESSON_FIELDS,
-    NOON,
-    StoppedClock,
     a_lesson,
     a_material,
     an_event,
@@ -26,25 +19,13 @@ from tests.content.examples import (
     some_lessons,
     some_materials,
 )
+from tests.query_counts import Cost, counted, split
 
 UPLOAD = Upload("notes.txt", "text/plain", 1, "https://files.flix.app/notes.txt")
 
 
-@dataclass(frozen=True)
-class Cost:
-    """A use case and the number of its statements: those that read or write, and those that make savepoints.
-
-    The beginning and the end of a transaction are not among them.
-    """
-
-    name: str
-    use_case: Callable[[ContentService], Any]
-    queries: int
-    savepoints: int = 0
-
-
 # A savepoint and its release are two.
-COSTS = [
+COSTS: list[Cost[ContentService]] = [
     Cost("list_events", lambda service: service.list_events(PageRequest()), 1),
     Cost("list_events, a page", lambda service: service.list_events(PageRequest(20)), 1),
     Cost("list_public_events", lambda service: service.list_public_events(PageRequest()), 1),
@@ -72,28 +53,6 @@ COSTS = [
 ]
 
 
-@contextmanager
-def counted(database: peewee.Database) -> Iterator[list[str]]:
-    """The statements that the database is sent meanwhile, as Peewee tells them to its hooks."""
-    statements: list[str] = []
-    hooks: list[Callable[[Any], None]] = database.query_hooks
-
-    def note(query: Any) -> None:
-        statements.append(query.sql)
-
-    hooks.append(note)
-    try:
-        yield statements
-    finally:
-        hooks.remove(note)
-
-
-def split(statements: Sequence[str]) -> tuple[int, int]:
-    """How many read or write, and how many make or release savepoints."""
-    savepoints = [each for each in statements if each.startswith(("SAVEPOINT", "RELEASE", "ROLLBACK TO"))]
-    return len(statements) - len(savepoints), len(savepoints)
-
-
 def stocked(database: peewee.Database, rows: int) -> ContentService:
     """A service with that many further events, lessons and materials beside the one of each that is asked for."""
     store = PeeweeContentStore(database)
@@ -111,7 +70,7 @@ def stocked(database: peewee.Database, rows: int) -> ContentService:
 @pytest.mark.parametrize("cost", COSTS, ids=[cost.name for cost in COSTS])
 @pytest.mark.parametrize("rows", [0, 29], ids=["one row", "thirty rows"])
 def test_a_use_case_sends_as_many_statements_as_the_table_says_whatever_the_number_of_rows(
-    content_database: peewee.Database, cost: Cost, rows: int
+    content_database: peewee.Database, cost: Cost[ContentService], rows: int
 ) -> None:
     service = stocked(content_database, rows)
     with counted(content_database) as statements:

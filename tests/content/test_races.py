@@ -1,9 +1,6 @@
 """Many writers at once, each in a thread with a connection of its own, on both engines."""
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from threading import Barrier
-from typing import TypeVar
 
 import peewee
 import pytest
@@ -15,9 +12,9 @@ from services.content.repository import PeeweeContentStore
 from services.content.service import ContentService
 from services.kit.errors import ServiceError
 from services.kit.pagination import PageRequest
-from tests.content.examples import EVENT_FIELDS, LESSON_FIELDS, StoppedClock, a_lesson, an_event
-
-Result = TypeVar("Result")
+from tests.clock import StoppedClock
+from tests.content.examples import EVENT_FIELDS, LESSON_FIELDS, a_lesson, an_event
+from tests.parallel import at_once
 
 
 @pytest.fixture
@@ -28,21 +25,6 @@ def service(database: peewee.Database) -> ContentService:
     store.events.add(an_event())
     store.lessons.add(a_lesson())
     return ContentService(store, StoppedClock())
-
-
-def at_once(*use_cases: Callable[[], Result]) -> Sequence[Result | ServiceError]:
-    """What each of them returned or raised, all begun at the same moment."""
-    start = Barrier(len(use_cases))
-
-    def run(use_case: Callable[[], Result]) -> Result | ServiceError:
-        start.wait()
-        try:
-            return use_case()
-        except ServiceError as error:
-            return error
-
-    with ThreadPoolExecutor(len(use_cases)) as pool:
-        return list(pool.map(run, use_cases))
 
 
 def test_of_twenty_events_with_one_slug_exactly_one_is_created(service: ContentService) -> None:

@@ -1,14 +1,13 @@
 """The contract of ContentStore: one suite for the in-memory twin, for SQLite and for PostgreSQL."""
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import Any, TypeVar
+from typing import Any
 
 import peewee
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from services.content.entities import Event, Lesson, Material, StatusCounts
@@ -22,35 +21,10 @@ from services.content.errors import (
 )
 from services.content.models import MaterialRow
 from services.content.repository import ContentStore, PeeweeContentStore, event_key, lesson_key, material_key
-from services.kit.pagination import PageRequest, SortKey, page_of
-from tests.content.examples import (
-    HOUR,
-    MILLISECOND,
-    NOON,
-    a_lesson,
-    a_material,
-    an_event,
-    some_events,
-    some_lessons,
-    some_materials,
-)
-
-Item = TypeVar("Item")
-
-# Each example undoes what it wrote, so that the fixture may outlive it.
-over_one_store = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-
-
-class Undo(Exception):
-    """Ends a transaction without a trace."""
-
-
-@contextmanager
-def undone(store: ContentStore) -> Iterator[None]:
-    """A transaction whose writes are gone afterwards."""
-    with pytest.raises(Undo), store.transaction():
-        yield
-        raise Undo
+from services.kit.pagination import PageRequest
+from tests.clock import HOUR, MILLISECOND, NOON
+from tests.content.examples import a_lesson, a_material, an_event, some_events, some_lessons, some_materials
+from tests.stores import Undo, over_one_store, turned_over, undone
 
 
 def everything(store: ContentStore) -> tuple[Sequence[Event], Sequence[Lesson], Sequence[Material]]:
@@ -58,21 +32,6 @@ def everything(store: ContentStore) -> tuple[Sequence[Event], Sequence[Lesson], 
     events = store.events.list()
     lessons = [lesson for event in events for lesson in store.lessons.list(event.id)]
     return events, lessons, [material for lesson in lessons for material in store.materials.list(lesson.id)]
-
-
-def turned_over(
-    fetch: Callable[[PageRequest], Sequence[Item]], key: Callable[[Item], SortKey], limit: int
-) -> Sequence[Item]:
-    """All items, fetched page by page, each page behind the last item of the one before."""
-    items: list[Item] = []
-    request = PageRequest(limit)
-    while True:
-        page = page_of(fetch(request), request, key)
-        assert len(page.items) <= limit
-        items += page.items
-        if page.next_cursor is None:
-            return items
-        request = PageRequest(limit, key(page.items[-1]))
 
 
 # Events

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from services.content import rules
 from services.content.entities import Access, AccessStatus, Event, Lesson, VideoProvider
 from services.content.errors import InvalidWindow
-from tests.content.examples import HOUR, MILLISECOND, NOON, SECOND, a_lesson, an_event
+from tests.clock import HOUR, MILLISECOND, NOON, SECOND
+from tests.content.examples import a_lesson, an_event
 
 instants = st.datetimes(datetime(2000, 1, 1), datetime(2100, 1, 1)).map(
     lambda each: each.replace(microsecond=each.microsecond // 1000 * 1000, tzinfo=UTC)

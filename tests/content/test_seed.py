@@ -3,7 +3,7 @@
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import peewee
@@ -17,23 +17,23 @@ from services.content.migrations import MIGRATIONS
 from services.content.models import TABLES
 from services.content.repository import PeeweeContentStore
 from services.content.schemas import NewEvent, NewLesson, NewMaterials
-from services.content.seed import SAMPLES, SETS, clear, plant, planted
+from services.content.seed import SAMPLES, SETS, plant, planted
 from services.content.service import ContentService
+from services.kit.database import delete_every_row
 from services.kit.instants import format_instant
 from services.kit.pagination import PageRequest
 from services.kit.schemas import validated
+from tests.clock import NOON
 
 ALL = PageRequest()
 KEY = "growth2026"
-NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 SETTINGS: Settings = read_settings({"SERVICE_SECRET": "0123456789abcdef0123456789abcdef"})
 
 
 @pytest.fixture
-def store(database: peewee.Database) -> PeeweeContentStore:
+def store(content_database: peewee.Database) -> PeeweeContentStore:
     """An empty store, migrated."""
-    MIGRATIONS.up(database)
-    return PeeweeContentStore(database)
+    return PeeweeContentStore(content_database)
 
 
 @pytest.fixture
@@ -135,35 +135,35 @@ def test_every_sample_is_one_that_a_person_could_have_made(store: PeeweeContentS
 
 @pytest.mark.parametrize("name", SETS)
 def test_a_second_seeding_adds_nothing_and_changes_nothing(
-    database: peewee.Database, store: PeeweeContentStore, name: str
+    content_database: peewee.Database, store: PeeweeContentStore, name: str
 ) -> None:
-    plant(database, SETTINGS, name)
-    before = rows(database)
+    plant(content_database, SETTINGS, name)
+    before = rows(content_database)
     again = planted(store, SAMPLES[name], NOON)
     assert again == {"events": 0, "lessons": 0, "materials": 0}
-    assert rows(database) == before
+    assert rows(content_database) == before
 
 
-def test_demo_after_minimal_adds_only_the_rest(database: peewee.Database, store: PeeweeContentStore) -> None:
+def test_demo_after_minimal_adds_only_the_rest(content_database: peewee.Database, store: PeeweeContentStore) -> None:
     planted(store, SAMPLES["minimal"], NOON)
-    before = rows(database)
+    before = rows(content_database)
     added = planted(store, SAMPLES["demo"], NOON + timedelta(days=1))
-    after = rows(database)
+    after = rows(content_database)
     assert added == {"events": 5, "lessons": 29, "materials": 18}
     assert all(row in after[table] for table, of_table in before.items() for row in of_table)
 
 
 def test_what_a_person_has_changed_stays(
-    database: peewee.Database, store: PeeweeContentStore, service: ContentService
+    content_database: peewee.Database, store: PeeweeContentStore, service: ContentService
 ) -> None:
     planted(store, SAMPLES["demo"], NOON)
     service.update_event("event-public-1", {"slug": "my-own-launch", "is_active": False, "title": "Mine"})
     service.update_lesson("event-public-1", "lesson-public-1", {"slug": "renamed", "expires_at": None})
     service.update_event("event-private-1", {"access_key": None})
-    before = rows(database)
+    before = rows(content_database)
     added = planted(store, SAMPLES["demo"], NOON)
     assert added == {"events": 0, "lessons": 0, "materials": 0}
-    assert rows(database) == before
+    assert rows(content_database) == before
 
 
 def test_what_a_person_has_deleted_comes_back_and_the_rest_stays(
@@ -220,27 +220,30 @@ def test_a_lesson_whose_id_another_event_has_is_left_out(store: PeeweeContentSto
     assert service.list_lessons("event-public-1", ALL).items == []
 
 
-def test_a_seeding_that_breaks_off_leaves_nothing(database: peewee.Database, store: PeeweeContentStore) -> None:
+def test_a_seeding_that_breaks_off_leaves_nothing(content_database: peewee.Database, store: PeeweeContentStore) -> None:
     event = SAMPLES["minimal"][1]
     broken = replace(event, lessons=(replace(event.lessons[0], closes=timedelta(days=-8)),))
     with pytest.raises(InvalidWindow):
         planted(store, [SAMPLES["minimal"][0], broken], NOON)
-    assert not any(rows(database).values())
+    assert not any(rows(content_database).values())
 
 
-def test_seedings_at_the_same_time_add_every_row_once(database: peewee.Database, store: PeeweeContentStore) -> None:
+def test_seedings_at_the_same_time_add_every_row_once(database: peewee.Database) -> None:
+    # The connections of all threads are closed with this one's.
+    MIGRATIONS.up(database)
+    store = PeeweeContentStore(database)
     with ThreadPoolExecutor(4) as pool:
         added = list(pool.map(lambda _: Counter(planted(store, SAMPLES["demo"], NOON)), range(4)))
     assert sum(added, Counter()) == {"events": 7, "lessons": 31, "materials": 19}
 
 
-def test_clear_and_plant_bring_back_the_same_rows(database: peewee.Database, store: PeeweeContentStore) -> None:
+def test_clear_and_plant_bring_back_the_same_rows(content_database: peewee.Database, store: PeeweeContentStore) -> None:
     planted(store, SAMPLES["demo"], NOON)
-    before = rows(database)
-    clear(database)
-    assert not any(rows(database).values())
+    before = rows(content_database)
+    delete_every_row(content_database, TABLES)
+    assert not any(rows(content_database).values())
     planted(store, SAMPLES["demo"], NOON)
-    assert rows(database) == before
+    assert rows(content_database) == before
 
 
 def _event_document(event: Event) -> dict[str, Any]:

@@ -22,22 +22,20 @@ from services.content.errors import (
 from services.content.service import ContentService
 from services.kit.errors import ServiceError
 from services.kit.pagination import Page, PageRequest
+from tests.clock import HOUR, MILLISECOND, NOON, StoppedClock
 from tests.content.examples import (
     EVENT_FIELDS,
-    HOUR,
+    KEY,
     LESSON_FIELDS,
-    MILLISECOND,
-    NEW_ID,
-    NOON,
-    StoppedClock,
     a_lesson,
     a_material,
     an_event,
     some_events,
+    with_two_events,
 )
 from tests.content.memory import InMemoryContentStore
+from tests.matching import NEW_ID
 
-KEY = "let-me-in"
 ALL = PageRequest()
 NOTES = Upload("notes.txt", "text/plain", 7, "https://files.flix.app/notes.txt")
 SLIDES = Upload("slides.pdf", "application/pdf", 8, "https://files.flix.app/slides.pdf")
@@ -52,13 +50,7 @@ def clock() -> StoppedClock:
 @pytest.fixture
 def store() -> InMemoryContentStore:
     """A public event with an open lesson that has a material, and a private event with a lesson of its own."""
-    store = InMemoryContentStore()
-    store.events.add(an_event())
-    store.events.add(an_event(id="event-2", slug="secret", visibility="private", access_key=KEY, created_at=NOON))
-    store.lessons.add(a_lesson())
-    store.lessons.add(a_lesson(id="lesson-2", event_id="event-2"))
-    store.materials.add_all([a_material(), a_material(id="material-2", lesson_id="lesson-2")])
-    return store
+    return with_two_events(InMemoryContentStore())
 
 
 @pytest.fixture
@@ -277,8 +269,8 @@ def test_the_snapshot_counts_the_whole_installation_now(
 
 def test_materials_are_added_behind_those_that_are_there(service: ContentService) -> None:
     expected = [
-        Material(NEW_ID, "lesson-1", "slides.pdf", "application/pdf", 8, SLIDES.download_url, 2, NOON),  # type: ignore[arg-type]
-        Material(NEW_ID, "lesson-1", "notes.txt", "text/plain", 7, NOTES.download_url, 3, NOON),  # type: ignore[arg-type]
+        Material(NEW_ID, "lesson-1", "slides.pdf", "application/pdf", 8, SLIDES.download_url, 2, NOON),
+        Material(NEW_ID, "lesson-1", "notes.txt", "text/plain", 7, NOTES.download_url, 3, NOON),
     ]
     assert service.add_materials("event-1", "lesson-1", [SLIDES, NOTES]) == expected
     assert service.list_materials("event-1", "lesson-1", ALL) == Page([a_material(), *expected], None)

@@ -1,6 +1,7 @@
 """One running installation for each engine; every answer that a client of it gets is held against the contract."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import httpx
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from tests.contract.openapi import Contract
 from tests.contract.tokens import Tokens
 from tests.installation import Installation, installation
+from tests.postgresql import Server
 
 CONTRACT = Contract()
 
@@ -18,14 +20,33 @@ def contract() -> Contract:
     return CONTRACT
 
 
-@pytest.fixture(scope="session", params=["sqlite", "postgresql"])
-def town(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
-    """A migrated and seeded installation, running; the tests share it and make their own events in it."""
-    server = None if request.param == "sqlite" else request.getfixturevalue("postgresql_server")
-    with installation(tmp_path_factory.mktemp(request.param), server) as built:
+@pytest.fixture(scope="session")
+def sqlite_town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
+    """An installation on SQLite files, for the whole session."""
+    yield from _running(tmp_path_factory.mktemp("sqlite"))
+
+
+@pytest.fixture(scope="session")
+def postgresql_town(tmp_path_factory: pytest.TempPathFactory, postgresql_server: Server) -> Iterator[Installation]:
+    """An installation on PostgreSQL, for the whole session."""
+    yield from _running(tmp_path_factory.mktemp("postgresql"), postgresql_server)
+
+
+def _running(folder: Path, server: Server | None = None) -> Iterator[Installation]:
+    with installation(folder, server) as built:
         built.prepare()
         built.start()
         yield built
+
+
+@pytest.fixture(scope="session", params=["sqlite", "postgresql"])
+def town(request: pytest.FixtureRequest) -> Installation:
+    """A migrated and seeded installation, running; the tests share it and make their own events in it.
+
+    Each engine's stays until the session ends: were it built here, every file of tests would build it anew.
+    """
+    built: Installation = request.getfixturevalue(f"{request.param}_town")
+    return built
 
 
 @pytest.fixture(scope="session")

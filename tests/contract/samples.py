@@ -1,13 +1,13 @@
 """What a test makes for itself through the API, and the answers that many tests expect."""
 
 import uuid
-from collections.abc import Mapping
 from typing import Any
 
 import httpx
 
+from tests.refusals import REQUEST_ID, Answer, refusal
+
 Json = dict[str, Any]
-Said = tuple[int, Any]
 
 PAST = "2020-01-01T00:00:00.000Z"
 LATER_PAST = "2021-01-01T00:00:00.000Z"
@@ -123,42 +123,24 @@ def chosen(quiz: Json, *rights: bool | None) -> list[Json]:
     ]
 
 
-def said(answer: httpx.Response) -> Said:
-    """The status and the whole body; of an error without its requestId, which must be that of the header."""
+def said(answer: httpx.Response) -> Answer:
+    """The status and the whole body; an error's requestId, which must be that of the header, becomes REQUEST_ID."""
     body: Any = answer.json() if answer.content else None
     if answer.status_code >= 400:
-        assert body.pop("requestId") == answer.headers["X-Request-ID"]
-    return answer.status_code, body
+        assert body["requestId"] == answer.headers["X-Request-ID"]
+        body["requestId"] = REQUEST_ID
+    return Answer(answer.status_code, body)
 
 
-def refused(status: int, code: str, message: str, /, **more: Any) -> Said:
-    """What `said` gives for an error."""
-    return status, {"error": code, "message": message, **more}
-
-
-def invalid(fields: Mapping[str, list[str]] | None = None, form: list[str] | None = None) -> Said:
-    """What `said` gives for a VALIDATION_ERROR of these fields."""
-    details = {"formErrors": form or [], "fieldErrors": dict(fields or {})}
-    return refused(400, "VALIDATION_ERROR", "The request is not valid", details=details)
-
-
-def denied(status: str, code: str = "LESSON_ACCESS_DENIED") -> Said:
+def denied(status: str, code: str = "LESSON_ACCESS_DENIED") -> Answer:
     """What `said` gives for a learner who is not let in."""
     messages = {
         "locked": "Lesson is not released yet",
         "expired": "Lesson access has expired",
         "blocked_private": "Private event access is required",
     }
-    return refused(403, code, messages[status], status=status)
+    return refusal(403, code, messages[status], status=status)
 
 
-EVENT_NOT_FOUND = refused(404, "EVENT_NOT_FOUND", "Event not found")
-LESSON_NOT_FOUND = refused(404, "LESSON_NOT_FOUND", "Lesson not found")
-QUIZ_NOT_FOUND = refused(404, "QUIZ_NOT_FOUND", "Quiz not found")
-NOT_FOUND = refused(404, "NOT_FOUND", "There is nothing at this address")
-UNAUTHORIZED = refused(401, "UNAUTHORIZED", "A valid bearer token is required")
-FORBIDDEN = refused(403, "FORBIDDEN", "This is not allowed")
-METHOD_NOT_ALLOWED = refused(405, "METHOD_NOT_ALLOWED", "This address does not take that method")
-NOT_JSON = refused(415, "REQUEST_ERROR", "The body must be application/json")
-TOO_LARGE = refused(413, "PAYLOAD_TOO_LARGE", "The body is larger than 1 MiB")
-INVALID_WINDOW = refused(400, "LESSON_INVALID_WINDOW", "expiresAt must be later than releaseAt")
+QUIZ_NOT_FOUND = refusal(404, "QUIZ_NOT_FOUND", "Quiz not found")
+INVALID_WINDOW = refusal(400, "LESSON_INVALID_WINDOW", "expiresAt must be later than releaseAt")

@@ -7,21 +7,17 @@ import pytest
 
 from tests.contract.samples import (
     DEFAULT_STYLE,
-    EVENT_NOT_FOUND,
     FUTURE,
     HERO,
     LATER_PAST,
-    LESSON_NOT_FOUND,
     PAST,
     QUIZ_NOT_FOUND,
-    UNAUTHORIZED,
     UNKNOWN,
     Json,
     attached,
     catalog_address,
     chosen,
     file_body,
-    invalid,
     lesson_address,
     materials_address,
     new_event,
@@ -31,11 +27,11 @@ from tests.contract.samples import (
     public_address,
     question,
     questions,
-    refused,
     said,
 )
+from tests.refusals import EVENT_NOT_FOUND, LESSON_NOT_FOUND, UNAUTHORIZED, invalid, refusal
 
-MATERIAL_NOT_FOUND = refused(404, "MATERIAL_NOT_FOUND", "Material not found")
+MATERIAL_NOT_FOUND = refusal(404, "MATERIAL_NOT_FOUND", "Material not found")
 NO_CURSOR = invalid({"cursor": ["must be a nextCursor of this list"]})
 
 

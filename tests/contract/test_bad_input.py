@@ -9,21 +9,14 @@ import httpx
 import pytest
 
 from tests.contract.samples import (
-    EVENT_NOT_FOUND,
-    LESSON_NOT_FOUND,
-    METHOD_NOT_ALLOWED,
-    NOT_FOUND,
-    NOT_JSON,
     PAST,
     QUIZ_NOT_FOUND,
-    TOO_LARGE,
     UNKNOWN,
     Json,
     attached,
     catalog_address,
     event_body,
     file_body,
-    invalid,
     lesson_address,
     lesson_body,
     materials_address,
@@ -33,11 +26,21 @@ from tests.contract.samples import (
     public_address,
     question,
     questions,
-    refused,
     said,
     unique,
 )
 from tests.installation import ADMIN, Installation
+from tests.refusals import (
+    EVENT_NOT_FOUND,
+    INVALID_JSON,
+    LESSON_NOT_FOUND,
+    METHOD_NOT_ALLOWED,
+    NOT_FOUND,
+    NOT_JSON,
+    TOO_LARGE,
+    invalid,
+    refusal,
+)
 
 JSON = {"Content-Type": "application/json"}
 NO_CONTROLS = "must not contain control characters"
@@ -133,9 +136,7 @@ def stage(admin: httpx.Client, learner: httpx.Client) -> Iterator[Stage]:
 )
 def test_a_body_that_is_not_json_is_refused_at_every_door(stage: Stage, body: bytes) -> None:
     for door in stage.doors():
-        status, told = said(stage.send(door, body, JSON))
-        assert (status, told) == (400, {"error": "REQUEST_ERROR", "message": told["message"]}), door
-        assert told["message"].startswith("The body is not valid JSON: "), door
+        assert said(stage.send(door, body, JSON)) == INVALID_JSON, door
 
 
 @pytest.mark.parametrize(
@@ -573,7 +574,7 @@ def test_of_twenty_events_with_one_slug_one_is_made(town: Installation, admin: h
     slug = unique("event")
     bodies = [event_body(slug=slug, title=f"Event {place}") for place in range(20)]
     answers = at_once(town, admin, "POST", ["/api/events"] * 20, bodies)
-    conflict = refused(409, "EVENT_SLUG_CONFLICT", f"Another event already has the slug {slug}")
+    conflict = refusal(409, "EVENT_SLUG_CONFLICT", f"Another event already has the slug {slug}")
     event = winner(answers, 201, conflict)
     assert [item for item in admin.get("/api/events").json()["items"] if item["slug"] == slug] == [event]
 
@@ -582,7 +583,7 @@ def test_of_twenty_lessons_with_one_slug_one_is_made(town: Installation, admin: 
     event, slug = new_event(admin), unique("lesson")
     address = f"/api/events/{event['id']}/lessons"
     answers = at_once(town, admin, "POST", [address] * 20, [lesson_body(slug=slug)] * 20)
-    conflict = refused(409, "LESSON_SLUG_CONFLICT", f"Another lesson of this event already has the slug {slug}")
+    conflict = refusal(409, "LESSON_SLUG_CONFLICT", f"Another lesson of this event already has the slug {slug}")
     assert said(admin.get(address)) == (200, {"items": [winner(answers, 201, conflict)]})
 
 
@@ -591,7 +592,7 @@ def test_of_twenty_quizzes_for_one_lesson_one_is_made(town: Installation, admin:
     place = {"eventId": lesson["eventId"], "lessonId": lesson["id"]}
     bodies = [{**place, "title": f"Quiz {place_}", "questions": questions()} for place_ in range(20)]
     answers = at_once(town, admin, "POST", ["/api/quizzes"] * 20, bodies)
-    quiz = winner(answers, 201, refused(409, "QUIZ_LESSON_CONFLICT", "The lesson already has a quiz"))
+    quiz = winner(answers, 201, refusal(409, "QUIZ_LESSON_CONFLICT", "The lesson already has a quiz"))
     assert said(admin.get(f"/api/quizzes?lessonId={lesson['id']}")) == (200, {"items": [quiz]})
 
 
@@ -600,7 +601,7 @@ def test_of_events_that_all_take_one_slug_one_gets_it(town: Installation, admin:
     events = [new_event(admin) for _ in range(20)]
     addresses = [f"/api/events/{event['id']}" for event in events]
     answers = at_once(town, admin, "PUT", addresses, [{"slug": slug}] * 20)
-    conflict = refused(409, "EVENT_SLUG_CONFLICT", f"Another event already has the slug {slug}")
+    conflict = refusal(409, "EVENT_SLUG_CONFLICT", f"Another event already has the slug {slug}")
     renamed = winner(answers, 200, conflict)
     slugs = {said(admin.get(address))[1]["item"]["slug"] for address in addresses}
     assert slugs == {event["slug"] for event in events if event["id"] != renamed["id"]} | {slug}

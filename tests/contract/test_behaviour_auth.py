@@ -8,11 +8,12 @@ import pytest
 from joserfc.jws import extract_compact
 
 from services.kit.instants import now
-from tests.contract.samples import UNAUTHORIZED, event_body, new_event, refused, said
+from tests.contract.samples import event_body, new_event, said
 from tests.contract.tokens import Tokens
 from tests.installation import ADMIN
+from tests.refusals import UNAUTHORIZED, refusal
 
-INVALID_CREDENTIALS = refused(401, "INVALID_CREDENTIALS", "The username or the password is wrong")
+INVALID_CREDENTIALS = refusal(401, "INVALID_CREDENTIALS", "The username or the password is wrong")
 
 
 def claims_of(token: str) -> Any:

@@ -13,12 +13,11 @@ from tests.contract.samples import (
     catalog_address,
     created,
     event_body,
-    invalid,
     new_event,
-    refused,
     said,
     unique,
 )
+from tests.refusals import invalid, refusal
 
 
 def event_fields(event: Json) -> Json:
@@ -47,7 +46,7 @@ def test_an_event_slug_is_made_of_letters_digits_and_hyphens(admin: httpx.Client
 def test_a_second_event_cannot_have_the_slug(admin: httpx.Client) -> None:
     """It is unique over all events (409 EVENT_SLUG_CONFLICT, on update too)."""
     first, second = new_event(admin), new_event(admin)
-    conflict = refused(409, "EVENT_SLUG_CONFLICT", f"Another event already has the slug {first['slug']}")
+    conflict = refusal(409, "EVENT_SLUG_CONFLICT", f"Another event already has the slug {first['slug']}")
     assert said(admin.post("/api/events", json=event_body(slug=f" {first['slug'].upper()}! "))) == conflict
     assert said(admin.put(f"/api/events/{second['id']}", json={"slug": first["slug"]})) == conflict
     assert said(admin.get(f"/api/events/{second['id']}")) == (200, {"item": second})

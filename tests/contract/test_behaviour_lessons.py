@@ -10,7 +10,6 @@ from tests.contract.samples import (
     FUTURE,
     INVALID_WINDOW,
     LATER_PAST,
-    LESSON_NOT_FOUND,
     PAST,
     Json,
     catalog_address,
@@ -23,10 +22,10 @@ from tests.contract.samples import (
     new_event,
     new_lesson,
     public_address,
-    refused,
     said,
     unique,
 )
+from tests.refusals import LESSON_NOT_FOUND, refusal
 
 LOCKED = {"releaseAt": FUTURE}
 EXPIRED = {"releaseAt": PAST, "expiresAt": LATER_PAST}
@@ -61,7 +60,7 @@ def test_a_lesson_slug_is_taken_within_its_event_only(admin: httpx.Client) -> No
     """unique within its event (409 LESSON_SLUG_CONFLICT, tightened)."""
     event, other_event = new_event(admin), new_event(admin)
     lesson, other = new_lesson(admin, event), new_lesson(admin, event)
-    conflict = refused(
+    conflict = refusal(
         409, "LESSON_SLUG_CONFLICT", f"Another lesson of this event already has the slug {lesson['slug']}"
     )
     taken = f" {lesson['slug'].upper()} "

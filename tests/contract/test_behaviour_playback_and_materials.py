@@ -10,13 +10,13 @@ from tests.contract.samples import (
     Json,
     attached,
     file_body,
-    invalid,
     materials_address,
     new_event,
     new_lesson,
     public_address,
     said,
 )
+from tests.refusals import invalid
 
 MEBIBYTE = 1024 * 1024
 

@@ -9,7 +9,6 @@ from tests.contract.samples import (
     ACCESS_KEY,
     FUTURE,
     LATER_PAST,
-    LESSON_NOT_FOUND,
     PAST,
     UNKNOWN,
     Json,
@@ -25,6 +24,7 @@ from tests.contract.samples import (
     public_address,
     said,
 )
+from tests.refusals import LESSON_NOT_FOUND
 
 ACTIONS = ("access-check", "playback", "materials", "quiz", "quiz/submit")
 KEY = {"eventAccessKey": ACCESS_KEY}

@@ -15,9 +15,9 @@ from tests.contract.samples import (
     public_address,
     question,
     questions,
-    refused,
     said,
 )
+from tests.refusals import refusal
 
 
 class Classroom:
@@ -60,7 +60,7 @@ def test_a_lesson_cannot_have_a_second_quiz(admin: httpx.Client) -> None:
     lesson = new_lesson(admin, new_event(admin))
     quiz = new_quiz(admin, lesson)
     body = {"eventId": lesson["eventId"], "lessonId": lesson["id"], "title": "Another", "questions": questions()}
-    conflict = refused(409, "QUIZ_LESSON_CONFLICT", "The lesson already has a quiz")
+    conflict = refusal(409, "QUIZ_LESSON_CONFLICT", "The lesson already has a quiz")
     assert said(admin.post("/api/quizzes", json=body)) == conflict
     assert said(admin.get(f"/api/quizzes?lessonId={lesson['id']}")) == (200, {"items": [quiz]})
 
@@ -70,7 +70,7 @@ def test_a_question_without_a_right_option_is_refused(admin: httpx.Client) -> No
     lesson = new_lesson(admin, new_event(admin))
     asked = [*questions(1), question("Which one?", ("this", False), ("that", False))]
     body = {"eventId": lesson["eventId"], "lessonId": lesson["id"], "title": "A quiz", "questions": asked}
-    missing = refused(400, "QUIZ_MISSING_CORRECT_OPTION", "Question 2 needs at least one right option")
+    missing = refusal(400, "QUIZ_MISSING_CORRECT_OPTION", "Question 2 needs at least one right option")
     assert said(admin.post("/api/quizzes", json=body)) == missing
     assert said(admin.get(f"/api/quizzes?lessonId={lesson['id']}")) == (200, {"items": []})
     quiz = new_quiz(admin, lesson)
@@ -170,11 +170,11 @@ def test_an_attempt_that_does_not_fit_the_quiz_is_refused(admin: httpx.Client, l
     anothers = [{"questionId": other.question(0), "optionId": other.option(0, 1)}]
     no_question = [{"questionId": UNKNOWN, "optionId": right}]
     code = "QUIZ_INVALID_ATTEMPT"
-    assert room.submit(twice) == refused(400, code, "Question 1 is answered more than once")
+    assert room.submit(twice) == refusal(400, code, "Question 1 is answered more than once")
     for answers in (not_its_option, no_option):
-        assert room.submit(answers) == refused(400, code, "The answer to question 1 is not one of its options")
+        assert room.submit(answers) == refusal(400, code, "The answer to question 1 is not one of its options")
     for answers in (anothers, no_question):
-        assert room.submit(answers) == refused(400, code, "An answer is for a question that is not of this quiz")
+        assert room.submit(answers) == refusal(400, code, "An answer is for a question that is not of this quiz")
     assert said(admin.get(f"/api/quizzes/{room.quiz['id']}/attempts")) == (200, {"items": [], "nextCursor": None})
 
 
@@ -182,7 +182,7 @@ def test_a_question_of_before_the_update_is_not_the_quizs_any_more(admin: httpx.
     """an answer to a question that is not the quiz's is QUIZ_INVALID_ATTEMPT too (tightened)."""
     room = Classroom(admin, learner)
     admin.put(f"/api/quizzes/{room.quiz['id']}", json={"title": "A quiz", "questions": questions()})
-    assert room.submit(chosen(room.quiz, True, True)) == refused(
+    assert room.submit(chosen(room.quiz, True, True)) == refusal(
         400, "QUIZ_INVALID_ATTEMPT", "An answer is for a question that is not of this quiz"
     )
 

@@ -1,16 +1,36 @@
-"""Journeys run over real processes, on both engines. One installation serves all of them, each with its own slugs."""
+"""Journeys run over real processes, on both engines, or with `--town=compose` over containers.
+
+One installation serves all of them, each with its own slugs.
+"""
 
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.installation import Installation, installation
+from tests.installation import Town, installation
 
 
-@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
-def shared_town(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """What an installation is made of."""
+    if "shared_town" in metafunc.fixturenames:
+        on_compose = metafunc.config.getoption("--town", "local") == "compose"
+        kinds = ["compose"] if on_compose else ["sqlite", "postgresql"]
+        metafunc.parametrize("shared_town", kinds, indirect=True, scope="module")
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """The README's session is about `make run`."""
+    on_compose = config.getoption("--town", "local") == "compose"
+    return True if on_compose and collection_path.name == "test_readme.py" else None
+
+
+@pytest.fixture(scope="module")
+def shared_town(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
     """A migrated and seeded installation."""
+    if request.param == "compose":
+        yield request.getfixturevalue("first_town")
+        return
     server = None if request.param == "sqlite" else request.getfixturevalue("postgresql_server")
     folder: Path = tmp_path_factory.mktemp(request.param)
     with installation(folder, server) as built:
@@ -19,7 +39,7 @@ def shared_town(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPat
 
 
 @pytest.fixture
-def town(shared_town: Installation) -> Installation:
+def town(shared_town: Town) -> Town:
     """The installation with every process running, whatever the journey before has ended."""
     shared_town.start()
     return shared_town

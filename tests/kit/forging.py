@@ -3,15 +3,15 @@
 import base64
 import json
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from joserfc import jwt
 from joserfc.jwk import OctKey, OKPKey
 
-NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
+from tests.clock import HOUR, NOON
+
 SECRET = "a secret that only these tests know, long enough"
-HOUR = timedelta(hours=1)
 
 _ABSENT = object()
 

@@ -20,7 +20,8 @@ from services.kit.tokens import (
     issue_service_token,
     verify_service_token,
 )
-from tests.kit.forging import BAD_ACCESS_TOKENS, HOUR, NOON, SECRET, Forge, segment
+from tests.clock import HOUR, NOON
+from tests.kit.forging import BAD_ACCESS_TOKENS, SECRET, Forge, segment
 
 ADA = Admin("admin-1", "ada", "admin")
 SECOND = timedelta(seconds=1)

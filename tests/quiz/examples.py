@@ -1,18 +1,15 @@
-"""Records to begin a test with, the clock they live by, and what learners may answer."""
+"""Records to begin a test with, and what learners may answer."""
 
-import re
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC
 from typing import Any
 
 from hypothesis import strategies as st
 
 from services.quiz.entities import Answer, Attempt, Grade, GradedAnswer, NewQuestion, Option, Question, Quiz
-
-NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
-LATER = NOON + timedelta(minutes=1)
-SECOND = timedelta(seconds=1)
+from tests.clock import NOON
+from tests.stores import TEXTS
 
 
 def a_question(order: int, *right: bool) -> Question:
@@ -103,36 +100,6 @@ def new_question(prompt: str = "What is right?", order: int | None = None, *flag
     return NewQuestion(prompt, order, options)
 
 
-class StoppedClock:
-    """A clock that moves when it is told to."""
-
-    def __init__(self, at: datetime = NOON):
-        self.at = at
-
-    def __call__(self) -> datetime:
-        return self.at
-
-
-class Matching:
-    """Equals every text of that form, and remembers nothing."""
-
-    def __init__(self, pattern: str):
-        self._pattern = re.compile(pattern)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, str) and self._pattern.fullmatch(other) is not None
-
-    def __hash__(self) -> int:
-        return hash(self._pattern)
-
-    def __repr__(self) -> str:
-        return f"Matching({self._pattern.pattern!r})"
-
-
-NEW_ID = Matching("[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
-
-# Everything a text may hold that is no control character; half a surrogate pair is no text.
-TEXTS = st.text(st.characters(exclude_categories=("Cs", "Cc")), min_size=1, max_size=30)
 INSTANTS = st.datetimes(timezones=st.just(UTC)).map(
     lambda each: each.replace(microsecond=each.microsecond // 1000 * 1000)
 )

@@ -12,7 +12,8 @@ from services.kit.observability import start_request
 from services.kit.tokens import verify_service_token
 from services.quiz.content import lesson_requirement
 from services.quiz.errors import EventNotFound, LessonNotFound
-from tests.quiz.examples import NOON, TEXTS
+from tests.clock import NOON
+from tests.stores import TEXTS
 
 SECRET = "a secret that only these tests know"
 

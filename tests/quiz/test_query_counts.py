@@ -1,37 +1,20 @@
 """How many statements a use case sends: the same whatever the number of rows, and no more than the table says."""
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Any
-
 import peewee
 import pytest
 
 from services.kit.pagination import PageRequest
 from services.quiz.repository import ALL, PeeweeQuizStore
 from services.quiz.service import QuizService
-from tests.quiz.examples import StoppedClock, a_quiz, an_attempt, new_question, numbered_quiz, some_questions
-
-
-@dataclass(frozen=True)
-class Cost:
-    """A use case and the number of its statements: those that read or write, and those that make savepoints.
-
-    The beginning and the end of a transaction are not among them.
-    """
-
-    name: str
-    use_case: Callable[[QuizService], Any]
-    queries: int
-    savepoints: int = 0
-
+from tests.clock import StoppedClock
+from tests.query_counts import Cost, counted, split
+from tests.quiz.examples import a_quiz, an_attempt, new_question, numbered_quiz, some_questions
 
 ONE = [new_question()]
 THIRTY = [new_question(f"Question {number}", None, *[True] * 10) for number in range(30)]
 
 # A savepoint and its release are two.
-COSTS = [
+COSTS: list[Cost[QuizService]] = [
     Cost("list_quizzes", lambda service: service.list_quizzes(None, None, ALL), 1),
     Cost("list_quizzes, a page", lambda service: service.list_quizzes("event-1", None, PageRequest(20)), 1),
     Cost("get_quiz", lambda service: service.get_quiz("quiz-1"), 1),
@@ -51,28 +34,6 @@ COSTS = [
 ]
 
 
-@contextmanager
-def counted(database: peewee.Database) -> Iterator[list[str]]:
-    """The statements that the database is sent meanwhile, as Peewee tells them to its hooks."""
-    statements: list[str] = []
-    hooks: list[Callable[[Any], None]] = database.query_hooks
-
-    def note(query: Any) -> None:
-        statements.append(query.sql)
-
-    hooks.append(note)
-    try:
-        yield statements
-    finally:
-        hooks.remove(note)
-
-
-def split(statements: Sequence[str]) -> tuple[int, int]:
-    """How many read or write, and how many make or release savepoints."""
-    savepoints = [each for each in statements if each.startswith(("SAVEPOINT", "RELEASE", "ROLLBACK TO"))]
-    return len(statements) - len(savepoints), len(savepoints)
-
-
 def stocked(database: peewee.Database, rows: int) -> QuizService:
     """A service whose quiz has that many questions and attempts, beside as many other quizzes."""
     store = PeeweeQuizStore(database)
@@ -87,7 +48,7 @@ def stocked(database: peewee.Database, rows: int) -> QuizService:
 @pytest.mark.parametrize("cost", COSTS, ids=[cost.name for cost in COSTS])
 @pytest.mark.parametrize("rows", [1, 30], ids=["one row", "thirty rows"])
 def test_a_use_case_sends_as_many_statements_as_the_table_says_whatever_the_number_of_rows(
-    quiz_database: peewee.Database, cost: Cost, rows: int
+    quiz_database: peewee.Database, cost: Cost[QuizService], rows: int
 ) -> None:
     service = stocked(quiz_database, rows)
     with counted(quiz_database) as statements:

@@ -1,10 +1,8 @@
 """Many writers at once, each in a thread with a connection of its own, on both engines."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
-from threading import Barrier
-from typing import TypeVar
 
 import peewee
 import pytest
@@ -16,9 +14,9 @@ from services.quiz.errors import LessonHasQuiz, QuizNotFound
 from services.quiz.migrations import MIGRATIONS
 from services.quiz.repository import ALL, PeeweeQuizStore, QuizFilter
 from services.quiz.service import QuizService
-from tests.quiz.examples import NOON, StoppedClock, a_quiz, new_question, right
-
-Result = TypeVar("Result")
+from tests.clock import NOON, StoppedClock
+from tests.parallel import at_once
+from tests.quiz.examples import a_quiz, new_question, right
 
 
 @pytest.fixture
@@ -35,21 +33,6 @@ def store(database: peewee.Database) -> PeeweeQuizStore:
 def service(store: PeeweeQuizStore) -> QuizService:
     """The service over it; every lesson exists."""
     return QuizService(store, lambda event_id, lesson_id: None, StoppedClock())
-
-
-def at_once(*use_cases: Callable[[], Result]) -> Sequence[Result | ServiceError]:
-    """What each of them returned or raised, all begun at the same moment."""
-    start = Barrier(len(use_cases))
-
-    def run(use_case: Callable[[], Result]) -> Result | ServiceError:
-        start.wait()
-        try:
-            return use_case()
-        except ServiceError as error:
-            return error
-
-    with ThreadPoolExecutor(len(use_cases)) as pool:
-        return list(pool.map(run, use_cases))
 
 
 def without_patience(database: peewee.Database, use_case: Callable[[], object]) -> Callable[[], object]:

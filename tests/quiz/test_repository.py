@@ -1,26 +1,22 @@
 """The contract of QuizStore: one suite for the in-memory twin, for SQLite and for PostgreSQL."""
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import TypeVar
 
 import peewee
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
-from services.kit.pagination import PageRequest, SortKey, page_of
+from services.kit.pagination import PageRequest
 from services.quiz import rules
 from services.quiz.entities import Attempt, Quiz, Revision
 from services.quiz.errors import LessonHasQuiz, QuizNotFound
 from services.quiz.models import AttemptRow, OptionRow, QuestionRow, QuizRow, RevisionRow
 from services.quiz.repository import ALL, PeeweeQuizStore, QuizFilter, QuizStore, attempt_key, quiz_key
+from tests.clock import LATER, NOON, SECOND
 from tests.quiz.examples import (
-    LATER,
-    NOON,
-    SECOND,
     a_question,
     a_quiz,
     an_attempt,
@@ -30,40 +26,9 @@ from tests.quiz.examples import (
     right,
     some_questions,
 )
-
-Item = TypeVar("Item")
+from tests.stores import over_one_store, turned_over, undone
 
 ANY = QuizFilter()
-
-# Each example undoes what it wrote, so that the fixture may outlive it.
-over_one_store = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-
-
-class Undo(Exception):
-    """Ends a transaction without a trace."""
-
-
-@contextmanager
-def undone(store: QuizStore) -> Iterator[None]:
-    """A transaction whose writes are gone afterwards."""
-    with pytest.raises(Undo), store.transaction():
-        yield
-        raise Undo
-
-
-def turned_over(
-    fetch: Callable[[PageRequest], Sequence[Item]], key: Callable[[Item], SortKey], limit: int
-) -> Sequence[Item]:
-    """All items, fetched page by page, each page behind the last item of the one before."""
-    items: list[Item] = []
-    request = PageRequest(limit)
-    while True:
-        page = page_of(fetch(request), request, key)
-        assert len(page.items) <= limit
-        items += page.items
-        if page.next_cursor is None:
-            return items
-        request = PageRequest(limit, key(page.items[-1]))
 
 
 def add(store: QuizStore, *quizzes_to_add: Quiz) -> None:

@@ -22,33 +22,23 @@ from services.quiz.entities import Quiz
 from services.quiz.errors import EventNotFound, LessonNotFound
 from services.quiz.repository import ALL, QuizFilter
 from services.quiz.service import QuizService
-from tests.kit.client import (
+from tests.app_client import Client
+from tests.clock import HOUR, LATER, NOON, SECOND, StoppedClock
+from tests.kit.forging import BAD_ACCESS_TOKENS, SECRET, Forge
+from tests.matching import NEW_ID, Matching
+from tests.quiz.examples import a_quiz, an_attempt, numbered_quiz, some_questions
+from tests.quiz.memory import InMemoryQuizStore
+from tests.refusals import (
     FORBIDDEN,
-    NO_SUCH_ADDRESS,
-    NO_SUCH_METHOD,
-    NOT_JSON_TYPE,
+    METHOD_NOT_ALLOWED,
+    NOT_FOUND,
+    NOT_JSON,
     TOO_LARGE,
     UNAUTHORIZED,
     Answer,
-    Client,
-    client_of,
     invalid,
     refusal,
 )
-from tests.kit.forging import BAD_ACCESS_TOKENS, HOUR, SECRET, Forge
-from tests.quiz.examples import (
-    LATER,
-    NEW_ID,
-    NOON,
-    SECOND,
-    Matching,
-    StoppedClock,
-    a_quiz,
-    an_attempt,
-    numbered_quiz,
-    some_questions,
-)
-from tests.quiz.memory import InMemoryQuizStore
 
 QUIZZES = "/api/quizzes"
 QUIZ = QUIZZES + "/quiz-1"
@@ -171,7 +161,7 @@ def world() -> Iterator[World]:
         return FORGE.key_set()
 
     verifier = AccessTokenVerifier(fetch_keys, "quiz", lambda: NOON)
-    with client_of(create_service_app(table, SETTINGS, use_cases, verifier)) as client:
+    with Client.of(create_service_app(table, SETTINGS, use_cases, verifier)) as client:
         world.client = client
         yield world
 
@@ -648,7 +638,7 @@ def test_a_body_of_another_type_is_a_request_error(
 ) -> None:
     headers = {} if content_type is None else {"Content-Type": content_type}
     answer = world.client.send(method, path, token_for(path), body=json.dumps(NEW_QUIZ), headers=headers)
-    assert answer == NOT_JSON_TYPE
+    assert answer == NOT_JSON
 
 
 @pytest.mark.parametrize(("method", "path"), BODY_ROUTES)
@@ -668,14 +658,14 @@ def test_a_body_of_more_than_a_mebibyte_is_too_large(world: World) -> None:
     "path", ["/", "/api", "/api/quiz", QUIZ + "/", "/internal/lessons/lesson-1", "/api/quizzes/a%0Ab"]
 )
 def test_an_unknown_address_is_not_found(world: World, path: str) -> None:
-    assert world.admin("GET", path) == NO_SUCH_ADDRESS
+    assert world.admin("GET", path) == NOT_FOUND
 
 
 def test_a_method_that_an_address_does_not_take_is_said_to_be_so(world: World) -> None:
     for method, path in (("DELETE", QUIZZES), ("POST", QUIZ), ("POST", ATTEMPTS)):
-        assert world.admin(method, path, UPDATE) == NO_SUCH_METHOD
+        assert world.admin(method, path, UPDATE) == METHOD_NOT_ALLOWED
     for method, path in (("DELETE", LEARN), ("GET", SUBMIT), ("GET", DELETIONS)):
-        assert world.service(method, path) == NO_SUCH_METHOD
+        assert world.service(method, path) == METHOD_NOT_ALLOWED
 
 
 # Guards

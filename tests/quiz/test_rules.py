@@ -11,7 +11,8 @@ from services.kit.errors import ValidationFailed
 from services.quiz import rules
 from services.quiz.entities import Answer, Grade, GradedAnswer, NewQuestion, Option, Question, Quiz
 from services.quiz.errors import InvalidAttempt, MissingCorrectOption
-from tests.quiz.examples import TEXTS, a_question, a_quiz, new_question, quizzes, right, some_questions, wrong
+from tests.quiz.examples import a_question, a_quiz, new_question, quizzes, right, some_questions, wrong
+from tests.stores import TEXTS
 
 
 @st.composite

@@ -2,12 +2,12 @@
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import Any, cast
 
 import peewee
 import pytest
 
+from services.kit.database import delete_every_row
 from services.kit.pagination import PageRequest
 from services.kit.schemas import validated
 from services.quiz.config import Settings, read_settings
@@ -16,21 +16,20 @@ from services.quiz.migrations import MIGRATIONS
 from services.quiz.models import TABLES, RevisionRow
 from services.quiz.repository import PeeweeQuizStore
 from services.quiz.schemas import NewQuiz, quiz_view
-from services.quiz.seed import SAMPLES, SETS, clear, plant, planted
+from services.quiz.seed import SAMPLES, SETS, plant, planted
 from services.quiz.seed.samples import SampleQuiz
 from services.quiz.service import QuizService
+from tests.clock import NOON
 
 ALL = PageRequest()
-NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 SETTINGS: Settings = read_settings({"SERVICE_SECRET": "0123456789abcdef0123456789abcdef"})
 NEW_QUESTION = NewQuestion("Is this mine?", None, (("Yes", True), ("No", False)))
 
 
 @pytest.fixture
-def store(database: peewee.Database) -> PeeweeQuizStore:
+def store(quiz_database: peewee.Database) -> PeeweeQuizStore:
     """An empty store, migrated."""
-    MIGRATIONS.up(database)
-    return PeeweeQuizStore(database)
+    return PeeweeQuizStore(quiz_database)
 
 
 @pytest.fixture
@@ -93,13 +92,13 @@ def test_both_of_two_right_options_pass(store: PeeweeQuizStore, service: QuizSer
 
 @pytest.mark.parametrize("name", SETS)
 def test_a_second_seeding_adds_nothing_and_changes_nothing(
-    database: peewee.Database, store: PeeweeQuizStore, name: str
+    quiz_database: peewee.Database, store: PeeweeQuizStore, name: str
 ) -> None:
-    plant(database, SETTINGS, name)
-    before = rows(database)
+    plant(quiz_database, SETTINGS, name)
+    before = rows(quiz_database)
     again = planted(store, SAMPLES[name], NOON)
     assert again == {"quizzes": 0}
-    assert rows(database) == before
+    assert rows(quiz_database) == before
 
 
 def test_demo_after_minimal_adds_only_the_rest(store: PeeweeQuizStore, service: QuizService) -> None:
@@ -111,29 +110,29 @@ def test_demo_after_minimal_adds_only_the_rest(store: PeeweeQuizStore, service: 
 
 
 def test_what_a_person_has_changed_stays(
-    database: peewee.Database, store: PeeweeQuizStore, service: QuizService
+    quiz_database: peewee.Database, store: PeeweeQuizStore, service: QuizService
 ) -> None:
     planted(store, SAMPLES["demo"], NOON)
     service.update_quiz("quiz-public-1", "Mine", 10, [NEW_QUESTION])
-    before = rows(database)
+    before = rows(quiz_database)
     added = planted(store, SAMPLES["demo"], NOON)
     assert added == {"quizzes": 0}
-    assert rows(database) == before
+    assert rows(quiz_database) == before
 
 
 def test_a_lesson_that_has_a_persons_quiz_keeps_it(
-    database: peewee.Database, store: PeeweeQuizStore, service: QuizService
+    quiz_database: peewee.Database, store: PeeweeQuizStore, service: QuizService
 ) -> None:
     mine = service.create_quiz("event-public-1", "lesson-public-1", "Mine", None, [NEW_QUESTION])
-    before = rows(database)
+    before = rows(quiz_database)
     added = planted(store, SAMPLES["minimal"], NOON)
     assert added == {"quizzes": 0}
     assert service.get_lesson_quiz("lesson-public-1") == mine
-    assert rows(database) == before
+    assert rows(quiz_database) == before
 
 
 def test_a_deleted_quiz_comes_back_beside_its_attempts(
-    database: peewee.Database, store: PeeweeQuizStore, service: QuizService
+    quiz_database: peewee.Database, store: PeeweeQuizStore, service: QuizService
 ) -> None:
     planted(store, SAMPLES["minimal"], NOON)
     attempt = service.submit("lesson-public-1", []).attempt
@@ -142,28 +141,31 @@ def test_a_deleted_quiz_comes_back_beside_its_attempts(
     history = service.list_attempts("quiz-public-1", ALL)
     assert added == {"quizzes": 1}
     assert list(history.page.items) == [attempt]
-    assert RevisionRow.select().count(database) == 2
+    assert RevisionRow.select().count(quiz_database) == 2
 
 
-def test_a_seeding_that_breaks_off_leaves_nothing(database: peewee.Database, store: PeeweeQuizStore) -> None:
+def test_a_seeding_that_breaks_off_leaves_nothing(quiz_database: peewee.Database, store: PeeweeQuizStore) -> None:
     with pytest.raises(AttributeError):
         planted(store, [*SAMPLES["demo"], cast(SampleQuiz, None)], NOON)
-    assert not any(rows(database).values())
+    assert not any(rows(quiz_database).values())
 
 
-def test_seedings_at_the_same_time_add_every_quiz_once(database: peewee.Database, store: PeeweeQuizStore) -> None:
+def test_seedings_at_the_same_time_add_every_quiz_once(database: peewee.Database) -> None:
+    # The connections of all threads are closed with this one's.
+    MIGRATIONS.up(database)
+    store = PeeweeQuizStore(database)
     with ThreadPoolExecutor(4) as pool:
         added = list(pool.map(lambda _: planted(store, SAMPLES["demo"], NOON)["quizzes"], range(4)))
     assert sum(added) == 12
 
 
 def test_clear_and_plant_bring_back_the_same_quizzes(
-    database: peewee.Database, store: PeeweeQuizStore, service: QuizService
+    quiz_database: peewee.Database, store: PeeweeQuizStore, service: QuizService
 ) -> None:
     planted(store, SAMPLES["demo"], NOON)
     service.submit("lesson-public-1", [])
     before = quizzes(service)
-    clear(database)
-    assert not any(rows(database).values())
+    delete_every_row(quiz_database, TABLES)
+    assert not any(rows(quiz_database).values())
     planted(store, SAMPLES["demo"], NOON)
     assert quizzes(service) == before

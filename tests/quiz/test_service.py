@@ -29,25 +29,14 @@ from services.quiz.errors import (
 )
 from services.quiz.repository import ALL, QuizFilter, attempt_key, quiz_key
 from services.quiz.service import QuizService
-from tests.quiz.examples import (
-    LATER,
-    NEW_ID,
-    NOON,
-    SECOND,
-    StoppedClock,
-    a_quiz,
-    an_attempt,
-    new_question,
-    numbered_quiz,
-    right,
-    some_questions,
-    wrong,
-)
+from tests.clock import LATER, NOON, SECOND, StoppedClock
+from tests.matching import NEW_ID
+from tests.quiz.examples import a_quiz, an_attempt, new_question, numbered_quiz, right, some_questions, wrong
 from tests.quiz.memory import InMemoryQuizStore
 
 ANY = QuizFilter()
 # Any id will do where it is read from the answer itself.
-NEW: str = NEW_ID  # type: ignore[assignment]
+NEW: str = NEW_ID
 
 
 class Lessons:

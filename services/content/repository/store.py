@@ -22,7 +22,7 @@ from services.content.models import EventRow, LessonRow, MaterialRow
 from services.content.repository.contracts import (
     ALL,
 )
-from services.kit.database import Parameter, Statement, breached, locked, transaction
+from services.kit.database import Parameter, Statement, breached, is_foreign_key_breach, locked, transaction
 from services.kit.pagination import PageRequest, paged
 
 
@@ -50,6 +50,7 @@ class PeeweeEvents:
         self._by_id = Statement(database, by_id, Event)
         self._by_id_for_update = Statement(database, locked(by_id, database), Event)
         self._by_slug = Statement(database, by_slug, Event)
+        self._listed = Statement(database, paged(_LISTED_EVENTS, _EVENT_ORDER, ALL), Event)
 
     def add(self, event: Event) -> None:
         """Raises EventSlugTaken."""
@@ -82,10 +83,9 @@ class PeeweeEvents:
 
     def list(self, request: PageRequest = ALL, *, listed_only: bool = False) -> Sequence[Event]:
         """Events by creation, oldest first."""
-        query = EventRow.select()
-        if listed_only:
-            query = query.where(EventRow.is_active, EventRow.visibility == "public")
-        query = paged(query, (EventRow.created_at, EventRow.id), request)
+        if listed_only and request == ALL:
+            return self._listed.all()
+        query = paged(_LISTED_EVENTS if listed_only else EventRow.select(), _EVENT_ORDER, request)
         return Statement(self._database, query, Event).all()
 
     def count(self) -> int:
@@ -175,7 +175,7 @@ class PeeweeLessons:
                 raise InvalidWindow from None
             if breached(error, "lessons_event_id_slug", ["lessons.event_id", "lessons.slug"]):
                 raise LessonSlugTaken(slug) from None
-            if "foreign key" in str(error).lower():
+            if is_foreign_key_breach(error):
                 raise EventNotFound from None
             raise
 
@@ -211,6 +211,8 @@ class PeeweeMaterials:
         return Statement(self._database, query, Material).all()
 
 
+_EVENT_ORDER = (EventRow.created_at, EventRow.id)
+_LISTED_EVENTS = EventRow.select().where(EventRow.is_active, EventRow.visibility == "public")
 _LESSON_ORDER = (LessonRow.release_at, LessonRow.created_at, LessonRow.id)
 
 

@@ -26,7 +26,15 @@ Title = Annotated[Text, Field(min_length=3)]
 # PostgreSQL cannot index a text of more than 2704 bytes, and no server reads an address of that length.
 SlugText = Annotated[Text, Field(min_length=3, max_length=400)]
 EventSlug = Annotated[SlugText, AfterValidator(_event_slug)]
-LessonSlug = Annotated[SlugText, AfterValidator(rules.lesson_slug)]
+
+
+def _addressable(slug: str) -> str:
+    if any(each in slug for each in "/\t\r\n"):
+        raise ValueError("must not contain a slash or a line break: no address could name it")
+    return slug
+
+
+LessonSlug = Annotated[SlugText, AfterValidator(rules.lesson_slug), AfterValidator(_addressable)]
 AccessKey = Annotated[Text, Field(min_length=6, max_length=64)]
 HexColor = Annotated[str, StringConstraints(pattern=r"^#[0-9a-fA-F]{6}$")]
 Address = Annotated[WebAddress, Field(max_length=400)]

@@ -12,12 +12,10 @@ import peewee
 
 from services.content.config import Settings
 from services.content.entities import Lesson
-from services.content.models import TABLES
 from services.content.repository import ContentStore, PeeweeContentStore
 from services.content.seed.demo import SEASON
 from services.content.seed.minimal import MINIMAL
 from services.content.seed.samples import SampleEvent, SampleLesson, SampleMaterial
-from services.kit.database import transaction
 from services.kit.errors import Conflict, NotFound
 from services.kit.instants import now
 
@@ -28,13 +26,6 @@ SETS = tuple(SAMPLES)
 def plant(database: peewee.Database, settings: Settings, name: str) -> dict[str, int]:
     """Add what the set has and the database has not, around the present moment; how many rows, by table."""
     return planted(PeeweeContentStore(database), SAMPLES[name], now())
-
-
-def clear(database: peewee.Database) -> None:
-    """Delete every row of content."""
-    with transaction(database):
-        for table in reversed(TABLES):
-            table.delete().execute(database)
 
 
 def planted(store: ContentStore, samples: Sequence[SampleEvent], moment: datetime) -> dict[str, int]:

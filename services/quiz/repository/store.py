@@ -112,7 +112,7 @@ class PeeweeQuizzes:
             "quiz_id": quiz.id,
             "title": quiz.title,
             "pass_percentage": quiz.pass_percentage,
-            "questions": orjson.dumps(quiz.questions).decode(),
+            "questions": _frozen_questions(quiz.questions),
             "created_at": quiz.updated_at,
         }
         RevisionRow.insert(revision).execute(self._database)
@@ -151,7 +151,7 @@ class PeeweeAttempts:
             "revision": attempt.revision_id,
             "event_id": attempt.event_id,
             "lesson_id": attempt.lesson_id,
-            "answers": orjson.dumps(grade.answers).decode(),
+            "answers": _frozen_answers(grade.answers),
             "answered_questions": grade.answered_questions,
             "correct_answers": grade.correct_answers,
             "score_percentage": grade.score_percentage,
@@ -246,16 +246,63 @@ def _attempt(
     pass_percentage: int,
     submitted_at: datetime,
 ) -> Attempt:
-    graded = tuple(GradedAnswer(**answer) for answer in orjson.loads(answers))
-    grade = Grade(graded, answered_questions, correct_answers, score_percentage, pass_percentage)
+    grade = Grade(_thawed_answers(answers), answered_questions, correct_answers, score_percentage, pass_percentage)
     return Attempt(attempt_id, quiz_id, revision_id, event_id, lesson_id, grade, submitted_at)
 
 
 def _revision(
     revision_id: str, quiz_id: str, title: str, pass_percentage: int, questions: str, created_at: datetime
 ) -> Revision:
-    asked = tuple(
-        Question(**{**question, "options": tuple(Option(**option) for option in question["options"])})
-        for question in orjson.loads(questions)
+    return Revision(revision_id, quiz_id, title, pass_percentage, _thawed_questions(questions), created_at)
+
+
+# The frozen documents keep these names for good, whatever the entities' fields will be called.
+
+
+def _frozen_questions(questions: Iterable[Question]) -> str:
+    documents = [
+        {"id": question.id, "prompt": question.prompt, "order": question.order, "options": _frozen_options(question)}
+        for question in questions
+    ]
+    return orjson.dumps(documents).decode()
+
+
+def _frozen_options(question: Question) -> list[dict[str, Any]]:
+    return [{"id": option.id, "text": option.text, "is_correct": option.is_correct} for option in question.options]
+
+
+def _thawed_questions(text: str) -> tuple[Question, ...]:
+    return tuple(
+        Question(
+            id=each["id"],
+            prompt=each["prompt"],
+            order=each["order"],
+            options=tuple(Option(option["id"], option["text"], option["is_correct"]) for option in each["options"]),
+        )
+        for each in orjson.loads(text)
     )
-    return Revision(revision_id, quiz_id, title, pass_percentage, asked, created_at)
+
+
+def _frozen_answers(answers: Iterable[GradedAnswer]) -> str:
+    documents = [
+        {
+            "question_id": answer.question_id,
+            "submitted_option_id": answer.submitted_option_id,
+            "correct_option_id": answer.correct_option_id,
+            "is_correct": answer.is_correct,
+        }
+        for answer in answers
+    ]
+    return orjson.dumps(documents).decode()
+
+
+def _thawed_answers(text: str) -> tuple[GradedAnswer, ...]:
+    return tuple(
+        GradedAnswer(
+            question_id=each["question_id"],
+            submitted_option_id=each["submitted_option_id"],
+            correct_option_id=each["correct_option_id"],
+            is_correct=each["is_correct"],
+        )
+        for each in orjson.loads(text)
+    )

@@ -9,12 +9,10 @@ from datetime import datetime, timedelta
 
 import peewee
 
-from services.kit.database import transaction
 from services.kit.instants import now
 from services.quiz.config import Settings
 from services.quiz.entities import Quiz
 from services.quiz.errors import LessonHasQuiz, QuizNotFound
-from services.quiz.models import TABLES
 from services.quiz.repository import PeeweeQuizStore, QuizStore
 from services.quiz.seed.demo import SEASON
 from services.quiz.seed.minimal import MINIMAL
@@ -31,13 +29,6 @@ _APART = timedelta(minutes=1)
 def plant(database: peewee.Database, settings: Settings, name: str) -> dict[str, int]:
     """Add what the set has and the database has not; how many quizzes."""
     return planted(PeeweeQuizStore(database), SAMPLES[name], now())
-
-
-def clear(database: peewee.Database) -> None:
-    """Delete every row of quiz, the attempts too."""
-    with transaction(database):
-        for table in reversed(TABLES):
-            table.delete().execute(database)
 
 
 def planted(store: QuizStore, samples: Sequence[SampleQuiz], moment: datetime) -> dict[str, int]:

@@ -6,9 +6,10 @@ from typing import Any
 
 from services.content.entities import Event, Lesson, Material
 from services.content.repository import ContentStore
-from tests.content.client import REQUEST_ID, Answer
-from tests.content.examples import Matching, a_lesson, a_material, an_event, some_events, some_lessons, some_materials
+from tests.content.examples import KEY, a_lesson, a_material, an_event, some_events, some_lessons, some_materials
 from tests.content.memory import InMemoryContentStore
+from tests.matching import Matching
+from tests.refusals import Answer, refusal
 
 EVENTS = "/api/events"
 EVENT = "/api/events/event-1"
@@ -17,7 +18,6 @@ LESSON = LESSONS + "/lesson-1"
 MATERIALS = LESSON + "/materials"
 SNAPSHOT = "/api/admin/dashboard/operational-snapshot"
 PUBLIC = "/internal/public/events"
-KEY = "let-me-in"
 MEBIBYTE = 1024 * 1024
 
 SOME_TEXT = Matching(".+")
@@ -99,23 +99,7 @@ NEW_FILE: Mapping[str, Any] = {
 }
 
 
-def refusal(status_code: int, code: str, message: str | Matching, **more: Any) -> Answer:
-    """The contract's error envelope."""
-    return Answer(status_code, {"error": code, "message": message, "requestId": REQUEST_ID, **more})
-
-
-def invalid(field_errors: Mapping[str, Sequence[Any]], form_errors: Sequence[Any] = ()) -> Answer:
-    """A validation error with these texts."""
-    details = {"formErrors": list(form_errors), "fieldErrors": dict(field_errors)}
-    return refusal(400, "VALIDATION_ERROR", "The request is not valid", details=details)
-
-
-UNAUTHORIZED = refusal(401, "UNAUTHORIZED", "A valid bearer token is required")
-EVENT_NOT_FOUND = refusal(404, "EVENT_NOT_FOUND", "Event not found")
-LESSON_NOT_FOUND = refusal(404, "LESSON_NOT_FOUND", "Lesson not found")
 MATERIAL_NOT_FOUND = refusal(404, "MATERIAL_NOT_FOUND", "Material not found")
-UNSUPPORTED_MEDIA = refusal(415, "REQUEST_ERROR", "The body must be application/json")
-TOO_LARGE = refusal(413, "PAYLOAD_TOO_LARGE", "The body is larger than 1 MiB")
 NO_BODY = Answer(204, None)
 
 

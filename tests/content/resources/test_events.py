@@ -4,12 +4,12 @@ from typing import Any
 
 import pytest
 
-from tests.content.client import Answer, Client
-from tests.content.examples import MILLISECOND, NEW_ID, NOON, a_lesson
+from tests.clock import MILLISECOND, NOON
+from tests.content.client import Client
+from tests.content.examples import a_lesson
 from tests.content.memory import InMemoryContentStore
 from tests.content.resources.answers import (
     EVENT,
-    EVENT_NOT_FOUND,
     EVENT_VIEW,
     EVENTS,
     LESSONS,
@@ -19,8 +19,9 @@ from tests.content.resources.answers import (
     SECRET_EVENT_VIEW,
     SNAPSHOT,
     everything,
-    refusal,
 )
+from tests.matching import NEW_ID
+from tests.refusals import EVENT_NOT_FOUND, Answer, refusal
 
 
 def test_every_event_is_listed_oldest_first(client: Client) -> None:

@@ -4,21 +4,10 @@ import peewee
 import pytest
 
 from services.content.repository import PeeweeContentStore
-from tests.content.client import REQUEST_ID, Client, access_token, client_of, content_app
-from tests.content.examples import NEW_ID
-from tests.content.resources.answers import (
-    EVENT,
-    EVENT_NOT_FOUND,
-    EVENTS,
-    LESSONS,
-    MATERIALS,
-    NEW_LESSON,
-    PUBLIC,
-    SNAPSHOT,
-    UNAUTHORIZED,
-    full_store,
-    refusal,
-)
+from tests.content.client import Client, access_token, content_app
+from tests.content.resources.answers import EVENT, EVENTS, LESSONS, MATERIALS, NEW_LESSON, PUBLIC, SNAPSHOT, full_store
+from tests.matching import NEW_ID
+from tests.refusals import EVENT_NOT_FOUND, REQUEST_ID, UNAUTHORIZED, refusal
 
 
 def test_an_unknown_address_is_not_found(client: Client) -> None:
@@ -66,7 +55,7 @@ def test_a_json_answer_says_so(client: Client, path: str) -> None:
 
 
 def test_awkward_addresses_and_texts_are_plain_answers_on_both_engines(content_database: peewee.Database) -> None:
-    with client_of(content_app(full_store(PeeweeContentStore(content_database)))) as client:
+    with Client.of(content_app(full_store(PeeweeContentStore(content_database)))) as client:
         assert client.admin("GET", SNAPSHOT) == (
             200,
             {

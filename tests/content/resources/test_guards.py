@@ -6,9 +6,10 @@ import pytest
 from falcon.routing import map_http_methods
 
 from services.kit.web import Guard
-from tests.content.client import BAD_HEADERS, Answer, Client, access_token, bad_tokens, content_routes, service_token
+from tests.content.client import BAD_HEADERS, Client, access_token, bad_tokens, content_routes, service_token
 from tests.content.memory import InMemoryContentStore
-from tests.content.resources.answers import SNAPSHOT, UNAUTHORIZED, everything, refusal
+from tests.content.resources.answers import SNAPSHOT, everything
+from tests.refusals import UNAUTHORIZED, Answer, refusal
 
 IDENTIFIERS = {
     "event_id": "event-1",

@@ -5,21 +5,12 @@ from typing import Any
 
 import pytest
 
-from tests.content.client import Answer, Client, service_token
-from tests.content.examples import HOUR, MILLISECOND, NOON, a_lesson, an_event
+from tests.clock import HOUR, MILLISECOND, NOON
+from tests.content.client import Client, service_token
+from tests.content.examples import KEY, a_lesson, an_event
 from tests.content.memory import InMemoryContentStore
-from tests.content.resources.answers import (
-    EVENT_NOT_FOUND,
-    KEY,
-    LESSON_NOT_FOUND,
-    LESSON_VIEW,
-    MATERIAL_VIEW,
-    PUBLIC,
-    PUBLIC_EVENT_VIEW,
-    SOME_TEXT,
-    invalid,
-    refusal,
-)
+from tests.content.resources.answers import LESSON_VIEW, MATERIAL_VIEW, PUBLIC, PUBLIC_EVENT_VIEW, SOME_TEXT
+from tests.refusals import EVENT_NOT_FOUND, LESSON_NOT_FOUND, Answer, invalid, refusal
 
 
 def test_only_active_public_events_are_listed_to_learners_without_their_keys(

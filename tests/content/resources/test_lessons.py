@@ -4,14 +4,13 @@ from typing import Any
 
 import pytest
 
-from tests.content.client import Answer, Client
-from tests.content.examples import HOUR, NEW_ID, NOON, a_lesson, a_material
+from tests.clock import HOUR, NOON
+from tests.content.client import Client
+from tests.content.examples import a_lesson, a_material
 from tests.content.memory import InMemoryContentStore
 from tests.content.resources.answers import (
-    EVENT_NOT_FOUND,
     EVENTS,
     LESSON,
-    LESSON_NOT_FOUND,
     LESSON_VIEW,
     LESSONS,
     MATERIAL_NOT_FOUND,
@@ -22,8 +21,9 @@ from tests.content.resources.answers import (
     NEW_LESSON,
     NO_BODY,
     everything,
-    refusal,
 )
+from tests.matching import NEW_ID
+from tests.refusals import EVENT_NOT_FOUND, LESSON_NOT_FOUND, Answer, refusal
 
 
 def test_the_lessons_of_an_event_are_listed_by_release(client: Client, store: InMemoryContentStore) -> None:

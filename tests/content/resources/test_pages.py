@@ -6,9 +6,10 @@ import peewee
 import pytest
 
 from services.content.repository import PeeweeContentStore
-from tests.content.client import Answer, Client, access_token, client_of, content_app, service_token
+from tests.content.client import Client, access_token, content_app, service_token
 from tests.content.memory import InMemoryContentStore
-from tests.content.resources.answers import EVENTS, LESSONS, MATERIALS, PUBLIC, SOME_TEXT, full_store, invalid
+from tests.content.resources.answers import EVENTS, LESSONS, MATERIALS, PUBLIC, SOME_TEXT, full_store
+from tests.refusals import Answer, invalid
 
 LISTS = [
     pytest.param(EVENTS, access_token, id="events"),
@@ -52,7 +53,7 @@ def test_a_cursor_that_no_list_has_given_is_refused(client: Client, path: str, t
 
 @pytest.mark.parametrize(("path", "token"), LISTS)
 def test_pages_show_every_item_once_in_the_order_of_the_whole_list(path: str, token: Any) -> None:
-    with client_of(content_app(full_store(InMemoryContentStore()))) as client:
+    with Client.of(content_app(full_store(InMemoryContentStore()))) as client:
         turn_over(client, path, token())
 
 
@@ -60,7 +61,7 @@ def test_pages_show_every_item_once_in_the_order_of_the_whole_list(path: str, to
 def test_pages_of_a_database_show_every_item_once_in_the_order_of_the_whole_list(
     content_database: peewee.Database, path: str, token: Any
 ) -> None:
-    with client_of(content_app(full_store(PeeweeContentStore(content_database)))) as client:
+    with Client.of(content_app(full_store(PeeweeContentStore(content_database)))) as client:
         turn_over(client, path, token())
 
 

@@ -5,8 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.content.client import Answer, Client, access_token
-from tests.content.examples import Matching
+from tests.content.client import Client, access_token
 from tests.content.memory import InMemoryContentStore
 from tests.content.resources.answers import (
     EVENT,
@@ -18,12 +17,10 @@ from tests.content.resources.answers import (
     NEW_EVENT,
     NEW_FILE,
     NEW_LESSON,
-    TOO_LARGE,
-    UNSUPPORTED_MEDIA,
     everything,
-    invalid,
-    refusal,
 )
+from tests.matching import Matching
+from tests.refusals import INVALID_JSON, NOT_JSON, TOO_LARGE, Answer, invalid
 
 WRITES = [
     pytest.param("POST", EVENTS, id="new event"),
@@ -43,7 +40,7 @@ def test_a_body_that_is_not_json_is_a_request_error_and_writes_nothing(
     bodies += [b'{"title": "\\ud800"}', b'{"title": "a\nb"}', b"[" * 100_000]
     json_type = {"Content-Type": "application/json"}
     answers = [client.send(method, path, access_token(), body=body, headers=json_type) for body in bodies]
-    assert answers == [refusal(400, "REQUEST_ERROR", Matching("The body is not valid JSON: .+"))] * len(bodies)
+    assert answers == [INVALID_JSON] * len(bodies)
     assert everything(store) == before
 
 
@@ -58,8 +55,8 @@ def test_a_body_of_another_content_type_is_not_read(
     before = everything(store)
     headers = {"Content-Type": content_type}
     body = b'{"title": "New", "slug": "new"}'
-    assert client.send(method, path, access_token(), body=body, headers=headers) == UNSUPPORTED_MEDIA
-    assert client.send(method, path, access_token(), body=body) == UNSUPPORTED_MEDIA
+    assert client.send(method, path, access_token(), body=body, headers=headers) == NOT_JSON
+    assert client.send(method, path, access_token(), body=body) == NOT_JSON
     assert everything(store) == before
 
 

@@ -1,0 +1,150 @@
+"""Migrations on PostgreSQL in containers: two at once, and of a populated database to the next version and back."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.compose.stack import ComposeTown, Stack, until
+from tests.compose.traffic import everyday_traffic
+from tests.installation import SERVICES
+
+ROUNDS = int(os.environ.get("ROUNDS", "30"))
+
+# The next version: columns with a default in the database, without which old code could not write, a column that may
+# be empty, an index, a constraint.
+NEXT = "002_next"
+MIGRATION = """
+from peewee import SQL, IntegerField, TextField
+
+MOTTO = "Ready when you are"
+
+
+def migrate(migrator, database, *, fake=False):
+    migrator.add_fields("events", motto=TextField(default=MOTTO, constraints=[SQL(f"DEFAULT '{MOTTO}'")]))
+    migrator.add_fields("lessons", seconds=IntegerField(default=0, constraints=[SQL("DEFAULT 0")]))
+    migrator.drop_not_null("events", "hero_title")
+    migrator.add_index("lessons", "title")
+    migrator.sql("ALTER TABLE events ADD CONSTRAINT events_motto CHECK (motto <> '')")
+
+
+def rollback(migrator, database, *, fake=False):
+    migrator.sql("ALTER TABLE events DROP CONSTRAINT events_motto")
+    migrator.drop_index("lessons", "title")
+    migrator.add_not_null("events", "hero_title")
+    migrator.remove_fields("lessons", "seconds")
+    migrator.remove_fields("events", "motto")
+"""
+
+
+def test_two_migrate_containers_at_once_apply_each_migration_once(stack: Stack) -> None:
+    for number in range(ROUNDS):
+        service = SERVICES[number % len(SERVICES)]
+        stack.sql("postgres", "DROP DATABASE IF EXISTS emptied WITH (FORCE)")
+        stack.sql(
+            "postgres", f"CREATE DATABASE emptied OWNER {service}_owner TEMPLATE template0 LC_COLLATE 'C' LC_CTYPE 'C'"
+        )
+        url = stack.secret(f"{service}_owner/database_url").removesuffix(service) + "emptied"
+        arguments = (f"migrate-{service}", "migrate", "up")
+        racers = [stack.start_run(*arguments, DATABASE_URL_FILE="", DATABASE_URL=url) for _ in range(2)]
+        said = [(racer.communicate(), racer.returncode) for racer in racers]
+
+        assert sorted(output for (output, _), _ in said) == ["applied 001_initial\n", "nothing to do\n"], said
+        assert [code for _, code in said] == [0, 0]
+        for table in ("schema_ledger", "migratehistory"):
+            assert stack.sql("emptied", f"SELECT name FROM {table}") == [["001_initial"]]
+    stack.sql("postgres", "DROP DATABASE emptied WITH (FORCE)")
+
+
+@pytest.fixture
+def next_version(tmp_path: Path) -> str:
+    """The volume that adds the next migration to a content container."""
+    file = tmp_path / f"{NEXT}.py"
+    file.write_text(MIGRATION)
+    return f"{file}:/app/services/content/migrations/{file.name}:ro"
+
+
+@pytest.fixture
+def populated_town(compose_town: ComposeTown, next_version: str) -> Iterator[ComposeTown]:
+    """With the demo seeds; back on the schema of the code afterwards."""
+    for service in ("content", "quiz"):
+        assert compose_town.command(service, "seed", "demo").returncode == 0
+    yield compose_town
+    if NEXT in str(compose_town.stack.sql("content", "SELECT name FROM schema_ledger")):
+        compose_town.stack.run("migrate-content", "migrate", "down", volumes=[next_version])
+
+
+def columns(stack: Stack) -> dict[str, list[str]]:
+    """Content's columns by table, without the migrations' own tables."""
+    found: dict[str, list[str]] = {}
+    for table, column in stack.sql(
+        "content",
+        "SELECT table_name, column_name FROM information_schema.columns WHERE table_schema = 'public' "
+        "AND table_name NOT IN ('schema_ledger', 'migratehistory') ORDER BY 1, ordinal_position",
+    ):
+        found.setdefault(table, []).append(column)
+    return found
+
+
+def contents(stack: Stack, wanted: dict[str, list[str]]) -> dict[str, list[str]]:
+    """The number of rows of each table, and the checksum of those columns over all of them."""
+    return {
+        table: stack.sql(
+            "content",
+            f"SELECT count(*), md5(string_agg(row::text, E'\\n' ORDER BY row::text COLLATE \"C\")) "
+            f"FROM (SELECT ROW({', '.join(names)}) AS row FROM {table}) AS rows",
+        )[0]
+        for table, names in wanted.items()
+    }
+
+
+def test_a_populated_database_keeps_every_row_through_the_next_version_and_back(
+    populated_town: ComposeTown, next_version: str
+) -> None:
+    stack = populated_town.stack
+    old = columns(stack)
+    before = contents(stack, old)
+    assert {table: int(count) > 5 for table, (count, _) in before.items()} == dict.fromkeys(
+        ("events", "lessons", "materials"), True
+    )
+
+    up = stack.run("migrate-content", "migrate", "up", volumes=[next_version])
+    assert (up.returncode, up.stdout) == (0, f"applied {NEXT}\n"), up.stderr
+    assert contents(stack, old) == before
+    assert {table: set(names) - set(old[table]) for table, names in columns(stack).items()} == {
+        "events": {"motto"},
+        "lessons": {"seconds"},
+        "materials": set(),
+    }
+    assert stack.sql("content", "SELECT DISTINCT motto FROM events") == [["Ready when you are"]]
+
+    down = stack.run("migrate-content", "migrate", "down", volumes=[next_version])
+    assert (down.returncode, down.stdout) == (0, f"rolled back {NEXT}\n"), down.stderr
+    assert columns(stack) == old
+    assert contents(stack, old) == before
+
+
+def test_old_code_on_a_newer_schema_says_what_to_do_and_goes_on_serving(
+    populated_town: ComposeTown, next_version: str
+) -> None:
+    stack = populated_town.stack
+    advice = (
+        f"{NEXT} is applied and this code does not know it: deploy the code that does, "
+        "or run python -m services.content migrate down there"
+    )
+    assert stack.ask("content", "/health/ready")[0] == 200
+    assert stack.run("migrate-content", "migrate", "up", volumes=[next_version]).returncode == 0
+
+    status, retry_after, document = stack.ask("content", "/health/ready")
+    assert (status, retry_after, document["error"], document["message"]) == (503, "1", "UPSTREAM_UNAVAILABLE", advice)
+    for command in (("content", "serve"), ("migrate-content", "migrate", "up"), ("seed-content", "seed", "demo")):
+        refused = stack.run(*command)
+        assert (refused.returncode, refused.stdout, refused.stderr) == (1, "", f"{advice}\n")
+    # What has started before goes on, so that new code can take over without a gap.
+    with everyday_traffic(populated_town) as flow:
+        flow.await_more(50)
+    assert flow.failures == {}
+
+    assert stack.run("migrate-content", "migrate", "down", volumes=[next_version]).returncode == 0
+    until(lambda: stack.ask("content", "/health/ready")[0] == 200, "content is ready again")

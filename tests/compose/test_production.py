@@ -1,0 +1,131 @@
+"""deploy/compose.production.yml: every secret is demanded, nothing is seeded, only the gateway is published."""
+
+import re
+import secrets
+from collections.abc import Callable, Iterator
+
+import httpx
+import pytest
+
+from deploy.town import ROOT
+from tests.compose.stack import SERVERS, Stack
+
+FILE = "deploy/compose.production.yml"
+DEMANDED = re.findall(r"\$\{(\w+):\?(.+?)\}", (ROOT / FILE).read_text())
+NAMES = [name for name, _ in DEMANDED]
+
+
+def given() -> dict[str, str]:
+    """A value for everything that is demanded."""
+    values = {name: secrets.token_hex(20) for name in NAMES}
+    return {**values, "ADMIN_USERNAME": "ada", "CORS_ORIGIN": "https://learn.example"}
+
+
+def test_what_is_demanded() -> None:
+    roles = [f"{service}_{role}_PASSWORD" for service in ("CONTENT", "QUIZ", "AUTH") for role in ("OWNER", "RUNTIME")]
+    assert sorted(NAMES) == sorted(
+        ["POSTGRES_PASSWORD", *roles, "SERVICE_TOKEN_SECRET", "ADMIN_USERNAME", "ADMIN_PASSWORD", "CORS_ORIGIN"]
+    )
+
+
+@pytest.mark.parametrize(("name", "meaning"), DEMANDED)
+def test_a_missing_or_empty_variable_stops_everything_and_is_named(name: str, meaning: str) -> None:
+    stack = Stack("flix", FILE, **given())
+    assert stack.try_compose("config", "--quiet").returncode == 0
+
+    for variables in ({**stack.environment, name: ""}, {k: v for k, v in stack.environment.items() if k != name}):
+        stack.environment = variables
+        refused = stack.try_compose("config", "--quiet")
+
+        assert refused.returncode != 0
+        assert f"required variable {name} is missing a value: {meaning}" in refused.stderr
+
+
+@pytest.fixture(scope="module")
+def variables() -> dict[str, str]:
+    """One set of secrets for the installation."""
+    return given()
+
+
+@pytest.fixture
+def production(other_stack: Callable[..., Stack], variables: dict[str, str]) -> Iterator[Stack]:
+    """Up, on empty volumes."""
+    stack = other_stack(FILE, **variables)
+    stack.up()
+    yield stack
+
+
+def test_production_starts_without_samples_and_its_first_admin_is_made_by_hand(
+    production: Stack, variables: dict[str, str]
+) -> None:
+    services = {each.labels["com.docker.compose.service"] for each in production.containers()}
+    assert services == {*SERVERS, "secrets", "migrate-content", "migrate-quiz", "migrate-auth"}
+    published = {
+        each.labels["com.docker.compose.service"]: ports
+        for each in production.containers()
+        if (ports := {port["HostPort"] for bound in each.ports.values() for port in bound or ()})
+    }
+    assert published == {"gateway": {str(production.port)}}
+
+    sign_in = {"username": "ada", "password": variables["ADMIN_PASSWORD"]}
+    with httpx.Client(base_url=production.address, trust_env=False) as client:
+        assert client.get("/health/ready").status_code == 200
+        assert client.get("/api/public/events").json() == {"items": []}
+        assert client.post("/api/admin/login", json=sign_in).status_code == 401
+        made = production.run("auth", "seed")
+        assert (made.returncode, made.stdout) == (0, "added 1 admins\n"), made.stderr
+        token = client.post("/api/admin/login", json=sign_in).json()["accessToken"]
+        admin = {"Authorization": f"Bearer {token}"}
+        assert client.get("/api/events", headers=admin).json() == {"items": []}
+        event = client.post("/api/events", headers=admin, json={"title": "First", "slug": "first"})
+        assert event.status_code == 201
+        from_elsewhere = client.post("/api/admin/login", json=sign_in, headers={"Origin": "https://evil.example"})
+        assert from_elsewhere.status_code == 403
+
+    no_url = {"SERVICE_TOKEN_SECRET_FILE": ""}
+    for service, command, changed, complaint in (
+        ("content", "serve", {**no_url, "SERVICE_TOKEN_SECRET": "short"}, "SERVICE_TOKEN_SECRET is too short"),
+        ("gateway", "serve", {**no_url, "SERVICE_TOKEN_SECRET": "short"}, "SERVICE_TOKEN_SECRET is too short"),
+        (
+            "quiz",
+            "serve",
+            {**no_url, "SERVICE_TOKEN_SECRET": "local-only-service-secret-change-me"},
+            "SERVICE_TOKEN_SECRET still has its default",
+        ),
+        ("auth", "seed", {"ADMIN_PASSWORD": "admin123"}, "ADMIN_PASSWORD still has its default"),
+        ("auth", "seed", {"ADMIN_PASSWORD": "short"}, "ADMIN_PASSWORD is too short"),
+    ):
+        refused = production.run(service, command, **changed)
+        assert (refused.returncode, refused.stdout, len(refused.stderr.splitlines())) == (1, "", 1), refused.stderr
+        assert refused.stderr.startswith(complaint)
+    reset = production.run("content", "seed", "--reset", "--yes")
+    assert (reset.returncode, reset.stderr) == (
+        1,
+        "seed --reset is refused in the managed profile: it would delete real rows\n",
+    )
+
+
+@pytest.mark.parametrize(
+    ("value", "complaint"),
+    [
+        ("short", "the secret for superuser is too short: at least 16 characters are needed\n"),
+        (
+            "a password@with/what:a URL",
+            "the secret for superuser must be of letters, digits and ._~- only: it becomes part of a URL\n",
+        ),
+    ],
+)
+def test_a_password_that_cannot_be_used_stops_the_first_start(
+    images: str, variables: dict[str, str], value: str, complaint: str
+) -> None:
+    stack = Stack(images, FILE, **{**variables, "POSTGRES_PASSWORD": value})
+    try:
+        refused = stack.run("secrets")
+        up = stack.try_compose("up", "--detach", "--no-build")
+        running = [each.name for each in stack.containers() if each.status == "running"]
+    finally:
+        stack.down("--volumes")
+
+    assert (refused.returncode, refused.stdout, refused.stderr) == (1, "", complaint)
+    assert up.returncode != 0
+    assert running == []

@@ -1,0 +1,63 @@
+"""Who may read which secret, and what each database role may do."""
+
+import pytest
+
+from tests.compose.stack import Stack
+from tests.installation import PROCESSES, SERVICES
+
+SECRETS = (
+    "shared/service_token_secret",
+    "postgres/superuser",
+    *(f"{service}_{role}/database_url" for service in SERVICES for role in ("owner", "runtime")),
+)
+
+
+@pytest.mark.parametrize("part", PROCESSES)
+def test_a_container_reads_its_own_secrets_and_no_other(stack: Stack, part: str) -> None:
+    readable = [file for file in SECRETS if stack.execute(part, "cat", f"/run/flix/{file}").returncode == 0]
+
+    own = [] if part == "gateway" else [f"{part}_runtime/database_url"]
+    assert readable == ["shared/service_token_secret", *own]
+
+
+def test_secrets_are_different_and_random(stack: Stack) -> None:
+    secrets = [stack.secret(file) for file in SECRETS]
+
+    assert len(set(secrets)) == len(secrets)
+    assert all(len(each) >= 48 for each in secrets)
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_the_runtime_role_reads_and_writes_rows_and_nothing_else(stack: Stack, service: str) -> None:
+    url = stack.secret(f"{service}_runtime/database_url")
+    (table,) = stack.sql(
+        service, "SELECT min(tablename) FROM pg_tables WHERE schemaname = 'public' AND tablename NOT LIKE '%ledger'"
+    )[0]
+
+    def refusal(statement: str) -> str:
+        return stack.execute("postgres", "psql", "-X", "-q", url, "-c", statement).stderr.strip()
+
+    assert refusal(f"SELECT count(*) FROM {table}") == ""
+    assert refusal("CREATE TABLE mine (id int)").startswith("ERROR:  permission denied for schema public")
+    assert refusal("CREATE SCHEMA mine") == f"ERROR:  permission denied for database {service}"
+    assert refusal("CREATE TEMP TABLE mine (id int)").startswith("ERROR:  permission denied to create temporary tables")
+    assert refusal(f"ALTER TABLE {table} ADD COLUMN mine int") == f"ERROR:  must be owner of table {table}"
+    assert refusal(f"DROP TABLE {table}") == f"ERROR:  must be owner of table {table}"
+    assert refusal(f"TRUNCATE {table}") == f"ERROR:  permission denied for table {table}"
+    assert refusal("CREATE ROLE mine").startswith("ERROR:  permission denied to create role")
+    assert refusal("COPY (SELECT 1) TO PROGRAM 'id'").startswith(
+        "ERROR:  permission denied to COPY to or from an external"
+    )
+
+
+@pytest.mark.parametrize("role", ["owner", "runtime"])
+@pytest.mark.parametrize("service", SERVICES)
+def test_no_role_gets_into_another_database(stack: Stack, service: str, role: str) -> None:
+    url = stack.secret(f"{service}_{role}/database_url")
+    refused = []
+    for database in (*SERVICES, "postgres", "template1"):
+        done = stack.execute("postgres", "psql", "-X", "-q", url.removesuffix(service) + database, "-c", "SELECT 1")
+        if f'permission denied for database "{database}"' in done.stderr:
+            refused.append(database)
+
+    assert refused == [each for each in (*SERVICES, "postgres", "template1") if each != service]

@@ -1,0 +1,193 @@
+"""Requests that flow while something happens to the containers."""
+
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from itertools import count, cycle
+from typing import Any
+
+import httpx
+
+from tests.compose.stack import ComposeTown, until
+
+Document = dict[str, Any]
+# Nobody hammers a service that has just said that it is not there.
+PAUSE_SECONDS = 0.05
+MAXIMUM_REQUESTS = 200_000
+
+
+@dataclass
+class Flow:
+    """What the clients were answered: a status, or the name of what broke."""
+
+    answers: Counter[int | str] = field(default_factory=Counter)
+
+    @property
+    def requests(self) -> int:
+        """How many were sent."""
+        return sum(self.answers.values())
+
+    @property
+    def failures(self) -> dict[int | str, int]:
+        """Those not answered with success."""
+        return {answer: times for answer, times in self.answers.items() if answer not in (200, 201)}
+
+    def await_more(self, number: int) -> None:
+        """Wait until so many more were answered."""
+        aim = self.requests + number
+        until(lambda: self.requests >= aim, f"{number} more requests")
+
+
+class Clients:
+    """Threads that work until they are told to stop; an exception in one of them is raised at the end."""
+
+    def __init__(self, number: int, work: Callable[[int], Iterator[None]]):
+        self._stopped = threading.Event()
+        self._errors: list[BaseException] = []
+        self._threads = [threading.Thread(target=self._run, args=(work(index),)) for index in range(number)]
+
+    def _run(self, steps: Iterator[None]) -> None:
+        try:
+            for _, _ in zip(range(MAXIMUM_REQUESTS), steps, strict=False):
+                if self._stopped.is_set():
+                    return
+        except BaseException as error:
+            self._errors.append(error)
+
+    def __enter__(self) -> "Clients":
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stopped.set()
+        for thread in self._threads:
+            thread.join()
+        for error in self._errors:
+            raise error
+
+
+@contextmanager
+def everyday_traffic(town: ComposeTown, number: int = 6) -> Iterator[Flow]:
+    """Learners and an admin of one event, on every service, over connections that are kept."""
+    flow, slugs = Flow(), count()
+    with town.admin() as admin:
+        token = admin.headers["Authorization"]
+        run = f"traffic-{time.monotonic_ns()}"
+        event = admin.post("/api/events", json={"title": run, "slug": run, "visibility": "public"}).json()["item"]
+    lesson = "/api/public/events/flix-mvp-launch-event/lessons/kickoff-do-mvp"
+
+    def new_lesson() -> Document:
+        return {"title": "Flowing", "slug": f"lesson-{next(slugs)}", "releaseAt": "2026-01-01T00:00:00Z"}
+
+    kinds: list[Callable[[httpx.Client], httpx.Response]] = [
+        lambda client: client.post("/api/public/events/flix-mvp-launch-event/catalog"),
+        lambda client: client.post(f"/api/events/{event['id']}/lessons", json=new_lesson()),
+        lambda client: client.post(f"{lesson}/quiz"),
+        lambda client: client.post(f"{lesson}/quiz/submit", json={"answers": []}),
+        lambda client: client.get("/api/quizzes/quiz-public-1"),
+        lambda client: client.post("/api/admin/login", json=dict(town.sign_in)),
+        lambda client: client.post(f"{lesson}/playback"),
+    ]
+
+    def work(index: int) -> Iterator[None]:
+        with town.client(Authorization=token) as client:
+            for send in cycle(kinds[index % len(kinds) :] + kinds[: index % len(kinds)]):
+                try:
+                    answer: int | str = send(client).status_code
+                except httpx.HTTPError as error:
+                    answer = repr(error)
+                flow.answers[answer] += 1
+                if answer not in (200, 201):
+                    time.sleep(PAUSE_SECONDS)
+                yield
+
+    with Clients(number, work):
+        yield flow
+
+
+@dataclass
+class Written:
+    """The lessons and materials whose writing was acknowledged, as they were answered."""
+
+    event: Document
+    lessons: list[Document] = field(default_factory=list)
+    uploads: list[list[Document]] = field(default_factory=list)
+    refusals: Counter[int] = field(default_factory=Counter)
+
+    @property
+    def acknowledged(self) -> int:
+        """How many writes."""
+        return len(self.lessons) + len(self.uploads)
+
+    def await_more(self, number: int) -> None:
+        """Wait until so many more were acknowledged."""
+        aim = self.acknowledged + number
+        until(lambda: self.acknowledged >= aim, f"{number} more writes acknowledged")
+
+
+def _upload(name: str) -> Document:
+    common = {"mimeType": "application/pdf", "sizeBytes": 1024}
+    files = [{"fileName": f"{name}-{part}.pdf", "downloadUrl": f"https://files.example/{part}.pdf"} for part in "abc"]
+    return {"files": [{**common, **file} for file in files]}
+
+
+@contextmanager
+def writers(town: ComposeTown, number: int) -> Iterator[Written]:
+    """Each writes a lesson, then three files of it at once, and so on; refusals must be 503 or 504."""
+    with town.admin() as admin:
+        token = admin.headers["Authorization"]
+        slug = f"writing-{time.monotonic_ns()}"
+        answer = admin.post("/api/events", json={"title": slug, "slug": slug, "visibility": "public"})
+        written = Written(answer.json()["item"])
+    lessons = f"/api/events/{written.event['id']}/lessons"
+
+    def send(client: httpx.Client, path: str, document: Document) -> Document | None:
+        answer = client.post(path, json=document)
+        if answer.status_code == 201:
+            accepted: Document = answer.json()
+            return accepted
+        assert answer.status_code in (503, 504), answer.text
+        assert int(answer.headers["Retry-After"]) >= 1
+        written.refusals[answer.status_code] += 1
+        time.sleep(PAUSE_SECONDS)
+        return None
+
+    def work(index: int) -> Iterator[None]:
+        with town.client(Authorization=token) as client:
+            for turn in count():
+                name = f"lesson-{index}-{turn}"
+                new = {"title": name, "slug": name, "releaseAt": "2026-01-01T00:00:00Z"}
+                if (made := send(client, lessons, new)) is not None:
+                    written.lessons.append(made["item"])
+                    yield
+                    upload = send(client, f"{lessons}/{made['item']['id']}/materials", _upload(name))
+                    if upload is not None:
+                        written.uploads.append(upload["items"])
+                yield
+
+    with Clients(number, work):
+        yield written
+
+
+def losses(town: ComposeTown, written: Written) -> tuple[list[Document], list[list[Document]], list[str]]:
+    """What was acknowledged and is not there as it was answered: lessons, uploads; and lessons with half an upload."""
+    with town.admin() as admin:
+        kept = {each["id"]: each for each in admin.get(f"/api/events/{written.event['id']}/lessons").json()["items"]}
+    rows = town.stack.sql(
+        "content",
+        "SELECT m.lesson_id, m.id, m.file_name FROM materials m JOIN lessons l ON l.id = m.lesson_id "
+        f"WHERE l.event_id = '{written.event['id']}'",
+    )
+    files = {(lesson, material): name for lesson, material, name in rows}
+    by_lesson = Counter(lesson for lesson, _, _ in rows)
+    lost_lessons = [each for each in written.lessons if kept.get(each["id"]) != each]
+    lost_uploads = [
+        upload
+        for upload in written.uploads
+        if any(files.get((each["lessonId"], each["id"])) != each["fileName"] for each in upload)
+    ]
+    return lost_lessons, lost_uploads, [lesson for lesson, number in by_lesson.items() if number % 3]

@@ -1,0 +1,39 @@
+"""Databases that are migrated once for the whole session and emptied before each test."""
+
+from collections.abc import Callable
+
+import peewee
+import pytest
+
+from services.kit.database import open_database
+from services.kit.migrations import Migrations
+
+
+class MigratedDatabases:
+    """One database of an engine for each service, migrated when a test first asks for it."""
+
+    def __init__(self, new_url: Callable[[str], str]):
+        self._new_url = new_url
+        self._databases: dict[str, peewee.Database] = {}
+
+    def emptied(self, migrations: Migrations) -> peewee.Database:
+        """The service's database, without rows."""
+        if migrations.service not in self._databases:
+            database = open_database(self._new_url(migrations.service))
+            migrations.up(database)
+            self._databases[migrations.service] = database
+        database = self._databases[migrations.service]
+        for table in reversed(migrations.tables):
+            table.delete().execute(database)
+        return database
+
+    def close(self) -> None:
+        """Close the connections to all of them."""
+        for database in self._databases.values():
+            database.close()
+
+
+def emptied_database(request: pytest.FixtureRequest, migrations: Migrations) -> peewee.Database:
+    """A migrated database without rows, on the engine that the fixture's parameter names."""
+    databases: MigratedDatabases = request.getfixturevalue(f"migrated_{request.param}")
+    return databases.emptied(migrations)
