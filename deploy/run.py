@@ -33,6 +33,7 @@ def main() -> int:
     started_at = time.monotonic()
     try:
         settings = town.read_settings(os.environ)
+        town.require_own_databases(settings.values())
         town.require_free_ports(settings.values())
         _make_folder(LOGS)
         _prepare(settings)

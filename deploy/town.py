@@ -64,12 +64,17 @@ def read_settings(environment: Mapping[str, str]) -> dict[str, ServerSettings]:
             settings[name] = read(environment)
         except SettingsError as error:
             problems += error.problems
-    urls = [each.database_url for each in settings.values() if isinstance(each, ServiceSettings)]
-    if len(set(urls)) < len(urls):
-        problems.append("each service needs a database of its own: set CONTENT_, QUIZ_ and AUTH_DATABASE_URL")
     if problems:
         raise SettingsError(list(dict.fromkeys(problems)))
     return settings
+
+
+def require_own_databases(settings: Iterable[ServerSettings]) -> None:
+    """Raises StartFailed when two services would write into one database, as with DATABASE_URL alone."""
+    urls = [each.database_url for each in settings if isinstance(each, ServiceSettings)]
+    if len(set(urls)) < len(urls):
+        variables = ", ".join(f"{name.upper()}_DATABASE_URL" for name in SERVICES)
+        raise StartFailed(f"each service needs a database of its own: set {variables}")
 
 
 def require_free_ports(settings: Iterable[ServerSettings]) -> None:

@@ -51,7 +51,7 @@ def test_an_empty_environment_is_the_local_profile() -> None:
 def test_what_is_set_is_read() -> None:
     variables = {
         **MANAGED,
-        "API_HOST": "0.0.0.0",
+        "SERVICE_HOST": "0.0.0.0",
         "MINE_PORT": "65535",
         "WEB_CONCURRENCY": "4",
         "LOG_LEVEL": "warning",
