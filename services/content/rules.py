@@ -39,11 +39,10 @@ def lesson_slug(text: str) -> str:
 
 def descriptions(fields: Mapping[str, Any]) -> dict[str, str]:
     """The short and long description of a new event, each falling back to the next best text that was given."""
-    description = fields.get("description")
-    short = _first_given(fields.get("short_description"), description)
+    short = _first_given(fields.get("short_description"), fields.get("description"))
     return {
         "short_description": short,
-        "long_description": _first_given(fields.get("long_description"), short, description),
+        "long_description": _first_given(fields.get("long_description"), short),
     }
 
 

@@ -1,7 +1,5 @@
 """Structured logs: one JSON object a line on standard output, each with what is known of its request."""
 
-import logging
-import logging.config
 import re
 from contextvars import ContextVar
 from typing import Any
@@ -81,11 +79,6 @@ def logging_configuration(service: str, level: str) -> dict[str, Any]:
             "peewee_migrate": quiet,
         },
     }
-
-
-def configure_logging(service: str, level: str = "info") -> None:
-    """Send every log line of this process to standard output as JSON."""
-    logging.config.dictConfig(logging_configuration(service, level))
 
 
 def _service_name(service: str) -> Any:

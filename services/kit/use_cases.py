@@ -37,7 +37,7 @@ class UseCases:
         """The use case's result; raises Unavailable when too many wait or the database does not answer."""
         if self._running >= self._limit:
             raise Unavailable("Too many requests are waiting; try again shortly")
-        call = partial(copy_context().run, self._with_connection, partial(use_case, *args, **kwargs))
+        call = partial(copy_context().run, self._mapping_database_errors, partial(use_case, *args, **kwargs))
         self._running += 1
         try:
             return await asyncio.get_running_loop().run_in_executor(self._pool, call)
@@ -48,7 +48,7 @@ class UseCases:
         """Wait for what is running, then close every thread's connection with its thread."""
         self._pool.shutdown(wait=True)
 
-    def _with_connection(self, use_case: Callable[[], Result]) -> Result:
+    def _mapping_database_errors(self, use_case: Callable[[], Result]) -> Result:
         try:
             return use_case()
         except (peewee.OperationalError, peewee.InterfaceError) as error:

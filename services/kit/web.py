@@ -160,12 +160,11 @@ class Gatekeeper:
             return
         token = bearer_token(request.get_header("Authorization"))
         if guard is Guard.SERVICE:
-            request.context.caller = verify_service_token(token, self._service_secret, self._name, now())
+            verify_service_token(token, self._service_secret, self._name, now())
         elif guard is Guard.ADMIN and self._verifier is not None:
             admin = await self._verifier.verify(token)
             if admin.role != ADMIN_ROLE:
                 raise Forbidden
-            request.context.admin = admin
         else:
             raise Unauthorized
 

@@ -54,6 +54,10 @@ class InMemoryAdmins:
             raise UsernameTaken
         self._rows.admins[admin.id] = admin
 
+    def count(self) -> int:
+        """How many there are."""
+        return len(self._rows.admins)
+
     def get_by_username(self, username: str) -> Admin:
         """Raises AdminNotFound."""
         for admin in self._rows.admins.values():

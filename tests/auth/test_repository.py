@@ -59,6 +59,16 @@ def test_a_name_that_tells_of_a_constraint_is_no_breach_of_it(store: AuthStore) 
         store.admins.get_by_username("admins_username: admins.username foreign key")
 
 
+def test_admins_are_counted(store: AuthStore) -> None:
+    counts = [store.admins.count()]
+    for admin in (an_admin(), an_admin(id="admin-2", username="grace")):
+        store.admins.add(admin)
+        counts.append(store.admins.count())
+    with pytest.raises(UsernameTaken):
+        store.admins.add(an_admin(id="admin-3"))
+    assert [*counts, store.admins.count()] == [0, 1, 2, 2]
+
+
 def test_a_replaced_password_changes_that_admin_and_when_it_was_changed(store: AuthStore) -> None:
     other = an_admin(id="admin-2", username="grace")
     store.admins.add(an_admin())

@@ -183,6 +183,21 @@ def test_health_checks_are_neither_counted_nor_limited() -> None:
         assert [door.send("GET", address).status_code for address in addresses] == [200, 200, 200, 200, 200, 429, 200]
 
 
+def test_an_address_that_only_begins_as_a_health_check_s_is_counted() -> None:
+    with opened(RATE_LIMIT_MAX="2") as door:
+        addresses = ["/healthzzz", "/health/readyness", "/healthzzz", "/health"]
+
+        assert [door.send("GET", address).status_code for address in addresses] == [404, 404, 429, 200]
+
+
+def test_an_origin_that_is_listed_with_a_slash_at_its_end_is_that_origin() -> None:
+    with opened(CORS_ORIGIN=f"{ALLOWED_ORIGIN}/, http://localhost:5173/") as door:
+        for origin in (ALLOWED_ORIGIN, "http://localhost:5173"):
+            answer = door.send("GET", EVENTS, headers={"Origin": origin})
+
+            assert (answer.status_code, answer.headers["Access-Control-Allow-Origin"]) == (200, origin)
+
+
 def test_preflights_are_neither_counted_nor_limited() -> None:
     headers = {"Origin": ALLOWED_ORIGIN, "Access-Control-Request-Method": "POST"}
     with opened(RATE_LIMIT_MAX="1") as door:

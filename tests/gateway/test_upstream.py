@@ -140,6 +140,36 @@ def test_percent_encoded_paths_and_queries_survive(door: Door) -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("sent", "forwarded"),
+    [
+        (b"a#b", "a%23b"),
+        (b'a="<b>"', "a=%22%3Cb%3E%22"),
+        (b"a[]={b}|c^d`e\\", "a%5B%5D=%7Bb%7D%7Cc%5Ed%60e%5C"),
+        ("a=é".encode(), "a=%C3%A9"),
+        (b"a=%23&b=%", "a=%23&b=%"),
+        (b"a=b c", "a=b%20c"),
+    ],
+)
+def test_odd_characters_of_a_query_are_forwarded_percent_encoded(door: Door, sent: bytes, forwarded: str) -> None:
+    door.content.answers(f"GET /internal/public/events?{forwarded}", {"items": []})
+
+    assert door.with_query("/api/public/events", sent) == 200
+    assert door.content.asked == [f"GET /internal/public/events?{forwarded}"]
+
+
+def test_a_type_of_other_characters_than_ascii_is_not_json(door: Door) -> None:
+    headers = {"Content-Type": b"application/json; charset=\xe9", "X-Request-ID": b"request-1"}
+
+    answer = door.send("POST", CATALOG, headers=headers, content=b"{}")
+
+    assert (answer.status_code, answer.json()) == (
+        415,
+        {"error": "REQUEST_ERROR", "message": "The body must be application/json", "requestId": "request-1"},
+    )
+    assert door.asked == []
+
+
 @pytest.mark.parametrize("name", ["%2E", "%2E%2E", ".%2e"])
 def test_a_name_of_dots_is_nowhere_and_does_not_climb_to_another_address(door: Door, name: str) -> None:
     # httpx would resolve it: deleting the lesson ".." would delete its event.

@@ -1,11 +1,15 @@
 """gateway.views through the assembled app: what is asked of whom, what is joined, and what operators read of it."""
 
+import asyncio
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 import httpx
 import pytest
 
-from tests.gateway.door import Door, error
+from gateway import views
+from gateway.upstream import Sent, Upstream, Upstreams
+from tests.gateway.door import SECRET, Door, error
 
 REQUEST_ID = {"X-Request-ID": "request-1"}
 LESSON = "/api/public/events/launch/lessons/opening"
@@ -153,6 +157,45 @@ def test_a_deletion_that_content_refuses_does_not_reach_quiz(
 
     assert (answer.status_code, answer.json()) == (404, error("EVENT_NOT_FOUND"))
     assert door.quiz.asked == []
+
+
+def upstream(name: str, answer: Callable[[httpx.Request], Coroutine[None, None, httpx.Response]]) -> Upstream:
+    """A service that answers as this coroutine does."""
+    client = httpx.AsyncClient(base_url=f"http://{name}", transport=httpx.MockTransport(answer))
+    return Upstream(name, client, SECRET, 30)
+
+
+@pytest.mark.parametrize(
+    ("address", "gone"), [(address, gone) for address, _, gone in DELETIONS], ids=["event", "lesson"]
+)
+def test_a_deletion_goes_on_to_its_end_when_its_client_hangs_up(address: str, gone: dict[str, str]) -> None:
+    async def hang_up() -> list[tuple[str, str, Any]]:
+        content_was_asked, content_answers, quiz_was_asked = asyncio.Event(), asyncio.Event(), asyncio.Event()
+        asked: list[tuple[str, str, Any]] = []
+
+        async def content(request: httpx.Request) -> httpx.Response:
+            content_was_asked.set()
+            await content_answers.wait()
+            return httpx.Response(204)
+
+        async def quiz(request: httpx.Request) -> httpx.Response:
+            asked.append((request.method, request.url.path, httpx.Response(200, content=request.content).json()))
+            quiz_was_asked.set()
+            return httpx.Response(200, json={"deleted": 1})
+
+        upstreams = Upstreams(upstream("content", content), upstream("quiz", quiz), upstream("auth", quiz))
+        view: Any = views.delete_lesson if "lessonId" in gone else views.delete_event
+        deletion = asyncio.create_task(view(upstreams, Sent("DELETE", address), *gone.values()))
+        async with asyncio.timeout(30):
+            await content_was_asked.wait()
+            deletion.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await deletion
+            content_answers.set()
+            await quiz_was_asked.wait()
+        return asked
+
+    assert asyncio.run(hang_up()) == [("POST", "/internal/deletions", gone)]
 
 
 def test_public_events_are_content_s(door: Door) -> None:

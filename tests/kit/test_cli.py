@@ -96,6 +96,29 @@ def test_migrate_down_takes_the_last_one_back(file: Path) -> None:
     assert outcome(run("migrate", "status", DATABASE_URL=url)) == (0, "001_initial  pending\n", "")
 
 
+def test_migrate_down_with_nothing_applied_has_nothing_to_do(tmp_path: Path, file: Path) -> None:
+    assert run("migrate", "down", DATABASE_URL=f"sqlite:///{file}").returncode == 0
+    assert outcome(run("migrate", "down", DATABASE_URL=f"sqlite:///{file}")) == (0, "nothing to do\n", "")
+
+    absent = tmp_path / "absent.sqlite"
+    assert outcome(run("migrate", "down", DATABASE_URL=f"sqlite:///{absent}")) == (0, "nothing to do\n", "")
+
+
+def test_migrate_down_needs_yes_in_the_managed_profile(postgresql_url: str) -> None:
+    managed = {
+        "DATABASE_PROFILE": "managed",
+        "DATABASE_URL": postgresql_url,
+        "SERVICE_TOKEN_SECRET": SECRET,
+        "AUTH_URL": "http://auth",
+    }
+    assert run("migrate", **managed).returncode == 0
+
+    refused = "migrate down may drop tables with their rows: in the managed profile it needs --yes\n"
+    assert outcome(run("migrate", "down", **managed)) == (1, "", refused)
+    assert outcome(run("migrate", **managed)) == (0, "nothing to do\n", "")
+    assert outcome(run("migrate", "down", "--yes", **managed)) == (0, "rolled back 001_initial\n", "")
+
+
 @pytest.mark.parametrize(
     ("command", "url"),
     [

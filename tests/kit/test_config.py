@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+import gateway.config
 from services.kit.config import LOCAL_SERVICE_SECRET, Environment, ServiceSettings, SettingsError
 
 SECRET = "0123456789abcdef0123456789abcdef"
@@ -73,7 +74,9 @@ def test_what_is_set_is_read() -> None:
 
 
 def test_a_variable_that_is_empty_or_blank_is_as_good_as_absent() -> None:
-    assert read({"MINE_PORT": "", "API_HOST": "  ", "DATABASE_PROFILE": "", "SERVICE_TOKEN_SECRET": " "}) == read({})
+    assert read({"MINE_PORT": "", "SERVICE_HOST": "  ", "DATABASE_PROFILE": "", "SERVICE_TOKEN_SECRET": " "}) == read(
+        {}
+    )
 
 
 def test_in_the_managed_profile_every_missing_variable_is_named_at_once() -> None:
@@ -159,6 +162,23 @@ def test_a_number_out_of_bounds_or_of_another_form_is_one_line(text: str) -> Non
 
 def test_a_number_of_endless_digits_is_one_line_too() -> None:
     assert len(problems_of({"MINE_PORT": "9" * 5000})) == 1
+
+
+@pytest.mark.parametrize("level", ["verbose", "10", "info,"])
+def test_a_log_level_that_there_is_not_is_one_line(level: str) -> None:
+    assert problems_of({"LOG_LEVEL": level}) == [f"LOG_LEVEL must be one of debug, info, warning, error, not {level!r}"]
+
+
+def test_a_log_level_may_be_written_in_any_case() -> None:
+    assert read({"LOG_LEVEL": "Warning"}).log_level == "warning"
+
+
+def test_api_host_is_the_gateway_s_alone_and_service_host_the_services_alone() -> None:
+    variables = {"API_HOST": "0.0.0.0", "SERVICE_HOST": "10.0.0.1"}
+    assert read({"API_HOST": "0.0.0.0"}).host == "127.0.0.1"
+    assert read(variables).host == "10.0.0.1"
+    assert gateway.config.read_settings({"SERVICE_HOST": "10.0.0.1"}).host == "127.0.0.1"
+    assert gateway.config.read_settings(variables).host == "0.0.0.0"
 
 
 # The database

@@ -17,6 +17,8 @@ from services.kit.database import (
     Parameter,
     Statement,
     breached,
+    delete_every_row,
+    is_foreign_key_breach,
     is_postgresql,
     locked,
     open_database,
@@ -54,6 +56,23 @@ class Pair(peewee.Model):
         legacy_table_names = False
         indexes = ((("left",), False), (("left", "right"), True))
         primary_key = False
+
+
+class Parent(peewee.Model):
+    id = peewee.IntegerField(primary_key=True)
+
+    class Meta:
+        table_name = "parents"
+        legacy_table_names = False
+
+
+class Child(peewee.Model):
+    id = peewee.IntegerField(primary_key=True)
+    parent = peewee.ForeignKeyField(Parent)
+
+    class Meta:
+        table_name = "children"
+        legacy_table_names = False
 
 
 class Seen(NamedTuple):
@@ -223,6 +242,58 @@ def test_a_failed_transaction_leaves_nothing_and_a_nested_one_only_what_was_befo
     assert found == [11, 13]
 
 
+def test_a_full_disk_is_told_as_such_and_leaves_nothing(sqlite_url: str) -> None:
+    full = open_database(sqlite_url)
+    peewee.SchemaManager(Event, full).create_all()
+    pages = value(full, "PRAGMA page_count")
+    full.execute_sql(f"PRAGMA max_page_count = {pages + 1}")
+
+    with pytest.raises(peewee.OperationalError) as told, transaction(full):
+        for number in range(1, 100):
+            Event.insert(id=number, slug=f"{number} {'x' * 10_000}").execute(full)
+    assert "database or disk is full" in str(told.value)
+
+    # The connection goes on to be good.
+    assert value(full, "SELECT count(*) FROM events") == 0
+    full.execute_sql("PRAGMA max_page_count = 1000000")
+    with transaction(full):
+        Event.insert(id=1, slug="there is room again").execute(full)
+    assert value(full, "SELECT count(*) FROM events") == 1
+    full.close()
+
+
+def test_a_rollback_of_nothing_is_told_by_what_went_before(sqlite_url: str) -> None:
+    database = open_database(sqlite_url)
+    with pytest.raises(peewee.OperationalError, match="disk is full"), transaction(database):
+        # As SQLite does by itself when there is no room.
+        database.execute_sql("ROLLBACK")
+        raise peewee.OperationalError("database or disk is full")
+    database.close()
+
+
+def test_every_row_is_deleted_children_before_their_parents(database: peewee.Database) -> None:
+    for table in (Parent, Child):
+        peewee.SchemaManager(table, database).create_all()
+    Parent.insert(id=1).execute(database)
+    Child.insert(id=1, parent=1).execute(database)
+
+    delete_every_row(database, [Parent, Child])
+
+    assert [table.select().count(database) for table in (Parent, Child)] == [0, 0]
+
+
+def test_a_deletion_of_every_row_that_fails_deletes_none(database: peewee.Database) -> None:
+    for table in (Parent, Child):
+        peewee.SchemaManager(table, database).create_all()
+    Parent.insert(id=1).execute(database)
+    Child.insert(id=1, parent=1).execute(database)
+
+    with pytest.raises(peewee.IntegrityError):
+        delete_every_row(database, [Child, Parent])
+
+    assert [table.select().count(database) for table in (Parent, Child)] == [1, 1]
+
+
 def test_a_foreign_key_holds_on_both_engines(database: peewee.Database) -> None:
     database.execute_sql("CREATE TABLE parent (id INTEGER PRIMARY KEY)")
     database.execute_sql("CREATE TABLE child (parent INTEGER REFERENCES parent (id))")
@@ -374,3 +445,15 @@ def test_a_breach_is_of_exactly_one_constraint(
 def test_a_missing_value_is_a_breach_of_no_constraint(events: peewee.Database) -> None:
     error = breach(events, Event.insert(id=9, slug=None))
     assert [each for each in KNOWN if breached(error, *each)] == []
+
+
+def test_what_refers_to_nothing_is_a_foreign_key_breach_and_nothing_else_is(events: peewee.Database) -> None:
+    for table in (Parent, Child):
+        peewee.SchemaManager(table, events).create_all()
+    queries = [
+        Child.insert(id=1, parent=1),
+        Event.insert(id=9, slug="noon", locale="FOREIGN KEY constraint failed"),
+        Event.insert(id=0, slug="FOREIGN KEY constraint failed"),
+        Event.insert(id=9, slug=None),
+    ]
+    assert [is_foreign_key_breach(breach(events, query)) for query in queries] == [True, False, False, False]

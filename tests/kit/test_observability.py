@@ -17,8 +17,9 @@ from services.kit.instants import parse_instant
 
 BEGIN = """
 import logging
-from services.kit.observability import configure_logging, current_request_id, log, request_route, start_request
-configure_logging("content", {level!r})
+from logging.config import dictConfig
+from services.kit.observability import current_request_id, log, logging_configuration, request_route, start_request
+dictConfig(logging_configuration("content", {level!r}))
 """
 
 

@@ -20,7 +20,7 @@ from services.kit.tokens import (
     issue_service_token,
     verify_service_token,
 )
-from tests.clock import HOUR, NOON
+from tests.clock import HOUR, NOON, StoppedClock
 from tests.kit.forging import BAD_ACCESS_TOKENS, SECRET, Forge, segment
 
 ADA = Admin("admin-1", "ada", "admin")
@@ -169,6 +169,59 @@ def test_an_unknown_key_id_asks_auth_again_so_that_a_new_key_works_at_once() -> 
     door.at += 6 * SECOND
     assert door.verify(new.token(), old.token()) == [ADA, ADA]
     assert auth.asked == 2
+
+
+class HangingAuth(Auth):
+    """An auth that answers once, and from then on when it is released."""
+
+    def __init__(self, *forges: Forge):
+        super().__init__(*forges)
+        self.hangs, self.is_released = asyncio.Event(), asyncio.Event()
+
+    async def keys(self) -> Any:
+        """A FetchKeys."""
+        self.asked += 1
+        if self.asked > 1:
+            self.hangs.set()
+            await self.is_released.wait()
+        return self.answer
+
+
+def test_a_token_of_a_known_key_does_not_wait_for_an_auth_that_hangs_over_an_unknown_one() -> None:
+    async def scenario() -> tuple[list[Admin], Admin, int]:
+        old, new = Forge("old"), Forge("new")
+        auth, clock = HangingAuth(old), StoppedClock()
+        verifier = AccessTokenVerifier(auth.keys, "quiz", clock)
+        known = [await verifier.verify(old.token())]
+        clock.at += 6 * SECOND
+        async with asyncio.timeout(30):
+            unknown = asyncio.create_task(verifier.verify(new.token()))
+            await auth.hangs.wait()
+            known += [await verifier.verify(old.token()) for _ in range(3)]
+            assert not unknown.done()
+            auth.answer = {"keys": [old.public_key, new.public_key]}
+            auth.is_released.set()
+            return known, await unknown, auth.asked
+
+    assert asyncio.run(scenario()) == ([ADA] * 4, ADA, 2)
+
+
+def test_when_the_keys_are_old_and_auth_hangs_one_request_waits_and_the_others_do_not() -> None:
+    async def scenario() -> tuple[list[Admin], int]:
+        forge = Forge()
+        auth, clock = HangingAuth(forge), StoppedClock()
+        verifier = AccessTokenVerifier(auth.keys, "quiz", clock)
+        admins = [await verifier.verify(forge.token())]
+        clock.at += timedelta(minutes=6)
+        async with asyncio.timeout(30):
+            waiting = asyncio.create_task(verifier.verify(forge.token()))
+            await auth.hangs.wait()
+            admins += [await verifier.verify(forge.token()) for _ in range(3)]
+            assert not waiting.done()
+            auth.is_released.set()
+            return [*admins, await waiting], auth.asked
+
+    assert asyncio.run(scenario()) == ([ADA] * 5, 2)
 
 
 def test_forged_key_ids_ask_auth_at_most_every_five_seconds() -> None:

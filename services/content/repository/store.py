@@ -19,9 +19,7 @@ from services.content.errors import (
     MaterialNotFound,
 )
 from services.content.models import EventRow, LessonRow, MaterialRow
-from services.content.repository.contracts import (
-    ALL,
-)
+from services.content.repository.contracts import ALL
 from services.kit.database import Parameter, Statement, breached, is_foreign_key_breach, locked, transaction
 from services.kit.pagination import PageRequest, paged
 

@@ -15,10 +15,7 @@ from services.kit.pagination import PageRequest, paged
 from services.quiz.entities import Attempt, Grade, GradedAnswer, Option, Question, Quiz, Revision
 from services.quiz.errors import LessonHasQuiz, QuizNotFound
 from services.quiz.models import AttemptRow, OptionRow, QuestionRow, QuizRow, RevisionRow
-from services.quiz.repository.contracts import (
-    ALL,
-    QuizFilter,
-)
+from services.quiz.repository.contracts import ALL, QuizFilter
 
 
 class PeeweeQuizStore:

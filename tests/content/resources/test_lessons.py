@@ -23,7 +23,7 @@ from tests.content.resources.answers import (
     everything,
 )
 from tests.matching import NEW_ID
-from tests.refusals import EVENT_NOT_FOUND, LESSON_NOT_FOUND, Answer, refusal
+from tests.refusals import EVENT_NOT_FOUND, LESSON_NOT_FOUND, Answer, invalid, refusal
 
 
 def test_the_lessons_of_an_event_are_listed_by_release(client: Client, store: InMemoryContentStore) -> None:
@@ -119,6 +119,15 @@ def test_an_update_of_a_lesson_changes_what_was_sent_and_nothing_else(
     expected = {"item": {**LESSON_VIEW, **changed, "updatedAt": "2026-03-01T12:00:00.000Z"}}
     assert client.admin("PUT", LESSON, sent) == (200, expected)
     assert client.admin("GET", LESSON) == (200, expected)
+
+
+@pytest.mark.parametrize("slug", ["one/two", "/one", "one\ttwo", "one\ntwo", "one\r\ntwo"])
+def test_a_lesson_slug_that_no_address_could_name_is_invalid(client: Client, slug: str) -> None:
+    answers = [client.admin("POST", LESSONS, {**NEW_LESSON, "slug": slug}), client.admin("PUT", LESSON, {"slug": slug})]
+
+    text = "must not contain a slash or a line break: no address could name it"
+    assert answers == [invalid({"slug": [text]})] * 2
+    assert client.admin("GET", LESSONS) == (200, {"items": [LESSON_VIEW]})
 
 
 def test_a_taken_lesson_slug_is_a_conflict_on_creation_and_on_update(

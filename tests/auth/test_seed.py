@@ -1,0 +1,49 @@
+"""services.auth.seed: the admin that the settings name, once, whoever is there already."""
+
+import peewee
+
+from services.auth import seed
+from services.auth.config import read_settings
+from services.auth.entities import Admin
+from services.auth.repository import PeeweeAuthStore
+
+PASSWORD = "a password of some length"
+
+
+def planted(database: peewee.Database, username: str, password: str = PASSWORD, name: str = "minimal") -> int:
+    """How many admins that seeding added."""
+    settings = read_settings({"ADMIN_USERNAME": username, "ADMIN_PASSWORD": password})
+    added = seed.plant(database, settings, name)
+    assert list(added) == ["admins"]
+    return added["admins"]
+
+
+def kept(database: peewee.Database, username: str) -> Admin:
+    """The admin of that name."""
+    return PeeweeAuthStore(database).admins.get_by_username(username)
+
+
+def test_the_first_admin_has_the_id_that_every_installation_agrees_on(auth_database: peewee.Database) -> None:
+    assert planted(auth_database, "ada") == 1
+    assert (kept(auth_database, "ada").id, PeeweeAuthStore(auth_database).admins.count()) == ("admin-1", 1)
+
+
+def test_seeding_the_same_name_again_changes_nothing_not_even_the_password(auth_database: peewee.Database) -> None:
+    planted(auth_database, "ada")
+    before = kept(auth_database, "ada")
+
+    again = [planted(auth_database, "ada", password, name) for password in (PASSWORD, "another") for name in seed.SETS]
+
+    assert (again, kept(auth_database, "ada")) == ([0] * 4, before)
+    assert PeeweeAuthStore(auth_database).admins.count() == 1
+
+
+def test_seeding_another_name_adds_that_admin_under_an_id_of_its_own(auth_database: peewee.Database) -> None:
+    planted(auth_database, "ada")
+    before = kept(auth_database, "ada")
+
+    assert [planted(auth_database, "grace"), planted(auth_database, "grace")] == [1, 0]
+
+    assert kept(auth_database, "ada") == before
+    assert kept(auth_database, "grace").id not in ("admin-1", "")
+    assert PeeweeAuthStore(auth_database).admins.count() == 2

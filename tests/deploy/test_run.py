@@ -1,0 +1,110 @@
+"""`make run` as a person at a terminal meets it: real processes in a folder of their own."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from deploy import town
+
+Run = subprocess.Popen[str]
+
+
+@pytest.fixture
+def environment(tmp_path: Path) -> dict[str, str]:
+    """Own ports, and own databases by absolute paths: the services' working folder is the repository."""
+    names = ("AUTH_PORT", "CONTENT_PORT", "QUIZ_PORT", "API_PORT")
+    probes = [socket.create_server(("127.0.0.1", 0)) for _ in names]
+    ports = {name: str(probe.getsockname()[1]) for name, probe in zip(names, probes, strict=True)}
+    for probe in probes:
+        probe.close()
+    urls = {f"{name.upper()}_DATABASE_URL": f"sqlite:///{tmp_path}/{name}.sqlite" for name in town.SERVICES}
+    return {"PATH": os.environ["PATH"], "PYTHONPATH": str(town.ROOT), **ports, **urls}
+
+
+@contextmanager
+def running(folder: Path, environment: Mapping[str, str]) -> Iterator[Run]:
+    """`make run` in that folder; ended afterwards, whatever came between."""
+    with subprocess.Popen(
+        [sys.executable, "-m", "deploy.run"],
+        cwd=folder,
+        env=dict(environment),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as run:
+        try:
+            yield run
+        finally:
+            if run.poll() is None:
+                run.terminate()
+
+
+def table(run: Run) -> dict[str, str]:
+    """The rows that it prints when everything is ready; what it says before is passed over."""
+    assert run.stdout is not None
+    lines = iter(run.stdout)
+    assert any(line.startswith("Flix is ready after ") for line in lines)
+    rows = (line.split(maxsplit=1) for line in iter(lambda: next(lines).strip(), ""))
+    # Of "try next" the name is two words.
+    return {row[0]: row[1] for row in rows}
+
+
+def ended(run: Run, how: signal.Signals) -> tuple[int, str, str]:
+    """The exit code after that signal, and what it still said."""
+    run.send_signal(how)
+    said, complained = run.communicate(timeout=60)
+    return run.returncode, said, complained
+
+
+def test_a_file_where_the_data_folder_should_be_is_told_in_one_line(
+    tmp_path: Path, environment: dict[str, str]
+) -> None:
+    (tmp_path / "data").write_text("a file")
+
+    with running(tmp_path, environment) as run:
+        said, complained = run.communicate(timeout=60)
+
+    assert (run.returncode, said) == (1, "")
+    assert complained in (
+        "the folder data/logs cannot be written to (Not a directory)\n",
+        "the folder data/logs cannot be written to (File exists)\n",
+    )
+    assert (tmp_path / "data").read_text() == "a file"
+
+
+def test_it_says_how_to_sign_in_only_as_long_as_that_works_and_ends_when_the_terminal_closes(
+    tmp_path: Path, environment: dict[str, str]
+) -> None:
+    address = f"http://127.0.0.1:{environment['API_PORT']}"
+    with running(tmp_path, environment) as run:
+        first = table(run)
+        assert ended(run, signal.SIGHUP) == (0, "stopped\n", "")
+    town.require_free_ports(town.read_settings(environment).values())
+
+    with running(tmp_path, {**environment, "ADMIN_PASSWORD": "another one"}) as run:
+        second = table(run)
+        assert ended(run, signal.SIGINT) == (0, "stopped\n", "")
+    town.require_free_ports(town.read_settings(environment).values())
+
+    expected = {
+        "API": address,
+        "health": f"{address}/health/ready",
+        "logs": "data/logs/*.log",
+        "try": f"next  curl -s {address}/api/public/events",
+        "stop": "Ctrl-C",
+        "admin": "admin / admin123",
+    }
+    assert (first, second) == (expected, {**expected, "admin": "admin, as it was set up"})
+    assert {file.name for file in (tmp_path / "data" / "logs").iterdir()} == {
+        "auth.log",
+        "content.log",
+        "gateway.log",
+        "quiz.log",
+    }
