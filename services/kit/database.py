@@ -130,9 +130,12 @@ def transaction(database: peewee.Database) -> Iterator[None]:
             yield
     except peewee.OperationalError as error:
         # On a full disk SQLite rolls back by itself; what the caller must hear is why, not that nothing was left to do.
-        if "cannot rollback" in str(error) and error.__context__ is not None:
-            raise error.__context__ from None
-        raise
+        cause: BaseException | None = error
+        while cause is not None and "cannot rollback" in str(cause):
+            cause = cause.__context__
+        if cause is None or cause is error:
+            raise
+        raise cause from None
 
 
 def locked(query: Any, database: peewee.Database) -> Any:

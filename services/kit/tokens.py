@@ -104,13 +104,17 @@ class AccessTokenVerifier:
         return self._asked_at is None or self._clock() - self._asked_at > interval
 
     async def _ask(self) -> None:
-        self._asked_at = self._clock()
+        asked_before, self._asked_at = self._asked_at, self._clock()
         try:
             self._keys = KeySet.import_key_set(await self._fetch_keys())
             self._auth_failed = False
         except (httpx.HTTPError, TimeoutError, JoseError, ValueError, KeyError, TypeError) as error:
             self._auth_failed = True
             log.warning("signing_keys_unavailable", error=repr(error))
+        except asyncio.CancelledError:
+            # The client hung up, and nobody has heard auth's answer.
+            self._asked_at = asked_before
+            raise
 
     def _knows(self, key_id: str) -> bool:
         return any(key.kid == key_id for key in self._keys.keys)

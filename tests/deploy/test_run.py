@@ -79,6 +79,20 @@ def test_a_file_where_the_data_folder_should_be_is_told_in_one_line(
     assert (tmp_path / "data").read_text() == "a file"
 
 
+def test_one_database_for_all_services_is_told_in_one_line_before_anything_is_made(
+    tmp_path: Path, environment: dict[str, str]
+) -> None:
+    shared = {name: text for name, text in environment.items() if not name.endswith("_DATABASE_URL")}
+
+    with running(tmp_path, {**shared, "DATABASE_URL": f"sqlite:///{tmp_path}/all.sqlite"}) as run:
+        said, complained = run.communicate(timeout=60)
+
+    variables = "AUTH_DATABASE_URL, CONTENT_DATABASE_URL, QUIZ_DATABASE_URL"
+    assert (run.returncode, said) == (1, "")
+    assert complained == f"each service needs a database of its own: set {variables}\n"
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_it_says_how_to_sign_in_only_as_long_as_that_works_and_ends_when_the_terminal_closes(
     tmp_path: Path, environment: dict[str, str]
 ) -> None:

@@ -8,8 +8,6 @@ import pytest
 from deploy import town
 from services.kit.config import ServerSettings, ServiceSettings, SettingsError
 
-OWN_DATABASES = "each service needs a database of its own: set CONTENT_, QUIZ_ and AUTH_DATABASE_URL"
-
 
 def problems_of(**variables: str) -> list[str]:
     """What is wrong with these variables."""
@@ -62,7 +60,11 @@ def test_the_local_profile_needs_nothing_and_listens_on_loopback_alone() -> None
     ],
 )
 def test_services_with_one_database_are_refused_in_one_line(variables: dict[str, str]) -> None:
-    assert problems_of(**variables) == [OWN_DATABASES]
+    with pytest.raises(town.StartFailed) as refused:
+        town.require_own_databases(town.read_settings(variables).values())
+
+    variables_to_set = "AUTH_DATABASE_URL, CONTENT_DATABASE_URL, QUIZ_DATABASE_URL"
+    assert str(refused.value) == f"each service needs a database of its own: set {variables_to_set}"
 
 
 def test_one_shared_url_will_do_for_a_single_service() -> None:
@@ -73,6 +75,7 @@ def test_one_shared_url_will_do_for_a_single_service() -> None:
             "QUIZ_DATABASE_URL": "sqlite:///data/quiz.sqlite",
         }
     )
+    town.require_own_databases(settings.values())
     assert isinstance(settings["auth"], ServiceSettings)
     assert settings["auth"].database_url == "sqlite:///data/rest.sqlite"
 
