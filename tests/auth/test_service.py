@@ -11,6 +11,7 @@ from joserfc.jwk import KeySet
 
 from services.auth.entities import Session, SignIn
 from services.auth.errors import InvalidCredentials, SessionNotFound, UsernameTaken
+from services.auth.repository import AuthStore
 from services.auth.service import PASSWORD_HASHER, AuthService
 from services.kit.errors import Unauthorized
 from services.kit.tokens import AccessTokenVerifier
@@ -27,8 +28,8 @@ A_TOKEN: Any = Matching(r"[\w-]+\.[\w-]+\.[\w-]+")
 class World:
     """The service and all that it touches; ada is an admin since noon, and a minute has gone by."""
 
-    def __init__(self) -> None:
-        self.store = InMemoryAuthStore()
+    def __init__(self, store: AuthStore) -> None:
+        self.store = store
         self.clock = StoppedClock()
         self.hasher = CountingHasher()
         self.service = self.service_with(self.hasher)
@@ -55,9 +56,9 @@ class World:
 
 
 @pytest.fixture
-def world() -> World:
+def world(store: AuthStore) -> World:
     """See World."""
-    return World()
+    return World(store)
 
 
 # Signing in
@@ -209,7 +210,7 @@ def test_no_published_key_has_a_private_part(world: World) -> None:
 def test_the_newest_key_signs_and_older_ones_still_verify(world: World) -> None:
     old = world.service.sign_in("ada", PASSWORD)
     [first] = world.store.signing_keys.list()
-    other = World()
+    other = World(InMemoryAuthStore())
     other.service.published_keys()
     [second] = other.store.signing_keys.list()
     world.store.signing_keys.add(replace(second, id="key-2", created_at=LATER + timedelta(seconds=1)))

@@ -19,6 +19,7 @@ from services.content.errors import (
     LessonSlugTaken,
     MaterialNotFound,
 )
+from services.content.repository import ContentStore
 from services.content.service import ContentService
 from services.kit.errors import ServiceError
 from services.kit.pagination import Page, PageRequest
@@ -48,13 +49,13 @@ def clock() -> StoppedClock:
 
 
 @pytest.fixture
-def store() -> InMemoryContentStore:
+def store(store: ContentStore) -> ContentStore:
     """A public event with an open lesson that has a material, and a private event with a lesson of its own."""
-    return with_two_events(InMemoryContentStore())
+    return with_two_events(store)
 
 
 @pytest.fixture
-def service(store: InMemoryContentStore, clock: StoppedClock) -> ContentService:
+def service(store: ContentStore, clock: StoppedClock) -> ContentService:
     """The use cases over that store."""
     return ContentService(store, clock)
 
@@ -119,9 +120,7 @@ def test_an_event_that_is_not_there_can_be_neither_read_nor_changed_nor_deleted(
         service.delete_event("event-9")
 
 
-def test_deleting_an_event_deletes_its_lessons_and_materials(
-    service: ContentService, store: InMemoryContentStore
-) -> None:
+def test_deleting_an_event_deletes_its_lessons_and_materials(service: ContentService, store: ContentStore) -> None:
     service.delete_event("event-1")
     assert [event.id for event in service.list_events(ALL).items] == ["event-2"]
     assert store.lessons.list("event-1") == []
@@ -130,7 +129,7 @@ def test_deleting_an_event_deletes_its_lessons_and_materials(
 
 
 def test_events_are_listed_oldest_first_and_only_active_public_ones_to_the_public(
-    service: ContentService, store: InMemoryContentStore
+    service: ContentService, store: ContentStore
 ) -> None:
     idle = an_event(id="event-0", slug="idle", is_active=False, created_at=NOON - 48 * HOUR)
     store.events.add(idle)
@@ -141,7 +140,7 @@ def test_events_are_listed_oldest_first_and_only_active_public_ones_to_the_publi
     assert service.list_public_events(ALL) == Page([an_event()], None)
 
 
-def test_a_page_says_whether_there_is_another(service: ContentService, store: InMemoryContentStore) -> None:
+def test_a_page_says_whether_there_is_another(service: ContentService, store: ContentStore) -> None:
     for event in some_events(3):
         store.events.add(event)
     page = service.list_events(PageRequest(2))
@@ -201,7 +200,7 @@ def test_an_update_of_a_lesson_changes_what_was_sent_and_the_time_of_the_update(
     ],
 )
 def test_an_update_of_a_lesson_that_breaks_a_rule_changes_nothing(
-    service: ContentService, store: InMemoryContentStore, changes: dict[str, Any], error: type[ServiceError]
+    service: ContentService, store: ContentStore, changes: dict[str, Any], error: type[ServiceError]
 ) -> None:
     store.lessons.add(a_lesson(id="lesson-3", slug="other"))
     with pytest.raises(error):
@@ -242,7 +241,7 @@ def test_the_lessons_of_an_unknown_event_are_not_an_empty_list(service: ContentS
         service.list_lessons("event-9", ALL)
 
 
-def test_deleting_a_lesson_deletes_its_materials(service: ContentService, store: InMemoryContentStore) -> None:
+def test_deleting_a_lesson_deletes_its_materials(service: ContentService, store: ContentStore) -> None:
     service.delete_lesson("event-1", "lesson-1")
     assert service.list_lessons("event-1", ALL) == Page([], None)
     assert store.materials.list("lesson-1") == []
@@ -285,7 +284,7 @@ def test_uploads_are_allowed_whatever_the_lesson_s_status(
     assert [(each.position, each.created_at) for each in added] == [(2, now)]
 
 
-def test_a_material_is_deleted_from_its_own_lesson_only(service: ContentService, store: InMemoryContentStore) -> None:
+def test_a_material_is_deleted_from_its_own_lesson_only(service: ContentService, store: ContentStore) -> None:
     with pytest.raises(MaterialNotFound):
         service.delete_material("event-1", "lesson-1", "material-2")
     with pytest.raises(MaterialNotFound):
@@ -304,14 +303,14 @@ def test_the_catalog_of_a_public_event_needs_no_key(service: ContentService) -> 
     assert service.catalog("launch", "any key") == expected
 
 
-def test_an_inactive_event_is_addressable_by_its_slug(service: ContentService, store: InMemoryContentStore) -> None:
+def test_an_inactive_event_is_addressable_by_its_slug(service: ContentService, store: ContentStore) -> None:
     idle = an_event(id="event-3", slug="idle", is_active=False)
     store.events.add(idle)
     assert service.catalog("idle", None) == Catalog(idle, [], NOON)
 
 
 def test_the_catalog_of_a_private_event_opens_with_its_key_and_reveals_nothing_without(
-    service: ContentService, store: InMemoryContentStore
+    service: ContentService, store: ContentStore
 ) -> None:
     lessons = [a_lesson(id="lesson-2", event_id="event-2")]
     assert service.catalog("secret", KEY) == Catalog(store.events.get("event-2"), lessons, NOON)
@@ -405,9 +404,7 @@ def test_a_lesson_opens_from_its_release_until_before_its_expiry(
     assert service.open_materials(slug, "first", key) == OpenMaterials(lesson, [material])
 
 
-def test_a_lesson_plays_between_its_neighbours_of_the_same_event(
-    service: ContentService, store: InMemoryContentStore
-) -> None:
+def test_a_lesson_plays_between_its_neighbours_of_the_same_event(service: ContentService, store: ContentStore) -> None:
     previous = a_lesson(id="lesson-0", slug="zero", release_at=NOON - 2 * HOUR)
     following = a_lesson(id="lesson-3", slug="third", release_at=NOON + HOUR, expires_at=None)
     far = a_lesson(id="lesson-4", slug="fourth", release_at=NOON + 2 * HOUR, expires_at=None)

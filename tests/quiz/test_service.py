@@ -27,12 +27,11 @@ from services.quiz.errors import (
     MissingCorrectOption,
     QuizNotFound,
 )
-from services.quiz.repository import ALL, QuizFilter, attempt_key, quiz_key
+from services.quiz.repository import ALL, QuizFilter, QuizStore, attempt_key, quiz_key
 from services.quiz.service import QuizService
 from tests.clock import LATER, NOON, SECOND, StoppedClock
 from tests.matching import NEW_ID
 from tests.quiz.examples import a_quiz, an_attempt, new_question, numbered_quiz, right, some_questions, wrong
-from tests.quiz.memory import InMemoryQuizStore
 
 ANY = QuizFilter()
 # Any id will do where it is read from the answer itself.
@@ -58,8 +57,8 @@ class Lessons:
 class World:
     """The service and all that it touches."""
 
-    def __init__(self) -> None:
-        self.store = InMemoryQuizStore()
+    def __init__(self, store: QuizStore) -> None:
+        self.store = store
         self.lessons = Lessons()
         self.clock = StoppedClock()
         self.service = QuizService(self.store, self.lessons.require, self.clock)
@@ -72,9 +71,9 @@ class World:
 
 
 @pytest.fixture
-def world() -> World:
+def world(store: QuizStore) -> World:
     """One quiz and one attempt at it, made at noon; the clock has moved on since."""
-    world = World()
+    world = World(store)
     world.store.quizzes.add(a_quiz())
     world.store.attempts.add(an_attempt())
     world.clock.at = LATER
