@@ -97,8 +97,8 @@ def _welcome(address: str, settings: Mapping[str, ServerSettings], seconds: floa
         "logs": f"{LOGS}/*.log",
         "try next": f"curl -s {address}/api/public/events",
         "stop": "Ctrl-C",
+        "admin": _sign_in(address, settings["auth"]),
     }
-    rows["admin"] = _sign_in(address, settings["auth"])
     table = "\n".join(f"  {name:<9} {value}" for name, value in rows.items())
     return f"\nFlix is ready after {seconds:.1f} s\n{table}\n"
 

@@ -69,22 +69,17 @@ async def access_check(upstreams: Upstreams, sent: Sent, event_slug: str, lesson
 
 async def playback(upstreams: Upstreams, sent: Sent, event_slug: str, lesson_slug: str) -> Answer:
     """What a player needs."""
-    answer = await _lesson_call(upstreams, sent, event_slug, lesson_slug, "playback")
-    _log_access(answer)
-    return answer
+    return await _open_lesson(upstreams, sent, event_slug, lesson_slug, "playback")
 
 
 async def materials(upstreams: Upstreams, sent: Sent, event_slug: str, lesson_slug: str) -> Answer:
     """The lesson's materials."""
-    answer = await _lesson_call(upstreams, sent, event_slug, lesson_slug, "materials")
-    _log_access(answer)
-    return answer
+    return await _open_lesson(upstreams, sent, event_slug, lesson_slug, "materials")
 
 
 async def quiz(upstreams: Upstreams, sent: Sent, event_slug: str, lesson_slug: str) -> Answer:
     """The lesson's quiz, for a learner whom content lets in."""
-    admission = await _lesson_call(upstreams, sent, event_slug, lesson_slug, "admission")
-    _log_access(admission)
+    admission = await _open_lesson(upstreams, sent, event_slug, lesson_slug, "admission")
     if admission.status != HTTP_OK:
         return admission
     lesson = admission.document()["item"]
@@ -98,8 +93,7 @@ async def quiz(upstreams: Upstreams, sent: Sent, event_slug: str, lesson_slug: s
 
 async def submit_quiz(upstreams: Upstreams, sent: Sent, event_slug: str, lesson_slug: str) -> Answer:
     """Grade a learner's answers, if content lets the learner in; the lesson comes from content, the rest from quiz."""
-    admission = await _lesson_call(upstreams, sent, event_slug, lesson_slug, "admission")
-    _log_access(admission)
+    admission = await _open_lesson(upstreams, sent, event_slug, lesson_slug, "admission")
     if admission.status != HTTP_OK:
         return admission
     lesson = admission.document()["item"]
@@ -114,6 +108,12 @@ async def submit_quiz(upstreams: Upstreams, sent: Sent, event_slug: str, lesson_
 async def _lesson_call(upstreams: Upstreams, sent: Sent, event_slug: str, lesson_slug: str, action: str) -> Answer:
     path = f"{PUBLIC_EVENTS}/{_segment(event_slug)}/lessons/{_segment(lesson_slug)}/{action}"
     return await upstreams.content.call("POST", path, sent)
+
+
+async def _open_lesson(upstreams: Upstreams, sent: Sent, event_slug: str, lesson_slug: str, action: str) -> Answer:
+    answer = await _lesson_call(upstreams, sent, event_slug, lesson_slug, action)
+    _log_access(answer)
+    return answer
 
 
 async def _delete(upstreams: Upstreams, sent: Sent, gone: dict[str, str]) -> Answer:

@@ -138,9 +138,12 @@ def transaction(database: peewee.Database) -> Iterator[None]:
         raise cause from None
 
 
-def locked(query: Any, database: peewee.Database) -> Any:
-    """The select, holding its rows until the transaction ends; on SQLite the whole database is held anyway."""
-    return query.for_update() if is_postgresql(database) else query
+def locked(query: Any, database: peewee.Database, strength: str = "FOR UPDATE") -> Any:
+    """The select, holding its rows until the transaction ends; on SQLite the whole database is held anyway.
+
+    With the strength FOR SHARE others may hold the same rows likewise, and nobody may change them.
+    """
+    return query.for_update(strength) if is_postgresql(database) else query
 
 
 def breached(error: peewee.IntegrityError, constraint: str, columns: Sequence[str]) -> bool:

@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any
 
 import httpx
@@ -56,12 +57,12 @@ def issue_service_token(secret: str, issuer: str, audience: str, at: datetime) -
         "iat": int(at.timestamp()),
         "exp": int((at + SERVICE_TOKEN_LIFETIME).timestamp()),
     }
-    return jwt.encode({"alg": "HS256", "typ": SERVICE_TOKEN_TYPE}, claims, OctKey.import_key(secret))
+    return jwt.encode({"alg": "HS256", "typ": SERVICE_TOKEN_TYPE}, claims, _shared_key(secret))
 
 
 def verify_service_token(token: str, secret: str, audience: str, at: datetime) -> str:
     """The name of the calling service; raises Unauthorized."""
-    claims = _verified(token, OctKey.import_key(secret), "HS256", SERVICE_TOKEN_TYPE)
+    claims = _verified(token, _shared_key(secret), "HS256", SERVICE_TOKEN_TYPE)
     _check_claims(claims, at, audience)
     return str(claims.get("iss", ""))
 
@@ -141,6 +142,12 @@ def bearer_token(authorization: str | None) -> str:
     if scheme.lower() != "bearer" or not token.strip():
         raise Unauthorized
     return token.strip()
+
+
+@cache
+def _shared_key(secret: str) -> OctKey:
+    # A process knows one secret, and every internal call signs or verifies with it.
+    return OctKey.import_key(secret)
 
 
 def _key_id(token: str) -> str:

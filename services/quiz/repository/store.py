@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 import peewee
 
-from services.kit.database import Parameter, Statement, breached, is_postgresql, locked, transaction
+from services.kit.database import Parameter, Statement, breached, locked, transaction
 from services.kit.pagination import PageRequest, paged
 from services.quiz.entities import Attempt, Grade, GradedAnswer, Option, Question, Quiz, Revision
 from services.quiz.errors import LessonHasQuiz, QuizNotFound
@@ -42,9 +42,8 @@ class PeeweeQuizzes:
         self._by_lesson = _whole_quizzes(database, by_lesson)
         held = locked(QuizRow.select(QuizRow.id).where(by_id), database)
         self._hold = Statement(database, held, str)
-        shared: Any = QuizRow.select(QuizRow.id).where(by_lesson)
         # Without it an update could forget the revision between its reading and the attempt that points to it.
-        shared = shared.for_update("FOR SHARE") if is_postgresql(database) else shared
+        shared = locked(QuizRow.select(QuizRow.id).where(by_lesson), database, "FOR SHARE")
         self._share = Statement(database, shared, str)
 
     def add(self, quiz: Quiz) -> None:
