@@ -10,6 +10,8 @@ VideoProvider = Literal["youtube", "vimeo", "gemini_stream"]
 LessonStatus = Literal["released", "locked", "expired"]
 MimeType = Literal["application/pdf", "application/zip", "image/png", "image/jpeg", "text/plain"]
 AccessStatus = Literal["released", "locked", "expired", "blocked_private"]
+ChangedKind = Literal["event", "lesson", "material"]
+ChangeAction = Literal["created", "changed", "deleted"]
 
 MAXIMUM_MATERIAL_BYTES = 25 * 1024 * 1024
 
@@ -39,6 +41,7 @@ class Event:
     branding_generated_at: datetime | None
     created_at: datetime
     updated_at: datetime
+    version: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +59,7 @@ class Lesson:
     expires_at: datetime | None
     created_at: datetime
     updated_at: datetime
+    version: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +84,34 @@ class Upload:
     mime_type: str
     size_bytes: int
     download_url: str
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What happened to one record, in the order of the commits; `version` is the record's after it."""
+
+    sequence: int
+    kind: ChangedKind
+    action: ChangeAction
+    event_id: str
+    lesson_id: str | None
+    material_id: str | None
+    version: int
+    occurred_at: datetime
+
+    @property
+    def subject_id(self) -> str:
+        """The id of the record that changed."""
+        return self.material_id or self.lesson_id or self.event_id
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeFeed:
+    """Which feed this is and how far it goes: changes after `pruned_through` and up to `last_sequence` are there."""
+
+    feed_id: str
+    last_sequence: int
+    pruned_through: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,10 +3,18 @@
 from typing import Any, get_args
 
 import peewee
-from peewee import BooleanField, Check, ForeignKeyField, IntegerField, TextField
+from peewee import SQL, BigIntegerField, BooleanField, Check, ForeignKeyField, IntegerField, TextField
 
-from services.content.entities import MAXIMUM_MATERIAL_BYTES, MimeType, VideoProvider, Visibility
+from services.content.entities import (
+    MAXIMUM_MATERIAL_BYTES,
+    ChangeAction,
+    ChangedKind,
+    MimeType,
+    VideoProvider,
+    Visibility,
+)
 from services.kit.database import InstantField
+from services.kit.idempotency import IdempotentAnswerRow
 
 
 def _one_of(column: str, values: Any) -> str:
@@ -37,6 +45,7 @@ class EventRow(peewee.Model):
     branding_generated_at = InstantField(null=True)
     created_at = InstantField()
     updated_at = InstantField()
+    version = IntegerField(default=1, constraints=[SQL("DEFAULT 1")])
 
     class Meta:
         table_name = "events"
@@ -62,6 +71,7 @@ class LessonRow(peewee.Model):
     expires_at = InstantField(null=True)
     created_at = InstantField()
     updated_at = InstantField()
+    version = IntegerField(default=1, constraints=[SQL("DEFAULT 1")])
 
     class Meta:
         table_name = "lessons"
@@ -103,4 +113,55 @@ class MaterialRow(peewee.Model):
         )
 
 
-TABLES = (EventRow, LessonRow, MaterialRow)
+class ChangeRow(peewee.Model):
+    """An entry of the change feed; the columns are the fields of entities.Change, in their order."""
+
+    # Counted by hand in the row of `change_feed`, so that the order of the numbers is that of the commits.
+    sequence = BigIntegerField(primary_key=True)
+    kind = TextField()
+    action = TextField()
+    event_id = TextField()
+    lesson_id = TextField(null=True)
+    material_id = TextField(null=True)
+    version = IntegerField()
+    occurred_at = InstantField(index=True)
+
+    class Meta:
+        table_name = "changes"
+        legacy_table_names = False
+        constraints = (
+            Check(_one_of("kind", ChangedKind), name="changes_kind"),
+            Check(_one_of("action", ChangeAction), name="changes_action"),
+        )
+
+
+class ChangeFeedRow(peewee.Model):
+    """The one row that says which feed this is, how far it goes, and up to where it has been pruned."""
+
+    id = IntegerField(primary_key=True)
+    feed_id = TextField()
+    last_sequence = BigIntegerField()
+    pruned_through = BigIntegerField()
+
+    class Meta:
+        table_name = "change_feed"
+        legacy_table_names = False
+        constraints = (
+            Check("id = 1", name="change_feed_one_row"),
+            Check("pruned_through BETWEEN 0 AND last_sequence", name="change_feed_pruned_through"),
+        )
+
+
+class FeedReaderRow(peewee.Model):
+    """A service that follows the feed; everything up to `position` it has taken in."""
+
+    name = TextField(primary_key=True)
+    position = BigIntegerField()
+    seen_at = InstantField()
+
+    class Meta:
+        table_name = "feed_readers"
+        legacy_table_names = False
+
+
+TABLES = (EventRow, LessonRow, MaterialRow, ChangeRow, ChangeFeedRow, FeedReaderRow, IdempotentAnswerRow)

@@ -52,12 +52,12 @@ def changed_event(event: Event, changes: Mapping[str, Any], now: datetime) -> Ev
     description = fields.pop("description", None)
     if description is not None:
         fields.setdefault("short_description", description)
-    return replace(event, **fields, updated_at=now)
+    return replace(event, **fields, updated_at=now, version=event.version + 1)
 
 
 def changed_lesson(lesson: Lesson, changes: Mapping[str, Any], now: datetime) -> Lesson:
     """The lesson after a partial update; raises InvalidWindow."""
-    changed = replace(lesson, **changes, updated_at=now)
+    changed = replace(lesson, **changes, updated_at=now, version=lesson.version + 1)
     check_window(changed.release_at, changed.expires_at)
     return changed
 

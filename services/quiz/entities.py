@@ -40,6 +40,7 @@ class Quiz:
     revision_id: str
     created_at: datetime
     updated_at: datetime
+    version: int
     questions: tuple[Question, ...]
 
 

@@ -1,9 +1,10 @@
 """Quiz's tables. A model is not bound to a database: the repository says where each query runs."""
 
 import peewee
-from peewee import BooleanField, Check, ForeignKeyField, IntegerField, TextField
+from peewee import SQL, BigIntegerField, BooleanField, Check, ForeignKeyField, IntegerField, TextField
 
 from services.kit.database import InstantField
+from services.kit.idempotency import IdempotentAnswerRow
 
 
 class RevisionRow(peewee.Model):
@@ -33,6 +34,7 @@ class QuizRow(peewee.Model):
     revision = ForeignKeyField(RevisionRow, on_delete="RESTRICT")
     created_at = InstantField()
     updated_at = InstantField()
+    version = IntegerField(default=1, constraints=[SQL("DEFAULT 1")])
 
     class Meta:
         table_name = "quizzes"
@@ -98,4 +100,41 @@ class AttemptRow(peewee.Model):
         )
 
 
-TABLES = (RevisionRow, QuizRow, QuestionRow, OptionRow, AttemptRow)
+class FeedPositionRow(peewee.Model):
+    """The one row that says which feed of content is followed, and how much of it has been taken in."""
+
+    id = IntegerField(primary_key=True)
+    feed_id = TextField()
+    position = BigIntegerField()
+    followed_at = InstantField()
+
+    class Meta:
+        table_name = "feed_position"
+        legacy_table_names = False
+        constraints = (Check("id = 1", name="feed_position_one_row"),)
+
+
+class TombstoneRow(peewee.Model):
+    """An event or lesson that is gone from content: no quiz may be made for it any more."""
+
+    kind = TextField()
+    content_id = TextField()
+    deleted_at = InstantField()
+
+    class Meta:
+        table_name = "tombstones"
+        legacy_table_names = False
+        primary_key = peewee.CompositeKey("kind", "content_id")
+        constraints = (Check("kind IN ('event', 'lesson')", name="tombstones_kind"),)
+
+
+TABLES = (
+    RevisionRow,
+    QuizRow,
+    QuestionRow,
+    OptionRow,
+    AttemptRow,
+    FeedPositionRow,
+    TombstoneRow,
+    IdempotentAnswerRow,
+)

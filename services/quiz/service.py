@@ -54,6 +54,7 @@ class QuizService:
             revision_id=_new_id(),
             created_at=created_at,
             updated_at=created_at,
+            version=1,
             questions=identified,
         )
         with self._store.transaction():
@@ -74,6 +75,7 @@ class QuizService:
                 pass_percentage=quiz.pass_percentage if pass_percentage is None else pass_percentage,
                 revision_id=_new_id(),
                 updated_at=self._clock(),
+                version=quiz.version + 1,
                 questions=identified,
             )
             self._store.quizzes.save(changed)

@@ -37,6 +37,7 @@ def a_quiz(**changes: Any) -> Quiz:
         revision_id="revision-1",
         created_at=NOON,
         updated_at=NOON,
+        version=1,
         questions=some_questions(2),
     )
     return replace(quiz, **changes)
@@ -130,5 +131,6 @@ def quizzes() -> st.SearchStrategy[Quiz]:
         revision_id=TEXTS,
         created_at=INSTANTS,
         updated_at=INSTANTS,
+        version=st.integers(1, 1_000_000),
         questions=question_lists(),
     )

@@ -217,6 +217,7 @@ def _quiz_columns(quiz: Quiz) -> dict[str, Any]:
         "revision": quiz.revision_id,
         "created_at": quiz.created_at,
         "updated_at": quiz.updated_at,
+        "version": quiz.version,
     }
 
 

@@ -49,5 +49,6 @@ class SampleQuiz:
             revision_id=str(uuid_utils.uuid7()),
             created_at=created_at,
             updated_at=created_at,
+            version=1,
             questions=tuple(question.numbered(self.id, order) for order, question in enumerate(self.questions, 1)),
         )
