@@ -38,12 +38,12 @@ async def login(upstreams: Upstreams, sent: Sent) -> Answer:
 
 
 async def delete_event(upstreams: Upstreams, sent: Sent, event_id: str) -> Answer:
-    """Delete the event, then its quizzes, before the deleter hears of it."""
+    """Delete the event, and let quiz catch up, before the deleter hears of it."""
     return await _to_the_end(_delete(upstreams, sent, {"eventId": event_id}))
 
 
 async def delete_lesson(upstreams: Upstreams, sent: Sent, event_id: str, lesson_id: str) -> Answer:
-    """Delete the lesson, then its quiz, before the deleter hears of it."""
+    """Delete the lesson, and let quiz catch up, before the deleter hears of it."""
     return await _to_the_end(_delete(upstreams, sent, {"eventId": event_id, "lessonId": lesson_id}))
 
 
@@ -119,7 +119,7 @@ async def _open_lesson(upstreams: Upstreams, sent: Sent, event_slug: str, lesson
 async def _delete(upstreams: Upstreams, sent: Sent, gone: dict[str, str]) -> Answer:
     answer = await upstreams.content.forward(sent)
     if answer.status == HTTP_NO_CONTENT:
-        await _delete_quizzes(upstreams, gone)
+        await _catch_up(upstreams, gone)
     return answer
 
 
@@ -131,14 +131,10 @@ async def _to_the_end(work: Coroutine[Any, Any, Answer]) -> Answer:
     return await asyncio.shield(task)
 
 
-async def _delete_quizzes(upstreams: Upstreams, gone: dict[str, str]) -> None:
-    # The deletion stands whatever happens here. This is the seam of the change feed: it will become the request to
-    # quiz to catch up with what content has deleted, and quiz will also do so on its own.
-    body = answer_with(gone).body
+async def _catch_up(upstreams: Upstreams, gone: dict[str, str]) -> None:
+    # The deletion stands whatever happens here: quiz follows content's feed on its own as well.
     try:
-        answer = await upstreams.quiz.call(
-            "POST", "/internal/deletions", Sent("POST", "", body=body, content_type="application/json")
-        )
+        answer = await upstreams.quiz.call("POST", "/internal/catch-up")
     except ServiceError as error:
         log.warning("quiz_deletion_postponed", reason=error.code, **gone)
         return

@@ -5,7 +5,7 @@ import os
 from services.content.config import Settings, read_settings
 from services.content.migrations import MIGRATIONS
 from services.content.repository import PeeweeContentStore
-from services.content.resources import events, learners, lessons
+from services.content.resources import events, feed, learners, lessons
 from services.content.service import ContentService
 from services.kit.database import open_database
 from services.kit.health import health_routes
@@ -48,6 +48,9 @@ def routes(service: ContentService, use_cases: UseCases, settings: Settings) -> 
             events.OperationalSnapshot(service, use_cases),
             Guard.ADMIN,
         ),
+        Route("/internal/changes", feed.Changes(service, use_cases), Guard.SERVICE),
+        Route("/internal/feed", feed.Feed(service, use_cases), Guard.SERVICE),
+        Route("/internal/references", feed.LessonReferences(service, use_cases), Guard.SERVICE),
         Route(LESSON_REFERENCE, lessons.LessonReference(service, use_cases), Guard.SERVICE),
         Route(PUBLIC_EVENTS, learners.PublicEvents(service, use_cases), Guard.SERVICE),
         Route(PUBLIC_EVENTS + "/{event_slug}/catalog", learners.Catalog(service, use_cases), Guard.SERVICE),

@@ -87,8 +87,20 @@ class Upload:
 
 
 @dataclass(frozen=True, slots=True)
+class NewChange:
+    """What happens to one record, before it has its place in the feed; `version` is the record's after it."""
+
+    kind: ChangedKind
+    action: ChangeAction
+    event_id: str
+    lesson_id: str | None
+    material_id: str | None
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
 class Change:
-    """What happened to one record, in the order of the commits; `version` is the record's after it."""
+    """What happened to one record; the numbers are in the order of the commits."""
 
     sequence: int
     kind: ChangedKind
@@ -112,6 +124,31 @@ class ChangeFeed:
     feed_id: str
     last_sequence: int
     pruned_through: int
+
+
+@dataclass(frozen=True, slots=True)
+class FeedReader:
+    """A service that follows the feed; everything up to `position` it has taken in."""
+
+    name: str
+    position: int
+    seen_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ChangePage:
+    """Some changes, in order, of that feed."""
+
+    feed: ChangeFeed
+    changes: Sequence[Change]
+
+
+@dataclass(frozen=True, slots=True)
+class LessonReference:
+    """How others name a lesson."""
+
+    event_id: str
+    lesson_id: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,8 +8,17 @@ from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import quote
 
-from services.content.entities import Access, AccessStatus, Event, Lesson, LessonStatus, VideoProvider
-from services.content.errors import InvalidWindow
+from services.content.entities import (
+    Access,
+    AccessStatus,
+    ChangeFeed,
+    Event,
+    FeedReader,
+    Lesson,
+    LessonStatus,
+    VideoProvider,
+)
+from services.content.errors import FeedPositionLost, InvalidWindow
 
 ACCESS_MESSAGES: Mapping[AccessStatus, str] = {
     "released": "Lesson is available",
@@ -23,6 +32,9 @@ EMBED_ADDRESSES: Mapping[VideoProvider, str] = {
     "vimeo": "https://player.vimeo.com/video/",
     "gemini_stream": "https://stream.gemini.google/embed/",
 }
+
+# Changes stay at least so long, read or not: who has lost the thread looks up in them what is gone.
+CHANGES_KEPT = timedelta(days=7)
 
 _OUTSIDE_SLUG = re.compile(r"[^a-z0-9-]+")
 
@@ -117,6 +129,18 @@ def release_order(lesson: Lesson) -> tuple[datetime, datetime, str]:
 def embed_url(provider: VideoProvider, video_id: str) -> str:
     """The address that a player loads."""
     return EMBED_ADDRESSES[provider] + quote(video_id, safe="/?=&-")
+
+
+def check_position(feed: ChangeFeed, feed_id: str | None, after: int) -> None:
+    """Raises FeedPositionLost unless that feed can be read on from there without missing a change."""
+    if feed_id not in (None, feed.feed_id) or not feed.pruned_through <= after <= feed.last_sequence:
+        raise FeedPositionLost
+
+
+def prunable_through(feed: ChangeFeed, readers: Sequence[FeedReader], first_kept: int | None) -> int:
+    """Up to where the feed may be pruned: never ahead of its slowest reader, nor to `first_kept` (None: to its end)."""
+    oldest_kept = feed.last_sequence + 1 if first_kept is None else first_kept
+    return min([oldest_kept - 1, *(reader.position for reader in readers)])
 
 
 def _first_given(*texts: str | None) -> str:

@@ -1,9 +1,10 @@
-"""The command line that every service has: serve, migrate, seed, check.
+"""The command line that every service has: serve, migrate, seed, check, and for some follow.
 
 Exit codes: 0 done, 1 refused or found wrong (one line on standard error says what to do), 2 a wrong command line.
 """
 
 import argparse
+import logging.config
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -17,6 +18,7 @@ from services.kit.config import ServerSettings, ServiceSettings, SettingsError
 from services.kit.database import delete_every_row, open_database, wait_for
 from services.kit.instants import format_instant
 from services.kit.migrations import MigrationError, Migrations
+from services.kit.observability import logging_configuration
 
 GUNICORN_SETTINGS = Path(__file__).parents[2] / "deploy" / "gunicorn.conf.py"
 
@@ -33,13 +35,17 @@ class Seeder(Generic[AnySettings]):
 
 @dataclass(frozen=True)
 class Service(Generic[AnySettings]):
-    """The parts that a service hands to its command line; `app` is the import path of its app factory."""
+    """The parts that a service hands to its command line; `app` is the import path of its app factory.
+
+    `follow` takes in what happens in another service until it is told to stop.
+    """
 
     name: str
     app: str
     read_settings: Callable[[Mapping[str, str]], AnySettings]
     migrations: Migrations
     seeder: Seeder[AnySettings]
+    follow: Callable[[peewee.Database, AnySettings], None] | None = None
 
 
 class Refused(Exception):
@@ -88,6 +94,9 @@ def _parser(service: Service[AnySettings]) -> argparse.ArgumentParser:
     seed.set_defaults(command=_seed)
     check = commands.add_parser("check", help="compare the database with the code")
     check.set_defaults(command=_check)
+    if service.follow is not None:
+        following = commands.add_parser("follow", help="take in what happens elsewhere, until told to stop")
+        following.set_defaults(command=_follow)
     return parser
 
 
@@ -101,6 +110,18 @@ def _serve(
     # A connection must not be there when gunicorn forks (TRAPS 7).
     database.close()
     serve(settings, service.app)
+
+
+def _follow(
+    service: Service[AnySettings],
+    settings: AnySettings,
+    database: peewee.Database,
+    options: argparse.Namespace,
+) -> None:
+    service.migrations.require_current(database)
+    logging.config.dictConfig(logging_configuration(f"{service.name}-follow", settings.log_level))
+    if service.follow is not None:
+        service.follow(database, settings)
 
 
 def _migrate(

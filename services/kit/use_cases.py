@@ -37,7 +37,7 @@ class UseCases:
         """The use case's result; raises Unavailable when too many wait or the database does not answer."""
         if self._running >= self._limit:
             raise Unavailable("Too many requests are waiting; try again shortly")
-        call = partial(copy_context().run, self._mapping_database_errors, partial(use_case, *args, **kwargs))
+        call = partial(copy_context().run, partial(self.run_here, use_case, *args, **kwargs))
         self._running += 1
         try:
             return await asyncio.get_running_loop().run_in_executor(self._pool, call)
@@ -48,9 +48,15 @@ class UseCases:
         """Wait for what is running, then close every thread's connection with its thread."""
         self._pool.shutdown(wait=True)
 
-    def _mapping_database_errors(self, use_case: Callable[[], Result]) -> Result:
+    def run_here(
+        self,
+        use_case: Callable[Parameters, Result],
+        *args: Parameters.args,
+        **kwargs: Parameters.kwargs,
+    ) -> Result:
+        """The use case's result, in this thread; raises Unavailable when the database does not answer."""
         try:
-            return use_case()
+            return use_case(*args, **kwargs)
         except (peewee.OperationalError, peewee.InterfaceError) as error:
             log.error("database_unavailable", error=str(error))
             # The connection may be gone with its server; the next use case of this thread opens another.

@@ -5,6 +5,7 @@ import sys
 from services.kit.cli import Seeder, Service, main
 from services.quiz import seed
 from services.quiz.config import read_settings
+from services.quiz.follow import follow
 from services.quiz.migrations import MIGRATIONS
 
 SERVICE = Service(
@@ -13,6 +14,7 @@ SERVICE = Service(
     read_settings=read_settings,
     migrations=MIGRATIONS,
     seeder=Seeder(seed.SETS, seed.plant),
+    follow=follow,
 )
 
 if __name__ == "__main__":

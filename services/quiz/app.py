@@ -10,10 +10,11 @@ from services.kit.tokens import AccessTokenVerifier, fetch_keys_from
 from services.kit.use_cases import UseCases
 from services.kit.web import Guard, Route, WebApp, create_service_app
 from services.quiz.config import Settings, read_settings
-from services.quiz.content import lesson_requirement
+from services.quiz.content import Content
+from services.quiz.following import Follower
 from services.quiz.migrations import MIGRATIONS
 from services.quiz.repository import PeeweeQuizStore
-from services.quiz.resources import Attempts, Deletions, LessonAttempts, LessonQuiz, QuizItem, Quizzes
+from services.quiz.resources import Attempts, CatchUp, LessonAttempts, LessonQuiz, QuizItem, Quizzes
 from services.quiz.service import QuizService
 
 
@@ -22,15 +23,16 @@ def create_app(settings: Settings | None = None) -> WebApp:
     settings = settings or read_settings(os.environ)
     database = open_database(settings.database_url, "flix-quiz")
     use_cases = UseCases(database, settings.threads)
-    content = httpx.Client(base_url=settings.content_url, trust_env=False)
-    require_lesson = lesson_requirement(content, settings.service_secret, settings.content_timeout_seconds)
-    service = QuizService(PeeweeQuizStore(database), require_lesson)
+    client = httpx.Client(base_url=settings.content_url, trust_env=False)
+    content = Content(client, settings.service_secret, settings.content_timeout_seconds)
+    store = PeeweeQuizStore(database)
+    service = QuizService(store, content.require_lesson)
     verifier = AccessTokenVerifier(fetch_keys_from(settings.auth_url), settings.name)
-    table = (*routes(service, use_cases), *health_routes(use_cases, database, MIGRATIONS))
+    table = (*routes(service, Follower(store, content), use_cases), *health_routes(use_cases, database, MIGRATIONS))
     return create_service_app(table, settings, use_cases, verifier)
 
 
-def routes(service: QuizService, use_cases: UseCases) -> tuple[Route, ...]:
+def routes(service: QuizService, follower: Follower, use_cases: UseCases) -> tuple[Route, ...]:
     """Every address of quiz, and who may call it."""
     return (
         Route("/api/quizzes", Quizzes(service, use_cases), Guard.ADMIN),
@@ -38,5 +40,5 @@ def routes(service: QuizService, use_cases: UseCases) -> tuple[Route, ...]:
         Route("/api/quizzes/{quiz_id}/attempts", Attempts(service, use_cases), Guard.ADMIN),
         Route("/internal/lessons/{lesson_id}/quiz", LessonQuiz(service, use_cases), Guard.SERVICE),
         Route("/internal/lessons/{lesson_id}/attempts", LessonAttempts(service, use_cases), Guard.SERVICE),
-        Route("/internal/deletions", Deletions(service, use_cases), Guard.SERVICE),
+        Route("/internal/catch-up", CatchUp(follower, use_cases), Guard.SERVICE),
     )

@@ -2,6 +2,7 @@
 
 from services.content.repository.contracts import (
     ALL,
+    ChangeLog,
     ContentStore,
     EventRepository,
     LessonRepository,
@@ -14,6 +15,7 @@ from services.content.repository.store import PeeweeContentStore
 
 __all__ = [
     "ALL",
+    "ChangeLog",
     "ContentStore",
     "EventRepository",
     "LessonRepository",

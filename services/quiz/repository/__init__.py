@@ -3,6 +3,7 @@
 from services.quiz.repository.contracts import (
     ALL,
     AttemptRepository,
+    Following,
     QuizFilter,
     QuizRepository,
     QuizStore,
@@ -14,6 +15,7 @@ from services.quiz.repository.store import PeeweeQuizStore
 __all__ = [
     "ALL",
     "AttemptRepository",
+    "Following",
     "PeeweeQuizStore",
     "QuizFilter",
     "QuizRepository",
