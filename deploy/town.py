@@ -30,7 +30,7 @@ SERVICES: Mapping[str, Service[Any]] = {"auth": AUTH, "content": CONTENT, "quiz"
 # What each process runs; in the order of their start, too.
 PROCESSES: Mapping[str, tuple[str, str]] = {
     **{name: (f"services.{name}", "serve") for name in SERVICES},
-    "quiz-follow": ("services.quiz", "follow"),
+    "follow-quiz": ("services.quiz", "follow"),
     "gateway": ("gateway", "serve"),
 }
 READY_SECONDS = 60

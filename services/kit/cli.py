@@ -119,7 +119,7 @@ def _follow(
     options: argparse.Namespace,
 ) -> None:
     service.migrations.require_current(database)
-    logging.config.dictConfig(logging_configuration(f"{service.name}-follow", settings.log_level))
+    logging.config.dictConfig(logging_configuration(f"follow-{service.name}", settings.log_level))
     if service.follow is not None:
         service.follow(database, settings)
 
