@@ -24,6 +24,8 @@ MAXIMUM_CONNECTIONS = 256
 # What a service says besides its body that concerns the client.
 PASSED_ON_HEADERS = ("Content-Type", "Retry-After", "WWW-Authenticate", "Allow")
 
+READING_METHODS = ("GET", "HEAD", "OPTIONS")
+
 HTTP_OK = 200
 HTTP_CREATED = 201
 HTTP_NO_CONTENT = 204
@@ -158,4 +160,17 @@ def _session() -> aiohttp.ClientSession:
     connector = aiohttp.TCPConnector(
         limit=MAXIMUM_CONNECTIONS, keepalive_timeout=KEEPALIVE_SECONDS, ttl_dns_cache=DNS_SECONDS
     )
-    return aiohttp.ClientSession(connector=connector)
+    return aiohttp.ClientSession(connector=connector, middlewares=[_send_writes_once])
+
+
+async def _send_writes_once(
+    request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
+) -> aiohttp.ClientResponse:
+    # When a kept connection breaks, aiohttp sends PUT and DELETE again by itself. The first may have been carried out:
+    # the deleter would read that there was nothing to delete, a write with If-Match that it came too late.
+    try:
+        return await handler(request)
+    except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
+        if request.method in READING_METHODS:
+            raise
+        raise aiohttp.ClientConnectionError(str(error)) from error

@@ -381,3 +381,33 @@ def test_a_redirect_is_not_followed() -> None:
         await writer.drain()
 
     assert ask(redirect) == Answer(307)
+
+
+def send_on_a_kept_connection_that_breaks(method: str) -> Answer:
+    """What becomes of a request that is heard and not answered; on another connection it would be."""
+
+    async def answer_once(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")
+        await writer.drain()
+        await reader.readuntil(b"\r\n\r\n")
+
+    async def asking() -> Answer:
+        async with listening(answer_once) as address:
+            upstreams = connected(address, 30)
+            try:
+                await upstreams.content.forward(Sent("GET", "/api/events"))
+                return await upstreams.content.forward(Sent(method, "/api/events/event-1"))
+            finally:
+                await upstreams.close()
+
+    return asyncio.run(asking())
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE"])
+def test_a_write_whose_connection_breaks_is_not_sent_again_for_it_may_have_been_carried_out(method: str) -> None:
+    with pytest.raises(Unavailable):
+        send_on_a_kept_connection_that_breaks(method)
+
+
+def test_a_read_whose_connection_breaks_is_sent_again() -> None:
+    assert send_on_a_kept_connection_that_breaks("GET") == Answer(200, b"{}")
