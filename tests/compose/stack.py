@@ -5,7 +5,6 @@ import os
 import secrets
 import socket
 import subprocess
-import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -18,6 +17,7 @@ from services.kit.config import LOCAL_SERVICE_SECRET
 from services.kit.instants import now
 from services.kit.tokens import issue_service_token
 from tests.installation import PROCESSES, SERVICES, Town
+from tests.waiting import until
 
 ONE_SHOTS = ("secrets", *(f"{work}-{service}" for work in ("migrate", "seed") for service in SERVICES))
 SERVERS = ("postgres", *PROCESSES)
@@ -25,8 +25,6 @@ PORTS = {"gateway": 3001, "content": 3011, "quiz": 3012, "auth": 3013}
 # Status, Retry-After, document.
 Answer = tuple[int, str | None, Any]
 
-PATIENCE_SECONDS = 120
-POLL_SECONDS = 0.1
 
 # Asks the process from within its own container, since only the gateway has a port outside.
 _ASK = """
@@ -39,14 +37,6 @@ except urllib.error.HTTPError as error:
     answer = error
 print(answer.status, answer.headers.get("Retry-After"), answer.read().decode())
 """
-
-
-def until(condition: Callable[[], bool], what: str, seconds: float = PATIENCE_SECONDS) -> None:
-    """Poll until the condition holds; fails with `what` was awaited."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, f"after {seconds:.0f} s still not: {what}"
-        time.sleep(POLL_SECONDS)
 
 
 def free_port() -> int:

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.compose.stack import ComposeTown, Stack, until
+from tests.compose.stack import ComposeTown, Stack
+from tests.waiting import until
 
 URL_FORMS = "DATABASE_URL: the database URL must be sqlite:///FILE or postgresql://USER:PASSWORD@HOST/NAME\n"
 PATH = "/internal/login"

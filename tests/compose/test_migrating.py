@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.compose.stack import ComposeTown, Stack, until
+from tests.compose.stack import ComposeTown, Stack
 from tests.compose.traffic import everyday_traffic
 from tests.installation import SERVICES
+from tests.waiting import until
 
 ROUNDS = int(os.environ.get("ROUNDS", "30"))
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import httpx
 import pytest
 
-from tests.compose.stack import ComposeTown, Stack, until
+from tests.compose.stack import ComposeTown, Stack
+from tests.waiting import until
 
 LESSON = "/api/public/events/flix-mvp-launch-event/lessons/kickoff-do-mvp"
 

@@ -1,6 +1,5 @@
 """Requests that flow while something happens to the containers."""
 
-import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -11,12 +10,13 @@ from typing import Any
 
 import httpx
 
-from tests.compose.stack import ComposeTown, until
+from tests.clients import Clients
+from tests.compose.stack import ComposeTown
+from tests.waiting import until
 
 Document = dict[str, Any]
 # Nobody hammers a service that has just said that it is not there.
 PAUSE_SECONDS = 0.05
-MAXIMUM_REQUESTS = 200_000
 
 
 @dataclass
@@ -39,35 +39,6 @@ class Flow:
         """Wait until so many more were answered."""
         aim = self.requests + number
         until(lambda: self.requests >= aim, f"{number} more requests")
-
-
-class Clients:
-    """Threads that work until they are told to stop; an exception in one of them is raised at the end."""
-
-    def __init__(self, number: int, work: Callable[[int], Iterator[None]]):
-        self._stopped = threading.Event()
-        self._errors: list[BaseException] = []
-        self._threads = [threading.Thread(target=self._run, args=(work(index),)) for index in range(number)]
-
-    def _run(self, steps: Iterator[None]) -> None:
-        try:
-            for _, _ in zip(range(MAXIMUM_REQUESTS), steps, strict=False):
-                if self._stopped.is_set():
-                    return
-        except BaseException as error:
-            self._errors.append(error)
-
-    def __enter__(self) -> "Clients":
-        for thread in self._threads:
-            thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stopped.set()
-        for thread in self._threads:
-            thread.join()
-        for error in self._errors:
-            raise error
 
 
 @contextmanager

@@ -1,0 +1,185 @@
+"""People who write while something is broken, and what is looked for afterwards: one kind of writer per service."""
+
+import base64
+import json
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx
+
+from services.kit.instants import parse_instant, to_milliseconds
+from tests.clients import Clients
+from tests.contract.samples import file_body, lesson_body, new_event, new_lesson, public_address, questions
+from tests.faults.town import FaultTown
+from tests.installation import ADMIN
+from tests.waiting import until
+
+Json = dict[str, Any]
+# What was acknowledged: of which kind it is, and the ids that must be found.
+Acknowledged = tuple[str, tuple[str, ...]]
+# Writes and notes, again and again, and yields in between.
+Writer = Callable[["Desk"], Iterator[None]]
+
+REFUSALS = (503, 504, 507)
+# Nobody hammers a service that has just said that it is not there.
+PAUSE_SECONDS = 0.05
+FIRST_TITLE, SECOND_TITLE = "Written once", "Written twice"
+FILES = 3
+
+# Where what was acknowledged is kept, by kind.
+KEPT = {
+    "session": ("auth", "SELECT id FROM sessions"),
+    "lesson": ("content", "SELECT id FROM lessons"),
+    "title": ("content", f"SELECT id FROM lessons WHERE title = '{SECOND_TITLE}'"),
+    "files": ("content", "SELECT id FROM materials"),
+    "quiz": ("quiz", "SELECT id FROM quizzes"),
+    "attempt": ("quiz", "SELECT quiz_id || ' ' || submitted_at FROM quiz_attempts"),
+}
+_WRITTEN = f"title IN ('{FIRST_TITLE}', '{SECOND_TITLE}')"
+# What must find nothing: rows that were written without those they belong together with.
+HALVES = (
+    (
+        "content",
+        f"SELECT 'files of', lesson_id, COUNT(*) FROM materials WHERE lesson_id IN (SELECT id FROM lessons WHERE "
+        f"{_WRITTEN}) GROUP BY lesson_id HAVING COUNT(*) <> {FILES}",
+    ),
+    (
+        "content",
+        f"SELECT 'changes of', id, version FROM lessons WHERE {_WRITTEN} AND version <> (SELECT COUNT(*) FROM changes "
+        "WHERE kind = 'lesson' AND changes.lesson_id = lessons.id)",
+    ),
+    ("content", "SELECT 'change of', lesson_id FROM changes WHERE lesson_id NOT IN (SELECT id FROM lessons)"),
+    (
+        "quiz",
+        f"SELECT 'options of', id FROM quizzes WHERE title = '{FIRST_TITLE}' AND 4 <> (SELECT COUNT(*) FROM "
+        "quiz_options JOIN quiz_questions ON quiz_questions.id = question_id WHERE quiz_id = quizzes.id)",
+    ),
+    ("quiz", "SELECT 'attempt at', quiz_id FROM quiz_attempts WHERE quiz_id NOT IN (SELECT id FROM quizzes)"),
+)
+
+
+@dataclass
+class Journal:
+    """What was acknowledged, and how often writers were refused."""
+
+    acknowledged: list[Acknowledged] = field(default_factory=list)
+    refused: Counter[int] = field(default_factory=Counter)
+
+    def await_more(self, number: int) -> None:
+        """Wait until so many more were acknowledged."""
+        aim = len(self.acknowledged) + number
+        until(lambda: len(self.acknowledged) >= aim, f"{number} more writes acknowledged")
+
+    def await_refusals(self, number: int) -> None:
+        """Wait until so many more were refused."""
+        aim = self.refused.total() + number
+        until(lambda: self.refused.total() >= aim, f"{number} more writes refused")
+
+
+@dataclass
+class Desk:
+    """Where a writer works: a client that has signed in, an event, and the journal."""
+
+    client: httpx.Client
+    event: Json
+    journal: Journal
+
+    def note(self, kind: str, *ids: str) -> None:
+        """This was acknowledged."""
+        self.journal.acknowledged.append((kind, ids))
+
+    def send(self, method: str, path: str, document: Json) -> Json | None:
+        """The answer to an acknowledged write; None after a refusal, which must say when to try again."""
+        answer = self.client.request(method, path, json=document)
+        if answer.is_success:
+            return dict(answer.json())
+        assert answer.status_code in REFUSALS, answer.text
+        assert int(answer.headers["Retry-After"]) >= 1
+        assert set(answer.json()) == {"error", "message", "requestId"}
+        self.journal.refused[answer.status_code] += 1
+        time.sleep(PAUSE_SECONDS)
+        return None
+
+
+@contextmanager
+def writing(town: FaultTown, writer: Writer, number: int = 3) -> Iterator[Journal]:
+    """So many of them, until the block ends."""
+    journal = Journal()
+    with town.admin() as admin:
+        event, token = new_event(admin), admin.headers["Authorization"]
+
+    def work(_: int) -> Iterator[None]:
+        with town.client(Authorization=token) as client:
+            yield from writer(Desk(client, event, journal))
+
+    with Clients(number, work):
+        yield journal
+
+
+def write_content(desk: Desk) -> Iterator[None]:
+    """A lesson, three files of it at once, another title."""
+    lessons = f"/api/events/{desk.event['id']}/lessons"
+    upload = {"files": [file_body(fileName=f"{part}.pdf") for part in range(FILES)]}
+    while True:
+        yield
+        made = desk.send("POST", lessons, lesson_body(title=FIRST_TITLE, description="words " * 60))
+        if made is None:
+            continue
+        desk.note("lesson", made["item"]["id"])
+        lesson = f"{lessons}/{made['item']['id']}"
+        if (files := desk.send("POST", f"{lesson}/materials", upload)) is not None:
+            desk.note("files", *(each["id"] for each in files["items"]))
+        if desk.send("PUT", lesson, {"title": SECOND_TITLE}) is not None:
+            desk.note("title", made["item"]["id"])
+
+
+def write_quizzes(desk: Desk) -> Iterator[None]:
+    """A quiz and two submissions, each time for another lesson."""
+    while True:
+        yield
+        lesson = new_lesson(desk.client, desk.event)
+        quiz = {"eventId": desk.event["id"], "lessonId": lesson["id"], "title": FIRST_TITLE, "questions": questions(2)}
+        made = desk.send("POST", "/api/quizzes", quiz)
+        if made is None:
+            continue
+        desk.note("quiz", made["item"]["id"])
+        submit = public_address(desk.event, lesson["slug"], "quiz/submit")
+        for _ in range(2):
+            if (graded := desk.send("POST", submit, {"answers": []})) is not None:
+                desk.note("attempt", _attempt(graded["result"]))
+
+
+def write_sessions(desk: Desk) -> Iterator[None]:
+    """One sign-in after the other."""
+    while True:
+        yield
+        if (signed_in := desk.send("POST", "/api/admin/login", dict(ADMIN))) is not None:
+            desk.note("session", _session(signed_in["accessToken"]))
+
+
+WRITERS: dict[str, Writer] = {"auth": write_sessions, "content": write_content, "quiz": write_quizzes}
+
+
+def losses(town: FaultTown, journal: Journal) -> list[Acknowledged]:
+    """What was acknowledged and is not there."""
+    kinds = {kind for kind, _ in journal.acknowledged}
+    kept = {kind: {id_ for (id_,) in town.rows(*KEPT[kind])} for kind in kinds}
+    return [(kind, ids) for kind, ids in journal.acknowledged if not kept[kind].issuperset(ids)]
+
+
+def half_there(town: FaultTown) -> list[tuple[Any, ...]]:
+    """What was written without what belongs to it."""
+    return [row for service, statement in HALVES for row in town.rows(service, statement)]
+
+
+def _attempt(result: Json) -> str:
+    return f"{result['quizId']} {to_milliseconds(parse_instant(result['submittedAt']))}"
+
+
+def _session(token: str) -> str:
+    payload = token.split(".")[1]
+    return str(json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))["sid"])
