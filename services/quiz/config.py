@@ -8,10 +8,14 @@ from services.kit.config import Environment, ServiceSettings
 
 @dataclass(frozen=True, kw_only=True)
 class Settings(ServiceSettings):
-    """Where content is, and how many seconds it may take to answer."""
+    """Where content is, and how many seconds it may take to answer.
+
+    The follower touches the file `follow_heartbeat`, if one is named, whenever it has looked for changes.
+    """
 
     content_url: str
     content_timeout_seconds: int
+    follow_heartbeat: str
 
 
 def read_settings(variables: Mapping[str, str]) -> Settings:
@@ -23,6 +27,7 @@ def read_settings(variables: Mapping[str, str]) -> Settings:
         port=3012,
         content_url=environment.address("content", 3011),
         content_timeout_seconds=environment.integer("UPSTREAM_TIMEOUT_SECONDS", 5, maximum=60),
+        follow_heartbeat=environment.option("FOLLOW_HEARTBEAT", ""),
     )
     environment.close()
     return settings

@@ -4,9 +4,10 @@ NotFound: QuizNotFound, EventNotFound, LessonNotFound
 Conflict: LessonHasQuiz
 Invalid:  MissingCorrectOption, InvalidAttempt
 Gone:     FeedPositionLost
+Unavailable: ContentIsEmpty
 """
 
-from services.kit.errors import Conflict, Gone, Invalid, NotFound
+from services.kit.errors import Conflict, Gone, Invalid, NotFound, Unavailable
 
 
 class QuizNotFound(NotFound):
@@ -56,3 +57,9 @@ class FeedPositionLost(Gone):
     """Content's feed cannot be read on from where quiz is."""
 
     code = "FEED_POSITION_LOST"
+
+
+class ContentIsEmpty(Unavailable):
+    """Content has nothing at all, and quiz has quizzes; none is removed for that."""
+
+    message = "Content has never held anything, so no quiz is removed: is it on the right database?"

@@ -2,6 +2,7 @@
 
 import signal
 import threading
+from pathlib import Path
 
 import httpx
 import peewee
@@ -36,3 +37,5 @@ def follow(database: peewee.Database, settings: Settings) -> None:
         except ServiceError as error:
             log.warning("following_interrupted", reason=error.code, message=str(error))
             stopping.wait(RETRY_SECONDS)
+        if settings.follow_heartbeat:
+            Path(settings.follow_heartbeat).touch()

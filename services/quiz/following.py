@@ -10,7 +10,7 @@ from typing import Protocol
 from services.kit.instants import Clock, now
 from services.kit.observability import log
 from services.quiz.entities import ContentChange, ContentKey, FeedHead, FeedPosition, LessonReference
-from services.quiz.errors import FeedPositionLost
+from services.quiz.errors import ContentIsEmpty, FeedPositionLost
 from services.quiz.repository import QuizFilter, QuizStore
 
 CHANGES_AT_ONCE = 200
@@ -75,6 +75,9 @@ class Follower:
         What the feed still tells is read as well: it names what has gone while a quiz for it was being made.
         """
         head = self._content.feed()
+        if head.last_sequence == 0 and any(self._store.quizzes.references(1)):
+            # More likely the wrong database, or one that is still to be filled, than the end of every lesson.
+            raise ContentIsEmpty
         told = self._told(head)
         log.info("content_compared", feed=head.feed_id, sequence=head.last_sequence)
         missing = self._missing_lessons()

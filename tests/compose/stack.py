@@ -21,6 +21,10 @@ from tests.waiting import until
 
 ONE_SHOTS = ("secrets", *(f"{work}-{service}" for work in ("migrate", "seed") for service in SERVICES))
 SERVERS = ("postgres", *PROCESSES)
+MIGRATIONS = {
+    service: sorted(file.stem for file in (ROOT / "services" / service / "migrations").glob("[0-9]*.py"))
+    for service in SERVICES
+}
 PORTS = {"gateway": 3001, "content": 3011, "quiz": 3012, "auth": 3013}
 # Status, Retry-After, document.
 Answer = tuple[int, str | None, Any]

@@ -6,12 +6,12 @@ import pytest
 
 from tests.compose.stack import Stack
 from tests.compose.towns import Figure
-from tests.installation import PROCESSES, SERVICES
+from tests.installation import PROCESSES, SERVERS, SERVICES
 
 PACKAGES = {"gateway": "gateway", **{service: f"services.{service}" for service in SERVICES}}
 
 
-@pytest.mark.parametrize("part", PROCESSES)
+@pytest.mark.parametrize("part", SERVERS)
 def test_an_image_holds_the_kit_and_its_own_package_only(stack: Stack, part: str, figure: Figure) -> None:
     def imports(module: str) -> bool:
         return stack.execute(part, "python", "-c", f"import {module}").returncode == 0

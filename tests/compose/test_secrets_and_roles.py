@@ -16,7 +16,7 @@ SECRETS = (
 def test_a_container_reads_its_own_secrets_and_no_other(stack: Stack, part: str) -> None:
     readable = [file for file in SECRETS if stack.execute(part, "cat", f"/run/flix/{file}").returncode == 0]
 
-    own = [] if part == "gateway" else [f"{part}_runtime/database_url"]
+    own = [] if part == "gateway" else [f"{part.removeprefix('follow-')}_runtime/database_url"]
     assert readable == ["shared/service_token_secret", *own]
 
 
