@@ -1,0 +1,325 @@
+"""Admins and learners at work while things break. Every name they use is new; the ledger judges every answer."""
+
+from collections import Counter
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from datetime import timedelta
+from typing import Any
+
+import httpx
+
+from services.kit.instants import format_instant, now
+from tests.contract.samples import ACCESS_KEY, event_body, file_body, lesson_body, questions, unique
+from tests.faults.ledger import ATTEMPTS, Ledger, Lesson, Request, state_of
+from tests.faults.model import ABSENT, QUIZ, Path
+from tests.faults.town import FaultTown
+from tests.waiting import until
+
+Json = dict[str, Any]
+
+FILES = 3
+ORPHAN_SECONDS = 10
+
+
+class Launches:
+    """Events with lessons, files and quizzes, and learners who want in."""
+
+    def __init__(self, town: FaultTown):
+        self.town = town
+        self.ledger = Ledger()
+        self._model = self.ledger.model
+        self._admin = town.admin()
+        self._learner = town.client()
+        self._keys: dict[str, str | None] = {}
+
+    def close(self) -> None:
+        """Everybody goes home."""
+        self._admin.close()
+        self._learner.close()
+
+    def known(self, length: int) -> list[Path]:
+        """The events (1), lessons (2) or quizzes (3) that an admin can address and that can be there."""
+        return [path for path in self.ledger.ids if len(path) == length and self._model.can_be_there(path)]
+
+    # Admins
+
+    def create_event(self, *, private: bool, keyed: bool) -> None:
+        """Public, or behind ACCESS_KEY."""
+        slug, title = unique("event"), unique("title")
+        self._keys[slug] = ACCESS_KEY if private else None
+        access = {"visibility": "private", "accessKey": ACCESS_KEY} if private else {}
+        self._create((slug,), title, "/api/events", event_body(slug=slug, title=title, **access), keyed)
+
+    def update_event(self, event: Path) -> None:
+        """Another title."""
+        title = unique("title")
+        self._write(Request(event, title, "PUT", self._event(event), {"title": title}))
+
+    def create_lesson(self, event: Path, opens_in: float, open_for: float | None, *, keyed: bool) -> None:
+        """With a window that begins so many seconds from now."""
+        slug, lesson = unique("lesson"), _lesson(opens_in, open_for)
+        body = lesson_body(slug=slug, **_fields(lesson))
+        self._create((*event, slug), lesson, f"{self._event(event)}/lessons", body, keyed)
+
+    def update_lesson(self, lesson: Path, opens_in: float, open_for: float | None) -> None:
+        """Another title and window."""
+        changed = _lesson(opens_in, open_for)
+        self._write(Request(lesson, changed, "PUT", self._lesson(lesson), _fields(changed)))
+
+    def attach(self, lesson: Path, *, keyed: bool) -> None:
+        """Three files at once."""
+        name = unique("files")
+        files = [file_body(fileName=f"{name}.{number}.pdf") for number in range(FILES)]
+        self._create((*lesson, name), FILES, f"{self._lesson(lesson)}/materials", {"files": files}, keyed)
+
+    def create_quiz(self, lesson: Path, *, keyed: bool) -> None:
+        """Of two questions."""
+        self._write(self._new_quiz(lesson, keyed))
+
+    def update_quiz(self, quiz: Path) -> None:
+        """Another title and other questions."""
+        title = unique("quiz")
+        body = {"title": title, "questions": questions(2)}
+        self._write(Request(quiz, title, "PUT", self._quiz(quiz), body))
+
+    def delete(self, path: Path) -> None:
+        """An event, a lesson or a quiz."""
+        self._write(self._deletion(path))
+
+    def delete_while_a_quiz_is_made(self, lesson: Path) -> None:
+        """At the same moment; whoever comes first, in the end there is no quiz."""
+        both = [self._deletion(lesson), self._new_quiz(lesson, keyed=False)]
+        with ThreadPoolExecutor(len(both)) as pool:
+            answers = list(pool.map(lambda request: self._send(self._admin, request), both))
+        for request, answer in zip(both, answers, strict=True):
+            self._note(request, answer)
+        # The quiz may have come before the deletion that is noted first.
+        self._model.perhaps_written((*lesson, QUIZ), ABSENT)
+
+    def read(self, events: Iterable[Path]) -> None:
+        """All that an admin sees of them."""
+        kept = self._items("/api/events")
+        if kept is None:
+            return
+        by_slug = {item["slug"]: item for item in kept}
+        for event in events:
+            if self._found(event, by_slug.get(event[0])):
+                self._read_lessons(event)
+                self._read_quizzes(event)
+
+    # Learners
+
+    def look(self, event: Path, *, with_key: bool) -> None:
+        """The catalog: what it says of each lesson holds at the instant that it names."""
+        address, first = f"/api/public/events/{event[0]}/catalog", now()
+        answer = self._send(self._learner, Request(event, None, "POST", address, self._key(event, with_key)))
+        if answer is None or self._is_blocked(event, answer, with_key):
+            return
+        if not answer.is_success:
+            self.ledger.not_found(event, answer)
+            return
+        document = answer.json()
+        assert format_instant(first) <= document["serverTime"] <= format_instant(now())
+        for item in document["catalog"]["items"]:
+            lesson = state_of(item)
+            self._model.found((*event, item["slug"]), lesson)
+            assert item["status"] == lesson.status(document["serverTime"])
+            assert (item["videoId"] is None) == (item["status"] != "released")
+
+    def check_access(self, lesson: Path, *, with_key: bool) -> None:
+        """What it says holds at the instant that it names."""
+        first = format_instant(now())
+        answer = self._send(self._learner, self._entry(lesson, "access-check", with_key))
+        if answer is None or self._is_blocked(lesson, answer, with_key):
+            return
+        if not answer.is_success:
+            self.ledger.not_found(lesson, answer)
+            return
+        access = answer.json()
+        assert first <= access["serverTime"] <= format_instant(now())
+        window = (access["timing"]["releaseAt"], access["timing"]["expiresAt"])
+        known = [state for state in self._model.possible(lesson) if state is not ABSENT and state[1:] == window]
+        assert known, f"{lesson} has no window {window}"
+        assert access["status"] == known[0].status(access["serverTime"])
+        assert access["authorized"] == (access["status"] == "released")
+
+    def enter(self, lesson: Path, action: str, *, with_key: bool, keyed: bool = False) -> None:
+        """Play, take the quiz or submit it: only while the lesson is open."""
+        request = self._entry(lesson, action, with_key, keyed=keyed)
+        first = format_instant(now())
+        answer = self._send(self._learner, request)
+        last = format_instant(now())
+        if answer is None:
+            if request.is_submission:
+                self.ledger.unanswered(request)
+        elif not self._is_blocked(lesson, answer, with_key):
+            self.ledger.judge_entry(lesson, answer, first, last)
+            if request.is_submission:
+                self.ledger.submitted(request, answer)
+
+    # In the end
+
+    def settle(self) -> None:
+        """Heal everything: what was acknowledged is there, once and whole, and nothing is left over."""
+        self.town.heal()
+        self._await_no_orphans()
+        owed, self.ledger.owed = self.ledger.owed, []
+        for request in owed:
+            self._send_until_answered(request)
+        self.read(self._model.paths((), 1))
+        if self._model.is_anything_under_way():
+            # Whoever may still have a request in hand loses it; what is read then is decided.
+            self.town.kill()
+            self.town.heal()
+            self._await_no_orphans()
+            self._model.nothing_is_under_way()
+            self.read(self._model.paths((), 1))
+        self._count_attempts()
+
+    def clear(self) -> None:
+        """Every event is deleted, and takes everything with it."""
+        for event in self.known(1):
+            self.delete(event)
+            assert self._model.possible(event) == {ABSENT}
+        self._await_no_orphans()
+
+    def orphans(self) -> list[tuple[Any, ...]]:
+        """Quizzes whose lesson is gone."""
+        lessons = set(self.town.rows("content", "SELECT event_id, id FROM lessons"))
+        quizzes = self.town.rows("quiz", "SELECT event_id, lesson_id FROM quizzes")
+        return [each for each in quizzes if each not in lessons]
+
+    def _await_no_orphans(self) -> None:
+        until(lambda: self.orphans() == [], "no orphan is left", ORPHAN_SECONDS)
+
+    def _send_until_answered(self, request: Request) -> None:
+        client = self._learner if request.is_submission else self._admin
+        answers: list[httpx.Response] = []
+
+        def is_answered() -> bool:
+            answers.extend(filter(None.__ne__, [self._send(client, request)]))  # type: ignore[arg-type]
+            return bool(answers)
+
+        until(is_answered, f"an answer to {request.method} {request.address}")
+        self.ledger.answered_again(request, answers[0])
+
+    def _count_attempts(self) -> None:
+        kept = Counter(lesson for (lesson,) in self.town.rows("quiz", "SELECT lesson_id FROM quiz_attempts"))
+        for lesson, attempts in self.ledger.attempts.items():
+            number = kept[self.ledger.ids[lesson]]
+            assert attempts.certain <= number <= attempts.certain + attempts.perhaps, (number, attempts)
+            self.ledger.counts["attempts"] += number
+
+    # How it is sent and read
+
+    def _create(self, path: Path, state: Any, address: str, body: Json, keyed: bool) -> None:
+        self._write(Request(path, state, "POST", address, body, _new_key(keyed)))
+
+    def _new_quiz(self, lesson: Path, keyed: bool) -> Request:
+        title = unique("quiz")
+        place = {"eventId": self.ledger.ids[lesson[:1]], "lessonId": self.ledger.ids[lesson]}
+        body = {**place, "title": title, "questions": questions(2)}
+        return Request((*lesson, QUIZ), title, "POST", "/api/quizzes", body, _new_key(keyed))
+
+    def _deletion(self, path: Path) -> Request:
+        address = (self._event, self._lesson, self._quiz)[len(path) - 1]
+        return Request(path, ABSENT, "DELETE", address(path))
+
+    def _entry(self, lesson: Path, action: str, with_key: bool, *, keyed: bool = False) -> Request:
+        address = f"/api/public/events/{lesson[0]}/lessons/{lesson[1]}/{action}"
+        body = self._key(lesson, with_key)
+        if action != "quiz/submit":
+            return Request(lesson, None, "POST", address, body)
+        return Request((*lesson, ATTEMPTS), None, "POST", address, {**body, "answers": []}, _new_key(keyed))
+
+    def _write(self, request: Request) -> None:
+        self._note(request, self._send(self._admin, request))
+
+    def _note(self, request: Request, answer: httpx.Response | None) -> None:
+        if answer is None:
+            self.ledger.unanswered(request)
+        else:
+            self.ledger.answered(request, answer)
+
+    def _send(self, client: httpx.Client, request: Request) -> httpx.Response | None:
+        """The answer; None when there is none, or one from which nobody can tell what has happened."""
+        headers = {"Idempotency-Key": f'"{request.key}"'} if request.key else {}
+        answer = None
+        with suppress(httpx.HTTPError):
+            answer = client.request(request.method, request.address, json=request.body, headers=headers)
+        return answer if self.ledger.is_answer(answer) else None
+
+    def _is_blocked(self, path: Path, answer: httpx.Response, with_key: bool) -> bool:
+        """Whether a private event stayed shut: always without its key, never with it."""
+        shut = self._keys[path[0]] is not None and not with_key
+        blocked = answer.status_code != 404 and answer.json().get("status") == "blocked_private"
+        assert blocked == (shut and answer.status_code != 404), answer.text
+        return blocked
+
+    def _items(self, address: str) -> list[Json] | None:
+        answer = self._send(self._admin, Request((), None, "GET", address))
+        return None if answer is None or not answer.is_success else list(answer.json()["items"])
+
+    def _found(self, path: Path, item: Json | None) -> bool:
+        self._model.found(path, state_of(item) if item else ABSENT)
+        if item:
+            self.ledger.ids[path] = item["id"]
+        return item is not None
+
+    def _read_lessons(self, event: Path) -> None:
+        items = self._items(f"{self._event(event)}/lessons")
+        if items is None:
+            return
+        by_slug = {item["slug"]: item for item in items}
+        for lesson in self._model.paths(event, 2):
+            if self._found(lesson, by_slug.get(lesson[1])):
+                self._read_files(lesson)
+
+    def _read_files(self, lesson: Path) -> None:
+        items = self._items(f"{self._lesson(lesson)}/materials")
+        if items is None:
+            return
+        numbers = Counter(item["fileName"].partition(".")[0] for item in items)
+        for upload in self._model.paths(lesson, 3):
+            if upload[2] != QUIZ:
+                self._model.found(upload, numbers.pop(upload[2], ABSENT))
+        assert not numbers, f"nobody has attached {numbers}"
+
+    def _read_quizzes(self, event: Path) -> None:
+        items = self._items(f"/api/quizzes?eventId={self.ledger.ids[event]}")
+        if items is None:
+            return
+        by_lesson = {item["lessonId"]: item for item in items}
+        for quiz in self._model.paths(event, 3):
+            item = by_lesson.get(self.ledger.ids[quiz[:2]])
+            if quiz[2] == QUIZ and self._found(quiz, item):
+                assert item is not None
+                assert [len(question["options"]) for question in item["questions"]] == [2, 2]
+
+    def _event(self, path: Path) -> str:
+        return f"/api/events/{self.ledger.ids[path[:1]]}"
+
+    def _lesson(self, path: Path) -> str:
+        return f"{self._event(path)}/lessons/{self.ledger.ids[path[:2]]}"
+
+    def _quiz(self, path: Path) -> str:
+        return f"/api/quizzes/{self.ledger.ids[path]}"
+
+    def _key(self, path: Path, with_key: bool) -> Json:
+        key = self._keys[path[0]]
+        return {"eventAccessKey": key} if with_key and key is not None else {}
+
+
+def _lesson(opens_in: float, open_for: float | None) -> Lesson:
+    release = now() + timedelta(seconds=opens_in)
+    expires = None if open_for is None else format_instant(release + timedelta(seconds=open_for))
+    return Lesson(unique("title"), format_instant(release), expires)
+
+
+def _fields(lesson: Lesson) -> Json:
+    return {"title": lesson.title, "releaseAt": lesson.release_at, "expiresAt": lesson.expires_at}
+
+
+def _new_key(keyed: bool) -> str | None:
+    return unique("key") if keyed else None

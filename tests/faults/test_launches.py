@@ -1,0 +1,220 @@
+"""Launches while processes are killed, paused and cut off, in whatever order hypothesis thinks of.
+
+Each example ends with everything healed: then the model must be right, and nothing may be left over.
+"""
+
+import itertools
+from collections import Counter
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
+
+from tests.faults.extent import FULL, Figure, so_many
+from tests.faults.launches import Launches
+from tests.faults.model import Path
+from tests.faults.proxy import Fate
+from tests.faults.town import FaultTown
+from tests.installation import PROCESSES
+
+EXAMPLES = so_many(3, 150)
+STEPS = so_many(15, 40)
+# Nobody would be answered if everything was broken at once.
+FAULTS_AT_ONCE = 2
+
+picks = st.integers(0, 1_000)
+flags = st.booleans()
+windows = st.sampled_from(
+    [(-60.0, None), (-60.0, None), (-1.0, 1.5), (0.4, None), (0.8, 1.0), (1.5, None), (600.0, None), (-60.0, 30.0)]
+)
+actions = st.sampled_from(["playback", "quiz", "quiz/submit", "quiz/submit"])
+fates = st.sampled_from([each for each in Fate if each is not Fate.PASS])
+
+
+class LaunchesUnderFaults(RuleBasedStateMachine):
+    """Each rule is one operation, or one fault."""
+
+    town: ClassVar[FaultTown]
+    counts: ClassVar[Counter[str]]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.town.heal()
+        self.launches = Launches(self.town)
+        self.broken = 0
+
+    @initialize(private=flags, keyed=flags)
+    def launch(self, private: bool, keyed: bool) -> None:
+        """There is something from the beginning."""
+        self.launches.create_event(private=private, keyed=keyed)
+        [event] = self.launches.known(1)
+        self.launches.create_lesson(event, -60, None, keyed=keyed)
+        self.launches.create_lesson(event, 0.5, 3, keyed=keyed)
+        for lesson in self.launches.known(2):
+            self.launches.create_quiz(lesson, keyed=keyed)
+
+    def _one(self, length: int, pick: int) -> Path:
+        known = self.launches.known(length)
+        return known[pick % len(known)]
+
+    def _has(self, length: int) -> bool:
+        return bool(self.launches.known(length))
+
+    # Admins
+
+    @rule(private=flags, keyed=flags)
+    def create_event(self, private: bool, keyed: bool) -> None:
+        self.launches.create_event(private=private, keyed=keyed)
+
+    @precondition(lambda self: self._has(1))
+    @rule(pick=picks)
+    def update_event(self, pick: int) -> None:
+        self.launches.update_event(self._one(1, pick))
+
+    @precondition(lambda self: len(self.launches.known(1)) > 1)
+    @rule(pick=picks)
+    def delete_event(self, pick: int) -> None:
+        self.launches.delete(self._one(1, pick))
+
+    @precondition(lambda self: self._has(1))
+    @rule(pick=picks, window=windows, keyed=flags)
+    def create_lesson(self, pick: int, window: tuple[float, float | None], keyed: bool) -> None:
+        self.launches.create_lesson(self._one(1, pick), *window, keyed=keyed)
+
+    @precondition(lambda self: self._has(2))
+    @rule(pick=picks, window=windows)
+    def update_lesson(self, pick: int, window: tuple[float, float | None]) -> None:
+        self.launches.update_lesson(self._one(2, pick), *window)
+
+    @precondition(lambda self: self._has(2))
+    @rule(pick=picks)
+    def delete_lesson(self, pick: int) -> None:
+        self.launches.delete(self._one(2, pick))
+
+    @precondition(lambda self: self._has(2))
+    @rule(pick=picks)
+    def delete_lesson_while_a_quiz_is_made(self, pick: int) -> None:
+        self.launches.delete_while_a_quiz_is_made(self._one(2, pick))
+
+    @precondition(lambda self: self._has(2))
+    @rule(pick=picks, keyed=flags)
+    def attach(self, pick: int, keyed: bool) -> None:
+        self.launches.attach(self._one(2, pick), keyed=keyed)
+
+    @precondition(lambda self: self._has(2))
+    @rule(pick=picks, keyed=flags)
+    def create_quiz(self, pick: int, keyed: bool) -> None:
+        self.launches.create_quiz(self._one(2, pick), keyed=keyed)
+
+    @precondition(lambda self: self._has(3))
+    @rule(pick=picks)
+    def update_quiz(self, pick: int) -> None:
+        self.launches.update_quiz(self._one(3, pick))
+
+    @precondition(lambda self: self._has(3))
+    @rule(pick=picks)
+    def delete_quiz(self, pick: int) -> None:
+        self.launches.delete(self._one(3, pick))
+
+    @precondition(lambda self: self._has(1))
+    @rule(pick=picks)
+    def read(self, pick: int) -> None:
+        self.launches.read([self._one(1, pick)])
+
+    # Learners
+
+    @precondition(lambda self: self._has(1))
+    @rule(pick=picks, with_key=flags)
+    def look(self, pick: int, with_key: bool) -> None:
+        self.launches.look(self._one(1, pick), with_key=with_key)
+
+    @precondition(lambda self: self._has(2))
+    @rule(pick=picks, with_key=flags)
+    def check_access(self, pick: int, with_key: bool) -> None:
+        self.launches.check_access(self._one(2, pick), with_key=with_key)
+
+    @precondition(lambda self: self._has(2))
+    @rule(pick=picks, action=actions, keyed=flags, times=st.integers(1, 10))
+    def enter(self, pick: int, action: str, keyed: bool, times: int) -> None:
+        lesson = self._one(2, pick)
+        for _ in range(times):
+            self.launches.enter(lesson, action, with_key=True, keyed=keyed)
+
+    @precondition(lambda self: self._has(2))
+    @rule(pick=picks, action=actions)
+    def enter_without_the_key(self, pick: int, action: str) -> None:
+        self.launches.enter(self._one(2, pick), action, with_key=False)
+
+    # Faults
+
+    @precondition(lambda self: self.broken < FAULTS_AT_ONCE)
+    @rule(name=st.sampled_from(PROCESSES))
+    def kill(self, name: str) -> None:
+        if self.town.is_up(name):
+            self._break("killed", lambda: self.town.kill(name))
+
+    @precondition(lambda self: self.broken < FAULTS_AT_ONCE)
+    @rule(name=st.sampled_from(PROCESSES))
+    def pause(self, name: str) -> None:
+        if self.town.is_up(name):
+            self._break("paused", lambda: self.town.pause(name))
+
+    @precondition(lambda self: self.broken < FAULTS_AT_ONCE)
+    @rule(pick=picks, holding=flags)
+    def part(self, pick: int, holding: bool) -> None:
+        link = self._line(pick)
+        self._break("cut off", link.hold if holding else link.refuse)
+
+    @precondition(lambda self: self.broken < FAULTS_AT_ONCE)
+    @rule(pick=picks, fate=fates, times=st.integers(1, 5))
+    def break_next(self, pick: int, fate: Fate, times: int) -> None:
+        link, coming = self._line(pick), itertools.chain([fate] * times, itertools.repeat(Fate.PASS))
+        link.choose = lambda: next(coming)
+        self.counts["lines broken"] += 1
+
+    @precondition(lambda self: self.broken)
+    @rule()
+    def mend(self) -> None:
+        self.town.heal()
+        self.broken = 0
+
+    def _line(self, pick: int) -> Any:
+        lines = list(self.town.links.values())
+        return lines[pick % len(lines)]
+
+    def _break(self, how: str, fault: Callable[[], None]) -> None:
+        fault()
+        self.broken += 1
+        self.counts[how] += 1
+
+    def teardown(self) -> None:
+        try:
+            self.launches.settle()
+            self.launches.clear()
+        finally:
+            self.counts.update(self.launches.ledger.counts)
+            self.launches.close()
+
+
+def test_launches_lose_nothing_and_open_on_time_whatever_breaks(town: FaultTown, engine: str, figure: Figure) -> None:
+    counts: Counter[str] = Counter()
+    machine = type("Launches", (LaunchesUnderFaults,), {"town": town, "counts": counts})
+    run_state_machine_as_test(
+        machine,
+        settings=settings(
+            max_examples=EXAMPLES,
+            stateful_step_count=STEPS,
+            deadline=None,
+            # A shorter example would have to break in the same way, at the same moment.
+            phases=[Phase.generate],
+            derandomize=not FULL,
+            database=None,
+            suppress_health_check=list(HealthCheck),
+        ),
+    )
+    said = ", ".join(f"{number} {what}" for what, number in counts.items())
+    figure(f"launches on {engine}, {EXAMPLES} examples of {STEPS} steps: {said}; lost 0, orphans 0, twice 0")
+    assert counts["acknowledged"] > 0
+    assert counts["killed"] + counts["paused"] + counts["cut off"] > 0
