@@ -13,7 +13,7 @@ from services.quiz.config import Settings, read_settings
 from services.quiz.content import lesson_requirement
 from services.quiz.migrations import MIGRATIONS
 from services.quiz.repository import PeeweeQuizStore
-from services.quiz.resources import Attempts, Deletions, LessonAttempts, LessonQuiz, QuizItem, Quizzes
+from services.quiz.resources import Attempts, Deletions, LessonQuiz, QuizItem, Quizzes, Replays, Submissions
 from services.quiz.service import QuizService
 
 
@@ -37,6 +37,7 @@ def routes(service: QuizService, use_cases: UseCases) -> tuple[Route, ...]:
         Route("/api/quizzes/{quiz_id}", QuizItem(service, use_cases), Guard.ADMIN),
         Route("/api/quizzes/{quiz_id}/attempts", Attempts(service, use_cases), Guard.ADMIN),
         Route("/internal/lessons/{lesson_id}/quiz", LessonQuiz(service, use_cases), Guard.SERVICE),
-        Route("/internal/lessons/{lesson_id}/attempts", LessonAttempts(service, use_cases), Guard.SERVICE),
+        Route("/internal/submissions", Submissions(service, use_cases), Guard.SERVICE),
+        Route("/internal/replays", Replays(service, use_cases), Guard.SERVICE),
         Route("/internal/deletions", Deletions(service, use_cases), Guard.SERVICE),
     )

@@ -1,10 +1,14 @@
-"""The use cases of quiz. One method is one transaction; content is asked before it begins."""
+"""The use cases of quiz. One method is one transaction; content is asked before it begins.
+
+What creates calls `keep` with its result before the transaction ends, so that both are kept, or neither.
+"""
 
 from collections.abc import Sequence
 from dataclasses import replace
 
 import uuid_utils
 
+from services.kit.idempotency import Keep, not_kept
 from services.kit.instants import Clock, now
 from services.kit.pagination import Page, PageRequest, page_of
 from services.quiz import rules
@@ -40,6 +44,7 @@ class QuizService:
         title: str,
         pass_percentage: int | None,
         questions: Sequence[NewQuestion],
+        keep: Keep[Quiz] = not_kept,
     ) -> Quiz:
         """Raises MissingCorrectOption, EventNotFound, LessonNotFound, LessonHasQuiz, Unavailable."""
         identified = rules.identified(questions, _new_id)
@@ -59,6 +64,7 @@ class QuizService:
         )
         with self._store.transaction():
             self._store.quizzes.add(quiz)
+            keep(quiz)
         return quiz
 
     def update_quiz(
@@ -103,7 +109,7 @@ class QuizService:
         """Raises QuizNotFound."""
         return self._store.quizzes.get_by_lesson(lesson_id)
 
-    def submit(self, lesson_id: str, answers: Sequence[Answer]) -> Submission:
+    def submit(self, lesson_id: str, answers: Sequence[Answer], keep: Keep[Submission] = not_kept) -> Submission:
         """Grade the answers and keep the attempt; raises QuizNotFound, InvalidAttempt."""
         with self._store.transaction():
             quiz = self._store.quizzes.get_by_lesson(lesson_id, for_share=True)
@@ -117,7 +123,9 @@ class QuizService:
                 submitted_at=self._clock(),
             )
             self._store.attempts.add(attempt)
-        return Submission(quiz, attempt)
+            submission = Submission(quiz, attempt)
+            keep(submission)
+        return submission
 
     def _require_lesson_of(self, quiz: Quiz) -> None:
         try:
