@@ -39,7 +39,7 @@ ROUTE = "POST /api/notes"
 PRINTABLE = st.characters(min_codepoint=0x20, max_codepoint=0x7E)
 KEYS = st.text(PRINTABLE, min_size=1, max_size=255)
 NUMBERS = st.integers(-(2**53), 2**53) | st.floats(allow_nan=False, allow_infinity=False)
-TEXTS = st.text(st.characters(exclude_categories=("Cs",)), max_size=8)
+TEXTS = st.text(st.characters(codec="utf-8"), max_size=8)
 DOCUMENTS = st.recursive(
     st.none() | st.booleans() | NUMBERS | TEXTS,
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(TEXTS, inner, max_size=4),
