@@ -12,8 +12,8 @@ from limits.aio.strategies import FixedWindowRateLimiter
 from services.kit.errors import Forbidden, TooManyRequests
 
 ALLOWED_METHODS = "GET, POST, PUT, DELETE, OPTIONS"
-ALLOWED_HEADERS = "Authorization, Content-Type, X-Request-ID"
-EXPOSED_HEADERS = "X-Request-ID, Retry-After"
+ALLOWED_HEADERS = "Authorization, Content-Type, Idempotency-Key, If-Match, X-Request-ID"
+EXPOSED_HEADERS = "ETag, Idempotency-Replayed, Retry-After, X-Request-ID"
 PREFLIGHT_SECONDS = "600"
 HEALTH_PATHS = ("/health", "/health/live", "/health/ready")
 

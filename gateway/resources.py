@@ -78,7 +78,14 @@ async def _sent(request: Request) -> Sent:
         body=await read_body(request),
         content_type=content_type,
         authorization=request.get_header("Authorization"),
+        idempotency_key=_ascii(request.get_header("Idempotency-Key")),
+        if_match=_ascii(request.get_header("If-Match")),
     )
+
+
+def _ascii(header: str | None) -> str | None:
+    # What HTTP cannot carry further becomes empty, which whoever reads the header refuses just the same.
+    return header if header is None or header.isascii() else ""
 
 
 def _write(response: Response, answer: Answer) -> None:

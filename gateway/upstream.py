@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import aiohttp
@@ -22,13 +22,14 @@ CONNECT_SECONDS = 2
 DNS_SECONDS = 1
 MAXIMUM_CONNECTIONS = 256
 # What a service says besides its body that concerns the client.
-PASSED_ON_HEADERS = ("Content-Type", "Retry-After", "WWW-Authenticate", "Allow")
+PASSED_ON_HEADERS = ("Content-Type", "ETag", "Idempotency-Replayed", "Retry-After", "WWW-Authenticate", "Allow")
 
 READING_METHODS = ("GET", "HEAD", "OPTIONS")
 
 HTTP_OK = 200
-HTTP_CREATED = 201
 HTTP_NO_CONTENT = 204
+HTTP_FORBIDDEN = 403
+HTTP_NOT_FOUND = 404
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,19 @@ class Sent:
     body: bytes = b""
     content_type: str | None = None
     authorization: str | None = None
+    idempotency_key: str | None = None
+    if_match: str | None = None
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """Those of its headers that are passed on."""
+        named = {
+            "Authorization": self.authorization,
+            "Content-Type": self.content_type,
+            "Idempotency-Key": self.idempotency_key,
+            "If-Match": self.if_match,
+        }
+        return {name: text for name, text in named.items() if text is not None}
 
 
 @dataclass(frozen=True)
@@ -80,7 +94,7 @@ class Upstream:
 
     async def forward(self, sent: Sent) -> Answer:
         """Pass a client's request on as it is, with its own token; raises Unavailable, UpstreamTimeout."""
-        return await self._request(sent, sent.authorization)
+        return await self._request(sent)
 
     async def call(self, method: str, path: str, sent: Sent | None = None) -> Answer:
         """Call an internal route in the gateway's own name, with the client's query and body if `sent` is given.
@@ -89,8 +103,7 @@ class Upstream:
         """
         sent = sent or Sent(method, path)
         token = issue_service_token(self._secret, "gateway", self._name, self._clock())
-        call = Sent(method, path, sent.query, sent.body, sent.content_type)
-        answer = await self._request(call, f"Bearer {token}")
+        answer = await self._request(replace(sent, method=method, path=path, authorization=f"Bearer {token}"))
         if answer.status == Unauthorized.status and Unauthorized.code.encode() in answer.body:
             log.error("service_token_refused", upstream=self._name)
             raise ServiceError
@@ -100,12 +113,8 @@ class Upstream:
         """Close the pool."""
         await self._client.aclose()
 
-    async def _request(self, sent: Sent, authorization: str | None) -> Answer:
-        headers = {REQUEST_ID_HEADER: current_request_id()}
-        if authorization is not None:
-            headers["Authorization"] = authorization
-        if sent.content_type is not None:
-            headers["Content-Type"] = sent.content_type
+    async def _request(self, sent: Sent) -> Answer:
+        headers = {**sent.headers, REQUEST_ID_HEADER: current_request_id()}
         url = httpx.URL(sent.path).copy_with(query=sent.query.encode()) if sent.query else sent.path
         try:
             # httpx's own timeouts bound each read, not the whole (TRAPS 9).

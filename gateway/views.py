@@ -5,17 +5,20 @@ Each view takes the upstreams, what the client sent, and the values of the path,
 
 import asyncio
 from collections.abc import Coroutine
+from dataclasses import replace
 from typing import Any
 from urllib.parse import quote
 
+import orjson
+
 from gateway.upstream import (
-    HTTP_CREATED,
+    HTTP_FORBIDDEN,
     HTTP_NO_CONTENT,
+    HTTP_NOT_FOUND,
     HTTP_OK,
     Answer,
     Sent,
     Upstreams,
-    answer_with,
 )
 from services.kit.errors import ServiceError
 from services.kit.observability import log
@@ -92,17 +95,17 @@ async def quiz(upstreams: Upstreams, sent: Sent, event_slug: str, lesson_slug: s
 
 
 async def submit_quiz(upstreams: Upstreams, sent: Sent, event_slug: str, lesson_slug: str) -> Answer:
-    """Grade a learner's answers, if content lets the learner in; the lesson comes from content, the rest from quiz."""
+    """Grade a learner's answers, if content lets the learner in; quiz answers with the lesson that content opened."""
+    address = {"eventSlug": event_slug, "lessonSlug": lesson_slug}
     admission = await _open_lesson(upstreams, sent, event_slug, lesson_slug, "admission")
     if admission.status != HTTP_OK:
-        return admission
+        return await _replayed(upstreams, sent, address, admission)
     lesson = admission.document()["item"]
-    answer = await upstreams.quiz.call("POST", f"/internal/lessons/{_segment(lesson['id'])}/attempts", sent)
-    if answer.status != HTTP_CREATED:
-        return answer
-    submission = answer.document()
-    _log_submission(submission["result"])
-    return answer_with({"lesson": {key: lesson[key] for key in ("id", "slug", "title")}, **submission})
+    opened = {**address, "lessonId": lesson["id"], "lessonTitle": lesson["title"]}
+    answer = await upstreams.quiz.call("POST", "/internal/submissions", _submission(sent, opened))
+    if answer.status == HTTP_OK and "Idempotency-Replayed" not in answer.headers:
+        _log_submission(answer.document()["result"])
+    return answer
 
 
 async def _lesson_call(upstreams: Upstreams, sent: Sent, event_slug: str, lesson_slug: str, action: str) -> Answer:
@@ -114,6 +117,20 @@ async def _open_lesson(upstreams: Upstreams, sent: Sent, event_slug: str, lesson
     answer = await _lesson_call(upstreams, sent, event_slug, lesson_slug, action)
     _log_access(answer)
     return answer
+
+
+async def _replayed(upstreams: Upstreams, sent: Sent, address: dict[str, str], refusal: Answer) -> Answer:
+    # A learner who was let in and did not hear the answer asks again when the lesson may be over, or gone.
+    if sent.idempotency_key is None or refusal.status not in (HTTP_FORBIDDEN, HTTP_NOT_FOUND):
+        return refusal
+    answer = await upstreams.quiz.call("POST", "/internal/replays", _submission(sent, address))
+    return refusal if answer.status == HTTP_NOT_FOUND else answer
+
+
+def _submission(sent: Sent, about: dict[str, str]) -> Sent:
+    # Content has read the body as JSON.
+    document = {**about, "submission": orjson.Fragment(sent.body.strip() or b"{}")}
+    return replace(sent, query="", body=orjson.dumps(document), content_type="application/json")
 
 
 async def _delete(upstreams: Upstreams, sent: Sent, gone: dict[str, str]) -> Answer:

@@ -1,4 +1,7 @@
-"""The use cases of content. One method is one transaction; what a learner reads is one statement per record kind."""
+"""The use cases of content. One method is one transaction; what a learner reads is one statement per record kind.
+
+What creates calls `keep` with its result before the transaction ends, so that both are kept, or neither.
+"""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -24,6 +27,7 @@ from services.content.entities import (
 from services.content.errors import EventAccessDenied, LessonAccessDenied
 from services.content.repository import ContentStore, event_key, lesson_key, material_key
 from services.kit.entity_tags import ANY_STATE, IfMatch, require_match
+from services.kit.idempotency import Keep, not_kept
 from services.kit.instants import Clock, now
 from services.kit.pagination import Page, PageRequest, page_of
 
@@ -49,7 +53,7 @@ class ContentService:
         """Raises EventNotFound."""
         return self._store.events.get(event_id)
 
-    def create_event(self, fields: Mapping[str, Any]) -> Event:
+    def create_event(self, fields: Mapping[str, Any], keep: Keep[Event] = not_kept) -> Event:
         """An event from the fields of schemas.NewEvent; raises EventSlugTaken."""
         created_at = self._clock()
         columns = {key: value for key, value in fields.items() if key != "description"}
@@ -64,6 +68,7 @@ class ContentService:
         )
         with self._store.transaction():
             self._store.events.add(event)
+            keep(event)
         return event
 
     def update_event(self, event_id: str, changes: Mapping[str, Any], states: IfMatch = ANY_STATE) -> Event:
@@ -93,7 +98,7 @@ class ContentService:
         self._store.events.get(event_id)
         return self._store.lessons.get(event_id, lesson_id)
 
-    def create_lesson(self, event_id: str, fields: Mapping[str, Any]) -> Lesson:
+    def create_lesson(self, event_id: str, fields: Mapping[str, Any], keep: Keep[Lesson] = not_kept) -> Lesson:
         """A lesson from the fields of schemas.NewLesson; raises EventNotFound, LessonSlugTaken, InvalidWindow."""
         created_at = self._clock()
         lesson = Lesson(**fields, id=_new_id(), event_id=event_id, created_at=created_at, updated_at=created_at)
@@ -101,6 +106,7 @@ class ContentService:
             self._store.events.get(event_id)
             rules.check_window(lesson.release_at, lesson.expires_at)
             self._store.lessons.add(lesson)
+            keep(lesson)
         return lesson
 
     def update_lesson(
@@ -136,7 +142,9 @@ class ContentService:
         self.get_lesson(event_id, lesson_id)
         return page_of(self._store.materials.list(lesson_id, request), request, material_key)
 
-    def add_materials(self, event_id: str, lesson_id: str, uploads: Sequence[Upload]) -> Sequence[Material]:
+    def add_materials(
+        self, event_id: str, lesson_id: str, uploads: Sequence[Upload], keep: Keep[Sequence[Material]] = not_kept
+    ) -> Sequence[Material]:
         """All of them, behind those that are there; raises EventNotFound, LessonNotFound."""
         with self._store.transaction():
             self._store.events.get(event_id)
@@ -158,6 +166,7 @@ class ContentService:
                 for position, upload in enumerate(uploads, start)
             ]
             self._store.materials.add_all(materials)
+            keep(materials)
         return materials
 
     def delete_material(self, event_id: str, lesson_id: str, material_id: str) -> None:

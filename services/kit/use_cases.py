@@ -10,6 +10,7 @@ from typing import ParamSpec, TypeVar
 import peewee
 
 from services.kit.errors import Unavailable
+from services.kit.idempotency import Keep, Key, Once, Reply, not_kept
 from services.kit.observability import log
 
 # Use cases that may wait for a thread; beyond that the honest answer is "try again".
@@ -24,6 +25,7 @@ class UseCases:
 
     def __init__(self, database: peewee.Database, threads: int, waiting_limit: int = WAITING_LIMIT):
         self._database = database
+        self._once = Once(database)
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="use-case")
         self._limit = threads + waiting_limit
         self._running = 0
@@ -43,6 +45,18 @@ class UseCases:
             return await asyncio.get_running_loop().run_in_executor(self._pool, call)
         finally:
             self._running -= 1
+
+    async def run_once(
+        self, key: Key | None, use_case: Callable[[Keep[Result]], Result], render: Callable[[Result], Reply]
+    ) -> Reply:
+        """The reply to a request that creates; what was done under its key before is answered again, not repeated."""
+        if key is None:
+            return render(await self.run(use_case, not_kept))
+        return await self.run(self._once.run, key, use_case, render)
+
+    async def replay(self, key: Key) -> Reply | None:
+        """The reply that is kept for the key, if there is one."""
+        return await self.run(self._once.replay, key)
 
     def close(self) -> None:
         """Wait for what is running, then close every thread's connection with its thread."""

@@ -25,6 +25,7 @@ from services.kit.errors import (
     Unauthorized,
     UnsupportedMedia,
 )
+from services.kit.idempotency import KEY_HEADER, REPLAYED_HEADER, Key, Reply, request_key
 from services.kit.instants import now
 from services.kit.observability import REQUEST_ID_HEADER, current_request_id, log, request_route, start_request
 from services.kit.pagination import Page, PageRequest
@@ -64,31 +65,52 @@ class Route:
     suffix: str | None = None
 
 
-async def read_body(request: falcon.asgi.Request) -> bytes:
-    """The whole body; raises PayloadTooLarge as soon as it is longer than 1 MiB."""
-    if (request.content_length or 0) > BODY_LIMIT_BYTES:
+async def read_body(request: falcon.asgi.Request, limit: int = BODY_LIMIT_BYTES) -> bytes:
+    """The whole body; raises PayloadTooLarge as soon as it is longer than the limit."""
+    if (request.content_length or 0) > limit:
         raise PayloadTooLarge
     body = bytearray()
     async for chunk in request.stream:
         body += chunk
-        if len(body) > BODY_LIMIT_BYTES:
+        if len(body) > limit:
             raise PayloadTooLarge
     return bytes(body)
 
 
 async def read_json(request: falcon.asgi.Request, schema: type[Model], *, optional: bool = False) -> Model:
     """The body as that schema; an `optional` one may be absent or empty, which is read as `{}`."""
-    body = await read_body(request)
+    return validated(schema, await read_document(request, optional=optional))
+
+
+async def read_document(request: falcon.asgi.Request, *, optional: bool = False, limit: int = BODY_LIMIT_BYTES) -> Any:
+    """The body's JSON, of whatever shape; an `optional` one may be absent or empty, which is read as `{}`."""
+    body = await read_body(request, limit)
     if optional and not body.strip():
-        return validated(schema, {})
+        return {}
     content_type = (request.content_type or "").partition(";")[0].strip().lower()
     if content_type != falcon.MEDIA_JSON:
         raise UnsupportedMedia
     try:
-        document = orjson.loads(body)
+        return orjson.loads(body)
     except orjson.JSONDecodeError as error:
         raise RequestError(f"The body is not valid JSON: {error.msg}") from None
-    return validated(schema, document)
+
+
+def admins_key(request: falcon.asgi.Request, document: object) -> Key | None:
+    """The Idempotency-Key of a request that the Gatekeeper has let through for an admin; raises ValidationFailed."""
+    route = f"{request.method} {request.path}"
+    return request_key(request.get_header(KEY_HEADER), route, request.context.admin.id, document)
+
+
+def write_reply(response: falcon.asgi.Response, reply: Reply) -> None:
+    """Answer with the reply."""
+    response.status = reply.status
+    response.content_type = falcon.MEDIA_JSON
+    response.data = reply.body
+    if reply.entity_tag is not None:
+        response.set_header("ETag", reply.entity_tag)
+    if reply.replayed:
+        response.set_header(REPLAYED_HEADER, "true")
 
 
 def write_json(response: falcon.asgi.Response, document: object, status: int = 200) -> None:
@@ -177,6 +199,7 @@ class Gatekeeper:
             admin = await self._verifier.verify(token)
             if admin.role != ADMIN_ROLE:
                 raise Forbidden
+            request.context.admin = admin
         else:
             raise Unauthorized
 

@@ -14,7 +14,7 @@ from services.quiz.content import Content
 from services.quiz.following import Follower
 from services.quiz.migrations import MIGRATIONS
 from services.quiz.repository import PeeweeQuizStore
-from services.quiz.resources import Attempts, CatchUp, LessonAttempts, LessonQuiz, QuizItem, Quizzes
+from services.quiz.resources import Attempts, CatchUp, LessonQuiz, QuizItem, Quizzes, Replays, Submissions
 from services.quiz.service import QuizService
 
 
@@ -39,6 +39,7 @@ def routes(service: QuizService, follower: Follower, use_cases: UseCases) -> tup
         Route("/api/quizzes/{quiz_id}", QuizItem(service, use_cases), Guard.ADMIN),
         Route("/api/quizzes/{quiz_id}/attempts", Attempts(service, use_cases), Guard.ADMIN),
         Route("/internal/lessons/{lesson_id}/quiz", LessonQuiz(service, use_cases), Guard.SERVICE),
-        Route("/internal/lessons/{lesson_id}/attempts", LessonAttempts(service, use_cases), Guard.SERVICE),
+        Route("/internal/submissions", Submissions(service, use_cases), Guard.SERVICE),
+        Route("/internal/replays", Replays(service, use_cases), Guard.SERVICE),
         Route("/internal/catch-up", CatchUp(follower, use_cases), Guard.SERVICE),
     )

@@ -1,17 +1,35 @@
 """HTTP in, one service call, HTTP out."""
 
+from functools import partial
+
 from falcon.asgi import Request, Response
 
+from services.kit.entity_tags import entity_tag
+from services.kit.errors import NotFound
+from services.kit.idempotency import KEY_HEADER, Key, Reply, reply_with, request_key
 from services.kit.pagination import DEFAULT_LIMIT, page_request
 from services.kit.schemas import validated
 from services.kit.use_cases import UseCases
-from services.kit.web import read_if_match, read_json, write_json, write_page, write_versioned
+from services.kit.web import (
+    BODY_LIMIT_BYTES,
+    admins_key,
+    read_document,
+    read_if_match,
+    read_json,
+    write_json,
+    write_page,
+    write_reply,
+    write_versioned,
+)
+from services.quiz.entities import Quiz, Submission
 from services.quiz.following import Follower
 from services.quiz.schemas import (
     NewAttempt,
     NewQuiz,
+    NewSubmission,
     QuizQuery,
     QuizUpdate,
+    SentSubmission,
     attempt_views,
     learner_quiz_view,
     quiz_view,
@@ -20,6 +38,9 @@ from services.quiz.schemas import (
 from services.quiz.service import QuizService
 
 SORT_KEY = (int, str)
+# What a learner sent, and a lesson's title, which may be as long.
+SUBMISSION_LIMIT_BYTES = 3 * BODY_LIMIT_BYTES
+SUBMIT_ROUTE = "POST /api/public/events/{0.event_slug}/lessons/{0.lesson_slug}/quiz/submit"
 
 
 class QuizResource:
@@ -28,6 +49,8 @@ class QuizResource:
     def __init__(self, service: QuizService, use_cases: UseCases):
         self._service = service
         self._run = use_cases.run
+        self._run_once = use_cases.run_once
+        self._replay = use_cases.replay
 
 
 class Quizzes(QuizResource):
@@ -42,8 +65,9 @@ class Quizzes(QuizResource):
 
     async def on_post(self, request: Request, response: Response) -> None:
         """Give a lesson its quiz."""
-        new_quiz = await read_json(request, NewQuiz)
-        quiz = await self._run(
+        document = await read_document(request)
+        new_quiz = validated(NewQuiz, document)
+        create = partial(
             self._service.create_quiz,
             new_quiz.event_id,
             new_quiz.lesson_id,
@@ -51,7 +75,7 @@ class Quizzes(QuizResource):
             new_quiz.pass_percentage,
             new_quiz.new_questions(),
         )
-        write_versioned(response, quiz, quiz_view(quiz), 201)
+        write_reply(response, await self._run_once(admins_key(request, document), create, _created))
 
 
 class QuizItem(QuizResource):
@@ -100,14 +124,29 @@ class LessonQuiz(QuizResource):
         write_json(response, {"item": learner_quiz_view(quiz)})
 
 
-class LessonAttempts(QuizResource):
-    """/internal/lessons/{lesson_id}/attempts: for a learner whom content has let in."""
+class Submissions(QuizResource):
+    """/internal/submissions: of a learner whom content has let in."""
 
-    async def on_post(self, request: Request, response: Response, lesson_id: str) -> None:
-        """Grade and keep a submission; an empty one is read as `{}`, as on every public route."""
-        new_attempt = await read_json(request, NewAttempt, optional=True)
-        submission = await self._run(self._service.submit, lesson_id, new_attempt.chosen())
-        write_json(response, submission_view(submission), 201)
+    async def on_post(self, request: Request, response: Response) -> None:
+        """Grade and keep a submission; the answer is the learner's as a whole, so that it can be given again."""
+        sent = validated(NewSubmission, await read_document(request, limit=SUBMISSION_LIMIT_BYTES))
+        answers = validated(NewAttempt, sent.submission).chosen()
+        submit = partial(self._service.submit, sent.lesson_id, answers)
+        reply = await self._run_once(_learners_key(request, sent), submit, partial(_graded, sent))
+        write_reply(response, reply)
+
+
+class Replays(QuizResource):
+    """/internal/replays: of a learner whom content does not let in, or no longer."""
+
+    async def on_post(self, request: Request, response: Response) -> None:
+        """What was answered to this submission under its Idempotency-Key, when it was let in."""
+        sent = validated(SentSubmission, await read_document(request, limit=SUBMISSION_LIMIT_BYTES))
+        key = _learners_key(request, sent)
+        reply = await self._replay(key) if key else None
+        if reply is None:
+            raise NotFound
+        write_reply(response, reply)
 
 
 class CatchUp:
@@ -120,3 +159,16 @@ class CatchUp:
     async def on_post(self, request: Request, response: Response) -> None:
         """Take in everything that content has told so far; repeating it is harmless."""
         write_json(response, {"changes": await self._run(self._follower.catch_up)})
+
+
+def _created(quiz: Quiz) -> Reply:
+    return reply_with({"item": quiz_view(quiz)}, 201, entity_tag(quiz))
+
+
+def _graded(sent: NewSubmission, submission: Submission) -> Reply:
+    return reply_with({"lesson": sent.lesson_view(), **submission_view(submission)}, 200)
+
+
+def _learners_key(request: Request, sent: SentSubmission) -> Key | None:
+    # Nobody signs in to submit: who knows the key and the whole body is the one who sent them.
+    return request_key(request.get_header(KEY_HEADER), SUBMIT_ROUTE.format(sent), "", sent.submission)

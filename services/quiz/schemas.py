@@ -83,6 +83,25 @@ class NewAttempt(Schema):
         return [Answer(answer.question_id, answer.option_id) for answer in self.answers]
 
 
+class SentSubmission(Schema):
+    """What a learner sent, and where."""
+
+    event_slug: str
+    lesson_slug: str
+    submission: Any
+
+
+class NewSubmission(SentSubmission):
+    """The same, with the lesson that content has opened for the learner."""
+
+    lesson_id: str
+    lesson_title: str
+
+    def lesson_view(self) -> dict[str, str]:
+        """The lesson in the learner's answer."""
+        return {"id": self.lesson_id, "slug": self.lesson_slug, "title": self.lesson_title}
+
+
 class QuizQuery(Schema):
     """GET /api/quizzes: the filters in the query."""
 

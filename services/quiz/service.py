@@ -1,4 +1,7 @@
-"""The use cases of quiz. One method is one transaction; content is asked before it begins."""
+"""The use cases of quiz. One method is one transaction; content is asked before it begins.
+
+What creates calls `keep` with its result before the transaction ends, so that both are kept, or neither.
+"""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -6,6 +9,7 @@ from dataclasses import replace
 import uuid_utils
 
 from services.kit.entity_tags import ANY_STATE, IfMatch, require_match
+from services.kit.idempotency import Keep, not_kept
 from services.kit.instants import Clock, now
 from services.kit.pagination import Page, PageRequest, page_of
 from services.quiz import rules
@@ -43,6 +47,7 @@ class QuizService:
         title: str,
         pass_percentage: int | None,
         questions: Sequence[NewQuestion],
+        keep: Keep[Quiz] = not_kept,
     ) -> Quiz:
         """Raises MissingCorrectOption, EventNotFound, LessonNotFound, LessonHasQuiz, Unavailable."""
         identified = rules.identified(questions, _new_id)
@@ -64,6 +69,7 @@ class QuizService:
             # Content was asked before: the lesson may have gone since, and its end have been taken in.
             self._store.following.require_alive(event_id, lesson_id)
             self._store.quizzes.add(quiz)
+            keep(quiz)
         return quiz
 
     def update_quiz(
@@ -110,7 +116,7 @@ class QuizService:
         """Raises QuizNotFound."""
         return self._store.quizzes.get_by_lesson(lesson_id)
 
-    def submit(self, lesson_id: str, answers: Sequence[Answer]) -> Submission:
+    def submit(self, lesson_id: str, answers: Sequence[Answer], keep: Keep[Submission] = not_kept) -> Submission:
         """Grade the answers and keep the attempt; raises QuizNotFound, InvalidAttempt."""
         with self._store.transaction():
             quiz = self._store.quizzes.get_by_lesson(lesson_id, for_share=True)
@@ -124,7 +130,9 @@ class QuizService:
                 submitted_at=self._clock(),
             )
             self._store.attempts.add(attempt)
-        return Submission(quiz, attempt)
+            submission = Submission(quiz, attempt)
+            keep(submission)
+        return submission
 
     def _require_lesson_of(self, quiz: Quiz) -> None:
         try:

@@ -1,5 +1,6 @@
 """The use cases of content, on the in-memory twin and under a clock that stands at noon."""
 
+from collections.abc import Callable
 from dataclasses import asdict, replace
 from datetime import datetime
 from typing import Any
@@ -22,6 +23,7 @@ from services.content.errors import (
 from services.content.repository import ContentStore
 from services.content.service import ContentService
 from services.kit.errors import ServiceError
+from services.kit.idempotency import Keep
 from services.kit.pagination import Page, PageRequest
 from tests.clock import HOUR, MILLISECOND, NOON, StoppedClock
 from tests.content.examples import (
@@ -432,3 +434,36 @@ def test_closing_an_event_shuts_out_those_whom_it_let_in_before(service: Content
         service.open_lesson("launch", "first", None)
     service.update_event("event-1", {"access_key": "new-key"})
     assert service.open_lesson("launch", "first", "new-key") == replace(a_lesson())
+
+
+# What is kept beside what is done
+
+
+CREATIONS: list[Callable[[ContentService, Keep[Any]], Any]] = [
+    lambda service, keep: service.create_event(EVENT_FIELDS, keep),
+    lambda service, keep: service.create_lesson("event-1", LESSON_FIELDS, keep),
+    lambda service, keep: service.add_materials("event-1", "lesson-1", [NOTES, SLIDES], keep),
+]
+
+
+def everything(store: ContentStore) -> tuple[Any, ...]:
+    """All that is stored."""
+    return store.events.list(), store.lessons.list("event-1"), store.materials.list("lesson-1")
+
+
+@pytest.mark.parametrize("create", CREATIONS, ids=["event", "lesson", "materials"])
+def test_what_creates_gives_its_result_to_be_kept_while_it_can_still_be_undone(
+    service: ContentService, store: ContentStore, create: Callable[[ContentService, Keep[Any]], Any]
+) -> None:
+    before = everything(store)
+
+    def refuse(_result: object) -> None:
+        assert everything(store) != before
+        raise RuntimeError("the disk is full")
+
+    with pytest.raises(RuntimeError, match="the disk is full"):
+        create(service, refuse)
+    assert everything(store) == before
+    kept: list[object] = []
+    assert [create(service, kept.append)] == kept
+    assert everything(store) != before

@@ -29,6 +29,11 @@ GENERAL = {
     (503, "UPSTREAM_UNAVAILABLE"),
     (504, "UPSTREAM_TIMEOUT"),
 }
+# What only a client hears that sends a header which the baseline does not know.
+ADDED = {
+    (409, "IDEMPOTENCY_KEY_IN_FLIGHT"),
+    (422, "IDEMPOTENCY_KEY_REUSED"),
+}
 
 _CODE = re.compile(r"\b[A-Z]+(?:_[A-Z]+)+\b|\bUNAUTHORIZED\b")
 _PLACEHOLDER = re.compile(r"\\\{\w+\\\}")
@@ -130,7 +135,7 @@ class Contract:
 
 
 def _general(response: httpx.Response) -> bool:
-    return response.status_code >= 400 and (response.status_code, response.json()["error"]) in GENERAL
+    return response.status_code >= 400 and (response.status_code, response.json()["error"]) in GENERAL | ADDED
 
 
 def _require(holds: bool, response: httpx.Response, complaint: str) -> None:

@@ -53,7 +53,7 @@ def test_a_page_of_a_listed_origin_may_read_the_answer(door: Door, origin: str) 
     assert cors(answer) == {
         "vary": "Origin",
         "access-control-allow-origin": origin,
-        "access-control-expose-headers": "X-Request-ID, Retry-After",
+        "access-control-expose-headers": "ETag, Idempotency-Replayed, Retry-After, X-Request-ID",
     }
 
 
@@ -106,9 +106,9 @@ def test_a_preflight_is_answered_at_the_door_without_a_token(door: Door, address
     assert cors(answer) == {
         "vary": "Origin",
         "access-control-allow-origin": ALLOWED_ORIGIN,
-        "access-control-expose-headers": "X-Request-ID, Retry-After",
+        "access-control-expose-headers": "ETag, Idempotency-Replayed, Retry-After, X-Request-ID",
         "access-control-allow-methods": "GET, POST, PUT, DELETE, OPTIONS",
-        "access-control-allow-headers": "Authorization, Content-Type, X-Request-ID",
+        "access-control-allow-headers": "Authorization, Content-Type, Idempotency-Key, If-Match, X-Request-ID",
         "access-control-max-age": "600",
     }
     assert door.asked == []

@@ -101,6 +101,25 @@ def test_a_body_and_its_type_are_passed_on_byte_for_byte(door: Door) -> None:
     assert (request.content, request.headers["Content-Type"]) == (body, "text/plain; charset=latin-1")
 
 
+def test_a_key_and_a_condition_are_passed_on_as_they_are(door: Door) -> None:
+    headers = {"Idempotency-Key": '"a \\"key\\""', "If-Match": '"v1", W/"v2"'}
+
+    for method in ("POST", "PUT"):
+        door.as_admin(method, "/api/events" if method == "POST" else "/api/events/event-1", headers=headers, json={})
+
+    assert [{name: request.headers[name] for name in headers} for request in door.content.requests] == [headers] * 2
+
+
+def test_a_key_and_a_condition_of_other_characters_than_ascii_are_passed_on_as_none_that_is_good(door: Door) -> None:
+    headers = {"Idempotency-Key": b"\xe9", "If-Match": b'"\xe9"'}
+
+    door.as_admin("POST", "/api/events", headers=headers, json={})
+
+    assert [{name: request.headers[name] for name in headers} for request in door.content.requests] == [
+        {"Idempotency-Key": "", "If-Match": ""}
+    ]
+
+
 def test_only_what_concerns_the_client_comes_back(door: Door) -> None:
     door.content.answers(
         "GET /api/events",
@@ -109,6 +128,8 @@ def test_only_what_concerns_the_client_comes_back(door: Door) -> None:
         Retry_After="3",
         WWW_Authenticate="Bearer",
         Allow="GET",
+        ETag='"v1"',
+        Idempotency_Replayed="true",
         Set_Cookie="session=1",
         Server="content/1.0",
         X_Request_ID="another",
@@ -125,6 +146,8 @@ def test_only_what_concerns_the_client_comes_back(door: Door) -> None:
         "retry-after": "3",
         "www-authenticate": "Bearer",
         "allow": "GET",
+        "etag": '"v1"',
+        "idempotency-replayed": "true",
         "x-request-id": "request-1",
         "vary": "Origin",
     }

@@ -5,6 +5,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 import httpx
+import orjson
 import pytest
 
 from gateway import views
@@ -322,36 +323,137 @@ def test_a_lesson_without_a_quiz_starts_none(door: Door) -> None:
     assert door.lines == [line("lesson_access_evaluated", f"{TEMPLATE}/quiz", status="released", authorized=True)]
 
 
-def test_a_submission_is_graded_by_quiz_and_joined_with_content_s_lesson(door: Door) -> None:
-    result: dict[str, Any] = {"quizId": "quiz-1", "scorePercentage": 50, "passed": False, "status": "failed"}
-    door.content.answers(f"POST {INSIDE}/admission", ADMITTED)
-    door.quiz.answers("POST /internal/lessons/lesson%201/attempts", {"result": result}, 201)
-    body = {"eventAccessKey": "canary-key", "answers": [{"questionId": "canary-question", "optionId": "o"}]}
+GRADED: dict[str, Any] = {
+    "lesson": {"id": "lesson 1", "slug": "opening", "title": "Opening"},
+    "result": {"quizId": "quiz-1", "scorePercentage": 50, "passed": False, "status": "failed"},
+}
+OUTCOME: dict[str, Any] = {"quizId": "quiz-1", "scorePercentage": 50, "passed": False}
+SUBMIT = f"{TEMPLATE}/quiz/submit"
+ADMISSION_LINE = line("lesson_access_evaluated", SUBMIT, status="released", authorized=True)
+ANSWERS = {"eventAccessKey": "canary-key", "answers": [{"questionId": "canary-question", "optionId": "o"}]}
+KEYED = {**REQUEST_ID, "Idempotency-Key": "canary-idempotency"}
 
-    answer = door.send("POST", f"{LESSON}/quiz/submit", json=body, headers=REQUEST_ID)
 
-    assert (answer.status_code, answer.headers["Content-Type"]) == (200, "application/json")
-    assert answer.json() == {"lesson": {"id": "lesson 1", "slug": "opening", "title": "Opening"}, "result": result}
-    assert door.quiz.requests[0].content == door.content.requests[0].content
-    outcome: dict[str, Any] = {"quizId": "quiz-1", "scorePercentage": 50, "passed": False}
+def test_a_submission_is_graded_by_quiz_for_the_lesson_that_content_opened(door: Door) -> None:
+    door.content.answers(f"POST {INSIDE}/admission?x=1", ADMITTED)
+    door.quiz.answers("POST /internal/submissions", GRADED)
+
+    answer = door.send("POST", f"{LESSON}/quiz/submit?x=1", json=ANSWERS, headers=REQUEST_ID)
+
+    assert (answer.status_code, answer.headers["Content-Type"], answer.json()) == (200, "application/json", GRADED)
+    [asked] = door.quiz.requests
+    assert (orjson.loads(asked.content), asked.headers["Content-Type"]) == (
+        {
+            "eventSlug": "launch",
+            "lessonSlug": "opening",
+            "lessonId": "lesson 1",
+            "lessonTitle": "Opening",
+            "submission": ANSWERS,
+        },
+        "application/json",
+    )
+    assert "Idempotency-Key" not in asked.headers
     assert door.lines == [
-        line("lesson_access_evaluated", f"{TEMPLATE}/quiz/submit", status="released", authorized=True),
-        line("quiz_submitted", f"{TEMPLATE}/quiz/submit", **outcome),
-        line("kpi_quiz_completed", f"{TEMPLATE}/quiz/submit", **outcome),
+        ADMISSION_LINE,
+        line("quiz_submitted", SUBMIT, **OUTCOME),
+        line("kpi_quiz_completed", SUBMIT, **OUTCOME),
     ]
     assert "canary" not in door.everything_logged
 
 
+@pytest.mark.parametrize("body", [b"", b" \n"])
+def test_a_submission_without_a_body_is_one_of_nothing(door: Door, body: bytes) -> None:
+    door.content.answers(f"POST {INSIDE}/admission", ADMITTED)
+    door.quiz.answers("POST /internal/submissions", error("VALIDATION_ERROR"), 400)
+
+    answer = door.send("POST", f"{LESSON}/quiz/submit", content=body, headers={"Content-Type": "text/plain"})
+
+    assert (answer.status_code, answer.json()) == (400, error("VALIDATION_ERROR"))
+    assert [orjson.loads(request.content)["submission"] for request in door.quiz.requests] == [{}]
+
+
 def test_a_submission_that_quiz_refuses_completes_nothing(door: Door) -> None:
     door.content.answers(f"POST {INSIDE}/admission", ADMITTED)
-    door.quiz.answers("POST /internal/lessons/lesson%201/attempts", error("QUIZ_INVALID_ATTEMPT"), 400)
+    door.quiz.answers("POST /internal/submissions", error("QUIZ_INVALID_ATTEMPT"), 400)
 
     answer = door.send("POST", f"{LESSON}/quiz/submit", json={"answers": []}, headers=REQUEST_ID)
 
     assert (answer.status_code, answer.json()) == (400, error("QUIZ_INVALID_ATTEMPT"))
-    assert door.lines == [
-        line("lesson_access_evaluated", f"{TEMPLATE}/quiz/submit", status="released", authorized=True)
-    ]
+    assert door.lines == [ADMISSION_LINE]
+
+
+def test_a_submission_that_is_answered_again_completes_nothing_again(door: Door) -> None:
+    door.content.answers(f"POST {INSIDE}/admission", ADMITTED)
+    door.quiz.answers("POST /internal/submissions", GRADED, Idempotency_Replayed="true")
+
+    answer = door.send("POST", f"{LESSON}/quiz/submit", json=ANSWERS, headers=KEYED)
+
+    assert (answer.status_code, answer.headers["Idempotency-Replayed"], answer.json()) == (200, "true", GRADED)
+    assert [request.headers["Idempotency-Key"] for request in door.quiz.requests] == ["canary-idempotency"]
+    assert door.lines == [ADMISSION_LINE]
+    assert "canary" not in door.everything_logged
+
+
+@pytest.mark.parametrize(("status", "refusal"), [(403, DENIED), (404, error("LESSON_NOT_FOUND"))])
+@pytest.mark.parametrize(
+    ("kept_status", "kept", "headers"),
+    [
+        (200, GRADED, {"Idempotency_Replayed": "true"}),
+        (422, error("IDEMPOTENCY_KEY_REUSED"), {}),
+        (409, error("IDEMPOTENCY_KEY_IN_FLIGHT"), {"Retry_After": "1"}),
+        (400, error("VALIDATION_ERROR"), {}),
+    ],
+)
+def test_a_learner_who_is_let_in_no_longer_gets_the_answer_that_is_kept_under_the_key(
+    door: Door, status: int, refusal: Any, kept_status: int, kept: Any, headers: dict[str, str]
+) -> None:
+    door.content.answers(f"POST {INSIDE}/admission", refusal, status)
+    door.quiz.answers("POST /internal/replays", kept, kept_status, **headers)
+
+    answer = door.send("POST", f"{LESSON}/quiz/submit", json=ANSWERS, headers=KEYED)
+
+    assert (answer.status_code, answer.json()) == (kept_status, kept)
+    assert {name.replace("_", "-"): answer.headers[name.replace("_", "-")] for name in headers} == {
+        name.replace("_", "-"): text for name, text in headers.items()
+    }
+    [asked] = door.quiz.requests
+    assert asked.headers["Idempotency-Key"] == "canary-idempotency"
+    assert orjson.loads(asked.content) == {"eventSlug": "launch", "lessonSlug": "opening", "submission": ANSWERS}
+    evaluated = [line("lesson_access_evaluated", SUBMIT, status="locked", authorized=False)] if status == 403 else []
+    assert door.lines == evaluated
+    assert "canary" not in door.everything_logged
+
+
+@pytest.mark.parametrize(("status", "refusal"), [(403, DENIED), (404, error("LESSON_NOT_FOUND"))])
+def test_a_learner_who_was_never_let_in_gets_the_refusal_under_a_key_too(door: Door, status: int, refusal: Any) -> None:
+    door.content.answers(f"POST {INSIDE}/admission", refusal, status)
+
+    answer = door.send("POST", f"{LESSON}/quiz/submit", json=ANSWERS, headers=KEYED)
+
+    assert (answer.status_code, answer.json()) == (status, refusal)
+    assert door.quiz.asked == ["POST /internal/replays"]
+
+
+def test_whether_an_answer_is_kept_is_not_guessed_while_quiz_is_down(door: Door) -> None:
+    door.content.answers(f"POST {INSIDE}/admission", DENIED, 403)
+    door.quiz.fails("POST /internal/replays", httpx.ConnectError("refused"))
+
+    answer = door.send("POST", f"{LESSON}/quiz/submit", json=ANSWERS, headers=KEYED)
+
+    assert (answer.status_code, answer.json()["error"], answer.headers["Retry-After"]) == (
+        503,
+        "UPSTREAM_UNAVAILABLE",
+        "1",
+    )
+
+
+@pytest.mark.parametrize("status", [400, 415, 500, 503])
+def test_what_is_no_matter_of_admission_is_not_looked_up_under_the_key(door: Door, status: int) -> None:
+    door.content.answers(f"POST {INSIDE}/admission", error("REQUEST_ERROR"), status)
+
+    answer = door.send("POST", f"{LESSON}/quiz/submit", content=b"{", headers=KEYED)
+
+    assert (answer.status_code, answer.json(), door.quiz.asked) == (status, error("REQUEST_ERROR"), [])
 
 
 @pytest.mark.parametrize("action", ["access-check", "playback", "materials"])

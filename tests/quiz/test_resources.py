@@ -44,7 +44,8 @@ QUIZZES = "/api/quizzes"
 QUIZ = QUIZZES + "/quiz-1"
 ATTEMPTS = QUIZ + "/attempts"
 LEARN = "/internal/lessons/lesson-1/quiz"
-SUBMIT = "/internal/lessons/lesson-1/attempts"
+SUBMIT = "/internal/submissions"
+REPLAYS = "/internal/replays"
 DELETIONS = "/internal/deletions"
 
 FORGE = Forge()
@@ -135,9 +136,19 @@ class World:
         """Send as an admin; with a document, it is the body."""
         return self.client.send(method, path, FORGE.token(), **({"json": document} if document else {}), **more)
 
+    def submit(self, submission: Any, lesson_id: str = "lesson-1") -> Answer:
+        """Submit as the gateway does in a learner's name."""
+        return self.service("POST", SUBMIT, let_in(submission, lesson_id))
+
     def service(self, method: str, path: str, document: Any = None, **more: Any) -> Answer:
         """Send as the gateway does; with a document, it is the body."""
         return self.client.send(method, path, service_token(), **({"json": document} if document else {}), **more)
+
+
+def let_in(submission: Any, lesson_id: str = "lesson-1") -> dict[str, Any]:
+    """A learner's submission with the lesson that content has opened."""
+    address = {"eventSlug": "launch", "lessonSlug": "opening"}
+    return {**address, "lessonId": lesson_id, "lessonTitle": "Opening", "submission": submission}
 
 
 def service_token(audience: str = "quiz", secret: str = SECRET) -> str:
@@ -459,11 +470,11 @@ def mirrored() -> Quiz:
 LEARNER_REQUESTS: list[tuple[str, str, Any]] = [
     ("GET", LEARN, None),
     ("GET", "/internal/lessons/lesson-9/quiz", None),
-    ("POST", SUBMIT, {"answers": [{"questionId": "question-1", "optionId": "option-2-1"}]}),
-    ("POST", SUBMIT, {"answers": [{"questionId": "question-9", "optionId": "option-1-1"}]}),
-    ("POST", SUBMIT, {"answers": [{"questionId": "question-1", "optionId": "option-1-1"}] * 2}),
-    ("POST", SUBMIT, {"answers": "option-1-1"}),
-    ("POST", SUBMIT, [1]),
+    ("POST", SUBMIT, let_in({"answers": [{"questionId": "question-1", "optionId": "option-2-1"}]})),
+    ("POST", SUBMIT, let_in({"answers": [{"questionId": "question-9", "optionId": "option-1-1"}]})),
+    ("POST", SUBMIT, let_in({"answers": [{"questionId": "question-1", "optionId": "option-1-1"}] * 2})),
+    ("POST", SUBMIT, let_in({"answers": "option-1-1"})),
+    ("POST", SUBMIT, let_in([1])),
 ]
 
 
@@ -505,8 +516,13 @@ def test_a_submission_is_graded_kept_and_answered_whole(world: World) -> None:
         ],
         "submittedAt": "2026-03-01T12:01:00.000Z",
     }
-    assert world.service("POST", SUBMIT, sent) == Answer(
-        201, {"quiz": {"id": "quiz-1", "title": "The first quiz"}, "result": result}
+    assert world.submit(sent) == Answer(
+        200,
+        {
+            "lesson": {"id": "lesson-1", "slug": "opening", "title": "Opening"},
+            "quiz": {"id": "quiz-1", "title": "The first quiz"},
+            "result": result,
+        },
     )
     kept = world.admin("GET", ATTEMPTS).document["items"][0]
     assert kept == {**ATTEMPT_VIEW, "id": NEW_ID, **result}
@@ -514,7 +530,7 @@ def test_a_submission_is_graded_kept_and_answered_whole(world: World) -> None:
 
 def test_a_submission_that_passes_says_so(world: World) -> None:
     answers = [{"questionId": f"question-{number}", "optionId": f"option-{number}-1"} for number in (1, 2)]
-    result = world.service("POST", SUBMIT, {"answers": answers}).document["result"]
+    result = world.submit({"answers": answers}).document["result"]
     assert (result["scorePercentage"], result["status"], result["passed"]) == (100, "passed", True)
 
 
@@ -529,7 +545,7 @@ def test_a_submission_that_passes_says_so(world: World) -> None:
 def test_an_invalid_attempt_is_refused_and_not_kept(world: World, answers: list[tuple[str, str]], message: str) -> None:
     before = world.everything()
     sent = {"answers": [{"questionId": question, "optionId": option} for question, option in answers]}
-    assert world.service("POST", SUBMIT, sent) == refusal(400, "QUIZ_INVALID_ATTEMPT", message)
+    assert world.submit(sent) == refusal(400, "QUIZ_INVALID_ATTEMPT", message)
     assert world.everything() == before
 
 
@@ -560,12 +576,12 @@ def test_an_invalid_attempt_is_refused_and_not_kept(world: World, answers: list[
 def test_a_submission_that_breaks_its_schema_is_refused_by_the_name_of_the_field(
     world: World, document: Any, answer: Answer
 ) -> None:
-    assert world.service("POST", SUBMIT, document) == answer
+    assert world.submit(document) == answer
 
 
 def test_a_lesson_without_a_quiz_says_so(world: World) -> None:
     assert world.service("GET", "/internal/lessons/lesson-9/quiz") == NO_SUCH_QUIZ
-    assert world.service("POST", "/internal/lessons/lesson-9/attempts", {"answers": []}) == NO_SUCH_QUIZ
+    assert world.submit({"answers": []}, "lesson-9") == NO_SUCH_QUIZ
 
 
 # Deletions
@@ -600,7 +616,7 @@ def test_a_deletion_must_say_what_is_gone(world: World, document: Any, answer: A
 # Bodies and addresses
 
 
-BODY_ROUTES = [("POST", QUIZZES), ("PUT", QUIZ), ("POST", SUBMIT), ("POST", DELETIONS)]
+BODY_ROUTES = [("POST", QUIZZES), ("PUT", QUIZ), ("POST", SUBMIT), ("POST", REPLAYS), ("POST", DELETIONS)]
 
 
 def token_for(path: str) -> str:
@@ -619,16 +635,10 @@ def test_a_body_that_is_no_json_is_a_request_error(world: World, method: str, pa
     assert set(answer.document) == {"error", "message", "requestId"}
 
 
-@pytest.mark.parametrize(("method", "path"), [("POST", QUIZZES), ("PUT", QUIZ), ("POST", DELETIONS)])
+@pytest.mark.parametrize(("method", "path"), BODY_ROUTES)
 def test_a_body_that_is_needed_and_absent_is_a_request_error(world: World, method: str, path: str) -> None:
     answer = world.client.send(method, path, token_for(path), headers={"Content-Type": "application/json"})
     assert (answer.status, answer.document["error"]) == (400, "REQUEST_ERROR")
-
-
-@pytest.mark.parametrize("headers", [{}, {"Content-Type": "application/json"}, {"Content-Type": "text/plain"}])
-def test_a_submission_without_a_body_is_one_without_answers(world: World, headers: dict[str, str]) -> None:
-    answer = world.client.send("POST", SUBMIT, service_token(), headers=headers)
-    assert answer == invalid({"answers": ["is required"]})
 
 
 @pytest.mark.parametrize(("method", "path"), BODY_ROUTES)
@@ -654,6 +664,13 @@ def test_a_body_of_more_than_a_mebibyte_is_too_large(world: World) -> None:
     assert world.admin("POST", QUIZZES, {**NEW_QUIZ, "title": "a" * 1024 * 1024}) == TOO_LARGE
 
 
+def test_a_submission_may_be_a_mebibyte_beside_a_title_that_is_one(world: World) -> None:
+    submission = {"answers": [], "unknown": "a" * 1024 * 1024}
+    answer = world.service("POST", SUBMIT, {**let_in(submission), "lessonTitle": "t" * 1024 * 1024})
+    assert (answer.status, answer.document["lesson"]["title"]) == (200, "t" * 1024 * 1024)
+    assert world.submit({"answers": [], "unknown": "a" * 3 * 1024 * 1024}) == TOO_LARGE
+
+
 @pytest.mark.parametrize(
     "path", ["/", "/api", "/api/quiz", QUIZ + "/", "/internal/lessons/lesson-1", "/api/quizzes/a%0Ab"]
 )
@@ -664,7 +681,7 @@ def test_an_unknown_address_is_not_found(world: World, path: str) -> None:
 def test_a_method_that_an_address_does_not_take_is_said_to_be_so(world: World) -> None:
     for method, path in (("DELETE", QUIZZES), ("POST", QUIZ), ("POST", ATTEMPTS)):
         assert world.admin(method, path, UPDATE) == METHOD_NOT_ALLOWED
-    for method, path in (("DELETE", LEARN), ("GET", SUBMIT), ("GET", DELETIONS)):
+    for method, path in (("DELETE", LEARN), ("GET", SUBMIT), ("GET", REPLAYS), ("GET", DELETIONS)):
         assert world.service(method, path) == METHOD_NOT_ALLOWED
 
 
@@ -698,7 +715,8 @@ def test_the_table_guards_what_it_should() -> None:
     assert sorted(ADMIN_REQUESTS) == sorted(
         [("GET", QUIZZES), ("POST", QUIZZES), ("GET", QUIZ), ("PUT", QUIZ), ("DELETE", QUIZ), ("GET", ATTEMPTS)]
     )
-    assert sorted(SERVICE_REQUESTS) == sorted([("GET", LEARN), ("POST", SUBMIT), ("POST", DELETIONS)])
+    posts = [("POST", path) for path in (SUBMIT, REPLAYS, DELETIONS)]
+    assert sorted(SERVICE_REQUESTS) == sorted([("GET", LEARN), *posts])
     assert requests_of(Guard.OPEN) == []
 
 

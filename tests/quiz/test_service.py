@@ -2,10 +2,12 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from services.kit.errors import ServiceError, Unavailable, ValidationFailed
+from services.kit.idempotency import Keep
 from services.kit.pagination import Page, PageRequest
 from services.quiz.entities import (
     Answer,
@@ -345,3 +347,30 @@ def test_an_invalid_attempt_is_not_kept(world: World, answers: list[Answer]) -> 
 def test_a_lesson_without_a_quiz_takes_no_submission(world: World) -> None:
     with pytest.raises(QuizNotFound):
         world.service.submit("lesson-2", [])
+
+
+# What is kept beside what is done
+
+
+CREATIONS: list[Callable[[QuizService, Keep[Any]], object]] = [
+    lambda service, keep: service.create_quiz("event-1", "lesson-2", "Quiz", None, [new_question()], keep),
+    lambda service, keep: service.submit("lesson-1", [], keep),
+]
+
+
+@pytest.mark.parametrize("create", CREATIONS, ids=["quiz", "attempt"])
+def test_what_creates_gives_its_result_to_be_kept_while_it_can_still_be_undone(
+    world: World, create: Callable[[QuizService, Keep[Any]], object]
+) -> None:
+    before = world.everything()
+
+    def refuse(_result: object) -> None:
+        assert world.everything() != before
+        raise RuntimeError("the disk is full")
+
+    with pytest.raises(RuntimeError, match="the disk is full"):
+        create(world.service, refuse)
+    assert world.everything() == before
+    kept: list[object] = []
+    assert [create(world.service, kept.append)] == kept
+    assert world.everything() != before

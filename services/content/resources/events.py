@@ -1,11 +1,26 @@
 """Events, for admins."""
 
+from functools import partial
+
 from falcon.asgi import Request, Response
 
+from services.content.entities import Event
 from services.content.resources import ContentResource
 from services.content.schemas import EventPatch, NewEvent, event_view, snapshot_view
+from services.kit.entity_tags import entity_tag
+from services.kit.idempotency import Reply, reply_with
 from services.kit.pagination import page_request
-from services.kit.web import read_if_match, read_json, write_json, write_page, write_versioned
+from services.kit.schemas import validated
+from services.kit.web import (
+    admins_key,
+    read_document,
+    read_if_match,
+    read_json,
+    write_json,
+    write_page,
+    write_reply,
+    write_versioned,
+)
 
 SORT_KEY = (int, str)
 
@@ -21,9 +36,10 @@ class Events(ContentResource):
 
     async def on_post(self, request: Request, response: Response) -> None:
         """Create an event."""
-        new_event = await read_json(request, NewEvent)
-        event = await self._run(self._service.create_event, new_event.fields())
-        write_versioned(response, event, event_view(event), 201)
+        document = await read_document(request)
+        create = partial(self._service.create_event, validated(NewEvent, document).fields())
+        reply = await self._run_once(admins_key(request, document), create, _created)
+        write_reply(response, reply)
 
 
 class EventItem(ContentResource):
@@ -52,3 +68,7 @@ class OperationalSnapshot(ContentResource):
     async def on_get(self, request: Request, response: Response) -> None:
         """Counts over the whole installation."""
         write_json(response, snapshot_view(await self._run(self._service.snapshot)))
+
+
+def _created(event: Event) -> Reply:
+    return reply_with({"item": event_view(event)}, 201, entity_tag(event))

@@ -1,11 +1,27 @@
 """Lessons and their materials, for admins."""
 
+from collections.abc import Sequence
+from functools import partial
+
 from falcon.asgi import Request, Response
 
+from services.content.entities import Lesson, Material
 from services.content.resources import ContentResource
 from services.content.schemas import LessonPatch, NewLesson, NewMaterials, lesson_view, material_view
+from services.kit.entity_tags import entity_tag
+from services.kit.idempotency import Reply, reply_with
 from services.kit.pagination import page_request
-from services.kit.web import read_if_match, read_json, write_json, write_page, write_versioned
+from services.kit.schemas import validated
+from services.kit.web import (
+    admins_key,
+    read_document,
+    read_if_match,
+    read_json,
+    write_json,
+    write_page,
+    write_reply,
+    write_versioned,
+)
 
 LESSON_SORT_KEY = (int, int, str)
 MATERIAL_SORT_KEY = (int,)
@@ -22,9 +38,10 @@ class Lessons(ContentResource):
 
     async def on_post(self, request: Request, response: Response, event_id: str) -> None:
         """Schedule a lesson."""
-        new_lesson = await read_json(request, NewLesson)
-        lesson = await self._run(self._service.create_lesson, event_id, new_lesson.fields())
-        write_versioned(response, lesson, lesson_view(lesson), 201)
+        document = await read_document(request)
+        create = partial(self._service.create_lesson, event_id, validated(NewLesson, document).fields())
+        reply = await self._run_once(admins_key(request, document), create, _created)
+        write_reply(response, reply)
 
 
 class LessonItem(ContentResource):
@@ -69,9 +86,11 @@ class Materials(ContentResource):
 
     async def on_post(self, request: Request, response: Response, event_id: str, lesson_id: str) -> None:
         """Attach files, all or none."""
-        files = await read_json(request, NewMaterials)
-        materials = await self._run(self._service.add_materials, event_id, lesson_id, files.uploads())
-        write_json(response, {"items": [material_view(material, event_id) for material in materials]}, 201)
+        document = await read_document(request)
+        uploads = validated(NewMaterials, document).uploads()
+        attach = partial(self._service.add_materials, event_id, lesson_id, uploads)
+        reply = await self._run_once(admins_key(request, document), attach, partial(_attached, event_id))
+        write_reply(response, reply)
 
 
 class MaterialItem(ContentResource):
@@ -88,3 +107,11 @@ class MaterialItem(ContentResource):
         """Detach the file."""
         await self._run(self._service.delete_material, event_id, lesson_id, material_id)
         response.status = 204
+
+
+def _created(lesson: Lesson) -> Reply:
+    return reply_with({"item": lesson_view(lesson)}, 201, entity_tag(lesson))
+
+
+def _attached(event_id: str, materials: Sequence[Material]) -> Reply:
+    return reply_with({"items": [material_view(material, event_id) for material in materials]}, 201)

@@ -1,0 +1,161 @@
+"""What creates, sent again under an Idempotency-Key, over both engines."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import peewee
+import pytest
+from falcon.testing import Result
+
+from services.content.app import routes
+from services.content.repository import PeeweeContentStore
+from services.content.service import ContentService
+from services.kit.pagination import PageRequest
+from services.kit.use_cases import UseCases
+from services.kit.web import create_service_app
+from tests.clock import StoppedClock
+from tests.content.client import SETTINGS, Client, access_token, verifier
+from tests.content.examples import with_two_events
+from tests.content.resources.answers import EVENTS, LESSONS, MATERIALS, NEW_EVENT, NEW_FILE, NEW_LESSON
+from tests.refusals import Answer, invalid, refusal
+
+ANOTHER_EVENTS_LESSONS = "/api/events/event-2/lessons"
+REUSED = refusal(
+    422, "IDEMPOTENCY_KEY_REUSED", "This Idempotency-Key was sent with another body; send a new key for a new request"
+)
+CREATIONS: list[tuple[str, dict[str, Any]]] = [
+    (EVENTS, dict(NEW_EVENT)),
+    (LESSONS, dict(NEW_LESSON)),
+    (MATERIALS, {"files": [NEW_FILE, NEW_FILE]}),
+]
+creations = pytest.mark.parametrize(("path", "document"), CREATIONS, ids=["event", "lesson", "materials"])
+
+
+@pytest.fixture
+def store(content_database: peewee.Database) -> PeeweeContentStore:
+    """A public event with an open lesson that has a material, and a private event with a lesson of its own."""
+    return with_two_events(PeeweeContentStore(content_database))
+
+
+@pytest.fixture
+def client(store: PeeweeContentStore, content_database: peewee.Database) -> Iterator[Client]:
+    """A client of content over that store."""
+    use_cases = UseCases(content_database, threads=2)
+    table = routes(ContentService(store, StoppedClock()), use_cases, SETTINGS)
+    with Client.of(create_service_app(table, SETTINGS, use_cases, verifier())) as client:
+        yield client
+
+
+def post(client: Client, path: str, document: Any, key: str = "key-1", token: str | None = None) -> Result:
+    """Send it under the key."""
+    return client.exchange("POST", path, token or access_token(), headers={"Idempotency-Key": key}, json=document)
+
+
+def answered(result: Result) -> Answer:
+    """The status and the document."""
+    return Answer(result.status_code, result.json)
+
+
+def counts(store: PeeweeContentStore) -> tuple[int, int, int]:
+    """Events, lessons of the first event, materials of its lesson."""
+    lessons, materials = store.lessons.list("event-1"), store.materials.list("lesson-1")
+    return store.events.count(), len(lessons), len(materials)
+
+
+@creations
+def test_it_is_created_once_and_answered_alike_each_time(
+    client: Client, store: PeeweeContentStore, path: str, document: dict[str, Any]
+) -> None:
+    before = counts(store)
+    first = post(client, path, document)
+    after = counts(store)
+    again = [post(client, path, dict(reversed(document.items()))) for _ in range(2)]
+    assert [(each.status_code, each.content) for each in again] == [(201, first.content)] * 2
+    assert (first.status_code, first.headers.get("Idempotency-Replayed")) == (201, None)
+    assert {each.headers["Idempotency-Replayed"] for each in again} == {"true"}
+    assert {each.headers["Content-Type"] for each in (first, *again)} == {"application/json"}
+    assert sum(after) - sum(before) == len(document.get("files", [None]))
+    assert counts(store) == after
+
+
+@creations
+def test_without_a_key_it_is_created_or_refused_each_time(
+    client: Client, store: PeeweeContentStore, path: str, document: dict[str, Any]
+) -> None:
+    first = client.admin("POST", path, document)
+    second = client.admin("POST", path, document)
+    assert (first.status, second.status) == (201, 201 if "files" in document else 409)
+    assert counts(store)[2] == (5 if "files" in document else 1)
+
+
+@creations
+def test_another_body_under_the_key_is_refused_and_creates_nothing(
+    client: Client, store: PeeweeContentStore, path: str, document: dict[str, Any]
+) -> None:
+    post(client, path, document)
+    before = counts(store)
+    assert answered(post(client, path, {**document, "unknown": 1})) == REUSED
+    assert counts(store) == before
+
+
+@creations
+def test_a_key_of_another_admin_is_another_key(
+    client: Client, store: PeeweeContentStore, path: str, document: dict[str, Any]
+) -> None:
+    first = post(client, path, document)
+    other = post(client, path, document, token=access_token(sub="admin-2"))
+    assert (other.status_code, other.headers.get("Idempotency-Replayed")) == (201 if "files" in document else 409, None)
+    # The name may change, the person may not.
+    same = post(client, path, document, token=access_token(username="renamed"))
+    assert (same.content, same.headers["Idempotency-Replayed"]) == (first.content, "true")
+
+
+def test_a_key_under_another_address_is_another_key(client: Client) -> None:
+    here, there = post(client, LESSONS, NEW_LESSON), post(client, ANOTHER_EVENTS_LESSONS, NEW_LESSON)
+    assert (here.status_code, there.status_code) == (201, 201)
+    assert (here.json["item"]["eventId"], there.json["item"]["eventId"]) == ("event-1", "event-2")
+    assert answered(post(client, EVENTS, NEW_EVENT)).status == 201
+
+
+@creations
+def test_what_is_refused_may_be_sent_again_better(
+    client: Client, store: PeeweeContentStore, path: str, document: dict[str, Any]
+) -> None:
+    before = counts(store)
+    assert post(client, path, {}).status_code == 400
+    assert counts(store) == before
+    assert post(client, path, document).status_code == 201
+
+
+def test_what_was_answered_stays_so_whatever_became_of_it(client: Client, store: PeeweeContentStore) -> None:
+    first = post(client, EVENTS, NEW_EVENT)
+    address = f"{EVENTS}/{first.json['item']['id']}"
+    client.admin("PUT", address, {"title": "Renamed"})
+    assert post(client, EVENTS, NEW_EVENT).content == first.content
+    client.admin("DELETE", address)
+    assert post(client, EVENTS, NEW_EVENT).content == first.content
+    assert [each.id for each in store.events.list(PageRequest())] == ["event-1", "event-2"]
+
+
+@creations
+@pytest.mark.parametrize("key", ["", '"', "a" * 256])
+def test_what_is_no_key_is_refused_by_name_and_creates_nothing(
+    client: Client, store: PeeweeContentStore, path: str, document: dict[str, Any], key: str
+) -> None:
+    before = counts(store)
+    text = "must be 1 to 255 printable ASCII characters, as they are or in double quotes"
+    assert answered(post(client, path, document, key)) == invalid({"Idempotency-Key": [text]})
+    assert counts(store) == before
+
+
+def test_a_key_means_nothing_where_nothing_is_created(client: Client) -> None:
+    for title in ("One", "Two"):
+        answer = client.send(
+            "PUT", EVENTS + "/event-1", access_token(), headers={"Idempotency-Key": "é"}, json={"title": title}
+        )
+        assert (answer.status, answer.document["item"]["title"]) == (200, title)
+
+
+def test_the_key_is_not_judged_before_the_token(client: Client) -> None:
+    answer = client.send("POST", EVENTS, headers={"Idempotency-Key": ""}, json=NEW_EVENT)
+    assert answer == refusal(401, "UNAUTHORIZED", "A valid bearer token is required")

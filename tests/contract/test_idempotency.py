@@ -1,0 +1,298 @@
+"""Idempotency-Key at the gateway: on every POST that creates, and on no other."""
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+import peewee
+import pytest
+
+from services.kit.database import is_postgresql, open_database, transaction
+from tests.contract.conftest import judged
+from tests.contract.openapi import ADDED
+from tests.contract.samples import (
+    FUTURE,
+    Json,
+    chosen,
+    event_body,
+    file_body,
+    lesson_address,
+    lesson_body,
+    materials_address,
+    new_event,
+    new_lesson,
+    new_quiz,
+    private_event,
+    public_address,
+    question,
+    questions,
+    said,
+    unique,
+)
+from tests.contract.tokens import Tokens
+from tests.installation import ADMIN, Installation
+from tests.refusals import UNAUTHORIZED, invalid, refusal
+
+REUSED = refusal(
+    422, "IDEMPOTENCY_KEY_REUSED", "This Idempotency-Key was sent with another body; send a new key for a new request"
+)
+IN_FLIGHT = refusal(
+    409,
+    "IDEMPOTENCY_KEY_IN_FLIGHT",
+    "A request with this Idempotency-Key is under way; try again shortly",
+)
+NO_KEY = invalid({"Idempotency-Key": ["must be 1 to 255 printable ASCII characters, as they are or in double quotes"]})
+
+
+@dataclass(frozen=True)
+class Creation:
+    """A request that creates: who sends it, what, and the table of the service where something then is."""
+
+    client: httpx.Client
+    address: str
+    body: Json
+    service: str
+    table: str
+
+    def send(self, key: str, **fields: Any) -> httpx.Response:
+        """Under the key; the fields change the body."""
+        return self.client.post(self.address, json={**self.body, **fields}, headers={"Idempotency-Key": key})
+
+
+def an_event(admin: httpx.Client, learner: httpx.Client) -> Creation:
+    return Creation(admin, "/api/events", event_body(), "content", "events")
+
+
+def a_lesson(admin: httpx.Client, learner: httpx.Client) -> Creation:
+    return Creation(admin, f"/api/events/{new_event(admin)['id']}/lessons", lesson_body(), "content", "lessons")
+
+
+def materials(admin: httpx.Client, learner: httpx.Client) -> Creation:
+    lesson = new_lesson(admin, new_event(admin))
+    return Creation(admin, materials_address(lesson), {"files": [file_body(), file_body()]}, "content", "materials")
+
+
+def a_quiz(admin: httpx.Client, learner: httpx.Client) -> Creation:
+    lesson = new_lesson(admin, new_event(admin))
+    body = {"eventId": lesson["eventId"], "lessonId": lesson["id"], "title": "A quiz", "questions": questions()}
+    return Creation(admin, "/api/quizzes", body, "quiz", "quizzes")
+
+
+def an_attempt(admin: httpx.Client, learner: httpx.Client) -> Creation:
+    event = new_event(admin)
+    lesson = new_lesson(admin, event)
+    answers = {"answers": chosen(new_quiz(admin, lesson), True, False)}
+    return Creation(learner, public_address(event, lesson["slug"], "quiz/submit"), answers, "quiz", "quiz_attempts")
+
+
+CREATIONS = (an_event, a_lesson, materials, a_quiz, an_attempt)
+
+
+@pytest.fixture(params=CREATIONS, ids=lambda creation: creation.__name__)
+def creation(request: pytest.FixtureRequest, admin: httpx.Client, learner: httpx.Client) -> Creation:
+    """Each request that creates, in turn."""
+    make: Callable[[httpx.Client, httpx.Client], Creation] = request.param
+    return make(admin, learner)
+
+
+def database_of(town: Installation, creation: Creation) -> peewee.Database:
+    """The database that the creation writes to."""
+    return open_database(town.environment[f"{creation.service.upper()}_DATABASE_URL"])
+
+
+def rows(town: Installation, creation: Creation) -> int:
+    """How many there are by now."""
+    database = database_of(town, creation)
+    count: int = database.execute_sql(f"SELECT COUNT(*) FROM {creation.table}").fetchone()[0]
+    database.close()
+    return count
+
+
+@contextmanager
+def nobody_writes(town: Installation, creation: Creation) -> Iterator[None]:
+    """Whoever writes to the table waits."""
+    database = database_of(town, creation)
+    with transaction(database):
+        if is_postgresql(database):
+            database.execute_sql(f"LOCK TABLE {creation.table} IN EXCLUSIVE MODE")
+        yield
+    database.close()
+
+
+def replayed(answer: httpx.Response) -> str | None:
+    """What it says of itself."""
+    text: str | None = answer.headers.get("Idempotency-Replayed")
+    return text
+
+
+def test_it_is_created_once_and_answered_alike_each_time(town: Installation, creation: Creation) -> None:
+    key, before = unique("key"), rows(town, creation)
+    first = creation.send(key)
+    created = rows(town, creation) - before
+    again = [creation.send(f'"{key}"'), creation.send(key)]
+    assert first.status_code in (200, 201)
+    assert (created, replayed(first)) == (len(creation.body.get("files", [None])), None)
+    assert [(each.status_code, each.content, replayed(each)) for each in again] == [
+        (first.status_code, first.content, "true")
+    ] * 2
+    assert rows(town, creation) - before == created
+
+
+def test_another_body_under_the_key_is_refused_and_changes_nothing(town: Installation, creation: Creation) -> None:
+    key = unique("key")
+    creation.send(key)
+    before = rows(town, creation)
+    assert said(creation.send(key, unknown=1)) == REUSED
+    assert rows(town, creation) == before
+
+
+def test_while_one_is_under_way_another_is_told_when_to_come_again(town: Installation, creation: Creation) -> None:
+    key, before = unique("key"), rows(town, creation)
+    with ThreadPoolExecutor(2) as pool:
+        with nobody_writes(town, creation):
+            sent = [pool.submit(creation.send, key) for _ in range(2)]
+            told, waiting = wait(sent, timeout=30, return_when=FIRST_COMPLETED)
+        [refused], [first] = [each.result() for each in told], [each.result() for each in waiting]
+    assert (said(refused), refused.headers["Retry-After"]) == (IN_FLIGHT, "1")
+    assert first.status_code in (200, 201)
+    assert (creation.send(key).content, replayed(first)) == (first.content, None)
+    assert rows(town, creation) - before == len(creation.body.get("files", [None]))
+
+
+@pytest.mark.parametrize("key", ["", '"half', "a" * 256, b"\xe9"], ids=["empty", "half quoted", "long", "not ASCII"])
+def test_what_is_no_key_is_refused_by_name_and_creates_nothing(
+    town: Installation, creation: Creation, key: str | bytes
+) -> None:
+    before = rows(town, creation)
+    headers: Any = {"Idempotency-Key": key}
+    assert said(creation.client.post(creation.address, json=creation.body, headers=headers)) == NO_KEY
+    assert rows(town, creation) == before
+
+
+def test_every_answer_that_only_a_key_brings_is_documented_here() -> None:
+    assert {(answer.status, answer.document["error"]) for answer in (REUSED, IN_FLIGHT)} == ADDED
+
+
+def test_a_key_belongs_to_the_admin_who_sent_it(town: Installation, admin: httpx.Client, tokens: Tokens) -> None:
+    with judged(town.client(Authorization=f"Bearer {tokens.access_token(sub='another-admin')}")) as other:
+        headers, body = {"Idempotency-Key": unique("key")}, event_body()
+        assert admin.post("/api/events", json=body, headers=headers).status_code == 201
+        assert said(other.post("/api/events", json=body, headers=headers)) == refusal(
+            409, "EVENT_SLUG_CONFLICT", f"Another event already has the slug {body['slug']}"
+        )
+
+
+def test_a_key_opens_no_door(admin: httpx.Client, learner: httpx.Client) -> None:
+    headers, body = {"Idempotency-Key": unique("key")}, event_body()
+    admin.post("/api/events", json=body, headers=headers)
+    assert said(learner.post("/api/events", json=body, headers=headers)) == UNAUTHORIZED
+
+
+def test_where_nothing_is_created_a_key_means_nothing(admin: httpx.Client, learner: httpx.Client) -> None:
+    event = new_event(admin)
+    lesson = new_lesson(admin, event)
+    new_quiz(admin, lesson)
+    headers: Any = {"Idempotency-Key": b"\xe9"}
+    for client, method, address, bodies in (
+        (learner, "POST", "/api/admin/login", (ADMIN, {**ADMIN, "unknown": 1})),
+        (admin, "PUT", lesson_address(lesson), ({"title": "One"}, {"title": "Two"})),
+        *(
+            (learner, "POST", public_address(event, lesson["slug"], action), ({}, {"unknown": 1}))
+            for action in ("access-check", "playback", "materials", "quiz")
+        ),
+    ):
+        answers = [client.request(method, address, json=body, headers=headers) for body in bodies]
+        assert [(each.status_code, replayed(each)) for each in answers] == [(200, None)] * 2
+
+
+def test_a_sign_in_is_never_given_again(learner: httpx.Client) -> None:
+    headers = {"Idempotency-Key": unique("key")}
+    answers = [learner.post("/api/admin/login", json=ADMIN, headers=headers) for _ in range(2)]
+    assert [(each.status_code, replayed(each)) for each in answers] == [(200, None)] * 2
+
+
+# A lesson that closes between the submission and its repetition
+
+
+class Sitting:
+    """A learner who has submitted under a key, and has heard the answer or not."""
+
+    def __init__(self, admin: httpx.Client, learner: httpx.Client, event: Json):
+        self.admin, self.learner, self.event = admin, learner, event
+        self.lesson = new_lesson(admin, event)
+        self.quiz = new_quiz(admin, self.lesson)
+        self.headers = {"Idempotency-Key": unique("key")}
+        self.body = {"answers": chosen(self.quiz, True, True)}
+        if event["accessKey"]:
+            self.body["eventAccessKey"] = event["accessKey"]
+
+    def submit(self, **fields: Any) -> httpx.Response:
+        """The same request; the fields change its body."""
+        address = public_address(self.event, self.lesson["slug"], "quiz/submit")
+        return self.learner.post(address, json={**self.body, **fields}, headers=self.headers)
+
+    def attempts(self) -> int:
+        """How many an admin sees."""
+        return len(self.admin.get(f"/api/quizzes/{self.quiz['id']}/attempts").json()["items"])
+
+
+@pytest.fixture
+def sitting(admin: httpx.Client, learner: httpx.Client) -> Sitting:
+    """In a private event."""
+    return Sitting(admin, learner, private_event(admin))
+
+
+ENDS: dict[str, Callable[[Sitting], httpx.Response]] = {
+    "closed": lambda it: it.admin.put(lesson_address(it.lesson), json={"releaseAt": FUTURE}),
+    "another access key": lambda it: it.admin.put(f"/api/events/{it.event['id']}", json={"accessKey": "another key"}),
+    "no lesson": lambda it: it.admin.delete(lesson_address(it.lesson)),
+    "no event": lambda it: it.admin.delete(f"/api/events/{it.event['id']}"),
+    "another title": lambda it: it.admin.put(lesson_address(it.lesson), json={"title": "Renamed"}),
+    "another quiz": lambda it: it.admin.put(
+        f"/api/quizzes/{it.quiz['id']}",
+        json={"title": "Harder", "questions": [question("New?", ("a", True), ("b", False))]},
+    ),
+    "no quiz": lambda it: it.admin.delete(f"/api/quizzes/{it.quiz['id']}"),
+}
+
+
+@pytest.mark.parametrize("end", ENDS.values(), ids=ENDS.keys())
+def test_a_submission_is_answered_again_whatever_became_of_its_lesson(
+    sitting: Sitting, end: Callable[[Sitting], httpx.Response]
+) -> None:
+    first = sitting.submit()
+    assert end(sitting).is_success
+    again = sitting.submit()
+    assert (first.status_code, replayed(first)) == (200, None)
+    assert (again.status_code, again.content, replayed(again)) == (200, first.content, "true")
+    assert said(sitting.submit(unknown=1)) == REUSED
+    assert sitting.attempts() == 1
+
+
+@pytest.mark.parametrize("end", [ENDS["closed"], ENDS["another access key"], ENDS["no lesson"], ENDS["no event"]])
+def test_a_submission_that_was_never_let_in_is_refused_as_without_a_key(
+    sitting: Sitting, end: Callable[[Sitting], httpx.Response]
+) -> None:
+    end(sitting)
+    address = public_address(sitting.event, sitting.lesson["slug"], "quiz/submit")
+    plain = said(sitting.learner.post(address, json=sitting.body))
+    assert plain.status in (403, 404)
+    assert [said(sitting.submit()) for _ in range(2)] == [plain] * 2
+
+
+def test_without_the_access_key_nothing_that_is_kept_is_given_away(sitting: Sitting) -> None:
+    sitting.submit()
+    assert said(sitting.submit(eventAccessKey="a guess")) == REUSED
+    del sitting.body["eventAccessKey"]
+    assert said(sitting.submit()) == REUSED
+
+
+def test_a_submission_beside_a_title_that_fits_no_address_is_graded(admin: httpx.Client, learner: httpx.Client) -> None:
+    event = new_event(admin)
+    lesson = new_lesson(admin, event, title="é" * 100_000)
+    new_quiz(admin, lesson)
+    answer = learner.post(public_address(event, lesson["slug"], "quiz/submit"), json={"answers": []})
+    assert (answer.status_code, answer.json()["lesson"]["title"]) == (200, "é" * 100_000)

@@ -1,0 +1,90 @@
+"""Services that end by SIGKILL when something has been created and before anybody hears of it.
+
+`python -m tests.dying quiz` serves in the place of `python -m services.quiz serve`.
+"""
+
+import os
+import signal
+import sys
+from typing import Any, NoReturn
+
+import httpx
+
+import services.content.app
+import services.content.config
+import services.quiz.app
+import services.quiz.config
+from services.content.entities import Event
+from services.content.migrations import MIGRATIONS as CONTENT_MIGRATIONS
+from services.content.repository import PeeweeContentStore
+from services.content.service import ContentService
+from services.kit.cli import serve
+from services.kit.config import ServiceSettings
+from services.kit.database import open_database
+from services.kit.health import health_routes
+from services.kit.tokens import AccessTokenVerifier, fetch_keys_from
+from services.kit.use_cases import UseCases
+from services.kit.web import WebApp, create_service_app
+from services.quiz.content import lesson_requirement
+from services.quiz.entities import Submission
+from services.quiz.migrations import MIGRATIONS as QUIZ_MIGRATIONS
+from services.quiz.repository import PeeweeQuizStore
+from services.quiz.service import QuizService
+
+
+class DyingContent(ContentService):
+    """Creates one event."""
+
+    def create_event(self, *arguments: Any) -> Event:
+        super().create_event(*arguments)
+        _end()
+
+
+class DyingQuiz(QuizService):
+    """Grades one submission."""
+
+    def submit(self, *arguments: Any) -> Submission:
+        super().submit(*arguments)
+        _end()
+
+
+def content_app() -> WebApp:
+    """Content over the environment's database."""
+    settings = services.content.config.read_settings(os.environ)
+    database = open_database(settings.database_url)
+    use_cases = UseCases(database, threads=1)
+    service = DyingContent(PeeweeContentStore(database))
+    table = services.content.app.routes(service, use_cases, settings)
+    health = health_routes(use_cases, database, CONTENT_MIGRATIONS)
+    return create_service_app((*table, *health), settings, use_cases, _verifier(settings))
+
+
+def quiz_app() -> WebApp:
+    """Quiz over the environment's database."""
+    settings = services.quiz.config.read_settings(os.environ)
+    database = open_database(settings.database_url)
+    use_cases = UseCases(database, threads=1)
+    content = httpx.Client(base_url=settings.content_url, trust_env=False)
+    require_lesson = lesson_requirement(content, settings.service_secret, settings.content_timeout_seconds)
+    table = services.quiz.app.routes(DyingQuiz(PeeweeQuizStore(database), require_lesson), use_cases)
+    health = health_routes(use_cases, database, QUIZ_MIGRATIONS)
+    return create_service_app((*table, *health), settings, use_cases, _verifier(settings))
+
+
+def _verifier(settings: ServiceSettings) -> AccessTokenVerifier:
+    return AccessTokenVerifier(fetch_keys_from(settings.auth_url), settings.name)
+
+
+def _end() -> NoReturn:
+    # gunicorn's master too, which leads the group: it would start another worker.
+    os.killpg(os.getpgrp(), signal.SIGKILL)
+    raise AssertionError("still there")
+
+
+SETTINGS: dict[str, Any] = {
+    "content": services.content.config.read_settings,
+    "quiz": services.quiz.config.read_settings,
+}
+
+if __name__ == "__main__":
+    serve(SETTINGS[sys.argv[1]](os.environ), f"tests.dying:{sys.argv[1]}_app()")

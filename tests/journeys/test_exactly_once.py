@@ -1,0 +1,52 @@
+"""A submission that is sent again and again under one Idempotency-Key is one attempt."""
+
+import uuid
+from concurrent.futures import ThreadPoolExecutor
+
+import httpx
+
+from tests.installation import Town
+from tests.journeys.test_launch import launch, right_answers
+
+SENDINGS = 5
+LEARNERS = 10
+
+
+def test_a_submission_that_is_sent_five_times_at_once_is_one_attempt_and_one_answer(town: Town) -> None:
+    with town.admin() as admin, town.client() as learner:
+        launched = launch(admin, "exactly-once", visibility="public")
+        address = "/api/public/events/exactly-once/lessons/opening/quiz/submit"
+        answers = {"answers": right_answers(launched["quiz"])}
+
+        def send(key: str) -> httpx.Response:
+            """As a client does that repeats itself until it is answered."""
+            answer = learner.post(address, json=answers, headers={"Idempotency-Key": key})
+            while answer.status_code == 409:
+                assert answer.json()["error"] == "IDEMPOTENCY_KEY_IN_FLIGHT"
+                answer = learner.post(address, json=answers, headers={"Idempotency-Key": key})
+            return answer
+
+        keys = [str(uuid.uuid4()) for _ in range(LEARNERS)]
+        with ThreadPoolExecutor(SENDINGS) as senders:
+            sent = list(senders.map(send, [key for key in keys for _ in range(SENDINGS)]))
+        attempts = admin.get(f"/api/quizzes/{launched['quiz']['id']}/attempts", params={"limit": 100}).json()["items"]
+
+    assert {answer.status_code for answer in sent} == {200}
+    of_each = [sent[start : start + SENDINGS] for start in range(0, len(sent), SENDINGS)]
+    assert [len({answer.content for answer in each}) for each in of_each] == [1] * LEARNERS
+    replays = [[answer.headers.get("Idempotency-Replayed") for answer in each].count("true") for each in of_each]
+    assert replays == [SENDINGS - 1] * LEARNERS
+    assert [attempt["scorePercentage"] for attempt in attempts] == [100] * LEARNERS
+
+
+def test_an_answer_that_was_given_is_given_again_after_everything_was_killed(town: Town) -> None:
+    key = {"Idempotency-Key": str(uuid.uuid4())}
+    event = {"title": "Once", "slug": f"once-{uuid.uuid4().hex[:12]}"}
+    with town.admin() as admin:
+        first = admin.post("/api/events", json=event, headers=key)
+    town.kill()
+    town.start()
+    with town.admin() as admin:
+        again = admin.post("/api/events", json=event, headers=key)
+    assert (first.status_code, again.status_code, again.content) == (201, 201, first.content)
+    assert again.headers["Idempotency-Replayed"] == "true"

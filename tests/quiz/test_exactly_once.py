@@ -1,0 +1,183 @@
+"""Real processes: one that is killed between commit and answer, and two that get the same request at once."""
+
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import peewee
+import pytest
+
+from deploy import town as processes
+from services.kit.database import is_postgresql, open_database, transaction
+from services.kit.instants import now
+from services.kit.tokens import issue_service_token
+from tests.contract.doors import unused_port
+from tests.installation import Installation, installation
+
+SUBMIT = "/api/public/events/flix-mvp-launch-event/lessons/kickoff-do-mvp/quiz/submit"
+EVENT = {"title": "Made once", "slug": "made-once"}
+KEY = {"Idempotency-Key": "8e03978e-40d5-43dd-bc93-6894a57f9324"}
+SUBMITTED = {
+    "eventSlug": "flix-mvp-launch-event",
+    "lessonSlug": "kickoff-do-mvp",
+    "lessonId": "lesson-public-1",
+    "lessonTitle": "Kickoff",
+    "submission": {"answers": []},
+}
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def town(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
+    """A migrated and seeded installation, running, on each engine in turn."""
+    server = None if request.param == "sqlite" else request.getfixturevalue("postgresql_server")
+    with installation(tmp_path_factory.mktemp(request.param), server) as built:
+        built.prepare()
+        built.start()
+        yield built
+
+
+@contextmanager
+def database_of(town: Installation, service: str) -> Iterator[peewee.Database]:
+    """A connection of the test's own."""
+    database = open_database(town.environment[f"{service.upper()}_DATABASE_URL"])
+    yield database
+    database.close()
+
+
+def count(town: Installation, service: str, table: str) -> int:
+    """How many rows there are."""
+    with database_of(town, service) as database:
+        return int(database.execute_sql(f"SELECT COUNT(*) FROM {table}").fetchone()[0])
+
+
+@contextmanager
+def dying(town: Installation, service: str) -> Iterator[subprocess.Popen[bytes]]:
+    """The service in its place, as one that ends when it has created something."""
+    town.stop(service)
+    with (town.logs / f"dying-{service}.log").open("wb") as log:
+        command = [sys.executable, "-m", "tests.dying", service]
+        process = subprocess.Popen(
+            command, cwd=processes.ROOT, env=town.environment, stdout=log, stderr=log, start_new_session=True
+        )
+    started = processes.Process(service, process, Path(log.name))
+    try:
+        processes.wait_until(lambda: processes.is_ready(town.addresses[service]), [started])
+        yield process
+    finally:
+        processes.kill(started)
+
+
+@pytest.mark.parametrize(("service", "table", "status"), [("quiz", "quiz_attempts", 200), ("content", "events", 201)])
+def test_what_was_committed_by_a_process_that_was_killed_before_it_answered_is_answered_by_the_next(
+    town: Installation, service: str, table: str, status: int
+) -> None:
+    before = count(town, service, table)
+    with town.admin() as admin:
+
+        def send() -> httpx.Response:
+            if service == "quiz":
+                return admin.post(SUBMIT, json={"answers": []}, headers=KEY)
+            return admin.post("/api/events", json=EVENT, headers=KEY)
+
+        with dying(town, service) as process:
+            unheard = send()
+            process.wait(30)
+        assert (unheard.status_code, unheard.json()["error"]) == (503, "UPSTREAM_UNAVAILABLE")
+        assert count(town, service, table) == before + 1
+
+        town.start(service)
+        answers = [send(), send()]
+
+    assert [(each.status_code, each.headers.get("Idempotency-Replayed")) for each in answers] == [(status, "true")] * 2
+    assert answers[0].content == answers[1].content
+    assert count(town, service, table) == before + 1
+
+
+@contextmanager
+def second_quiz(town: Installation) -> Iterator[str]:
+    """The address of another process of quiz on the same database."""
+    port = str(unused_port())
+    process = processes.start("quiz", {**town.environment, "QUIZ_PORT": port}, town.logs / "second")
+    address = f"http://127.0.0.1:{port}"
+    try:
+        processes.wait_until(lambda: processes.is_ready(address), [process])
+        yield address
+    finally:
+        processes.stop([process])
+
+
+@contextmanager
+def nobody_submits(town: Installation) -> Iterator[peewee.Database]:
+    """Whoever keeps an attempt waits."""
+    with database_of(town, "quiz") as database, transaction(database):
+        if is_postgresql(database):
+            database.execute_sql("LOCK TABLE quiz_attempts IN EXCLUSIVE MODE")
+        yield database
+
+
+def submit(town: Installation, address: str, key: str) -> httpx.Response:
+    """Ask a process of quiz itself, as the gateway does."""
+    token = issue_service_token(town.environment["SERVICE_TOKEN_SECRET"], "gateway", "quiz", now())
+    headers = {"Authorization": f"Bearer {token}", "Idempotency-Key": key}
+    return httpx.post(f"{address}/internal/submissions", json=SUBMITTED, headers=headers, timeout=30, trust_env=False)
+
+
+def told(answer: httpx.Response) -> tuple[int, str | None]:
+    """The status, and whether the answer says that it is given again."""
+    return answer.status_code, answer.headers.get("Idempotency-Replayed")
+
+
+def wait_for_key(database: peewee.Database, sent: Future[Any]) -> None:
+    """Until a process holds a key."""
+    held = "SELECT COUNT(*) FROM pg_locks WHERE locktype = 'advisory' AND granted AND database = " + (
+        "(SELECT oid FROM pg_database WHERE datname = current_database())"
+    )
+    while not database.execute_sql(held).fetchone()[0]:
+        assert not sent.done()
+        time.sleep(0.01)
+
+
+@pytest.mark.parametrize("town", ["postgresql"], indirect=True)
+@pytest.mark.parametrize("fate", ["finishes", "is killed"])
+def test_on_postgresql_another_process_says_in_flight_until_the_first_one_finishes_or_is_gone(
+    town: Installation, fate: str
+) -> None:
+    before = count(town, "quiz", "quiz_attempts")
+    with second_quiz(town) as other, ThreadPoolExecutor(1) as pool:
+        with nobody_submits(town) as database:
+            sent = pool.submit(submit, town, town.addresses["quiz"], fate)
+            wait_for_key(database, sent)
+            refused = submit(town, other, fate)
+            if fate == "is killed":
+                town.kill("quiz")
+        assert (refused.status_code, refused.json()["error"]) == (409, "IDEMPOTENCY_KEY_IN_FLIGHT")
+        assert refused.headers["Retry-After"] == "1"
+        if fate == "is killed":
+            assert isinstance(sent.exception(), httpx.HTTPError)
+        else:
+            assert told(sent.result()) == (200, None)
+        answer = submit(town, other, fate)
+        while answer.status_code == 409:
+            # The server notices a connection that is gone when it next uses it.
+            answer = submit(town, other, fate)
+    assert told(answer) == (200, None if fate == "is killed" else "true")
+    assert count(town, "quiz", "quiz_attempts") == before + 1
+    town.start()
+
+
+@pytest.mark.parametrize("town", ["sqlite"], indirect=True)
+def test_on_sqlite_another_process_waits_for_its_turn_and_gives_the_same_answer(town: Installation) -> None:
+    before = count(town, "quiz", "quiz_attempts")
+    with second_quiz(town) as other, ThreadPoolExecutor(2) as pool:
+        with nobody_submits(town):
+            sent = [pool.submit(submit, town, address, "two") for address in (town.addresses["quiz"], other)]
+        answers = [each.result() for each in sent]
+    assert sorted(told(each) for each in answers if each.headers.get("Idempotency-Replayed")) == [(200, "true")]
+    assert answers[0].content == answers[1].content
+    assert count(town, "quiz", "quiz_attempts") == before + 1

@@ -1,0 +1,189 @@
+"""A quiz that is made and a submission that is graded, sent again under an Idempotency-Key, over both engines."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import peewee
+import pytest
+from falcon.testing import Result
+
+from services.kit.errors import ServiceError, Unavailable
+from services.kit.instants import now
+from services.kit.tokens import AccessTokenVerifier, issue_service_token
+from services.kit.use_cases import UseCases
+from services.kit.web import create_service_app
+from services.quiz.app import routes
+from services.quiz.config import read_settings
+from services.quiz.repository import ALL, PeeweeQuizStore, QuizFilter
+from services.quiz.service import QuizService
+from tests.app_client import Client
+from tests.clock import NOON, StoppedClock
+from tests.kit.forging import SECRET, Forge
+from tests.quiz.examples import a_quiz
+from tests.refusals import NOT_FOUND, Answer, invalid, refusal
+
+FORGE = Forge()
+SETTINGS = read_settings({"SERVICE_TOKEN_SECRET": SECRET})
+OPTIONS = [{"text": "This", "isCorrect": True}, {"text": "That", "isCorrect": False}]
+NEW_QUIZ = {
+    "eventId": "event-1",
+    "lessonId": "lesson-2",
+    "title": "A quiz",
+    "questions": [{"prompt": "What?", "options": OPTIONS}],
+}
+SUBMISSION = {"answers": [{"questionId": "question-1", "optionId": "option-1-1"}], "eventAccessKey": "let-me-in"}
+ADDRESS = {"eventSlug": "launch", "lessonSlug": "opening"}
+REUSED = refusal(
+    422, "IDEMPOTENCY_KEY_REUSED", "This Idempotency-Key was sent with another body; send a new key for a new request"
+)
+
+
+class World:
+    """The app over a real database, with one quiz."""
+
+    def __init__(self, database: peewee.Database) -> None:
+        self.store = PeeweeQuizStore(database)
+        self.refusal: ServiceError | None = None
+        self.client: Client
+        with self.store.transaction():
+            self.store.quizzes.add(a_quiz())
+
+    def require_lesson(self, event_id: str, lesson_id: str) -> None:
+        """Content: it has every lesson until it refuses."""
+        if self.refusal is not None:
+            raise self.refusal
+
+    def create(self, document: Any, key: str = "key-1", **claims: Any) -> Result:
+        """Make a quiz as an admin."""
+        headers = {"Idempotency-Key": key}
+        return self.client.exchange("POST", "/api/quizzes", FORGE.token(**claims), headers=headers, json=document)
+
+    def submit(self, submission: Any, key: str | None = "key-1", **changes: str) -> Result:
+        """Submit as the gateway does in a learner's name."""
+        document = {**ADDRESS, "lessonId": "lesson-1", "lessonTitle": "Opening", "submission": submission, **changes}
+        return self._call("/internal/submissions", document, key)
+
+    def replay(self, submission: Any, key: str | None = "key-1", **changes: str) -> Result:
+        """Ask for the kept answer as the gateway does when content lets nobody in."""
+        return self._call("/internal/replays", {**ADDRESS, "submission": submission, **changes}, key)
+
+    def attempts(self) -> int:
+        """How many were kept."""
+        return len(self.store.attempts.list("quiz-1", ALL))
+
+    def _call(self, path: str, document: Any, key: str | None) -> Result:
+        token = issue_service_token(SECRET, "gateway", "quiz", now())
+        headers = {} if key is None else {"Idempotency-Key": key}
+        return self.client.exchange("POST", path, token, headers=headers, json=document)
+
+
+@pytest.fixture
+def world(quiz_database: peewee.Database) -> Iterator[World]:
+    """The app, running."""
+    world = World(quiz_database)
+    use_cases = UseCases(quiz_database, threads=2)
+    table = routes(QuizService(world.store, world.require_lesson, StoppedClock()), use_cases)
+
+    async def fetch_keys() -> Any:
+        return FORGE.key_set()
+
+    verifier = AccessTokenVerifier(fetch_keys, "quiz", lambda: NOON)
+    with Client.of(create_service_app(table, SETTINGS, use_cases, verifier)) as client:
+        world.client = client
+        yield world
+
+
+def answered(result: Result) -> Answer:
+    """The status and the document."""
+    return Answer(result.status_code, result.json)
+
+
+def told(result: Result) -> tuple[int, bytes, str | None]:
+    """The status, the body, and whether it says that it is given again."""
+    return result.status_code, result.content, result.headers.get("Idempotency-Replayed")
+
+
+def test_a_quiz_is_made_once_and_answered_alike_though_content_is_down_or_has_lost_the_lesson(world: World) -> None:
+    first = world.create(NEW_QUIZ)
+    world.refusal = Unavailable("Later")
+    assert told(first) == (201, first.content, None)
+    assert told(world.create(NEW_QUIZ)) == (201, first.content, "true")
+    stored = world.store.quizzes.list(QuizFilter(lesson_id="lesson-2"))
+    assert [each.id for each in stored] == [first.json["item"]["id"]]
+
+
+def test_a_quiz_that_could_not_be_made_may_be_sent_again(world: World) -> None:
+    world.refusal = Unavailable("Later")
+    assert world.create(NEW_QUIZ).status_code == 503
+    world.refusal = None
+    assert told(world.create(NEW_QUIZ))[::2] == (201, None)
+
+
+def test_a_quiz_under_another_admin_s_key_is_another_one(world: World) -> None:
+    world.create(NEW_QUIZ)
+    assert answered(world.create(NEW_QUIZ, sub="admin-2")) == refusal(
+        409, "QUIZ_LESSON_CONFLICT", "The lesson already has a quiz"
+    )
+
+
+def test_a_submission_is_graded_once_and_answered_whole_each_time(world: World) -> None:
+    first, second = world.submit(SUBMISSION), world.submit(SUBMISSION)
+    assert first.json["lesson"] == {"id": "lesson-1", "slug": "opening", "title": "Opening"}
+    assert set(first.json) == {"lesson", "quiz", "result"}
+    assert (told(first)[::2], told(second)) == ((200, None), (200, first.content, "true"))
+    assert world.attempts() == 1
+
+
+def test_without_a_key_each_submission_is_an_attempt(world: World) -> None:
+    assert [told(world.submit(SUBMISSION, None))[::2] for _ in range(2)] == [(200, None)] * 2
+    assert world.attempts() == 2
+
+
+def test_a_submission_is_answered_as_then_though_the_quiz_has_changed_or_gone(world: World) -> None:
+    first = world.submit(SUBMISSION)
+    update = {"title": "Harder", "questions": NEW_QUIZ["questions"]}
+    for method, document in (("PUT", update), ("DELETE", None)):
+        body = {"json": document} if document else {}
+        assert world.client.send(method, "/api/quizzes/quiz-1", FORGE.token(), **body).status < 300
+        renamed = world.submit(SUBMISSION, lessonTitle="Renamed")
+        assert told(renamed) == told(world.replay(SUBMISSION)) == (200, first.content, "true")
+    assert world.attempts() == 1
+
+
+def test_another_submission_under_the_key_is_refused_and_not_kept(world: World) -> None:
+    world.submit(SUBMISSION)
+    for other in ({**SUBMISSION, "answers": []}, {**SUBMISSION, "eventAccessKey": "another-key"}):
+        assert answered(world.submit(other)) == answered(world.replay(other)) == REUSED
+    assert world.attempts() == 1
+
+
+@pytest.mark.parametrize("elsewhere", [{"eventSlug": "other"}, {"lessonSlug": "other"}])
+def test_a_key_belongs_to_one_lesson_of_one_event(world: World, elsewhere: dict[str, str]) -> None:
+    world.submit(SUBMISSION)
+    assert answered(world.replay(SUBMISSION, **elsewhere)) == NOT_FOUND
+    assert told(world.submit(SUBMISSION, **elsewhere))[::2] == (200, None)
+    assert world.attempts() == 2
+
+
+def test_nothing_is_given_again_that_was_not_kept(world: World) -> None:
+    astray = {"answers": [{"questionId": "question-9", "optionId": "option-9"}]}
+    world.submit(astray, "refused")
+    world.submit(SUBMISSION)
+    assert answered(world.replay(SUBMISSION, None)) == NOT_FOUND
+    assert answered(world.replay(SUBMISSION, "another")) == NOT_FOUND
+    assert answered(world.replay(astray, "refused")) == NOT_FOUND
+
+
+def test_what_is_no_key_is_refused_by_name_and_nothing_is_kept(world: World) -> None:
+    text = "must be 1 to 255 printable ASCII characters, as they are or in double quotes"
+    expected = invalid({"Idempotency-Key": [text]})
+    answers = [answered(each) for each in (world.submit(SUBMISSION, ""), world.replay(SUBMISSION, ""))]
+    assert [*answers, answered(world.create(NEW_QUIZ, "a" * 256))] == [expected] * 3
+    assert world.attempts() == 0
+
+
+def test_what_is_kept_says_nothing_of_what_was_sent(world: World, quiz_database: peewee.Database) -> None:
+    world.submit({**SUBMISSION, "eventAccessKey": "canary-key"}, "canary-header")
+    rows = quiz_database.execute_sql("SELECT * FROM idempotent_answers").fetchall()
+    assert (len(rows), "canary" in json.dumps(rows)) == (1, False)
