@@ -13,10 +13,11 @@ from tests.postgresql import Server
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
     """What was counted, whichever worker has counted it."""
-    for reports in terminalreporter.stats.values():
-        for name, line in (each for report in reports for each in getattr(report, "user_properties", ())):
-            if name == "figure":
-                terminalreporter.write_line(line)
+    reports = [report for each in terminalreporter.stats.values() for report in each]
+    for report in reports:
+        if getattr(report, "when", None) == "call":
+            for name, line in report.user_properties:
+                terminalreporter.write_line(f"{name}: {line}")
 
 
 @pytest.fixture

@@ -19,6 +19,7 @@ from tests.waiting import until
 Json = dict[str, Any]
 
 FILES = 3
+RIGHT_OPTIONS = ("isCorrect", "correctOptionId")
 ORPHAN_SECONDS = 10
 
 
@@ -59,7 +60,8 @@ class Launches:
     def create_lesson(self, event: Path, opens_in: float, open_for: float | None, *, keyed: bool) -> None:
         """With a window that begins so many seconds from now."""
         slug, lesson = unique("lesson"), _lesson(opens_in, open_for)
-        body = lesson_body(slug=slug, **_fields(lesson))
+        # Only a change may say that there is no end.
+        body = {name: value for name, value in lesson_body(slug=slug, **_fields(lesson)).items() if value is not None}
         self._create((*event, slug), lesson, f"{self._event(event)}/lessons", body, keyed)
 
     def update_lesson(self, lesson: Path, opens_in: float, open_for: float | None) -> None:
@@ -157,6 +159,8 @@ class Launches:
             self.ledger.judge_entry(lesson, answer, first, last)
             if request.is_submission:
                 self.ledger.submitted(request, answer)
+            else:
+                assert not any(name in answer.text for name in RIGHT_OPTIONS)
 
     # In the end
 
@@ -198,8 +202,10 @@ class Launches:
         answers: list[httpx.Response] = []
 
         def is_answered() -> bool:
-            answers.extend(filter(None.__ne__, [self._send(client, request)]))  # type: ignore[arg-type]
-            return bool(answers)
+            answer = self._send(client, request)
+            if answer is not None:
+                answers.append(answer)
+            return answer is not None
 
         until(is_answered, f"an answer to {request.method} {request.address}")
         self.ledger.answered_again(request, answers[0])

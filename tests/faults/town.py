@@ -28,7 +28,7 @@ CALLS = {
 }
 CLIENT_PATIENCE_SECONDS = 5
 # Nobody waits long in here for somebody who is paused.
-TIMEOUTS = {"GATEWAY_TIMEOUT_SECONDS": "1", "UPSTREAM_TIMEOUT_SECONDS": "1"}
+TIMEOUTS = {"GATEWAY_TIMEOUT_SECONDS": "2", "UPSTREAM_TIMEOUT_SECONDS": "1"}
 
 
 class FaultTown(Town):

@@ -1,0 +1,130 @@
+"""A thousand submissions, each sent five times over lines that break, while quiz is killed again and again."""
+
+import random
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx
+
+from tests.clients import Clients
+from tests.contract.samples import chosen, new_event, new_lesson, new_quiz, public_address, unique
+from tests.faults.extent import Figure, so_many
+from tests.faults.proxy import Fate
+from tests.faults.town import FaultTown
+from tests.waiting import PATIENCE_SECONDS, until
+
+Json = dict[str, Any]
+
+SUBMISSIONS = so_many(100, 1_000)
+KILLS = so_many(5, 50)
+TIMES_SENT = 5
+LEARNERS = 6
+# Of all requests on either line, these break.
+BROKEN = {Fate.LOSE_REQUEST: 0.05, Fate.LEAVE: 0.1, Fate.LOSE_ANSWER: 0.1, Fate.HALVE_ANSWER: 0.05}
+
+
+@dataclass
+class Rush:
+    """The submissions by key: what is still to be sent, and how each was answered."""
+
+    to_send: list[str]
+    answers: dict[str, list[Json]] = field(default_factory=dict)
+    said: Counter[str] = field(default_factory=Counter)
+    sent: int = 0
+    # Nobody learns anything from being refused a thousand times while quiz starts.
+    goes_on: threading.Event = field(default_factory=threading.Event)
+    _taking: threading.Lock = field(default_factory=threading.Lock)
+
+    def next_key(self) -> str | None:
+        """A submission that is to be sent, once more."""
+        assert self.goes_on.wait(PATIENCE_SECONDS)
+        with self._taking:
+            return self.to_send.pop() if self.to_send else None
+
+    def note(self, key: str, answer: httpx.Response | None) -> None:
+        """It has arrived, or the line has broken; refused, it is to be sent another time."""
+        with self._taking:
+            if answer is None:
+                self.said["cut"] += 1
+            elif answer.is_success:
+                self.said["graded"] += 1
+                self.answers.setdefault(key, []).append(answer.json())
+            else:
+                error = answer.json()["error"]
+                assert error in ("UPSTREAM_UNAVAILABLE", "UPSTREAM_TIMEOUT", "IDEMPOTENCY_KEY_IN_FLIGHT"), answer.text
+                self.said[error] += 1
+                self.to_send.insert(random.randrange(len(self.to_send) + 1), key)
+                return
+            self.sent += 1
+
+
+def test_every_submission_is_one_attempt_however_often_it_is_sent(town: FaultTown, engine: str, figure: Figure) -> None:
+    with town.admin() as admin:
+        event = new_event(admin)
+        lesson = new_lesson(admin, event)
+        quiz = new_quiz(admin, lesson)
+    address = public_address(event, lesson["slug"], "quiz/submit")
+    body = {"answers": chosen(quiz, True, False)}
+    keys = [unique("key") for _ in range(SUBMISSIONS)]
+    chance = random.Random(SUBMISSIONS)
+    rush = Rush(chance.sample(keys * TIMES_SENT, SUBMISSIONS * TIMES_SENT))
+    fates = [*BROKEN, Fate.PASS]
+    weights = [*BROKEN.values(), 1 - sum(BROKEN.values())]
+    for link in (town.entrance, town.links["gateway", "quiz"]):
+        link.choose = lambda: chance.choices(fates, weights)[0]
+
+    def learn(_: int) -> Iterator[None]:
+        with town.client() as client:
+            while (key := rush.next_key()) is not None:
+                answer = None
+                with suppress(httpx.HTTPError):
+                    answer = client.post(address, json=body, headers={"Idempotency-Key": f'"{key}"'})
+                rush.note(key, answer)
+                yield
+
+    rush.goes_on.set()
+    with Clients(LEARNERS, learn):
+        for kill in range(1, KILLS + 1):
+            aim = kill * SUBMISSIONS * TIMES_SENT // (KILLS + 1)
+            until(lambda: rush.sent >= aim, f"{aim} sent")  # noqa: B023 it is awaited here
+            town.kill("quiz")
+            rush.goes_on.clear()
+            town.start("quiz")
+            rush.goes_on.set()
+        until(lambda: rush.sent >= SUBMISSIONS * TIMES_SENT, "all sent")
+    broken = sum(link.broken for link in town.links.values())
+    town.heal()
+    # Those whose line broke five times.
+    for key in set(keys) - set(rush.answers):
+        with town.client() as client:
+            answer = client.post(address, json=body, headers={"Idempotency-Key": f'"{key}"'})
+            rush.answers[key] = [answer.json()]
+
+    listed = attempts(town, quiz)
+    [(kept,)] = town.rows("quiz", f"SELECT COUNT(*) FROM quiz_attempts WHERE quiz_id = '{quiz['id']}'")
+    said = ", ".join(f"{number} {what}" for what, number in rush.said.items())
+    figure(
+        f"{SUBMISSIONS} submissions on {engine}, each sent {TIMES_SENT} times, {broken} lines broken, quiz killed "
+        f"{KILLS} times ({said}): {kept} attempts"
+    )
+    assert (len(listed), len(set(listed)), kept) == (SUBMISSIONS, SUBMISSIONS, SUBMISSIONS)
+    # Whoever was told twice was told the same.
+    assert [key for key, answers in rush.answers.items() if any(each != answers[0] for each in answers)] == []
+    assert town.findings() == []
+
+
+def attempts(town: FaultTown, quiz: Json) -> list[str]:
+    """The ids of all attempts, page by page."""
+    found: list[str] = []
+    cursor: str | None = ""
+    with town.admin() as admin:
+        while cursor is not None:
+            page = {"limit": "100", **({"cursor": cursor} if cursor else {})}
+            document = admin.get(f"/api/quizzes/{quiz['id']}/attempts", params=page).json()
+            found += [item["id"] for item in document["items"]]
+            cursor = document["nextCursor"]
+    return found
