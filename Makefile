@@ -5,7 +5,7 @@ PYTHON ?= python3
 INSTALL = .venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes
 COMPILE = uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-header --quiet
 
-.PHONY: help run test test-compose format lock clean
+.PHONY: help run test test-faults test-compose format lock clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST)
@@ -20,6 +20,9 @@ test: .venv/test ## Format, lint, types, import walls, migration drift, then eve
 	@walls=$$(.venv/bin/lint-imports) || { echo "$$walls"; exit 1; }; echo "$$walls" | tail -n 1
 	@for service in content quiz auth; do $(MAKE) --no-print-directory drift SERVICE=$$service || exit 1; done
 	@.venv/bin/pytest -n auto --dist loadfile
+
+test-faults: .venv/test ## Kill, pause, cut off, fill the disk: in full, for most of an hour, with the figures at the end
+	@FAULTS=full .venv/bin/pytest -n 2 --dist worksteal tests/faults
 
 test-compose: .venv/test ## The journeys again, on containers, and the tests of the deployment (needs a Docker engine)
 	@.venv/bin/pytest --town=compose tests/compose tests/journeys

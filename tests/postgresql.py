@@ -7,7 +7,7 @@ import shutil
 import socket
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +17,7 @@ import psycopg
 from psycopg import sql
 
 # Only what makes a crash safe is switched off: nobody misses this cluster.
-_SETTINGS = {
+_SETTINGS: Mapping[str, str] = {
     "fsync": "off",
     "full_page_writes": "off",
     "synchronous_commit": "off",
@@ -67,7 +67,22 @@ def running_server() -> Iterator[Server]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _cluster(binaries: Path, folder: Path) -> Iterator[Server]:
+@contextmanager
+def durable_server(data: Path, log: Path) -> Iterator[Server]:
+    """A throw-away cluster that keeps what it has acknowledged, its rows in the one folder and its write-ahead log in
+    the other, both empty; raises NoPostgresql."""
+    folder = Path(tempfile.mkdtemp(prefix="flix-postgresql-"))
+    try:
+        for each in (data, log):
+            if os.geteuid() == 0:
+                shutil.chown(each, "postgres", "postgres")
+        (folder / "data").symlink_to(data)
+        yield from _cluster(_binaries(), folder, {"max_connections": "100"}, f"--waldir={log}")
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _cluster(binaries: Path, folder: Path, settings: Mapping[str, str] = _SETTINGS, *layout: str) -> Iterator[Server]:
     port, password = _free_port(), secrets.token_hex(16)
     data, log, password_file = folder / "data", folder / "log", folder / "password"
     password_file.write_text(password)
@@ -76,9 +91,9 @@ def _cluster(binaries: Path, folder: Path) -> Iterator[Server]:
             shutil.chown(each, "postgres", "postgres")
     locale = ["--encoding=UTF8", "--locale=C"]
     access = ["--auth=scram-sha-256", "--username=postgres", f"--pwfile={password_file}"]
-    _run(folder, binaries / "initdb", f"--pgdata={data}", "--no-sync", *locale, *access)
+    _run(folder, binaries / "initdb", f"--pgdata={data}", "--no-sync", *locale, *access, *layout)
     options = [f"-p {port} -k {folder} -c listen_addresses=127.0.0.1"]
-    options += [f"-c {name}={value}" for name, value in _SETTINGS.items()]
+    options += [f"-c {name}={value}" for name, value in settings.items()]
     _run(folder, binaries / "pg_ctl", "start", "-w", f"-D{data}", f"-l{log}", f"-o{' '.join(options)}")
     try:
         yield Server(f"postgresql://postgres:{password}@127.0.0.1:{port}/postgres")

@@ -12,6 +12,7 @@ from tests.installation import SERVICES
 
 KILLS = so_many(5, 200)
 WRITES_BETWEEN_KILLS = 6
+PEOPLE = 3
 
 
 @pytest.mark.parametrize("service", SERVICES)
@@ -19,19 +20,19 @@ def test_a_service_killed_again_and_again_loses_nothing_that_it_has_acknowledged
     town: FaultTown, engine: str, service: str, figure: Figure
 ) -> None:
     seconds: list[float] = []
-    with writing(town, WRITERS[service]) as journal:
+    with writing(town, *[WRITERS[service]] * PEOPLE) as journal:
         for _ in range(KILLS):
-            journal.await_more(WRITES_BETWEEN_KILLS)
+            journal.await_more(WRITES_BETWEEN_KILLS, service)
             town.kill(service)
             started = time.monotonic()
             town.start(service)
             seconds.append(time.monotonic() - started)
-        journal.await_more(WRITES_BETWEEN_KILLS)
+        journal.await_more(WRITES_BETWEEN_KILLS, service)
 
     lost, halves = losses(town, journal), half_there(town)
     figure(
         f"{service} on {engine}, kill -9 {KILLS} times under writers: {len(journal.acknowledged)} writes acknowledged, "
-        f"{journal.refused.total()} refused, lost {len(lost)}, half there {len(halves)}, "
+        f"refused {journal.statuses()}, lost {len(lost)}, half there {len(halves)}, "
         f"ready again after {statistics.median(seconds):.2f} s (median)"
     )
     assert (lost, halves, town.findings()) == ([], [], [])

@@ -19,7 +19,7 @@ from tests.faults.proxy import Fate
 from tests.faults.town import FaultTown
 from tests.installation import PROCESSES
 
-EXAMPLES = so_many(3, 150)
+EXAMPLES = so_many(3, 60)
 STEPS = so_many(15, 40)
 # Nobody would be answered if everything was broken at once.
 FAULTS_AT_ONCE = 2

@@ -13,7 +13,7 @@ import httpx
 
 from services.kit.instants import parse_instant, to_milliseconds
 from tests.clients import Clients
-from tests.contract.samples import file_body, lesson_body, new_event, new_lesson, public_address, questions
+from tests.contract.samples import file_body, lesson_body, new_event, new_lesson, new_quiz, public_address, questions
 from tests.faults.town import FaultTown
 from tests.installation import ADMIN
 from tests.waiting import until
@@ -67,32 +67,48 @@ class Journal:
     """What was acknowledged, and how often writers were refused."""
 
     acknowledged: list[Acknowledged] = field(default_factory=list)
-    refused: Counter[int] = field(default_factory=Counter)
+    refused: Counter[tuple[str, int]] = field(default_factory=Counter)
 
-    def await_more(self, number: int) -> None:
-        """Wait until so many more were acknowledged."""
-        aim = len(self.acknowledged) + number
-        until(lambda: len(self.acknowledged) >= aim, f"{number} more writes acknowledged")
+    def await_more(self, number: int, *services: str) -> None:
+        """Wait until each of them has acknowledged so many more."""
+        for service in services:
+            aim = self._acknowledged_by(service) + number
+            until(lambda: self._acknowledged_by(service) >= aim, f"{service} acknowledges {number} more")  # noqa: B023
 
-    def await_refusals(self, number: int) -> None:
-        """Wait until so many more were refused."""
-        aim = self.refused.total() + number
-        until(lambda: self.refused.total() >= aim, f"{number} more writes refused")
+    def await_refusals(self, number: int, *services: str) -> None:
+        """Wait until each of them has refused so many more."""
+        for service in services:
+            aim = self._refused_by(service) + number
+            until(lambda: self._refused_by(service) >= aim, f"{service} refuses {number} more")  # noqa: B023
+
+    def statuses(self) -> dict[int, int]:
+        """How often writers were refused, by status."""
+        counts: Counter[int] = Counter()
+        for (_, status), number in tuple(self.refused.items()):
+            counts[status] += number
+        return dict(counts)
+
+    def _acknowledged_by(self, service: str) -> int:
+        return sum(KEPT[kind][0] == service for kind, _ in tuple(self.acknowledged))
+
+    def _refused_by(self, service: str) -> int:
+        return sum(number for (kind, _), number in tuple(self.refused.items()) if KEPT[kind][0] == service)
 
 
 @dataclass
 class Desk:
-    """Where a writer works: a client that has signed in, an event, and the journal."""
+    """Where a writer works: a client that has signed in, an event with a lesson and its quiz, and the journal."""
 
     client: httpx.Client
     event: Json
+    lesson: Json
     journal: Journal
 
     def note(self, kind: str, *ids: str) -> None:
         """This was acknowledged."""
         self.journal.acknowledged.append((kind, ids))
 
-    def send(self, method: str, path: str, document: Json) -> Json | None:
+    def send(self, kind: str, method: str, path: str, document: Json) -> Json | None:
         """The answer to an acknowledged write; None after a refusal, which must say when to try again."""
         answer = self.client.request(method, path, json=document)
         if answer.is_success:
@@ -100,23 +116,25 @@ class Desk:
         assert answer.status_code in REFUSALS, answer.text
         assert int(answer.headers["Retry-After"]) >= 1
         assert set(answer.json()) == {"error", "message", "requestId"}
-        self.journal.refused[answer.status_code] += 1
+        self.journal.refused[kind, answer.status_code] += 1
         time.sleep(PAUSE_SECONDS)
         return None
 
 
 @contextmanager
-def writing(town: FaultTown, writer: Writer, number: int = 3) -> Iterator[Journal]:
-    """So many of them, until the block ends."""
+def writing(town: FaultTown, *writers: Writer) -> Iterator[Journal]:
+    """All of them, until the block ends."""
     journal = Journal()
     with town.admin() as admin:
         event, token = new_event(admin), admin.headers["Authorization"]
+        lesson = new_lesson(admin, event)
+        new_quiz(admin, lesson, title=FIRST_TITLE)
 
-    def work(_: int) -> Iterator[None]:
+    def work(index: int) -> Iterator[None]:
         with town.client(Authorization=token) as client:
-            yield from writer(Desk(client, event, journal))
+            yield from writers[index](Desk(client, event, lesson, journal))
 
-    with Clients(number, work):
+    with Clients(len(writers), work):
         yield journal
 
 
@@ -126,38 +144,39 @@ def write_content(desk: Desk) -> Iterator[None]:
     upload = {"files": [file_body(fileName=f"{part}.pdf") for part in range(FILES)]}
     while True:
         yield
-        made = desk.send("POST", lessons, lesson_body(title=FIRST_TITLE, description="words " * 60))
+        made = desk.send("lesson", "POST", lessons, lesson_body(title=FIRST_TITLE, description="words " * 60))
         if made is None:
             continue
         desk.note("lesson", made["item"]["id"])
         lesson = f"{lessons}/{made['item']['id']}"
-        if (files := desk.send("POST", f"{lesson}/materials", upload)) is not None:
+        if (files := desk.send("files", "POST", f"{lesson}/materials", upload)) is not None:
             desk.note("files", *(each["id"] for each in files["items"]))
-        if desk.send("PUT", lesson, {"title": SECOND_TITLE}) is not None:
+        if desk.send("title", "PUT", lesson, {"title": SECOND_TITLE}) is not None:
             desk.note("title", made["item"]["id"])
 
 
 def write_quizzes(desk: Desk) -> Iterator[None]:
-    """A quiz and two submissions, each time for another lesson."""
+    """Two submissions, and a quiz of another lesson."""
+    submit = public_address(desk.event, desk.lesson["slug"], "quiz/submit")
     while True:
         yield
-        lesson = new_lesson(desk.client, desk.event)
-        quiz = {"eventId": desk.event["id"], "lessonId": lesson["id"], "title": FIRST_TITLE, "questions": questions(2)}
-        made = desk.send("POST", "/api/quizzes", quiz)
-        if made is None:
-            continue
-        desk.note("quiz", made["item"]["id"])
-        submit = public_address(desk.event, lesson["slug"], "quiz/submit")
         for _ in range(2):
-            if (graded := desk.send("POST", submit, {"answers": []})) is not None:
+            if (graded := desk.send("attempt", "POST", submit, {"answers": []})) is not None:
                 desk.note("attempt", _attempt(graded["result"]))
+        lesson = desk.send("lesson", "POST", f"/api/events/{desk.event['id']}/lessons", lesson_body())
+        if lesson is None:
+            continue
+        place = {"eventId": desk.event["id"], "lessonId": lesson["item"]["id"]}
+        quiz = {**place, "title": FIRST_TITLE, "questions": questions(2)}
+        if (made := desk.send("quiz", "POST", "/api/quizzes", quiz)) is not None:
+            desk.note("quiz", made["item"]["id"])
 
 
 def write_sessions(desk: Desk) -> Iterator[None]:
     """One sign-in after the other."""
     while True:
         yield
-        if (signed_in := desk.send("POST", "/api/admin/login", dict(ADMIN))) is not None:
+        if (signed_in := desk.send("session", "POST", "/api/admin/login", dict(ADMIN))) is not None:
             desk.note("session", _session(signed_in["accessToken"]))
 
 

@@ -1,0 +1,108 @@
+"""A disk that becomes full: writes are refused clearly, reads go on, and with room again everything does."""
+
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.contract.samples import catalog_address, new_event
+from tests.faults.extent import Figure, so_many
+from tests.faults.town import FaultTown, fault_town
+from tests.faults.writing import WRITERS, half_there, losses, writing
+from tests.installation import SERVICES
+from tests.postgresql import NoPostgresql, durable_server
+from tests.without import do_without
+
+ROUNDS = so_many(1, 5)
+WRITES = 10
+CHUNK_BYTES = 1024 * 1024
+MEGABYTES = {"sqlite": 24, "postgresql": 128}
+
+
+@contextmanager
+def small_disk(megabytes: int) -> Iterator[Path]:
+    """A file system of its own."""
+    place = Path(tempfile.mkdtemp(prefix="flix-small-disk-"))
+    # Whoever runs PostgreSQL must get in.
+    place.chmod(0o755)
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", f"size={megabytes}m", "tmpfs", str(place)], capture_output=True, check=False
+    )
+    try:
+        if mounted.returncode:
+            do_without("small disk", f"mounting a tmpfs needs root ({mounted.stderr.decode().strip()})")
+        yield place
+    finally:
+        if not mounted.returncode:
+            subprocess.run(["umount", "--lazy", str(place)], check=True)
+        place.rmdir()
+
+
+@contextmanager
+def filled(disk: Path) -> Iterator[None]:
+    """No room is left until the block ends."""
+    filler = disk / "filler"
+    # Less and less, until not even one byte can be written.
+    with filler.open("wb", buffering=0) as file:
+        for size in (CHUNK_BYTES, 1):
+            with suppress(OSError):
+                while True:
+                    file.write(bytes(size))
+    try:
+        yield
+    finally:
+        filler.unlink()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def small(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[FaultTown, Path]]:
+    """A town whose rows are on a small disk, and that disk."""
+    with ExitStack() as stack:
+        disk = stack.enter_context(small_disk(MEGABYTES[request.param]))
+        if request.param == "sqlite":
+            files = {service: f"sqlite:///{disk / service}.sqlite" for service in SERVICES}
+            yield stack.enter_context(fault_town(tmp_path, None, files)), disk
+            return
+        rows = disk / "data"
+        rows.mkdir()
+        # The write-ahead log is elsewhere, as PostgreSQL's manual advises: without room for that the server ends itself.
+        log = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="flix-log-")))
+        try:
+            server = stack.enter_context(durable_server(rows, log))
+        except NoPostgresql as reason:
+            do_without("PostgreSQL", str(reason))
+        yield stack.enter_context(fault_town(tmp_path, server)), disk
+
+
+def test_on_a_full_disk_writes_are_refused_and_reads_go_on_and_with_room_again_everything_does(
+    small: tuple[FaultTown, Path], request: pytest.FixtureRequest, figure: Figure
+) -> None:
+    town, disk = small
+    town.heal()
+    processes = town.process_ids()
+    with town.admin() as admin:
+        event, token = new_event(admin), admin.headers["Authorization"]
+
+    def read(client: httpx.Client) -> list[int]:
+        answers = [client.get("/api/events"), client.get("/api/quizzes"), client.post(catalog_address(event))]
+        return [answer.status_code for answer in answers]
+
+    with town.client(Authorization=token) as reader, writing(town, *WRITERS.values()) as journal:
+        for _ in range(ROUNDS):
+            journal.await_more(WRITES, *SERVICES)
+            with filled(disk):
+                journal.await_refusals(WRITES, *SERVICES)
+                assert read(reader) == [200, 200, 200]
+            journal.await_more(WRITES, *SERVICES)
+
+    lost, halves = losses(town, journal), half_there(town)
+    figure(
+        f"{request.node.callspec.id}, disk full {ROUNDS} times under writers: {len(journal.acknowledged)} writes "
+        f"acknowledged, refused {journal.statuses()}, lost {len(lost)}, half there {len(halves)}, restarts 0"
+    )
+    assert (lost, halves, town.findings()) == ([], [], [])
+    assert town.process_ids() == processes
