@@ -69,7 +69,7 @@ def small(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[Faul
             return
         rows = disk / "data"
         rows.mkdir()
-        # The write-ahead log is elsewhere, as PostgreSQL's manual advises: without room for that the server ends itself.
+        # The write-ahead log is elsewhere, as PostgreSQL's manual advises: without room for it the server ends itself.
         log = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="flix-log-")))
         try:
             server = stack.enter_context(durable_server(rows, log))
