@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import TypeVar
 
 import peewee
+import uuid_utils
 
 from services.content import rules
 from services.content.entities import (
@@ -38,7 +39,7 @@ class _Rows:
     lessons: dict[str, Lesson] = field(default_factory=dict)
     materials: dict[str, Material] = field(default_factory=dict)
     changes: tuple[Change, ...] = ()
-    feed: ChangeFeed = ChangeFeed("the feed in memory", 0, 0)
+    feed: ChangeFeed = field(default_factory=lambda: ChangeFeed(str(uuid_utils.uuid7()), 0, 0))
     readers: dict[str, FeedReader] = field(default_factory=dict)
 
 

@@ -147,7 +147,7 @@ def test_a_good_token_opens_every_admin_s_address(door: Door) -> None:
     answers = [door.as_admin(method, example(path)) for method, path in ADMIN_OPERATIONS]
 
     assert {answer.status_code for answer in answers} == {200}
-    asked = [asked for asked in door.asked if asked != "POST /internal/deletions"]
+    asked = [asked for asked in door.asked if asked != "POST /internal/catch-up"]
     assert sorted(asked) == sorted(f"{method} {example(path)}" for method, path in ADMIN_OPERATIONS)
 
 
