@@ -2,14 +2,26 @@
 
 import hmac
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import quote
 
-from services.content.entities import Access, AccessStatus, Event, Lesson, LessonStatus, VideoProvider
+from services.content.entities import (
+    Access,
+    AccessStatus,
+    ChangeFeed,
+    Event,
+    FeedReader,
+    Lesson,
+    LessonStatus,
+    Material,
+    VideoProvider,
+)
 from services.content.errors import InvalidWindow
+from services.kit.integrity.findings import Breach
+from services.kit.schemas import is_web_address
 
 ACCESS_MESSAGES: Mapping[AccessStatus, str] = {
     "released": "Lesson is available",
@@ -23,6 +35,9 @@ EMBED_ADDRESSES: Mapping[VideoProvider, str] = {
     "vimeo": "https://player.vimeo.com/video/",
     "gemini_stream": "https://stream.gemini.google/embed/",
 }
+
+# A reader that is up takes a change in within two seconds.
+FEED_LAG_LIMIT = timedelta(minutes=1)
 
 _OUTSIDE_SLUG = re.compile(r"[^a-z0-9-]+")
 
@@ -117,6 +132,48 @@ def release_order(lesson: Lesson) -> tuple[datetime, datetime, str]:
 def embed_url(provider: VideoProvider, video_id: str) -> str:
     """The address that a player loads."""
     return EMBED_ADDRESSES[provider] + quote(video_id, safe="/?=&-")
+
+
+# What a stored record must be, besides what its table's own constraints hold.
+
+
+def event_breaches(event: Event) -> Iterator[Breach]:
+    """The rules that a stored event breaks."""
+    if event_slug(event.slug) != event.slug:
+        yield "event_slug_form", "the slug is not in its normal form: no address names it"
+    for name, address in (("logo_url", event.logo_url), ("highlight_video_url", event.highlight_video_url)):
+        if address is not None and not is_web_address(address):
+            yield "event_link", f"{name} is no http or https address"
+
+
+def lesson_breaches(lesson: Lesson) -> Iterator[Breach]:
+    """The rules that a stored lesson breaks."""
+    if lesson_slug(lesson.slug) != lesson.slug or not is_addressable(lesson.slug):
+        yield "lesson_slug_form", "the slug is not in its normal form: no address names it"
+
+
+def material_breaches(material: Material) -> Iterator[Breach]:
+    """The rules that a stored material breaks."""
+    if not is_web_address(material.download_url):
+        yield "material_link", "download_url is no http or https address"
+
+
+def reader_breaches(
+    reader: FeedReader, feed: ChangeFeed, next_change: datetime | None, now: datetime
+) -> Iterator[Breach]:
+    """The rules that a reader's place in the feed breaks; `next_change` is when what it has to take in next happened."""
+    if reader.position > feed.last_sequence:
+        yield "reader_position", f"it is at {reader.position}, and the feed ends at {feed.last_sequence}"
+    elif reader.position < feed.pruned_through:
+        yield "reader_position", f"it is at {reader.position}, and changes up to {feed.pruned_through} are pruned"
+    elif next_change is not None and now - next_change > FEED_LAG_LIMIT:
+        behind, minutes = feed.last_sequence - reader.position, (now - next_change) // timedelta(minutes=1)
+        yield "feed_lag", f"it is {behind} changes behind, for {minutes} minutes: is its follower running?"
+
+
+def is_addressable(slug: str) -> bool:
+    """Whether an address can name a lesson of this slug."""
+    return not any(each in slug for each in "/\t\r\n")
 
 
 def _first_given(*texts: str | None) -> str:

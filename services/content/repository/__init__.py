@@ -10,10 +10,12 @@ from services.content.repository.contracts import (
     lesson_key,
     material_key,
 )
+from services.content.repository.inspection import ContentInspection
 from services.content.repository.store import PeeweeContentStore
 
 __all__ = [
     "ALL",
+    "ContentInspection",
     "ContentStore",
     "EventRepository",
     "LessonRepository",

@@ -9,6 +9,7 @@ from services.quiz.repository.contracts import (
     attempt_key,
     quiz_key,
 )
+from services.quiz.repository.inspection import QuizInspection, Reference
 from services.quiz.repository.store import PeeweeQuizStore
 
 __all__ = [
@@ -16,8 +17,10 @@ __all__ = [
     "AttemptRepository",
     "PeeweeQuizStore",
     "QuizFilter",
+    "QuizInspection",
     "QuizRepository",
     "QuizStore",
+    "Reference",
     "attempt_key",
     "quiz_key",
 ]
