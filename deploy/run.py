@@ -37,7 +37,7 @@ def main() -> int:
         town.require_free_ports(settings.values())
         _make_folder(LOGS)
         _prepare(settings)
-        processes.extend(town.start(name, os.environ, LOGS) for name in settings)
+        processes.extend(town.start(name, os.environ, LOGS) for name in town.PROCESSES)
         address = f"http://{settings['gateway'].host}:{settings['gateway'].port}"
         town.wait_until(lambda: stopping.is_set() or town.is_ready(address), processes)
         if not stopping.is_set():

@@ -27,7 +27,12 @@ from services.quiz.__main__ import SERVICE as QUIZ
 ROOT = Path(__file__).parents[1]
 # In the order of their start: who is needed comes before who needs it.
 SERVICES: Mapping[str, Service[Any]] = {"auth": AUTH, "content": CONTENT, "quiz": QUIZ}
-MODULES = {**{name: f"services.{name}" for name in SERVICES}, "gateway": "gateway"}
+# What each process runs; in the order of their start, too.
+PROCESSES: Mapping[str, tuple[str, str]] = {
+    **{name: (f"services.{name}", "serve") for name in SERVICES},
+    "follow-quiz": ("services.quiz", "follow"),
+    "gateway": ("gateway", "serve"),
+}
 READY_SECONDS = 60
 # More than gunicorn's graceful_timeout.
 STOP_SECONDS = 25
@@ -40,7 +45,7 @@ class StartFailed(Exception):
 
 @dataclass(frozen=True)
 class Process:
-    """A running process of the town: gunicorn's master, the leader of its own process group."""
+    """A running process of the town, such as gunicorn's master: the leader of its own process group."""
 
     name: str
     popen: subprocess.Popen[bytes]
@@ -105,7 +110,7 @@ def start(name: str, environment: Mapping[str, str], logs: Path) -> Process:
     log = logs / f"{name}.log"
     with log.open("ab") as output:
         popen = subprocess.Popen(  # noqa: S603 our own modules, under our own interpreter
-            [sys.executable, "-m", MODULES[name], "serve"],
+            [sys.executable, "-m", *PROCESSES[name]],
             cwd=ROOT,
             env=dict(environment),
             stdin=subprocess.DEVNULL,

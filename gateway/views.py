@@ -14,6 +14,7 @@ from gateway.upstream import (
     HTTP_OK,
     Answer,
     Sent,
+    Upstream,
     Upstreams,
     answer_with,
 )
@@ -21,6 +22,8 @@ from services.kit.errors import ServiceError
 from services.kit.observability import log
 
 PUBLIC_EVENTS = "/internal/public/events"
+# The worst first.
+INTEGRITY_STATUSES = ("findings", "unavailable", "running", "ok")
 
 # The event loop keeps only weak references to its tasks.
 _going_on: set[asyncio.Task[Answer]] = set()
@@ -38,13 +41,26 @@ async def login(upstreams: Upstreams, sent: Sent) -> Answer:
 
 
 async def delete_event(upstreams: Upstreams, sent: Sent, event_id: str) -> Answer:
-    """Delete the event, then its quizzes, before the deleter hears of it."""
+    """Delete the event, and let quiz catch up, before the deleter hears of it."""
     return await _to_the_end(_delete(upstreams, sent, {"eventId": event_id}))
 
 
 async def delete_lesson(upstreams: Upstreams, sent: Sent, event_id: str, lesson_id: str) -> Answer:
-    """Delete the lesson, then its quiz, before the deleter hears of it."""
+    """Delete the lesson, and let quiz catch up, before the deleter hears of it."""
     return await _to_the_end(_delete(upstreams, sent, {"eventId": event_id, "lessonId": lesson_id}))
+
+
+async def integrity(upstreams: Upstreams, sent: Sent) -> Answer:
+    """What every service finds wrong with what it stores, as far as it has got.
+
+    ``{"item": {"status": STATUS, "services": {"content": REPORT, "quiz": REPORT, "auth": REPORT}}}``, where a REPORT is
+    what GET /internal/integrity of that service answers, or ``{"status": "unavailable"}``; the STATUS of all is the
+    first of findings, unavailable, running and ok that one of them has.
+    """
+    services = {"content": upstreams.content, "quiz": upstreams.quiz, "auth": upstreams.auth}
+    reports = await asyncio.gather(*(_report(upstream) for upstream in services.values()))
+    status = next(each for each in INTEGRITY_STATUSES if each in {report["status"] for report in reports})
+    return answer_with({"item": {"status": status, "services": dict(zip(services, reports, strict=True))}})
 
 
 async def public_events(upstreams: Upstreams, sent: Sent) -> Answer:
@@ -105,6 +121,15 @@ async def submit_quiz(upstreams: Upstreams, sent: Sent, event_slug: str, lesson_
     return answer_with({"lesson": {key: lesson[key] for key in ("id", "slug", "title")}, **submission})
 
 
+async def _report(upstream: Upstream) -> dict[str, Any]:
+    try:
+        answer = await upstream.call("GET", "/internal/integrity")
+    except ServiceError:
+        return {"status": "unavailable"}
+    report: dict[str, Any] = answer.document()["item"] if answer.status == HTTP_OK else {"status": "unavailable"}
+    return report
+
+
 async def _lesson_call(upstreams: Upstreams, sent: Sent, event_slug: str, lesson_slug: str, action: str) -> Answer:
     path = f"{PUBLIC_EVENTS}/{_segment(event_slug)}/lessons/{_segment(lesson_slug)}/{action}"
     return await upstreams.content.call("POST", path, sent)
@@ -119,7 +144,7 @@ async def _open_lesson(upstreams: Upstreams, sent: Sent, event_slug: str, lesson
 async def _delete(upstreams: Upstreams, sent: Sent, gone: dict[str, str]) -> Answer:
     answer = await upstreams.content.forward(sent)
     if answer.status == HTTP_NO_CONTENT:
-        await _delete_quizzes(upstreams, gone)
+        await _catch_up(upstreams, gone)
     return answer
 
 
@@ -131,14 +156,10 @@ async def _to_the_end(work: Coroutine[Any, Any, Answer]) -> Answer:
     return await asyncio.shield(task)
 
 
-async def _delete_quizzes(upstreams: Upstreams, gone: dict[str, str]) -> None:
-    # The deletion stands whatever happens here. This is the seam of the change feed: it will become the request to
-    # quiz to catch up with what content has deleted, and quiz will also do so on its own.
-    body = answer_with(gone).body
+async def _catch_up(upstreams: Upstreams, gone: dict[str, str]) -> None:
+    # The deletion stands whatever happens here: quiz follows content's feed on its own as well.
     try:
-        answer = await upstreams.quiz.call(
-            "POST", "/internal/deletions", Sent("POST", "", body=body, content_type="application/json")
-        )
+        answer = await upstreams.quiz.call("POST", "/internal/catch-up")
     except ServiceError as error:
         log.warning("quiz_deletion_postponed", reason=error.code, **gone)
         return

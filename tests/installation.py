@@ -18,7 +18,8 @@ from tests.postgresql import Server
 
 ADMIN = {"username": "admin", "password": "a password of some length"}
 SERVICES = ("auth", "content", "quiz")
-PROCESSES = (*SERVICES, "gateway")
+SERVERS = (*SERVICES, "gateway")
+PROCESSES = tuple(town.PROCESSES)
 
 
 class Town(ABC):
@@ -64,10 +65,10 @@ class Town(ABC):
 
 
 class Installation(Town):
-    """Four processes with their own ports, databases and logs under one folder."""
+    """All processes, with their own ports, databases and logs under one folder."""
 
     def __init__(self, folder: Path, database_urls: Mapping[str, str], **variables: str):
-        ports = dict(zip(PROCESSES, _free_ports(len(PROCESSES)), strict=True))
+        ports = dict(zip(SERVERS, _free_ports(len(SERVERS)), strict=True))
         addresses = {name: f"http://127.0.0.1:{port}" for name, port in ports.items()}
         managed = any(url.startswith("postgresql") for url in database_urls.values())
         self.logs = folder / "logs"

@@ -14,7 +14,7 @@ SERVICE = Service(
     read_settings=read_settings,
     migrations=MIGRATIONS,
     seeder=Seeder(seed.SETS, seed.plant),
-    examination=lambda settings: examination(seed.samples()),
+    examination=lambda settings: examination(seed.places()),
 )
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ from services.content.config import Settings, read_settings
 from services.content.integrity import examination
 from services.content.migrations import MIGRATIONS
 from services.content.repository import PeeweeContentStore
-from services.content.resources import events, learners, lessons
+from services.content.resources import events, feed, learners, lessons
 from services.content.service import ContentService
 from services.kit.database import open_database
 from services.kit.health import health_routes
@@ -36,7 +36,7 @@ def create_app(settings: Settings | None = None) -> WebApp:
     table = (
         *routes(service, use_cases, settings),
         *health_routes(use_cases, database, MIGRATIONS),
-        integrity_route(database, examination(seed.samples())),
+        integrity_route(database, examination(seed.places())),
     )
     watch = SoundnessWatch(database, MIGRATIONS, use_cases, settings.integrity_interval_seconds)
     return create_service_app(table, settings, use_cases, verifier, watch)
@@ -57,6 +57,9 @@ def routes(service: ContentService, use_cases: UseCases, settings: Settings) -> 
             events.OperationalSnapshot(service, use_cases),
             Guard.ADMIN,
         ),
+        Route("/internal/changes", feed.Changes(service, use_cases), Guard.SERVICE),
+        Route("/internal/feed", feed.Feed(service, use_cases), Guard.SERVICE),
+        Route("/internal/references", feed.LessonReferences(service, use_cases), Guard.SERVICE),
         Route(LESSON_REFERENCE, lessons.LessonReference(service, use_cases), Guard.SERVICE),
         Route(PUBLIC_EVENTS, learners.PublicEvents(service, use_cases), Guard.SERVICE),
         Route(PUBLIC_EVENTS + "/{event_slug}/catalog", learners.Catalog(service, use_cases), Guard.SERVICE),

@@ -87,8 +87,20 @@ class Upload:
 
 
 @dataclass(frozen=True, slots=True)
+class NewChange:
+    """What happens to one record, before it has its place in the feed; `version` is the record's after it."""
+
+    kind: ChangedKind
+    action: ChangeAction
+    event_id: str
+    lesson_id: str | None
+    material_id: str | None
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
 class Change:
-    """What happened to one record, in the order of the commits; `version` is the record's after it."""
+    """What happened to one record; the numbers are in the order of the commits."""
 
     sequence: int
     kind: ChangedKind
@@ -136,6 +148,22 @@ class FeedState:
     last_change: int | None
     gaps: Sequence[tuple[int, int]]
     readers: Sequence[tuple[FeedReader, datetime | None]]
+
+
+@dataclass(frozen=True, slots=True)
+class ChangePage:
+    """Some changes, in order, of that feed."""
+
+    feed: ChangeFeed
+    changes: Sequence[Change]
+
+
+@dataclass(frozen=True, slots=True)
+class LessonReference:
+    """How others name a lesson."""
+
+    event_id: str
+    lesson_id: str
 
 
 @dataclass(frozen=True, slots=True)

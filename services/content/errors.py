@@ -4,9 +4,10 @@ NotFound: EventNotFound, LessonNotFound, MaterialNotFound
 Conflict: EventSlugTaken, LessonSlugTaken
 Invalid:  InvalidWindow
 Forbidden: EventAccessDenied, LessonAccessDenied
+Gone:      FeedPositionLost
 """
 
-from services.kit.errors import Conflict, Forbidden, Invalid, NotFound
+from services.kit.errors import Conflict, Forbidden, Gone, Invalid, NotFound
 
 
 class EventNotFound(NotFound):
@@ -71,3 +72,10 @@ class LessonAccessDenied(Forbidden):
 
     def __init__(self, status: str, message: str):
         super().__init__(message, extra={"status": status})
+
+
+class FeedPositionLost(Gone):
+    """The feed cannot be read on from there: it is another one, shorter, or has been pruned beyond that place."""
+
+    code = "FEED_POSITION_LOST"
+    message = "The feed cannot be read on from there: compare everything, then go on from its lastSequence"

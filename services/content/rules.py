@@ -19,7 +19,7 @@ from services.content.entities import (
     Material,
     VideoProvider,
 )
-from services.content.errors import InvalidWindow
+from services.content.errors import FeedPositionLost, InvalidWindow
 from services.kit.integrity.findings import Breach
 from services.kit.schemas import is_web_address
 
@@ -36,6 +36,8 @@ EMBED_ADDRESSES: Mapping[VideoProvider, str] = {
     "gemini_stream": "https://stream.gemini.google/embed/",
 }
 
+# Changes stay at least so long, read or not: who has lost the thread looks up in them what is gone.
+CHANGES_KEPT = timedelta(days=7)
 # A reader that is up takes a change in within two seconds.
 FEED_LAG_LIMIT = timedelta(minutes=1)
 
@@ -134,6 +136,18 @@ def embed_url(provider: VideoProvider, video_id: str) -> str:
     return EMBED_ADDRESSES[provider] + quote(video_id, safe="/?=&-")
 
 
+def check_position(feed: ChangeFeed, feed_id: str | None, after: int) -> None:
+    """Raises FeedPositionLost unless that feed can be read on from there without missing a change."""
+    if feed_id not in (None, feed.feed_id) or not feed.pruned_through <= after <= feed.last_sequence:
+        raise FeedPositionLost
+
+
+def prunable_through(feed: ChangeFeed, readers: Sequence[FeedReader], first_kept: int | None) -> int:
+    """Up to where the feed may be pruned: never ahead of its slowest reader, nor to `first_kept` (None: to its end)."""
+    oldest_kept = feed.last_sequence + 1 if first_kept is None else first_kept
+    return min([oldest_kept - 1, *(reader.position for reader in readers)])
+
+
 # What a stored record must be, besides what its table's own constraints hold.
 
 
@@ -161,7 +175,7 @@ def material_breaches(material: Material) -> Iterator[Breach]:
 def reader_breaches(
     reader: FeedReader, feed: ChangeFeed, next_change: datetime | None, now: datetime
 ) -> Iterator[Breach]:
-    """The rules that a reader's place in the feed breaks; `next_change` is when what it has to take in next happened."""
+    """The rules that a reader's place in the feed breaks; what it has to take in next happened at `next_change`."""
     if reader.position > feed.last_sequence:
         yield "reader_position", f"it is at {reader.position}, and the feed ends at {feed.last_sequence}"
     elif reader.position < feed.pruned_through:

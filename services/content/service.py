@@ -9,8 +9,12 @@ from services.content import rules
 from services.content.entities import (
     Access,
     Catalog,
+    ChangeFeed,
+    ChangePage,
     Event,
+    FeedReader,
     Lesson,
+    LessonReference,
     Material,
     OpenMaterials,
     Playback,
@@ -19,6 +23,7 @@ from services.content.entities import (
 )
 from services.content.errors import EventAccessDenied, LessonAccessDenied
 from services.content.repository import ContentStore, event_key, lesson_key, material_key
+from services.kit.entity_tags import ANY_STATE, IfMatch, require_match
 from services.kit.instants import Clock, now
 from services.kit.pagination import Page, PageRequest, page_of
 
@@ -61,17 +66,19 @@ class ContentService:
             self._store.events.add(event)
         return event
 
-    def update_event(self, event_id: str, changes: Mapping[str, Any]) -> Event:
-        """The event after a partial update; raises EventNotFound, EventSlugTaken."""
+    def update_event(self, event_id: str, changes: Mapping[str, Any], states: IfMatch = ANY_STATE) -> Event:
+        """The event after a partial update; raises EventNotFound, EventSlugTaken, PreconditionFailed."""
         with self._store.transaction():
             event = self._store.events.get(event_id, for_update=True)
+            require_match(event, states)
             changed = rules.changed_event(event, changes, self._clock())
             self._store.events.save(changed)
         return changed
 
-    def delete_event(self, event_id: str) -> None:
-        """With its lessons and their materials; raises EventNotFound."""
+    def delete_event(self, event_id: str, states: IfMatch = ANY_STATE) -> None:
+        """With its lessons and their materials; raises EventNotFound, PreconditionFailed."""
         with self._store.transaction():
+            require_match(self._store.events.get(event_id, for_update=True), states)
             self._store.events.remove(event_id)
 
     # Lessons
@@ -96,19 +103,26 @@ class ContentService:
             self._store.lessons.add(lesson)
         return lesson
 
-    def update_lesson(self, event_id: str, lesson_id: str, changes: Mapping[str, Any]) -> Lesson:
-        """After a partial update; raises EventNotFound, LessonNotFound, LessonSlugTaken, InvalidWindow."""
+    def update_lesson(
+        self, event_id: str, lesson_id: str, changes: Mapping[str, Any], states: IfMatch = ANY_STATE
+    ) -> Lesson:
+        """After a partial update.
+
+        Raises EventNotFound, LessonNotFound, LessonSlugTaken, InvalidWindow, PreconditionFailed.
+        """
         with self._store.transaction():
             self._store.events.get(event_id)
             lesson = self._store.lessons.get(event_id, lesson_id, for_update=True)
+            require_match(lesson, states)
             changed = rules.changed_lesson(lesson, changes, self._clock())
             self._store.lessons.save(changed)
         return changed
 
-    def delete_lesson(self, event_id: str, lesson_id: str) -> None:
-        """With its materials; raises EventNotFound, LessonNotFound."""
+    def delete_lesson(self, event_id: str, lesson_id: str, states: IfMatch = ANY_STATE) -> None:
+        """With its materials; raises EventNotFound, LessonNotFound, PreconditionFailed."""
         with self._store.transaction():
             self._store.events.get(event_id)
+            require_match(self._store.lessons.get(event_id, lesson_id, for_update=True), states)
             self._store.lessons.remove(event_id, lesson_id)
 
     def snapshot(self) -> Snapshot:
@@ -189,6 +203,34 @@ class ContentService:
         """The lesson's materials, when it opens now; raises as `open_lesson`."""
         lesson = self.open_lesson(event_slug, lesson_slug, access_key)
         return OpenMaterials(lesson, self._store.materials.list(lesson.id))
+
+    # Followers
+
+    def feed(self) -> tuple[ChangeFeed, Sequence[FeedReader]]:
+        """How far the change feed goes, and how far each of its readers has come."""
+        return self._store.changes.feed(), self._store.changes.readers()
+
+    def read_changes(self, reader: str, feed_id: str | None, after: int, limit: int) -> ChangePage:
+        """The changes behind `after`, everything up to which the reader has taken in; raises FeedPositionLost."""
+        changes = self._store.changes.read(after, limit)
+        # Looked at only now: had the feed been pruned between, changes would be missing unnoticed.
+        feed = self._store.changes.feed()
+        rules.check_position(feed, feed_id, after)
+        if self._store.changes.acknowledge(reader, after):
+            self._prune(feed)
+        return ChangePage(feed, changes)
+
+    def missing_lessons(self, references: Sequence[LessonReference]) -> Sequence[LessonReference]:
+        """Those that name no lesson of that event."""
+        there = set(self._store.lessons.existing(references))
+        return [reference for reference in references if reference not in there]
+
+    def _prune(self, feed: ChangeFeed) -> None:
+        first_kept = self._store.changes.first_since(self._clock() - rules.CHANGES_KEPT)
+        through = rules.prunable_through(feed, self._store.changes.readers(), first_kept)
+        if through > feed.pruned_through:
+            with self._store.transaction():
+                self._store.changes.prune(through)
 
 
 def _new_id() -> str:

@@ -1,9 +1,10 @@
-"""The command line that every service has: serve, migrate, seed, check.
+"""The command line that every service has: serve, migrate, seed, check, and for some follow.
 
 Exit codes: 0 done, 1 refused or found wrong (one line on standard error says what to do), 2 a wrong command line.
 """
 
 import argparse
+import logging.config
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -19,6 +20,7 @@ from services.kit.instants import format_instant
 from services.kit.integrity.command import check
 from services.kit.integrity.examination import Examination
 from services.kit.migrations import MigrationError, Migrations
+from services.kit.observability import logging_configuration
 
 GUNICORN_SETTINGS = Path(__file__).parents[2] / "deploy" / "gunicorn.conf.py"
 
@@ -35,7 +37,10 @@ class Seeder(Generic[AnySettings]):
 
 @dataclass(frozen=True)
 class Service(Generic[AnySettings]):
-    """The parts that a service hands to its command line; `app` is the import path of its app factory."""
+    """The parts that a service hands to its command line; `app` is the import path of its app factory.
+
+    `follow` takes in what happens in another service until it is told to stop.
+    """
 
     name: str
     app: str
@@ -43,6 +48,7 @@ class Service(Generic[AnySettings]):
     migrations: Migrations
     seeder: Seeder[AnySettings]
     examination: Callable[[AnySettings], Examination]
+    follow: Callable[[peewee.Database, AnySettings], None] | None = None
 
 
 class Refused(Exception):
@@ -92,6 +98,9 @@ def _parser(service: Service[AnySettings]) -> argparse.ArgumentParser:
     checking = commands.add_parser("check", help="find what is wrong with the schema, the rows and what they say")
     checking.add_argument("--repair", action="store_true", help="do what has one right repair, and say what was done")
     checking.set_defaults(command=_check)
+    if service.follow is not None:
+        following = commands.add_parser("follow", help="take in what happens elsewhere, until told to stop")
+        following.set_defaults(command=_follow)
     return parser
 
 
@@ -105,6 +114,18 @@ def _serve(
     # A connection must not be there when gunicorn forks (TRAPS 7).
     database.close()
     serve(settings, service.app)
+
+
+def _follow(
+    service: Service[AnySettings],
+    settings: AnySettings,
+    database: peewee.Database,
+    options: argparse.Namespace,
+) -> None:
+    service.migrations.require_current(database)
+    logging.config.dictConfig(logging_configuration(f"follow-{service.name}", settings.log_level))
+    if service.follow is not None:
+        service.follow(database, settings)
 
 
 def _migrate(

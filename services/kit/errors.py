@@ -2,7 +2,8 @@
 
 ServiceError
  + Invalid 400        + Unauthorized 401   + Forbidden 403     + NotFound 404
- + Conflict 409       + TooManyRequests 429
+ + Conflict 409       + Gone 410           + PreconditionFailed 412
+ + TooManyRequests 429
  + Unavailable 503    + UpstreamTimeout 504
 
 A domain subclasses one of them and names its code: ``class SlugTaken(Conflict): code = "EVENT_SLUG_CONFLICT"``.
@@ -118,6 +119,20 @@ class Conflict(ServiceError):
     """The change contradicts what is stored."""
 
     status = 409
+
+
+class Gone(ServiceError):
+    """What was there is there no more, and will not come back."""
+
+    status = 410
+
+
+class PreconditionFailed(ServiceError):
+    """The record is not as the caller believes it to be (RFC 9110 section 13.1.1); nothing was changed."""
+
+    status = 412
+    code = "PRECONDITION_FAILED"
+    message = "It has been changed since: read it again, then repeat the change with its new ETag"
 
 
 class TooManyRequests(ServiceError):

@@ -17,6 +17,7 @@ from services.kit.observability import log
 
 # Use cases that may wait for a thread; beyond that the honest answer is "try again".
 WAITING_LIMIT = 512
+AWAY = "The database is not available; try again shortly"
 DAMAGED = "The database is damaged: nothing is read or written until it has been restored"
 
 Parameters = ParamSpec("Parameters")
@@ -50,7 +51,7 @@ class UseCases:
             raise Unavailable(DAMAGED)
         if self._running >= self._limit:
             raise Unavailable("Too many requests are waiting; try again shortly")
-        call = partial(copy_context().run, self._mapping_database_errors, partial(use_case, *args, **kwargs))
+        call = partial(copy_context().run, partial(self.run_here, use_case, *args, **kwargs))
         self._running += 1
         try:
             return await asyncio.get_running_loop().run_in_executor(self._pool, call)
@@ -75,14 +76,19 @@ class UseCases:
         """Wait for what is running, then close every thread's connection with its thread."""
         self._pool.shutdown(wait=True)
 
-    def _new_pool(self) -> ThreadPoolExecutor:
-        return ThreadPoolExecutor(self._threads, thread_name_prefix="use-case")
-
-    def _mapping_database_errors(self, use_case: Callable[[], Result]) -> Result:
+    def run_here(
+        self,
+        use_case: Callable[Parameters, Result],
+        *args: Parameters.args,
+        **kwargs: Parameters.kwargs,
+    ) -> Result:
+        """The use case's result, in this thread; raises Unavailable when the database is away or damaged."""
         if self.damaged:
+            # This thread must not go on with the old file when the database is back.
+            self._database.close()
             raise Unavailable(DAMAGED)
         try:
-            return use_case()
+            return use_case(*args, **kwargs)
         # Peewee leaves an error of SQLite's that comes while rows are fetched as it is.
         except (peewee.DatabaseError, peewee.InterfaceError, sqlite3.DatabaseError) as error:
             if is_damage(error):
@@ -93,6 +99,7 @@ class UseCases:
                 log.error("database_unavailable", error=str(error))
             # The connection may be gone with its server; the next use case of this thread opens another.
             self._database.close()
-            raise Unavailable(
-                DAMAGED if self.damaged else "The database is not available; try again shortly"
-            ) from error
+            raise Unavailable(DAMAGED if self.damaged else AWAY) from error
+
+    def _new_pool(self) -> ThreadPoolExecutor:
+        return ThreadPoolExecutor(self._threads, thread_name_prefix="use-case")

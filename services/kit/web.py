@@ -14,6 +14,7 @@ import orjson
 from pydantic import BaseModel
 
 from services.kit.config import ServerSettings
+from services.kit.entity_tags import IfMatch, Versioned, entity_tag, if_match
 from services.kit.errors import (
     Forbidden,
     MethodNotAllowed,
@@ -98,6 +99,17 @@ def write_json(response: falcon.asgi.Response, document: object, status: int = 2
     response.data = orjson.dumps(document)
 
 
+def write_versioned(response: falcon.asgi.Response, record: Versioned, view: object, status: int = 200) -> None:
+    """Answer with the record's view under `item`, and with the ETag of its state."""
+    write_json(response, {"item": view}, status)
+    response.set_header("ETag", entity_tag(record))
+
+
+def read_if_match(request: falcon.asgi.Request) -> IfMatch:
+    """The states in which the caller wants the record to be; raises ValidationFailed."""
+    return if_match(request.get_header("If-Match"))
+
+
 def write_page(response: falcon.asgi.Response, items: list[Any], page: Page[Any], wanted: PageRequest) -> None:
     """Answer with the items, and with `nextCursor` when a page was asked for: old clients see no change."""
     document: dict[str, Any] = {"items": items}
@@ -161,7 +173,7 @@ class Gatekeeper:
             return
         token = bearer_token(request.get_header("Authorization"))
         if guard is Guard.SERVICE:
-            verify_service_token(token, self._service_secret, self._name, now())
+            request.context.caller = verify_service_token(token, self._service_secret, self._name, now())
         elif guard is Guard.ADMIN and self._verifier is not None:
             admin = await self._verifier.verify(token)
             if admin.role != ADMIN_ROLE:

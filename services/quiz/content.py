@@ -1,7 +1,8 @@
-"""Quiz's view of content: one question over HTTP, with a service token and a deadline."""
+"""Quiz's view of content: a few questions over HTTP, each with a service token and a deadline."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Sequence
+from typing import Any
 from urllib.parse import quote
 
 import httpx
@@ -10,44 +11,85 @@ from services.kit.errors import NotFound, Unavailable
 from services.kit.instants import Clock, now
 from services.kit.observability import REQUEST_ID_HEADER, current_request_id, log
 from services.kit.tokens import issue_service_token
-from services.quiz.errors import EventNotFound, LessonNotFound
+from services.quiz.config import Settings
+from services.quiz.entities import ContentChange, FeedHead, LessonReference
+from services.quiz.errors import EventNotFound, FeedPositionLost, LessonNotFound
 
-# Raises EventNotFound or LessonNotFound unless the event has the lesson, Unavailable when content does not answer.
-RequireLesson = Callable[[str, str], None]
+REFERENCES_IN_ONE_QUESTION = 500
+
+_UNAVAILABLE = "Lessons cannot be looked up now; try again shortly"
 
 
-def lesson_requirement(
-    client: httpx.Client, service_secret: str, timeout_seconds: float, clock: Clock = now
-) -> RequireLesson:
-    """How to ask content; the client carries its address and may be shared by threads."""
+class Content:
+    """Content over HTTP; the client carries its address and may be shared by threads.
 
-    def require_lesson(event_id: str, lesson_id: str) -> None:
-        token = issue_service_token(service_secret, "quiz", "content", clock())
+    Every method raises Unavailable when content does not answer in time, or not in its own words.
+    """
+
+    def __init__(self, client: httpx.Client, service_secret: str, timeout_seconds: float, clock: Clock = now):
+        self._client = client
+        self._secret = service_secret
+        self._timeout = timeout_seconds
+        self._clock = clock
+
+    def require_lesson(self, event_id: str, lesson_id: str) -> None:
+        """Raises EventNotFound or LessonNotFound unless the event has the lesson."""
+        response = self._ask("GET", f"/internal/events/{_segment(event_id)}/lessons/{_segment(lesson_id)}")
+        match _error_code(response):
+            case EventNotFound.code:
+                raise EventNotFound
+            case LessonNotFound.code | NotFound.code:
+                raise LessonNotFound
+        _require_success(response)
+
+    def feed(self) -> FeedHead:
+        """Which feed content has now, and how far it goes."""
+        item = _document(self._ask("GET", "/internal/feed"))["item"]
+        return FeedHead(item["id"], int(item["lastSequence"]), int(item["prunedThrough"]))
+
+    def changes(self, feed_id: str, after: int, limit: int, wait_seconds: int = 0) -> Sequence[ContentChange]:
+        """The changes behind `after`; none within `wait_seconds` gives none. Raises FeedPositionLost."""
+        parameters = {"feed": feed_id, "after": str(after), "limit": str(limit), "wait": str(wait_seconds)}
+        response = self._ask("GET", "/internal/changes", params=parameters, wait_seconds=wait_seconds)
+        if response.status_code == httpx.codes.GONE:
+            raise FeedPositionLost
+        return [_change(event) for event in _document(response)["items"]]
+
+    def missing(self, lessons: Sequence[LessonReference]) -> Sequence[LessonReference]:
+        """Those that content does not have, or not in that event."""
+        missing: list[LessonReference] = []
+        for start in range(0, len(lessons), REFERENCES_IN_ONE_QUESTION):
+            asked = lessons[start : start + REFERENCES_IN_ONE_QUESTION]
+            references = [{"eventId": each.event_id, "lessonId": each.lesson_id} for each in asked]
+            answer = _document(self._ask("POST", "/internal/references", json={"references": references}))
+            missing += [LessonReference(each["eventId"], each["lessonId"]) for each in answer["missing"]]
+        return missing
+
+    def _ask(self, method: str, path: str, wait_seconds: int = 0, **request: Any) -> httpx.Response:
+        token = issue_service_token(self._secret, "quiz", "content", self._clock())
         headers = {"Authorization": f"Bearer {token}", REQUEST_ID_HEADER: current_request_id()}
         try:
-            response = _get(client, _path(event_id, lesson_id), headers, timeout_seconds)
+            return self._read(method, path, self._timeout + wait_seconds, headers=headers, **request)
         except httpx.HTTPError as error:
             log.warning("content_unavailable", error=repr(error))
-            raise Unavailable("Lessons cannot be looked up now; try again shortly") from error
-        _check(response)
+            raise Unavailable(_UNAVAILABLE) from error
 
-    return require_lesson
-
-
-def _get(client: httpx.Client, path: str, headers: dict[str, str], timeout_seconds: float) -> httpx.Response:
-    # httpx's timeout bounds each read; a body that drips would never end (TRAPS 9).
-    deadline = time.monotonic() + timeout_seconds
-    with client.stream("GET", path, headers=headers, timeout=timeout_seconds) as response:
-        body = bytearray()
-        for chunk in response.iter_bytes():
-            body += chunk
-            if time.monotonic() > deadline:
-                raise httpx.ReadTimeout("the answer drips", request=response.request)
-    return httpx.Response(response.status_code, content=bytes(body))
+    def _read(self, method: str, path: str, timeout_seconds: float, **request: Any) -> httpx.Response:
+        # httpx's timeout bounds each read; a body that drips would never end (TRAPS 9).
+        deadline = time.monotonic() + timeout_seconds
+        with self._client.stream(method, path, timeout=timeout_seconds, **request) as response:
+            body = bytearray()
+            for chunk in response.iter_bytes():
+                body += chunk
+                if time.monotonic() > deadline:
+                    raise httpx.ReadTimeout("the answer drips", request=response.request)
+        return httpx.Response(response.status_code, content=bytes(body))
 
 
-def _path(event_id: str, lesson_id: str) -> str:
-    return f"/internal/events/{_segment(event_id)}/lessons/{_segment(lesson_id)}"
+def content_of(settings: Settings) -> Content:
+    """Content where the settings say that it is."""
+    client = httpx.Client(base_url=settings.content_url, trust_env=False)
+    return Content(client, settings.service_secret, settings.content_timeout_seconds)
 
 
 def _segment(text: str) -> str:
@@ -55,16 +97,20 @@ def _segment(text: str) -> str:
     return quote(text, safe="").replace(".", "%2E")
 
 
-def _check(response: httpx.Response) -> None:
-    if response.status_code == httpx.codes.OK:
-        return
-    match _error_code(response):
-        case EventNotFound.code:
-            raise EventNotFound
-        case LessonNotFound.code | NotFound.code:
-            raise LessonNotFound
-    log.warning("content_unavailable", status=response.status_code)
-    raise Unavailable("Lessons cannot be looked up now; try again shortly")
+def _change(event: Any) -> ContentChange:
+    kind, action = event["type"].split(".")[-2:]
+    return ContentChange(int(event["sequence"]), kind, action, event["data"]["eventId"], event["data"]["lessonId"])
+
+
+def _require_success(response: httpx.Response) -> None:
+    if response.status_code != httpx.codes.OK:
+        log.warning("content_unavailable", status=response.status_code)
+        raise Unavailable(_UNAVAILABLE)
+
+
+def _document(response: httpx.Response) -> Any:
+    _require_success(response)
+    return response.json()
 
 
 def _error_code(response: httpx.Response) -> object:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Literal
 
 from services.kit.pagination import Page
 
@@ -123,6 +124,50 @@ class AttemptHistory:
 
     page: Page[Attempt]
     revisions: dict[str, Revision]
+
+
+@dataclass(frozen=True, slots=True)
+class LessonReference:
+    """The lesson of a quiz, as content knows it."""
+
+    event_id: str
+    lesson_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class ContentKey:
+    """A record of content by its id, which only the records of one kind share."""
+
+    kind: Literal["event", "lesson"]
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
+class ContentChange:
+    """What content tells of one of its records."""
+
+    sequence: int
+    kind: str
+    action: str
+    event_id: str
+    lesson_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class FeedHead:
+    """Which feed content has, up to where it goes, and up to where it has been pruned."""
+
+    feed_id: str
+    last_sequence: int
+    pruned_through: int
+
+
+@dataclass(frozen=True, slots=True)
+class FeedPosition:
+    """How much of which feed has been taken in."""
+
+    feed_id: str
+    sequence: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,9 +3,10 @@
 NotFound: QuizNotFound, EventNotFound, LessonNotFound
 Conflict: LessonHasQuiz
 Invalid:  MissingCorrectOption, InvalidAttempt
+Gone:     FeedPositionLost
 """
 
-from services.kit.errors import Conflict, Invalid, NotFound
+from services.kit.errors import Conflict, Gone, Invalid, NotFound
 
 
 class QuizNotFound(NotFound):
@@ -49,3 +50,9 @@ class InvalidAttempt(Invalid):
     """The answers do not fit the quiz."""
 
     code = "QUIZ_INVALID_ATTEMPT"
+
+
+class FeedPositionLost(Gone):
+    """Content's feed cannot be read on from where quiz is."""
+
+    code = "FEED_POSITION_LOST"

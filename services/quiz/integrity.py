@@ -8,9 +8,9 @@ from services.kit.errors import ServiceError
 from services.kit.integrity import Examination, Finding, Progress, breaches
 from services.kit.integrity.findings import NOT_CHECKED, WHOLE_TABLE
 from services.quiz import rules
-from services.quiz.entities import Attempt, Revision
+from services.quiz.entities import Attempt, LessonReference, Revision
 from services.quiz.migrations import MIGRATIONS
-from services.quiz.repository import QuizInspection, Reference
+from services.quiz.repository import QuizInspection, QuizReference
 
 QUIZZES = "quizzes"
 REVISIONS = "quiz_revisions"
@@ -18,13 +18,11 @@ ATTEMPTS = "quiz_attempts"
 # What content answers at once.
 REFERENCES_ASKED = 500
 
-# Event and lesson.
-Place = tuple[str, str]
-# Those of the places that content does not know; raises a ServiceError when content does not answer.
-MissingLessons = Callable[[Sequence[Place]], set[Place]]
+# Those of the lessons that content does not have; raises a ServiceError when content does not answer.
+MissingLessons = Callable[[Sequence[LessonReference]], Sequence[LessonReference]]
 
 
-def examination(samples: Mapping[str, Place], missing_lessons: MissingLessons) -> Examination:
+def examination(samples: Mapping[str, LessonReference], missing_lessons: MissingLessons) -> Examination:
     """What there is to check of quiz; `samples` says where each sample belongs, by the seed's definitions."""
 
     def domain(database: peewee.Database, progress: Progress) -> Iterator[Finding]:
@@ -48,35 +46,34 @@ def _quiz_findings(inspection: QuizInspection, progress: Progress) -> Iterator[F
         progress.advance(len(batch))
 
 
-def _misplaced_samples(inspection: QuizInspection, samples: Mapping[str, Place]) -> Iterator[Finding]:
+def _misplaced_samples(inspection: QuizInspection, samples: Mapping[str, LessonReference]) -> Iterator[Finding]:
     for each in inspection.samples(samples):
-        if (each.event_id, each.lesson_id) != samples[each.quiz_id]:
-            event_id, lesson_id = samples[each.quiz_id]
-            message = (
-                f"the sample of this id is for the lesson {lesson_id} of {event_id}, this row for {each.lesson_id}"
-            )
-            yield Finding(QUIZZES, each.quiz_id, "sample_place", f"{message} of {each.event_id}")
+        there, sample = each.lesson, samples[each.quiz_id]
+        if there != sample:
+            message = f"the sample of this id is for the lesson {sample.lesson_id} of {sample.event_id}"
+            message += f", this row for {there.lesson_id} of {there.event_id}"
+            yield Finding(QUIZZES, each.quiz_id, "sample_place", message)
 
 
 def _lost_lessons(inspection: QuizInspection, missing_lessons: MissingLessons) -> Iterator[Finding]:
     for batch in inspection.references(REFERENCES_ASKED):
         try:
-            missing = missing_lessons([(each.event_id, each.lesson_id) for each in batch])
+            missing = set(missing_lessons([each.lesson for each in batch]))
         except ServiceError as error:
             yield Finding(QUIZZES, WHOLE_TABLE, NOT_CHECKED, f"whether their lessons exist: content says: {error}")
             return
         for each in batch:
             # Whoever deletes a lesson has its quiz deleted right after.
-            if (each.event_id, each.lesson_id) in missing and inspection.still_there(each):
+            if each.lesson in missing and inspection.still_there(each):
                 yield _lost_lesson(inspection, each)
 
 
-def _lost_lesson(inspection: QuizInspection, reference: Reference) -> Finding:
+def _lost_lesson(inspection: QuizInspection, reference: QuizReference) -> Finding:
     def remove() -> str:
         inspection.remove_quiz_of(reference)
         return "deleted it; its attempts stay"
 
-    message = f"content has no lesson {reference.lesson_id} of the event {reference.event_id}"
+    message = f"content has no lesson {reference.lesson.lesson_id} of the event {reference.lesson.event_id}"
     return Finding(QUIZZES, reference.quiz_id, "lesson_exists", message, remove)
 
 

@@ -5,9 +5,9 @@ from falcon.asgi import Request, Response
 from services.kit.pagination import DEFAULT_LIMIT, page_request
 from services.kit.schemas import validated
 from services.kit.use_cases import UseCases
-from services.kit.web import read_json, write_json, write_page
+from services.kit.web import read_if_match, read_json, write_json, write_page, write_versioned
+from services.quiz.following import Follower
 from services.quiz.schemas import (
-    DeletedContent,
     NewAttempt,
     NewQuiz,
     QuizQuery,
@@ -51,7 +51,7 @@ class Quizzes(QuizResource):
             new_quiz.pass_percentage,
             new_quiz.new_questions(),
         )
-        write_json(response, {"item": quiz_view(quiz)}, 201)
+        write_versioned(response, quiz, quiz_view(quiz), 201)
 
 
 class QuizItem(QuizResource):
@@ -59,19 +59,25 @@ class QuizItem(QuizResource):
 
     async def on_get(self, request: Request, response: Response, quiz_id: str) -> None:
         """One quiz, with its right options."""
-        write_json(response, {"item": quiz_view(await self._run(self._service.get_quiz, quiz_id))})
+        quiz = await self._run(self._service.get_quiz, quiz_id)
+        write_versioned(response, quiz, quiz_view(quiz))
 
     async def on_put(self, request: Request, response: Response, quiz_id: str) -> None:
         """Replace title and questions."""
         update = await read_json(request, QuizUpdate)
         quiz = await self._run(
-            self._service.update_quiz, quiz_id, update.title, update.pass_percentage, update.new_questions()
+            self._service.update_quiz,
+            quiz_id,
+            update.title,
+            update.pass_percentage,
+            update.new_questions(),
+            read_if_match(request),
         )
-        write_json(response, {"item": quiz_view(quiz)})
+        write_versioned(response, quiz, quiz_view(quiz))
 
     async def on_delete(self, request: Request, response: Response, quiz_id: str) -> None:
         """Delete it; its attempts stay as history."""
-        await self._run(self._service.delete_quiz, quiz_id)
+        await self._run(self._service.delete_quiz, quiz_id, read_if_match(request))
         response.status = 204
 
 
@@ -104,11 +110,13 @@ class LessonAttempts(QuizResource):
         write_json(response, submission_view(submission), 201)
 
 
-class Deletions(QuizResource):
-    """/internal/deletions: what content has deleted takes its quizzes with it."""
+class CatchUp:
+    """/internal/catch-up: what content has deleted takes its quizzes with it, now rather than soon."""
+
+    def __init__(self, follower: Follower, use_cases: UseCases):
+        self._follower = follower
+        self._run = use_cases.run
 
     async def on_post(self, request: Request, response: Response) -> None:
-        """Delete the quizzes of an event or of one lesson; repeating it is harmless."""
-        gone = await read_json(request, DeletedContent)
-        removed = await self._run(self._service.forget, gone.event_id, gone.lesson_id)
-        write_json(response, {"removed": removed})
+        """Take in everything that content has told so far; repeating it is harmless."""
+        write_json(response, {"changes": await self._run(self._follower.catch_up)})

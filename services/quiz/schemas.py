@@ -84,13 +84,6 @@ class NewAttempt(Schema):
         return [Answer(answer.question_id, answer.option_id) for answer in self.answers]
 
 
-class DeletedContent(Schema):
-    """What is gone in content: an event, or one of its lessons."""
-
-    event_id: Reference
-    lesson_id: Reference = _ABSENT
-
-
 class QuizQuery(Schema):
     """GET /api/quizzes: the filters in the query."""
 

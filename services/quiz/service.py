@@ -1,19 +1,22 @@
 """The use cases of quiz. One method is one transaction; content is asked before it begins."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import uuid_utils
 
+from services.kit.entity_tags import ANY_STATE, IfMatch, require_match
 from services.kit.instants import Clock, now
 from services.kit.pagination import Page, PageRequest, page_of
 from services.quiz import rules
-from services.quiz.content import RequireLesson
 from services.quiz.entities import Answer, Attempt, AttemptHistory, NewQuestion, Quiz, Submission
 from services.quiz.errors import EventNotFound, LessonNotFound, QuizNotFound
 from services.quiz.repository import QuizFilter, QuizStore, attempt_key, quiz_key
 
 DEFAULT_PASS_PERCENTAGE = 70
+
+# Raises EventNotFound or LessonNotFound unless the event has the lesson, Unavailable when content does not answer.
+RequireLesson = Callable[[str, str], None]
 
 
 class QuizService:
@@ -58,17 +61,25 @@ class QuizService:
             questions=identified,
         )
         with self._store.transaction():
+            # Content was asked before: the lesson may have gone since, and its end have been taken in.
+            self._store.following.require_alive(event_id, lesson_id)
             self._store.quizzes.add(quiz)
         return quiz
 
     def update_quiz(
-        self, quiz_id: str, title: str, pass_percentage: int | None, questions: Sequence[NewQuestion]
+        self,
+        quiz_id: str,
+        title: str,
+        pass_percentage: int | None,
+        questions: Sequence[NewQuestion],
+        states: IfMatch = ANY_STATE,
     ) -> Quiz:
-        """Replace title and questions; raises QuizNotFound, MissingCorrectOption, Unavailable."""
+        """Replace title and questions; raises QuizNotFound, MissingCorrectOption, Unavailable, PreconditionFailed."""
         identified = rules.identified(questions, _new_id)
         self._require_lesson_of(self._store.quizzes.get(quiz_id))
         with self._store.transaction():
             quiz = self._store.quizzes.get(quiz_id, for_update=True)
+            require_match(quiz, states)
             changed = replace(
                 quiz,
                 title=title,
@@ -81,15 +92,11 @@ class QuizService:
             self._store.quizzes.save(changed)
         return changed
 
-    def delete_quiz(self, quiz_id: str) -> None:
-        """Raises QuizNotFound; the attempts stay."""
+    def delete_quiz(self, quiz_id: str, states: IfMatch = ANY_STATE) -> None:
+        """Raises QuizNotFound, PreconditionFailed; the attempts stay."""
         with self._store.transaction():
+            require_match(self._store.quizzes.get(quiz_id, for_update=True), states)
             self._store.quizzes.remove(quiz_id)
-
-    def forget(self, event_id: str, lesson_id: str | None) -> int:
-        """Delete the quizzes of an event or a lesson that is gone; how many there were. Repeating it is harmless."""
-        with self._store.transaction():
-            return self._store.quizzes.remove_all(QuizFilter(event_id, lesson_id))
 
     def list_attempts(self, quiz_id: str, request: PageRequest) -> AttemptHistory:
         """Newest first; raises QuizNotFound when there is neither such a quiz nor an attempt at it."""

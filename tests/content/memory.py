@@ -1,17 +1,30 @@
 """The in-memory twin of ContentStore. It keeps the contract that test_repository.py states, and nothing on disk."""
 
+import copy
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from typing import TypeVar
 
 import peewee
 
 from services.content import rules
-from services.content.entities import Event, Lesson, Material, StatusCounts
+from services.content.entities import (
+    Change,
+    ChangeFeed,
+    Event,
+    FeedReader,
+    Lesson,
+    LessonReference,
+    Material,
+    NewChange,
+    StatusCounts,
+)
 from services.content.errors import EventNotFound, EventSlugTaken, LessonNotFound, LessonSlugTaken, MaterialNotFound
 from services.content.repository import ALL, event_key, lesson_key, material_key
+from services.content.repository.feed import event_change, lesson_change, material_change
+from services.kit.instants import Clock, now
 from services.kit.pagination import PageRequest, SortKey
 
 Item = TypeVar("Item")
@@ -24,39 +37,89 @@ class _Rows:
     events: dict[str, Event] = field(default_factory=dict)
     lessons: dict[str, Lesson] = field(default_factory=dict)
     materials: dict[str, Material] = field(default_factory=dict)
+    changes: tuple[Change, ...] = ()
+    feed: ChangeFeed = ChangeFeed("the feed in memory", 0, 0)
+    readers: dict[str, FeedReader] = field(default_factory=dict)
 
 
 class InMemoryContentStore:
-    """Content in three dictionaries."""
+    """Content in dictionaries."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Clock = now) -> None:
         self._rows = _Rows()
-        self.events = InMemoryEvents(self._rows)
-        self.lessons = InMemoryLessons(self._rows)
-        self.materials = InMemoryMaterials(self._rows)
+        self.changes = InMemoryChanges(self._rows, clock)
+        self.events = InMemoryEvents(self._rows, self.changes)
+        self.lessons = InMemoryLessons(self._rows, self.changes)
+        self.materials = InMemoryMaterials(self._rows, self.changes)
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """When an exception passes through, everything is as it was at the beginning."""
         rows = self._rows
-        before = _Rows(dict(rows.events), dict(rows.lessons), dict(rows.materials))
+        before = {name: copy.copy(value) for name, value in vars(rows).items()}
         try:
             yield
         except BaseException:
-            rows.events, rows.lessons, rows.materials = before.events, before.lessons, before.materials
+            vars(rows).update(before)
             raise
+
+
+class InMemoryChanges:
+    """ChangeLog over a tuple."""
+
+    def __init__(self, rows: _Rows, clock: Clock):
+        self._rows = rows
+        self._clock = clock
+
+    def append(self, changes: Sequence[NewChange]) -> None:
+        """Behind what is there."""
+        for change in changes:
+            last = self._rows.feed.last_sequence + 1
+            self._rows.feed = replace(self._rows.feed, last_sequence=last)
+            self._rows.changes += (Change(last, **asdict(change), occurred_at=self._clock()),)
+
+    def feed(self) -> ChangeFeed:
+        """Which feed this is, and how far it goes."""
+        return self._rows.feed
+
+    def read(self, after: int, limit: int) -> Sequence[Change]:
+        """At most so many behind the number `after`, in order."""
+        return [each for each in self._rows.changes if each.sequence > after][:limit]
+
+    def readers(self) -> Sequence[FeedReader]:
+        """Who follows, by name."""
+        return sorted(self._rows.readers.values(), key=lambda reader: reader.name)
+
+    def acknowledge(self, reader: str, position: int) -> bool:
+        """Keep that the reader has taken in everything up to `position`; whether that is news."""
+        known = self._rows.readers.get(reader)
+        if known is not None and known.position == position:
+            return False
+        self._rows.readers[reader] = FeedReader(reader, position, self._clock())
+        return True
+
+    def first_since(self, instant: datetime) -> int | None:
+        """The lowest number of a change at that instant or later."""
+        return min((each.sequence for each in self._rows.changes if each.occurred_at >= instant), default=None)
+
+    def prune(self, through: int) -> None:
+        """Forget the changes up to that number."""
+        self._rows.feed = replace(self._rows.feed, pruned_through=max(through, self._rows.feed.pruned_through))
+        self._rows.changes = tuple(each for each in self._rows.changes if each.sequence > through)
 
 
 class InMemoryEvents:
     """EventRepository over a dictionary."""
 
-    def __init__(self, rows: _Rows):
+    def __init__(self, rows: _Rows, changes: InMemoryChanges):
         self._rows = rows
+        self._changes = changes
 
     def add(self, event: Event) -> None:
         """Raises EventSlugTaken."""
         _refuse_known(event.id, self._rows.events)
         self._put(event)
+        self._changes.append([event_change("created", event)])
 
     def get(self, event_id: str, *, for_update: bool = False) -> Event:
         """Raises EventNotFound."""
@@ -70,13 +133,15 @@ class InMemoryEvents:
         """Raises EventNotFound, EventSlugTaken."""
         self.get(event.id)
         self._put(event)
+        self._changes.append([event_change("changed", event)])
 
     def remove(self, event_id: str) -> None:
         """Raises EventNotFound."""
-        self.get(event_id)
+        event = self.get(event_id)
         del self._rows.events[event_id]
-        orphans = {each.id for each in self._rows.lessons.values() if each.event_id == event_id}
-        _remove_lessons(self._rows, orphans)
+        orphans = [each for each in self._rows.lessons.values() if each.event_id == event_id]
+        told = _remove_lessons(self._rows, orphans)
+        self._changes.append([*told, event_change("deleted", event)])
 
     def list(self, request: PageRequest = ALL, *, listed_only: bool = False) -> Sequence[Event]:
         """Events by creation, oldest first."""
@@ -97,8 +162,9 @@ class InMemoryEvents:
 class InMemoryLessons:
     """LessonRepository over a dictionary."""
 
-    def __init__(self, rows: _Rows):
+    def __init__(self, rows: _Rows, changes: InMemoryChanges):
         self._rows = rows
+        self._changes = changes
 
     def add(self, lesson: Lesson) -> None:
         """Raises EventNotFound, LessonSlugTaken, InvalidWindow."""
@@ -106,6 +172,7 @@ class InMemoryLessons:
         if lesson.event_id not in self._rows.events:
             raise EventNotFound
         self._put(lesson)
+        self._changes.append([lesson_change("created", lesson)])
 
     def get(self, event_id: str, lesson_id: str, *, for_update: bool = False) -> Lesson:
         """Raises LessonNotFound."""
@@ -119,11 +186,12 @@ class InMemoryLessons:
         """Raises LessonNotFound, LessonSlugTaken, InvalidWindow."""
         self.get(lesson.event_id, lesson.id)
         self._put(lesson)
+        self._changes.append([lesson_change("changed", lesson)])
 
     def remove(self, event_id: str, lesson_id: str) -> None:
         """Raises LessonNotFound."""
-        self.get(event_id, lesson_id)
-        _remove_lessons(self._rows, {lesson_id})
+        lesson = self.get(event_id, lesson_id)
+        self._changes.append(_remove_lessons(self._rows, [lesson]))
 
     def list(self, event_id: str, request: PageRequest = ALL) -> Sequence[Lesson]:
         """The event's lessons by release, then creation, then id."""
@@ -133,6 +201,11 @@ class InMemoryLessons:
         """Over all events."""
         statuses = [rules.lesson_status(each, now) for each in self._rows.lessons.values()]
         return StatusCounts(statuses.count("locked"), statuses.count("released"), statuses.count("expired"))
+
+    def existing(self, references: Sequence[LessonReference]) -> Sequence[LessonReference]:
+        """Those of them that name a lesson of that event."""
+        there = {LessonReference(each.event_id, each.id) for each in self._rows.lessons.values()}
+        return [each for each in references if each in there]
 
     def _of(self, event_id: str) -> Iterator[Lesson]:
         return (each for each in self._rows.lessons.values() if each.event_id == event_id)
@@ -147,8 +220,9 @@ class InMemoryLessons:
 class InMemoryMaterials:
     """MaterialRepository over a dictionary."""
 
-    def __init__(self, rows: _Rows):
+    def __init__(self, rows: _Rows, changes: InMemoryChanges):
         self._rows = rows
+        self._changes = changes
 
     def add_all(self, materials: Sequence[Material]) -> None:
         """All of them or none."""
@@ -163,6 +237,7 @@ class InMemoryMaterials:
                 raise peewee.IntegrityError("the position is taken")
             kept[material.id] = material
         self._rows.materials = kept
+        self._changes.append([material_change("created", each, self._event_id(each)) for each in materials])
 
     def last_position(self, lesson_id: str) -> int:
         """The highest position so far, 0 when there is none."""
@@ -170,12 +245,16 @@ class InMemoryMaterials:
 
     def remove(self, lesson_id: str, material_id: str) -> None:
         """Raises MaterialNotFound."""
-        _first((each for each in self._of(lesson_id) if each.id == material_id), MaterialNotFound)
+        material = _first((each for each in self._of(lesson_id) if each.id == material_id), MaterialNotFound)
         del self._rows.materials[material_id]
+        self._changes.append([material_change("deleted", material, self._event_id(material))])
 
     def list(self, lesson_id: str, request: PageRequest = ALL) -> Sequence[Material]:
         """The lesson's materials in order of upload."""
         return _paged(self._of(lesson_id), material_key, request)
+
+    def _event_id(self, material: Material) -> str:
+        return self._rows.lessons[material.lesson_id].event_id
 
     def _of(self, lesson_id: str) -> Iterator[Material]:
         return (each for each in self._rows.materials.values() if each.lesson_id == lesson_id)
@@ -198,6 +277,14 @@ def _paged(items: Iterable[Item], key: Callable[[Item], SortKey], request: PageR
     return sorted(behind, key=key)[: request.fetch_limit]
 
 
-def _remove_lessons(rows: _Rows, gone: set[str]) -> None:
+def _remove_lessons(rows: _Rows, lessons: Iterable[Lesson]) -> list[NewChange]:
+    """What the feed tells of it: first all materials, then the lessons, each by lesson id."""
+    gone = {each.id: each for each in sorted(lessons, key=lambda lesson: lesson.id)}
+    lost = [each for each in rows.materials.values() if each.lesson_id in gone]
     rows.lessons = {each.id: each for each in rows.lessons.values() if each.id not in gone}
     rows.materials = {each.id: each for each in rows.materials.values() if each.lesson_id not in gone}
+    materials = sorted(lost, key=lambda each: (each.lesson_id, each.position))
+    return [
+        *(material_change("deleted", each, gone[each.lesson_id].event_id) for each in materials),
+        *(lesson_change("deleted", each) for each in gone.values()),
+    ]

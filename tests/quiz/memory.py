@@ -1,14 +1,16 @@
 """The in-memory twin of QuizStore. It keeps the contract that test_repository.py states, and nothing on disk."""
 
+import copy
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 
 import peewee
 
 from services.kit.pagination import PageRequest
-from services.quiz.entities import Attempt, Quiz, Revision
-from services.quiz.errors import LessonHasQuiz, QuizNotFound
+from services.quiz.entities import Attempt, ContentKey, FeedPosition, LessonReference, Quiz, Revision
+from services.quiz.errors import EventNotFound, LessonHasQuiz, LessonNotFound, QuizNotFound
 from services.quiz.repository import ALL, QuizFilter, attempt_key, quiz_key
 
 
@@ -19,25 +21,28 @@ class _Rows:
     quizzes: dict[str, Quiz] = field(default_factory=dict)
     revisions: dict[str, Revision] = field(default_factory=dict)
     attempts: dict[str, Attempt] = field(default_factory=dict)
+    position: FeedPosition | None = None
+    tombstones: frozenset[ContentKey] = frozenset()
 
 
 class InMemoryQuizStore:
-    """Quiz in three dictionaries."""
+    """Quiz in dictionaries."""
 
     def __init__(self) -> None:
         self._rows = _Rows()
         self.quizzes = InMemoryQuizzes(self._rows)
         self.attempts = InMemoryAttempts(self._rows)
+        self.following = InMemoryFollowing(self._rows)
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """When an exception passes through, everything is as it was at the beginning."""
         rows = self._rows
-        before = _Rows(dict(rows.quizzes), dict(rows.revisions), dict(rows.attempts))
+        before = {name: copy.copy(value) for name, value in vars(rows).items()}
         try:
             yield
         except BaseException:
-            rows.quizzes, rows.revisions, rows.attempts = before.quizzes, before.revisions, before.attempts
+            vars(rows).update(before)
             raise
 
 
@@ -92,6 +97,12 @@ class InMemoryQuizzes:
         behind = [each for each in self._matching(which) if after is None or quiz_key(each) > after]
         return sorted(behind, key=quiz_key)[: request.fetch_limit]
 
+    def references(self, at_once: int) -> Iterator[Sequence[LessonReference]]:
+        """The lessons of all quizzes, so many at a time."""
+        quizzes = sorted(self._rows.quizzes.values(), key=lambda quiz: quiz.lesson_id)
+        for start in range(0, len(quizzes), at_once):
+            yield [LessonReference(each.event_id, each.lesson_id) for each in quizzes[start : start + at_once]]
+
     def _put(self, quiz: Quiz) -> None:
         self._rows.quizzes[quiz.id] = quiz
         self._rows.revisions[quiz.revision_id] = Revision(
@@ -137,6 +148,36 @@ class InMemoryAttempts:
         """The frozen copies by id."""
         wanted = set(revision_ids)
         return {each.id: each for each in self._rows.revisions.values() if each.id in wanted}
+
+
+class InMemoryFollowing:
+    """Following over a set."""
+
+    def __init__(self, rows: _Rows):
+        self._rows = rows
+
+    def position(self, *, for_update: bool = False) -> FeedPosition | None:
+        """None before the first time."""
+        return self._rows.position
+
+    def move(self, position: FeedPosition, now: datetime) -> None:
+        """Go on from there."""
+        self._rows.position = position
+
+    def bury(self, gone: Sequence[ContentKey], now: datetime) -> None:
+        """No quiz may be made for these any more."""
+        self._rows.tombstones |= set(gone)
+
+    def dig_up(self, back: Sequence[ContentKey]) -> None:
+        """These are there (again)."""
+        self._rows.tombstones -= set(back)
+
+    def require_alive(self, event_id: str, lesson_id: str) -> None:
+        """Raises EventNotFound, LessonNotFound."""
+        if ContentKey("event", event_id) in self._rows.tombstones:
+            raise EventNotFound
+        if ContentKey("lesson", lesson_id) in self._rows.tombstones:
+            raise LessonNotFound
 
 
 def _refuse_known(new_id: str, known: Iterable[str]) -> None:

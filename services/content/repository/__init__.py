@@ -2,6 +2,7 @@
 
 from services.content.repository.contracts import (
     ALL,
+    ChangeLog,
     ContentStore,
     EventRepository,
     LessonRepository,
@@ -15,6 +16,7 @@ from services.content.repository.store import PeeweeContentStore
 
 __all__ = [
     "ALL",
+    "ChangeLog",
     "ContentInspection",
     "ContentStore",
     "EventRepository",

@@ -1,11 +1,24 @@
-"""What every repository of content promises, whatever keeps the records. Nothing here commits: the service does."""
+"""What every repository of content promises, whatever keeps the records. Nothing here commits: the service does.
+
+Whatever adds, saves or removes a record also appends that change to the feed, in the same transaction.
+"""
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Any, Protocol
 
-from services.content.entities import Event, Lesson, Material, StatusCounts
+from services.content.entities import (
+    Change,
+    ChangeFeed,
+    Event,
+    FeedReader,
+    Lesson,
+    LessonReference,
+    Material,
+    NewChange,
+    StatusCounts,
+)
 from services.kit.instants import to_milliseconds
 from services.kit.pagination import PageRequest, SortKey
 
@@ -61,6 +74,9 @@ class LessonRepository(Protocol):
     def count_by_status(self, now: datetime) -> StatusCounts:
         """Over all events."""
 
+    def existing(self, references: Sequence[LessonReference]) -> Sequence[LessonReference]:
+        """Those of them that name a lesson of that event."""
+
 
 class MaterialRepository(Protocol):
     """Materials of a lesson, in order of upload."""
@@ -78,6 +94,31 @@ class MaterialRepository(Protocol):
         """The lesson's materials in order of upload."""
 
 
+class ChangeLog(Protocol):
+    """The change feed: numbered changes in the order of their commits, and how far each reader has come."""
+
+    def append(self, changes: Sequence[NewChange]) -> None:
+        """Behind what is there, with the next numbers, as of now."""
+
+    def feed(self) -> ChangeFeed:
+        """Which feed this is, and how far it goes."""
+
+    def read(self, after: int, limit: int) -> Sequence[Change]:
+        """At most so many behind the number `after`, in order. None that comes later has a lower number."""
+
+    def readers(self) -> Sequence[FeedReader]:
+        """Who follows, by name."""
+
+    def acknowledge(self, reader: str, position: int) -> bool:
+        """Keep that the reader has taken in everything up to `position`; whether that is news."""
+
+    def first_since(self, instant: datetime) -> int | None:
+        """The lowest number of a change at that instant or later."""
+
+    def prune(self, through: int) -> None:
+        """Forget the changes up to that number."""
+
+
 class ContentStore(Protocol):
     """All of content's records and the transaction around them."""
 
@@ -92,6 +133,10 @@ class ContentStore(Protocol):
     @property
     def materials(self) -> MaterialRepository:
         """The materials."""
+
+    @property
+    def changes(self) -> ChangeLog:
+        """The change feed."""
 
     def transaction(self) -> AbstractContextManager[Any]:
         """All that is written inside is kept, or nothing is."""

@@ -1,6 +1,6 @@
 """The records in SQLite or PostgreSQL, through Peewee. Every query of content is here."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import asdict
 from datetime import datetime
@@ -9,7 +9,7 @@ from typing import Any
 import peewee
 from peewee import fn
 
-from services.content.entities import Event, Lesson, Material, StatusCounts
+from services.content.entities import ChangeAction, Event, Lesson, LessonReference, Material, StatusCounts
 from services.content.errors import (
     EventNotFound,
     EventSlugTaken,
@@ -20,18 +20,21 @@ from services.content.errors import (
 )
 from services.content.models import EventRow, LessonRow, MaterialRow
 from services.content.repository.contracts import ALL
+from services.content.repository.feed import PeeweeChanges, event_change, lesson_change, material_change
 from services.kit.database import Parameter, Statement, breached, is_foreign_key_breach, locked, transaction
+from services.kit.instants import Clock, now
 from services.kit.pagination import PageRequest, paged
 
 
 class PeeweeContentStore:
     """Content in SQLite or PostgreSQL."""
 
-    def __init__(self, database: peewee.Database):
+    def __init__(self, database: peewee.Database, clock: Clock = now):
         self._database = database
-        self.events = PeeweeEvents(database)
-        self.lessons = PeeweeLessons(database)
-        self.materials = PeeweeMaterials(database)
+        self.changes = PeeweeChanges(database, clock)
+        self.materials = PeeweeMaterials(database, self.changes)
+        self.lessons = PeeweeLessons(database, self.changes)
+        self.events = PeeweeEvents(database, self.changes)
 
     def transaction(self) -> AbstractContextManager[Any]:
         """All that is written inside is kept, or nothing is."""
@@ -41,8 +44,9 @@ class PeeweeContentStore:
 class PeeweeEvents:
     """EventRepository over the table `events`."""
 
-    def __init__(self, database: peewee.Database):
+    def __init__(self, database: peewee.Database, changes: PeeweeChanges):
         self._database = database
+        self._changes = changes
         by_id = EventRow.select().where(EventRow.id == Parameter("event_id"))
         by_slug = EventRow.select().where(EventRow.slug == Parameter("slug"))
         self._by_id = Statement(database, by_id, Event)
@@ -52,7 +56,7 @@ class PeeweeEvents:
 
     def add(self, event: Event) -> None:
         """Raises EventSlugTaken."""
-        self._write(EventRow.insert(asdict(event)), event.slug)
+        self._write(EventRow.insert(asdict(event)), event, "created")
 
     def get(self, event_id: str, *, for_update: bool = False) -> Event:
         """Raises EventNotFound."""
@@ -71,13 +75,27 @@ class PeeweeEvents:
     def save(self, event: Event) -> None:
         """Raises EventNotFound, EventSlugTaken."""
         columns = asdict(event)
-        if not self._write(EventRow.update(columns).where(EventRow.id == columns.pop("id")), event.slug):
-            raise EventNotFound
+        self._write(EventRow.update(columns).where(EventRow.id == columns.pop("id")), event, "changed")
 
     def remove(self, event_id: str) -> None:
         """Raises EventNotFound."""
-        if not EventRow.delete().where(EventRow.id == event_id).execute(self._database):
-            raise EventNotFound
+        with transaction(self._database):
+            event = self.get(event_id, for_update=True)
+            # Held, so that nothing is added to what goes, and everything that goes is told.
+            lessons = Statement(
+                self._database,
+                locked(LessonRow.select().where(LessonRow.event == event_id).order_by(LessonRow.id), self._database),
+                Lesson,
+            ).all()
+            materials = _materials_of(self._database, lessons)
+            EventRow.delete().where(EventRow.id == event_id).execute(self._database)
+            self._changes.append(
+                [
+                    *(material_change("deleted", each, event_id) for each in materials),
+                    *(lesson_change("deleted", each) for each in lessons),
+                    event_change("deleted", event),
+                ]
+            )
 
     def list(self, request: PageRequest = ALL, *, listed_only: bool = False) -> Sequence[Event]:
         """Events by creation, oldest first."""
@@ -90,22 +108,25 @@ class PeeweeEvents:
         """How many there are."""
         return int(EventRow.select(fn.COUNT(peewee.SQL("*"))).scalar(self._database))
 
-    def _write(self, query: Any, slug: str) -> Any:
+    def _write(self, query: Any, event: Event, action: ChangeAction) -> None:
         try:
             # A savepoint: PostgreSQL refuses every further statement of a transaction in which one has failed.
             with transaction(self._database):
-                return query.execute(self._database)
+                if not query.execute(self._database):
+                    raise EventNotFound
+                self._changes.append([event_change(action, event)])
         except peewee.IntegrityError as error:
             if breached(error, "events_slug", ["events.slug"]):
-                raise EventSlugTaken(slug) from None
+                raise EventSlugTaken(event.slug) from None
             raise
 
 
 class PeeweeLessons:
     """LessonRepository over the table `lessons`."""
 
-    def __init__(self, database: peewee.Database):
+    def __init__(self, database: peewee.Database, changes: PeeweeChanges):
         self._database = database
+        self._changes = changes
         of_event = LessonRow.select().where(LessonRow.event == Parameter("event_id"))
         by_id = of_event.where(LessonRow.id == Parameter("lesson_id"))
         by_slug = of_event.where(LessonRow.slug == Parameter("slug"))
@@ -116,7 +137,7 @@ class PeeweeLessons:
 
     def add(self, lesson: Lesson) -> None:
         """Raises EventNotFound, LessonSlugTaken, InvalidWindow."""
-        self._write(LessonRow.insert(_lesson_columns(lesson)), lesson.slug)
+        self._write(LessonRow.insert(_lesson_columns(lesson)), lesson, "created")
 
     def get(self, event_id: str, lesson_id: str, *, for_update: bool = False) -> Lesson:
         """Raises LessonNotFound."""
@@ -139,14 +160,16 @@ class PeeweeLessons:
         query = LessonRow.update(columns).where(
             LessonRow.id == columns.pop("id"), LessonRow.event == columns.pop("event")
         )
-        if not self._write(query, lesson.slug):
-            raise LessonNotFound
+        self._write(query, lesson, "changed")
 
     def remove(self, event_id: str, lesson_id: str) -> None:
         """Raises LessonNotFound."""
-        query = LessonRow.delete().where(LessonRow.id == lesson_id, LessonRow.event == event_id)
-        if not query.execute(self._database):
-            raise LessonNotFound
+        with transaction(self._database):
+            lesson = self.get(event_id, lesson_id, for_update=True)
+            materials = _materials_of(self._database, [lesson])
+            LessonRow.delete().where(LessonRow.id == lesson_id).execute(self._database)
+            gone = [material_change("deleted", each, event_id) for each in materials]
+            self._changes.append([*gone, lesson_change("deleted", lesson)])
 
     def list(self, event_id: str, request: PageRequest = ALL) -> Sequence[Lesson]:
         """The event's lessons by release, then creation, then id."""
@@ -164,15 +187,25 @@ class PeeweeLessons:
         total, upcoming, over = statement.all()[0]
         return StatusCounts(locked=upcoming, released=total - upcoming - over, expired=over)
 
-    def _write(self, query: Any, slug: str) -> Any:
+    def existing(self, references: Sequence[LessonReference]) -> Sequence[LessonReference]:
+        """Those of them that name a lesson of that event, in one statement."""
+        query = LessonRow.select(LessonRow.event, LessonRow.id).where(
+            LessonRow.id.in_([reference.lesson_id for reference in references])
+        )
+        there = set(Statement(self._database, query, LessonReference).all())
+        return [reference for reference in references if reference in there]
+
+    def _write(self, query: Any, lesson: Lesson, action: ChangeAction) -> None:
         try:
             with transaction(self._database):
-                return query.execute(self._database)
+                if not query.execute(self._database):
+                    raise LessonNotFound
+                self._changes.append([lesson_change(action, lesson)])
         except peewee.IntegrityError as error:
             if breached(error, "lessons_window", []):
                 raise InvalidWindow from None
             if breached(error, "lessons_event_id_slug", ["lessons.event_id", "lessons.slug"]):
-                raise LessonSlugTaken(slug) from None
+                raise LessonSlugTaken(lesson.slug) from None
             if is_foreign_key_breach(error):
                 raise EventNotFound from None
             raise
@@ -181,14 +214,18 @@ class PeeweeLessons:
 class PeeweeMaterials:
     """MaterialRepository over the table `materials`."""
 
-    def __init__(self, database: peewee.Database):
+    def __init__(self, database: peewee.Database, changes: PeeweeChanges):
         self._database = database
+        self._changes = changes
         of_lesson = MaterialRow.select().where(MaterialRow.lesson == Parameter("lesson_id"))
         self._of_lesson = Statement(database, paged(of_lesson, (MaterialRow.position,), ALL), Material)
 
     def add_all(self, materials: Sequence[Material]) -> None:
         """All in one statement."""
-        MaterialRow.insert_many([_material_columns(material) for material in materials]).execute(self._database)
+        with transaction(self._database):
+            MaterialRow.insert_many([_material_columns(material) for material in materials]).execute(self._database)
+            event_ids = _event_ids(self._database, {material.lesson_id for material in materials})
+            self._changes.append([material_change("created", each, event_ids[each.lesson_id]) for each in materials])
 
     def last_position(self, lesson_id: str) -> int:
         """The highest position so far, 0 when there is none."""
@@ -197,9 +234,16 @@ class PeeweeMaterials:
 
     def remove(self, lesson_id: str, material_id: str) -> None:
         """Raises MaterialNotFound."""
-        query = MaterialRow.delete().where(MaterialRow.id == material_id, MaterialRow.lesson == lesson_id)
-        if not query.execute(self._database):
-            raise MaterialNotFound
+        of_lesson = (MaterialRow.id == material_id) & (MaterialRow.lesson == lesson_id)
+        with transaction(self._database):
+            material = Statement(
+                self._database, locked(MaterialRow.select().where(of_lesson), self._database), Material
+            ).first()
+            if material is None:
+                raise MaterialNotFound
+            MaterialRow.delete().where(of_lesson).execute(self._database)
+            event_ids = _event_ids(self._database, {lesson_id})
+            self._changes.append([material_change("deleted", material, event_ids[lesson_id])])
 
     def list(self, lesson_id: str, request: PageRequest = ALL) -> Sequence[Material]:
         """The lesson's materials in order of upload."""
@@ -207,6 +251,16 @@ class PeeweeMaterials:
             return self._of_lesson.all(lesson_id=lesson_id)
         query = paged(MaterialRow.select().where(MaterialRow.lesson == lesson_id), (MaterialRow.position,), request)
         return Statement(self._database, query, Material).all()
+
+
+def _materials_of(database: peewee.Database, lessons: Sequence[Lesson]) -> Sequence[Material]:
+    query = MaterialRow.select().where(MaterialRow.lesson.in_([lesson.id for lesson in lessons]))
+    return Statement(database, query.order_by(MaterialRow.lesson, MaterialRow.position), Material).all()
+
+
+def _event_ids(database: peewee.Database, lesson_ids: Iterable[str]) -> dict[str, str]:
+    query = LessonRow.select(LessonRow.id, LessonRow.event).where(LessonRow.id.in_(list(lesson_ids)))
+    return dict(query.tuples().execute(database))
 
 
 _EVENT_ORDER = (EventRow.created_at, EventRow.id)

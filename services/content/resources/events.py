@@ -5,7 +5,7 @@ from falcon.asgi import Request, Response
 from services.content.resources import ContentResource
 from services.content.schemas import EventPatch, NewEvent, event_view, snapshot_view
 from services.kit.pagination import page_request
-from services.kit.web import read_json, write_json, write_page
+from services.kit.web import read_if_match, read_json, write_json, write_page, write_versioned
 
 SORT_KEY = (int, str)
 
@@ -23,7 +23,7 @@ class Events(ContentResource):
         """Create an event."""
         new_event = await read_json(request, NewEvent)
         event = await self._run(self._service.create_event, new_event.fields())
-        write_json(response, {"item": event_view(event)}, 201)
+        write_versioned(response, event, event_view(event), 201)
 
 
 class EventItem(ContentResource):
@@ -32,17 +32,17 @@ class EventItem(ContentResource):
     async def on_get(self, request: Request, response: Response, event_id: str) -> None:
         """One event."""
         event = await self._run(self._service.get_event, event_id)
-        write_json(response, {"item": event_view(event)})
+        write_versioned(response, event, event_view(event))
 
     async def on_put(self, request: Request, response: Response, event_id: str) -> None:
         """Change some of its fields."""
         patch = await read_json(request, EventPatch)
-        event = await self._run(self._service.update_event, event_id, patch.changes())
-        write_json(response, {"item": event_view(event)})
+        event = await self._run(self._service.update_event, event_id, patch.changes(), read_if_match(request))
+        write_versioned(response, event, event_view(event))
 
     async def on_delete(self, request: Request, response: Response, event_id: str) -> None:
         """Delete it with its lessons and their materials."""
-        await self._run(self._service.delete_event, event_id)
+        await self._run(self._service.delete_event, event_id, read_if_match(request))
         response.status = 204
 
 

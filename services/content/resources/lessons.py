@@ -5,7 +5,7 @@ from falcon.asgi import Request, Response
 from services.content.resources import ContentResource
 from services.content.schemas import LessonPatch, NewLesson, NewMaterials, lesson_view, material_view
 from services.kit.pagination import page_request
-from services.kit.web import read_json, write_json, write_page
+from services.kit.web import read_if_match, read_json, write_json, write_page, write_versioned
 
 LESSON_SORT_KEY = (int, int, str)
 MATERIAL_SORT_KEY = (int,)
@@ -24,7 +24,7 @@ class Lessons(ContentResource):
         """Schedule a lesson."""
         new_lesson = await read_json(request, NewLesson)
         lesson = await self._run(self._service.create_lesson, event_id, new_lesson.fields())
-        write_json(response, {"item": lesson_view(lesson)}, 201)
+        write_versioned(response, lesson, lesson_view(lesson), 201)
 
 
 class LessonItem(ContentResource):
@@ -33,17 +33,19 @@ class LessonItem(ContentResource):
     async def on_get(self, request: Request, response: Response, event_id: str, lesson_id: str) -> None:
         """One lesson."""
         lesson = await self._run(self._service.get_lesson, event_id, lesson_id)
-        write_json(response, {"item": lesson_view(lesson)})
+        write_versioned(response, lesson, lesson_view(lesson))
 
     async def on_put(self, request: Request, response: Response, event_id: str, lesson_id: str) -> None:
         """Change some of its fields."""
         patch = await read_json(request, LessonPatch)
-        lesson = await self._run(self._service.update_lesson, event_id, lesson_id, patch.changes())
-        write_json(response, {"item": lesson_view(lesson)})
+        lesson = await self._run(
+            self._service.update_lesson, event_id, lesson_id, patch.changes(), read_if_match(request)
+        )
+        write_versioned(response, lesson, lesson_view(lesson))
 
     async def on_delete(self, request: Request, response: Response, event_id: str, lesson_id: str) -> None:
         """Delete it with its materials."""
-        await self._run(self._service.delete_lesson, event_id, lesson_id)
+        await self._run(self._service.delete_lesson, event_id, lesson_id, read_if_match(request))
         response.status = 204
 
 

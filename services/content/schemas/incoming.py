@@ -1,12 +1,14 @@
 """What comes in: New... and ...Patch, strict about every field."""
 
+import re
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, StringConstraints
 
 from services.content import rules
 from services.content.entities import (
     MAXIMUM_MATERIAL_BYTES,
+    LessonReference,
     MimeType,
     Upload,
     VideoProvider,
@@ -39,6 +41,13 @@ AccessKey = Annotated[Text, Field(min_length=6, max_length=64)]
 HexColor = Annotated[str, StringConstraints(pattern=r"^#[0-9a-fA-F]{6}$")]
 Address = Annotated[WebAddress, Field(max_length=400)]
 VideoId = Annotated[Text, Field(min_length=3, max_length=120)]
+
+
+def _digits(value: object) -> object:
+    return int(value) if isinstance(value, str) and re.fullmatch(r"\d{1,19}", value, re.ASCII) else value
+
+
+Digits = Annotated[int, BeforeValidator(_digits)]
 
 # A default of a patch is never read: only the fields that were sent are (Patch.changes).
 _ABSENT: Any = None
@@ -175,6 +184,32 @@ class NewMaterials(Schema):
     def uploads(self) -> list[Upload]:
         """As the service takes them."""
         return [Upload(file.file_name, file.mime_type, file.size_bytes, file.download_url) for file in self.files]
+
+
+class ChangesQuery(Schema):
+    """GET /internal/changes: where to read on, how many changes, and how many seconds to wait for the first."""
+
+    feed: str = _ABSENT
+    after: Annotated[Digits, Field(le=2**63 - 1)] = 0
+    limit: Annotated[Digits, Field(ge=1, le=1000)] = 100
+    wait: Annotated[Digits, Field(le=10)] = 0
+
+
+class Reference(Schema):
+    """A lesson that somebody keeps something about."""
+
+    event_id: str
+    lesson_id: str
+
+
+class References(Schema):
+    """POST /internal/references."""
+
+    references: Annotated[list[Reference], Field(max_length=500)]
+
+    def lessons(self) -> list[LessonReference]:
+        """As the service takes them."""
+        return [LessonReference(each.event_id, each.lesson_id) for each in self.references]
 
 
 class AccessRequest(Schema):

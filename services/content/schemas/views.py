@@ -7,8 +7,13 @@ from services.content import rules
 from services.content.entities import (
     Access,
     Catalog,
+    Change,
+    ChangeFeed,
+    ChangePage,
     Event,
+    FeedReader,
     Lesson,
+    LessonReference,
     Material,
     Playback,
     Snapshot,
@@ -86,6 +91,34 @@ def material_view(material: Material, event_id: str) -> dict[str, Any]:
         "downloadUrl": material.download_url,
         "createdAt": format_instant(material.created_at),
     }
+
+
+def changes_view(page: ChangePage) -> dict[str, Any]:
+    """The changes as CloudEvents 1.0 (JSON format, with the extension `sequence`), and the feed they are of."""
+    return {"items": [_cloud_event(page.feed, change) for change in page.changes], "feed": _feed_head(page.feed)}
+
+
+def feed_view(feed: ChangeFeed, readers: Sequence[FeedReader]) -> dict[str, Any]:
+    """How far the feed goes, and how many changes each reader is behind."""
+    return {
+        "item": {
+            **_feed_head(feed),
+            "readers": [
+                {
+                    "name": reader.name,
+                    "position": reader.position,
+                    "lag": feed.last_sequence - reader.position,
+                    "seenAt": format_instant(reader.seen_at),
+                }
+                for reader in readers
+            ],
+        }
+    }
+
+
+def references_view(missing: Sequence[LessonReference]) -> dict[str, Any]:
+    """The references that name nothing."""
+    return {"missing": [{"eventId": each.event_id, "lessonId": each.lesson_id} for each in missing]}
 
 
 def snapshot_view(snapshot: Snapshot) -> dict[str, Any]:
@@ -191,3 +224,27 @@ def _navigation_view(lesson: Lesson | None, playback: Playback) -> dict[str, str
         return None
     status = rules.lesson_status(lesson, playback.server_time)
     return {"slug": lesson.slug, "title": lesson.title, "status": status}
+
+
+def _feed_head(feed: ChangeFeed) -> dict[str, Any]:
+    return {"id": feed.feed_id, "lastSequence": feed.last_sequence, "prunedThrough": feed.pruned_through}
+
+
+def _cloud_event(feed: ChangeFeed, change: Change) -> dict[str, Any]:
+    return {
+        "specversion": "1.0",
+        "id": str(change.sequence),
+        "source": f"/flix/content/{feed.feed_id}",
+        "type": f"app.flix.{change.kind}.{change.action}",
+        "subject": change.subject_id,
+        "time": format_instant(change.occurred_at),
+        "sequence": str(change.sequence),
+        "sequencetype": "Integer",
+        "datacontenttype": "application/json",
+        "data": {
+            "eventId": change.event_id,
+            "lessonId": change.lesson_id,
+            "materialId": change.material_id,
+            "version": change.version,
+        },
+    }

@@ -24,7 +24,7 @@ SAMPLES: Mapping[str, Sequence[SampleEvent]] = {"minimal": MINIMAL, "demo": (*MI
 SETS = tuple(SAMPLES)
 
 
-def samples() -> Samples:
+def places() -> Samples:
     """Where each sample of any set belongs, for a check."""
     lessons = [(event, lesson) for event in SAMPLES["demo"] for lesson in event.lessons]
     return Samples(

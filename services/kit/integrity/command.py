@@ -3,6 +3,7 @@
 import sys
 import time
 from collections.abc import Callable
+from typing import Any
 
 import peewee
 from tqdm import tqdm
@@ -50,7 +51,7 @@ class Meter:
 
     def __init__(self) -> None:
         self._terminal = sys.stderr.isatty()
-        self._bar: tqdm[None] | None = None
+        self._bar: Any = None
         self._stage, self._done, self._of = "", 0, 0
         self._said_at = time.monotonic()
 

@@ -1,13 +1,14 @@
 """What every repository of quiz promises, whatever keeps the records. Nothing here commits: the service does."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Protocol
 
 from services.kit.instants import to_milliseconds
 from services.kit.pagination import PageRequest, SortKey
-from services.quiz.entities import Attempt, Quiz, Revision
+from services.quiz.entities import Attempt, ContentKey, FeedPosition, LessonReference, Quiz, Revision
 
 ALL = PageRequest()
 
@@ -44,6 +45,9 @@ class QuizRepository(Protocol):
     def list(self, which: QuizFilter, request: PageRequest = ALL) -> Sequence[Quiz]:
         """Those that match, oldest first."""
 
+    def references(self, at_once: int) -> Iterator[Sequence[LessonReference]]:
+        """The lessons of all quizzes, so many at a time."""
+
 
 class AttemptRepository(Protocol):
     """Graded submissions and the frozen copies of what was asked."""
@@ -58,6 +62,25 @@ class AttemptRepository(Protocol):
         """The frozen copies by id."""
 
 
+class Following(Protocol):
+    """The place in content's feed, and what is gone from content."""
+
+    def position(self, *, for_update: bool = False) -> FeedPosition | None:
+        """None before the first time; `for_update` keeps other followers, and new quizzes, out meanwhile."""
+
+    def move(self, position: FeedPosition, now: datetime) -> None:
+        """Go on from there."""
+
+    def bury(self, gone: Sequence[ContentKey], now: datetime) -> None:
+        """No quiz may be made for these any more; repeating it is harmless."""
+
+    def dig_up(self, back: Sequence[ContentKey]) -> None:
+        """These are there (again)."""
+
+    def require_alive(self, event_id: str, lesson_id: str) -> None:
+        """Raises EventNotFound, LessonNotFound when one is gone; what is alive stays so until the transaction ends."""
+
+
 class QuizStore(Protocol):
     """All of quiz's records and the transaction around them."""
 
@@ -68,6 +91,10 @@ class QuizStore(Protocol):
     @property
     def attempts(self) -> AttemptRepository:
         """The attempts."""
+
+    @property
+    def following(self) -> Following:
+        """The place in content's feed."""
 
     def transaction(self) -> AbstractContextManager[Any]:
         """All that is written inside is kept, or nothing is."""

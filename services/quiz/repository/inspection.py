@@ -10,7 +10,7 @@ from peewee import SQL, fn
 
 from services.kit.database import Statement, snapshot, transaction
 from services.kit.integrity.rows import batches
-from services.quiz.entities import Attempt, Option, Question, Quiz, Revision
+from services.quiz.entities import Attempt, LessonReference, Option, Question, Quiz, Revision
 from services.quiz.models import AttemptRow, OptionRow, QuestionRow, QuizRow, RevisionRow
 from services.quiz.repository.contracts import QuizFilter
 from services.quiz.repository.frozen import attempt_of, revision_of
@@ -25,12 +25,11 @@ Record = TypeVar("Record")
 
 
 @dataclass(frozen=True, slots=True)
-class Reference:
-    """The lesson that a quiz is for; it is in content's database."""
+class QuizReference:
+    """A quiz and the lesson that it is for."""
 
     quiz_id: str
-    event_id: str
-    lesson_id: str
+    lesson: LessonReference
 
 
 class QuizInspection:
@@ -84,32 +83,33 @@ class QuizInspection:
             kept |= self._revisions(named - kept.keys())
             yield [(row[0], _read(attempt_of, row), kept.get(row[2])) for row in batch]
 
-    def samples(self, quiz_ids: Iterable[str]) -> Sequence[Reference]:
+    def samples(self, quiz_ids: Iterable[str]) -> Sequence[QuizReference]:
         """Where each of these quizzes that is there belongs."""
         query = _REFERENCES.where(QuizRow.id.in_(list(quiz_ids))).order_by(QuizRow.id)
-        return Statement(self._database, query, Reference).all()
+        return Statement(self._database, query, _reference).all()
 
-    def references(self, size: int) -> Iterator[list[Reference]]:
+    def references(self, size: int) -> Iterator[list[QuizReference]]:
         """The lessons of all quizzes, so many at a time."""
-        return batches(self._database, _REFERENCES, (QuizRow.id,), Reference, size)
+        return batches(self._database, _REFERENCES, (QuizRow.id,), _reference, size)
 
-    def still_there(self, reference: Reference) -> bool:
+    def still_there(self, reference: QuizReference) -> bool:
         """Whether the quiz has not gone since it was read."""
         return bool(QuizRow.select().where(QuizRow.id == reference.quiz_id).exists(self._database))
 
-    def remove_quiz_of(self, reference: Reference) -> int:
+    def remove_quiz_of(self, reference: QuizReference) -> int:
         """Delete the lesson's quiz; attempts and what they were asked stay. How many there were."""
         with transaction(self._database):
-            return self._quizzes.remove_all(QuizFilter(reference.event_id, reference.lesson_id))
+            return self._quizzes.remove_all(QuizFilter(reference.lesson.event_id, reference.lesson.lesson_id))
 
     def _assembled(self, quizzes: list[Any]) -> list[Quiz]:
-        of_quiz, of_question = defaultdict(list), defaultdict(list)
+        of_quiz: dict[str, list[Question]] = defaultdict(list)
+        of_question: dict[str, list[Option]] = defaultdict(list)
         wanted = QuestionRow.quiz.in_([row[0] for row in quizzes])
         for question_id, *option in self._ordered(_OPTIONS.where(wanted), OptionRow.position):
             of_question[question_id].append(Option(*option))
-        for quiz_id, *question in self._ordered(_QUESTIONS.where(wanted), QuestionRow.position):
-            of_quiz[quiz_id].append(Question(*question, tuple(of_question[question[0]])))
-        return [Quiz(*row, tuple(of_quiz[row[0]])) for row in quizzes]
+        for quiz_id, question_id, prompt, order in self._ordered(_QUESTIONS.where(wanted), QuestionRow.position):
+            of_quiz[quiz_id].append(Question(question_id, prompt, order, tuple(of_question[question_id])))
+        return [Quiz(*(*row, tuple(of_quiz[row[0]]))) for row in quizzes]
 
     def _ordered(self, query: Any, position: Any) -> list[tuple[Any, ...]]:
         return Statement(self._database, query.order_by(position), _row).all()
@@ -119,6 +119,10 @@ class QuizInspection:
         rows = Statement(self._database, query, _row).all()
         read = (_read(revision_of, row) for row in rows)
         return {revision.id: revision for revision in read if revision is not None}
+
+
+def _reference(quiz_id: str, event_id: str, lesson_id: str) -> QuizReference:
+    return QuizReference(quiz_id, LessonReference(event_id, lesson_id))
 
 
 def _row(*columns: Any) -> tuple[Any, ...]:

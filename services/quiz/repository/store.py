@@ -1,9 +1,8 @@
 """The records in SQLite or PostgreSQL, through Peewee. Every query of quiz is here."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import asdict
-from datetime import datetime
 from itertools import groupby
 from typing import Any
 
@@ -11,10 +10,18 @@ import peewee
 
 from services.kit.database import Parameter, Statement, breached, locked, transaction
 from services.kit.pagination import PageRequest, paged
-from services.quiz.entities import Attempt, Grade, GradedAnswer, Option, Question, Quiz, Revision
+from services.quiz.entities import (
+    Attempt,
+    LessonReference,
+    Option,
+    Question,
+    Quiz,
+    Revision,
+)
 from services.quiz.errors import LessonHasQuiz, QuizNotFound
 from services.quiz.models import AttemptRow, OptionRow, QuestionRow, QuizRow, RevisionRow
 from services.quiz.repository.contracts import ALL, QuizFilter
+from services.quiz.repository.following import PeeweeFollowing
 from services.quiz.repository.frozen import attempt_of, frozen_answers, frozen_questions, revision_of
 
 
@@ -25,6 +32,7 @@ class PeeweeQuizStore:
         self._database = database
         self.quizzes = PeeweeQuizzes(database)
         self.attempts = PeeweeAttempts(database)
+        self.following = PeeweeFollowing(database)
 
     def transaction(self) -> AbstractContextManager[Any]:
         """All that is written inside is kept, or nothing is."""
@@ -101,6 +109,18 @@ class PeeweeQuizzes:
         order = (QuizRow.created_at, QuizRow.id)
         wanted = paged(QuizRow.select(QuizRow.id).where(*_conditions(which)), order, request)
         return _assembled(_whole_quizzes(self._database, QuizRow.id.in_(wanted)).all())
+
+    def references(self, at_once: int) -> Iterator[Sequence[LessonReference]]:
+        """The lessons of all quizzes, so many at a time."""
+        behind = ""
+        of_all = QuizRow.select(QuizRow.event_id, QuizRow.lesson_id).order_by(QuizRow.lesson_id).limit(at_once)
+        while True:
+            query = of_all.where(QuizRow.lesson_id > behind)
+            references = Statement(self._database, query, LessonReference).all()
+            if not references:
+                return
+            yield references
+            behind = references[-1].lesson_id
 
     def _freeze(self, quiz: Quiz) -> None:
         revision = {

@@ -1,0 +1,120 @@
+"""The change feed in SQLite or PostgreSQL: what is written here is of the transaction of the change that it tells."""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any
+
+import peewee
+import uuid_utils
+from peewee import fn
+
+from services.content.entities import (
+    Change,
+    ChangeAction,
+    ChangeFeed,
+    Event,
+    FeedReader,
+    Lesson,
+    Material,
+    NewChange,
+)
+from services.content.models import ChangeFeedRow, ChangeRow, FeedReaderRow
+from services.kit.database import Parameter, Statement, transaction
+from services.kit.instants import Clock
+
+_ROWS_IN_ONE_STATEMENT = 500
+
+
+def event_change(action: ChangeAction, event: Event) -> NewChange:
+    """What the feed tells of an event."""
+    return NewChange("event", action, event.id, None, None, event.version)
+
+
+def lesson_change(action: ChangeAction, lesson: Lesson) -> NewChange:
+    """What the feed tells of a lesson."""
+    return NewChange("lesson", action, lesson.event_id, lesson.id, None, lesson.version)
+
+
+def material_change(action: ChangeAction, material: Material, event_id: str) -> NewChange:
+    """What the feed tells of a material, which never changes."""
+    return NewChange("material", action, event_id, material.lesson_id, material.id, 1)
+
+
+class PeeweeChanges:
+    """ChangeLog over the tables `changes`, `change_feed` and `feed_readers`."""
+
+    def __init__(self, database: peewee.Database, clock: Clock):
+        self._database = database
+        self._clock = clock
+        behind = ChangeRow.select().where(ChangeRow.sequence > Parameter("after")).order_by(ChangeRow.sequence)
+        self._behind = Statement(database, behind.limit(Parameter("limit")), Change)
+        columns = (ChangeFeedRow.feed_id, ChangeFeedRow.last_sequence, ChangeFeedRow.pruned_through)
+        self._feed = Statement(database, ChangeFeedRow.select(*columns), ChangeFeed)
+        at_position = (FeedReaderRow.name == Parameter("reader")) & (FeedReaderRow.position == Parameter("position"))
+        self._known = Statement(database, FeedReaderRow.select(FeedReaderRow.name).where(at_position), str)
+
+    def append(self, changes: Sequence[NewChange]) -> None:
+        """Behind what is there; nobody else can append until the transaction ends."""
+        with transaction(self._database):
+            first = self._count_up(len(changes)) - len(changes) + 1
+            at = self._clock()
+            rows = [
+                {"sequence": sequence, **asdict(change), "occurred_at": at}
+                for sequence, change in enumerate(changes, first)
+            ]
+            for start in range(0, len(rows), _ROWS_IN_ONE_STATEMENT):
+                ChangeRow.insert_many(rows[start : start + _ROWS_IN_ONE_STATEMENT]).execute(self._database)
+
+    def feed(self) -> ChangeFeed:
+        """Which feed this is; one that nothing was appended to yet begins now."""
+        feed = self._feed.first()
+        if feed is None:
+            self._begin()
+            return self.feed()
+        return feed
+
+    def read(self, after: int, limit: int) -> Sequence[Change]:
+        """Those behind `after`, in order."""
+        return self._behind.all(after=after, limit=limit)
+
+    def readers(self) -> Sequence[FeedReader]:
+        """Who follows, by name."""
+        return Statement(self._database, FeedReaderRow.select().order_by(FeedReaderRow.name), FeedReader).all()
+
+    def acknowledge(self, reader: str, position: int) -> bool:
+        """Keep that the reader has taken in everything up to `position`; whether that is news."""
+        if self._known.first(reader=reader, position=position) is not None:
+            return False
+        row = {FeedReaderRow.name: reader, FeedReaderRow.position: position, FeedReaderRow.seen_at: self._clock()}
+        query: Any = FeedReaderRow.insert(row)
+        changed = [FeedReaderRow.position, FeedReaderRow.seen_at]
+        query.on_conflict(conflict_target=[FeedReaderRow.name], preserve=changed).execute(self._database)
+        return True
+
+    def first_since(self, instant: datetime) -> int | None:
+        """The lowest number of a change at that instant or later."""
+        query = ChangeRow.select(fn.MIN(ChangeRow.sequence)).where(ChangeRow.occurred_at >= instant)
+        lowest: int | None = query.scalar(self._database)
+        return lowest
+
+    def prune(self, through: int) -> None:
+        """Forget the changes up to that number."""
+        with transaction(self._database):
+            pruned = {ChangeFeedRow.pruned_through: through}
+            ChangeFeedRow.update(pruned).where(ChangeFeedRow.pruned_through < through).execute(self._database)
+            ChangeRow.delete().where(ChangeRow.sequence <= through).execute(self._database)
+
+    def _count_up(self, count: int) -> int:
+        # A sequence of PostgreSQL's would give out numbers in one order and let them become visible in another: a
+        # reader that has seen 8 would never hear of 7. The row's lock makes the order of numbers that of the commits.
+        query: Any = ChangeFeedRow.update({ChangeFeedRow.last_sequence: ChangeFeedRow.last_sequence + count})
+        for (last_sequence,) in query.returning(ChangeFeedRow.last_sequence).tuples().execute(self._database):
+            return int(last_sequence)
+        self._begin()
+        return self._count_up(count)
+
+    def _begin(self) -> None:
+        row = {"id": 1, "feed_id": str(uuid_utils.uuid7()), "last_sequence": 0, "pruned_through": 0}
+        query: Any = ChangeFeedRow.insert(row)
+        query.on_conflict_ignore().execute(self._database)

@@ -1,0 +1,38 @@
+"""`python -m services.quiz follow`: a process that follows content's change feed until it is told to stop."""
+
+import signal
+import threading
+
+import peewee
+
+from services.kit.errors import ServiceError
+from services.kit.integrity.soundness import SoundnessWatch
+from services.kit.observability import log
+from services.kit.use_cases import UseCases
+from services.quiz.config import Settings
+from services.quiz.content import content_of
+from services.quiz.following import Follower
+from services.quiz.migrations import MIGRATIONS
+from services.quiz.repository import PeeweeQuizStore
+
+# Content answers as soon as there is a change; this is how long it may hold the question while there is none.
+WAIT_SECONDS = 5
+# Content, or the database, comes back to be found at once.
+RETRY_SECONDS = 0.5
+
+
+def follow(database: peewee.Database, settings: Settings) -> None:
+    """Follow until SIGTERM or SIGINT; what is at work then is finished first."""
+    stopping = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda _number, _frame: stopping.set())
+    use_cases = UseCases(database, threads=1)
+    SoundnessWatch(database, MIGRATIONS, use_cases, settings.integrity_interval_seconds).start()
+    follower = Follower(PeeweeQuizStore(database), content_of(settings))
+    log.info("following_content", content=settings.content_url)
+    while not stopping.is_set():
+        try:
+            use_cases.run_here(follower.step, WAIT_SECONDS)
+        except ServiceError as error:
+            log.warning("following_interrupted", reason=error.code, message=str(error))
+            stopping.wait(RETRY_SECONDS)

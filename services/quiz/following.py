@@ -1,0 +1,127 @@
+"""Quiz follows content: what is gone there takes its quizzes with it here, whatever happens in between.
+
+The place in content's feed and the effects of what was read are of one transaction: a crash neither skips nor
+repeats an effect. Any number of followers may be at work; of two that have read the same, one finds itself late.
+"""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from services.kit.instants import Clock, now
+from services.kit.observability import log
+from services.quiz.entities import ContentChange, ContentKey, FeedHead, FeedPosition, LessonReference
+from services.quiz.errors import FeedPositionLost
+from services.quiz.repository import QuizFilter, QuizStore
+
+CHANGES_AT_ONCE = 200
+QUIZZES_AT_ONCE = 500
+
+
+class Feed(Protocol):
+    """What the follower asks content."""
+
+    def feed(self) -> FeedHead:
+        """Which feed it is, and how far it goes."""
+
+    def changes(self, feed_id: str, after: int, limit: int, wait_seconds: int = 0) -> Sequence[ContentChange]:
+        """The changes behind `after`; raises FeedPositionLost."""
+
+    def missing(self, lessons: Sequence[LessonReference]) -> Sequence[LessonReference]:
+        """Those that are not there."""
+
+
+class Follower:
+    """Takes in what has happened in content. Its methods raise Unavailable when content does not answer."""
+
+    def __init__(self, store: QuizStore, content: Feed, clock: Clock = now):
+        self._store = store
+        self._content = content
+        self._clock = clock
+
+    def catch_up(self) -> int:
+        """Take in everything that content has told so far; how many changes."""
+        taken = 0
+        while changes := self.step():
+            taken += changes
+        return taken
+
+    def step(self, wait_seconds: int = 0) -> int:
+        """Take in the next changes, for the first of which content may wait so long; how many there were."""
+        position = self._store.following.position()
+        if position is None:
+            return self._compare_everything()
+        try:
+            changes = self._content.changes(position.feed_id, position.sequence, CHANGES_AT_ONCE, wait_seconds)
+        except FeedPositionLost:
+            return self._compare_everything()
+        self._take_in(position, changes)
+        return len(changes)
+
+    def _take_in(self, read_from: FeedPosition, changes: Sequence[ContentChange]) -> None:
+        if not changes:
+            return
+        with self._store.transaction():
+            if self._store.following.position(for_update=True) != read_from:
+                # Another follower was faster.
+                return
+            gone = _gone_after(changes)
+            self._forget(gone)
+            self._store.following.dig_up(_back_after(changes))
+            self._store.following.move(FeedPosition(read_from.feed_id, changes[-1].sequence), self._clock())
+
+    def _compare_everything(self) -> int:
+        """Where the feed cannot be read on: ask which lessons are there, and go on from the feed's end.
+
+        What the feed still tells is read as well: it names what has gone while a quiz for it was being made.
+        """
+        head = self._content.feed()
+        told = self._told(head)
+        log.info("content_compared", feed=head.feed_id, sequence=head.last_sequence)
+        missing = self._missing_lessons()
+        with self._store.transaction():
+            self._store.following.position(for_update=True)
+            self._forget([*_gone_after(told), *(ContentKey("lesson", each.lesson_id) for each in missing)])
+            self._store.following.move(FeedPosition(head.feed_id, head.last_sequence), self._clock())
+        return len(told)
+
+    def _told(self, head: FeedHead) -> list[ContentChange]:
+        told: list[ContentChange] = []
+        after = head.pruned_through
+        while after < head.last_sequence:
+            changes = self._content.changes(head.feed_id, after, CHANGES_AT_ONCE)
+            # Only ends of lives matter, so that what is kept in memory is short.
+            told += [each for each in changes if each.kind != "material" and each.action != "changed"]
+            after = changes[-1].sequence
+        return told
+
+    def _missing_lessons(self) -> list[LessonReference]:
+        missing: list[LessonReference] = []
+        for references in self._store.quizzes.references(QUIZZES_AT_ONCE):
+            missing += self._content.missing(references)
+        return missing
+
+    def _forget(self, gone: Sequence[ContentKey]) -> None:
+        self._store.following.bury(gone, self._clock())
+        for each in gone:
+            which = QuizFilter(event_id=each.id) if each.kind == "event" else QuizFilter(lesson_id=each.id)
+            if removed := self._store.quizzes.remove_all(which):
+                log.info("quizzes_followed_content", kind=each.kind, contentId=each.id, removed=removed)
+
+
+def _gone_after(changes: Sequence[ContentChange]) -> list[ContentKey]:
+    """What is gone when all of this has happened, in order; an id may have come back."""
+    return [each for each, action in _last_actions(changes).items() if action == "deleted"]
+
+
+def _back_after(changes: Sequence[ContentChange]) -> list[ContentKey]:
+    return [each for each, action in _last_actions(changes).items() if action != "deleted"]
+
+
+def _last_actions(changes: Sequence[ContentChange]) -> dict[ContentKey, str]:
+    actions: dict[ContentKey, str] = {}
+    for change in changes:
+        if change.kind == "event":
+            actions[ContentKey("event", change.event_id)] = change.action
+        elif change.kind == "lesson" and change.lesson_id is not None:
+            actions[ContentKey("lesson", change.lesson_id)] = change.action
+    return actions

@@ -1,0 +1,75 @@
+"""The place in content's feed in SQLite or PostgreSQL, and the tombstones of what is gone from there."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+import peewee
+
+from services.kit.database import Parameter, Statement, locked
+from services.kit.instants import from_milliseconds
+from services.quiz.entities import ContentKey, FeedPosition
+from services.quiz.errors import EventNotFound, LessonNotFound
+from services.quiz.models import FeedPositionRow, TombstoneRow
+
+_BEFORE_THE_FIRST_TIME = {"id": 1, "feed_id": "", "position": 0, "followed_at": from_milliseconds(0)}
+
+
+class PeeweeFollowing:
+    """Following over the tables `feed_position` and `tombstones`."""
+
+    def __init__(self, database: peewee.Database):
+        self._database = database
+        place = FeedPositionRow.select(FeedPositionRow.feed_id, FeedPositionRow.position)
+        self._position = Statement(database, place, FeedPosition)
+        self._position_for_update = Statement(database, locked(place, database), FeedPosition)
+        self._position_for_share = Statement(database, locked(place, database, "FOR SHARE"), FeedPosition)
+        event = (TombstoneRow.kind == "event") & (TombstoneRow.content_id == Parameter("event_id"))
+        lesson = (TombstoneRow.kind == "lesson") & (TombstoneRow.content_id == Parameter("lesson_id"))
+        buried = TombstoneRow.select(TombstoneRow.kind).where(event | lesson).order_by(TombstoneRow.kind)
+        self._buried = Statement(database, buried, str)
+
+    def position(self, *, for_update: bool = False) -> FeedPosition | None:
+        """None before the first time."""
+        position = self._held(self._position_for_update) if for_update else self._position.first()
+        return position if position is not None and position.feed_id else None
+
+    def move(self, position: FeedPosition, now: datetime) -> None:
+        """Go on from there."""
+        place = {
+            FeedPositionRow.feed_id: position.feed_id,
+            FeedPositionRow.position: position.sequence,
+            FeedPositionRow.followed_at: now,
+        }
+        FeedPositionRow.update(place).execute(self._database)
+
+    def bury(self, gone: Sequence[ContentKey], now: datetime) -> None:
+        """No quiz may be made for these any more."""
+        for each in gone:
+            row = {"kind": each.kind, "content_id": each.id, "deleted_at": now}
+            query: Any = TombstoneRow.insert(row)
+            query.on_conflict_ignore().execute(self._database)
+
+    def dig_up(self, back: Sequence[ContentKey]) -> None:
+        """These are there (again)."""
+        for each in back:
+            that = (TombstoneRow.kind == each.kind) & (TombstoneRow.content_id == each.id)
+            TombstoneRow.delete().where(that).execute(self._database)
+
+    def require_alive(self, event_id: str, lesson_id: str) -> None:
+        """Raises EventNotFound, LessonNotFound."""
+        # Held, so that a follower that has just read of the end waits until the new quiz can be seen, and removed.
+        self._held(self._position_for_share)
+        match self._buried.first(event_id=event_id, lesson_id=lesson_id):
+            case "event":
+                raise EventNotFound
+            case "lesson":
+                raise LessonNotFound
+
+    def _held(self, statement: Statement[FeedPosition]) -> FeedPosition:
+        position = statement.first()
+        if position is None:
+            query: Any = FeedPositionRow.insert(_BEFORE_THE_FIRST_TIME)
+            query.on_conflict_ignore().execute(self._database)
+            return self._held(statement)
+        return position
