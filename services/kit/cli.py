@@ -20,7 +20,7 @@ from services.kit.instants import format_instant
 from services.kit.integrity.command import check
 from services.kit.integrity.examination import Examination
 from services.kit.migrations import MigrationError, Migrations
-from services.kit.observability import logging_configuration
+from services.kit.observability import log_to_standard_error, logging_configuration
 
 GUNICORN_SETTINGS = Path(__file__).parents[2] / "deploy" / "gunicorn.conf.py"
 
@@ -175,6 +175,7 @@ def _check(
     database: peewee.Database,
     options: argparse.Namespace,
 ) -> int:
+    log_to_standard_error()
     return 1 if check(database, service.examination(settings), _say, repair=options.repair) else 0
 
 
