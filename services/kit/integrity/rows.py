@@ -34,8 +34,9 @@ def batches(
     """
     query = query.order_by(*keys).limit(size)
     readers = [
-        column.python_value if isinstance(column, InstantField | peewee.BooleanField) else _as_it_is
-        for column in (each.unwrap() for each in query._returning)
+        (index, column.python_value)
+        for index, column in enumerate(each.unwrap() for each in query._returning)
+        if isinstance(column, InstantField | peewee.BooleanField)
     ]
     wanted = query
     while rows := _fetched(database, wanted):
@@ -154,18 +155,17 @@ def _fetched(database: peewee.Database, query: Any) -> list[Any]:
 
 def _readable(rows: list[Any], readers: list[Any], record: Callable[..., Record]) -> Iterator[Record]:
     for row in rows:
+        columns = list(row)
         with suppress(TypeError, ValueError, OverflowError):
-            yield record(*(read(value) for read, value in zip(readers, row, strict=True)))
+            for index, read in readers:
+                columns[index] = read(columns[index])
+            yield record(*columns)
 
 
 def _behind(keys: tuple[Any, ...], row: Any) -> Any:
     if len(keys) == 1:
         return keys[0] > row[0]
     return peewee.Tuple(*keys) > peewee.Tuple(*row[: len(keys)])
-
-
-def _as_it_is(value: object) -> object:
-    return value
 
 
 def _id(values: Any) -> str:
