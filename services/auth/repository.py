@@ -3,7 +3,7 @@
 Nothing here commits: the service holds the transaction (`AuthStore.transaction`).
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import asdict
 from datetime import datetime
@@ -15,6 +15,7 @@ from services.auth.entities import Admin, Session, SigningKey
 from services.auth.errors import AdminNotFound, SessionNotFound, UsernameTaken
 from services.auth.models import AdminRow, SessionRow, SigningKeyRow
 from services.kit.database import Parameter, Statement, breached, is_foreign_key_breach, transaction
+from services.kit.integrity import batches
 
 
 class AdminRepository(Protocol):
@@ -90,6 +91,22 @@ class PeeweeAuthStore:
     def transaction(self) -> AbstractContextManager[Any]:
         """All that is written inside is kept, or nothing is."""
         return transaction(self._database)
+
+
+class AuthInspection:
+    """What a check asks of auth's tables: everything, a batch at a time."""
+
+    def __init__(self, database: peewee.Database):
+        self._database = database
+
+    def admins(self) -> Iterator[list[Admin]]:
+        """All, in batches."""
+        return batches(self._database, AdminRow.select(), (AdminRow.id,), Admin)
+
+    def usable_keys(self) -> Iterator[list[SigningKey]]:
+        """Those that are not retired, in batches."""
+        usable = SigningKeyRow.select().where(SigningKeyRow.retired_at.is_null())
+        return batches(self._database, usable, (SigningKeyRow.id,), SigningKey)
 
 
 class PeeweeAdmins:

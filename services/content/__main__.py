@@ -4,6 +4,7 @@ import sys
 
 from services.content import seed
 from services.content.config import read_settings
+from services.content.integrity import examination
 from services.content.migrations import MIGRATIONS
 from services.kit.cli import Seeder, Service, main
 
@@ -13,6 +14,7 @@ SERVICE = Service(
     read_settings=read_settings,
     migrations=MIGRATIONS,
     seeder=Seeder(seed.SETS, seed.plant),
+    examination=lambda settings: examination(seed.places()),
 )
 
 if __name__ == "__main__":

@@ -17,8 +17,10 @@ import peewee
 from services.kit.config import ServerSettings, ServiceSettings, SettingsError
 from services.kit.database import delete_every_row, open_database, wait_for
 from services.kit.instants import format_instant
+from services.kit.integrity.command import check
+from services.kit.integrity.examination import Examination
 from services.kit.migrations import MigrationError, Migrations
-from services.kit.observability import logging_configuration
+from services.kit.observability import log_to_standard_error, logging_configuration
 
 GUNICORN_SETTINGS = Path(__file__).parents[2] / "deploy" / "gunicorn.conf.py"
 
@@ -45,6 +47,7 @@ class Service(Generic[AnySettings]):
     read_settings: Callable[[Mapping[str, str]], AnySettings]
     migrations: Migrations
     seeder: Seeder[AnySettings]
+    examination: Callable[[AnySettings], Examination]
     follow: Callable[[peewee.Database, AnySettings], None] | None = None
 
 
@@ -92,8 +95,9 @@ def _parser(service: Service[AnySettings]) -> argparse.ArgumentParser:
     seed.add_argument("--reset", action="store_true", help="delete every row first")
     seed.add_argument("--yes", action="store_true", help="do not ask before --reset deletes")
     seed.set_defaults(command=_seed)
-    check = commands.add_parser("check", help="compare the database with the code")
-    check.set_defaults(command=_check)
+    checking = commands.add_parser("check", help="find what is wrong with the schema, the rows and what they say")
+    checking.add_argument("--repair", action="store_true", help="do what has one right repair, and say what was done")
+    checking.set_defaults(command=_check)
     if service.follow is not None:
         following = commands.add_parser("follow", help="take in what happens elsewhere, until told to stop")
         following.set_defaults(command=_follow)
@@ -144,7 +148,9 @@ def _migrate(
                 state = format_instant(row.applied_at) if row.applied_at else "applied" if row.applied else "pending"
                 _say(f"{row.name}  {state}")
         case "check":
-            return _check(service, settings, database, options)
+            findings = service.migrations.check(database)
+            _say(*findings or ["no findings"])
+            return 1 if findings else 0
     return 0
 
 
@@ -169,9 +175,8 @@ def _check(
     database: peewee.Database,
     options: argparse.Namespace,
 ) -> int:
-    findings = service.migrations.check(database)
-    _say(*findings or ["no findings"])
-    return 1 if findings else 0
+    log_to_standard_error()
+    return 1 if check(database, service.examination(settings), _say, repair=options.repair) else 0
 
 
 def _refuse_unless(confirmed: bool, settings: ServiceSettings, command: str) -> None:
@@ -206,6 +211,7 @@ def _without_password(url: str) -> str:
 def _say(*lines: str) -> None:
     for line in lines:
         sys.stdout.write(line + "\n")
+    sys.stdout.flush()
 
 
 def _fail(*lines: str) -> int:

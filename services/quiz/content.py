@@ -11,6 +11,7 @@ from services.kit.errors import NotFound, Unavailable
 from services.kit.instants import Clock, now
 from services.kit.observability import REQUEST_ID_HEADER, current_request_id, log
 from services.kit.tokens import issue_service_token
+from services.quiz.config import Settings
 from services.quiz.entities import ContentChange, FeedHead, LessonReference
 from services.quiz.errors import EventNotFound, FeedPositionLost, LessonNotFound
 
@@ -84,6 +85,12 @@ class Content:
                 if time.monotonic() > deadline:
                     raise httpx.ReadTimeout("the answer drips", request=response.request)
         return httpx.Response(response.status_code, content=bytes(body))
+
+
+def content_of(settings: Settings) -> Content:
+    """Content where the settings say that it is."""
+    client = httpx.Client(base_url=settings.content_url, trust_env=False)
+    return Content(client, settings.service_secret, settings.content_timeout_seconds)
 
 
 def _segment(text: str) -> str:
