@@ -4,6 +4,7 @@ import sys
 
 from services.kit.cli import Seeder, Service, main
 from services.quiz import seed
+from services.quiz.baseline import IMPORTER
 from services.quiz.config import read_settings
 from services.quiz.migrations import MIGRATIONS
 
@@ -13,6 +14,7 @@ SERVICE = Service(
     read_settings=read_settings,
     migrations=MIGRATIONS,
     seeder=Seeder(seed.SETS, seed.plant),
+    importer=IMPORTER,
 )
 
 if __name__ == "__main__":
