@@ -148,12 +148,19 @@ def old_quiz(number: int, questions: int = 1, **changes: Any) -> dict[str, list[
     """Quiz-NUMBER of lesson-NUMBER as the rows of three tables; of each question the second option is right."""
     ids = [f"quiz-{number}-question-{order}" for order in range(1, questions + 1)]
     return {
-        "quizzes": [old("quizzes", f"quiz-{number}", lesson_id=f"lesson-{number}", **changes)],
+        "quizzes": [old("quizzes", f"quiz-{number}", **{"lesson_id": f"lesson-{number}", **changes})],
         "quiz_questions": [
-            old("quiz_questions", each, quiz_id=f"quiz-{number}", display_order=order) for order, each in enumerate(ids, 1)
+            old("quiz_questions", each, quiz_id=f"quiz-{number}", display_order=order)
+            for order, each in enumerate(ids, 1)
         ],
         "quiz_options": [
-            old("quiz_options", f"{each}-option-{place}", question_id=each, text=f"Option {place}", is_correct=place == 2)
+            old(
+                "quiz_options",
+                f"{each}-option-{place}",
+                question_id=each,
+                text=f"Option {place}",
+                is_correct=place == 2,
+            )
             for each in ids
             for place in (1, 2)
         ],
@@ -207,7 +214,10 @@ def write_baseline(file: Path, rows: Rows, *, strict: bool = True, wal: bool = F
         for table, columns in TABLES.items():
             parts = [f"{column} {constraint if strict else ''}" for column, constraint in columns]
             connection.execute(f"CREATE TABLE {table} ({', '.join(parts)})")
-        for table, some in {"schema_migrations": MIGRATIONS, **{name: rows[name] for name in rows if rows[name]}}.items():
+        for table, some in {
+            "schema_migrations": MIGRATIONS,
+            **{name: rows[name] for name in rows if rows[name]},
+        }.items():
             insert(connection, table, some)
         connection.commit()
     return file

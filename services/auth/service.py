@@ -76,8 +76,8 @@ class AuthService:
     def _is_right(self, password: str, password_hash: str) -> bool:
         """Whether the hash is the password's.
 
-        While a bcrypt hash is left, every sign-in pays for both kinds: its cost tells nobody who exists, nor who has not
-        signed in since the old baseline.
+        While a bcrypt hash is left, every sign-in pays for both kinds: its cost tells nobody who exists, nor who has
+        not signed in since the old baseline.
         """
         left = self._store.admins.costliest_bcrypt_hash()
         is_bcrypt = passwords.is_bcrypt(password_hash)

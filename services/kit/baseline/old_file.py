@@ -8,6 +8,7 @@ import json
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -122,9 +123,7 @@ class OldFile:
         return (_row(table, row) for row in self._select(table, condition, values))
 
     def _select(self, table: str, condition: str, values: Sequence[object] = ()) -> sqlite3.Cursor:
-        columns = ", ".join(_fetched(column) for column in COLUMNS[table])
-        statement = f"SELECT rowid, {columns} FROM main.{table} WHERE {condition} ORDER BY rowid"  # noqa: S608 ours
-        return self._connection.execute(statement, values)
+        return self._connection.execute(_statement(table, condition), values)
 
     def _index_children(self, table: str, column: str) -> None:
         if table in self._children:
@@ -208,12 +207,27 @@ def _require_tables(file: Path, connection: sqlite3.Connection) -> None:
 
 def _lacking(connection: sqlite3.Connection, table: str) -> list[str]:
     """The table, if it is not there as one whose rows are numbered, else those of its columns that are not."""
-    try:
-        connection.execute(f"SELECT rowid FROM main.{table} LIMIT 0")  # noqa: S608 our own names
-    except sqlite3.OperationalError:
+    if not _has_numbered_rows(connection, table):
         return [f"the table {table}"]
     columns = {row[0] for row in connection.execute("SELECT name FROM pragma_table_xinfo(?, 'main')", [table])}
     return [f"the column {table}.{column}" for column in COLUMNS[table] if column not in columns]
+
+
+def _has_numbered_rows(connection: sqlite3.Connection, table: str) -> bool:
+    tables = "SELECT count(*) FROM main.sqlite_master WHERE type = 'table' AND name = ?"
+    if connection.execute(tables, [table]).fetchone() == (0,):
+        return False
+    try:
+        connection.execute(f"SELECT rowid FROM main.{table} LIMIT 0")  # noqa: S608 our own names
+    except sqlite3.OperationalError:
+        return False
+    return True
+
+
+@cache
+def _statement(table: str, condition: str) -> str:
+    columns = ", ".join(_fetched(column) for column in COLUMNS[table])
+    return f"SELECT rowid, {columns} FROM main.{table} WHERE {condition} ORDER BY rowid"  # noqa: S608 our own names
 
 
 def _fetched(column: str) -> str:
