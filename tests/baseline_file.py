@@ -140,7 +140,7 @@ _DEFAULTS: Mapping[str, Mapping[str, Any]] = {
 def old(table: str, row_id: Any, **changes: Any) -> dict[str, Any]:
     """A row that breaks no rule, but for the changes."""
     columns = {column.split()[0]: None for column, _ in TABLES[table]}
-    times = {name: MADE for name in ("created_at", "updated_at") if name in columns}
+    times: dict[str, Any] = {name: MADE for name in ("created_at", "updated_at") if name in columns}
     return {**columns, **times, **_DEFAULTS[table], "id": row_id, **changes}
 
 

@@ -1,19 +1,25 @@
 """services.content.baseline on both engines: what is moved and as what, what is refused and why."""
 
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
 import peewee
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from services.content.baseline import IMPORTER
 from services.content.entities import Event, Lesson, Material
+from services.content.migrations import MIGRATIONS
 from services.content.repository import ALL, PeeweeContentStore
+from services.kit.database import delete_every_row
+from services.kit.instants import format_instant, truncated
 from tests.baseline_file import an_installation, old, together
 from tests.content.examples import a_lesson, a_material, an_event
 from tests.moving import Import
+from tests.stores import over_one_store
 
 MADE = datetime(2025, 11, 3, 9, 30, tzinfo=UTC)
 EVENT = an_event(logo_url=None, created_at=MADE, updated_at=MADE)
@@ -104,8 +110,8 @@ def test_what_was_never_set_is_what_the_old_answers_gave(moved: Import, store: P
         event(**dict.fromkeys((*columns, *colors))), {"lessons": [old("lessons", "lesson-1", description=None)]}
     )
     assert moved.run(rows)[0]
-    empty = dict.fromkeys(columns[1:], "")
-    default = {"background_color": "#111111", "text_color": "#f5f5f5", "accent_color": "#e50914"}
+    empty: dict[str, Any] = dict.fromkeys(columns[1:], "")
+    default: dict[str, Any] = {"background_color": "#111111", "text_color": "#f5f5f5", "accent_color": "#e50914"}
     assert everything(store) == [replace(EVENT, **empty, **default), replace(LESSON, description="")]
 
 
@@ -173,6 +179,58 @@ def test_more_rows_than_a_batch_move_with_their_order(moved: Import, store: Peew
     }
     kept = store.materials.list("lesson-1", ALL)
     assert [(each.id, each.position) for each in kept] == [(f"m-{2 * n + 1:03}", n + 1) for n in range(125)]
+
+
+# Characters of every kind but NUL, and half a surrogate pair, which is no text.
+ANY_TEXTS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=20)
+SLUGS = st.from_regex(r"[a-z0-9]([a-z0-9-]{0,20}[a-z0-9])?", fullmatch=True)
+INSTANTS = st.datetimes(datetime(1970, 1, 1), datetime(2200, 1, 1), timezones=st.just(UTC)).map(truncated)
+OFFSETS = st.integers(-14 * 60, 14 * 60).map(lambda minutes: timezone(timedelta(minutes=minutes)))
+
+
+def forms(instant: datetime, offset: timezone) -> list[str]:
+    """The instant in the forms that the old server wrote, or took from a client."""
+    local = instant.astimezone(offset).isoformat(timespec="milliseconds")
+    plain = instant.isoformat(sep=" ", timespec="milliseconds").removesuffix("+00:00")
+    return [format_instant(instant), local, local.replace("T", " "), plain]
+
+
+@over_one_store
+@given(data=st.data())
+def test_every_valid_old_file_survives_the_move(
+    content_database: peewee.Database, moved: Import, store: PeeweeContentStore, data: st.DataObject
+) -> None:
+    delete_every_row(content_database, MIGRATIONS.tables)
+    slugs = data.draw(st.lists(SLUGS, min_size=1, max_size=4, unique=True))
+    expected: list[Any] = []
+    rows: dict[str, list[Any]] = {"events": [], "lessons": [], "materials": []}
+
+    def drawn(kind: str, record: Any, *instants: str, **more: Any) -> None:
+        texts = {name: data.draw(ANY_TEXTS) for name in TEXTS_OF[kind]}
+        times = {name: data.draw(INSTANTS) for name in instants}
+        written = {name: data.draw(st.sampled_from(forms(time, data.draw(OFFSETS)))) for name, time in times.items()}
+        expected.append(replace(record, **texts, **times, **more))
+        columns = {name: value for name, value in more.items() if name not in ("id", "position")}
+        rows[kind].append(old(kind, more["id"], **texts, **written, **columns))
+
+    for number, slug in enumerate(slugs):
+        event_id = f"event-{number}"
+        drawn("events", EVENT, "created_at", "updated_at", id=event_id, slug=slug)
+        drawn(
+            "lessons", LESSON, "release_at", "created_at", "updated_at", id=f"l-{number}", event_id=event_id, slug=slug
+        )
+        drawn("materials", MATERIAL, "created_at", id=f"m-{number}", lesson_id=f"l-{number}", position=1)
+        rows["materials"][-1]["event_id"] = event_id
+
+    assert moved.run(rows)[:2] == (True, [])
+    assert sorted(everything(store), key=lambda each: each.id) == sorted(expected, key=lambda each: each.id)
+
+
+TEXTS_OF = {
+    "events": ("title", "short_description", "long_description", "hero_title", "access_key"),
+    "lessons": ("title", "description", "video_id"),
+    "materials": ("file_name",),
+}
 
 
 # What is refused
