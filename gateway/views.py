@@ -20,6 +20,7 @@ from gateway.upstream import (
     Sent,
     Upstream,
     Upstreams,
+    answer_with,
 )
 from services.kit.errors import ServiceError
 from services.kit.observability import log

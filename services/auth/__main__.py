@@ -3,6 +3,7 @@
 import sys
 
 from services.auth import seed
+from services.auth.baseline import IMPORTER
 from services.auth.config import read_settings
 from services.auth.integrity import EXAMINATION
 from services.auth.migrations import MIGRATIONS
@@ -15,6 +16,7 @@ SERVICE = Service(
     migrations=MIGRATIONS,
     seeder=Seeder(seed.SETS, seed.plant),
     examination=lambda settings: EXAMINATION,
+    importer=IMPORTER,
 )
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 import sys
 
 from services.content import seed
+from services.content.baseline import IMPORTER
 from services.content.config import read_settings
 from services.content.integrity import examination
 from services.content.migrations import MIGRATIONS
@@ -15,6 +16,7 @@ SERVICE = Service(
     migrations=MIGRATIONS,
     seeder=Seeder(seed.SETS, seed.plant),
     examination=lambda settings: examination(seed.places()),
+    importer=IMPORTER,
 )
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ import sys
 
 from services.kit.cli import Seeder, Service, main
 from services.quiz import seed
+from services.quiz.baseline import IMPORTER
 from services.quiz.config import read_settings
 from services.quiz.content import content_of
 from services.quiz.follow import follow
@@ -18,6 +19,7 @@ SERVICE = Service(
     seeder=Seeder(seed.SETS, seed.plant),
     examination=lambda settings: examination(seed.places(), content_of(settings).missing),
     follow=follow,
+    importer=IMPORTER,
 )
 
 if __name__ == "__main__":

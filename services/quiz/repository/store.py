@@ -122,6 +122,23 @@ class PeeweeQuizzes:
             yield references
             behind = references[-1].lesson_id
 
+    def find(self, quiz_ids: Iterable[str], lesson_ids: Iterable[str]) -> Sequence[Quiz]:
+        """Those that have one of the ids or are of one of the lessons, oldest first."""
+        condition = QuizRow.id.in_([*quiz_ids]) | QuizRow.lesson_id.in_([*lesson_ids])
+        return _assembled(_whole_quizzes(self._database, condition).all())
+
+    def taken_question_ids(self, question_ids: Iterable[str]) -> set[str]:
+        """Which of them a question of any quiz has."""
+        return self._taken(QuestionRow.id, question_ids)
+
+    def taken_option_ids(self, option_ids: Iterable[str]) -> set[str]:
+        """Which of them an option of any question has."""
+        return self._taken(OptionRow.id, option_ids)
+
+    def _taken(self, column: Any, ids: Iterable[str]) -> set[str]:
+        query = column.model.select(column).where(column.in_([*ids]))
+        return set(Statement(self._database, query, str).all())
+
     def _freeze(self, quiz: Quiz) -> None:
         revision = {
             "id": quiz.revision_id,
