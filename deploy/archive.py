@@ -7,6 +7,7 @@ anything in the file is believed. `tar -tf` lists it; nothing is ever unpacked u
 import hashlib
 import json
 import os
+import re
 import tarfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -22,6 +23,7 @@ FORMAT = 1
 MANIFEST = "manifest.json"
 SEAL = "seal.sha256"
 _HEX_DIGITS = 64
+_NAME = re.compile(r"\w+(\.\w+)+", re.ASCII)
 
 
 class Copy(BaseModel):
@@ -117,7 +119,7 @@ def _verified(path: Path, file: IO[bytes]) -> Archive:
 def _members(path: Path, tar: tarfile.TarFile) -> dict[str, tarfile.TarInfo]:
     members: dict[str, tarfile.TarInfo] = {}
     for member in tar:
-        if member.type != tarfile.REGTYPE or Path(member.name).name != member.name or member.name in members:
+        if member.type != tarfile.REGTYPE or not _NAME.fullmatch(member.name) or member.name in members:
             raise BackupError(f"{path} is refused: {member.name!r} is no part of a backup")
         members[member.name] = member
     return members

@@ -30,6 +30,8 @@ from services.kit.database import open_database, wait_for
 from services.kit.instants import format_instant, now
 
 FOLDER = Path("data/backups")
+# What goes before a file's name in advice: in containers another command restores.
+RESTORE = os.environ.get("RESTORE_COMMAND", "make restore FILE=")
 # Of the services in the order of their start, the last first.
 ORDER = tuple(reversed(tuple(town.SERVICES)))
 
@@ -139,7 +141,7 @@ def _back_up(folder: Path) -> None:
     target = folder / file_name(now())
     write_backup(databases, target)
     seconds = time.monotonic() - started_at
-    say(f"{target}: {size(target.stat().st_size)} in {seconds:.1f} s; to go back to it: make restore FILE={target}")
+    say(f"{target}: {size(target.stat().st_size)} in {seconds:.1f} s; to go back to it: {RESTORE}{target}")
 
 
 def _write(databases: Mapping[str, str], folder: Path) -> Manifest:

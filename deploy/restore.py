@@ -21,6 +21,7 @@ from deploy.archive import Archive, Manifest, opened
 from deploy.backup import (
     FOLDER,
     ORDER,
+    RESTORE,
     command,
     file_name,
     progress_of,
@@ -193,7 +194,7 @@ def _replace_all(copies: Mapping[str, str], services: Services, safety: Path | N
         try:
             engine_of(url).replace(url, scratch_url)
         except BackupError as error:
-            back = f"to go back: make restore FILE={safety}" if safety else "there is no safety backup"
+            back = f"to go back: {RESTORE}{safety}" if safety else "there is no safety backup"
             so_far = f"{' and '.join(replaced)} already replaced, {back}" if replaced else "nothing was replaced"
             raise BackupError(f"{name}: {error}; {so_far}; or put it right and restore again") from None
         replaced.append(name)

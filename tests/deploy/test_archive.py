@@ -83,7 +83,7 @@ def test_no_end_can_be_missing(file: Path) -> None:
     [
         ({"quiz.sqlite": COPY}, "it has no manifest.json"),
         ({MANIFEST: CONTENT[MANIFEST]}, "manifest and content differ in quiz.sqlite"),
-        ({**CONTENT, "more": b""}, "manifest and content differ in more"),
+        ({**CONTENT, "more.sqlite": b""}, "manifest and content differ in more.sqlite"),
         ({**CONTENT, "quiz.sqlite": b"other"}, "the checksum of quiz.sqlite is another than the manifest's"),
         ({**CONTENT, MANIFEST: b"{"}, "its manifest.json cannot be understood"),
         ({**CONTENT, MANIFEST: b"[]"}, "its manifest.json cannot be understood"),
