@@ -8,6 +8,7 @@ import subprocess
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from functools import cache
 from itertools import chain
 from pathlib import Path
 from typing import IO, Any
@@ -172,9 +173,11 @@ def _program(name: str, connection: Any) -> str:
 
 def _places() -> list[Path]:
     on_path = shutil.which("pg_dump")
-    return [*PACKAGED_PROGRAMS.glob("*/bin"), *([Path(on_path).parent] if on_path else [])]
+    # Of one version the last is taken: Debian's programs on PATH are slow scripts around those of the packages.
+    return [*([Path(on_path).parent] if on_path else []), *PACKAGED_PROGRAMS.glob("*/bin")]
 
 
+@cache
 def _version(program: Path) -> int | None:
     try:
         told = subprocess.run([program, "--version"], capture_output=True, text=True, check=True).stdout  # noqa: S603

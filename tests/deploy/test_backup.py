@@ -70,7 +70,7 @@ def small_disk(folder: Path, size: str) -> Iterator[Path]:
         subprocess.run(["umount", str(folder)], check=True)
 
 
-@pytest.mark.parametrize("size", ["16k", "64k"])
+@pytest.mark.parametrize("size", ["16k", "32k"])
 def test_a_full_disk_is_told_in_one_line_and_nothing_is_left_on_it(
     built: Installation, tmp_path: Path, size: str
 ) -> None:
