@@ -32,4 +32,4 @@ def _tidy(database: peewee.Database) -> Iterator[str]:
         yield f"sessions: deleted {removed} that are over"
 
 
-EXAMINATION = Examination(MIGRATIONS, _findings, _tidy)
+EXAMINATION = Examination(MIGRATIONS, _findings, tidy=_tidy)

@@ -32,9 +32,12 @@ def examination(samples: Samples, clock: Clock = now) -> Examination:
         inspection = ContentInspection(database)
         yield from _records(inspection, progress)
         yield from _misplaced_samples(inspection, samples)
-        yield from _feed_findings(inspection, clock)
+        yield from _change_findings(inspection, inspection.feed())
 
-    return Examination(MIGRATIONS, domain)
+    def between(database: peewee.Database, progress: Progress) -> Iterator[Finding]:
+        yield from _reader_findings(ContentInspection(database).feed(), clock)
+
+    return Examination(MIGRATIONS, domain, between)
 
 
 def _records(inspection: ContentInspection, progress: Progress) -> Iterator[Finding]:
@@ -67,9 +70,7 @@ def _misplaced(table: str, parent: str, there: Mapping[str, str], wanted: Mappin
             yield Finding(table, sample_id, "sample_place", message)
 
 
-def _feed_findings(inspection: ContentInspection, clock: Clock) -> Iterator[Finding]:
-    state = inspection.feed()
-    yield from _change_findings(inspection, state)
+def _reader_findings(state: FeedState, clock: Clock) -> Iterator[Finding]:
     for reader, next_change in state.readers:
         yield from breaches(
             "feed_readers", reader.name, rules.reader_breaches(reader, state.feed, next_change, clock())

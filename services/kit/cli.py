@@ -99,6 +99,7 @@ def _parser(service: Service[AnySettings]) -> argparse.ArgumentParser:
     seed.set_defaults(command=_seed)
     checking = commands.add_parser("check", help="find what is wrong with the schema, the rows and what they say")
     checking.add_argument("--repair", action="store_true", help="do what has one right repair, and say what was done")
+    checking.add_argument("--alone", action="store_true", help="leave out what holds between services, as for a copy")
     checking.set_defaults(command=_check)
     if service.follow is not None:
         following = commands.add_parser("follow", help="take in what happens elsewhere, until told to stop")
@@ -192,7 +193,8 @@ def _check(
     options: argparse.Namespace,
 ) -> int:
     log_to_standard_error()
-    return 1 if check(database, service.examination(settings), _say, repair=options.repair) else 0
+    examination = service.examination(settings)
+    return 1 if check(database, examination, _say, repair=options.repair, alone=options.alone) else 0
 
 
 def _import_baseline(

@@ -29,11 +29,13 @@ def examination(samples: Mapping[str, LessonReference], missing_lessons: Missing
         inspection = QuizInspection(database)
         yield from _quiz_findings(inspection, progress)
         yield from _misplaced_samples(inspection, samples)
-        yield from _lost_lessons(inspection, missing_lessons)
         yield from _revision_findings(inspection)
         yield from _attempt_findings(inspection, progress)
 
-    return Examination(MIGRATIONS, domain)
+    def between(database: peewee.Database, progress: Progress) -> Iterator[Finding]:
+        yield from _lost_lessons(QuizInspection(database), missing_lessons)
+
+    return Examination(MIGRATIONS, domain, between)
 
 
 def _quiz_findings(inspection: QuizInspection, progress: Progress) -> Iterator[Finding]:

@@ -19,11 +19,11 @@ LINE_SECONDS = 5.0
 Say = Callable[[str], None]
 
 
-def check(database: peewee.Database, examination: Examination, say: Say, *, repair: bool) -> int:
+def check(database: peewee.Database, examination: Examination, say: Say, *, repair: bool, alone: bool = False) -> int:
     """Say every finding, and with `repair` what was done about it; how many findings remain."""
     remaining = found = 0
     with Meter() as meter:
-        for finding in examine(database, examination, meter):
+        for finding in examine(database, examination, meter, alone=alone):
             found += 1
             is_repaired, line = _treated(finding) if repair else (False, finding.line())
             remaining += not is_repaired

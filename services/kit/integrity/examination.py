@@ -1,7 +1,7 @@
 """A whole check of a service's database: the engine's own, the schema, the rows, and the domain's rules."""
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import peewee
 
@@ -20,20 +20,32 @@ Domain = Callable[[peewee.Database, Progress], Iterable[Finding]]
 
 @dataclass(frozen=True)
 class Examination:
-    """What there is to check. `tidy` clears, in a repair only, what has run out and breaks no rule; it says what."""
+    """What there is to check: the service's own rules, and `between` it and others, which may have to be asked.
+
+    `tidy` clears, in a repair only, what has run out and breaks no rule; it says what.
+    """
 
     migrations: Migrations
     domain: Domain
+    between: Domain | None = None
     tidy: Callable[[peewee.Database], Iterable[str]] | None = None
 
 
 def examine(
-    database: peewee.Database, examination: Examination, progress: Progress, *, files: bool = True
+    database: peewee.Database,
+    examination: Examination,
+    progress: Progress,
+    *,
+    files: bool = True,
+    alone: bool = False,
 ) -> Iterator[Finding]:
     """Everything that is wrong, as it is found; a repair may be done before the next finding is asked for.
 
     Without `files` the migrations are not replayed against the models, which has no place in a process that serves.
+    `alone` leaves out what holds between services only.
     """
+    if alone:
+        examination = replace(examination, between=None)
     migrations = examination.migrations
     if is_absent(database):
         yield from _migration_findings(database, migrations, files=files)
@@ -100,6 +112,8 @@ def _table_findings(database: peewee.Database, examination: Examination, progres
         yield Finding(DATABASE, WHOLE_TABLE, NOT_CHECKED, message)
     else:
         yield from _guarded("domain", examination.domain(database, progress))
+        if examination.between is not None:
+            yield from _guarded("between services", examination.between(database, progress))
 
 
 def _guarded(part: str, findings: Iterable[Finding]) -> Iterator[Finding]:
