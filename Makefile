@@ -5,13 +5,25 @@ PYTHON ?= python3
 INSTALL = .venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes
 COMPILE = uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-header --quiet
 
-.PHONY: help run test test-faults test-compose format lock clean
+.PHONY: help run import-baseline backup restore test test-faults test-compose format lock clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST)
 
 run: .venv/run ## Migrate, seed demo into an empty installation, serve until Ctrl-C
 	@exec .venv/bin/python -m deploy.run
+
+import-baseline: .venv/run ## FILE=flix.sqlite: move an old installation in (DRY_RUN=1, SKIP_INVALID=1)
+	@test -n "$(FILE)" || { echo "name the old installation's file: make import-baseline FILE=flix.sqlite" >&2; exit 2; }
+	@.venv/bin/python -m deploy.import_baseline $(if $(filter 1,$(DRY_RUN)),--dry-run) $(if $(filter 1,$(SKIP_INVALID)),--skip-invalid) -- "$(FILE)"
+
+# Make hands TO, FILE, YES and SAFETY on as variables of the environment: the shell sees them as they were given.
+backup: .venv/run ## Copy every database into one file while Flix serves [TO=folder]
+	@exec .venv/bin/python -m deploy.backup $${TO:+--to "$$TO"}
+
+restore: .venv/run ## Verify a backup, then put it in the place of every database: FILE=file [YES=1] [SAFETY=no]
+	@exec .venv/bin/python -m deploy.restore "$${FILE:?is missing: make restore FILE=data/backups/flix-....tar}" \
+	  $${YES:+--yes} $$([ "$$SAFETY" != no ] || echo --without-safety-backup)
 
 test: .venv/test ## Format, lint, types, import walls, migration drift, then every test
 	@.venv/bin/ruff format --check --quiet . || { echo "run make format"; exit 1; }

@@ -26,6 +26,8 @@ share() { chown -R "$2" "$1"; chmod 750 "$1"; chmod 640 "$1"/*; }
 
 mkdir -p "$folder/postgres" "$folder/shared"
 keep "$folder/postgres/superuser" "${POSTGRES_PASSWORD:-}"
+# For the command that restores: it makes databases in which copies are checked.
+printf %s "postgresql://postgres:$(cat "$folder/postgres/superuser")@postgres:5432/postgres" >"$folder/postgres/database_url"
 keep "$folder/shared/service_token_secret" "${SERVICE_TOKEN_SECRET:-}"
 
 group=20000

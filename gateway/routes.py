@@ -34,6 +34,7 @@ PUBLIC_LESSON = "/api/public/events/{event_slug}/lessons/{lesson_slug}"
 PUBLIC_ROUTES = (
     PublicRoute("/api/admin/login", Guard.OPEN, {"POST": views.login}),
     PublicRoute("/api/admin/dashboard/operational-snapshot", Guard.ADMIN, {"GET": To.CONTENT}),
+    PublicRoute("/api/admin/integrity", Guard.ADMIN, {"GET": views.integrity}),
     PublicRoute("/api/events", Guard.ADMIN, {"GET": To.CONTENT, "POST": To.CONTENT}),
     PublicRoute(EVENT, Guard.ADMIN, {"GET": To.CONTENT, "PUT": To.CONTENT, "DELETE": views.delete_event}),
     PublicRoute(EVENT + "/lessons", Guard.ADMIN, {"GET": To.CONTENT, "POST": To.CONTENT}),

@@ -18,12 +18,16 @@ from gateway.upstream import (
     HTTP_OK,
     Answer,
     Sent,
+    Upstream,
     Upstreams,
+    answer_with,
 )
 from services.kit.errors import ServiceError
 from services.kit.observability import log
 
 PUBLIC_EVENTS = "/internal/public/events"
+# The worst first.
+INTEGRITY_STATUSES = ("findings", "unavailable", "running", "ok")
 
 # The event loop keeps only weak references to its tasks.
 _going_on: set[asyncio.Task[Answer]] = set()
@@ -48,6 +52,19 @@ async def delete_event(upstreams: Upstreams, sent: Sent, event_id: str) -> Answe
 async def delete_lesson(upstreams: Upstreams, sent: Sent, event_id: str, lesson_id: str) -> Answer:
     """Delete the lesson, and let quiz catch up, before the deleter hears of it."""
     return await _to_the_end(_delete(upstreams, sent, {"eventId": event_id, "lessonId": lesson_id}))
+
+
+async def integrity(upstreams: Upstreams, sent: Sent) -> Answer:
+    """What every service finds wrong with what it stores, as far as it has got.
+
+    ``{"item": {"status": STATUS, "services": {"content": REPORT, "quiz": REPORT, "auth": REPORT}}}``, where a REPORT is
+    what GET /internal/integrity of that service answers, or ``{"status": "unavailable"}``; the STATUS of all is the
+    first of findings, unavailable, running and ok that one of them has.
+    """
+    services = {"content": upstreams.content, "quiz": upstreams.quiz, "auth": upstreams.auth}
+    reports = await asyncio.gather(*(_report(upstream) for upstream in services.values()))
+    status = next(each for each in INTEGRITY_STATUSES if each in {report["status"] for report in reports})
+    return answer_with({"item": {"status": status, "services": dict(zip(services, reports, strict=True))}})
 
 
 async def public_events(upstreams: Upstreams, sent: Sent) -> Answer:
@@ -106,6 +123,15 @@ async def submit_quiz(upstreams: Upstreams, sent: Sent, event_slug: str, lesson_
     if answer.status == HTTP_OK and "Idempotency-Replayed" not in answer.headers:
         _log_submission(answer.document()["result"])
     return answer
+
+
+async def _report(upstream: Upstream) -> dict[str, Any]:
+    try:
+        answer = await upstream.call("GET", "/internal/integrity")
+    except ServiceError:
+        return {"status": "unavailable"}
+    report: dict[str, Any] = answer.document()["item"] if answer.status == HTTP_OK else {"status": "unavailable"}
+    return report
 
 
 async def _lesson_call(upstreams: Upstreams, sent: Sent, event_slug: str, lesson_slug: str, action: str) -> Answer:

@@ -25,8 +25,9 @@ from services.kit.health import health_routes
 from services.kit.tokens import AccessTokenVerifier, fetch_keys_from
 from services.kit.use_cases import UseCases
 from services.kit.web import WebApp, create_service_app
-from services.quiz.content import lesson_requirement
+from services.quiz.content import Content
 from services.quiz.entities import Submission
+from services.quiz.following import Follower
 from services.quiz.migrations import MIGRATIONS as QUIZ_MIGRATIONS
 from services.quiz.repository import PeeweeQuizStore
 from services.quiz.service import QuizService
@@ -64,9 +65,11 @@ def quiz_app() -> WebApp:
     settings = services.quiz.config.read_settings(os.environ)
     database = open_database(settings.database_url)
     use_cases = UseCases(database, threads=1)
-    content = httpx.Client(base_url=settings.content_url, trust_env=False)
-    require_lesson = lesson_requirement(content, settings.service_secret, settings.content_timeout_seconds)
-    table = services.quiz.app.routes(DyingQuiz(PeeweeQuizStore(database), require_lesson), use_cases)
+    client = httpx.Client(base_url=settings.content_url, trust_env=False)
+    content = Content(client, settings.service_secret, settings.content_timeout_seconds)
+    store = PeeweeQuizStore(database)
+    service = DyingQuiz(store, content.require_lesson)
+    table = services.quiz.app.routes(service, Follower(store, content), use_cases)
     health = health_routes(use_cases, database, QUIZ_MIGRATIONS)
     return create_service_app((*table, *health), settings, use_cases, _verifier(settings))
 

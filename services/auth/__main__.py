@@ -3,7 +3,9 @@
 import sys
 
 from services.auth import seed
+from services.auth.baseline import IMPORTER
 from services.auth.config import read_settings
+from services.auth.integrity import EXAMINATION
 from services.auth.migrations import MIGRATIONS
 from services.kit.cli import Seeder, Service, main
 
@@ -13,6 +15,8 @@ SERVICE = Service(
     read_settings=read_settings,
     migrations=MIGRATIONS,
     seeder=Seeder(seed.SETS, seed.plant),
+    examination=lambda settings: EXAMINATION,
+    importer=IMPORTER,
 )
 
 if __name__ == "__main__":

@@ -3,12 +3,15 @@
 import os
 
 from services.auth.config import Settings, read_settings
+from services.auth.integrity import EXAMINATION
 from services.auth.migrations import MIGRATIONS
 from services.auth.repository import PeeweeAuthStore
 from services.auth.resources import Login, PublishedKeys
 from services.auth.service import AuthService
 from services.kit.database import open_database
 from services.kit.health import health_routes
+from services.kit.integrity.background import integrity_route
+from services.kit.integrity.soundness import SoundnessWatch
 from services.kit.use_cases import UseCases
 from services.kit.web import Guard, Route, WebApp, create_service_app
 
@@ -19,8 +22,13 @@ def create_app(settings: Settings | None = None) -> WebApp:
     database = open_database(settings.database_url, "flix-auth")
     use_cases = UseCases(database, settings.threads)
     service = AuthService(PeeweeAuthStore(database), settings.access_token_lifetime)
-    table = (*routes(service, use_cases), *health_routes(use_cases, database, MIGRATIONS))
-    return create_service_app(table, settings, use_cases)
+    table = (
+        *routes(service, use_cases),
+        *health_routes(use_cases, database, MIGRATIONS),
+        integrity_route(database, EXAMINATION),
+    )
+    watch = SoundnessWatch(database, MIGRATIONS, use_cases, settings.integrity_interval_seconds)
+    return create_service_app(table, settings, use_cases, watch=watch)
 
 
 def routes(service: AuthService, use_cases: UseCases) -> tuple[Route, ...]:

@@ -6,7 +6,8 @@ from datetime import datetime
 
 @dataclass(frozen=True, slots=True)
 class Admin:
-    """A person who runs launches; the password is kept as an argon2id hash only."""
+    """A person who runs launches; the password is kept as an argon2id hash, or as the old baseline's bcrypt one until
+    the next sign-in."""
 
     id: str
     username: str

@@ -3,7 +3,7 @@
 Nothing here commits: the service holds the transaction (`AuthStore.transaction`).
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import asdict
 from datetime import datetime
@@ -15,6 +15,7 @@ from services.auth.entities import Admin, Session, SigningKey
 from services.auth.errors import AdminNotFound, SessionNotFound, UsernameTaken
 from services.auth.models import AdminRow, SessionRow, SigningKeyRow
 from services.kit.database import Parameter, Statement, breached, is_foreign_key_breach, transaction
+from services.kit.integrity import batches
 
 
 class AdminRepository(Protocol):
@@ -31,6 +32,12 @@ class AdminRepository(Protocol):
 
     def count(self) -> int:
         """How many there are."""
+
+    def find(self, admin_ids: Iterable[str], usernames: Iterable[str]) -> Sequence[Admin]:
+        """Those that have one of the ids or one of the names, in no order."""
+
+    def costliest_bcrypt_hash(self) -> str | None:
+        """Of the hashes that came from the old baseline and are still there the one that takes longest to check."""
 
 
 class SessionRepository(Protocol):
@@ -92,6 +99,22 @@ class PeeweeAuthStore:
         return transaction(self._database)
 
 
+class AuthInspection:
+    """What a check asks of auth's tables: everything, a batch at a time."""
+
+    def __init__(self, database: peewee.Database):
+        self._database = database
+
+    def admins(self) -> Iterator[list[Admin]]:
+        """All, in batches."""
+        return batches(self._database, AdminRow.select(), (AdminRow.id,), Admin)
+
+    def usable_keys(self) -> Iterator[list[SigningKey]]:
+        """Those that are not retired, in batches."""
+        usable = SigningKeyRow.select().where(SigningKeyRow.retired_at.is_null())
+        return batches(self._database, usable, (SigningKeyRow.id,), SigningKey)
+
+
 class PeeweeAdmins:
     """AdminRepository over the table `admins`."""
 
@@ -99,6 +122,10 @@ class PeeweeAdmins:
         self._database = database
         by_username = AdminRow.select().where(AdminRow.username == Parameter("username"))
         self._by_username = Statement(database, by_username, Admin)
+        # Behind $2b$ stand two digits: the cost, of which each step doubles the time.
+        cost = peewee.fn.SUBSTR(AdminRow.password_hash, 5, 2)
+        bcrypt_hashes = AdminRow.select(AdminRow.password_hash).where(AdminRow.password_hash ** "$2%")
+        self._costliest_bcrypt_hash = Statement(database, bcrypt_hashes.order_by(cost.desc()).limit(1), str)
 
     def add(self, admin: Admin) -> None:
         """Raises UsernameTaken."""
@@ -127,6 +154,15 @@ class PeeweeAdmins:
     def count(self) -> int:
         """How many there are."""
         return int(AdminRow.select(peewee.fn.COUNT(AdminRow.id)).scalar(self._database))
+
+    def find(self, admin_ids: Iterable[str], usernames: Iterable[str]) -> Sequence[Admin]:
+        """Those that have one of the ids or one of the names, in no order."""
+        query = AdminRow.select().where(AdminRow.id.in_([*admin_ids]) | AdminRow.username.in_([*usernames]))
+        return Statement(self._database, query, Admin).all()
+
+    def costliest_bcrypt_hash(self) -> str | None:
+        """Of the hashes that came from the old baseline and are still there the one that takes longest to check."""
+        return self._costliest_bcrypt_hash.first()
 
 
 class PeeweeSessions:

@@ -1,19 +1,18 @@
 """The use cases of auth. One method is one transaction."""
 
+from collections.abc import Callable
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
 import argon2
 import uuid_utils
 
-from services.auth import rules
+from services.auth import passwords, rules
 from services.auth.entities import Admin, Session, SignIn, SigningKey
 from services.auth.errors import AdminNotFound, InvalidCredentials
 from services.auth.repository import AuthStore
 from services.kit.instants import Clock, now
-
-# OWASP Password Storage Cheat Sheet, the minimum for argon2id: 19 MiB, two passes, one lane.
-PASSWORD_HASHER = argon2.PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
 
 
 class AuthService:
@@ -24,12 +23,14 @@ class AuthService:
         store: AuthStore,
         access_token_lifetime: timedelta,
         clock: Clock = now,
-        hasher: argon2.PasswordHasher = PASSWORD_HASHER,
+        hasher: argon2.PasswordHasher = passwords.HASHER,
+        matches_bcrypt: Callable[[str, str], bool] = passwords.matches_bcrypt,
     ):
         self._store = store
         self._lifetime = access_token_lifetime
         self._clock = clock
         self._hasher = hasher
+        self._matches_bcrypt = matches_bcrypt
         # What an unknown name is compared with, so that it costs as much as a known one (TRAPS 13).
         self._nobodys_hash = hasher.hash(str(uuid_utils.uuid4()))
 
@@ -39,7 +40,7 @@ class AuthService:
         signed_in_at = self._clock()
         session = Session(_new_id(), admin.id, signed_in_at, signed_in_at + rules.SESSION_LIFETIME, None)
         with self._store.transaction():
-            if self._hasher.check_needs_rehash(admin.password_hash):
+            if passwords.is_bcrypt(admin.password_hash) or self._hasher.check_needs_rehash(admin.password_hash):
                 self._store.admins.replace_password(admin.id, self._hasher.hash(password), signed_in_at)
             self._store.sessions.remove_expired(signed_in_at)
             self._store.sessions.add(session)
@@ -64,17 +65,33 @@ class AuthService:
         return admin
 
     def _authenticated(self, username: str, password: str) -> Admin:
-        try:
+        with suppress(AdminNotFound):
             admin = self._store.admins.get_by_username(username)
-        except AdminNotFound:
-            admin = None
-        try:
-            self._hasher.verify(admin.password_hash if admin else self._nobodys_hash, password)
-        except (argon2.exceptions.VerificationError, argon2.exceptions.InvalidHashError):
-            raise InvalidCredentials from None
-        if admin is None:
+            if self._is_right(password, admin.password_hash):
+                return admin
             raise InvalidCredentials
-        return admin
+        self._is_right(password, self._nobodys_hash)
+        raise InvalidCredentials
+
+    def _is_right(self, password: str, password_hash: str) -> bool:
+        """Whether the hash is the password's.
+
+        While a bcrypt hash is left, every sign-in pays for both kinds: its cost tells nobody who exists, nor who has
+        not signed in since the old baseline.
+        """
+        left = self._store.admins.costliest_bcrypt_hash()
+        is_bcrypt = passwords.is_bcrypt(password_hash)
+        right_by_argon2 = self._matches_argon2(password, self._nobodys_hash if is_bcrypt else password_hash)
+        if left is None and not is_bcrypt:
+            return right_by_argon2
+        right_by_bcrypt = self._matches_bcrypt(password, password_hash if is_bcrypt else str(left))
+        return right_by_bcrypt if is_bcrypt else right_by_argon2
+
+    def _matches_argon2(self, password: str, password_hash: str) -> bool:
+        try:
+            return self._hasher.verify(password_hash, password)
+        except (argon2.exceptions.VerificationError, argon2.exceptions.InvalidHashError):
+            return False
 
     def _signing_keys(self) -> list[SigningKey]:
         keys = list(self._store.signing_keys.list())

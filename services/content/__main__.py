@@ -3,7 +3,9 @@
 import sys
 
 from services.content import seed
+from services.content.baseline import IMPORTER
 from services.content.config import read_settings
+from services.content.integrity import examination
 from services.content.migrations import MIGRATIONS
 from services.kit.cli import Seeder, Service, main
 
@@ -13,6 +15,8 @@ SERVICE = Service(
     read_settings=read_settings,
     migrations=MIGRATIONS,
     seeder=Seeder(seed.SETS, seed.plant),
+    examination=lambda settings: examination(seed.places()),
+    importer=IMPORTER,
 )
 
 if __name__ == "__main__":

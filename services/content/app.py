@@ -2,13 +2,17 @@
 
 import os
 
+from services.content import seed
 from services.content.config import Settings, read_settings
+from services.content.integrity import examination
 from services.content.migrations import MIGRATIONS
 from services.content.repository import PeeweeContentStore
 from services.content.resources import events, feed, learners, lessons
 from services.content.service import ContentService
 from services.kit.database import open_database
 from services.kit.health import health_routes
+from services.kit.integrity.background import integrity_route
+from services.kit.integrity.soundness import SoundnessWatch
 from services.kit.tokens import AccessTokenVerifier, fetch_keys_from
 from services.kit.use_cases import UseCases
 from services.kit.web import Guard, Route, WebApp, create_service_app
@@ -29,8 +33,13 @@ def create_app(settings: Settings | None = None) -> WebApp:
     use_cases = UseCases(database, settings.threads)
     service = ContentService(PeeweeContentStore(database))
     verifier = AccessTokenVerifier(fetch_keys_from(settings.auth_url), settings.name)
-    table = (*routes(service, use_cases, settings), *health_routes(use_cases, database, MIGRATIONS))
-    return create_service_app(table, settings, use_cases, verifier)
+    table = (
+        *routes(service, use_cases, settings),
+        *health_routes(use_cases, database, MIGRATIONS),
+        integrity_route(database, examination(seed.places())),
+    )
+    watch = SoundnessWatch(database, MIGRATIONS, use_cases, settings.integrity_interval_seconds)
+    return create_service_app(table, settings, use_cases, verifier, watch)
 
 
 def routes(service: ContentService, use_cases: UseCases, settings: Settings) -> tuple[Route, ...]:

@@ -136,6 +136,21 @@ class FeedReader:
 
 
 @dataclass(frozen=True, slots=True)
+class FeedState:
+    """The feed's bookkeeping at one moment: what should be there, and what is.
+
+    `gaps` are the first and last number of stretches of changes that are missing, at most a thousand; `readers` come
+    with the time of the change that each has to take in next.
+    """
+
+    feed: ChangeFeed
+    first_change: int | None
+    last_change: int | None
+    gaps: Sequence[tuple[int, int]]
+    readers: Sequence[tuple[FeedReader, datetime | None]]
+
+
+@dataclass(frozen=True, slots=True)
 class ChangePage:
     """Some changes, in order, of that feed."""
 

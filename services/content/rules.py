@@ -2,7 +2,7 @@
 
 import hmac
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -16,9 +16,12 @@ from services.content.entities import (
     FeedReader,
     Lesson,
     LessonStatus,
+    Material,
     VideoProvider,
 )
 from services.content.errors import FeedPositionLost, InvalidWindow
+from services.kit.integrity.findings import Breach
+from services.kit.schemas import is_web_address
 
 ACCESS_MESSAGES: Mapping[AccessStatus, str] = {
     "released": "Lesson is available",
@@ -35,6 +38,8 @@ EMBED_ADDRESSES: Mapping[VideoProvider, str] = {
 
 # Changes stay at least so long, read or not: who has lost the thread looks up in them what is gone.
 CHANGES_KEPT = timedelta(days=7)
+# A reader that is up takes a change in within two seconds.
+FEED_LAG_LIMIT = timedelta(minutes=1)
 
 _OUTSIDE_SLUG = re.compile(r"[^a-z0-9-]+")
 
@@ -141,6 +146,48 @@ def prunable_through(feed: ChangeFeed, readers: Sequence[FeedReader], first_kept
     """Up to where the feed may be pruned: never ahead of its slowest reader, nor to `first_kept` (None: to its end)."""
     oldest_kept = feed.last_sequence + 1 if first_kept is None else first_kept
     return min([oldest_kept - 1, *(reader.position for reader in readers)])
+
+
+# What a stored record must be, besides what its table's own constraints hold.
+
+
+def event_breaches(event: Event) -> Iterator[Breach]:
+    """The rules that a stored event breaks."""
+    if event_slug(event.slug) != event.slug:
+        yield "event_slug_form", "the slug is not in its normal form: no address names it"
+    for name, address in (("logo_url", event.logo_url), ("highlight_video_url", event.highlight_video_url)):
+        if address is not None and not is_web_address(address):
+            yield "event_link", f"{name} is no http or https address"
+
+
+def lesson_breaches(lesson: Lesson) -> Iterator[Breach]:
+    """The rules that a stored lesson breaks."""
+    if lesson_slug(lesson.slug) != lesson.slug or not is_addressable(lesson.slug):
+        yield "lesson_slug_form", "the slug is not in its normal form: no address names it"
+
+
+def material_breaches(material: Material) -> Iterator[Breach]:
+    """The rules that a stored material breaks."""
+    if not is_web_address(material.download_url):
+        yield "material_link", "download_url is no http or https address"
+
+
+def reader_breaches(
+    reader: FeedReader, feed: ChangeFeed, next_change: datetime | None, now: datetime
+) -> Iterator[Breach]:
+    """The rules that a reader's place in the feed breaks; what it has to take in next happened at `next_change`."""
+    if reader.position > feed.last_sequence:
+        yield "reader_position", f"it is at {reader.position}, and the feed ends at {feed.last_sequence}"
+    elif reader.position < feed.pruned_through:
+        yield "reader_position", f"it is at {reader.position}, and changes up to {feed.pruned_through} are pruned"
+    elif next_change is not None and now - next_change > FEED_LAG_LIMIT:
+        behind, minutes = feed.last_sequence - reader.position, (now - next_change) // timedelta(minutes=1)
+        yield "feed_lag", f"it is {behind} changes behind, for {minutes} minutes: is its follower running?"
+
+
+def is_addressable(slug: str) -> bool:
+    """Whether an address can name a lesson of this slug."""
+    return not any(each in slug for each in "/\t\r\n")
 
 
 def _first_given(*texts: str | None) -> str:

@@ -1,4 +1,4 @@
-"""The command line that every service has: serve, migrate, seed, check, and for some follow.
+"""The command line that every service has: serve, migrate, seed, check, import-baseline, and for some follow.
 
 Exit codes: 0 done, 1 refused or found wrong (one line on standard error says what to do), 2 a wrong command line.
 """
@@ -14,11 +14,14 @@ from typing import Generic, TypeVar
 
 import peewee
 
+from services.kit.baseline import BaselineError, Importer, Part, import_baseline, opened
 from services.kit.config import ServerSettings, ServiceSettings, SettingsError
 from services.kit.database import delete_every_row, open_database, wait_for
 from services.kit.instants import format_instant
+from services.kit.integrity.command import check
+from services.kit.integrity.examination import Examination
 from services.kit.migrations import MigrationError, Migrations
-from services.kit.observability import logging_configuration
+from services.kit.observability import log_to_standard_error, logging_configuration
 
 GUNICORN_SETTINGS = Path(__file__).parents[2] / "deploy" / "gunicorn.conf.py"
 
@@ -45,7 +48,9 @@ class Service(Generic[AnySettings]):
     read_settings: Callable[[Mapping[str, str]], AnySettings]
     migrations: Migrations
     seeder: Seeder[AnySettings]
+    examination: Callable[[AnySettings], Examination]
     follow: Callable[[peewee.Database, AnySettings], None] | None = None
+    importer: Importer | None = None
 
 
 class Refused(Exception):
@@ -62,7 +67,7 @@ def main(service: Service[AnySettings], arguments: Sequence[str] | None = None) 
         return int(options.command(service, settings, database, options) or 0)
     except SettingsError as error:
         return _fail(*error.problems)
-    except (MigrationError, Refused) as error:
+    except (MigrationError, BaselineError, Refused) as error:
         return _fail(str(error))
     except (peewee.DatabaseError, peewee.InterfaceError, OSError) as error:
         reason = " ".join(str(error).split())
@@ -92,12 +97,28 @@ def _parser(service: Service[AnySettings]) -> argparse.ArgumentParser:
     seed.add_argument("--reset", action="store_true", help="delete every row first")
     seed.add_argument("--yes", action="store_true", help="do not ask before --reset deletes")
     seed.set_defaults(command=_seed)
-    check = commands.add_parser("check", help="compare the database with the code")
-    check.set_defaults(command=_check)
+    checking = commands.add_parser("check", help="find what is wrong with the schema, the rows and what they say")
+    checking.add_argument("--repair", action="store_true", help="do what has one right repair, and say what was done")
+    checking.add_argument("--alone", action="store_true", help="leave out what holds between services, as for a copy")
+    checking.set_defaults(command=_check)
     if service.follow is not None:
         following = commands.add_parser("follow", help="take in what happens elsewhere, until told to stop")
         following.set_defaults(command=_follow)
+    if service.importer:
+        _add_import(commands.add_parser("import-baseline", help="move an old installation's rows in"), service.importer)
     return parser
+
+
+def _add_import(command: argparse.ArgumentParser, importer: Importer) -> None:
+    command.add_argument("file", type=Path, help="the old installation's SQLite file")
+    command.add_argument("--dry-run", action="store_true", help="say what would be moved, and stop")
+    command.add_argument("--skip-invalid", action="store_true", help="leave rows that break a rule behind")
+    if importer.gives:
+        command.add_argument("--accepted", type=Path, help=f"a file to write, which tells others the {importer.gives}")
+    if importer.needs:
+        told = f"the file that --accepted of the service with the {importer.needs} has written"
+        command.add_argument(f"--{importer.needs}", type=Path, required=True, help=told)
+    command.set_defaults(command=_import_baseline)
 
 
 def _serve(
@@ -144,7 +165,9 @@ def _migrate(
                 state = format_instant(row.applied_at) if row.applied_at else "applied" if row.applied else "pending"
                 _say(f"{row.name}  {state}")
         case "check":
-            return _check(service, settings, database, options)
+            findings = service.migrations.check(database)
+            _say(*findings or ["no findings"])
+            return 1 if findings else 0
     return 0
 
 
@@ -169,9 +192,29 @@ def _check(
     database: peewee.Database,
     options: argparse.Namespace,
 ) -> int:
-    findings = service.migrations.check(database)
-    _say(*findings or ["no findings"])
-    return 1 if findings else 0
+    log_to_standard_error()
+    examination = service.examination(settings)
+    return 1 if check(database, examination, _say, repair=options.repair, alone=options.alone) else 0
+
+
+def _import_baseline(
+    service: Service[AnySettings],
+    settings: AnySettings,
+    database: peewee.Database,
+    options: argparse.Namespace,
+) -> int:
+    importer = service.importer
+    if importer is None:
+        raise Refused(f"{service.name} has nothing to import")
+    service.migrations.require_current(database)
+    with opened(options.file) as old:
+        if importer.needs:
+            old.read_notes(importer.needs, getattr(options, importer.needs))
+        part = Part(service.name, importer, database)
+        done = import_baseline(old, [part], skip_invalid=options.skip_invalid, dry_run=options.dry_run)
+        if importer.gives and options.accepted:
+            old.write_notes(importer.gives, options.accepted)
+    return 0 if done else 1
 
 
 def _refuse_unless(confirmed: bool, settings: ServiceSettings, command: str) -> None:
@@ -206,6 +249,7 @@ def _without_password(url: str) -> str:
 def _say(*lines: str) -> None:
     for line in lines:
         sys.stdout.write(line + "\n")
+    sys.stdout.flush()
 
 
 def _fail(*lines: str) -> int:

@@ -141,11 +141,13 @@ class ServerSettings:
 @dataclass(frozen=True, kw_only=True)
 class ServiceSettings(ServerSettings):
     """What every service with a database needs; `threads` bounds the use cases that run at once in a worker,
-    `database_wait_seconds` how long a command waits for a server that does not answer yet."""
+    `database_wait_seconds` how long a command waits for a server that does not answer yet; every
+    `integrity_interval_seconds` a worker looks whether the database is damaged."""
 
     database_url: str
     database_wait_seconds: int
     threads: int
+    integrity_interval_seconds: int
 
     @classmethod
     def read(cls, environment: Environment, name: str, port: int, **more: Any) -> Self:
@@ -156,6 +158,7 @@ class ServiceSettings(ServerSettings):
             database_url=environment.database_url(f"{prefix}_DATABASE_URL", f"sqlite:///data/{name}.sqlite"),
             database_wait_seconds=environment.integer("DATABASE_WAIT_SECONDS", 30, minimum=0, maximum=600),
             threads=environment.integer("SERVICE_THREADS", 8, maximum=64),
+            integrity_interval_seconds=environment.integer("INTEGRITY_INTERVAL_SECONDS", 300, maximum=86_400),
             **more,
         )
 

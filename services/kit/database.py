@@ -146,6 +146,37 @@ def locked(query: Any, database: peewee.Database, strength: str = "FOR UPDATE") 
     return query.for_update(strength) if is_postgresql(database) else query
 
 
+@contextmanager
+def snapshot(database: peewee.Database) -> Iterator[None]:
+    """Everything that is read inside is of one moment; nothing may be written."""
+    if not is_postgresql(database):
+        with database.atomic("DEFERRED"):
+            yield
+        return
+    with database.atomic():
+        database.execute_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
+        yield
+
+
+@contextmanager
+def unhurried(database: peewee.Database) -> Iterator[None]:
+    """This thread's connection, opened for work that may take minutes, and closed afterwards if it was not open."""
+    opened = database.connect(reuse_if_open=True)
+    try:
+        if is_postgresql(database):
+            database.execute_sql("SET statement_timeout = 0")
+        yield
+    finally:
+        if opened:
+            database.close()
+
+
+def is_absent(database: peewee.Database) -> bool:
+    """Whether there is no SQLite file yet, or one without a byte: to connect would write it."""
+    file = Path(str(database.database))
+    return not is_postgresql(database) and not (file.exists() and file.stat().st_size)
+
+
 def breached(error: peewee.IntegrityError, constraint: str, columns: Sequence[str]) -> bool:
     """Whether the error is the breach of that constraint.
 

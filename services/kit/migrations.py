@@ -21,7 +21,7 @@ from peewee_migrate import Router
 from peewee_migrate.models import MigrateHistory
 from peewee_migrate.router import compile_migrations, void
 
-from services.kit.database import InstantField, is_postgresql, transaction
+from services.kit.database import InstantField, is_absent, is_postgresql, transaction
 from services.kit.instants import now
 
 # One number for all: an advisory lock belongs to one database of the server.
@@ -237,15 +237,9 @@ def _history(database: peewee.Database) -> set[str]:
 
 
 def _rows(database: peewee.Database, table: Any) -> list[Any]:
-    if _is_absent(database) or not database.table_exists(table._meta.table_name):
+    if is_absent(database) or not database.table_exists(table._meta.table_name):
         return []
     return list(table.select().order_by(table.name).execute(database))
-
-
-def _is_absent(database: peewee.Database) -> bool:
-    """Whether there is no SQLite file yet, or one without a byte: to connect would write it."""
-    file = Path(str(database.database))
-    return not is_postgresql(database) and not (file.exists() and file.stat().st_size)
 
 
 def _definitions(tables: Iterable[Any], database: peewee.Database) -> dict[str, set[str]]:
@@ -276,7 +270,7 @@ def _sql(part: Any, database: peewee.Database) -> str:
 @contextmanager
 def _connected(database: peewee.Database, *, create: bool = False) -> Iterator[None]:
     """With a connection, and closed again if it was not open; unless `create`, an absent file stays absent."""
-    opened = (create or not _is_absent(database)) and database.connect(reuse_if_open=True)
+    opened = (create or not is_absent(database)) and database.connect(reuse_if_open=True)
     try:
         yield
     finally:

@@ -1,6 +1,7 @@
 """Structured logs: one JSON object a line on standard output, each with what is known of its request."""
 
 import re
+import sys
 from contextvars import ContextVar
 from typing import Any
 
@@ -79,6 +80,11 @@ def logging_configuration(service: str, level: str) -> dict[str, Any]:
             "peewee_migrate": quiet,
         },
     }
+
+
+def log_to_standard_error() -> None:
+    """For a command whose standard output is its answer."""
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
 
 
 def _service_name(service: str) -> Any:

@@ -37,13 +37,18 @@ def _instant(value: object) -> datetime:
     return parse_instant(value)
 
 
-def _web_address(text: str) -> str:
+def is_web_address(text: str) -> bool:
+    """Whether it is an http or https address that names a host."""
     try:
         parts = urlsplit(text)
         valid = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
     except ValueError:
-        valid = False
-    if not valid or any(each.isspace() for each in text):
+        return False
+    return valid and not any(each.isspace() for each in text)
+
+
+def _web_address(text: str) -> str:
+    if not is_web_address(text):
         raise ValueError("must be an http or https address")
     return text
 

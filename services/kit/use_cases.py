@@ -1,6 +1,8 @@
 """Synchronous use cases under an asynchronous server: a bounded pool of threads, each with its own connection."""
 
 import asyncio
+import sqlite3
+import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
@@ -11,24 +13,34 @@ import peewee
 
 from services.kit.errors import Unavailable
 from services.kit.idempotency import Keep, Key, Once, Reply, not_kept
+from services.kit.integrity.soundness import is_damage
 from services.kit.observability import log
 
 # Use cases that may wait for a thread; beyond that the honest answer is "try again".
 WAITING_LIMIT = 512
+AWAY = "The database is not available; try again shortly"
+DAMAGED = "The database is damaged: nothing is read or written until it has been restored"
 
 Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")
 
 
 class UseCases:
-    """Runs synchronous use cases in a bounded pool of threads, each with a database connection of its own."""
+    """Runs synchronous use cases in a bounded pool of threads, each with a database connection of its own.
+
+    While the database is damaged it runs none: no answer is better than a wrong one. `wake` is set at damage, for
+    who watches over the database.
+    """
 
     def __init__(self, database: peewee.Database, threads: int, waiting_limit: int = WAITING_LIMIT):
         self._database = database
         self._once = Once(database)
-        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="use-case")
+        self._threads = threads
+        self._pool = self._new_pool()
         self._limit = threads + waiting_limit
         self._running = 0
+        self.damaged = False
+        self.wake = threading.Event()
 
     async def run(
         self,
@@ -36,7 +48,9 @@ class UseCases:
         *args: Parameters.args,
         **kwargs: Parameters.kwargs,
     ) -> Result:
-        """The use case's result; raises Unavailable when too many wait or the database does not answer."""
+        """The use case's result; raises Unavailable when too many wait or the database is away or damaged."""
+        if self.damaged:
+            raise Unavailable(DAMAGED)
         if self._running >= self._limit:
             raise Unavailable("Too many requests are waiting; try again shortly")
         call = partial(copy_context().run, partial(self.run_here, use_case, *args, **kwargs))
@@ -58,6 +72,20 @@ class UseCases:
         """The reply that is kept for the key, if there is one."""
         return await self.run(self._once.replay, key)
 
+    def close_for_damage(self, reason: str) -> None:
+        """Refuse every use case from now on."""
+        if not self.damaged:
+            log.error("database_damaged", reason=reason)
+        self.damaged = True
+        self.wake.set()
+
+    def reopen(self) -> None:
+        """Go on, over new connections: the old ones may hold a file that has been replaced."""
+        # The old threads end, and their connections with them, when nothing holds their pool any more.
+        self._pool = self._new_pool()
+        self.damaged = False
+        log.warning("database_sound_again")
+
     def close(self) -> None:
         """Wait for what is running, then close every thread's connection with its thread."""
         self._pool.shutdown(wait=True)
@@ -68,11 +96,24 @@ class UseCases:
         *args: Parameters.args,
         **kwargs: Parameters.kwargs,
     ) -> Result:
-        """The use case's result, in this thread; raises Unavailable when the database does not answer."""
+        """The use case's result, in this thread; raises Unavailable when the database is away or damaged."""
+        if self.damaged:
+            # This thread must not go on with the old file when the database is back.
+            self._database.close()
+            raise Unavailable(DAMAGED)
         try:
             return use_case(*args, **kwargs)
-        except (peewee.OperationalError, peewee.InterfaceError) as error:
-            log.error("database_unavailable", error=str(error))
+        # Peewee leaves an error of SQLite's that comes while rows are fetched as it is.
+        except (peewee.DatabaseError, peewee.InterfaceError, sqlite3.DatabaseError) as error:
+            if is_damage(error):
+                self.close_for_damage(str(error))
+            elif not isinstance(error, peewee.OperationalError | peewee.InterfaceError | sqlite3.OperationalError):
+                raise
+            else:
+                log.error("database_unavailable", error=str(error))
             # The connection may be gone with its server; the next use case of this thread opens another.
             self._database.close()
-            raise Unavailable("The database is not available; try again shortly") from error
+            raise Unavailable(DAMAGED if self.damaged else AWAY) from error
+
+    def _new_pool(self) -> ThreadPoolExecutor:
+        return ThreadPoolExecutor(self._threads, thread_name_prefix="use-case")

@@ -27,6 +27,7 @@ from services.kit.errors import (
 )
 from services.kit.idempotency import KEY_HEADER, REPLAYED_HEADER, Key, Reply, request_key
 from services.kit.instants import now
+from services.kit.integrity.soundness import SoundnessWatch
 from services.kit.observability import REQUEST_ID_HEADER, current_request_id, log, request_route, start_request
 from services.kit.pagination import Page, PageRequest
 from services.kit.schemas import validated
@@ -244,15 +245,25 @@ def create_service_app(
     settings: ServerSettings,
     use_cases: UseCases,
     verifier: AccessTokenVerifier | None = None,
+    watch: SoundnessWatch | None = None,
 ) -> WebApp:
-    """The app of a service: its routes behind their guards, its threads closed when the last request is answered."""
+    """The app of a service: its routes behind their guards, its threads closed when the last request is answered.
+
+    The `watch` over its database begins with the first request and ends with the last.
+    """
     table = tuple(routes)
 
+    async def start() -> None:
+        if watch is not None:
+            watch.start()
+
     async def close() -> None:
+        if watch is not None:
+            watch.stop()
         await asyncio.to_thread(use_cases.close)
 
     gatekeeper = Gatekeeper(table, settings.name, settings.service_secret, verifier)
-    return create_web_app(table, [gatekeeper, Lifespan(shutdown=close)])
+    return create_web_app(table, [gatekeeper, Lifespan(start, close)])
 
 
 async def _answer_service_error(

@@ -4,8 +4,11 @@ import sys
 
 from services.kit.cli import Seeder, Service, main
 from services.quiz import seed
+from services.quiz.baseline import IMPORTER
 from services.quiz.config import read_settings
+from services.quiz.content import content_of
 from services.quiz.follow import follow
+from services.quiz.integrity import examination
 from services.quiz.migrations import MIGRATIONS
 
 SERVICE = Service(
@@ -14,7 +17,9 @@ SERVICE = Service(
     read_settings=read_settings,
     migrations=MIGRATIONS,
     seeder=Seeder(seed.SETS, seed.plant),
+    examination=lambda settings: examination(seed.places(), content_of(settings).missing),
     follow=follow,
+    importer=IMPORTER,
 )
 
 if __name__ == "__main__":

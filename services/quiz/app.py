@@ -2,16 +2,18 @@
 
 import os
 
-import httpx
-
 from services.kit.database import open_database
 from services.kit.health import health_routes
+from services.kit.integrity.background import integrity_route
+from services.kit.integrity.soundness import SoundnessWatch
 from services.kit.tokens import AccessTokenVerifier, fetch_keys_from
 from services.kit.use_cases import UseCases
 from services.kit.web import Guard, Route, WebApp, create_service_app
+from services.quiz import seed
 from services.quiz.config import Settings, read_settings
-from services.quiz.content import Content
+from services.quiz.content import content_of
 from services.quiz.following import Follower
+from services.quiz.integrity import examination
 from services.quiz.migrations import MIGRATIONS
 from services.quiz.repository import PeeweeQuizStore
 from services.quiz.resources import Attempts, CatchUp, LessonQuiz, QuizItem, Quizzes, Replays, Submissions
@@ -23,13 +25,17 @@ def create_app(settings: Settings | None = None) -> WebApp:
     settings = settings or read_settings(os.environ)
     database = open_database(settings.database_url, "flix-quiz")
     use_cases = UseCases(database, settings.threads)
-    client = httpx.Client(base_url=settings.content_url, trust_env=False)
-    content = Content(client, settings.service_secret, settings.content_timeout_seconds)
+    content = content_of(settings)
     store = PeeweeQuizStore(database)
     service = QuizService(store, content.require_lesson)
     verifier = AccessTokenVerifier(fetch_keys_from(settings.auth_url), settings.name)
-    table = (*routes(service, Follower(store, content), use_cases), *health_routes(use_cases, database, MIGRATIONS))
-    return create_service_app(table, settings, use_cases, verifier)
+    table = (
+        *routes(service, Follower(store, content), use_cases),
+        *health_routes(use_cases, database, MIGRATIONS),
+        integrity_route(database, examination(seed.places(), content.missing)),
+    )
+    watch = SoundnessWatch(database, MIGRATIONS, use_cases, settings.integrity_interval_seconds)
+    return create_service_app(table, settings, use_cases, verifier, watch)
 
 
 def routes(service: QuizService, follower: Follower, use_cases: UseCases) -> tuple[Route, ...]:

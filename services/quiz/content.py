@@ -1,8 +1,8 @@
 """Quiz's view of content: a few questions over HTTP, each with a service token and a deadline."""
 
 import time
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
 from urllib.parse import quote
 
 import httpx
@@ -11,10 +11,13 @@ from services.kit.errors import NotFound, Unavailable
 from services.kit.instants import Clock, now
 from services.kit.observability import REQUEST_ID_HEADER, current_request_id, log
 from services.kit.tokens import issue_service_token
+from services.quiz.config import Settings
 from services.quiz.entities import ContentChange, FeedHead, LessonReference
 from services.quiz.errors import EventNotFound, FeedPositionLost, LessonNotFound
 
 REFERENCES_IN_ONE_QUESTION = 500
+
+Said = TypeVar("Said")
 
 _UNAVAILABLE = "Lessons cannot be looked up now; try again shortly"
 
@@ -43,8 +46,7 @@ class Content:
 
     def feed(self) -> FeedHead:
         """Which feed content has now, and how far it goes."""
-        item = _document(self._ask("GET", "/internal/feed"))["item"]
-        return FeedHead(item["id"], int(item["lastSequence"]), int(item["prunedThrough"]))
+        return _understood(self._ask("GET", "/internal/feed"), _head)
 
     def changes(self, feed_id: str, after: int, limit: int, wait_seconds: int = 0) -> Sequence[ContentChange]:
         """The changes behind `after`; none within `wait_seconds` gives none. Raises FeedPositionLost."""
@@ -52,7 +54,7 @@ class Content:
         response = self._ask("GET", "/internal/changes", params=parameters, wait_seconds=wait_seconds)
         if response.status_code == httpx.codes.GONE:
             raise FeedPositionLost
-        return [_change(event) for event in _document(response)["items"]]
+        return _understood(response, _changes)
 
     def missing(self, lessons: Sequence[LessonReference]) -> Sequence[LessonReference]:
         """Those that content does not have, or not in that event."""
@@ -60,8 +62,8 @@ class Content:
         for start in range(0, len(lessons), REFERENCES_IN_ONE_QUESTION):
             asked = lessons[start : start + REFERENCES_IN_ONE_QUESTION]
             references = [{"eventId": each.event_id, "lessonId": each.lesson_id} for each in asked]
-            answer = _document(self._ask("POST", "/internal/references", json={"references": references}))
-            missing += [LessonReference(each["eventId"], each["lessonId"]) for each in answer["missing"]]
+            answer = self._ask("POST", "/internal/references", json={"references": references})
+            missing += _understood(answer, _missing)
         return missing
 
     def _ask(self, method: str, path: str, wait_seconds: int = 0, **request: Any) -> httpx.Response:
@@ -85,14 +87,33 @@ class Content:
         return httpx.Response(response.status_code, content=bytes(body))
 
 
+def content_of(settings: Settings) -> Content:
+    """Content where the settings say that it is."""
+    client = httpx.Client(base_url=settings.content_url, trust_env=False)
+    return Content(client, settings.service_secret, settings.content_timeout_seconds)
+
+
 def _segment(text: str) -> str:
     # A client of HTTP takes `..` as it is for the folder above, and would ask for another address.
     return quote(text, safe="").replace(".", "%2E")
 
 
+def _head(document: Any) -> FeedHead:
+    item = document["item"]
+    return FeedHead(item["id"], int(item["lastSequence"]), int(item["prunedThrough"]))
+
+
+def _changes(document: Any) -> list[ContentChange]:
+    return [_change(event) for event in document["items"]]
+
+
 def _change(event: Any) -> ContentChange:
     kind, action = event["type"].split(".")[-2:]
     return ContentChange(int(event["sequence"]), kind, action, event["data"]["eventId"], event["data"]["lessonId"])
+
+
+def _missing(document: Any) -> list[LessonReference]:
+    return [LessonReference(each["eventId"], each["lessonId"]) for each in document["missing"]]
 
 
 def _require_success(response: httpx.Response) -> None:
@@ -101,9 +122,14 @@ def _require_success(response: httpx.Response) -> None:
         raise Unavailable(_UNAVAILABLE)
 
 
-def _document(response: httpx.Response) -> Any:
+def _understood(response: httpx.Response, read: Callable[[Any], Said]) -> Said:
     _require_success(response)
-    return response.json()
+    try:
+        return read(response.json())
+    except (ValueError, LookupError, TypeError, AttributeError, OverflowError) as error:
+        # Something else answers at content's address; whoever follows must outlive that.
+        log.warning("content_unavailable", error=repr(error))
+        raise Unavailable(_UNAVAILABLE) from error
 
 
 def _error_code(response: httpx.Response) -> object:

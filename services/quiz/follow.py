@@ -4,15 +4,16 @@ import signal
 import threading
 from pathlib import Path
 
-import httpx
 import peewee
 
 from services.kit.errors import ServiceError
+from services.kit.integrity.soundness import SoundnessWatch
 from services.kit.observability import log
 from services.kit.use_cases import UseCases
 from services.quiz.config import Settings
-from services.quiz.content import Content
+from services.quiz.content import content_of
 from services.quiz.following import Follower
+from services.quiz.migrations import MIGRATIONS
 from services.quiz.repository import PeeweeQuizStore
 
 # Content answers as soon as there is a change; this is how long it may hold the question while there is none.
@@ -27,9 +28,8 @@ def follow(database: peewee.Database, settings: Settings) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda _number, _frame: stopping.set())
     use_cases = UseCases(database, threads=1)
-    content = httpx.Client(base_url=settings.content_url, trust_env=False)
-    feed = Content(content, settings.service_secret, settings.content_timeout_seconds)
-    follower = Follower(PeeweeQuizStore(database), feed)
+    SoundnessWatch(database, MIGRATIONS, use_cases, settings.integrity_interval_seconds).start()
+    follower = Follower(PeeweeQuizStore(database), content_of(settings))
     log.info("following_content", content=settings.content_url)
     while not stopping.is_set():
         try:

@@ -1,10 +1,13 @@
 """The rules of quizzes, as BEHAVIOUR.md states them. No clock, no storage, no HTTP."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from services.kit.errors import ValidationFailed
-from services.quiz.entities import Answer, Grade, GradedAnswer, NewQuestion, Option, Question, Quiz
+from services.kit.integrity.findings import Breach
+from services.quiz.entities import Answer, Attempt, Grade, GradedAnswer, NewQuestion, Option, Question, Quiz, Revision
 from services.quiz.errors import InvalidAttempt, MissingCorrectOption
+
+MINIMUM_OPTIONS = 2
 
 
 def identified(questions: Sequence[NewQuestion], new_id: Callable[[], str]) -> tuple[Question, ...]:
@@ -20,7 +23,7 @@ def identified(questions: Sequence[NewQuestion], new_id: Callable[[], str]) -> t
     return tuple(sorted(numbered, key=lambda question: question.order))
 
 
-def grade(quiz: Quiz, answers: Sequence[Answer]) -> Grade:
+def grade(quiz: Quiz | Revision, answers: Sequence[Answer]) -> Grade:
     """Grade a submission; raises InvalidAttempt. What was not answered counts as wrong."""
     chosen = _chosen_options(quiz, answers)
     graded = tuple(_graded(question, chosen.get(question.id)) for question in quiz.questions)
@@ -39,6 +42,58 @@ def percentage(part: int, whole: int) -> int:
     return (200 * part + whole) // (2 * whole) if whole else 0
 
 
+# What a stored record must be, besides what its table's own constraints hold.
+
+
+def quiz_breaches(quiz: Quiz) -> Iterator[Breach]:
+    """The rules that what a stored quiz asks breaks."""
+    if not quiz.questions:
+        yield "quiz_questions", "it asks nothing"
+    for question in quiz.questions:
+        if len(question.options) < MINIMUM_OPTIONS:
+            yield "quiz_options", f"question {question.id} has fewer than {MINIMUM_OPTIONS} options"
+        if not any(option.is_correct for option in question.options):
+            yield "quiz_right_option", f"question {question.id} has no right option"
+
+
+def revision_breaches(quiz: Quiz, revision: Revision) -> Iterator[Breach]:
+    """The rules that the frozen copy of what a quiz asks now breaks."""
+    if revision.quiz_id != quiz.id:
+        yield "quiz_revision", f"its revision {revision.id} is of the quiz {revision.quiz_id}"
+    asked = (quiz.title, quiz.pass_percentage, quiz.questions)
+    if (revision.title, revision.pass_percentage, revision.questions) != asked:
+        yield "quiz_revision", f"its revision {revision.id} is not what it asks now"
+
+
+def attempt_breaches(attempt: Attempt, revision: Revision) -> Iterator[Breach]:
+    """The rules that a stored attempt breaks, judged by the frozen copy of what was asked."""
+    if attempt.quiz_id != revision.quiz_id:
+        yield "attempt_revision", f"its revision {revision.id} is of the quiz {revision.quiz_id}"
+    stored = attempt.grade
+    answers = [
+        Answer(answer.question_id, answer.submitted_option_id)
+        for answer in stored.answers
+        if answer.submitted_option_id is not None
+    ]
+    try:
+        right = grade(revision, answers)
+    except InvalidAttempt as error:
+        yield "attempt_answers", f"{error}, by its revision {revision.id}"
+        return
+    if stored.answers != right.answers:
+        yield "attempt_answers", "its answers are not those of its revision's questions, graded"
+    if (stored.answered_questions, stored.correct_answers) != (right.answered_questions, right.correct_answers):
+        counted = f"{right.answered_questions} answers of which {right.correct_answers} are right"
+        yield "attempt_counts", f"it has {counted}, and says {stored.answered_questions} and {stored.correct_answers}"
+    if stored.score_percentage != right.score_percentage:
+        yield "attempt_score", f"its score is {stored.score_percentage} and should be {right.score_percentage}"
+    if stored.pass_percentage != right.pass_percentage:
+        yield (
+            "attempt_pass_percentage",
+            f"it had to reach {stored.pass_percentage}, its revision {right.pass_percentage}",
+        )
+
+
 def _options(question: NewQuestion, new_id: Callable[[], str]) -> tuple[Option, ...]:
     return tuple(Option(new_id(), text, is_correct) for text, is_correct in question.options)
 
@@ -52,7 +107,7 @@ def _check_orders(questions: Sequence[Question]) -> None:
         )
 
 
-def _chosen_options(quiz: Quiz, answers: Sequence[Answer]) -> dict[str, Option]:
+def _chosen_options(quiz: Quiz | Revision, answers: Sequence[Answer]) -> dict[str, Option]:
     questions = {question.id: question for question in quiz.questions}
     chosen: dict[str, Option] = {}
     for answer in answers:

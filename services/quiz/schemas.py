@@ -16,6 +16,7 @@ from services.quiz.entities import (
     Revision,
     Submission,
 )
+from services.quiz.rules import MINIMUM_OPTIONS
 
 Title = Annotated[Text, Field(min_length=3, max_length=160)]
 Percentage = Annotated[Integer, Field(ge=0, le=100)]
@@ -36,7 +37,7 @@ class QuestionInput(Schema):
     """A question; without `order` it is its place in the list."""
 
     prompt: Annotated[Text, Field(min_length=3, max_length=500)]
-    options: Annotated[list[OptionInput], Field(min_length=2, max_length=10)]
+    options: Annotated[list[OptionInput], Field(min_length=MINIMUM_OPTIONS, max_length=10)]
     order: Annotated[Integer, Field(ge=1, le=1_000_000)] = _ABSENT
 
     def question(self) -> NewQuestion:

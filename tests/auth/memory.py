@@ -58,6 +58,16 @@ class InMemoryAdmins:
         """How many there are."""
         return len(self._rows.admins)
 
+    def find(self, admin_ids: Iterable[str], usernames: Iterable[str]) -> Sequence[Admin]:
+        """Those that have one of the ids or one of the names, in no order."""
+        ids, names = set(admin_ids), set(usernames)
+        return [each for each in self._rows.admins.values() if each.id in ids or each.username in names]
+
+    def costliest_bcrypt_hash(self) -> str | None:
+        """Of the hashes that came from the old baseline and are still there the one that takes longest to check."""
+        hashes = [each.password_hash for each in self._rows.admins.values() if each.password_hash.startswith("$2")]
+        return max(hashes, key=lambda each: each[4:6], default=None)
+
     def get_by_username(self, username: str) -> Admin:
         """Raises AdminNotFound."""
         for admin in self._rows.admins.values():

@@ -39,6 +39,7 @@ def test_an_empty_environment_is_the_local_profile() -> None:
         "database_url": "sqlite:///data/auth.sqlite",
         "threads": 8,
         "database_wait_seconds": 30,
+        "integrity_interval_seconds": 300,
         "admin_username": "admin",
         "admin_password": "admin123",
         "access_token_lifetime": timedelta(minutes=15),

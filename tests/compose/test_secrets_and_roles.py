@@ -8,6 +8,7 @@ from tests.installation import PROCESSES, SERVICES
 SECRETS = (
     "shared/service_token_secret",
     "postgres/superuser",
+    "postgres/database_url",
     *(f"{service}_{role}/database_url" for service in SERVICES for role in ("owner", "runtime")),
 )
 

@@ -1,13 +1,14 @@
 """The in-memory twin of ContentStore. It keeps the contract that test_repository.py states, and nothing on disk."""
 
 import copy
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from typing import TypeVar
 
 import peewee
+import uuid_utils
 
 from services.content import rules
 from services.content.entities import (
@@ -38,7 +39,7 @@ class _Rows:
     lessons: dict[str, Lesson] = field(default_factory=dict)
     materials: dict[str, Material] = field(default_factory=dict)
     changes: tuple[Change, ...] = ()
-    feed: ChangeFeed = ChangeFeed("the feed in memory", 0, 0)
+    feed: ChangeFeed = field(default_factory=lambda: ChangeFeed(str(uuid_utils.uuid7()), 0, 0))
     readers: dict[str, FeedReader] = field(default_factory=dict)
 
 
@@ -153,6 +154,11 @@ class InMemoryEvents:
         """How many there are."""
         return len(self._rows.events)
 
+    def find(self, event_ids: Iterable[str], slugs: Iterable[str]) -> Sequence[Event]:
+        """Those that have one of the ids or one of the slugs, in no order."""
+        ids, taken = set(event_ids), set(slugs)
+        return [each for each in self._rows.events.values() if each.id in ids or each.slug in taken]
+
     def _put(self, event: Event) -> None:
         if any(each.slug == event.slug and each.id != event.id for each in self._rows.events.values()):
             raise EventSlugTaken(event.slug)
@@ -207,6 +213,12 @@ class InMemoryLessons:
         there = {LessonReference(each.event_id, each.id) for each in self._rows.lessons.values()}
         return [each for each in references if each in there]
 
+    def find(self, lesson_ids: Iterable[str], event_ids: Iterable[str], slugs: Iterable[str]) -> Sequence[Lesson]:
+        """Those that have one of the ids, or one of the slugs in one of the events, in no order."""
+        ids, events, taken = set(lesson_ids), set(event_ids), set(slugs)
+        lessons = self._rows.lessons.values()
+        return [each for each in lessons if each.id in ids or (each.event_id in events and each.slug in taken)]
+
     def _of(self, event_id: str) -> Iterator[Lesson]:
         return (each for each in self._rows.lessons.values() if each.event_id == event_id)
 
@@ -242,6 +254,16 @@ class InMemoryMaterials:
     def last_position(self, lesson_id: str) -> int:
         """The highest position so far, 0 when there is none."""
         return max((each.position for each in self._of(lesson_id)), default=0)
+
+    def last_positions(self, lesson_ids: Iterable[str]) -> Mapping[str, int]:
+        """The highest position so far of each lesson that has a material."""
+        positions = {lesson_id: self.last_position(lesson_id) for lesson_id in lesson_ids}
+        return {lesson_id: position for lesson_id, position in positions.items() if position}
+
+    def find(self, material_ids: Iterable[str]) -> Sequence[Material]:
+        """Those that have one of the ids, in no order."""
+        ids = set(material_ids)
+        return [each for each in self._rows.materials.values() if each.id in ids]
 
     def remove(self, lesson_id: str, material_id: str) -> None:
         """Raises MaterialNotFound."""

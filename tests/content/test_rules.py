@@ -119,22 +119,22 @@ def test_the_descriptions_of_an_event_are_never_absent(
 
 def test_a_partial_update_changes_what_was_sent_and_the_time_of_the_change() -> None:
     changed = rules.changed_event(an_event(), {"title": "Other", "access_key": None, "is_active": False}, NOON)
-    assert changed == an_event(title="Other", access_key=None, is_active=False, updated_at=NOON)
+    assert changed == an_event(title="Other", access_key=None, is_active=False, updated_at=NOON, version=2)
 
 
 def test_an_update_of_description_alone_changes_the_short_description_and_leaves_the_long_one() -> None:
     changed = rules.changed_event(an_event(), {"description": "Other"}, NOON)
-    assert changed == an_event(short_description="Other", long_description="Long", updated_at=NOON)
+    assert changed == an_event(short_description="Other", long_description="Long", updated_at=NOON, version=2)
 
 
 def test_an_update_of_both_descriptions_goes_by_the_short_one() -> None:
     changed = rules.changed_event(an_event(), {"description": "Other", "short_description": "Shorter"}, NOON)
-    assert changed == an_event(short_description="Shorter", updated_at=NOON)
+    assert changed == an_event(short_description="Shorter", updated_at=NOON, version=2)
 
 
 def test_an_update_can_empty_a_description() -> None:
     changed = rules.changed_event(an_event(), {"description": ""}, NOON)
-    assert changed == an_event(short_description="", updated_at=NOON)
+    assert changed == an_event(short_description="", updated_at=NOON, version=2)
 
 
 def test_an_update_leaves_the_changes_that_it_was_given_alone() -> None:
@@ -184,7 +184,7 @@ def test_expires_at_must_be_later_than_release_at(release_at: datetime, duration
 
 def test_a_partial_update_of_a_lesson_changes_what_was_sent_and_the_time_of_the_change() -> None:
     changed = rules.changed_lesson(a_lesson(), {"title": "Other", "expires_at": None}, NOON)
-    assert changed == a_lesson(title="Other", expires_at=None, updated_at=NOON)
+    assert changed == a_lesson(title="Other", expires_at=None, updated_at=NOON, version=2)
 
 
 @pytest.mark.parametrize(
@@ -204,7 +204,7 @@ def test_the_window_must_hold_after_a_partial_update_too(changes: dict[str, date
 
 def test_an_update_may_move_the_whole_window_past_its_old_end() -> None:
     changes = {"release_at": NOON + 5 * HOUR, "expires_at": NOON + 6 * HOUR}
-    assert rules.changed_lesson(a_lesson(), changes, NOON) == a_lesson(**changes, updated_at=NOON)
+    assert rules.changed_lesson(a_lesson(), changes, NOON) == a_lesson(**changes, updated_at=NOON, version=2)
 
 
 # Lessons: the status

@@ -44,7 +44,12 @@ def service(store: PeeweeContentStore) -> ContentService:
 
 def rows(database: peewee.Database) -> dict[str, list[Any]]:
     """Every column of every row."""
-    return {table.__name__: list(table.select().order_by(table.id).tuples().execute(database)) for table in TABLES}
+    return {table.__name__: sorted(table.select().tuples().execute(database), key=repr) for table in TABLES}
+
+
+def records(database: peewee.Database) -> dict[str, list[Any]]:
+    """The same without the feed, which is another one after everything was deleted."""
+    return {table: of_table for table, of_table in rows(database).items() if not table.startswith("Change")}
 
 
 def lessons_of(service: ContentService, name: str) -> list[Lesson]:
@@ -146,7 +151,7 @@ def test_a_second_seeding_adds_nothing_and_changes_nothing(
 
 def test_demo_after_minimal_adds_only_the_rest(content_database: peewee.Database, store: PeeweeContentStore) -> None:
     planted(store, SAMPLES["minimal"], NOON)
-    before = rows(content_database)
+    before = records(content_database)
     added = planted(store, SAMPLES["demo"], NOON + timedelta(days=1))
     after = rows(content_database)
     assert added == {"events": 5, "lessons": 29, "materials": 18}
@@ -239,11 +244,20 @@ def test_seedings_at_the_same_time_add_every_row_once(database: peewee.Database)
 
 def test_clear_and_plant_bring_back_the_same_rows(content_database: peewee.Database, store: PeeweeContentStore) -> None:
     planted(store, SAMPLES["demo"], NOON)
-    before = rows(content_database)
+    before = records(content_database)
     delete_every_row(content_database, TABLES)
     assert not any(rows(content_database).values())
     planted(store, SAMPLES["demo"], NOON)
-    assert rows(content_database) == before
+    assert records(content_database) == before
+
+
+def test_the_feed_tells_of_every_row_that_was_added(
+    content_database: peewee.Database, store: PeeweeContentStore
+) -> None:
+    added = planted(store, SAMPLES["demo"], NOON)
+    told = store.changes.read(0, 1000)
+    assert [change.sequence for change in told] == list(range(1, sum(added.values()) + 1))
+    assert Counter(f"{change.kind}s" for change in told if change.action == "created") == added
 
 
 def _event_document(event: Event) -> dict[str, Any]:

@@ -77,6 +77,7 @@ def test_a_new_event_gets_an_id_no_branding_and_the_time_of_its_creation(service
         "branding_generated_at": None,
         "created_at": NOON,
         "updated_at": NOON,
+        "version": 1,
     }
     assert service.get_event(event.id) == event
 
@@ -103,7 +104,7 @@ def test_an_update_changes_what_was_sent_and_the_time_of_the_update(
 ) -> None:
     clock.at = NOON + HOUR
     changed = service.update_event("event-1", {"title": "Other", "logo_url": None})
-    assert changed == an_event(title="Other", logo_url=None, updated_at=NOON + HOUR)
+    assert changed == an_event(title="Other", logo_url=None, updated_at=NOON + HOUR, version=2)
     assert service.get_event("event-1") == changed
 
 
@@ -162,6 +163,7 @@ def test_a_new_lesson_gets_an_id_and_the_time_of_its_creation(service: ContentSe
         "event_id": "event-1",
         "created_at": NOON,
         "updated_at": NOON,
+        "version": 1,
     }
     assert service.get_lesson("event-1", lesson.id) == lesson
 
@@ -189,7 +191,7 @@ def test_an_update_of_a_lesson_changes_what_was_sent_and_the_time_of_the_update(
 ) -> None:
     clock.at = NOON + HOUR
     changed = service.update_lesson("event-1", "lesson-1", {"expires_at": None, "video_id": "other"})
-    assert changed == a_lesson(expires_at=None, video_id="other", updated_at=NOON + HOUR)
+    assert changed == a_lesson(expires_at=None, video_id="other", updated_at=NOON + HOUR, version=2)
     assert service.get_lesson("event-1", "lesson-1") == changed
 
 

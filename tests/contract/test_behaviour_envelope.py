@@ -328,8 +328,8 @@ def test_a_listed_origin_is_told_beforehand_what_it_may_send(learner: httpx.Clie
     assert told == {
         "access-control-allow-origin": "https://learn.example",
         "access-control-allow-methods": "GET, POST, PUT, DELETE, OPTIONS",
-        "access-control-allow-headers": "Authorization, Content-Type, X-Request-ID",
-        "access-control-expose-headers": "X-Request-ID, Retry-After",
+        "access-control-allow-headers": "Authorization, Content-Type, Idempotency-Key, If-Match, X-Request-ID",
+        "access-control-expose-headers": "ETag, Idempotency-Replayed, Retry-After, X-Request-ID",
         "access-control-max-age": "600",
     }
 

@@ -119,6 +119,7 @@ def test_it_says_how_to_sign_in_only_as_long_as_that_works_and_ends_when_the_ter
     assert {file.name for file in (tmp_path / "data" / "logs").iterdir()} == {
         "auth.log",
         "content.log",
+        "follow-quiz.log",
         "gateway.log",
         "quiz.log",
     }

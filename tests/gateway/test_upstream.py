@@ -72,7 +72,7 @@ def test_a_call_carries_a_token_of_the_gateway_for_that_service_alone_and_never_
 
 def test_a_made_request_id_is_the_same_at_every_hop_and_in_the_answer(door: Door) -> None:
     door.content.answers("DELETE /api/events/event-1", status=204)
-    door.quiz.answers("POST /internal/deletions", {})
+    door.quiz.answers("POST /internal/catch-up", {})
 
     answer = door.as_admin("DELETE", "/api/events/event-1")
 
@@ -281,7 +281,7 @@ def test_a_service_that_never_answers_is_given_up_at_the_deadline(seconds: Door)
 
 def test_a_deletion_stands_when_quiz_never_answers(seconds: Door) -> None:
     seconds.content.answers("DELETE /api/events/event-1", status=204)
-    seconds.quiz.never_answers("POST /internal/deletions")
+    seconds.quiz.never_answers("POST /internal/catch-up")
 
     answer = seconds.as_admin("DELETE", "/api/events/event-1")
 

@@ -87,23 +87,20 @@ def test_a_deletion_reaches_content_and_then_quiz_before_it_is_answered(
     door: Door, address: str, template: str, gone: dict[str, str]
 ) -> None:
     door.content.answers(f"DELETE {address}", status=204)
-    door.quiz.answers("POST /internal/deletions", {"deleted": 1})
+    door.quiz.answers("POST /internal/catch-up", {"changes": 1})
 
     answer = door.as_admin("DELETE", address)
 
     assert (answer.status_code, answer.content) == (204, b"")
     assert door.content.asked == [f"DELETE {address}"]
-    assert [
-        (request.url.path, httpx.Response(200, content=request.content).json()) for request in door.quiz.requests
-    ] == [("/internal/deletions", gone)]
-    assert door.quiz.requests[0].headers["Content-Type"] == "application/json"
+    assert [(request.url.path, request.content) for request in door.quiz.requests] == [("/internal/catch-up", b"")]
     assert door.lines == []
 
 
 @deletions
 def test_a_deletion_stands_while_quiz_is_down(door: Door, address: str, template: str, gone: dict[str, str]) -> None:
     door.content.answers(f"DELETE {address}", status=204)
-    door.quiz.fails("POST /internal/deletions", httpx.ConnectError("refused"))
+    door.quiz.fails("POST /internal/catch-up", httpx.ConnectError("refused"))
 
     answer = door.as_admin("DELETE", address, headers=REQUEST_ID)
 
@@ -114,7 +111,7 @@ def test_a_deletion_stands_while_quiz_is_down(door: Door, address: str, template
             template,
             "DELETE",
             upstream="quiz",
-            path="/internal/deletions",
+            path="/internal/catch-up",
             error="ConnectError('refused')",
         ),
         line("quiz_deletion_postponed", template, "DELETE", reason="UPSTREAM_UNAVAILABLE", **gone),
@@ -124,7 +121,7 @@ def test_a_deletion_stands_while_quiz_is_down(door: Door, address: str, template
 @deletions
 def test_a_deletion_stands_while_quiz_fails(door: Door, address: str, template: str, gone: dict[str, str]) -> None:
     door.content.answers(f"DELETE {address}", status=204)
-    door.quiz.answers("POST /internal/deletions", error("INTERNAL_ERROR"), 500)
+    door.quiz.answers("POST /internal/catch-up", error("INTERNAL_ERROR"), 500)
 
     answer = door.as_admin("DELETE", address, headers=REQUEST_ID)
 
@@ -137,7 +134,7 @@ def test_a_deletion_stands_while_quiz_refuses_the_gateway(
     door: Door, address: str, template: str, gone: dict[str, str]
 ) -> None:
     door.content.answers(f"DELETE {address}", status=204)
-    door.quiz.answers("POST /internal/deletions", error("UNAUTHORIZED"), 401)
+    door.quiz.answers("POST /internal/catch-up", error("UNAUTHORIZED"), 401)
 
     answer = door.as_admin("DELETE", address, headers=REQUEST_ID)
 
@@ -180,9 +177,9 @@ def test_a_deletion_goes_on_to_its_end_when_its_client_hangs_up(address: str, go
             return httpx.Response(204)
 
         async def quiz(request: httpx.Request) -> httpx.Response:
-            asked.append((request.method, request.url.path, httpx.Response(200, content=request.content).json()))
+            asked.append((request.method, request.url.path, request.content))
             quiz_was_asked.set()
-            return httpx.Response(200, json={"deleted": 1})
+            return httpx.Response(200, json={"changes": 1})
 
         upstreams = Upstreams(upstream("content", content), upstream("quiz", quiz), upstream("auth", quiz))
         view: Any = views.delete_lesson if "lessonId" in gone else views.delete_event
@@ -196,7 +193,7 @@ def test_a_deletion_goes_on_to_its_end_when_its_client_hangs_up(address: str, go
             await quiz_was_asked.wait()
         return asked
 
-    assert asyncio.run(hang_up()) == [("POST", "/internal/deletions", gone)]
+    assert asyncio.run(hang_up()) == [("POST", "/internal/catch-up", b"")]
 
 
 def test_public_events_are_content_s(door: Door) -> None:

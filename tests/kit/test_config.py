@@ -46,6 +46,7 @@ def test_an_empty_environment_is_the_local_profile() -> None:
         "database_url": "sqlite:///data/mine.sqlite",
         "threads": 8,
         "database_wait_seconds": 30,
+        "integrity_interval_seconds": 300,
     }
 
 
@@ -70,6 +71,7 @@ def test_what_is_set_is_read() -> None:
         "database_url": "postgresql://flix:secret@db.example/mine",
         "threads": 64,
         "database_wait_seconds": 30,
+        "integrity_interval_seconds": 300,
     }
 
 

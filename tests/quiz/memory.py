@@ -103,6 +103,21 @@ class InMemoryQuizzes:
         for start in range(0, len(quizzes), at_once):
             yield [LessonReference(each.event_id, each.lesson_id) for each in quizzes[start : start + at_once]]
 
+    def find(self, quiz_ids: Iterable[str], lesson_ids: Iterable[str]) -> Sequence[Quiz]:
+        """Those that have one of the ids or are of one of the lessons, oldest first."""
+        ids, lessons = set(quiz_ids), set(lesson_ids)
+        found = (each for each in self._rows.quizzes.values() if each.id in ids or each.lesson_id in lessons)
+        return sorted(found, key=quiz_key)
+
+    def taken_question_ids(self, question_ids: Iterable[str]) -> set[str]:
+        """Which of them a question of any quiz has."""
+        return set(question_ids) & {each.id for quiz in self._rows.quizzes.values() for each in quiz.questions}
+
+    def taken_option_ids(self, option_ids: Iterable[str]) -> set[str]:
+        """Which of them an option of any question has."""
+        questions = (question for quiz in self._rows.quizzes.values() for question in quiz.questions)
+        return set(option_ids) & {each.id for question in questions for each in question.options}
+
     def _put(self, quiz: Quiz) -> None:
         self._rows.quizzes[quiz.id] = quiz
         self._rows.revisions[quiz.revision_id] = Revision(

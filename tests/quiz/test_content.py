@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from services.kit.errors import Unavailable
 from services.kit.observability import start_request
 from services.kit.tokens import verify_service_token
-from services.quiz.content import lesson_requirement
+from services.quiz.content import Content
 from services.quiz.errors import EventNotFound, LessonNotFound
 from tests.clock import NOON
 from tests.stores import TEXTS
@@ -23,7 +23,7 @@ def ask(
 ) -> None:
     """Require the lesson from a content that answers so."""
     with httpx.Client(base_url="http://content.test", transport=httpx.MockTransport(answer)) as client:
-        lesson_requirement(client, SECRET, 5, lambda: NOON)(event_id, lesson_id)
+        Content(client, SECRET, 5, lambda: NOON).require_lesson(event_id, lesson_id)
 
 
 def asked(event_id: str, lesson_id: str) -> httpx.Request:

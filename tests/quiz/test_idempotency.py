@@ -15,6 +15,7 @@ from services.kit.use_cases import UseCases
 from services.kit.web import create_service_app
 from services.quiz.app import routes
 from services.quiz.config import read_settings
+from services.quiz.following import Follower
 from services.quiz.repository import ALL, PeeweeQuizStore, QuizFilter
 from services.quiz.service import QuizService
 from tests.app_client import Client
@@ -83,7 +84,9 @@ def world(quiz_database: peewee.Database) -> Iterator[World]:
     """The app, running."""
     world = World(quiz_database)
     use_cases = UseCases(quiz_database, threads=2)
-    table = routes(QuizService(world.store, world.require_lesson, StoppedClock()), use_cases)
+    nobody: Any = None  # What content has deleted is no matter here.
+    follower = Follower(world.store, nobody)
+    table = routes(QuizService(world.store, world.require_lesson, StoppedClock()), follower, use_cases)
 
     async def fetch_keys() -> Any:
         return FORGE.key_set()

@@ -57,7 +57,6 @@ def test_of_ten_quizzes_for_one_lesson_exactly_one_is_created(service: QuizServi
 WRITES: dict[str, Callable[[QuizService], object]] = {
     "update": lambda service: service.update_quiz("quiz-1", "Edited", None, [new_question()]),
     "delete": lambda service: service.delete_quiz("quiz-1"),
-    "forget": lambda service: service.forget("event-1", None),
 }
 
 

@@ -20,13 +20,17 @@ from services.quiz.app import routes
 from services.quiz.config import read_settings
 from services.quiz.entities import Quiz
 from services.quiz.errors import EventNotFound, LessonNotFound
+from services.quiz.following import Follower
 from services.quiz.repository import ALL, QuizFilter
 from services.quiz.service import QuizService
 from tests.app_client import Client
 from tests.clock import HOUR, LATER, NOON, SECOND, StoppedClock
+from tests.content.examples import a_lesson, an_event
+from tests.content.memory import InMemoryContentStore
 from tests.kit.forging import BAD_ACCESS_TOKENS, SECRET, Forge
 from tests.matching import NEW_ID, Matching
 from tests.quiz.examples import a_quiz, an_attempt, numbered_quiz, some_questions
+from tests.quiz.in_process import ContentInProcess
 from tests.quiz.memory import InMemoryQuizStore
 from tests.refusals import (
     FORBIDDEN,
@@ -46,7 +50,7 @@ ATTEMPTS = QUIZ + "/attempts"
 LEARN = "/internal/lessons/lesson-1/quiz"
 SUBMIT = "/internal/submissions"
 REPLAYS = "/internal/replays"
-DELETIONS = "/internal/deletions"
+CATCH_UP = "/internal/catch-up"
 
 FORGE = Forge()
 SETTINGS = read_settings({"SERVICE_TOKEN_SECRET": SECRET})
@@ -118,6 +122,7 @@ class World:
 
     def __init__(self) -> None:
         self.store = InMemoryQuizStore()
+        self.content = InMemoryContentStore()
         self.store.quizzes.add(a_quiz())
         self.store.attempts.add(an_attempt())
         self.refusal: ServiceError | None = None
@@ -159,7 +164,8 @@ def service_token(audience: str = "quiz", secret: str = SECRET) -> str:
 def table_of(world: World) -> tuple[tuple[Route, ...], UseCases]:
     """The routes table over the world's fakes, and the pool that its use cases run in."""
     use_cases = UseCases(open_database("sqlite:////nowhere/quiz.sqlite"), threads=1)
-    return routes(QuizService(world.store, world.require_lesson, StoppedClock(LATER)), use_cases), use_cases
+    service = QuizService(world.store, world.require_lesson, StoppedClock(LATER))
+    return routes(service, Follower(world.store, ContentInProcess(world.content)), use_cases), use_cases
 
 
 @pytest.fixture
@@ -584,39 +590,27 @@ def test_a_lesson_without_a_quiz_says_so(world: World) -> None:
     assert world.submit({"answers": []}, "lesson-9") == NO_SUCH_QUIZ
 
 
-# Deletions
+# Following
 
 
-def test_what_content_has_deleted_takes_its_quizzes_along_and_repeating_it_is_harmless(world: World) -> None:
+def test_catching_up_takes_the_quizzes_along_whose_lessons_are_gone_and_repeating_it_is_harmless(world: World) -> None:
     world.store.quizzes.add(numbered_quiz(2))
-    world.store.quizzes.add(numbered_quiz(3))
-    gone = {"eventId": "event-1", "lessonId": "lesson-1"}
-    assert world.service("POST", DELETIONS, gone) == Answer(200, {"removed": 1})
-    assert world.service("POST", DELETIONS, gone) == Answer(200, {"removed": 0})
-    assert world.service("POST", DELETIONS, {"eventId": "event-1"}) == Answer(200, {"removed": 2})
+    world.content.events.add(an_event())
+    for number in (1, 2):
+        world.content.lessons.add(a_lesson(id=f"lesson-{number}", slug=f"lesson-{number}"))
+    assert world.service("POST", CATCH_UP) == Answer(200, {"changes": 3})
+    assert world.service("POST", CATCH_UP) == Answer(200, {"changes": 0})
+    world.content.lessons.remove("event-1", "lesson-1")
+    assert world.service("POST", CATCH_UP, {"whatever": "is not read"}) == Answer(200, {"changes": 1})
+    assert world.service("POST", CATCH_UP) == Answer(200, {"changes": 0})
+    assert [quiz.id for quiz in world.store.quizzes.list(QuizFilter())] == ["quiz-2"]
     assert world.store.attempts.list("quiz-1", PageRequest()) == [an_attempt()]
-
-
-@pytest.mark.parametrize(
-    ("document", "answer"),
-    [
-        ({"lessonId": "lesson-1"}, invalid({"eventId": ["is required"]})),
-        ({"eventId": " "}, invalid({"eventId": [SOME_TEXT]})),
-        # Without a lesson the whole event would go.
-        ({"eventId": "event-1", "lessonId": None}, invalid({"lessonId": [SOME_TEXT]})),
-        ({"eventId": "event-1", "lessonId": ""}, invalid({"lessonId": [SOME_TEXT]})),
-    ],
-)
-def test_a_deletion_must_say_what_is_gone(world: World, document: Any, answer: Answer) -> None:
-    before = world.everything()
-    assert world.service("POST", DELETIONS, document) == answer
-    assert world.everything() == before
 
 
 # Bodies and addresses
 
 
-BODY_ROUTES = [("POST", QUIZZES), ("PUT", QUIZ), ("POST", SUBMIT), ("POST", REPLAYS), ("POST", DELETIONS)]
+BODY_ROUTES = [("POST", QUIZZES), ("PUT", QUIZ), ("POST", SUBMIT), ("POST", REPLAYS)]
 
 
 def token_for(path: str) -> str:
@@ -681,7 +675,7 @@ def test_an_unknown_address_is_not_found(world: World, path: str) -> None:
 def test_a_method_that_an_address_does_not_take_is_said_to_be_so(world: World) -> None:
     for method, path in (("DELETE", QUIZZES), ("POST", QUIZ), ("POST", ATTEMPTS)):
         assert world.admin(method, path, UPDATE) == METHOD_NOT_ALLOWED
-    for method, path in (("DELETE", LEARN), ("GET", SUBMIT), ("GET", REPLAYS), ("GET", DELETIONS)):
+    for method, path in (("DELETE", LEARN), ("GET", SUBMIT), ("GET", REPLAYS), ("GET", CATCH_UP)):
         assert world.service(method, path) == METHOD_NOT_ALLOWED
 
 
@@ -715,7 +709,7 @@ def test_the_table_guards_what_it_should() -> None:
     assert sorted(ADMIN_REQUESTS) == sorted(
         [("GET", QUIZZES), ("POST", QUIZZES), ("GET", QUIZ), ("PUT", QUIZ), ("DELETE", QUIZ), ("GET", ATTEMPTS)]
     )
-    posts = [("POST", path) for path in (SUBMIT, REPLAYS, DELETIONS)]
+    posts = [("POST", path) for path in (SUBMIT, REPLAYS, CATCH_UP)]
     assert sorted(SERVICE_REQUESTS) == sorted([("GET", LEARN), *posts])
     assert requests_of(Guard.OPEN) == []
 

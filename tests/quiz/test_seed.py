@@ -40,7 +40,7 @@ def service(store: PeeweeQuizStore) -> QuizService:
 
 def rows(database: peewee.Database) -> dict[str, list[Any]]:
     """Every column of every row."""
-    return {table.__name__: list(table.select().order_by(table.id).tuples().execute(database)) for table in TABLES}
+    return {table.__name__: sorted(table.select().tuples().execute(database), key=repr) for table in TABLES}
 
 
 def quizzes(service: QuizService) -> list[Quiz]:

@@ -96,6 +96,7 @@ def test_a_created_quiz_is_answered_as_it_is_stored(world: World) -> None:
         revision_id=NEW,
         created_at=LATER,
         updated_at=LATER,
+        version=1,
         questions=(
             Question(NEW, "What is right?", 1, (Option(NEW, "Option 1", True), Option(NEW, "Option 2", False))),
         ),
@@ -145,6 +146,7 @@ def test_an_update_replaces_title_and_questions_and_keeps_the_rest(world: World)
         pass_percentage=90,
         revision_id=NEW,
         updated_at=LATER,
+        version=2,
         questions=(Question(NEW, "And now?", 5, (Option(NEW, "Option 1", True), Option(NEW, "Option 2", False))),),
     )
     assert world.store.quizzes.get("quiz-1") == quiz
@@ -220,24 +222,6 @@ def test_a_deleted_quiz_is_gone_and_its_attempts_stay(world: World) -> None:
     assert world.service.list_attempts("quiz-1", ALL) == AttemptHistory(
         Page([an_attempt()], None), {"revision-1": asked}
     )
-
-
-@pytest.mark.parametrize(
-    ("event_id", "lesson_id", "forgotten", "left"),
-    [
-        ("event-1", None, 2, ["quiz-3"]),
-        ("event-1", "lesson-2", 1, ["quiz-1", "quiz-3"]),
-        ("event-2", "lesson-2", 0, ["quiz-1", "quiz-2", "quiz-3"]),
-    ],
-)
-def test_what_content_has_deleted_takes_its_quizzes_along_once(
-    world: World, event_id: str, lesson_id: str | None, forgotten: int, left: list[str]
-) -> None:
-    world.store.quizzes.add(numbered_quiz(2))
-    world.store.quizzes.add(numbered_quiz(3, event_id="event-2"))
-    assert world.service.forget(event_id, lesson_id) == forgotten
-    assert world.service.forget(event_id, lesson_id) == 0
-    assert [quiz.id for quiz in world.store.quizzes.list(ANY)] == left
 
 
 # Reading

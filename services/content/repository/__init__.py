@@ -11,11 +11,13 @@ from services.content.repository.contracts import (
     lesson_key,
     material_key,
 )
+from services.content.repository.inspection import ContentInspection
 from services.content.repository.store import PeeweeContentStore
 
 __all__ = [
     "ALL",
     "ChangeLog",
+    "ContentInspection",
     "ContentStore",
     "EventRepository",
     "LessonRepository",

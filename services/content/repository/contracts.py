@@ -3,7 +3,7 @@
 Whatever adds, saves or removes a record also appends that change to the feed, in the same transaction.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Any, Protocol
@@ -49,6 +49,9 @@ class EventRepository(Protocol):
     def count(self) -> int:
         """How many there are."""
 
+    def find(self, event_ids: Iterable[str], slugs: Iterable[str]) -> Sequence[Event]:
+        """Those that have one of the ids or one of the slugs, in no order."""
+
 
 class LessonRepository(Protocol):
     """Lessons of an event, in order of release."""
@@ -77,6 +80,9 @@ class LessonRepository(Protocol):
     def existing(self, references: Sequence[LessonReference]) -> Sequence[LessonReference]:
         """Those of them that name a lesson of that event."""
 
+    def find(self, lesson_ids: Iterable[str], event_ids: Iterable[str], slugs: Iterable[str]) -> Sequence[Lesson]:
+        """Those that have one of the ids, or one of the slugs in one of the events, in no order."""
+
 
 class MaterialRepository(Protocol):
     """Materials of a lesson, in order of upload."""
@@ -86,6 +92,12 @@ class MaterialRepository(Protocol):
 
     def last_position(self, lesson_id: str) -> int:
         """The highest position so far, 0 when there is none."""
+
+    def last_positions(self, lesson_ids: Iterable[str]) -> Mapping[str, int]:
+        """The highest position so far of each lesson that has a material."""
+
+    def find(self, material_ids: Iterable[str]) -> Sequence[Material]:
+        """Those that have one of the ids, in no order."""
 
     def remove(self, lesson_id: str, material_id: str) -> None:
         """Raises MaterialNotFound, also for another lesson's material."""

@@ -1,6 +1,6 @@
 """The records in SQLite or PostgreSQL, through Peewee. Every query of content is here."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import asdict
 from datetime import datetime
@@ -108,6 +108,11 @@ class PeeweeEvents:
         """How many there are."""
         return int(EventRow.select(fn.COUNT(peewee.SQL("*"))).scalar(self._database))
 
+    def find(self, event_ids: Iterable[str], slugs: Iterable[str]) -> Sequence[Event]:
+        """Those that have one of the ids or one of the slugs, in no order."""
+        query = EventRow.select().where(EventRow.id.in_([*event_ids]) | EventRow.slug.in_([*slugs]))
+        return Statement(self._database, query, Event).all()
+
     def _write(self, query: Any, event: Event, action: ChangeAction) -> None:
         try:
             # A savepoint: PostgreSQL refuses every further statement of a transaction in which one has failed.
@@ -187,6 +192,12 @@ class PeeweeLessons:
         total, upcoming, over = statement.all()[0]
         return StatusCounts(locked=upcoming, released=total - upcoming - over, expired=over)
 
+    def find(self, lesson_ids: Iterable[str], event_ids: Iterable[str], slugs: Iterable[str]) -> Sequence[Lesson]:
+        """Those that have one of the ids, or one of the slugs in one of the events, in no order."""
+        by_slug = LessonRow.event.in_([*event_ids]) & LessonRow.slug.in_([*slugs])
+        query = LessonRow.select().where(LessonRow.id.in_([*lesson_ids]) | by_slug)
+        return Statement(self._database, query, Lesson).all()
+
     def existing(self, references: Sequence[LessonReference]) -> Sequence[LessonReference]:
         """Those of them that name a lesson of that event, in one statement."""
         query = LessonRow.select(LessonRow.event, LessonRow.id).where(
@@ -231,6 +242,17 @@ class PeeweeMaterials:
         """The highest position so far, 0 when there is none."""
         query = MaterialRow.select(fn.MAX(MaterialRow.position)).where(MaterialRow.lesson == lesson_id)
         return query.scalar(self._database) or 0
+
+    def last_positions(self, lesson_ids: Iterable[str]) -> Mapping[str, int]:
+        """The highest position so far of each lesson that has a material."""
+        of_lessons = MaterialRow.select(MaterialRow.lesson, fn.MAX(MaterialRow.position))
+        query = of_lessons.where(MaterialRow.lesson.in_([*lesson_ids])).group_by(MaterialRow.lesson)
+        return dict(Statement(self._database, query, lambda *row: row).all())
+
+    def find(self, material_ids: Iterable[str]) -> Sequence[Material]:
+        """Those that have one of the ids, in no order."""
+        query = MaterialRow.select().where(MaterialRow.id.in_([*material_ids]))
+        return Statement(self._database, query, Material).all()
 
     def remove(self, lesson_id: str, material_id: str) -> None:
         """Raises MaterialNotFound."""

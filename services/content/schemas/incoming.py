@@ -31,7 +31,7 @@ EventSlug = Annotated[SlugText, AfterValidator(_event_slug)]
 
 
 def _addressable(slug: str) -> str:
-    if any(each in slug for each in "/\t\r\n"):
+    if not rules.is_addressable(slug):
         raise ValueError("must not contain a slash or a line break: no address could name it")
     return slug
 

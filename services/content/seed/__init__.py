@@ -12,6 +12,7 @@ import peewee
 
 from services.content.config import Settings
 from services.content.entities import Lesson
+from services.content.integrity import Samples
 from services.content.repository import ContentStore, PeeweeContentStore
 from services.content.seed.demo import SEASON
 from services.content.seed.minimal import MINIMAL
@@ -21,6 +22,15 @@ from services.kit.instants import now
 
 SAMPLES: Mapping[str, Sequence[SampleEvent]] = {"minimal": MINIMAL, "demo": (*MINIMAL, *SEASON)}
 SETS = tuple(SAMPLES)
+
+
+def places() -> Samples:
+    """Where each sample of any set belongs, for a check."""
+    lessons = [(event, lesson) for event in SAMPLES["demo"] for lesson in event.lessons]
+    return Samples(
+        event_of_lesson={lesson.id: event.id for event, lesson in lessons},
+        lesson_of_material={material.id: lesson.id for _, lesson in lessons for material in lesson.materials},
+    )
 
 
 def plant(database: peewee.Database, settings: Settings, name: str) -> dict[str, int]:

@@ -10,6 +10,7 @@ from services.quiz.repository.contracts import (
     attempt_key,
     quiz_key,
 )
+from services.quiz.repository.inspection import QuizInspection, QuizReference
 from services.quiz.repository.store import PeeweeQuizStore
 
 __all__ = [
@@ -18,6 +19,8 @@ __all__ = [
     "Following",
     "PeeweeQuizStore",
     "QuizFilter",
+    "QuizInspection",
+    "QuizReference",
     "QuizRepository",
     "QuizStore",
     "attempt_key",

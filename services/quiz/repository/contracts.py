@@ -48,6 +48,15 @@ class QuizRepository(Protocol):
     def references(self, at_once: int) -> Iterator[Sequence[LessonReference]]:
         """The lessons of all quizzes, so many at a time."""
 
+    def find(self, quiz_ids: Iterable[str], lesson_ids: Iterable[str]) -> Sequence[Quiz]:
+        """Those that have one of the ids or are of one of the lessons, oldest first."""
+
+    def taken_question_ids(self, question_ids: Iterable[str]) -> set[str]:
+        """Which of them a question of any quiz has."""
+
+    def taken_option_ids(self, option_ids: Iterable[str]) -> set[str]:
+        """Which of them an option of any question has."""
+
 
 class AttemptRepository(Protocol):
     """Graded submissions and the frozen copies of what was asked."""

@@ -3,19 +3,15 @@
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import asdict
-from datetime import datetime
 from itertools import groupby
 from typing import Any
 
-import orjson
 import peewee
 
 from services.kit.database import Parameter, Statement, breached, locked, transaction
 from services.kit.pagination import PageRequest, paged
 from services.quiz.entities import (
     Attempt,
-    Grade,
-    GradedAnswer,
     LessonReference,
     Option,
     Question,
@@ -26,6 +22,7 @@ from services.quiz.errors import LessonHasQuiz, QuizNotFound
 from services.quiz.models import AttemptRow, OptionRow, QuestionRow, QuizRow, RevisionRow
 from services.quiz.repository.contracts import ALL, QuizFilter
 from services.quiz.repository.following import PeeweeFollowing
+from services.quiz.repository.frozen import attempt_of, frozen_answers, frozen_questions, revision_of
 
 
 class PeeweeQuizStore:
@@ -125,13 +122,30 @@ class PeeweeQuizzes:
             yield references
             behind = references[-1].lesson_id
 
+    def find(self, quiz_ids: Iterable[str], lesson_ids: Iterable[str]) -> Sequence[Quiz]:
+        """Those that have one of the ids or are of one of the lessons, oldest first."""
+        condition = QuizRow.id.in_([*quiz_ids]) | QuizRow.lesson_id.in_([*lesson_ids])
+        return _assembled(_whole_quizzes(self._database, condition).all())
+
+    def taken_question_ids(self, question_ids: Iterable[str]) -> set[str]:
+        """Which of them a question of any quiz has."""
+        return self._taken(QuestionRow.id, question_ids)
+
+    def taken_option_ids(self, option_ids: Iterable[str]) -> set[str]:
+        """Which of them an option of any question has."""
+        return self._taken(OptionRow.id, option_ids)
+
+    def _taken(self, column: Any, ids: Iterable[str]) -> set[str]:
+        query = column.model.select(column).where(column.in_([*ids]))
+        return set(Statement(self._database, query, str).all())
+
     def _freeze(self, quiz: Quiz) -> None:
         revision = {
             "id": quiz.revision_id,
             "quiz_id": quiz.id,
             "title": quiz.title,
             "pass_percentage": quiz.pass_percentage,
-            "questions": _frozen_questions(quiz.questions),
+            "questions": frozen_questions(quiz.questions),
             "created_at": quiz.updated_at,
         }
         RevisionRow.insert(revision).execute(self._database)
@@ -170,7 +184,7 @@ class PeeweeAttempts:
             "revision": attempt.revision_id,
             "event_id": attempt.event_id,
             "lesson_id": attempt.lesson_id,
-            "answers": _frozen_answers(grade.answers),
+            "answers": frozen_answers(grade.answers),
             "answered_questions": grade.answered_questions,
             "correct_answers": grade.correct_answers,
             "score_percentage": grade.score_percentage,
@@ -183,12 +197,12 @@ class PeeweeAttempts:
         """Those of a quiz, newest first, also of one that has been deleted."""
         order = (AttemptRow.submitted_at, AttemptRow.id)
         query = paged(AttemptRow.select().where(AttemptRow.quiz_id == quiz_id), order, request, descending=True)
-        return Statement(self._database, query, _attempt).all()
+        return Statement(self._database, query, attempt_of).all()
 
     def revisions(self, revision_ids: Iterable[str]) -> dict[str, Revision]:
         """The frozen copies by id, in one statement."""
         query = RevisionRow.select().where(RevisionRow.id.in_(list(revision_ids)))
-        return {revision.id: revision for revision in Statement(self._database, query, _revision).all()}
+        return {revision.id: revision for revision in Statement(self._database, query, revision_of).all()}
 
 
 def _whole_quizzes(database: peewee.Database, condition: Any) -> Statement[tuple[Any, ...]]:
@@ -251,78 +265,3 @@ def _conditions(which: QuizFilter) -> list[Any]:
     if which.lesson_id is not None:
         conditions.append(QuizRow.lesson_id == which.lesson_id)
     return conditions
-
-
-def _attempt(
-    attempt_id: str,
-    quiz_id: str,
-    revision_id: str,
-    event_id: str,
-    lesson_id: str,
-    answers: str,
-    answered_questions: int,
-    correct_answers: int,
-    score_percentage: int,
-    pass_percentage: int,
-    submitted_at: datetime,
-) -> Attempt:
-    grade = Grade(_thawed_answers(answers), answered_questions, correct_answers, score_percentage, pass_percentage)
-    return Attempt(attempt_id, quiz_id, revision_id, event_id, lesson_id, grade, submitted_at)
-
-
-def _revision(
-    revision_id: str, quiz_id: str, title: str, pass_percentage: int, questions: str, created_at: datetime
-) -> Revision:
-    return Revision(revision_id, quiz_id, title, pass_percentage, _thawed_questions(questions), created_at)
-
-
-# The frozen documents keep these names for good, whatever the entities' fields will be called.
-
-
-def _frozen_questions(questions: Iterable[Question]) -> str:
-    documents = [
-        {"id": question.id, "prompt": question.prompt, "order": question.order, "options": _frozen_options(question)}
-        for question in questions
-    ]
-    return orjson.dumps(documents).decode()
-
-
-def _frozen_options(question: Question) -> list[dict[str, Any]]:
-    return [{"id": option.id, "text": option.text, "is_correct": option.is_correct} for option in question.options]
-
-
-def _thawed_questions(text: str) -> tuple[Question, ...]:
-    return tuple(
-        Question(
-            id=each["id"],
-            prompt=each["prompt"],
-            order=each["order"],
-            options=tuple(Option(option["id"], option["text"], option["is_correct"]) for option in each["options"]),
-        )
-        for each in orjson.loads(text)
-    )
-
-
-def _frozen_answers(answers: Iterable[GradedAnswer]) -> str:
-    documents = [
-        {
-            "question_id": answer.question_id,
-            "submitted_option_id": answer.submitted_option_id,
-            "correct_option_id": answer.correct_option_id,
-            "is_correct": answer.is_correct,
-        }
-        for answer in answers
-    ]
-    return orjson.dumps(documents).decode()
-
-
-def _thawed_answers(text: str) -> tuple[GradedAnswer, ...]:
-    return tuple(
-        GradedAnswer(
-            question_id=each["question_id"],
-            submitted_option_id=each["submitted_option_id"],
-            correct_option_id=each["correct_option_id"],
-            is_correct=each["is_correct"],
-        )
-        for each in orjson.loads(text)
-    )

@@ -11,7 +11,7 @@ import peewee
 
 from services.kit.instants import now
 from services.quiz.config import Settings
-from services.quiz.entities import Quiz
+from services.quiz.entities import LessonReference, Quiz
 from services.quiz.errors import LessonHasQuiz, QuizNotFound
 from services.quiz.repository import PeeweeQuizStore, QuizStore
 from services.quiz.seed.demo import SEASON
@@ -24,6 +24,11 @@ SETS = tuple(SAMPLES)
 # The quizzes were made before the season, one after the other.
 _FIRST_MADE = timedelta(days=-30)
 _APART = timedelta(minutes=1)
+
+
+def places() -> Mapping[str, LessonReference]:
+    """The lesson of each sample of any set, for a check."""
+    return {sample.id: LessonReference(sample.event_id, sample.lesson_id) for sample in SAMPLES["demo"]}
 
 
 def plant(database: peewee.Database, settings: Settings, name: str) -> dict[str, int]:

@@ -1,0 +1,203 @@
+"""`make backup`: copies every service's database into one file, while the town serves.
+
+What was acknowledged before it began is in it. Each copy is of one moment; together they are not, so that quiz comes
+first: what it has taken in of content's changes is never ahead of the copy of content.
+"""
+
+import argparse
+import os
+import shutil
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import datetime
+from io import BytesIO
+from pathlib import Path
+
+import peewee
+from dotenv import load_dotenv
+from tqdm import tqdm
+
+from deploy import town
+from deploy.archive import FORMAT, MANIFEST, ArchiveWriter, Copy, Manifest
+from deploy.engines import engine_of
+from deploy.engines.common import BackupError, Progress
+from services.kit.config import ServiceSettings, SettingsError
+from services.kit.database import open_database, wait_for
+from services.kit.instants import format_instant, now
+
+FOLDER = Path("data/backups")
+# What goes before a file's name in advice: in containers another command restores.
+RESTORE = os.environ.get("RESTORE_COMMAND", "make restore FILE=")
+# Of the services in the order of their start, the last first.
+ORDER = tuple(reversed(tuple(town.SERVICES)))
+
+
+def main() -> int:
+    """Exit code 0 when the file is there, 1 when nothing is."""
+    parser = argparse.ArgumentParser(prog="python -m deploy.backup", description="Back up every database.")
+    parser.add_argument("--to", type=Path, default=FOLDER, metavar="FOLDER", help="where the file goes")
+    options = parser.parse_args()
+    return command(lambda: _back_up(options.to))
+
+
+def command(work: Callable[[], None]) -> int:
+    """Run the work of a command with the settings of `make run`; what stops it is told in one line."""
+    # Copies hold password hashes and signing keys.
+    os.umask(0o077)
+    load_dotenv(town.ROOT / ".env")
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.default_int_handler)
+    try:
+        work()
+    except (BackupError, SettingsError, town.StartFailed) as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    except OSError as error:
+        sys.stderr.write(f"{error.filename or 'the system'}: {error.strerror}\n")
+        return 1
+    except KeyboardInterrupt:
+        sys.stderr.write("stopped\n")
+        return 1
+    return 0
+
+
+def read_services(environment: Mapping[str, str]) -> dict[str, ServiceSettings]:
+    """Every service's settings, each with a database of its own; raises SettingsError and StartFailed."""
+    settings, problems = {}, []
+    for name, service in town.SERVICES.items():
+        try:
+            settings[name] = service.read_settings(environment)
+        except SettingsError as error:
+            problems += error.problems
+    if problems:
+        raise SettingsError(list(dict.fromkeys(problems)))
+    town.require_own_databases(settings.values())
+    return settings
+
+
+def require_servers(services: Mapping[str, ServiceSettings]) -> None:
+    """Waits for the servers as every command does; raises BackupError when one does not answer."""
+    for name, settings in services.items():
+        try:
+            wait_for(open_database(settings.database_url), settings.database_wait_seconds)
+        except peewee.OperationalError as error:
+            raise BackupError(f"{name}: the database does not answer ({' '.join(str(error).split())})") from None
+
+
+def write_backup(databases: Mapping[str, str], target: Path) -> Manifest:
+    """Write the databases, given by their URLs, into a new file; it is there as a whole or not at all."""
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with _work_folder(target) as folder:
+            manifest = _write(databases, folder)
+            # Unlike a renaming this never takes the place of another file.
+            os.link(folder / "archive", target)
+            _sync(target.parent)
+            return manifest
+    except OSError as error:
+        raise BackupError(f"{target} cannot be written ({error.strerror}): give another folder") from None
+
+
+def file_name(begun: datetime, kind: str = "flix") -> str:
+    """The file's name, which sorts by time and suits every file system."""
+    return f"{kind}-{format_instant(begun).replace(':', '-')}.tar"
+
+
+@contextmanager
+def progress_of(what: str, unit: str) -> Iterator[Progress]:
+    """A bar on a terminal, gone when the work is done."""
+    with tqdm(desc=what, unit=unit, unit_scale=True, disable=None, leave=False) as bar:
+
+        def progress(done: int, total: int | None) -> None:
+            bar.total = total
+            bar.update(done)
+
+        yield progress
+
+
+def say(text: str) -> None:
+    """A line for the person at the terminal, at once."""
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
+
+
+def size(number: int) -> str:
+    """A number of bytes for people."""
+    return f"{tqdm.format_sizeof(number, divisor=1000)}B"
+
+
+def _back_up(folder: Path) -> None:
+    started_at = time.monotonic()
+    services = read_services(os.environ)
+    require_servers(services)
+    databases = {name: services[name].database_url for name in ORDER}
+    for name, url in databases.items():
+        if engine_of(url).is_empty(url):
+            raise BackupError(f"{name} has no database yet, or not where {name.upper()}_DATABASE_URL says")
+    target = folder / file_name(now())
+    write_backup(databases, target)
+    seconds = time.monotonic() - started_at
+    say(f"{target}: {size(target.stat().st_size)} in {seconds:.1f} s; to go back to it: {RESTORE}{target}")
+
+
+def _write(databases: Mapping[str, str], folder: Path) -> Manifest:
+    begun = now()
+    with (folder / "archive").open("xb") as file:
+        archive = ArchiveWriter(file)
+        copies = {name: _add(archive, name, url, folder) for name, url in databases.items()}
+        manifest = Manifest(
+            format=FORMAT, begun_at=format_instant(begun), finished_at=format_instant(now()), services=copies
+        )
+        text = manifest.model_dump_json(indent=2).encode()
+        archive.add(MANIFEST, BytesIO(text), len(text))
+        archive.seal()
+    return manifest
+
+
+def _add(archive: ArchiveWriter, name: str, url: str, folder: Path) -> Copy:
+    """Copy one database into the archive; its own file is gone before the next is copied."""
+    engine, file = engine_of(url), folder / f"{name}.{engine_of(url).NAME}"
+    try:
+        with progress_of(f"{name}: copying", engine.UNIT) as progress:
+            content = engine.dump(url, file, progress)
+    except BackupError as error:
+        raise BackupError(f"{name}: {error}") from None
+    length = file.stat().st_size
+    with file.open("rb") as source:
+        digest = archive.add(file.name, source, length)
+    file.unlink()
+    return Copy(
+        engine=engine.NAME,
+        file=file.name,
+        sha256=digest,
+        bytes=length,
+        migrations=content.migrations,
+        rows=content.rows,
+    )
+
+
+@contextmanager
+def _work_folder(target: Path) -> Iterator[Path]:
+    """A folder beside the target, which is gone afterwards; its name does not look like a backup's."""
+    folder = Path(tempfile.mkdtemp(prefix=".unfinished-", dir=target.parent))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _sync(folder: Path) -> None:
+    """Bring the folder's list of files to the disk."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

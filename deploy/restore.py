@@ -1,0 +1,210 @@
+"""`make restore FILE=`: puts a backup in the place of every database, once all of it has proved good.
+
+Every copy is unpacked beside the live database, migrated if it is of an older release, and checked as a database of
+its service. Before anything is replaced, what is there now is backed up as well.
+"""
+
+import argparse
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import uuid_utils
+
+from deploy import town
+from deploy.archive import Archive, Manifest, opened
+from deploy.backup import (
+    FOLDER,
+    ORDER,
+    RESTORE,
+    command,
+    file_name,
+    progress_of,
+    read_services,
+    require_servers,
+    say,
+    write_backup,
+)
+from deploy.engines import engine_of
+from deploy.engines.common import BackupError
+from services.content.models import ChangeFeedRow
+from services.kit.config import ServiceSettings
+from services.kit.database import open_database
+from services.kit.instants import now
+
+Services = Mapping[str, ServiceSettings]
+
+
+@dataclass(frozen=True)
+class Options:
+    """What was asked for."""
+
+    file: Path
+    confirmed: bool
+    keep_present: bool
+    safety_folder: Path
+
+
+def main() -> int:
+    """Exit code 0 when everything is replaced, 1 when nothing is, or when the message says what is."""
+    parser = argparse.ArgumentParser(prog="python -m deploy.restore", description="Go back to a backup.")
+    parser.add_argument("file", type=Path, metavar="FILE", help="what make backup has written")
+    parser.add_argument("--yes", action="store_true", help="do not ask")
+    parser.add_argument("--without-safety-backup", action="store_true", help="do not back up what is there now")
+    parser.add_argument("--safety-to", type=Path, default=FOLDER, metavar="FOLDER", help="where that backup goes")
+    given = parser.parse_args()
+    options = Options(given.file, given.yes, not given.without_safety_backup, given.safety_to)
+    return command(lambda: _restore(options))
+
+
+def _restore(options: Options) -> None:
+    started_at = time.monotonic()
+    services = read_services(os.environ)
+    with opened(options.file) as archive, ExitStack() as scratches:
+        _require_fitting(archive.manifest, services)
+        _confirm(options, archive.manifest, services)
+        require_servers(services)
+        # Content before quiz: quiz must never follow, from its older place, what the present content says.
+        wanted = {name: services[name] for name in town.SERVICES if name in archive.manifest.services}
+        _require_stopped_where_needed(wanted)
+        copies = {name: scratches.enter_context(_good_copy(archive, name, wanted[name])) for name in wanted}
+        safety = _back_up_present(wanted, options.safety_folder) if options.keep_present else None
+        _replace_all(copies, wanted, safety)
+    say(_done(options.file, archive.manifest, services, time.monotonic() - started_at))
+
+
+def _require_fitting(manifest: Manifest, services: Services) -> None:
+    for name, copy in manifest.services.items():
+        if name not in services:
+            raise BackupError(f"the backup holds a database of {name}, which this Flix does not have")
+        engine = engine_of(services[name].database_url).NAME
+        if copy.engine != engine:
+            raise BackupError(
+                f"the backup of {name} is of {copy.engine} and its database here is of {engine}: "
+                f"restore it into an installation on {copy.engine} (set {name.upper()}_DATABASE_URL)"
+            )
+
+
+def _confirm(options: Options, manifest: Manifest, services: Services) -> None:
+    if options.confirmed:
+        return
+    if any(each.profile == "managed" for each in services.values()):
+        raise BackupError("restore replaces every row: in the managed profile it needs --yes (make restore YES=1)")
+    names = ", ".join(sorted(manifest.services))
+    try:
+        answer = input(f"Replace every row of {names} by the backup of {manifest.begun_at}? Type yes to go on: ")
+    except EOFError:
+        answer = ""
+    if answer.strip() != "yes":
+        raise BackupError("nothing was replaced")
+
+
+def _require_stopped_where_needed(services: Services) -> None:
+    """A running service keeps a file open that has been deleted, and would go on with it."""
+    for name, settings in services.items():
+        if engine_of(settings.database_url).needs_stop(settings.database_url):
+            try:
+                town.require_free_ports([settings])
+            except town.StartFailed:
+                raise BackupError(
+                    f"the database of {name} is gone or unreadable while {name} runs: stop Flix, then restore again"
+                ) from None
+
+
+@contextmanager
+def _good_copy(archive: Archive, name: str, settings: ServiceSettings) -> Iterator[str]:
+    """The URL of the service's copy in a scratch database, migrated and checked."""
+    engine = engine_of(settings.database_url)
+    with ExitStack() as stack:
+        try:
+            source = stack.enter_context(archive.copy_of(name))
+            with progress_of(f"{name}: unpacking", "B") as progress:
+                url = stack.enter_context(engine.scratch(settings.database_url, source, progress))
+            _migrate(name, url)
+            if name == "content":
+                _renew_feed(url)
+            _run(name, url, "check", "--alone")
+        except BackupError as error:
+            raise BackupError(f"{name}: {error}; nothing was replaced") from None
+        say(f"{name}: the copy is good")
+        yield url
+
+
+def _migrate(name: str, url: str) -> None:
+    if any(not each.applied for each in town.SERVICES[name].migrations.status(open_database(url))):
+        applied = _run(name, url, "migrate", "up")
+        say(f"{name}: the backup is of an older release; {', '.join(applied)} to the copy")
+
+
+def _renew_feed(url: str) -> None:
+    """Give the feed another identity, so that its readers compare everything instead of going on where they are."""
+    database = open_database(url)
+    try:
+        ChangeFeedRow.update(feed_id=str(uuid_utils.uuid7())).execute(database)
+    finally:
+        database.close()
+
+
+def _run(name: str, url: str, *arguments: str) -> list[str]:
+    """The lines that the service's command says about the database at `url`; raises BackupError with the first."""
+    variable = f"{name.upper()}_DATABASE_URL"
+    environment = {key: value for key, value in os.environ.items() if key != f"{variable}_FILE"} | {variable: url}
+    done = subprocess.run(  # noqa: S603 our own module, under our own interpreter
+        [sys.executable, "-m", town.PROCESSES[name][0], *arguments],
+        cwd=town.ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    said = (done.stdout + done.stderr).splitlines()
+    if done.returncode:
+        more = f" (and {len(said) - 1} more)" if len(said) > 1 else ""
+        raise BackupError(f"the copy does not pass {' '.join(arguments)}: {said[0] if said else 'no reason'}{more}")
+    return said
+
+
+def _back_up_present(services: Services, folder: Path) -> Path | None:
+    """The file with what is there now, or None when that is nothing."""
+    urls = {name: services[name].database_url for name in ORDER if name in services}
+    present = {name: url for name, url in urls.items() if not engine_of(url).is_empty(url)}
+    if not present:
+        return None
+    target = folder / file_name(now(), "flix-before-restore")
+    try:
+        write_backup(present, target)
+    except BackupError as error:
+        raise BackupError(
+            f"what is there now cannot be backed up ({error}); nothing was replaced: "
+            "to give it up, use --without-safety-backup (make restore SAFETY=no)"
+        ) from None
+    say(f"what was there before: {target}")
+    return target
+
+
+def _replace_all(copies: Mapping[str, str], services: Services, safety: Path | None) -> None:
+    replaced: list[str] = []
+    for name, scratch_url in copies.items():
+        url = services[name].database_url
+        try:
+            engine_of(url).replace(url, scratch_url)
+        except BackupError as error:
+            back = f"to go back: {RESTORE}{safety}" if safety else "there is no safety backup"
+            so_far = f"{' and '.join(replaced)} already replaced, {back}" if replaced else "nothing was replaced"
+            raise BackupError(f"{name}: {error}; {so_far}; or put it right and restore again") from None
+        replaced.append(name)
+
+
+def _done(file: Path, manifest: Manifest, services: Services, seconds: float) -> str:
+    left = [name for name in services if name not in manifest.services]
+    rest = f"; {' and '.join(left)}, not in it, as before" if left else ""
+    return f"restored {file}, begun {manifest.begun_at}, in {seconds:.1f} s{rest}"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

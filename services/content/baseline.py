@@ -1,0 +1,203 @@
+"""The old baseline's events, lessons and materials, judged by content's rules and moved with their ids and instants.
+
+Old rows are held to what content's rules and tables ask, not to what the API asks of new ones: a title of two letters
+was stored, and answers must stay as they were.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
+from typing import get_args
+
+import peewee
+
+from services.content import rules
+from services.content.entities import (
+    MAXIMUM_MATERIAL_BYTES,
+    Event,
+    Lesson,
+    Material,
+    MimeType,
+    VideoProvider,
+    Visibility,
+)
+from services.content.errors import InvalidWindow
+from services.content.repository import ContentStore, PeeweeContentStore
+from services.content.schemas.incoming import DEFAULT_VISUAL_STYLE
+from services.kit.baseline import Candidate, Importer, Moving, OldRow
+
+SLUG_REPEATED = "slug is that of an earlier event"
+SLUG_TAKEN = "slug is taken by another event of this installation"
+LESSON_SLUG_REPEATED = "slug is that of an earlier lesson of the event"
+LESSON_SLUG_TAKEN = "slug is taken by another lesson of the event in this installation"
+
+_EVENT_SLUGS = "slugs of events"
+_LESSON_SLUGS = "slugs of lessons"
+# No id and no slug that comes so far contains it.
+_BETWEEN = "\0"
+_COLOR = re.compile(r"#[0-9a-fA-F]{6}")
+_DEFAULT_COLORS = DEFAULT_VISUAL_STYLE.columns()
+
+
+def move(database: peewee.Database, moving: Moving) -> None:
+    """One pass over events, lessons and materials."""
+    for kind in (_EVENT_SLUGS, _LESSON_SLUGS):
+        moving.old.forget(kind)
+    store = PeeweeContentStore(database)
+    moving.each("events", _event, partial(_compare_events, store, moving), partial(_add_events, store))
+    moving.each(
+        "lessons",
+        partial(_lesson, moving),
+        partial(_compare_lessons, store, moving),
+        partial(_add_lessons, store),
+        noted=lambda lesson: lesson.event_id,
+    )
+    moving.each(
+        "materials", partial(_material, moving), partial(_compare_materials, store), partial(_add_materials, store)
+    )
+
+
+IMPORTER = Importer(("events", "lessons", "materials"), move, gives="lessons")
+
+
+def _event(row: OldRow) -> Event:
+    slug = row.indexed_text("slug")
+    if slug != rules.event_slug(slug):
+        row.refuse("slug is not of letters from a to z, digits and hyphens between them")
+    texts = ("description", "short_description", "long_description")
+    descriptions = rules.descriptions({name: row.optional_text(name) for name in texts})
+    return Event(
+        id=row.identifier(),
+        title=row.text("title"),
+        slug=slug,
+        short_description=descriptions["short_description"],
+        long_description=descriptions["long_description"],
+        is_active=row.flag("is_active"),
+        visibility=row.choice("visibility", get_args(Visibility)),
+        access_key=row.optional_text("access_key"),
+        hero_title=row.text_or("hero_title", ""),
+        hero_subtitle=row.text_or("hero_subtitle", ""),
+        hero_cta_text=row.text_or("hero_cta_text", ""),
+        background_color=_color(row, "background_color"),
+        text_color=_color(row, "text_color"),
+        accent_color=_color(row, "accent_color"),
+        logo_url=row.optional_web_address("logo_url"),
+        highlight_video_url=row.optional_web_address("highlight_video_url"),
+        branding_provider=row.optional_text("branding_provider"),
+        branding_prompt_version=row.optional_text("branding_prompt_version"),
+        branding_generated_at=row.optional_instant("branding_generated_at"),
+        created_at=row.instant("created_at"),
+        updated_at=row.instant("updated_at"),
+    )
+
+
+def _color(row: OldRow, column: str) -> str:
+    color = row.text_or(column, _DEFAULT_COLORS[column])
+    if not _COLOR.fullmatch(color):
+        row.refuse(f"{column} is not a colour such as #e50914")
+    return color
+
+
+def _compare_events(store: ContentStore, moving: Moving, candidates: Sequence[Candidate[Event]]) -> None:
+    events = [each.record for each in candidates]
+    known = store.events.find([each.id for each in events], [each.slug for each in events])
+    by_id = {each.id: replace(each, version=1) for each in known}
+    by_slug = {each.slug: each.id for each in known}
+    for candidate in candidates:
+        event = candidate.record
+        candidate.compare(by_id.get(event.id))
+        if by_slug.get(event.slug, event.id) != event.id:
+            candidate.row.refuse(SLUG_TAKEN)
+        if candidate.row.is_sound and not moving.old.claim(_EVENT_SLUGS, event.slug):
+            candidate.row.refuse(SLUG_REPEATED)
+
+
+def _add_events(store: ContentStore, events: Sequence[Event]) -> None:
+    for event in events:
+        store.events.add(event)
+
+
+def _lesson(moving: Moving, row: OldRow) -> Lesson:
+    slug = row.indexed_text("slug")
+    if slug != rules.lesson_slug(slug):
+        row.refuse("slug is not trimmed and in lower case")
+    lesson = Lesson(
+        id=row.identifier(),
+        event_id=moving.parent(row, "event_id", "events"),
+        title=row.text("title"),
+        description=row.text_or("description", ""),
+        slug=slug,
+        video_provider=row.choice("video_provider", get_args(VideoProvider)),
+        video_id=row.text("video_id"),
+        release_at=row.instant("release_at"),
+        expires_at=row.optional_instant("expires_at"),
+        created_at=row.instant("created_at"),
+        updated_at=row.instant("updated_at"),
+    )
+    if row.is_sound:
+        _check_window(row, lesson)
+    return lesson
+
+
+def _check_window(row: OldRow, lesson: Lesson) -> None:
+    try:
+        rules.check_window(lesson.release_at, lesson.expires_at)
+    except InvalidWindow:
+        row.refuse("expires_at is not later than release_at")
+
+
+def _compare_lessons(store: ContentStore, moving: Moving, candidates: Sequence[Candidate[Lesson]]) -> None:
+    lessons = [each.record for each in candidates]
+    known = store.lessons.find(
+        [each.id for each in lessons], {each.event_id for each in lessons}, {each.slug for each in lessons}
+    )
+    by_id = {each.id: replace(each, version=1) for each in known}
+    by_slug = {(each.event_id, each.slug): each.id for each in known}
+    for candidate in candidates:
+        lesson = candidate.record
+        candidate.compare(by_id.get(lesson.id))
+        if by_slug.get((lesson.event_id, lesson.slug), lesson.id) != lesson.id:
+            candidate.row.refuse(LESSON_SLUG_TAKEN)
+        if candidate.row.is_sound and not moving.old.claim(_LESSON_SLUGS, f"{lesson.event_id}{_BETWEEN}{lesson.slug}"):
+            candidate.row.refuse(LESSON_SLUG_REPEATED)
+
+
+def _add_lessons(store: ContentStore, lessons: Sequence[Lesson]) -> None:
+    for lesson in lessons:
+        store.lessons.add(lesson)
+
+
+def _material(moving: Moving, row: OldRow) -> Material:
+    """Its place is found when it is written."""
+    lesson_id = moving.parent(row, "lesson_id", "lessons")
+    event_id = row.identifier("event_id")
+    if row.is_sound and moving.old.noted("lessons", lesson_id) != event_id:
+        row.refuse("event_id is not that of its lesson")
+    return Material(
+        id=row.identifier(),
+        lesson_id=lesson_id,
+        file_name=row.text("file_name"),
+        mime_type=row.choice("mime_type", get_args(MimeType)),
+        size_bytes=row.integer("size_bytes", 1, MAXIMUM_MATERIAL_BYTES),
+        download_url=row.web_address("download_url"),
+        position=0,
+        created_at=row.instant("created_at"),
+    )
+
+
+def _compare_materials(store: ContentStore, candidates: Sequence[Candidate[Material]]) -> None:
+    known = store.materials.find([each.record.id for each in candidates])
+    by_id = {each.id: replace(each, position=0) for each in known}
+    for candidate in candidates:
+        candidate.compare(by_id.get(candidate.record.id))
+
+
+def _add_materials(store: ContentStore, materials: Sequence[Material]) -> None:
+    # Rows are inserted as they are uploaded, and their instants may be equal: the order of the rows is that of upload.
+    places = dict(store.materials.last_positions({each.lesson_id for each in materials}))
+    placed = []
+    for material in materials:
+        places[material.lesson_id] = places.get(material.lesson_id, 0) + 1
+        placed.append(replace(material, position=places[material.lesson_id]))
+    store.materials.add_all(placed)

@@ -1,0 +1,249 @@
+"""The one SQLite file of an old installation, opened without a trace, in one read transaction for all services.
+
+What a pass must remember (which ids it has met, which slugs are claimed) is kept in SQLite's temporary database, which
+goes to disk when it grows: a file of any size is read in bounded memory.
+"""
+
+import json
+import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from functools import cache
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from services.kit.baseline.old_row import MAXIMUM_TEXT_BYTES, OldRow, Unreadable
+
+BATCH_ROWS = 100
+
+_TIMES = ("created_at", "updated_at")
+# "Storage of the old baseline" in BEHAVIOUR.md.
+COLUMNS: Mapping[str, Sequence[str]] = {
+    "admins": ("id", "username", "password_hash", *_TIMES),
+    "events": (
+        *("id", "title", "slug", "description", "is_active", "visibility", "access_key"),
+        *("hero_title", "hero_subtitle", "hero_cta_text", "background_color", "text_color", "accent_color"),
+        *("logo_url", "branding_provider", "branding_prompt_version", "branding_generated_at"),
+        *("highlight_video_url", "short_description", "long_description", *_TIMES),
+    ),
+    "lessons": (
+        *("id", "event_id", "title", "slug", "video_provider", "video_id", "release_at", "expires_at"),
+        *("description", *_TIMES),
+    ),
+    "materials": (
+        *("id", "event_id", "lesson_id", "file_name", "mime_type", "size_bytes", "download_url"),
+        "created_at",
+    ),
+    "quizzes": ("id", "event_id", "lesson_id", "title", "pass_percentage", *_TIMES),
+    "quiz_questions": ("id", "quiz_id", "prompt", "display_order", *_TIMES),
+    "quiz_options": ("id", "question_id", "text", "is_correct", *_TIMES),
+    "schema_migrations": ("id", "checksum", "applied_at"),
+}
+MIGRATIONS = 5
+
+_MAGIC = b"SQLite format 3\0"
+_HEADER_BYTES = 100
+_WAL_VERSION = 2
+# No text begins so: it stands for one that is too long to be fetched.
+_TOO_LONG = b"\xfftoo long"
+
+
+class BaselineError(Exception):
+    """The old data cannot be moved; the text is one line that says what to do."""
+
+
+class OldFile:
+    """An old installation, as it was when the file was opened; the notes of a pass are kept beside it."""
+
+    def __init__(self, connection: sqlite3.Connection):
+        self._connection = connection
+        self._children: set[str] = set()
+        connection.execute("CREATE TEMP TABLE notes (kind, key, value, PRIMARY KEY (kind, key)) WITHOUT ROWID")
+
+    def count(self, table: str) -> int:
+        """How many rows the table has."""
+        number: int = self._connection.execute(f"SELECT count(*) FROM main.{table}").fetchone()[0]  # noqa: S608 ours
+        return number
+
+    def batches(self, table: str) -> Iterator[Sequence[OldRow]]:
+        """Its rows in the order of their insertion, a batch at a time."""
+        cursor = self._select(table, "1 = 1")
+        while rows := cursor.fetchmany(BATCH_ROWS):
+            yield [_row(table, row) for row in rows]
+
+    def children(self, table: str, column: str, parent: OldRow) -> Iterator[OldRow]:
+        """The rows whose column holds the parent's id, in the order of their insertion."""
+        self._index_children(table, column)
+        parent_id = f"SELECT id FROM main.{parent.table} WHERE rowid = ?"  # noqa: S608 our own names
+        numbers = f"SELECT number FROM temp.{table}_children WHERE parent = ({parent_id})"  # noqa: S608 our own names
+        return self._rows(table, f"rowid IN ({numbers})", [parent.number])
+
+    def orphans(self, table: str, column: str, parent_table: str) -> Iterator[OldRow]:
+        """The rows whose column holds no id of the other table."""
+        ids = f"SELECT id FROM main.{parent_table} WHERE id IS NOT NULL"  # noqa: S608 our own names
+        return self._rows(table, f"{column} IS NULL OR {column} COLLATE BINARY NOT IN ({ids})", [])
+
+    def claim(self, kind: str, key: str) -> bool:
+        """Remember the key; False where it was claimed before."""
+        statement = "INSERT OR IGNORE INTO temp.notes VALUES (?, ?, '')"
+        return self._connection.execute(statement, [kind, key]).rowcount == 1
+
+    def note(self, kind: str, key: str, value: str) -> None:
+        """Remember the value of the key, claimed or not."""
+        self._connection.execute("INSERT OR REPLACE INTO temp.notes VALUES (?, ?, ?)", [kind, key, value])
+
+    def noted(self, kind: str, key: str) -> str | None:
+        """The value of the key: empty while it is only claimed, None where it is not even that."""
+        statement = "SELECT value FROM temp.notes WHERE kind = ? AND key = ?"
+        row = self._connection.execute(statement, [kind, key]).fetchone()
+        return None if row is None else str(row[0])
+
+    def forget(self, kind: str) -> None:
+        """Drop the notes of that kind."""
+        self._connection.execute("DELETE FROM temp.notes WHERE kind = ?", [kind])
+
+    def write_notes(self, kind: str, file: Path) -> None:
+        """All that have a value, into a file for the command of another service."""
+        statement = "SELECT key, value FROM temp.notes WHERE kind = ? AND value <> ''"
+        notes = self._connection.execute(statement, [kind])
+        with file.open("w") as lines:
+            lines.writelines(json.dumps(note) + "\n" for note in notes)
+
+    def read_notes(self, kind: str, file: Path) -> None:
+        """From a file of `write_notes`; raises BaselineError."""
+        try:
+            with file.open() as lines:
+                for key, value in map(json.loads, lines):
+                    self.note(kind, key, value)
+        except (OSError, ValueError, TypeError) as error:
+            raise BaselineError(f"{file} is not what --accepted writes: {error}") from None
+
+    def _rows(self, table: str, condition: str, values: Sequence[object]) -> Iterator[OldRow]:
+        return (_row(table, row) for row in self._select(table, condition, values))
+
+    def _select(self, table: str, condition: str, values: Sequence[object] = ()) -> sqlite3.Cursor:
+        return self._connection.execute(_statement(table, condition), values)
+
+    def _index_children(self, table: str, column: str) -> None:
+        if table in self._children:
+            return
+        # The old file need not have such an index, and nothing may be written into it.
+        name = f"{table}_children"
+        rows = f"SELECT {column} AS parent, rowid AS number FROM main.{table}"  # noqa: S608 our own names
+        self._connection.execute(f"CREATE TEMP TABLE {name} AS {rows}")
+        self._connection.execute(f"CREATE INDEX temp.{name}_parent ON {name} (parent, number)")
+        self._children.add(table)
+
+
+@contextmanager
+def opened(file: Path) -> Iterator[OldFile]:
+    """The old installation in that file, which is neither changed nor joined by another; raises BaselineError."""
+    _require_database(file)
+    with closing(_connection(file)) as connection, _told(file):
+        connection.execute("BEGIN")
+        _require_whole(file, connection)
+        _require_tables(file, connection)
+        yield OldFile(connection)
+
+
+def _require_database(file: Path) -> None:
+    if file.is_dir():
+        raise BaselineError(f"{file} is a folder: name the old installation's SQLite file")
+    try:
+        with file.open("rb") as content:
+            start = content.read(len(_MAGIC))
+    except OSError as error:
+        raise BaselineError(f"{file} cannot be read: {error.strerror}") from None
+    if not start:
+        raise BaselineError(f"{file} is empty: take another copy of the old installation's SQLite file")
+    if start != _MAGIC:
+        raise BaselineError(f"{file} is not a SQLite file: name the old installation's")
+
+
+def _connection(file: Path) -> sqlite3.Connection:
+    # Beside a file in WAL mode that nobody has open SQLite would make companions: a read-only folder refuses them, and
+    # they would be ours, not the old server's.
+    with file.open("rb") as content:
+        in_wal_mode = content.read(_HEADER_BYTES)[18:20] == bytes([_WAL_VERSION] * 2)
+    untouched = "&immutable=1" if in_wal_mode and not Path(f"{file}-wal").exists() else ""
+    address = f"file:{quote(str(file.absolute()))}?mode=ro{untouched}"
+    connection = sqlite3.connect(address, uri=True, isolation_level=None)
+    connection.text_factory = _decoded
+    return connection
+
+
+@contextmanager
+def _told(file: Path) -> Iterator[None]:
+    """What SQLite says of the file, with what to do about it."""
+    try:
+        yield
+    except sqlite3.DatabaseError as error:
+        advice = (
+            "take another copy of it, together with its -wal or -journal file, into a folder that can be written to"
+        )
+        raise BaselineError(f"{file} cannot be read ({error}): {advice}") from None
+
+
+def _require_whole(file: Path, connection: sqlite3.Connection) -> None:
+    # Its views, triggers and generated columns are a stranger's.
+    connection.execute("PRAGMA trusted_schema = OFF")
+    [(finding,)] = connection.execute("PRAGMA main.quick_check(1)").fetchall()
+    if finding != "ok":
+        raise BaselineError(f"{file} is damaged ({' '.join(str(finding).split())}): take another copy of it")
+
+
+def _require_tables(file: Path, connection: sqlite3.Connection) -> None:
+    lacking = [each for table in COLUMNS for each in _lacking(connection, table)]
+    if lacking:
+        raise BaselineError(f"{file} is not an old installation: it lacks {', '.join(lacking)}")
+    [(applied,)] = connection.execute("SELECT count(*) FROM main.schema_migrations")
+    if applied != MIGRATIONS:
+        raise BaselineError(
+            f"{file} has {applied} of the {MIGRATIONS} entries in schema_migrations: "
+            "start the last release of the old server on it once"
+        )
+
+
+def _lacking(connection: sqlite3.Connection, table: str) -> list[str]:
+    """The table, if it is not there as one whose rows are numbered, else those of its columns that are not."""
+    if not _has_numbered_rows(connection, table):
+        return [f"the table {table}"]
+    columns = {row[0] for row in connection.execute("SELECT name FROM pragma_table_xinfo(?, 'main')", [table])}
+    return [f"the column {table}.{column}" for column in COLUMNS[table] if column not in columns]
+
+
+def _has_numbered_rows(connection: sqlite3.Connection, table: str) -> bool:
+    tables = "SELECT count(*) FROM main.sqlite_master WHERE type = 'table' AND name = ?"
+    if connection.execute(tables, [table]).fetchone() == (0,):
+        return False
+    try:
+        connection.execute(f"SELECT rowid FROM main.{table} LIMIT 0")  # noqa: S608 our own names
+    except sqlite3.OperationalError:
+        return False
+    return True
+
+
+@cache
+def _statement(table: str, condition: str) -> str:
+    columns = ", ".join(_fetched(column) for column in COLUMNS[table])
+    return f"SELECT rowid, {columns} FROM main.{table} WHERE {condition} ORDER BY rowid"  # noqa: S608 our own names
+
+
+def _fetched(column: str) -> str:
+    # Not even one value may be larger than memory.
+    size = f"length(CAST({column} AS BLOB))"
+    return f"CASE WHEN {size} > {MAXIMUM_TEXT_BYTES} THEN CAST(x'{_TOO_LONG.hex()}' AS TEXT) ELSE {column} END"
+
+
+def _decoded(text: bytes) -> str | Unreadable:
+    if text == _TOO_LONG:
+        return Unreadable.TOO_LONG
+    try:
+        return text.decode()
+    except UnicodeDecodeError:
+        return Unreadable.NOT_UTF8
+
+
+def _row(table: str, values: Sequence[Any]) -> OldRow:
+    return OldRow(table, values[0], dict(zip(COLUMNS[table], values[1:], strict=True)))

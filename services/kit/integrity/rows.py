@@ -1,0 +1,172 @@
+"""Rows against their own tables' rules, asked with SQL: a restore or a switched-off check may have let others in.
+
+Every question is asked in batches along the primary key, so that memory does not grow with what is found.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import peewee
+from peewee import SQL, fn
+
+from services.kit.database import InstantField, is_postgresql, transaction
+from services.kit.instants import FIRST_MILLISECOND, LAST_MILLISECOND
+from services.kit.integrity.findings import Finding, Progress
+
+BATCH_ROWS = 1_000
+
+Record = TypeVar("Record")
+Table = type[peewee.Model]
+
+
+def batches(
+    database: peewee.Database,
+    query: Any,
+    keys: tuple[peewee.Field, ...],
+    record: Callable[..., Record],
+    size: int = BATCH_ROWS,
+) -> Iterator[list[Record]]:
+    """The rows of the select, whose first columns are the `keys`, in their order, so many at a time.
+
+    A row that cannot be read, such as a text where a number belongs, is left out: `row_findings` names it.
+    """
+    query = query.order_by(*keys).limit(size)
+    readers = [
+        (index, column.python_value)
+        for index, column in enumerate(each.unwrap() for each in query._returning)
+        if isinstance(column, InstantField | peewee.BooleanField)
+    ]
+    wanted = query
+    while rows := _fetched(database, wanted):
+        yield list(_readable(rows, readers, record))
+        if len(rows) < size:
+            return
+        wanted = query.where(_behind(keys, rows[-1]))
+
+
+def row_findings(database: peewee.Database, table: Table, progress: Progress) -> Iterator[Finding]:
+    """Rows that break the table's types, NOT NULLs, CHECKs, unique indexes and foreign keys, each by its id."""
+    name = table._meta.table_name
+    progress.begin(f"rows of {name}", 0)
+    yield from _breaking_themselves(database, table)
+    for index in table._meta.fields_to_index():
+        if index._unique:
+            yield from _repeated(database, table, index)
+    for field in table._meta.refs:
+        yield from _orphans(database, table, field)
+
+
+def check_constraints(table: Table) -> Iterator[tuple[str, str]]:
+    """Name and condition of each CHECK."""
+    for each in table._meta.constraints or ():
+        if isinstance(each, peewee.NodeList):
+            _, name, check = each.nodes
+            yield name._path[0], check.sql.removeprefix("CHECK (").removesuffix(")")
+
+
+def keys_of(table: Table) -> tuple[Any, ...]:
+    """The fields of the primary key."""
+    return tuple(table._meta.get_primary_keys())
+
+
+@dataclass(frozen=True)
+class _RowRule:
+    name: str
+    message: str
+    broken: str
+
+
+def _breaking_themselves(database: peewee.Database, table: Table) -> Iterator[Finding]:
+    # All rules of a row in one reading of the table.
+    rules = [*_column_rules(database, table), *_check_rules(table)]
+    keys = keys_of(table)
+    flags = [SQL(f"({rule.broken})") for rule in rules]
+    query = table.select(*keys, *flags).where(SQL(f"({' OR '.join(f'({rule.broken})' for rule in rules)})"))
+    for batch in batches(database, query, keys, lambda *row: row):
+        for row in batch:
+            for rule, broken in zip(rules, row[len(keys) :], strict=True):
+                if broken:
+                    yield Finding(table._meta.table_name, _id(row[: len(keys)]), rule.name, rule.message)
+
+
+def _column_rules(database: peewee.Database, table: Table) -> Iterator[_RowRule]:
+    for field in table._meta.sorted_fields:
+        column = f'"{field.column_name}"'
+        if not field.null:
+            yield _RowRule("not_null", f"{field.column_name} is missing", f"{column} IS NULL")
+        kind = "text" if isinstance(_stored(field), peewee.TextField) else "integer"
+        if not is_postgresql(database):
+            # SQLite keeps any kind of value in any column.
+            other = f"typeof({column}) NOT IN ('{kind}', 'null')"
+            yield _RowRule("column_type", f"{field.column_name} is not of the type {kind}", other)
+        if isinstance(field, InstantField):
+            bounds = f"{FIRST_MILLISECOND} AND {LAST_MILLISECOND}"
+            yield _RowRule(
+                "instant", f"{field.column_name} is no instant that exists", f"{column} NOT BETWEEN {bounds}"
+            )
+
+
+def _check_rules(table: Table) -> Iterator[_RowRule]:
+    for name, condition in check_constraints(table):
+        yield _RowRule(name, f"breaks CHECK ({condition})", f"NOT ({condition})")
+
+
+def _stored(field: Any) -> Any:
+    return _stored(field.rel_field) if isinstance(field, peewee.ForeignKeyField) else field
+
+
+def _repeated(database: peewee.Database, table: Table, index: Any) -> Iterator[Finding]:
+    columns = [field.column_name for field in index._expressions]
+    # Under an alias a column of the model is one of this table all the same.
+    again = table.select(*index._expressions).group_by(*index._expressions).having(fn.COUNT(SQL("*")) > 1)
+    keys = keys_of(table)
+    query = table.select(*keys).where(peewee.Tuple(*index._expressions).in_(again))
+    message = f"another row has the same {' and '.join(columns)}"
+    for batch in batches(database, query, keys, lambda *row: row):
+        yield from (Finding(table._meta.table_name, _id(row), index._name, message) for row in batch)
+
+
+def _orphans(database: peewee.Database, table: Table, field: Any) -> Iterator[Finding]:
+    parent = field.rel_model
+    there = parent.select(SQL("1")).where(field.rel_field == field)
+    is_orphan = field.is_null(False) & ~fn.EXISTS(there)
+    keys = keys_of(table)
+    message = f"{field.column_name} names no row of {parent._meta.table_name}"
+
+    def found(row_id: str) -> Finding:
+        def remove() -> str:
+            with transaction(database):
+                table.delete().where(keys[0] == row_id, is_orphan).execute(database)
+            return f"deleted it, since {message}"
+
+        repair = remove if (field.on_delete or "").upper() == "CASCADE" else None
+        return Finding(table._meta.table_name, row_id, "foreign_key", message, repair)
+
+    for batch in batches(database, table.select(*keys).where(is_orphan), keys, lambda *row: row):
+        yield from (found(_id(row)) for row in batch)
+
+
+def _fetched(database: peewee.Database, query: Any) -> list[Any]:
+    sql, values = database.get_sql_context().sql(query).query()
+    return list(database.execute_sql(sql, values).fetchall())
+
+
+def _readable(rows: list[Any], readers: list[Any], record: Callable[..., Record]) -> Iterator[Record]:
+    for row in rows:
+        columns = list(row)
+        with suppress(TypeError, ValueError, OverflowError):
+            for index, read in readers:
+                columns[index] = read(columns[index])
+            yield record(*columns)
+
+
+def _behind(keys: tuple[Any, ...], row: Any) -> Any:
+    if len(keys) == 1:
+        return keys[0] > row[0]
+    return peewee.Tuple(*keys) > peewee.Tuple(*row[: len(keys)])
+
+
+def _id(values: Any) -> str:
+    return "/".join(map(str, values))

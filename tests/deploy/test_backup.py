@@ -1,0 +1,184 @@
+"""`make backup`: what is in the file, and what is left when it cannot be made."""
+
+import os
+import signal
+import stat
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from deploy.archive import FORMAT, opened
+from deploy.engines import engine_of, postgresql
+from deploy.engines.common import BackupError
+from services.kit.instants import now, parse_instant
+from tests.deploy.copies import backed_up, database_url, digests, environment, run
+from tests.installation import SERVICES, Installation
+
+
+def test_the_file_says_what_is_in_it_and_only_its_owner_may_read_it(built: Installation, tmp_path: Path) -> None:
+    began = now()
+    file = backed_up(built, tmp_path / "new" / "folder")
+
+    with opened(file) as archive:
+        manifest = archive.manifest
+    assert list(manifest.services) == ["quiz", "content", "auth"]
+    assert manifest.format == FORMAT
+    assert began <= parse_instant(manifest.begun_at) <= parse_instant(manifest.finished_at) <= now()
+    assert {name: copy.rows for name, copy in manifest.services.items()} == {
+        name: {table: number for table, (number, _) in found.items()} for name, found in digests(built).items()
+    }
+    assert {name: (copy.engine, copy.migrations[0]) for name, copy in manifest.services.items()} == dict.fromkeys(
+        SERVICES, (engine_of(database_url(built, "auth")).NAME, "001_initial")
+    )
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert [each.name for each in file.parent.iterdir()] == [file.name]
+
+
+def test_its_last_line_says_where_the_file_is_and_what_it_is_for(built_on_sqlite: Installation) -> None:
+    done = run(built_on_sqlite, "backup")
+
+    (file,) = (built_on_sqlite.logs.parent / "data" / "backups").iterdir()
+    shown = f"data/backups/{file.name}"
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith(f"{shown}: 2")
+    assert done.stdout.endswith(f" s; to go back to it: make restore FILE={shown}\n")
+
+
+def test_a_folder_that_cannot_be_is_told_in_one_line(built: Installation, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    done = run(built, "backup", "--to", tmp_path / "file")
+
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith(f"{tmp_path}/file/flix-")
+    assert done.stderr.endswith("tar cannot be written (File exists): give another folder\n")
+
+
+@contextmanager
+def small_disk(folder: Path, size: str) -> Iterator[Path]:
+    """A disk of that size, where this user may make one."""
+    folder.mkdir()
+    done = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(folder)], check=False)
+    if done.returncode:
+        pytest.skip("no disk can be mounted here")
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", str(folder)], check=True)
+
+
+@pytest.mark.parametrize("size", ["16k", "32k"])
+def test_a_full_disk_is_told_in_one_line_and_nothing_is_left_on_it(
+    built: Installation, tmp_path: Path, size: str
+) -> None:
+    with small_disk(tmp_path / "disk", size) as folder:
+        done = run(built, "backup", "--to", folder)
+
+        assert list(folder.iterdir()) == []
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1)
+    assert "No space left on device" in done.stderr or "database or disk is full" in done.stderr
+
+
+@pytest.mark.parametrize("url", ["sqlite:////nowhere/quiz.sqlite", "postgresql://flix@127.0.0.1:1/quiz"])
+def test_a_database_that_is_not_there_is_named(built_on_sqlite: Installation, tmp_path: Path, url: str) -> None:
+    done = run(built_on_sqlite, "backup", "--to", tmp_path / "backups", QUIZ_DATABASE_URL=url)
+
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1)
+    if url.startswith("sqlite"):
+        assert done.stderr == "quiz has no database yet, or not where QUIZ_DATABASE_URL says\n"
+    else:
+        assert done.stderr.startswith("quiz: the database does not answer (")
+    assert not (tmp_path / "backups").exists()
+
+
+@pytest.fixture
+def installed_programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder that alone is asked for PostgreSQL's programs, as the folder of a version each."""
+    monkeypatch.setattr(postgresql, "PACKAGED_PROGRAMS", tmp_path / "versions")
+    monkeypatch.setenv("PATH", str(tmp_path / "empty"))
+    return tmp_path / "versions"
+
+
+def install(programs: Path, version: int) -> Path:
+    """A pg_dump that says it is of this version."""
+    place = programs / str(version) / "bin"
+    place.mkdir(parents=True)
+    (place / "pg_dump").write_text(f"#!/bin/sh\necho 'pg_dump (PostgreSQL) {version}.4 (Debian {version}.4-1)'\n")
+    (place / "pg_dump").chmod(0o755)
+    return place
+
+
+class Connection:
+    """As much of a connection as the choice of programs asks for."""
+
+    class info:  # noqa: N801 as psycopg calls it
+        """A server of version 17."""
+
+        server_version = 170004
+
+
+def test_of_the_programs_that_are_not_older_than_the_server_the_nearest_are_used(installed_programs: Path) -> None:
+    for version in (15, 18, 19):
+        install(installed_programs, version)
+
+    assert postgresql._program("pg_restore", Connection()) == str(installed_programs / "18" / "bin" / "pg_restore")
+
+
+@pytest.mark.parametrize(("versions", "there"), [((), "not there"), ((9, 16), "only of version 16")])
+def test_without_suitable_programs_the_message_says_what_to_install(
+    installed_programs: Path, versions: tuple[int, ...], there: str
+) -> None:
+    for version in versions:
+        install(installed_programs, version)
+
+    with pytest.raises(BackupError) as refused:
+        postgresql._program("pg_dump", Connection())
+    assert str(refused.value) == (
+        f"PostgreSQL's client programs are {there}, and the server is of version 17: "
+        "install its package postgresql-client-17, or put the folder of its pg_dump on PATH"
+    )
+
+
+def test_no_password_is_on_a_command_line() -> None:
+    place, variables = postgresql._without_password("postgresql://flix:s3cr%20t@db:5433/quiz?sslmode=require")
+
+    assert place == "connect_timeout=5 user=flix dbname=quiz host=db port=5433 sslmode=require"
+    assert variables["PGPASSWORD"] == "s3cr t"
+
+
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGKILL])
+def test_a_backup_that_broke_off_leaves_nothing_that_looks_like_one(
+    built_on_sqlite: Installation, tmp_path: Path, how: signal.Signals
+) -> None:
+    folder, begun = tmp_path / "backups", tmp_path / "begun"
+    os.mkfifo(begun)
+    # Stands still within the copying of the second database.
+    program = (
+        "import sys, signal\n"
+        "from deploy import backup\n"
+        "from deploy.engines import sqlite\n"
+        "dump = sqlite.dump\n"
+        "def stopping(url, file, progress):\n"
+        "    if 'content' in url:\n"
+        f"        open({str(begun)!r}, 'w').close()\n"
+        "        signal.pause()\n"
+        "    return dump(url, file, progress)\n"
+        "sqlite.dump = stopping\n"
+        "sys.exit(backup.main())\n"
+    )
+    command = [sys.executable, "-c", program, "--to", str(folder)]
+    with subprocess.Popen(
+        command, cwd=tmp_path, env=environment(built_on_sqlite), stderr=subprocess.PIPE, text=True
+    ) as process:
+        begun.open().close()
+        process.send_signal(how)
+        _, said = process.communicate(timeout=60)
+
+    left = [each.name for each in folder.iterdir()]
+    if how is signal.SIGKILL:
+        assert [name.startswith(".unfinished-") for name in left] == [True]
+    else:
+        assert (process.returncode, said, left) == (1, "stopped\n", [])

@@ -1,0 +1,110 @@
+"""The check on real processes: clean after real work, and a damaged database is named and not served from."""
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.contract.samples import attached, chosen, new_event, new_lesson, new_quiz, public_address
+from tests.installation import SERVICES, Installation, installation
+
+PATIENCE_SECONDS = 60
+ADDRESS = "/api/admin/integrity"
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def built(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
+    """An installation of its own, since one of these tests breaks it; its services look at their databases often."""
+    server = None if request.param == "sqlite" else request.getfixturevalue("postgresql_server")
+    with installation(tmp_path_factory.mktemp(request.param), server, INTEGRITY_INTERVAL_SECONDS="1") as made:
+        made.prepare("demo")
+        made.start()
+        yield made
+
+
+def report(admin: httpx.Client) -> Any:
+    """The finished report of all services, of which none runs any more."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while (item := admin.get(ADDRESS).json()["item"])["status"] == "running":
+        assert time.monotonic() < deadline
+    return item
+
+
+def until(condition: Callable[[], bool]) -> None:
+    """Wait for it."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not condition():
+        assert time.monotonic() < deadline, "it never came"
+        time.sleep(0.1)
+
+
+def test_after_real_work_nothing_is_found_by_the_api_and_by_the_command(built: Installation) -> None:
+    with built.admin() as admin, built.client() as learner:
+        for _ in range(3):
+            event = new_event(admin)
+            lesson = new_lesson(admin, event)
+            attached(admin, lesson)
+            quiz = new_quiz(admin, lesson)
+            answers = {"answers": chosen(quiz, True, False)}
+            assert learner.post(public_address(event, lesson["slug"], "quiz/submit"), json=answers).status_code == 200
+        assert admin.delete(f"/api/events/{event['id']}").status_code == 204
+
+        item = report(admin)
+
+    assert item["status"] == "ok", item
+    assert {name: (each["status"], each["findings"]) for name, each in item["services"].items()} == {
+        name: ("ok", []) for name in ("content", "quiz", "auth")
+    }
+    for service in SERVICES:
+        done = built.command(service, "check")
+        assert (done.returncode, done.stdout, done.stderr) == (0, "no findings\n", "")
+
+
+def test_a_service_that_is_down_is_named_and_what_it_was_asked_for_is_not_checked(built: Installation) -> None:
+    with built.admin() as admin:
+        built.stop("content")
+        item = report(admin)
+        built.start("content")
+
+    statuses = {name: each["status"] for name, each in item["services"].items()}
+    assert (item["status"], statuses) == ("findings", {"content": "unavailable", "quiz": "findings", "auth": "ok"})
+    [finding] = item["services"]["quiz"]["findings"]
+    assert (finding["table"], finding["rule"], finding["repairable"]) == ("quizzes", "not_checked", False)
+
+
+def test_a_file_that_is_overwritten_under_a_running_service_is_not_served_from(
+    built: Installation, request: pytest.FixtureRequest
+) -> None:
+    url = built.environment["CONTENT_DATABASE_URL"]
+    if not url.startswith("sqlite"):
+        pytest.skip("PostgreSQL's files are its own")
+    file = Path(url.removeprefix("sqlite:///"))
+    with built.admin() as admin, built.client() as learner:
+        assert learner.get("/api/public/events").status_code == 200
+        # Out of the log of changes and into the file, behind its first page.
+        built.stop("content")
+        sound = file.read_bytes()
+        built.start("content")
+        with file.open("r+b") as opened:
+            opened.seek(4096)
+            opened.write(os.urandom(len(sound) - 4096))
+
+        until(lambda: learner.get("/health/ready").status_code == 503)
+        until(lambda: learner.get("/api/public/events").status_code == 503)
+        assert learner.get("/health/ready").json()["message"] == "Not ready: content"
+        item = report(admin)
+        assert (item["services"]["content"]["status"], item["services"]["auth"]["status"]) == ("findings", "ok")
+        assert admin.get("/api/quizzes").status_code == 200
+
+        for beside in ("-wal", "-shm"):
+            Path(f"{file}{beside}").unlink(missing_ok=True)
+        file.with_suffix(".restored").write_bytes(sound)
+        file.with_suffix(".restored").replace(file)
+
+        until(lambda: learner.get("/health/ready").status_code == 200)
+        assert learner.get("/api/public/events").status_code == 200
+        assert report(admin)["services"]["content"]["status"] == "ok"

@@ -1,0 +1,48 @@
+"""Content without HTTP: what quiz asks is answered by content's own use cases, over whatever store a test likes."""
+
+from collections.abc import Sequence
+
+from services.content import entities, errors
+from services.content.repository import ContentStore
+from services.content.service import ContentService
+from services.kit.instants import Clock, now
+from services.quiz.entities import ContentChange, FeedHead, LessonReference
+from services.quiz.errors import EventNotFound, FeedPositionLost, LessonNotFound
+
+
+class ContentInProcess:
+    """The same questions as services.quiz.content.Content; `at_once` bounds how many changes one answer holds."""
+
+    def __init__(self, store: ContentStore, clock: Clock = now, at_once: int = 1000):
+        self.service = ContentService(store, clock)
+        self.at_once = at_once
+
+    def require_lesson(self, event_id: str, lesson_id: str) -> None:
+        """Raises EventNotFound, LessonNotFound."""
+        try:
+            self.service.get_lesson(event_id, lesson_id)
+        except errors.EventNotFound:
+            raise EventNotFound from None
+        except errors.LessonNotFound:
+            raise LessonNotFound from None
+
+    def feed(self) -> FeedHead:
+        """Which feed it is, and how far it goes."""
+        feed, _ = self.service.feed()
+        return FeedHead(feed.feed_id, feed.last_sequence, feed.pruned_through)
+
+    def changes(self, feed_id: str, after: int, limit: int, wait_seconds: int = 0) -> Sequence[ContentChange]:
+        """The changes behind `after`; it never waits. Raises FeedPositionLost."""
+        try:
+            page = self.service.read_changes("quiz", feed_id, after, min(limit, self.at_once))
+        except errors.FeedPositionLost:
+            raise FeedPositionLost from None
+        return [
+            ContentChange(each.sequence, each.kind, each.action, each.event_id, each.lesson_id) for each in page.changes
+        ]
+
+    def missing(self, lessons: Sequence[LessonReference]) -> Sequence[LessonReference]:
+        """Those that are not there."""
+        asked = [entities.LessonReference(each.event_id, each.lesson_id) for each in lessons]
+        missing = self.service.missing_lessons(asked)
+        return [LessonReference(each.event_id, each.lesson_id) for each in missing]

@@ -1,0 +1,224 @@
+"""services.quiz.integrity: each planted breach is found by table, id and rule, and nothing else is."""
+
+from collections.abc import Sequence
+
+import peewee
+import pytest
+
+from services.kit.errors import Unavailable
+from services.kit.integrity import Examination
+from services.quiz import seed
+from services.quiz.config import read_settings
+from services.quiz.entities import LessonReference
+from services.quiz.integrity import examination
+from services.quiz.repository import PeeweeQuizStore
+from services.quiz.service import QuizService
+from tests.breaches import Breach, all_rows, found, judge, named, plant, repair
+from tests.quiz.examples import new_question, numbered_quiz, right
+
+NEW_REVISION = (
+    "INSERT INTO quiz_revisions SELECT 'revision-9', quiz_id, title, pass_percentage, questions, created_at "
+    "FROM quiz_revisions WHERE id = 'revision-1'"
+)
+OF_QUIZ_1 = "question_id IN (SELECT id FROM quiz_questions WHERE quiz_id = 'quiz-1')"
+ATTEMPT = "UPDATE quiz_attempts SET {} WHERE id = 'attempt-1'"
+
+BREACHES = {
+    "a quiz that asks nothing": Breach(
+        [f"DELETE FROM quiz_options WHERE {OF_QUIZ_1}", "DELETE FROM quiz_questions WHERE quiz_id = 'quiz-1'"],
+        [("quizzes", "quiz-1", "quiz_questions"), ("quizzes", "quiz-1", "quiz_revision")],
+    ),
+    "a question with one option": Breach(
+        ["DELETE FROM quiz_options WHERE id = 'option-2-2-of-1'"],
+        [("quizzes", "quiz-1", "quiz_options"), ("quizzes", "quiz-1", "quiz_revision")],
+    ),
+    "a question without a right option": Breach(
+        [f"UPDATE quiz_options SET is_correct = (1 = 0) WHERE {OF_QUIZ_1}"],
+        [("quizzes", "quiz-1", "quiz_right_option")] * 2 + [("quizzes", "quiz-1", "quiz_revision")],
+    ),
+    "a revision that is not what is asked now": Breach(
+        ["UPDATE quiz_questions SET prompt = 'Another' WHERE id = 'question-1-of-1'"],
+        [("quizzes", "quiz-1", "quiz_revision")],
+    ),
+    "a revision of another quiz": Breach(
+        ["UPDATE quizzes SET revision_id = 'revision-2' WHERE id = 'quiz-1'"],
+        [("quizzes", "quiz-1", "quiz_revision")] * 2,
+    ),
+    "a revision that is not there": Breach(
+        ["UPDATE quizzes SET revision_id = 'nowhere' WHERE id = 'quiz-1'"], [("quizzes", "quiz-1", "foreign_key")]
+    ),
+    "a revision that nothing uses": Breach(
+        [NEW_REVISION],
+        [("quiz_revisions", "revision-9", "revision_used")],
+        repaired=True,
+        gone=[("quiz_revisions", "revision-9")],
+    ),
+    "a revision that cannot be read": Breach(
+        ["UPDATE quiz_revisions SET questions = '[{\"id\": 1}' WHERE id = 'revision-2'"],
+        [("quiz_revisions", "revision-2", "revision_readable")],
+    ),
+    "a question without its quiz": Breach(
+        ["UPDATE quiz_questions SET quiz_id = 'nowhere' WHERE id = 'question-1-of-2'"],
+        [("quiz_questions", "question-1-of-2", "foreign_key"), ("quizzes", "quiz-2", "quiz_revision")],
+    ),
+    "options without their question": Breach(
+        [
+            "INSERT INTO quiz_options SELECT 'lost', 'nowhere', text, is_correct, position "
+            "FROM quiz_options WHERE id = 'option-1-1-of-1'"
+        ],
+        [("quiz_options", "lost", "foreign_key")],
+        repaired=True,
+        gone=[("quiz_options", "lost")],
+    ),
+    "percentages beyond the hundred": Breach(
+        ["UPDATE quizzes SET pass_percentage = 101 WHERE id = 'quiz-2'"],
+        [("quizzes", "quiz-2", "quizzes_pass_percentage"), ("quizzes", "quiz-2", "quiz_revision")],
+    ),
+    "an attempt whose revision is gone": Breach(
+        [ATTEMPT.format("revision_id = 'nowhere'")], [("quiz_attempts", "attempt-1", "foreign_key")]
+    ),
+    "an attempt with another quiz's revision": Breach(
+        [ATTEMPT.format("revision_id = 'revision-2'")],
+        [("quiz_attempts", "attempt-1", "attempt_revision"), ("quiz_attempts", "attempt-1", "attempt_answers")],
+    ),
+    "an attempt that cannot be read": Breach(
+        [ATTEMPT.format("answers = '{}'".format('[{"question_id": 7}]'))],
+        [("quiz_attempts", "attempt-1", "attempt_readable")],
+    ),
+    "an attempt that is no JSON": Breach(
+        [ATTEMPT.format("answers = 'nonsense'")], [("quiz_attempts", "attempt-1", "attempt_readable")]
+    ),
+    "an answer that was never asked for": Breach(
+        [ATTEMPT.format("answers = replace(answers, 'question-1-of-1', 'question-7')")],
+        [("quiz_attempts", "attempt-1", "attempt_answers")],
+    ),
+    "an answer called wrong that is right": Breach(
+        [ATTEMPT.format("""answers = replace(answers, '"is_correct":true', '"is_correct":false')""")],
+        [("quiz_attempts", "attempt-1", "attempt_answers")],
+    ),
+    "counts that are not those of the answers": Breach(
+        [ATTEMPT.format("correct_answers = 0, answered_questions = 2")],
+        [("quiz_attempts", "attempt-1", "attempt_counts")],
+    ),
+    "a score that the rule does not give": Breach(
+        [ATTEMPT.format("score_percentage = 51")], [("quiz_attempts", "attempt-1", "attempt_score")]
+    ),
+    "a pass percentage of no revision": Breach(
+        [ATTEMPT.format("pass_percentage = 10")], [("quiz_attempts", "attempt-1", "attempt_pass_percentage")]
+    ),
+}
+
+
+def nothing_missing(lessons: Sequence[LessonReference]) -> Sequence[LessonReference]:
+    """Content has every lesson."""
+    return []
+
+
+def content_is_down(lessons: Sequence[LessonReference]) -> Sequence[LessonReference]:
+    """Content does not answer."""
+    raise Unavailable("Lessons cannot be looked up now")
+
+
+WHOLE = examination({}, nothing_missing)
+
+
+def with_two_quizzes(database: peewee.Database) -> None:
+    """Two quizzes, and an attempt at the first: one question right, the other not answered."""
+    store = PeeweeQuizStore(database)
+    quiz = numbered_quiz(1)
+    store.quizzes.add(quiz)
+    store.quizzes.add(numbered_quiz(2))
+    service = QuizService(store, lambda event_id, lesson_id: None)
+    attempt = service.submit("lesson-1", [right(quiz.questions[0])]).attempt
+    plant(database, f"UPDATE quiz_attempts SET id = 'attempt-1' WHERE id = '{attempt.id}'")
+
+
+@pytest.mark.parametrize("name", BREACHES)
+def test_a_planted_breach_is_found_and_nothing_else_is_found_or_changed(
+    quiz_database: peewee.Database, name: str
+) -> None:
+    with_two_quizzes(quiz_database)
+
+    if name == "a question without its quiz":
+        # Its repair brings nothing back: what the quiz asks remains another thing than its revision.
+        plant(quiz_database, *BREACHES[name].statements)
+        assert named(found(quiz_database, WHOLE)) == sorted(BREACHES[name].findings)
+        assert repair(quiz_database, WHOLE)[0] == 1
+        assert named(found(quiz_database, WHOLE)) == [("quizzes", "quiz-2", "quiz_revision")]
+        return
+    judge(quiz_database, WHOLE, BREACHES[name])
+
+
+def test_a_quiz_whose_lesson_content_does_not_have_goes_and_its_attempts_stay(quiz_database: peewee.Database) -> None:
+    with_two_quizzes(quiz_database)
+    before = all_rows(quiz_database, WHOLE.migrations.tables)
+    asked: list[Sequence[LessonReference]] = []
+
+    def missing(lessons: Sequence[LessonReference]) -> Sequence[LessonReference]:
+        asked.append(lessons)
+        return [lesson for lesson in lessons if lesson.lesson_id == "lesson-1"]
+
+    gone = examination({}, missing)
+
+    assert named(found(quiz_database, gone)) == [("quizzes", "quiz-1", "lesson_exists")]
+    assert asked == [[LessonReference("event-1", "lesson-1"), LessonReference("event-1", "lesson-2")]]
+    remaining, lines = repair(quiz_database, gone)
+    assert (remaining, lines) == (
+        0,
+        [
+            "quizzes quiz-1 lesson_exists: content has no lesson lesson-1 of the event event-1: "
+            "repaired: deleted it; its attempts stay"
+        ],
+    )
+    assert found(quiz_database, gone) == []
+    after = all_rows(quiz_database, WHOLE.migrations.tables)
+    assert [row[0] for row in after["quizzes"]] == ["quiz-2"]
+    assert [row for row in before["quiz_questions"] if row[1] == "quiz-2"] == after["quiz_questions"]
+    for table in ("quiz_attempts", "quiz_revisions"):
+        assert after[table] == before[table]
+
+
+def test_lessons_that_content_could_not_be_asked_for_are_a_finding_and_nothing_is_repaired(
+    quiz_database: peewee.Database,
+) -> None:
+    with_two_quizzes(quiz_database)
+    before = all_rows(quiz_database, WHOLE.migrations.tables)
+    unasked = examination({}, content_is_down)
+
+    [finding] = found(quiz_database, unasked)
+
+    assert finding.line() == (
+        "quizzes - not_checked: whether their lessons exist: content says: Lessons cannot be looked up now"
+    )
+    assert repair(quiz_database, unasked)[0] == 1
+    assert all_rows(quiz_database, WHOLE.migrations.tables) == before
+
+
+def test_a_sample_for_another_lesson_is_found(quiz_database: peewee.Database) -> None:
+    with_two_quizzes(quiz_database)
+    samples = {
+        "quiz-1": LessonReference("event-1", "lesson-1"),
+        "quiz-2": LessonReference("event-1", "lesson-7"),
+        "quiz-3": LessonReference("event-1", "lesson-3"),
+    }
+
+    assert named(found(quiz_database, examination(samples, nothing_missing))) == [("quizzes", "quiz-2", "sample_place")]
+
+
+def test_what_the_seeds_and_the_service_write_is_never_a_finding(quiz_database: peewee.Database) -> None:
+    seed.plant(quiz_database, read_settings({}), "demo")
+    service = QuizService(PeeweeQuizStore(quiz_database), lambda event_id, lesson_id: None)
+    quiz = service.create_quiz(
+        "event", "lesson", "A quiz", None, [new_question(), new_question("More?", 7, True, True)]
+    )
+    service.submit("lesson", [])
+    service.submit("lesson", [right(each) for each in quiz.questions])
+    service.update_quiz(quiz.id, "Changed", 0, [new_question("Another?")])
+    service.submit("lesson", [])
+    service.delete_quiz(quiz.id)
+
+    assert found(quiz_database, _seeded()) == []
+
+
+def _seeded() -> Examination:
+    return examination(seed.places(), nothing_missing)

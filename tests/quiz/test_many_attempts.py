@@ -1,0 +1,79 @@
+"""A check of many attempts: all are judged, in memory that does not grow with them.
+
+FLIX_CHECKED_ATTEMPTS=1000000 pytest -s tests/quiz/test_many_attempts.py says how long a million takes.
+"""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+import peewee
+
+from services.kit.database import is_postgresql, transaction, unhurried
+from services.quiz.migrations import MIGRATIONS
+from services.quiz.repository import PeeweeQuizStore
+from services.quiz.service import QuizService
+from tests.quiz.examples import a_quiz, right
+
+ATTEMPTS = int(os.environ.get("FLIX_CHECKED_ATTEMPTS", "20000"))
+# With 20,000 attempts it takes 67 MiB, with a million 70, and their rows are several hundred.
+MEMORY_LIMIT_MIB = 120
+
+CHECK = """
+import sys, resource, time
+from services.kit.database import open_database
+from services.kit.integrity import examine
+from services.quiz.integrity import examination
+class Count:
+    rows = 0
+    def begin(self, stage, total): print("stage", stage, total, round(time.monotonic() - began, 1), file=sys.stderr)
+    def advance(self, rows): self.rows += rows
+began, count = time.monotonic(), Count()
+for finding in examine(open_database(sys.argv[1]), examination({}, lambda lessons: []), count):
+    print(finding.line())
+print(count.rows, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024, round(time.monotonic() - began, 1))
+"""
+
+
+def rows_of(original: tuple[Any, ...]) -> Iterator[tuple[Any, ...]]:
+    """The attempt again and again, under other ids."""
+    for number in range(ATTEMPTS):
+        yield (f"attempt-{number:09}", *original[1:])
+
+
+def fill(database: Any) -> None:
+    """A quiz with an attempt, then copies of it, quickly."""
+    MIGRATIONS.up(database)
+    store = PeeweeQuizStore(database)
+    quiz = a_quiz()
+    store.quizzes.add(quiz)
+    service = QuizService(store, lambda event_id, lesson_id: None)
+    service.submit(quiz.lesson_id, [right(quiz.questions[0])])
+    with unhurried(database), transaction(database):
+        original = database.execute_sql("SELECT * FROM quiz_attempts").fetchone()
+        cursor = database.cursor()
+        if is_postgresql(database):
+            with cursor.copy("COPY quiz_attempts FROM STDIN") as copy:
+                for row in rows_of(original):
+                    copy.write_row(row)
+        else:
+            marks = ", ".join("?" * len(original))
+            cursor.executemany(f"INSERT INTO quiz_attempts VALUES ({marks})", rows_of(original))
+
+
+def test_every_attempt_is_judged_in_memory_that_does_not_grow(database: peewee.Database, database_url: str) -> None:
+    fill(database)
+    database.execute_sql("UPDATE quiz_attempts SET score_percentage = 51 WHERE id = 'attempt-000000007'")
+    database.close()
+
+    done = subprocess.run([sys.executable, "-c", CHECK, database_url], capture_output=True, text=True, check=True)
+
+    finding, figures = done.stdout.splitlines()
+    rows, mebibytes, seconds = figures.split()
+    print(f"\n{ATTEMPTS} attempts: {seconds} s, {mebibytes} MiB\n{done.stderr}")  # noqa: T201 the figures are the point
+    assert finding == "quiz_attempts attempt-000000007 attempt_score: its score is 51 and should be 50"
+    # The attempts, the one they are copies of, and the quiz.
+    assert int(rows) == ATTEMPTS + 2
+    assert int(mebibytes) < MEMORY_LIMIT_MIB
