@@ -259,7 +259,7 @@ def create_service_app(
 
     async def close() -> None:
         if watch is not None:
-            watch.stop()
+            await asyncio.to_thread(watch.stop)
         await asyncio.to_thread(use_cases.close)
 
     gatekeeper = Gatekeeper(table, settings.name, settings.service_secret, verifier)

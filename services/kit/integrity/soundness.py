@@ -23,6 +23,8 @@ _OF_ROWS = ("CHECK constraint failed in ", "NULL value in ", "NUMERIC value in "
 _ALL_LINES = 1_000_000_000
 # How soon a database that was found damaged is looked at again.
 RECHECK_SECONDS = 2.0
+# How long a stop waits for the look that goes on; one over a large file ends with the process.
+STOP_SECONDS = 5.0
 
 DATABASE_ERRORS = (peewee.DatabaseError, peewee.InterfaceError, sqlite3.DatabaseError)
 
@@ -67,9 +69,10 @@ class SoundnessWatch:
         self._thread.start()
 
     def stop(self) -> None:
-        """Begin no further look."""
+        """Begin no further look, and wait for the one that goes on: whoever then closes the connections would crash it."""
         self._stopped.set()
         self._guarded.wake.set()
+        self._thread.join(STOP_SECONDS)
 
     def look(self) -> None:
         """Close what is guarded, or reopen it, by what is found now; leave it as it is when nothing can be learnt."""
