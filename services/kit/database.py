@@ -111,8 +111,12 @@ def _refuses_for_good(error: peewee.OperationalError) -> bool:
 
 
 def delete_every_row(database: peewee.Database, tables: Sequence[type[peewee.Model]]) -> None:
-    """Empty the tables, which are in the order of their creation, as one transaction."""
+    """Empty the tables, which are in the order of their creation, as one transaction; who writes meanwhile waits."""
     with transaction(database):
+        if is_postgresql(database):
+            # Else a stream of new children, each of which holds its parent's row for a moment, could hold this off.
+            names = ", ".join(f'"{table._meta.table_name}"' for table in tables)
+            database.execute_sql(f"LOCK TABLE {names} IN SHARE ROW EXCLUSIVE MODE")
         for table in reversed(tables):
             table.delete().execute(database)
 

@@ -28,7 +28,8 @@ def follow(database: peewee.Database, settings: Settings) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda _number, _frame: stopping.set())
     use_cases = UseCases(database, threads=1)
-    SoundnessWatch(database, MIGRATIONS, use_cases, settings.integrity_interval_seconds).start()
+    watch = SoundnessWatch(database, MIGRATIONS, use_cases, settings.integrity_interval_seconds)
+    watch.start()
     follower = Follower(PeeweeQuizStore(database), content_of(settings))
     log.info("following_content", content=settings.content_url)
     while not stopping.is_set():
@@ -39,3 +40,4 @@ def follow(database: peewee.Database, settings: Settings) -> None:
             stopping.wait(RETRY_SECONDS)
         if settings.follow_heartbeat:
             Path(settings.follow_heartbeat).touch()
+    watch.stop()

@@ -194,9 +194,9 @@ def test_check_finds_what_is_wrong_and_fails(tmp_path: Path, file: Path) -> None
     absent = run("check", DATABASE_URL=f"sqlite:///{tmp_path / 'absent.sqlite'}")
     edited = run("check", DATABASE_URL=f"sqlite:///{file}")
 
-    for done in (absent, edited):
-        found = [line.split()[0].rstrip(":") for line in done.stdout.splitlines()]
-        assert (done.returncode, done.stderr, found) == (1, "", ["001_initial", "002_change_feed"])
+    for done, what in ((absent, "is not applied"), (edited, "was edited after it was applied")):
+        found = [line.split(": ")[1] for line in done.stdout.splitlines()]
+        assert (done.returncode, done.stderr, found) == (1, "", [f"001_initial {what}", f"002_change_feed {what}"])
 
 
 @pytest.mark.parametrize("answer", ["", "y\n", "YES\n"])
