@@ -50,7 +50,9 @@ def routes(service: ContentService, use_cases: UseCases, settings: Settings) -> 
         Route(EVENT, events.EventItem(service, use_cases), Guard.ADMIN),
         Route(LESSONS, lessons.Lessons(service, use_cases), Guard.ADMIN),
         Route(LESSON, lessons.LessonItem(service, use_cases), Guard.ADMIN),
-        Route(LESSON + "/materials", lessons.Materials(service, use_cases), Guard.ADMIN),
+        Route(
+            LESSON + "/materials", lessons.Materials(service, use_cases, settings.public_materials_only), Guard.ADMIN
+        ),
         Route(LESSON + "/materials/{material_id}", lessons.MaterialItem(service, use_cases), Guard.ADMIN),
         Route(
             "/api/admin/dashboard/operational-snapshot",

@@ -40,18 +40,23 @@ class Client(app_client.Client):
         return self.send(method, path, service_token(), **body, **more)
 
 
-def content_app(store: ContentStore, database_url: str = "sqlite:////nowhere/content.sqlite") -> WebApp:
+def content_app(
+    store: ContentStore, database_url: str = "sqlite:////nowhere/content.sqlite", settings: Settings = SETTINGS
+) -> WebApp:
     """The app as create_app makes it, over that store, at noon."""
-    table, use_cases = content_routes(store, database_url)
+    table, use_cases = content_routes(store, database_url, settings=settings)
     return create_service_app(table, SETTINGS, use_cases, verifier())
 
 
 def content_routes(
-    store: ContentStore, database_url: str = "sqlite:////nowhere/content.sqlite", clock: Clock | None = None
+    store: ContentStore,
+    database_url: str = "sqlite:////nowhere/content.sqlite",
+    clock: Clock | None = None,
+    settings: Settings = SETTINGS,
 ) -> tuple[tuple[Route, ...], UseCases]:
     """The routes table over that store, and the pool that its use cases run in."""
     use_cases = UseCases(open_database(database_url), threads=2)
-    return routes(ContentService(store, clock or StoppedClock()), use_cases, SETTINGS), use_cases
+    return routes(ContentService(store, clock or StoppedClock()), use_cases, settings), use_cases
 
 
 def verifier() -> AccessTokenVerifier:
