@@ -30,6 +30,12 @@ keep "$folder/postgres/superuser" "${POSTGRES_PASSWORD:-}"
 printf %s "postgresql://postgres:$(cat "$folder/postgres/superuser")@postgres:5432/postgres" >"$folder/postgres/database_url"
 keep "$folder/shared/service_token_secret" "${SERVICE_TOKEN_SECRET:-}"
 
+# For the counts that gateways share (compose.production.yml). Made up here, since nothing that lasts depends on it.
+mkdir -p "$folder/valkey"
+keep "$folder/valkey/password" ""
+printf 'requirepass %s\n' "$(cat "$folder/valkey/password")" >"$folder/valkey/valkey.conf"
+printf %s "valkey://:$(cat "$folder/valkey/password")@valkey:6379/0" >"$folder/valkey/redis_url"
+
 group=20000
 for service in content quiz auth; do
   name=$(echo "$service" | tr a-z A-Z)
@@ -45,4 +51,5 @@ for service in content quiz auth; do
 done
 share "$folder/postgres" "999:999"
 share "$folder/shared" "0:20000"
+share "$folder/valkey" "0:20010"
 chmod 755 "$folder"

@@ -9,6 +9,7 @@ SECRETS = (
     "shared/service_token_secret",
     "postgres/superuser",
     "postgres/database_url",
+    "valkey/password",
     *(f"{service}_{role}/database_url" for service in SERVICES for role in ("owner", "runtime")),
 )
 
