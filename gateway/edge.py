@@ -64,9 +64,10 @@ class RateLimit:
 
     async def process_request(self, request: Request, response: Response) -> None:
         """Raises TooManyRequests, with the seconds until the window ends; health checks are not counted."""
+        address = request.context.client_address = client_address(request, self._trusted_proxies)
         if request.path in HEALTH_PATHS or response.complete:
             return
-        seconds = await self._throttle.hit(network(client_address(request, self._trusted_proxies)))
+        seconds = await self._throttle.hit(network(address))
         if seconds is not None:
             raise TooManyRequests(retry_after=seconds)
 

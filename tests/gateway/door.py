@@ -22,7 +22,14 @@ ALLOWED_ORIGIN = "https://learn.example"
 KEY = OKPKey.generate_key("Ed25519", {"kid": "key-1", "alg": "Ed25519"})
 EVENTS = "/api/public/events"
 FAR_FUTURE = 4_000_000_000
-ADMIN = {"iss": "flix-auth", "aud": ["gateway"], "sub": "admin-1", "username": "ada", "role": "admin"}
+ADMIN = {
+    "iss": "flix-auth",
+    "aud": ["gateway"],
+    "sub": "admin-1",
+    "username": "ada",
+    "role": "admin",
+    "roles": ["owner"],
+}
 
 
 def access_token(**claims: object) -> str:
