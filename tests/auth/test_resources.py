@@ -65,6 +65,8 @@ def test_a_sign_in_is_answered_whole(client: Client) -> None:
             "accessToken": Matching(r"[\w-]+\.[\w-]+\.[\w-]+"),
             "tokenType": "Bearer",
             "expiresIn": 900,
+            "refreshToken": Matching(r"[\w-]{43}"),
+            "refreshExpiresIn": 86_400,
             "user": {"id": "admin-1", "username": "ada"},
         },
     )
