@@ -43,6 +43,10 @@ class InMemoryAuthStore:
         self.signing_keys = InMemorySigningKeys(self._rows)
         self.audit = InMemoryAudit(self._rows)
 
+    def forget_admins(self) -> None:
+        """As `seed --reset` does, which leaves tokens in the world."""
+        self._rows.admins = {}
+
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """When an exception passes through, everything is as it was at the beginning."""
