@@ -1,0 +1,124 @@
+"""What every repository of auth promises, whatever keeps the records.
+
+Nothing here commits: the service holds the transaction (`AuthStore.transaction`).
+"""
+
+from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager
+from datetime import datetime
+from typing import Any, Protocol
+
+from services.auth.entities import Admin, RefreshToken, Session, SigningKey
+
+
+class AdminRepository(Protocol):
+    """Admins, by name."""
+
+    def add(self, admin: Admin) -> None:
+        """Raises UsernameTaken."""
+
+    def get(self, admin_id: str, *, for_update: bool = False) -> Admin:
+        """Raises AdminNotFound; `for_update` holds it against other writers until the transaction ends."""
+
+    def get_by_username(self, username: str) -> Admin:
+        """Raises AdminNotFound."""
+
+    def replace_password(self, admin_id: str, password_hash: str, now: datetime) -> None:
+        """Raises AdminNotFound."""
+
+    def count(self) -> int:
+        """How many there are."""
+
+    def find(self, admin_ids: Iterable[str], usernames: Iterable[str]) -> Sequence[Admin]:
+        """Those that have one of the ids or one of the names, in no order."""
+
+    def costliest_bcrypt_hash(self) -> str | None:
+        """Of the hashes that came from the old baseline and are still there the one that takes longest to check."""
+
+
+class SessionRepository(Protocol):
+    """Sessions of admins."""
+
+    def add(self, session: Session) -> None:
+        """Raises AdminNotFound."""
+
+    def get(self, session_id: str, *, for_update: bool = False) -> Session:
+        """Raises SessionNotFound; `for_update` holds it against other writers until the transaction ends."""
+
+    def end(self, session_id: str, now: datetime) -> None:
+        """Raises SessionNotFound, also when it has ended before."""
+
+    def end_all_of(self, admin_id: str, now: datetime) -> Sequence[str]:
+        """End those of the admin that go on; their ids, in order."""
+
+    def ended_since(self, instant: datetime) -> Sequence[str]:
+        """The ids of those that have ended after it, in order."""
+
+    def remove_expired(self, now: datetime) -> int:
+        """Forget the sessions that are over by then, with their refresh tokens; how many there were."""
+
+
+class RefreshTokenRepository(Protocol):
+    """Refresh tokens, by what they are kept under."""
+
+    def add(self, token: RefreshToken) -> None:
+        """Raises SessionNotFound."""
+
+    def find(self, token_id: str) -> RefreshToken | None:
+        """The one, if there is such a one."""
+
+    def use(self, token_id: str, now: datetime) -> None:
+        """It was used then."""
+
+
+class SigningKeyRepository(Protocol):
+    """The keys that sign access tokens."""
+
+    def add(self, key: SigningKey) -> None:
+        """Keep a new key."""
+
+    def save(self, key: SigningKey) -> None:
+        """Replace the stored key of that id."""
+
+    def list(self) -> Sequence[SigningKey]:
+        """Every key, oldest first."""
+
+    def hold(self) -> None:
+        """Nobody else adds or changes a key until the transaction ends."""
+
+    def remove(self, key_id: str) -> None:
+        """Forget the key, if it is there."""
+
+
+class AuditTrail(Protocol):
+    """Who did what to which id; nothing is ever taken from it."""
+
+    def append(self, deeds: Iterable[tuple[str, str]]) -> None:
+        """Each an action and the id of what it was done to, as of now, by whoever acts."""
+
+
+class AuthStore(Protocol):
+    """All of auth's records and the transaction around them."""
+
+    @property
+    def admins(self) -> AdminRepository:
+        """The admins."""
+
+    @property
+    def sessions(self) -> SessionRepository:
+        """The sessions."""
+
+    @property
+    def refresh_tokens(self) -> RefreshTokenRepository:
+        """The refresh tokens."""
+
+    @property
+    def audit(self) -> AuditTrail:
+        """The audit log."""
+
+    @property
+    def signing_keys(self) -> SigningKeyRepository:
+        """The signing keys."""
+
+    def transaction(self) -> AbstractContextManager[Any]:
+        """All that is written inside is kept, or nothing is."""

@@ -1,0 +1,64 @@
+"""What a stored record must be, besides what its table's own constraints hold. No message repeats a hash or a key."""
+
+import json
+import re
+from base64 import urlsafe_b64encode
+from collections.abc import Iterator
+
+import argon2
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from joserfc.errors import JoseError
+from joserfc.jwk import OKPKey
+
+from services.auth.entities import Admin, SigningKey
+from services.auth.errors import KeyUnreadable
+from services.auth.rules.keys import opened
+from services.kit.integrity.findings import Breach
+
+_BCRYPT = re.compile(r"\$2[abxy]\$\d\d\$[./A-Za-z0-9]{53}", re.ASCII)
+
+
+def admin_breaches(admin: Admin) -> Iterator[Breach]:
+    """The rules that a stored admin breaks."""
+    if admin.username != admin.username.strip():
+        yield "admin_username", "nobody can sign in by this name: it begins or ends with a space"
+    if not is_password_hash(admin.password_hash):
+        yield "admin_password_hash", "no password fits: the hash is neither argon2id nor bcrypt"
+
+
+def is_password_hash(text: str) -> bool:
+    """Whether it is a hash that sign-in can judge: argon2id, or bcrypt of an old installation."""
+    try:
+        return argon2.extract_parameters(text).type is argon2.Type.ID
+    except argon2.exceptions.InvalidHashError:
+        return _BCRYPT.fullmatch(text) is not None
+
+
+def key_breaches(key: SigningKey) -> Iterator[Breach]:
+    """The rules that a stored signing key breaks, as far as can be seen without SIGNING_KEY_SECRET."""
+    if _public_part(key) is None:
+        yield "signing_key_public", "its public part cannot be read: rotate the keys at once"
+
+
+def seal_breaches(key: SigningKey, seal: bytes) -> Iterator[Breach]:
+    """What is wrong with its private part, seen with the key that SIGNING_KEY_SECRET gives."""
+    try:
+        signer = opened(key, seal).private_key
+    except KeyUnreadable as error:
+        yield "signing_key", str(error)
+        return
+    if not isinstance(signer, Ed25519PrivateKey) or _encoded(signer) != _public_part(key):
+        yield "signing_key", "its two parts are not of one key: rotate the keys at once"
+
+
+def _public_part(key: SigningKey) -> str | None:
+    try:
+        public = json.loads(key.public_key)
+        OKPKey.import_key(public)
+        return str(public["x"])
+    except (JoseError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _encoded(signer: Ed25519PrivateKey) -> str:
+    return urlsafe_b64encode(signer.public_key().public_bytes_raw()).rstrip(b"=").decode()
