@@ -4,6 +4,7 @@ import os
 
 from gateway.config import Settings, read_settings
 from gateway.edge import Origins, RateLimit
+from gateway.limiter import Counts, store_at
 from gateway.resources import Endpoint, Health, Ready
 from gateway.routes import PUBLIC_ROUTES
 from gateway.upstream import Upstreams, connect
@@ -24,11 +25,17 @@ def create_app(settings: Settings | None = None) -> WebApp:
 def assemble(settings: Settings, upstreams: Upstreams, verifier: AccessTokenVerifier) -> WebApp:
     """The app over these upstreams."""
     table = routes(upstreams)
+    counts = Counts(store_at(settings.redis_url) if settings.redis_url else None)
+
+    async def close() -> None:
+        await upstreams.close()
+        await counts.close()
+
     middleware = [
         Origins(settings.cors_origins),
-        RateLimit(settings.rate_limit_max, settings.rate_limit_window_ms, settings.trusted_proxies),
+        RateLimit(counts, settings.rate_limit_max, settings.rate_limit_window_ms, settings.trusted_proxies),
         Gatekeeper(table, settings.name, settings.service_secret, verifier),
-        Lifespan(shutdown=upstreams.close),
+        Lifespan(shutdown=close),
     ]
     return create_web_app(table, middleware)
 

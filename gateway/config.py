@@ -2,10 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 from services.kit.config import Environment, ServerSettings, server_settings
 
 DEFAULT_ORIGINS = ",".join(f"http://localhost:{port}" for port in (5173, 5174, 3000, 3002))
+STORE_SCHEMES = ("valkey", "valkeys", "redis", "rediss")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -13,7 +15,8 @@ class Settings(ServerSettings):
     """Where the services are, how long they may take, and what a client may do here.
 
     `rate_limit_max` requests are answered per client address in every window of `rate_limit_window_ms`; of the
-    proxies in front, `trusted_proxies` are ours and tell the client's address.
+    proxies in front, `trusted_proxies` are ours and tell the client's address. Hits are counted in the Valkey or Redis
+    at `redis_url`, or without one in each worker's memory.
     """
 
     content_url: str
@@ -23,6 +26,7 @@ class Settings(ServerSettings):
     rate_limit_max: int
     rate_limit_window_ms: int
     trusted_proxies: int
+    redis_url: str
 
 
 def read_settings(variables: Mapping[str, str]) -> Settings:
@@ -38,6 +42,23 @@ def read_settings(variables: Mapping[str, str]) -> Settings:
         rate_limit_max=environment.integer("RATE_LIMIT_MAX", 100),
         rate_limit_window_ms=environment.integer("RATE_LIMIT_WINDOW_MS", 60_000, maximum=86_400_000),
         trusted_proxies=environment.integer("TRUSTED_PROXIES", 0, minimum=0, maximum=10),
+        redis_url=_redis_url(environment),
     )
     environment.close()
     return settings
+
+
+def _redis_url(environment: Environment) -> str:
+    url = environment.option("REDIS_URL", "")
+    if url and not _names_a_store(url):
+        # The value is not repeated, since it may hold a password.
+        environment.problems.append("REDIS_URL must be a valkey://, valkeys://, redis:// or rediss:// URL with a host")
+    return url
+
+
+def _names_a_store(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in STORE_SCHEMES and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False

@@ -1,14 +1,11 @@
 """What every request meets at the door: the allowlist of origins and the rate limit."""
 
 import math
-import time
 from collections.abc import Iterable
 
 from falcon.asgi import Request, Response
-from limits import RateLimitItemPerSecond
-from limits.aio.storage import MemoryStorage
-from limits.aio.strategies import FixedWindowRateLimiter
 
+from gateway.limiter import Counts, Throttle, network
 from services.kit.errors import Forbidden, TooManyRequests
 
 ALLOWED_METHODS = "GET, POST, PUT, DELETE, OPTIONS"
@@ -43,22 +40,20 @@ class Origins:
 
 
 class RateLimit:
-    """Middleware: so many requests per client address and window; counted in this worker process alone."""
+    """Middleware: so many requests per client and window; a client is an IPv4 address or an IPv6 network of 64 bits."""
 
-    def __init__(self, requests: int, window_ms: int, trusted_proxies: int = 0):
+    def __init__(self, counts: Counts, requests: int, window_ms: int, trusted_proxies: int = 0):
         self._trusted_proxies = trusted_proxies
-        self._limit = RateLimitItemPerSecond(requests, math.ceil(window_ms / 1000))
-        self._limiter = FixedWindowRateLimiter(MemoryStorage())
+        self._throttle = Throttle(counts, "requests", requests, math.ceil(window_ms / 1000))
 
     async def process_request(self, request: Request, response: Response) -> None:
         """Raises TooManyRequests, with the seconds until the window ends; health checks are not counted."""
         address = request.context.client_address = client_address(request, self._trusted_proxies)
         if request.path in HEALTH_PATHS or response.complete:
             return
-        if await self._limiter.hit(self._limit, address):
-            return
-        window = await self._limiter.get_window_stats(self._limit, address)
-        raise TooManyRequests(retry_after=max(1, math.ceil(window.reset_time - time.time())))
+        seconds = await self._throttle.hit(network(address))
+        if seconds is not None:
+            raise TooManyRequests(retry_after=seconds)
 
 
 def client_address(request: Request, trusted_proxies: int) -> str:

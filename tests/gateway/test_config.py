@@ -39,6 +39,7 @@ def test_the_local_profile_needs_nothing() -> None:
         rate_limit_max=100,
         rate_limit_window_ms=60_000,
         trusted_proxies=0,
+        redis_url="",
     )
 
 
@@ -53,6 +54,7 @@ def test_everything_can_be_set() -> None:
         "RATE_LIMIT_MAX": "7",
         "RATE_LIMIT_WINDOW_MS": "500",
         "TRUSTED_PROXIES": "2",
+        "REDIS_URL": "valkeys://gateway:secret@valkey:6380/1",
         "CORS_ORIGIN": " https://learn.example ,, https://admin.example,",
     }
 
@@ -72,6 +74,7 @@ def test_everything_can_be_set() -> None:
         rate_limit_max=7,
         rate_limit_window_ms=500,
         trusted_proxies=2,
+        redis_url="valkeys://gateway:secret@valkey:6380/1",
     )
 
 
@@ -112,6 +115,33 @@ def test_the_managed_profile_refuses_a_secret_that_everyone_knows_or_can_guess()
 )
 def test_a_number_outside_its_bounds_is_named_with_them(name: str, value: str, bounds: str) -> None:
     assert problems(**{name: value}) == [f"{name} must be a whole number from {bounds}, not {value!r}"]
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "valkey",
+        "valkey:6379",
+        "http://valkey:6379",
+        "valkey://",
+        "valkey://:6379",
+        "redis:///0",
+        "redis://valkey:0",
+        "redis://valkey:65536",
+        "redis://valkey:port",
+        "rediss://gateway:hunter2@:6379",
+        "redis://[::1",
+    ],
+)
+def test_a_store_that_cannot_be_reached_by_its_url_is_refused_without_repeating_it(url: str) -> None:
+    assert problems(REDIS_URL=url) == [
+        "REDIS_URL must be a valkey://, valkeys://, redis:// or rediss:// URL with a host"
+    ]
+
+
+@pytest.mark.parametrize("url", ["redis://valkey", "rediss://:secret@valkey:6379/0", "valkey://[::1]:6379"])
+def test_the_store_may_be_valkey_or_redis(url: str) -> None:
+    assert read_settings({"REDIS_URL": url}).redis_url == url
 
 
 def test_every_problem_is_told_at_once() -> None:
