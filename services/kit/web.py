@@ -78,8 +78,10 @@ class Route:
     suffix: str | None = None
 
     def guard_of(self, method: str) -> Guard:
-        """Who may call it so; for a method that it does not have, any admin, who then hears that."""
-        return self.guard if isinstance(self.guard, Guard) else self.guard.get(method, Guard.VIEWER)
+        """Who may call it so; a method that it does not have is refused to whoever may call it at all."""
+        if isinstance(self.guard, Guard):
+            return self.guard
+        return self.guard.get(method, Guard.OPEN if Guard.OPEN in self.guard.values() else Guard.VIEWER)
 
 
 async def read_body(request: falcon.asgi.Request, limit: int = BODY_LIMIT_BYTES) -> bytes:
