@@ -6,7 +6,7 @@ from services.auth.config import Settings, read_settings
 from services.auth.integrity import EXAMINATION
 from services.auth.migrations import MIGRATIONS
 from services.auth.repository import PeeweeAuthStore
-from services.auth.resources import Login, PublishedKeys
+from services.auth.resources import keys, sign_in
 from services.auth.service import AuthService
 from services.kit.database import open_database
 from services.kit.health import health_routes
@@ -34,6 +34,6 @@ def create_app(settings: Settings | None = None) -> WebApp:
 def routes(service: AuthService, use_cases: UseCases) -> tuple[Route, ...]:
     """Every address of auth, and who may call it."""
     return (
-        Route("/.well-known/jwks.json", PublishedKeys(service, use_cases), Guard.OPEN),
-        Route("/internal/login", Login(service, use_cases), Guard.SERVICE),
+        Route("/.well-known/jwks.json", keys.PublishedKeys(service, use_cases), Guard.OPEN),
+        Route("/internal/login", sign_in.Login(service, use_cases), Guard.SERVICE),
     )

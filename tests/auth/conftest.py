@@ -6,6 +6,7 @@ import pytest
 from services.auth.migrations import MIGRATIONS
 from services.auth.repository import AuthStore, PeeweeAuthStore
 from tests.auth.memory import InMemoryAuthStore
+from tests.auth.world import World
 from tests.databases import emptied_database
 
 
@@ -21,3 +22,9 @@ def store(request: pytest.FixtureRequest) -> AuthStore:
     if request.param == "memory":
         return InMemoryAuthStore()
     return PeeweeAuthStore(emptied_database(request, MIGRATIONS))
+
+
+@pytest.fixture
+def world(store: AuthStore) -> World:
+    """The service over each store in turn; see World."""
+    return World(store)

@@ -1,4 +1,4 @@
-"""Records to begin a test with, and a hasher that counts what it does."""
+"""Records and a service to begin a test with, and a hasher that counts what it does."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -7,9 +7,13 @@ from typing import Any
 import argon2
 
 from services.auth.entities import Admin, Session, SigningKey
-from tests.clock import NOON
+from services.auth.repository import AuthStore
+from services.auth.service import AuthService
+from services.kit.instants import Clock
+from tests.clock import NOON, StoppedClock
 
 PASSWORD = "correct horse battery staple"
+LIFETIME = timedelta(minutes=15)
 
 
 def an_admin(**changes: Any) -> Admin:
@@ -50,3 +54,10 @@ class CountingHasher(argon2.PasswordHasher):
         work = (self.hashes, self.verifications)
         self.hashes = self.verifications = 0
         return work
+
+
+def a_service(
+    store: AuthStore, clock: Clock | None = None, hasher: CountingHasher | None = None, **more: Any
+) -> AuthService:
+    """Auth over that store, at noon and with cheap hashes unless it is told otherwise."""
+    return AuthService(store, LIFETIME, clock or StoppedClock(), hasher or CountingHasher(), **more)

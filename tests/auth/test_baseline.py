@@ -1,6 +1,6 @@
 """services.auth.baseline on both engines: admins move with their bcrypt hashes, which the next sign-in replaces."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +10,7 @@ import pytest
 from services.auth.baseline import IMPORTER
 from services.auth.entities import Admin
 from services.auth.repository import PeeweeAuthStore
-from services.auth.service import AuthService
-from tests.auth.examples import CountingHasher, an_admin
+from tests.auth.examples import a_service, an_admin
 from tests.baseline_file import PASSWORD, PASSWORD_HASH, an_installation, old
 from tests.clock import LATER, StoppedClock
 from tests.moving import Import
@@ -53,7 +52,7 @@ def test_an_admin_who_has_signed_in_since_is_there_and_keeps_the_new_hash(
     moved: Import, store: PeeweeAuthStore
 ) -> None:
     moved.run(an_installation())
-    service = AuthService(store, timedelta(minutes=15), StoppedClock(LATER), CountingHasher())
+    service = a_service(store, StoppedClock(LATER))
     service.sign_in("ada", PASSWORD)
     before = kept(store)
 

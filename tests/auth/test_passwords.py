@@ -1,15 +1,12 @@
 """services.auth.passwords, and what they mean for a sign-in: old hashes work, are replaced, and tell nothing."""
 
-from datetime import timedelta
-
 import bcrypt
 import pytest
 
 from services.auth import passwords
 from services.auth.errors import InvalidCredentials
 from services.auth.repository import AuthStore
-from services.auth.service import AuthService
-from tests.auth.examples import CountingHasher, an_admin
+from tests.auth.examples import CountingHasher, a_service, an_admin
 from tests.clock import LATER, NOON, StoppedClock
 
 OLD = "old but gold"
@@ -39,7 +36,7 @@ class World:
     def __init__(self, store: AuthStore) -> None:
         self.store = store
         self.hasher, self.bcrypt = CountingHasher(), CountingBcrypt()
-        self.service = AuthService(store, timedelta(minutes=15), StoppedClock(LATER), self.hasher, self.bcrypt)
+        self.service = a_service(store, StoppedClock(LATER), self.hasher, matches_bcrypt=self.bcrypt)
         for number, name in enumerate(("ada", "grace")):
             password_hash = bcrypt_hash(OLD, cost=4 + number)
             store.admins.add(an_admin(id=f"admin-{number}", username=name, password_hash=password_hash))

@@ -1,7 +1,5 @@
 """Many writers at once, each in a thread with a connection of its own, on both engines."""
 
-from datetime import timedelta
-
 import peewee
 import pytest
 from joserfc.jws import extract_compact
@@ -11,8 +9,7 @@ from services.auth.migrations import MIGRATIONS
 from services.auth.repository import PeeweeAuthStore
 from services.auth.service import AuthService
 from services.kit.errors import ServiceError
-from tests.auth.examples import PASSWORD, CountingHasher
-from tests.clock import StoppedClock
+from tests.auth.examples import PASSWORD, a_service
 from tests.parallel import at_once
 
 
@@ -20,7 +17,7 @@ from tests.parallel import at_once
 def service(database: peewee.Database) -> AuthService:
     """Auth over a database of its own, without an admin and without a key."""
     MIGRATIONS.up(database)
-    return AuthService(PeeweeAuthStore(database), timedelta(minutes=15), StoppedClock(), CountingHasher())
+    return a_service(PeeweeAuthStore(database))
 
 
 def test_of_ten_admins_with_one_name_exactly_one_is_created(service: AuthService) -> None:
@@ -34,7 +31,7 @@ def test_whoever_asks_first_every_token_is_of_a_published_key(service: AuthServi
     service.create_admin("ada", PASSWORD)
     results = at_once(*[lambda: service.sign_in("ada", PASSWORD).access_token] * 10)
     assert not [each for each in results if isinstance(each, ServiceError)]
-    published = {key["kid"] for key in service.published_keys()["keys"]}
+    published = {key["kid"] for key in service.keys.published()["keys"]}
     assert {_key_id(each) for each in results if isinstance(each, str)} <= published
 
 

@@ -10,16 +10,14 @@ import pytest
 
 from services.auth.app import routes
 from services.auth.config import read_settings
-from services.auth.service import AuthService
 from services.kit.database import open_database
 from services.kit.instants import now
 from services.kit.tokens import issue_service_token
 from services.kit.use_cases import UseCases
 from services.kit.web import Guard, Route, create_service_app
 from tests.app_client import Client
-from tests.auth.examples import PASSWORD, CountingHasher
+from tests.auth.examples import PASSWORD, a_service
 from tests.auth.memory import InMemoryAuthStore
-from tests.clock import StoppedClock
 from tests.kit.forging import SECRET, Forge
 from tests.matching import NEW_ID, Matching
 from tests.refusals import METHOD_NOT_ALLOWED, NOT_FOUND, NOT_JSON, TOO_LARGE, UNAUTHORIZED, Answer, invalid, refusal
@@ -42,7 +40,7 @@ def service_token(audience: str = "auth", secret: str = SECRET) -> str:
 def table() -> tuple[tuple[Route, ...], UseCases]:
     """The routes table over fakes, with one admin, and the pool that its use cases run in."""
     use_cases = UseCases(open_database("sqlite:////nowhere/auth.sqlite"), threads=1)
-    service = AuthService(InMemoryAuthStore(), timedelta(minutes=15), StoppedClock(), CountingHasher())
+    service = a_service(InMemoryAuthStore())
     service.create_admin("ada", PASSWORD, "admin-1")
     return routes(service, use_cases), use_cases
 

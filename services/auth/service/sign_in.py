@@ -1,22 +1,23 @@
-"""The use cases of auth. One method is one transaction."""
+"""Signing in: who it is, and the session that begins."""
 
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import timedelta
-from typing import Any
 
 import argon2
 import uuid_utils
 
-from services.auth import passwords, rules
-from services.auth.entities import Admin, Session, SignIn, SigningKey
+from services.auth import passwords
+from services.auth.entities import Admin, SignIn
 from services.auth.errors import AdminNotFound, InvalidCredentials
 from services.auth.repository import AuthStore
+from services.auth.service.keys import Keys
+from services.auth.service.sessions import Sessions
 from services.kit.instants import Clock, now
 
 
 class AuthService:
-    """Signs admins in and publishes the keys with which others verify their tokens."""
+    """Signs admins in; `keys` are what their tokens are signed with, `sessions` what a sign-in begins."""
 
     def __init__(
         self,
@@ -26,8 +27,9 @@ class AuthService:
         hasher: argon2.PasswordHasher = passwords.HASHER,
         matches_bcrypt: Callable[[str, str], bool] = passwords.matches_bcrypt,
     ):
+        self.keys = Keys(store, clock)
+        self.sessions = Sessions(store, self.keys, access_token_lifetime, clock)
         self._store = store
-        self._lifetime = access_token_lifetime
         self._clock = clock
         self._hasher = hasher
         self._matches_bcrypt = matches_bcrypt
@@ -37,29 +39,16 @@ class AuthService:
     def sign_in(self, username: str, password: str) -> SignIn:
         """Begin a session; raises InvalidCredentials."""
         admin = self._authenticated(username, password)
-        signed_in_at = self._clock()
-        session = Session(_new_id(), admin.id, signed_in_at, signed_in_at + rules.SESSION_LIFETIME, None)
         with self._store.transaction():
             if passwords.is_bcrypt(admin.password_hash) or self._hasher.check_needs_rehash(admin.password_hash):
-                self._store.admins.replace_password(admin.id, self._hasher.hash(password), signed_in_at)
-            self._store.sessions.remove_expired(signed_in_at)
-            self._store.sessions.add(session)
-            key = self._signing_keys()[-1]
-        token = rules.access_token(admin, session, _new_id(), key, signed_in_at, self._lifetime)
-        return SignIn(admin, token, int(self._lifetime.total_seconds()))
-
-    def published_keys(self) -> dict[str, Any]:
-        """The JSON Web Key Set (RFC 7517) with which everyone verifies access tokens."""
-        keys = self._store.signing_keys.list()
-        if not keys:
-            with self._store.transaction():
-                keys = self._signing_keys()
-        return {"keys": [rules.published_key(key) for key in keys]}
+                self._store.admins.replace_password(admin.id, self._hasher.hash(password), self._clock())
+            return self.sessions.begin(admin)
 
     def create_admin(self, username: str, password: str, admin_id: str | None = None) -> Admin:
         """A new admin; raises UsernameTaken."""
         created_at = self._clock()
-        admin = Admin(admin_id or _new_id(), username, self._hasher.hash(password), created_at, created_at)
+        new_id = admin_id or str(uuid_utils.uuid7())
+        admin = Admin(new_id, username, self._hasher.hash(password), created_at, created_at)
         with self._store.transaction():
             self._store.admins.add(admin)
         return admin
@@ -92,14 +81,3 @@ class AuthService:
             return self._hasher.verify(password_hash, password)
         except (argon2.exceptions.VerificationError, argon2.exceptions.InvalidHashError):
             return False
-
-    def _signing_keys(self) -> list[SigningKey]:
-        keys = list(self._store.signing_keys.list())
-        if not keys:
-            keys = [rules.new_signing_key(_new_id(), self._clock())]
-            self._store.signing_keys.add(keys[0])
-        return keys
-
-
-def _new_id() -> str:
-    return str(uuid_utils.uuid7())

@@ -1,68 +1,20 @@
-"""services.auth.service over the in-memory twin, with a stopped clock and a hasher that counts what it does."""
+"""services.auth.service.sign_in on three stores, with a stopped clock and a hasher that counts what it does."""
 
-import asyncio
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any
 
 import pytest
-from joserfc import jwt
-from joserfc.jwk import KeySet
 
 from services.auth.entities import Session, SignIn
 from services.auth.errors import InvalidCredentials, SessionNotFound, UsernameTaken
 from services.auth.passwords import HASHER
-from services.auth.repository import AuthStore
-from services.auth.service import AuthService
 from services.kit.errors import Unauthorized
-from services.kit.tokens import AccessTokenVerifier
 from services.kit.tokens import Admin as VerifiedAdmin
-from tests.auth.examples import PASSWORD, CountingHasher, a_key, a_session, an_admin
+from tests.auth.examples import LIFETIME, PASSWORD, CountingHasher, a_service, a_session, an_admin
 from tests.auth.memory import InMemoryAuthStore
-from tests.clock import LATER, NOON, StoppedClock
-from tests.matching import NEW_ID, Matching
-
-LIFETIME = timedelta(minutes=15)
-A_TOKEN: Any = Matching(r"[\w-]+\.[\w-]+\.[\w-]+")
-
-
-class World:
-    """The service and all that it touches; ada is an admin since noon, and a minute has gone by."""
-
-    def __init__(self, store: AuthStore) -> None:
-        self.store = store
-        self.clock = StoppedClock()
-        self.hasher = CountingHasher()
-        self.service = self.service_with(self.hasher)
-        self.ada = self.service.create_admin("ada", PASSWORD, "admin-1")
-        self.clock.at = LATER
-        self.hasher.work_of()
-
-    def service_with(self, hasher: CountingHasher) -> AuthService:
-        """The service over the same records, as it is after its parameters were changed."""
-        return AuthService(self.store, LIFETIME, self.clock, hasher)
-
-    def token_of(self, sign_in: SignIn) -> Any:
-        """What the token says, verified with the published keys."""
-        published: Any = self.service.published_keys()
-        return jwt.decode(sign_in.access_token, KeySet.import_key_set(published), algorithms=["Ed25519"])
-
-    def verified(self, sign_in: SignIn, audience: str) -> VerifiedAdmin:
-        """The admin whom another service sees."""
-
-        async def fetch_keys() -> Any:
-            return self.service.published_keys()
-
-        return asyncio.run(AccessTokenVerifier(fetch_keys, audience, self.clock).verify(sign_in.access_token))
-
-
-@pytest.fixture
-def world(store: AuthStore) -> World:
-    """See World."""
-    return World(store)
-
-
-# Signing in
+from tests.auth.world import A_TOKEN, World
+from tests.clock import LATER, StoppedClock
+from tests.matching import NEW_ID
 
 
 def test_a_sign_in_tells_the_admin_and_how_long_the_token_lives(world: World) -> None:
@@ -136,7 +88,7 @@ def test_a_successful_sign_in_costs_the_same_one_verification(world: World) -> N
 
 def test_what_an_unknown_name_is_compared_with_costs_what_a_stored_hash_does() -> None:
     costly = CountingHasher(time_cost=3)
-    service = AuthService(InMemoryAuthStore(), LIFETIME, StoppedClock(), costly)
+    service = a_service(InMemoryAuthStore(), StoppedClock(), costly)
     assert costly.work_of() == (1, 0)
     admin = service.create_admin("ada", PASSWORD)
     assert (costly.check_needs_rehash(admin.password_hash), admin.password_hash.split("$")[3]) == (
@@ -187,44 +139,6 @@ def test_a_wrong_password_is_not_hashed_anew(world: World) -> None:
 def test_passwords_are_kept_at_the_minimum_that_owasp_asks_for() -> None:
     assert (HASHER.type.name, HASHER.memory_cost, HASHER.time_cost) == ("ID", 19456, 2)
     assert HASHER.parallelism == 1
-
-
-# Keys
-
-
-def test_the_first_to_ask_makes_the_key_that_later_sign_ins_use(world: World) -> None:
-    published = world.service.published_keys()
-    [key] = world.store.signing_keys.list()
-    assert (key.id, key.created_at) == (NEW_ID, LATER)
-    assert published == {
-        "keys": [{"kty": "OKP", "crv": "Ed25519", "x": Matching(".+"), "kid": key.id, "use": "sig", "alg": "Ed25519"}]
-    }
-    world.service.sign_in("ada", PASSWORD)
-    assert world.service.published_keys() == published
-
-
-def test_no_published_key_has_a_private_part(world: World) -> None:
-    world.service.sign_in("ada", PASSWORD)
-    assert [set(key) for key in world.service.published_keys()["keys"]] == [{"kty", "crv", "x", "kid", "use", "alg"}]
-
-
-def test_the_newest_key_signs_and_older_ones_still_verify(world: World) -> None:
-    old = world.service.sign_in("ada", PASSWORD)
-    [first] = world.store.signing_keys.list()
-    other = World(InMemoryAuthStore())
-    other.service.published_keys()
-    [second] = other.store.signing_keys.list()
-    world.store.signing_keys.add(replace(second, id="key-2", created_at=LATER + timedelta(seconds=1)))
-    new = world.service.sign_in("ada", PASSWORD)
-    assert [key["kid"] for key in world.service.published_keys()["keys"]] == [first.id, "key-2"]
-    assert world.verified(old, "quiz") == world.verified(new, "quiz")
-    assert world.token_of(new).header["kid"] == "key-2"
-
-
-def test_a_retired_key_is_neither_published_nor_used(world: World) -> None:
-    world.store.signing_keys.add(a_key(retired_at=NOON))
-    assert world.verified(world.service.sign_in("ada", PASSWORD), "quiz").id == "admin-1"
-    assert [key["kid"] for key in world.service.published_keys()["keys"]] == [NEW_ID]
 
 
 # Admins

@@ -1,0 +1,62 @@
+"""Admins in SQLite or PostgreSQL."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
+from datetime import datetime
+
+import peewee
+
+from services.auth.entities import Admin
+from services.auth.errors import AdminNotFound, UsernameTaken
+from services.auth.models import AdminRow
+from services.kit.database import Parameter, Statement, breached, transaction
+
+
+class PeeweeAdmins:
+    """AdminRepository over the table `admins`."""
+
+    def __init__(self, database: peewee.Database):
+        self._database = database
+        by_username = AdminRow.select().where(AdminRow.username == Parameter("username"))
+        self._by_username = Statement(database, by_username, Admin)
+        # Behind $2b$ stand two digits: the cost, of which each step doubles the time.
+        cost = peewee.fn.SUBSTR(AdminRow.password_hash, 5, 2)
+        bcrypt_hashes = AdminRow.select(AdminRow.password_hash).where(AdminRow.password_hash ** "$2%")
+        self._costliest_bcrypt_hash = Statement(database, bcrypt_hashes.order_by(cost.desc()).limit(1), str)
+
+    def add(self, admin: Admin) -> None:
+        """Raises UsernameTaken."""
+        try:
+            # A savepoint: PostgreSQL refuses every further statement of a transaction in which one has failed.
+            with transaction(self._database):
+                AdminRow.insert(asdict(admin)).execute(self._database)
+        except peewee.IntegrityError as error:
+            if breached(error, "admins_username", ["admins.username"]):
+                raise UsernameTaken from None
+            raise
+
+    def get_by_username(self, username: str) -> Admin:
+        """Raises AdminNotFound."""
+        admin = self._by_username.first(username=username)
+        if admin is None:
+            raise AdminNotFound
+        return admin
+
+    def replace_password(self, admin_id: str, password_hash: str, now: datetime) -> None:
+        """Raises AdminNotFound."""
+        change = {AdminRow.password_hash: password_hash, AdminRow.updated_at: now}
+        if not AdminRow.update(change).where(AdminRow.id == admin_id).execute(self._database):
+            raise AdminNotFound
+
+    def count(self) -> int:
+        """How many there are."""
+        return int(AdminRow.select(peewee.fn.COUNT(AdminRow.id)).scalar(self._database))
+
+    def find(self, admin_ids: Iterable[str], usernames: Iterable[str]) -> Sequence[Admin]:
+        """Those that have one of the ids or one of the names, in no order."""
+        query = AdminRow.select().where(AdminRow.id.in_([*admin_ids]) | AdminRow.username.in_([*usernames]))
+        return Statement(self._database, query, Admin).all()
+
+    def costliest_bcrypt_hash(self) -> str | None:
+        """Of the hashes that came from the old baseline and are still there the one that takes longest to check."""
+        return self._costliest_bcrypt_hash.first()

@@ -1,0 +1,25 @@
+"""What a check asks of auth's tables: everything, a batch at a time."""
+
+from collections.abc import Iterator
+
+import peewee
+
+from services.auth.entities import Admin, SigningKey
+from services.auth.models import AdminRow, SigningKeyRow
+from services.kit.integrity import batches
+
+
+class AuthInspection:
+    """What a check asks of auth's tables: everything, a batch at a time."""
+
+    def __init__(self, database: peewee.Database):
+        self._database = database
+
+    def admins(self) -> Iterator[list[Admin]]:
+        """All, in batches."""
+        return batches(self._database, AdminRow.select(), (AdminRow.id,), Admin)
+
+    def usable_keys(self) -> Iterator[list[SigningKey]]:
+        """Those that are not retired, in batches."""
+        usable = SigningKeyRow.select().where(SigningKeyRow.retired_at.is_null())
+        return batches(self._database, usable, (SigningKeyRow.id,), SigningKey)

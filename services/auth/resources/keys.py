@@ -1,0 +1,14 @@
+"""The keys that everyone may see."""
+
+from falcon.asgi import Request, Response
+
+from services.auth.resources import AuthResource
+from services.kit.web import write_json
+
+
+class PublishedKeys(AuthResource):
+    """/.well-known/jwks.json."""
+
+    async def on_get(self, request: Request, response: Response) -> None:
+        """The public keys that verify access tokens; they are no secret."""
+        write_json(response, await self._run(self._service.keys.published))

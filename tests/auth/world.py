@@ -1,0 +1,48 @@
+"""The service with all that it touches, for the tests of its use cases."""
+
+import asyncio
+from typing import Any
+
+from joserfc import jwt
+from joserfc.jwk import KeySet
+
+from services.auth.entities import SignIn
+from services.auth.repository import AuthStore
+from services.auth.service import AuthService
+from services.kit.tokens import AccessTokenVerifier
+from services.kit.tokens import Admin as VerifiedAdmin
+from tests.auth.examples import PASSWORD, CountingHasher, a_service
+from tests.clock import LATER, StoppedClock
+from tests.matching import Matching
+
+A_TOKEN: Any = Matching(r"[\w-]+\.[\w-]+\.[\w-]+")
+
+
+class World:
+    """The service and all that it touches; ada is an admin since noon, and a minute has gone by."""
+
+    def __init__(self, store: AuthStore) -> None:
+        self.store = store
+        self.clock = StoppedClock()
+        self.hasher = CountingHasher()
+        self.service = self.service_with(self.hasher)
+        self.ada = self.service.create_admin("ada", PASSWORD, "admin-1")
+        self.clock.at = LATER
+        self.hasher.work_of()
+
+    def service_with(self, hasher: CountingHasher) -> AuthService:
+        """The service over the same records, as it is after its parameters were changed."""
+        return a_service(self.store, self.clock, hasher)
+
+    def token_of(self, sign_in: SignIn) -> Any:
+        """What the token says, verified with the published keys."""
+        published: Any = self.service.keys.published()
+        return jwt.decode(sign_in.access_token, KeySet.import_key_set(published), algorithms=["Ed25519"])
+
+    def verified(self, sign_in: SignIn, audience: str) -> VerifiedAdmin:
+        """The admin whom another service sees."""
+
+        async def fetch_keys() -> Any:
+            return self.service.keys.published()
+
+        return asyncio.run(AccessTokenVerifier(fetch_keys, audience, self.clock).verify(sign_in.access_token))
