@@ -12,6 +12,7 @@ from httpx_aiohttp import AiohttpTransport
 
 from services.kit.actor import CLIENT_ADDRESS_HEADER
 from services.kit.errors import ServiceError, Unauthorized, Unavailable, UpstreamTimeout
+from services.kit.grants import GRANT_HEADER
 from services.kit.instants import Clock, now
 from services.kit.observability import REQUEST_ID_HEADER, current_request_id, log
 from services.kit.tokens import issue_service_token
@@ -46,6 +47,7 @@ class Sent:
     idempotency_key: str | None = None
     if_match: str | None = None
     client_address: str | None = None
+    learner_grant: str | None = None
 
     @property
     def headers(self) -> dict[str, str]:
@@ -56,6 +58,7 @@ class Sent:
             "Idempotency-Key": self.idempotency_key,
             "If-Match": self.if_match,
             CLIENT_ADDRESS_HEADER: self.client_address,
+            GRANT_HEADER: self.learner_grant,
         }
         return {name: text for name, text in named.items() if text is not None}
 

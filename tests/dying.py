@@ -21,6 +21,7 @@ from services.content.service import ContentService
 from services.kit.cli import serve
 from services.kit.config import ServiceSettings
 from services.kit.database import open_database
+from services.kit.grants import GrantVerifier
 from services.kit.health import health_routes
 from services.kit.tokens import AccessTokenVerifier, fetch_keys_from
 from services.kit.use_cases import UseCases
@@ -54,10 +55,11 @@ def content_app() -> WebApp:
     settings = services.content.config.read_settings(os.environ)
     database = open_database(settings.database_url)
     use_cases = UseCases(database, threads=1)
-    service = DyingContent(PeeweeContentStore(database))
-    table = services.content.app.routes(service, use_cases, settings)
+    service = DyingContent(PeeweeContentStore(database), settings.service_secret)
+    verifier = _verifier(settings)
+    table = services.content.app.routes(service, use_cases, settings, GrantVerifier(verifier.keys_for))
     health = health_routes(use_cases, database, CONTENT_MIGRATIONS)
-    return create_service_app((*table, *health), settings, use_cases, _verifier(settings))
+    return create_service_app((*table, *health), settings, use_cases, verifier)
 
 
 def quiz_app() -> WebApp:

@@ -6,7 +6,7 @@ from services.auth.config import Settings, read_settings
 from services.auth.integrity import EXAMINATION
 from services.auth.migrations import MIGRATIONS
 from services.auth.repository import PeeweeAuthStore
-from services.auth.resources import keys, sign_in
+from services.auth.resources import grants, keys, sign_in
 from services.auth.service import AuthService
 from services.kit.database import open_database
 from services.kit.health import health_routes
@@ -21,7 +21,8 @@ def create_app(settings: Settings | None = None) -> WebApp:
     settings = settings or read_settings(os.environ)
     database = open_database(settings.database_url, "flix-auth")
     use_cases = UseCases(database, settings.threads)
-    service = AuthService(PeeweeAuthStore(database), settings.access_token_lifetime)
+    store = PeeweeAuthStore(database)
+    service = AuthService(store, settings.access_token_lifetime, grant_lifetime=settings.learner_grant_lifetime)
     table = (
         *routes(service, use_cases),
         *health_routes(use_cases, database, MIGRATIONS),
@@ -35,5 +36,6 @@ def routes(service: AuthService, use_cases: UseCases) -> tuple[Route, ...]:
     """Every address of auth, and who may call it."""
     return (
         Route("/.well-known/jwks.json", keys.PublishedKeys(service, use_cases), Guard.OPEN),
+        Route("/internal/grants", grants.Grants(service, use_cases), Guard.SERVICE),
         Route("/internal/login", sign_in.Login(service, use_cases), Guard.SERVICE),
     )

@@ -17,11 +17,12 @@ _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 @dataclass(frozen=True, kw_only=True)
 class Settings(ServiceSettings):
-    """The first admin's sign-in, and how long an access token lives."""
+    """The first admin's sign-in, and how long an access token and a learner grant live."""
 
     admin_username: str
     admin_password: str
     access_token_lifetime: timedelta
+    learner_grant_lifetime: timedelta
 
 
 def read_settings(variables: Mapping[str, str]) -> Settings:
@@ -39,6 +40,7 @@ def read_settings(variables: Mapping[str, str]) -> Settings:
             minimum=MINIMUM_ADMIN_PASSWORD_LENGTH,
         ),
         access_token_lifetime=_duration(environment, "JWT_ACCESS_TTL", "15m"),
+        learner_grant_lifetime=_duration(environment, "LEARNER_GRANT_TTL", "1h"),
     )
     environment.close()
     return settings

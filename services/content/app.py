@@ -10,6 +10,7 @@ from services.content.repository import PeeweeContentStore
 from services.content.resources import events, feed, learners, lessons
 from services.content.service import ContentService
 from services.kit.database import open_database
+from services.kit.grants import GrantVerifier
 from services.kit.health import health_routes
 from services.kit.integrity.background import integrity_route
 from services.kit.integrity.soundness import SoundnessWatch
@@ -31,10 +32,10 @@ def create_app(settings: Settings | None = None) -> WebApp:
     settings = settings or read_settings(os.environ)
     database = open_database(settings.database_url, "flix-content")
     use_cases = UseCases(database, settings.threads)
-    service = ContentService(PeeweeContentStore(database))
+    service = ContentService(PeeweeContentStore(database), settings.service_secret)
     verifier = AccessTokenVerifier(fetch_keys_from(settings.auth_url), settings.name)
     table = (
-        *routes(service, use_cases, settings),
+        *routes(service, use_cases, settings, GrantVerifier(verifier.keys_for)),
         *health_routes(use_cases, database, MIGRATIONS),
         integrity_route(database, examination(seed.places())),
     )
@@ -42,9 +43,11 @@ def create_app(settings: Settings | None = None) -> WebApp:
     return create_service_app(table, settings, use_cases, verifier, watch)
 
 
-def routes(service: ContentService, use_cases: UseCases, settings: Settings) -> tuple[Route, ...]:
+def routes(
+    service: ContentService, use_cases: UseCases, settings: Settings, grants: GrantVerifier
+) -> tuple[Route, ...]:
     """Every address of content, and who may call it."""
-    learner_lesson = learners.LearnerLesson(service, use_cases, settings.allowed_domains)
+    learner_lesson = learners.LearnerLesson(service, use_cases, grants, settings.allowed_domains)
     return (
         Route(EVENTS, events.Events(service, use_cases), READ_AND_WRITE),
         Route(EVENT, events.EventItem(service, use_cases), READ_AND_WRITE),
@@ -62,7 +65,8 @@ def routes(service: ContentService, use_cases: UseCases, settings: Settings) -> 
         Route("/internal/references", feed.LessonReferences(service, use_cases), Guard.SERVICE),
         Route(LESSON_REFERENCE, lessons.LessonReference(service, use_cases), Guard.SERVICE),
         Route(PUBLIC_EVENTS, learners.PublicEvents(service, use_cases), Guard.SERVICE),
-        Route(PUBLIC_EVENTS + "/{event_slug}/catalog", learners.Catalog(service, use_cases), Guard.SERVICE),
+        Route(PUBLIC_EVENTS + "/{event_slug}/access", learners.EventAccess(service, use_cases), Guard.SERVICE),
+        Route(PUBLIC_EVENTS + "/{event_slug}/catalog", learners.Catalog(service, use_cases, grants), Guard.SERVICE),
         Route(PUBLIC_LESSON + "/access-check", learner_lesson, Guard.SERVICE, "access_check"),
         Route(PUBLIC_LESSON + "/admission", learner_lesson, Guard.SERVICE, "admission"),
         Route(PUBLIC_LESSON + "/playback", learner_lesson, Guard.SERVICE, "playback"),

@@ -65,8 +65,8 @@ def issue_service_token(secret: str, issuer: str, audience: str, at: datetime) -
 
 def verify_service_token(token: str, secret: str, audience: str, at: datetime) -> str:
     """The name of the calling service; raises Unauthorized."""
-    claims = _verified(token, _shared_key(secret), "HS256", SERVICE_TOKEN_TYPE)
-    _check_claims(claims, at, audience)
+    claims = verified_claims(token, _shared_key(secret), "HS256", SERVICE_TOKEN_TYPE)
+    check_claims(claims, at, audience)
     return str(claims.get("iss", ""))
 
 
@@ -84,13 +84,18 @@ class AccessTokenVerifier:
 
     async def verify(self, token: str) -> Admin:
         """The admin; raises Unauthorized, Forbidden, or Unavailable when auth's keys are needed and cannot be had."""
-        await self._ensure_keys(_key_id(token))
-        claims = _verified(token, self._keys, ACCESS_TOKEN_ALGORITHM, ACCESS_TOKEN_TYPE)
-        _check_claims(claims, self._clock(), self._audience, issuer=ACCESS_TOKEN_ISSUER)
+        keys = await self.keys_for(token)
+        claims = verified_claims(token, keys, ACCESS_TOKEN_ALGORITHM, ACCESS_TOKEN_TYPE)
+        check_claims(claims, self._clock(), self._audience, issuer=ACCESS_TOKEN_ISSUER)
         subject, username = claims.get("sub"), claims.get("username")
         if not (isinstance(subject, str) and isinstance(username, str)):
             raise Unauthorized
         return Admin(subject, username, _role(claims))
+
+    async def keys_for(self, token: str) -> KeySet:
+        """Auth's published keys, among them the token's if auth has it; raises Unauthorized, Unavailable."""
+        await self._ensure_keys(_key_id(token))
+        return self._keys
 
     async def _ensure_keys(self, key_id: str) -> None:
         if self._knows(key_id):
@@ -160,7 +165,8 @@ def _key_id(token: str) -> str:
         raise Unauthorized from None
 
 
-def _verified(token: str, key: Any, algorithm: str, token_type: str) -> dict[str, Any]:
+def verified_claims(token: str, key: Any, algorithm: str, token_type: str) -> dict[str, Any]:
+    """What a token says that is signed with the key by that algorithm and is of that type; raises Unauthorized."""
     try:
         decoded = jwt.decode(token, key, algorithms=[algorithm])
     except (JoseError, ValueError):
@@ -180,7 +186,8 @@ def _role(claims: dict[str, Any]) -> str:
     return roles[0]
 
 
-def _check_claims(claims: dict[str, Any], at: datetime, audience: str, issuer: str | None = None) -> None:
+def check_claims(claims: dict[str, Any], at: datetime, audience: str, issuer: str | None = None) -> None:
+    """Raises Unauthorized unless the token is for that audience, from that issuer, and has not expired."""
     audiences = claims.get("aud")
     audiences = audiences if isinstance(audiences, list) else [audiences]
     expires_at = claims.get("exp")

@@ -23,6 +23,7 @@ from tests.matching import NEW_ID, Matching
 from tests.refusals import METHOD_NOT_ALLOWED, NOT_FOUND, NOT_JSON, TOO_LARGE, UNAUTHORIZED, Answer, invalid, refusal
 
 LOGIN = "/internal/login"
+GRANTS = "/internal/grants"
 KEYS = "/.well-known/jwks.json"
 CREDENTIALS = {"username": "ada", "password": PASSWORD}
 SETTINGS = read_settings({"SERVICE_TOKEN_SECRET": SECRET})
@@ -145,6 +146,35 @@ def test_a_method_that_an_address_does_not_take_is_said_to_be_so(client: Client)
     assert client.send("POST", KEYS) == METHOD_NOT_ALLOWED
 
 
+# Learner grants
+
+JUDGED = {"eventId": "event-1", "fingerprint": "0123456789abcdef" * 4}
+
+
+def test_a_grant_is_answered_whole(client: Client) -> None:
+    token = Matching(r"[\w-]+\.[\w-]+\.[\w-]+")
+    assert client.send("POST", GRANTS, service_token(), json=JUDGED) == Answer(
+        200, {"accessToken": token, "tokenType": "Bearer", "expiresIn": 3600}
+    )
+
+
+@pytest.mark.parametrize(
+    ("document", "fields"),
+    [
+        ({}, {"eventId": ["is required"], "fingerprint": ["is required"]}),
+        ({**JUDGED, "eventId": ""}, {"eventId": [SOME_TEXT]}),
+        ({**JUDGED, "eventId": None}, {"eventId": [SOME_TEXT]}),
+        ({**JUDGED, "fingerprint": "let-me-in"}, {"fingerprint": [SOME_TEXT]}),
+        ({**JUDGED, "fingerprint": "F" * 64}, {"fingerprint": [SOME_TEXT]}),
+        ({**JUDGED, "fingerprint": "f" * 64 + "\n"}, {"fingerprint": [SOME_TEXT]}),
+    ],
+)
+def test_what_content_cannot_have_judged_is_not_signed(
+    client: Client, document: dict[str, Any], fields: dict[str, list[Any]]
+) -> None:
+    assert client.send("POST", GRANTS, service_token(), json=document) == invalid(fields)
+
+
 # Guards
 
 
@@ -170,7 +200,7 @@ BAD_SERVICE_TOKENS: dict[str, Callable[[], str]] = {
 
 def test_the_table_guards_what_it_should() -> None:
     assert requests_of(Guard.OPEN) == [("GET", KEYS)]
-    assert requests_of(Guard.SERVICE) == [("POST", LOGIN)]
+    assert requests_of(Guard.SERVICE) == [("POST", GRANTS), ("POST", LOGIN)]
     assert [requests_of(each) for each in (Guard.VIEWER, Guard.EDITOR, Guard.OWNER)] == [[], [], []]
 
 

@@ -47,6 +47,21 @@ def test_a_token_says_who_for_whom_from_when_until_when_and_nothing_else() -> No
     }
 
 
+def test_a_grant_says_for_which_event_and_key_from_when_until_when_and_nothing_else() -> None:
+    key = rules.new_signing_key("key-1", NOON)
+    seen = decoded(rules.learner_grant("event-1", "f" * 64, "grant-1", key, NOON, timedelta(hours=1)), key)
+    assert seen.header == {"alg": "Ed25519", "typ": "grant+jwt", "kid": "key-1"}
+    assert seen.claims == {
+        "iss": "flix-auth",
+        "aud": "content",
+        "sub": "event-1",
+        "key": "f" * 64,
+        "jti": "grant-1",
+        "iat": int(NOON.timestamp()),
+        "exp": int(NOON.timestamp()) + 3600,
+    }
+
+
 @given(
     at=st.datetimes(datetime(1971, 1, 1), datetime(9000, 1, 1), timezones=st.just(UTC)),
     lifetime=st.timedeltas(timedelta(seconds=1), timedelta(days=365)),

@@ -7,17 +7,19 @@ from datetime import timedelta
 import argon2
 import uuid_utils
 
-from services.auth import passwords
+from services.auth import passwords, rules
 from services.auth.entities import Admin, SignIn
 from services.auth.errors import AdminNotFound, InvalidCredentials
 from services.auth.repository import AuthStore
+from services.auth.service.grants import Grants
 from services.auth.service.keys import Keys
 from services.auth.service.sessions import Sessions
 from services.kit.instants import Clock, now
 
 
 class AuthService:
-    """Signs admins in; `keys` are what their tokens are signed with, `sessions` what a sign-in begins."""
+    """Signs admins in; `keys` are what their tokens are signed with, `sessions` what a sign-in begins, and `grants`
+    what learners get for an event's access key."""
 
     def __init__(
         self,
@@ -26,9 +28,11 @@ class AuthService:
         clock: Clock = now,
         hasher: argon2.PasswordHasher = passwords.HASHER,
         matches_bcrypt: Callable[[str, str], bool] = passwords.matches_bcrypt,
+        grant_lifetime: timedelta = rules.GRANT_LIFETIME,
     ):
         self.keys = Keys(store, clock)
         self.sessions = Sessions(store, self.keys, access_token_lifetime, clock)
+        self.grants = Grants(store, self.keys, grant_lifetime, clock)
         self._store = store
         self._clock = clock
         self._hasher = hasher
