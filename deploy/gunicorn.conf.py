@@ -11,7 +11,7 @@ import os
 
 from services.kit.observability import logging_configuration
 
-worker_class = "asgi"
+worker_class = "services.kit.connections.Worker"
 asgi_loop = "uvloop"
 # Not the C parser: gunicorn 27 wants gunicorn_h1c 0.6.14 and the newest there is 0.6.9, which keeps at most 64 KiB of a
 # request that arrives while the one before is being finished; gunicorn then closes the connection unanswered. Of

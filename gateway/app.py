@@ -3,7 +3,7 @@
 import os
 
 from gateway.config import Settings, read_settings
-from gateway.edge import Origins, RateLimit
+from gateway.edge import Origins, Protection, RateLimit
 from gateway.guesses import Guesses
 from gateway.limiter import Counts, store_at
 from gateway.resources import Endpoint, Health, Ready
@@ -36,12 +36,13 @@ def assemble(settings: Settings, upstreams: Upstreams, verifier: AccessTokenVeri
         await counts.close()
 
     middleware = [
+        Protection(settings.profile),
         Origins(settings.cors_origins),
         RateLimit(counts, settings.rate_limit_max, settings.rate_limit_window_ms, settings.trusted_proxies),
         Gatekeeper(table, settings.name, settings.service_secret, verifier),
         Lifespan(shutdown=close),
     ]
-    return create_web_app(table, middleware)
+    return create_web_app(table, middleware, settings.body_timeout_seconds)
 
 
 def routes(upstreams: Upstreams, guesses: Guesses) -> tuple[Route, ...]:

@@ -1,5 +1,6 @@
 """The gateway's settings."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit
@@ -7,6 +8,7 @@ from urllib.parse import urlsplit
 from services.kit.config import Environment, ServerSettings, server_settings
 
 DEFAULT_ORIGINS = ",".join(f"http://localhost:{port}" for port in (5173, 5174, 3000, 3002))
+_ORIGIN = re.compile(r"https?://(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(:[0-9]{1,5})?")
 STORE_SCHEMES = ("valkey", "valkeys", "redis", "rediss")
 
 
@@ -36,13 +38,13 @@ class Settings(ServerSettings):
 def read_settings(variables: Mapping[str, str]) -> Settings:
     """The gateway's settings from the environment; raises SettingsError."""
     environment = Environment(variables)
-    origins = environment.text("CORS_ORIGIN", DEFAULT_ORIGINS, "the sites whose pages may call the API")
+    origins = _origins(environment)
     settings = Settings(
         **server_settings(environment, "gateway", 3001, "API_PORT", "API_HOST"),
         content_url=environment.address("content", 3011),
         quiz_url=environment.address("quiz", 3012),
         upstream_timeout_seconds=environment.integer("GATEWAY_TIMEOUT_SECONDS", 10, maximum=60),
-        cors_origins=frozenset(origin.strip().rstrip("/") for origin in origins.split(",") if origin.strip()),
+        cors_origins=origins,
         rate_limit_max=environment.integer("RATE_LIMIT_MAX", 100),
         rate_limit_window_ms=environment.integer("RATE_LIMIT_WINDOW_MS", 60_000, maximum=86_400_000),
         trusted_proxies=environment.integer("TRUSTED_PROXIES", 0, minimum=0, maximum=10),
@@ -53,6 +55,18 @@ def read_settings(variables: Mapping[str, str]) -> Settings:
     )
     environment.close()
     return settings
+
+
+def _origins(environment: Environment) -> frozenset[str]:
+    text = environment.text("CORS_ORIGIN", DEFAULT_ORIGINS, "the sites whose pages may call the API")
+    origins = [origin.strip().rstrip("/") for origin in text.split(",") if origin.strip()]
+    for origin in origins:
+        # No browser sends another one, "*" and "null" would not allow what whoever writes them hopes for.
+        if not _ORIGIN.fullmatch(origin):
+            environment.problems.append(
+                f"CORS_ORIGIN has {origin[:60]!r}: an origin is http:// or https://, a host in lower case, and :port"
+            )
+    return frozenset(origins)
 
 
 def _redis_url(environment: Environment) -> str:

@@ -11,15 +11,16 @@ from typing import Any, TypeVar
 from limits import RateLimitItemPerSecond
 from limits.aio.storage import RedisStorage, Storage
 from limits.aio.strategies import FixedWindowRateLimiter
-from valkey.asyncio import BlockingConnectionPool
+from valkey.asyncio import ConnectionPool
 from valkey.exceptions import ValkeyError
 
 from services.kit.observability import log
 
 # A count that takes longer is made here: to count wrongly is better than to keep a client waiting.
-STORE_SECONDS = 0.5
+STORE_SECONDS = 1
 # A store that is away is asked again so often, by one request; all others do not wait for it meanwhile.
 RETRY_SECONDS = 1
+# So many are asked at once; the others wait for their turn, which is not the store's fault.
 STORE_CONNECTIONS = 32
 # What one customer of an IPv6 network is given at least (RFC 6177): who counts single addresses counts nothing.
 IPV6_PREFIX_BITS = 64
@@ -35,9 +36,10 @@ Result = TypeVar("Result")
 class Counts:
     """The counted hits. Without a shared store, and while it is away, each worker counts for itself."""
 
-    def __init__(self, store: BlockingConnectionPool | None = None, clock: Callable[[], float] = time.monotonic):
+    def __init__(self, store: ConnectionPool | None = None, clock: Callable[[], float] = time.monotonic):
         self._store = store
         self._clock = clock
+        self._turns = asyncio.Semaphore(STORE_CONNECTIONS)
         self._own = FixedWindowRateLimiter(Memory())
         self._shared = None if store is None else _shared_by(store)
         self._away = False
@@ -45,16 +47,19 @@ class Counts:
 
     async def ask(self, question: Callable[[FixedWindowRateLimiter], Awaitable[Result]]) -> Result:
         """The shared store's answer; this worker's own when there is none within STORE_SECONDS. Never fails."""
-        if self._shared is None or not self._may_be_asked():
+        if self._shared is None:
             return await question(self._own)
-        try:
-            async with asyncio.timeout(STORE_SECONDS):
-                answer = await question(self._shared)
-        except (ValkeyError, OSError) as error:
-            self._went_away(error)
-            return await question(self._own)
-        self._is_there()
-        return answer
+        async with self._turns:
+            if not self._may_be_asked():
+                return await question(self._own)
+            try:
+                async with asyncio.timeout(STORE_SECONDS):
+                    answer = await question(self._shared)
+            except (ValkeyError, OSError) as error:
+                self._went_away(error)
+                return await question(self._own)
+            self._is_there()
+            return answer
 
     async def close(self) -> None:
         """Close the connections to the store."""
@@ -179,17 +184,14 @@ class Throttle:
         return max(1, math.ceil(window.reset_time - time.time()))
 
 
-def store_at(url: str) -> BlockingConnectionPool:
+def store_at(url: str) -> ConnectionPool:
     """Connections to the Valkey or Redis at a URL with the scheme valkey, valkeys (with TLS), redis or rediss.
 
     None is made before the first count, so that none crosses a fork (TRAPS 7).
     """
-    return BlockingConnectionPool.from_url(
-        url,
-        max_connections=STORE_CONNECTIONS,
-        timeout=STORE_SECONDS,
-        socket_timeout=STORE_SECONDS,
-        socket_connect_timeout=STORE_SECONDS,
+    # It need not know that we are valkey-py of some version, which would take two more answers per connection.
+    return ConnectionPool.from_url(
+        url, socket_timeout=STORE_SECONDS, socket_connect_timeout=STORE_SECONDS, lib_name=None, lib_version=None
     )
 
 
@@ -206,7 +208,7 @@ def network(address: str) -> str:
     return str(ip_network((int(parsed), IPV6_PREFIX_BITS), strict=False))
 
 
-def _shared_by(store: BlockingConnectionPool) -> FixedWindowRateLimiter:
+def _shared_by(store: ConnectionPool) -> FixedWindowRateLimiter:
     options: Any = {"connection_pool": store}
     return FixedWindowRateLimiter(RedisStorage("async+valkey://", key_prefix="flix", **options))
 
