@@ -31,7 +31,10 @@ Count = Callable[..., Awaitable[int | None]]
 class Guesses:
     """Lets wrong keys be judged up to `of_client` and `of_event` times in a window of `window_ms`."""
 
-    def __init__(self, counts: Counts, of_client: int, of_event: int, window_ms: int):
+    def __init__(
+        self, counts: Counts, of_client: int, of_event: int, window_ms: int, turn_seconds: float = TURN_SECONDS
+    ):
+        self._turn_seconds = turn_seconds
         seconds = math.ceil(window_ms / 1000)
         self._of_client = Throttle(counts, "wrong-access-keys", of_client, seconds)
         self._of_event = Throttle(counts, "wrong-access-keys-of-event", of_event, seconds)
@@ -71,7 +74,7 @@ class Guesses:
     async def _turn(self, event_slug: str, client: str) -> AsyncIterator[None]:
         turns = self._turns.setdefault((event_slug, client), asyncio.Semaphore(AT_ONCE))
         try:
-            async with asyncio.timeout(TURN_SECONDS):
+            async with asyncio.timeout(self._turn_seconds):
                 await turns.acquire()
         except TimeoutError:
             raise Unavailable("Too many requests are waiting; try again shortly") from None

@@ -84,6 +84,8 @@ async def event_access(upstreams: Upstreams, sent: Sent, event_id: str) -> Answe
     The segment shares its name with that of /api/events/{event_id}, as Falcon's router wants it.
     """
     judged = await upstreams.content.call("POST", f"{PUBLIC_EVENTS}/{_segment(event_id)}/access", sent)
+    if judged.status in (HTTP_OK, HTTP_FORBIDDEN):
+        log.info("event_access_evaluated", authorized=judged.status == HTTP_OK)
     if judged.status != HTTP_OK:
         return judged
     wanted = orjson.dumps(judged.document()["item"])
