@@ -48,7 +48,7 @@ class Guesses:
         keys of this client wait. What carries no key is neither counted nor refused, nor is a key counted that does not
         matter, because a grant opens the event or because it is public.
         """
-        if not _carries_key(sent.body):
+        if not carries_key(sent.body):
             return await judge()
         client = network(sent.client_address or "")
         async with self._turn(event_slug, client):
@@ -84,8 +84,8 @@ class Guesses:
             turns.release()
 
 
-def _carries_key(body: bytes) -> bool:
-    # Read as content reads it: what content cannot read, or takes for no text, it does not judge.
+def carries_key(body: bytes) -> bool:
+    """Whether content may find an access key in it, which it reads just so; what it cannot read it does not judge."""
     try:
         document = orjson.loads(body)
     except orjson.JSONDecodeError:

@@ -8,12 +8,16 @@ from typing import Any
 import httpx
 import orjson
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
-from gateway.guesses import AT_ONCE, Guesses
+from gateway.guesses import AT_ONCE, Guesses, carries_key
 from gateway.limiter import Counts, store_at
 from gateway.upstream import Answer, Sent, answer_with
-from services.kit.errors import TooManyRequests, Unavailable
+from services.content.schemas import AccessRequest
+from services.kit.errors import TooManyRequests, Unavailable, ValidationFailed
+from services.kit.schemas import validated
 from tests.gateway.door import Door, error
 from tests.valkey import Valkey
 
@@ -163,6 +167,21 @@ def test_no_spelling_of_a_key_goes_uncounted(body: bytes) -> None:
     with opened(most=1) as door:
         headers = {"Content-Type": "application/json"}
         assert [guess(door, json=None, content=body, headers=headers).status_code for _ in range(2)] == [403, 429]
+
+
+NAMES = st.sampled_from(["eventAccessKey", "event\\u0041ccessKey", "eventaccesskey", "event_access_key"])
+VALUES = st.sampled_from(['"let-me-in"', '" let-me-in "', '"l\\u0065t-me-in"', '"short"', "null", "7", '["let-me-in"]'])
+MEMBERS = st.lists(st.tuples(NAMES, VALUES).map(lambda member: '"{}": {}'.format(*member)), max_size=3)
+BODIES = MEMBERS.map(lambda members: f"{{{', '.join(members)}}}".encode()) | st.binary(max_size=20)
+
+
+@given(BODIES, st.sampled_from([b"", b" \n", b"\xef\xbb\xbf"]))
+def test_whatever_content_reads_as_a_key_is_one_here(body: bytes, before: bytes) -> None:
+    try:
+        key = validated(AccessRequest, orjson.loads(before + body)).event_access_key
+    except (orjson.JSONDecodeError, ValidationFailed):
+        return
+    assert carries_key(before + body) == (key is not None)
 
 
 def test_a_right_key_is_never_counted() -> None:
