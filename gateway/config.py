@@ -8,7 +8,8 @@ from urllib.parse import urlsplit
 from services.kit.config import Environment, ServerSettings, server_settings
 
 DEFAULT_ORIGINS = ",".join(f"http://localhost:{port}" for port in (5173, 5174, 3000, 3002))
-_ORIGIN = re.compile(r"https?://(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(:[0-9]{1,5})?")
+# As browsers and web views send it (RFC 6454 section 6.2): http, https, or an app's own scheme.
+_ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(:[0-9]{1,5})?")
 STORE_SCHEMES = ("valkey", "valkeys", "redis", "rediss")
 
 
@@ -59,12 +60,12 @@ def read_settings(variables: Mapping[str, str]) -> Settings:
 
 def _origins(environment: Environment) -> frozenset[str]:
     text = environment.text("CORS_ORIGIN", DEFAULT_ORIGINS, "the sites whose pages may call the API")
-    origins = [origin.strip().rstrip("/") for origin in text.split(",") if origin.strip()]
+    origins = [origin.strip().rstrip("/").lower() for origin in text.split(",") if origin.strip()]
     for origin in origins:
-        # No browser sends another one, "*" and "null" would not allow what whoever writes them hopes for.
+        # "*" is no origin that a browser sends, and "null" is the origin of every sandboxed frame.
         if not _ORIGIN.fullmatch(origin):
             environment.problems.append(
-                f"CORS_ORIGIN has {origin[:60]!r}: an origin is http:// or https://, a host in lower case, and :port"
+                f"CORS_ORIGIN has {origin[:40]!r}, which is no origin such as https://a.example"
             )
     return frozenset(origins)
 

@@ -1,4 +1,4 @@
-"""What every request meets at the door: the allowlist of origins, the rate limit, the headers that protect an answer."""
+"""What every request meets at the door: the allowlist of origins, the rate limit, headers that protect the answer."""
 
 import math
 from collections.abc import Iterable

@@ -36,6 +36,7 @@ def test_an_empty_environment_is_the_local_profile() -> None:
         "log_level": "info",
         "service_secret": "local-only-service-secret-change-me",
         "auth_url": "http://127.0.0.1:3013",
+        "body_timeout_seconds": 10,
         "database_url": "sqlite:///data/auth.sqlite",
         "threads": 8,
         "database_wait_seconds": 30,

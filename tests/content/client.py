@@ -54,9 +54,10 @@ def content_app(
     database_url: str = "sqlite:////nowhere/content.sqlite",
     clock: Clock | None = None,
     fetch_keys: FetchKeys = published_keys,
+    settings: Settings = SETTINGS,
 ) -> WebApp:
     """The app as create_app makes it, over that store, at noon."""
-    table, use_cases = content_routes(store, database_url, clock, fetch_keys)
+    table, use_cases = content_routes(store, database_url, clock, fetch_keys, settings)
     return create_service_app(table, SETTINGS, use_cases, verifier(fetch_keys))
 
 
@@ -65,12 +66,13 @@ def content_routes(
     database_url: str = "sqlite:////nowhere/content.sqlite",
     clock: Clock | None = None,
     fetch_keys: FetchKeys = published_keys,
+    settings: Settings = SETTINGS,
 ) -> tuple[tuple[Route, ...], UseCases]:
     """The routes table over that store, and the pool that its use cases run in."""
     use_cases = UseCases(open_database(database_url), threads=2)
     clock = clock or StoppedClock()
     grants = GrantVerifier(verifier(fetch_keys).keys_for, clock)
-    return routes(ContentService(store, SECRET, clock), use_cases, SETTINGS, grants), use_cases
+    return routes(ContentService(store, SECRET, clock), use_cases, settings, grants), use_cases
 
 
 def verifier(fetch_keys: FetchKeys = published_keys) -> AccessTokenVerifier:

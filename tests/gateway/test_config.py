@@ -133,6 +133,37 @@ def test_a_number_outside_its_bounds_is_named_with_them(name: str, value: str, b
 
 
 @pytest.mark.parametrize(
+    "origin",
+    [
+        *("*", "null", "learn.example", "//learn.example", "https:", "https://*.learn.example", "https://:443"),
+        *(
+            "https://learn.example/path",
+            "https://ada@learn.example",
+            "https://learn.example?a",
+            "https://learn.example:",
+        ),
+        *("https://learn.example:443443", "https://a.example https://b.example", "https://lern\u0435.example"),
+    ],
+)
+def test_what_is_no_origin_is_not_allowed_to_look_like_one(origin: str) -> None:
+    told = f"CORS_ORIGIN has {origin!r}, which is no origin such as https://a.example"
+
+    assert problems(CORS_ORIGIN=f"https://learn.example, {origin}") == [told]
+
+
+def test_an_origin_may_have_a_port_an_address_or_the_scheme_of_an_app() -> None:
+    origins = "HTTPS://Learn.Example/,http://localhost:5173,http://[::1]:5173,http://10.0.0.1,capacitor://localhost"
+
+    assert read_settings({"CORS_ORIGIN": origins}).cors_origins == {
+        "https://learn.example",
+        "http://localhost:5173",
+        "http://[::1]:5173",
+        "http://10.0.0.1",
+        "capacitor://localhost",
+    }
+
+
+@pytest.mark.parametrize(
     "url",
     [
         "valkey",
