@@ -16,6 +16,7 @@ class To(Enum):
 
     CONTENT = "content"
     QUIZ = "quiz"
+    AUTH = "auth"
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,10 @@ PUBLIC_LESSON = PUBLIC_EVENT + "/lessons/{lesson_slug}"
 
 PUBLIC_ROUTES = (
     PublicRoute("/api/admin/login", {"POST": (OPEN, views.login)}),
+    PublicRoute("/api/admin/token/refresh", {"POST": (OPEN, views.refresh_token)}),
+    PublicRoute("/api/admin/logout", {"POST": (VIEWER, views.logout)}),
+    PublicRoute("/api/admin/me", {"GET": (VIEWER, To.AUTH)}),
+    PublicRoute("/api/admin/me/password", {"POST": (VIEWER, views.change_password)}),
     PublicRoute("/api/admin/dashboard/operational-snapshot", {"GET": (VIEWER, To.CONTENT)}),
     PublicRoute("/api/admin/integrity", {"GET": (VIEWER, views.integrity)}),
     PublicRoute("/api/events", {"GET": (VIEWER, To.CONTENT), "POST": (EDITOR, To.CONTENT)}),

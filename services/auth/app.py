@@ -1,17 +1,20 @@
 """Auth's composition root: its parts put together, and its routes."""
 
 import os
+from typing import Any
 
 from services.auth.config import Settings, read_settings
-from services.auth.integrity import EXAMINATION
+from services.auth.integrity import examination
 from services.auth.migrations import MIGRATIONS
 from services.auth.repository import PeeweeAuthStore
-from services.auth.resources import grants, keys, sign_in
+from services.auth.resources import grants, keys, me, sessions, sign_in
 from services.auth.service import AuthService
 from services.kit.database import open_database
 from services.kit.health import health_routes
+from services.kit.instants import Clock, now
 from services.kit.integrity.background import integrity_route
 from services.kit.integrity.soundness import SoundnessWatch
+from services.kit.tokens import AccessTokenVerifier, Revoked
 from services.kit.use_cases import UseCases
 from services.kit.web import Guard, Route, WebApp, create_service_app
 
@@ -22,14 +25,31 @@ def create_app(settings: Settings | None = None) -> WebApp:
     database = open_database(settings.database_url, "flix-auth")
     use_cases = UseCases(database, settings.threads)
     store = PeeweeAuthStore(database)
-    service = AuthService(store, settings.access_token_lifetime, grant_lifetime=settings.learner_grant_lifetime)
+    service = AuthService(
+        store,
+        settings.access_token_lifetime,
+        settings.signing_key_secret,
+        grant_lifetime=settings.learner_grant_lifetime,
+    )
     table = (
         *routes(service, use_cases),
-        *health_routes(use_cases, database, MIGRATIONS),
-        integrity_route(database, EXAMINATION),
+        *health_routes(use_cases, database, MIGRATIONS, service.keys.require_readable),
+        integrity_route(database, examination(settings)),
     )
     watch = SoundnessWatch(database, MIGRATIONS, use_cases, settings.integrity_interval_seconds)
-    return create_service_app(table, settings, use_cases, watch=watch)
+    return create_service_app(table, settings, use_cases, verifier(service, use_cases), watch)
+
+
+def verifier(service: AuthService, use_cases: UseCases, clock: Clock = now) -> AccessTokenVerifier:
+    """What judges the access tokens that are shown to auth itself, which asks nobody but its own tables."""
+
+    async def fetch_keys() -> Any:
+        return await use_cases.run(service.keys.published)
+
+    async def revocations() -> Revoked:
+        return await use_cases.run(service.revoked)
+
+    return AccessTokenVerifier(fetch_keys, "auth", revocations, clock)
 
 
 def routes(service: AuthService, use_cases: UseCases) -> tuple[Route, ...]:
@@ -38,4 +58,9 @@ def routes(service: AuthService, use_cases: UseCases) -> tuple[Route, ...]:
         Route("/.well-known/jwks.json", keys.PublishedKeys(service, use_cases), Guard.OPEN),
         Route("/internal/grants", grants.Grants(service, use_cases), Guard.SERVICE),
         Route("/internal/login", sign_in.Login(service, use_cases), Guard.SERVICE),
+        Route("/internal/token/refresh", sessions.TokenRefresh(service, use_cases), Guard.SERVICE),
+        Route("/internal/ended-sessions", sessions.EndedSessions(service, use_cases), Guard.SERVICE),
+        Route("/api/admin/logout", sessions.Logout(service, use_cases), Guard.VIEWER),
+        Route("/api/admin/me", me.Me(service, use_cases), Guard.VIEWER),
+        Route("/api/admin/me/password", me.Password(service, use_cases), Guard.VIEWER),
     )

@@ -10,6 +10,7 @@ from services.kit.config import Environment, ServiceSettings
 LOCAL_ADMIN_USERNAME = "admin"
 LOCAL_ADMIN_PASSWORD = "admin123"  # noqa: S105 refused in the managed profile
 MINIMUM_ADMIN_PASSWORD_LENGTH = 12
+LOCAL_SIGNING_KEY_SECRET = "local-only-signing-key-secret-change-me"  # noqa: S105 likewise
 
 _DURATION = re.compile(r"(\d{1,6})([smhd])", re.ASCII)
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
@@ -17,12 +18,14 @@ _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 @dataclass(frozen=True, kw_only=True)
 class Settings(ServiceSettings):
-    """The first admin's sign-in, and how long an access token and a learner grant live."""
+    """The first admin's sign-in, how long access tokens and learner grants live, and what the keys that sign them are
+    encrypted with."""
 
     admin_username: str
     admin_password: str
     access_token_lifetime: timedelta
     learner_grant_lifetime: timedelta
+    signing_key_secret: str
 
 
 def read_settings(variables: Mapping[str, str]) -> Settings:
@@ -41,6 +44,9 @@ def read_settings(variables: Mapping[str, str]) -> Settings:
         ),
         access_token_lifetime=_duration(environment, "JWT_ACCESS_TTL", "15m"),
         learner_grant_lifetime=_duration(environment, "LEARNER_GRANT_TTL", "1h"),
+        signing_key_secret=environment.secret(
+            "SIGNING_KEY_SECRET", LOCAL_SIGNING_KEY_SECRET, "a random secret that encrypts the signing keys"
+        ),
     )
     environment.close()
     return settings

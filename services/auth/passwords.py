@@ -8,10 +8,18 @@ import bcrypt
 # OWASP Password Storage Cheat Sheet, the minimum for argon2id: 19 MiB, two passes, one lane.
 HASHER = argon2.PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
 
+# Of a password that is chosen now; older ones stay good.
+MINIMUM_NEW_LENGTH = 12
+
 # The old server cut passwords there, as bcrypt does; the library leaves that to its callers.
 _BCRYPT_BYTES = 72
 # Each step of the cost doubles the time, and every sign-in takes it as long as such a hash is left: 15 is two seconds.
 _BCRYPT = re.compile(r"\$2[aby]\$(?:0[4-9]|1[0-5])\$[./A-Za-z0-9]{21}[.Oeu][./A-Za-z0-9]{31}")
+
+
+def new_password_problems(password: str, username: str) -> list[str]:
+    """Why it may not become that person's password, in texts fit for a field error."""
+    return [] if len(password) >= MINIMUM_NEW_LENGTH else [f"must have at least {MINIMUM_NEW_LENGTH} characters"]
 
 
 def is_bcrypt(password_hash: str) -> bool:

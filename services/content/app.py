@@ -10,11 +10,10 @@ from services.content.repository import PeeweeContentStore
 from services.content.resources import events, feed, learners, lessons
 from services.content.service import ContentService
 from services.kit.database import open_database
-from services.kit.grants import GrantVerifier
 from services.kit.health import health_routes
 from services.kit.integrity.background import integrity_route
 from services.kit.integrity.soundness import SoundnessWatch
-from services.kit.tokens import AccessTokenVerifier, fetch_keys_from
+from services.kit.tokens import GrantVerifier, verifier_of
 from services.kit.use_cases import UseCases
 from services.kit.web import READ_AND_WRITE, Guard, Route, WebApp, create_service_app
 
@@ -33,9 +32,9 @@ def create_app(settings: Settings | None = None) -> WebApp:
     database = open_database(settings.database_url, "flix-content")
     use_cases = UseCases(database, settings.threads)
     service = ContentService(PeeweeContentStore(database), settings.service_secret)
-    verifier = AccessTokenVerifier(fetch_keys_from(settings.auth_url), settings.name)
+    verifier = verifier_of(settings)
     table = (
-        *routes(service, use_cases, settings, GrantVerifier(verifier.keys_for)),
+        *routes(service, use_cases, settings, GrantVerifier(verifier)),
         *health_routes(use_cases, database, MIGRATIONS),
         integrity_route(database, examination(seed.places())),
     )

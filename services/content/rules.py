@@ -23,9 +23,9 @@ from services.content.entities import (
     VideoProvider,
 )
 from services.content.errors import FeedPositionLost, InvalidWindow
-from services.kit.grants import Grant
 from services.kit.integrity.findings import Breach
 from services.kit.schemas import is_web_address
+from services.kit.tokens import Grant
 
 ACCESS_MESSAGES: Mapping[AccessStatus, str] = {
     "released": "Lesson is available",

@@ -30,10 +30,10 @@ from services.content.errors import EventAccessDenied, EventNotFound, LessonAcce
 from services.content.repository import ContentStore, event_key, lesson_key, material_key
 from services.kit.entity_tags import ANY_STATE, IfMatch, require_match
 from services.kit.errors import Unavailable
-from services.kit.grants import Grant
 from services.kit.idempotency import Keep, not_kept
 from services.kit.instants import Clock, now
 from services.kit.pagination import Page, PageRequest, page_of
+from services.kit.tokens import Grant
 
 ShownGrant = Grant | Unavailable | None
 """The grant that came with a request, or why it cannot be verified now; one that is none counts as no grant."""

@@ -1,20 +1,26 @@
 """The service with all that it touches, for the tests of its use cases."""
 
 import asyncio
+from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 from joserfc import jwt
 from joserfc.jwk import KeySet
 
-from services.auth.entities import SignIn
-from services.auth.repository import AuthStore
+from services.auth.entities import Session, SignIn
+from services.auth.errors import SessionNotFound
+from services.auth.repository import AuthStore, PeeweeAuthStore
 from services.auth.service import AuthService
-from services.kit.tokens import AccessTokenVerifier
+from services.kit.audit import AuditRow
+from services.kit.tokens import AccessTokenVerifier, Grant, GrantVerifier, Revoked
 from services.kit.tokens import Admin as VerifiedAdmin
 from tests.auth.examples import PASSWORD, CountingHasher, a_service
+from tests.auth.memory import InMemoryAuthStore
 from tests.clock import LATER, StoppedClock
 from tests.matching import Matching
 
+A_REFRESH_TOKEN: Any = Matching(r"[\w-]{43}")
 A_TOKEN: Any = Matching(r"[\w-]+\.[\w-]+\.[\w-]+")
 
 
@@ -34,6 +40,20 @@ class World:
         """The service over the same records, as it is after its parameters were changed."""
         return a_service(self.store, self.clock, hasher)
 
+    def known_session(self, session_id: str) -> Session | None:
+        """The session, if it is there."""
+        with suppress(SessionNotFound):
+            return self.store.sessions.get(session_id)
+        return None
+
+    def deeds(self) -> Sequence[tuple[str, str]]:
+        """What the audit log says was done, in order, and to which id."""
+        if isinstance(self.store, PeeweeAuthStore):
+            rows = AuditRow.select().order_by(AuditRow.id).execute(self.store._database)
+            return [(row.action, row.subject_id) for row in rows]
+        assert isinstance(self.store, InMemoryAuthStore)
+        return self.store.audit.deeds
+
     def token_of(self, sign_in: SignIn) -> Any:
         """What the token says, verified with the published keys."""
         published: Any = self.service.keys.published()
@@ -41,8 +61,19 @@ class World:
 
     def verified(self, sign_in: SignIn, audience: str) -> VerifiedAdmin:
         """The admin whom another service sees."""
+        return asyncio.run(self.verifier(audience).verify(sign_in.access_token))
+
+    def granted(self, token: str) -> Grant:
+        """What content sees of a learner grant."""
+        return asyncio.run(GrantVerifier(self.verifier("content")).verify(token))
+
+    def verifier(self, audience: str) -> AccessTokenVerifier:
+        """What judges tokens there, and has asked for nothing yet."""
 
         async def fetch_keys() -> Any:
             return self.service.keys.published()
 
-        return asyncio.run(AccessTokenVerifier(fetch_keys, audience, self.clock).verify(sign_in.access_token))
+        async def revocations() -> Revoked:
+            return self.service.revoked()
+
+        return AccessTokenVerifier(fetch_keys, audience, revocations, self.clock)

@@ -15,14 +15,14 @@ from services.content.entities import Event
 from services.content.repository import ContentStore
 from services.content.service import ContentService
 from services.kit.database import open_database
-from services.kit.grants import GrantVerifier
 from services.kit.instants import Clock, now
-from services.kit.tokens import AccessTokenVerifier, FetchKeys, issue_service_token
+from services.kit.tokens import AccessTokenVerifier, FetchKeys, GrantVerifier, issue_service_token
 from services.kit.use_cases import UseCases
 from services.kit.web import Guard, Route, WebApp, create_service_app
 from tests import app_client
 from tests.clock import HOUR, NOON, StoppedClock
 from tests.content.examples import SECRET
+from tests.kit.forging import nothing_revoked
 from tests.refusals import Answer
 
 SIGNING_KEY = OKPKey.generate_key("Ed25519", parameters={"kid": "key-1"})
@@ -71,13 +71,13 @@ def content_routes(
     """The routes table over that store, and the pool that its use cases run in."""
     use_cases = UseCases(open_database(database_url), threads=2)
     clock = clock or StoppedClock()
-    grants = GrantVerifier(verifier(fetch_keys).keys_for, clock)
+    grants = GrantVerifier(verifier(fetch_keys, clock))
     return routes(ContentService(store, SECRET, clock), use_cases, settings, grants), use_cases
 
 
-def verifier(fetch_keys: FetchKeys = published_keys) -> AccessTokenVerifier:
+def verifier(fetch_keys: FetchKeys = published_keys, clock: Clock | None = None) -> AccessTokenVerifier:
     """What judges access tokens, at noon, by the signing key above."""
-    return AccessTokenVerifier(fetch_keys, SETTINGS.name, StoppedClock())
+    return AccessTokenVerifier(fetch_keys, SETTINGS.name, nothing_revoked, clock or StoppedClock())
 
 
 def learner_grant(
@@ -107,6 +107,8 @@ def access_token(
         "username": "admin",
         "role": "admin",
         "roles": ["owner"],
+        "sid": "session-1",
+        "jti": "token-1",
         "iat": int((NOON - HOUR).timestamp()),
         "exp": int((NOON + HOUR).timestamp()),
     }
@@ -157,6 +159,8 @@ def _signed_with_the_public_key() -> str:
         "username": "admin",
         "role": "admin",
         "roles": ["owner"],
+        "sid": "session-1",
+        "jti": "token-1",
         "exp": 2**40,
     }
     secret = OctKey.import_key(str(SIGNING_KEY.as_dict(private=False)["x"]))
@@ -173,6 +177,8 @@ def bad_tokens(guard: Guard) -> Mapping[str, str]:
         "username": "a",
         "role": "admin",
         "roles": ["owner"],
+        "sid": "session-1",
+        "jti": "token-1",
         "exp": 2**40,
     }
     if guard is not Guard.SERVICE:

@@ -12,8 +12,8 @@ from services.content.repository import PeeweeContentStore
 from services.content.service import ContentService
 from services.kit.database import is_postgresql
 from services.kit.errors import Forbidden
-from services.kit.grants import Grant
 from services.kit.pagination import PageRequest
+from services.kit.tokens import Grant
 from tests.clock import HOUR, NOON, StoppedClock
 from tests.content.examples import (
     EVENT_FIELDS,

@@ -33,9 +33,9 @@ from services.content.errors import (
 from services.content.repository import ContentStore
 from services.content.service import ContentService
 from services.kit.errors import ServiceError, Unavailable
-from services.kit.grants import Grant
 from services.kit.idempotency import Keep
 from services.kit.pagination import Page, PageRequest
+from services.kit.tokens import Grant
 from tests.clock import HOUR, MILLISECOND, NOON, StoppedClock
 from tests.content.examples import (
     EVENT_FIELDS,

@@ -2,7 +2,9 @@
 
 from services.auth.repository.contracts import (
     AdminRepository,
+    AuditTrail,
     AuthStore,
+    RefreshTokenRepository,
     SessionRepository,
     SigningKeyRepository,
 )
@@ -11,9 +13,11 @@ from services.auth.repository.store import PeeweeAuthStore
 
 __all__ = [
     "AdminRepository",
+    "AuditTrail",
     "AuthInspection",
     "AuthStore",
     "PeeweeAuthStore",
+    "RefreshTokenRepository",
     "SessionRepository",
     "SigningKeyRepository",
 ]

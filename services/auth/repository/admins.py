@@ -9,7 +9,7 @@ import peewee
 from services.auth.entities import Admin
 from services.auth.errors import AdminNotFound, UsernameTaken
 from services.auth.models import AdminRow
-from services.kit.database import Parameter, Statement, breached, transaction
+from services.kit.database import Parameter, Statement, breached, locked, transaction
 
 
 class PeeweeAdmins:
@@ -17,6 +17,9 @@ class PeeweeAdmins:
 
     def __init__(self, database: peewee.Database):
         self._database = database
+        by_id = AdminRow.select().where(AdminRow.id == Parameter("admin_id"))
+        self._by_id = Statement(database, by_id, Admin)
+        self._by_id_for_update = Statement(database, locked(by_id, database), Admin)
         by_username = AdminRow.select().where(AdminRow.username == Parameter("username"))
         self._by_username = Statement(database, by_username, Admin)
         # Behind $2b$ stand two digits: the cost, of which each step doubles the time.
@@ -34,6 +37,13 @@ class PeeweeAdmins:
             if breached(error, "admins_username", ["admins.username"]):
                 raise UsernameTaken from None
             raise
+
+    def get(self, admin_id: str, *, for_update: bool = False) -> Admin:
+        """Raises AdminNotFound; `for_update` holds it against other writers until the transaction ends."""
+        admin = (self._by_id_for_update if for_update else self._by_id).first(admin_id=admin_id)
+        if admin is None:
+            raise AdminNotFound
+        return admin
 
     def get_by_username(self, username: str) -> Admin:
         """Raises AdminNotFound."""

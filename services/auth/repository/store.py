@@ -7,7 +7,8 @@ import peewee
 
 from services.auth.repository.admins import PeeweeAdmins
 from services.auth.repository.keys import PeeweeSigningKeys
-from services.auth.repository.sessions import PeeweeSessions
+from services.auth.repository.sessions import PeeweeRefreshTokens, PeeweeSessions
+from services.kit.audit import AuditLog
 from services.kit.database import transaction
 
 
@@ -18,7 +19,9 @@ class PeeweeAuthStore:
         self._database = database
         self.admins = PeeweeAdmins(database)
         self.sessions = PeeweeSessions(database)
+        self.refresh_tokens = PeeweeRefreshTokens(database)
         self.signing_keys = PeeweeSigningKeys(database)
+        self.audit = AuditLog(database)
 
     def transaction(self) -> AbstractContextManager[Any]:
         """All that is written inside is kept, or nothing is."""

@@ -1,19 +1,75 @@
 """The rules of auth: what a token says and what a key looks like. No clock, no storage, no HTTP."""
 
 from services.auth.rules.grants import GRANT_LIFETIME, learner_grant
-from services.auth.rules.keys import new_signing_key, published_key
-from services.auth.rules.stored import admin_breaches, is_password_hash, key_breaches
-from services.auth.rules.tokens import ACCESS_TOKEN_AUDIENCES, SESSION_LIFETIME, access_token
+from services.auth.rules.keys import (
+    KEY_LEAD,
+    KEY_MARGIN,
+    RETIRED_KEY_LIFETIME,
+    SEALING,
+    SUCCESSION,
+    derived_key,
+    is_forgotten,
+    is_published,
+    is_sealed,
+    last_use,
+    new_signing_key,
+    opened,
+    published_key,
+    sealed,
+    signing_key,
+    waiting_key,
+)
+from services.auth.rules.stored import admin_breaches, is_password_hash, key_breaches, seal_breaches
+from services.auth.rules.tokens import (
+    ACCESS_TOKEN_AUDIENCES,
+    REFRESH_GRACE,
+    REFRESH_IDLE_LIMIT,
+    SESSION_LIFETIME,
+    Shown,
+    access_token,
+    access_token_end,
+    judge_refresh,
+    new_refresh_token,
+    refresh_token_after,
+    refresh_token_end,
+    refresh_token_id,
+    session_end,
+)
 
 __all__ = [
     "ACCESS_TOKEN_AUDIENCES",
     "GRANT_LIFETIME",
+    "KEY_LEAD",
+    "KEY_MARGIN",
+    "REFRESH_GRACE",
+    "REFRESH_IDLE_LIMIT",
+    "RETIRED_KEY_LIFETIME",
+    "SEALING",
     "SESSION_LIFETIME",
+    "SUCCESSION",
+    "Shown",
     "access_token",
+    "access_token_end",
     "admin_breaches",
+    "derived_key",
+    "is_forgotten",
     "is_password_hash",
+    "is_published",
+    "is_sealed",
+    "judge_refresh",
     "key_breaches",
+    "last_use",
     "learner_grant",
+    "new_refresh_token",
     "new_signing_key",
+    "opened",
     "published_key",
+    "refresh_token_after",
+    "refresh_token_end",
+    "refresh_token_id",
+    "seal_breaches",
+    "sealed",
+    "session_end",
+    "signing_key",
+    "waiting_key",
 ]

@@ -1,20 +1,23 @@
 """What a learner grant says."""
 
-import json
 from datetime import datetime, timedelta
 
 from joserfc import jwt
 from joserfc.jwk import OKPKey
 
-from services.auth.entities import SigningKey
-from services.kit.grants import FINGERPRINT_CLAIM, GRANT_AUDIENCE, GRANT_TYPE
-from services.kit.tokens import ACCESS_TOKEN_ALGORITHM, ACCESS_TOKEN_ISSUER
+from services.kit.tokens import (
+    ACCESS_TOKEN_ALGORITHM,
+    ACCESS_TOKEN_ISSUER,
+    FINGERPRINT_CLAIM,
+    GRANT_AUDIENCE,
+    GRANT_TYPE,
+)
 
 GRANT_LIFETIME = timedelta(hours=1)
 
 
 def learner_grant(
-    event_id: str, fingerprint: str, token_id: str, key: SigningKey, now: datetime, lifetime: timedelta
+    event_id: str, fingerprint: str, token_id: str, key_id: str, key: OKPKey, now: datetime, expires_at: datetime
 ) -> str:
     """A signed token that opens the event while its access key has that fingerprint."""
     claims = {
@@ -24,8 +27,7 @@ def learner_grant(
         FINGERPRINT_CLAIM: fingerprint,
         "jti": token_id,
         "iat": int(now.timestamp()),
-        "exp": int((now + lifetime).timestamp()),
+        "exp": int(expires_at.timestamp()),
     }
-    header = {"alg": ACCESS_TOKEN_ALGORITHM, "typ": GRANT_TYPE, "kid": key.id}
-    private_key = OKPKey.import_key(json.loads(key.private_key))
-    return jwt.encode(header, claims, private_key, algorithms=[ACCESS_TOKEN_ALGORITHM])
+    header = {"alg": ACCESS_TOKEN_ALGORITHM, "typ": GRANT_TYPE, "kid": key_id}
+    return jwt.encode(header, claims, key, algorithms=[ACCESS_TOKEN_ALGORITHM])

@@ -21,9 +21,9 @@ class Grants:
         self._clock = clock
 
     def issue(self, event_id: str, fingerprint: str) -> IssuedGrant:
-        """A grant for the event while its access key has that fingerprint."""
+        """A grant for the event while its access key has that fingerprint; raises SigningUnavailable."""
         with self._store.transaction():
-            key = self._keys.signing()
-        token_id = str(uuid_utils.uuid7())
-        token = rules.learner_grant(event_id, fingerprint, token_id, key, self._clock(), self._lifetime)
+            key_id, key = self._keys.signing()
+        at, token_id = self._clock(), str(uuid_utils.uuid7())
+        token = rules.learner_grant(event_id, fingerprint, token_id, key_id, key, at, at + self._lifetime)
         return IssuedGrant(token, int(self._lifetime.total_seconds()))

@@ -14,24 +14,31 @@ from services.auth.repository import AuthStore
 from services.auth.service.grants import Grants
 from services.auth.service.keys import Keys
 from services.auth.service.sessions import Sessions
+from services.kit.actor import act_as
+from services.kit.errors import Unauthorized, ValidationFailed
 from services.kit.instants import Clock, now
+from services.kit.tokens import Revoked
 
 
 class AuthService:
     """Signs admins in; `keys` are what their tokens are signed with, `sessions` what a sign-in begins, and `grants`
-    what learners get for an event's access key."""
+    what learners get for an event's access key.
+
+    `signing_key_secret` is what everything secret that auth makes up is encrypted with or made of.
+    """
 
     def __init__(
         self,
         store: AuthStore,
         access_token_lifetime: timedelta,
+        signing_key_secret: str,
         clock: Clock = now,
         hasher: argon2.PasswordHasher = passwords.HASHER,
         matches_bcrypt: Callable[[str, str], bool] = passwords.matches_bcrypt,
         grant_lifetime: timedelta = rules.GRANT_LIFETIME,
     ):
-        self.keys = Keys(store, clock)
-        self.sessions = Sessions(store, self.keys, access_token_lifetime, clock)
+        self.keys = Keys(store, signing_key_secret, max(access_token_lifetime, grant_lifetime), clock)
+        self.sessions = Sessions(store, self.keys, signing_key_secret, access_token_lifetime, clock)
         self.grants = Grants(store, self.keys, grant_lifetime, clock)
         self._store = store
         self._clock = clock
@@ -40,13 +47,39 @@ class AuthService:
         # What an unknown name is compared with, so that it costs as much as a known one (TRAPS 13).
         self._nobodys_hash = hasher.hash(str(uuid_utils.uuid4()))
 
-    def sign_in(self, username: str, password: str) -> SignIn:
-        """Begin a session; raises InvalidCredentials."""
+    def sign_in(self, username: str, password: str, new_password: str | None = None) -> SignIn:
+        """Begin a session; a `new_password` replaces the password, and ends every session before it.
+
+        Raises InvalidCredentials, and ValidationFailed for the new password.
+        """
         admin = self._authenticated(username, password)
-        with self._store.transaction():
-            if passwords.is_bcrypt(admin.password_hash) or self._hasher.check_needs_rehash(admin.password_hash):
-                self._store.admins.replace_password(admin.id, self._hasher.hash(password), self._clock())
-            return self.sessions.begin(admin)
+        if new_password is not None:
+            _require_good(new_password, password, username)
+        signed_in = self._begin(admin, password, new_password)
+        # Whoever was disabled, or has got another password, while the one given was hashed, is judged anew.
+        return signed_in or self.sign_in(username, password, new_password)
+
+    def admin(self, admin_id: str) -> Admin:
+        """The admin whom a token names; raises Unauthorized when there is none any more."""
+        try:
+            return self._store.admins.get(admin_id)
+        except AdminNotFound:
+            raise Unauthorized from None
+
+    def revoked(self) -> Revoked:
+        """What whoever verifies access tokens must not accept any more."""
+        return Revoked(frozenset(self.sessions.ended()), frozenset(self.keys.retired()))
+
+    def change_password(self, admin_id: str, current: str, new: str) -> SignIn:
+        """Every session of the admin ends and another begins.
+
+        Raises Unauthorized when there is no such admin any more, InvalidCredentials, ValidationFailed.
+        """
+        username = self.admin(admin_id).username
+        try:
+            return self.sign_in(username, current, new)
+        except InvalidCredentials:
+            raise InvalidCredentials("The current password is wrong") from None
 
     def create_admin(self, username: str, password: str, admin_id: str | None = None) -> Admin:
         """A new admin; raises UsernameTaken."""
@@ -56,6 +89,24 @@ class AuthService:
         with self._store.transaction():
             self._store.admins.add(admin)
         return admin
+
+    def _begin(self, admin: Admin, password: str, new_password: str | None) -> SignIn | None:
+        """The session, or None when the admin is not any more what was authenticated."""
+        kept = new_password or (password if self._is_outdated(admin.password_hash) else None)
+        password_hash = None if kept is None else self._hasher.hash(kept)
+        with self._store.transaction():
+            if self._store.admins.get(admin.id, for_update=True) != admin:
+                return None
+            act_as(admin.id, admin.username, admin.role)
+            if password_hash is not None:
+                self._store.admins.replace_password(admin.id, password_hash, self._clock())
+            if new_password is not None:
+                self._store.audit.append([("admin.password_changed", admin.id)])
+                self.sessions.end_all_of(admin.id)
+            return self.sessions.begin(admin)
+
+    def _is_outdated(self, password_hash: str) -> bool:
+        return passwords.is_bcrypt(password_hash) or self._hasher.check_needs_rehash(password_hash)
 
     def _authenticated(self, username: str, password: str) -> Admin:
         with suppress(AdminNotFound):
@@ -85,3 +136,11 @@ class AuthService:
             return self._hasher.verify(password_hash, password)
         except (argon2.exceptions.VerificationError, argon2.exceptions.InvalidHashError):
             return False
+
+
+def _require_good(new_password: str, password: str, username: str) -> None:
+    problems = passwords.new_password_problems(new_password, username)
+    if new_password == password:
+        problems = ["must differ from the password that it replaces"]
+    if problems:
+        raise ValidationFailed({"newPassword": problems})

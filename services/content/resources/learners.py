@@ -18,8 +18,8 @@ from services.content.schemas import (
 )
 from services.content.service import ContentService, ShownGrant
 from services.kit.errors import Unauthorized, Unavailable
-from services.kit.grants import GRANT_HEADER, GrantVerifier
 from services.kit.pagination import page_request
+from services.kit.tokens import GRANT_HEADER, GrantVerifier
 from services.kit.use_cases import UseCases
 from services.kit.web import read_json, write_json, write_page
 

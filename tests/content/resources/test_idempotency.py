@@ -10,8 +10,8 @@ from falcon.testing import Result
 from services.content.app import routes
 from services.content.repository import PeeweeContentStore
 from services.content.service import ContentService
-from services.kit.grants import GrantVerifier
 from services.kit.pagination import PageRequest
+from services.kit.tokens import GrantVerifier
 from services.kit.use_cases import UseCases
 from services.kit.web import create_service_app
 from tests.clock import StoppedClock
@@ -42,9 +42,7 @@ def store(content_database: peewee.Database) -> PeeweeContentStore:
 def client(store: PeeweeContentStore, content_database: peewee.Database) -> Iterator[Client]:
     """A client of content over that store."""
     use_cases = UseCases(content_database, threads=2)
-    table = routes(
-        ContentService(store, SECRET, StoppedClock()), use_cases, SETTINGS, GrantVerifier(verifier().keys_for)
-    )
+    table = routes(ContentService(store, SECRET, StoppedClock()), use_cases, SETTINGS, GrantVerifier(verifier()))
     with Client.of(create_service_app(table, SETTINGS, use_cases, verifier())) as client:
         yield client
 

@@ -1,4 +1,4 @@
-"""services.kit.grants: which tokens are learner grants, and how they share auth's keys with access tokens."""
+"""services.kit.tokens.grants: which tokens are learner grants, and how they share auth's keys with access tokens."""
 
 import asyncio
 from collections.abc import Callable
@@ -11,8 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.kit.errors import Unauthorized, Unavailable
-from services.kit.grants import Grant, GrantVerifier
-from services.kit.tokens import AccessTokenVerifier, issue_service_token
+from services.kit.tokens import AccessTokenVerifier, Grant, GrantVerifier, Revoked, issue_service_token
 from tests.clock import HOUR, NOON, SECOND, StoppedClock
 from tests.kit.forging import BAD_ACCESS_TOKENS, SECRET, Forge, absent, segment
 
@@ -25,7 +24,7 @@ class GrantForge(Forge):
 
     def claims(self, **changes: Any) -> dict[str, Any]:
         """The claims of a good grant, but for the changes."""
-        nobody = {"username": absent, "role": absent, "roles": absent}
+        nobody = {"username": absent, "role": absent, "roles": absent, "sid": absent}
         grant = {"sub": "spring", "aud": "content", "key": FINGERPRINT, "jti": "grant-1"}
         return super().claims(**{**nobody, **grant, **changes})
 
@@ -40,10 +39,11 @@ class Auth:
     def __init__(self, *forges: Forge):
         self.answer: Any = {"keys": [forge.public_key for forge in forges]}
         self.failure: Exception | None = None
+        self.revoked = Revoked()
         self.asked = 0
         self.clock = StoppedClock()
-        self.admins = AccessTokenVerifier(self.keys, "content", self.clock)
-        self.grants = GrantVerifier(self.admins.keys_for, self.clock)
+        self.admins = AccessTokenVerifier(self.keys, "content", self.revocations, self.clock)
+        self.grants = GrantVerifier(self.admins)
 
     async def keys(self) -> Any:
         """A FetchKeys."""
@@ -51,6 +51,10 @@ class Auth:
         if self.failure is not None:
             raise self.failure
         return self.answer
+
+    async def revocations(self) -> Revoked:
+        """Revocations."""
+        return self.revoked
 
     def verify(self, token: str) -> Grant:
         """The grant."""
@@ -63,7 +67,14 @@ def test_a_grant_names_its_event_and_the_fingerprint_of_the_key_that_it_was_give
 
 
 # What is wrong with an access token that grants do not have to have.
-OF_ADMINS_ALONE = ("of no name", "of no role")
+OF_ADMINS_ALONE = (
+    "of no name",
+    "of no role",
+    "of no session",
+    "of a session that is no text",
+    "without an id",
+    "whose id is no text",
+)
 
 
 @pytest.mark.parametrize(
@@ -104,7 +115,9 @@ def test_an_admin_s_token_is_no_grant_and_a_grant_is_no_admin_s_token() -> None:
     with pytest.raises(Unauthorized):
         auth.verify(admins.token())
     with pytest.raises(Unauthorized):
-        asyncio.run(auth.admins.verify(forge.token(aud=["content"], username="ada", role="admin", roles=["owner"])))
+        asyncio.run(
+            auth.admins.verify(forge.token(aud=["content"], username="ada", role="admin", roles=["owner"], sid="s"))
+        )
 
 
 @pytest.mark.parametrize(
@@ -131,6 +144,16 @@ def test_grants_and_access_tokens_are_verified_with_keys_that_are_fetched_once()
     asyncio.run(auth.admins.verify(admins.token()))
     assert [auth.verify(forge.token()) for _ in range(3)] == [OF_SPRING] * 3
     assert auth.asked == 1
+
+
+def test_a_grant_dies_with_the_key_that_signed_it_and_not_with_an_admin_s_session() -> None:
+    forge = GrantForge()
+    auth = Auth(forge)
+    auth.revoked = Revoked(sessions=frozenset({"session-1"}))
+    assert auth.verify(forge.token()) == OF_SPRING
+    auth.revoked = Revoked(keys=frozenset({forge.key_id}))
+    with pytest.raises(Unauthorized):
+        auth.verify(forge.token())
 
 
 def test_grants_go_on_being_verified_while_auth_is_away() -> None:
