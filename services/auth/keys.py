@@ -45,8 +45,10 @@ def run(database: peewee.Database, settings: Settings, options: argparse.Namespa
 
 def declare(parser: argparse.ArgumentParser) -> None:
     """The options."""
-    parser.add_argument("action", choices=["list", "rotate"])
-    parser.add_argument("--at-once", action="store_true", help="for a key that leaked: retire every other now")
+    actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
+    actions.add_parser("list", help="say of each key what it does, and until when")
+    rotate = actions.add_parser("rotate", help="publish the key that signs next")
+    rotate.add_argument("--at-once", action="store_true", help="for a key that leaked: retire every other now")
 
 
 COMMAND = Command("keys", "list the signing keys, or let another one sign", declare, run)
