@@ -19,7 +19,8 @@ class Settings(ServerSettings):
 
     `rate_limit_max` requests are answered per client address in every window of `rate_limit_window_ms`; of the
     proxies in front, `trusted_proxies` are ours and tell the client's address. Hits are counted in the Valkey or Redis
-    at `redis_url`, or without one in each worker's memory.
+    at `redis_url`, or without one in each worker's memory. In every window of `access_key_window_ms` a client may send
+    `access_key_guesses` wrong access keys of an event, and all clients together `access_key_guesses_of_event`.
     """
 
     content_url: str
@@ -30,6 +31,9 @@ class Settings(ServerSettings):
     rate_limit_window_ms: int
     trusted_proxies: int
     redis_url: str
+    access_key_guesses: int
+    access_key_guesses_of_event: int
+    access_key_window_ms: int
 
 
 def read_settings(variables: Mapping[str, str]) -> Settings:
@@ -46,6 +50,9 @@ def read_settings(variables: Mapping[str, str]) -> Settings:
         rate_limit_window_ms=environment.integer("RATE_LIMIT_WINDOW_MS", 60_000, maximum=86_400_000),
         trusted_proxies=environment.integer("TRUSTED_PROXIES", 0, minimum=0, maximum=10),
         redis_url=_redis_url(environment),
+        access_key_guesses=environment.integer("ACCESS_KEY_GUESSES_MAX", 20),
+        access_key_guesses_of_event=environment.integer("ACCESS_KEY_GUESSES_OF_EVENT_MAX", 1000),
+        access_key_window_ms=environment.integer("ACCESS_KEY_GUESSES_WINDOW_MS", 900_000, maximum=86_400_000),
     )
     environment.close()
     return settings

@@ -175,6 +175,10 @@ class Throttle:
 
         return await self._counts.ask(count)
 
+    async def is_used_up(self, *name: str) -> bool:
+        """Whether the window has no hit left; counts nothing, and asks the store once where `blocked_for` asks more."""
+        return not await self._counts.ask(lambda limiter: limiter.test(self._limit, _key(name)))
+
     async def _seconds_left(self, limiter: FixedWindowRateLimiter, key: str) -> int:
         window = await limiter.get_window_stats(self._limit, key)
         return max(1, math.ceil(window.reset_time - time.time()))

@@ -7,7 +7,7 @@ from services.auth.config import Settings, read_settings
 from services.auth.integrity import examination
 from services.auth.migrations import MIGRATIONS
 from services.auth.repository import PeeweeAuthStore
-from services.auth.resources import keys, me, sessions, sign_in
+from services.auth.resources import grants, keys, me, sessions, sign_in
 from services.auth.service import AuthService
 from services.kit.database import open_database
 from services.kit.health import health_routes
@@ -25,7 +25,12 @@ def create_app(settings: Settings | None = None) -> WebApp:
     database = open_database(settings.database_url, "flix-auth")
     use_cases = UseCases(database, settings.threads)
     store = PeeweeAuthStore(database)
-    service = AuthService(store, settings.access_token_lifetime, settings.signing_key_secret)
+    service = AuthService(
+        store,
+        settings.access_token_lifetime,
+        settings.signing_key_secret,
+        grant_lifetime=settings.learner_grant_lifetime,
+    )
     table = (
         *routes(service, use_cases),
         *health_routes(use_cases, database, MIGRATIONS, service.keys.require_readable),
@@ -51,6 +56,7 @@ def routes(service: AuthService, use_cases: UseCases) -> tuple[Route, ...]:
     """Every address of auth, and who may call it."""
     return (
         Route("/.well-known/jwks.json", keys.PublishedKeys(service, use_cases), Guard.OPEN),
+        Route("/internal/grants", grants.Grants(service, use_cases), Guard.SERVICE),
         Route("/internal/login", sign_in.Login(service, use_cases), Guard.SERVICE),
         Route("/internal/token/refresh", sessions.TokenRefresh(service, use_cases), Guard.SERVICE),
         Route("/internal/ended-sessions", sessions.EndedSessions(service, use_cases), Guard.SERVICE),

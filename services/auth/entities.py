@@ -62,6 +62,14 @@ class RefreshToken:
 
 
 @dataclass(frozen=True, slots=True)
+class IssuedGrant:
+    """What a learner gets for an event's access key; `expires_in` is in seconds."""
+
+    access_token: str = field(repr=False)
+    expires_in: int
+
+
+@dataclass(frozen=True, slots=True)
 class SignIn:
     """What a successful sign-in gives; `expires_in` and `refresh_expires_in` are in seconds."""
 

@@ -2,9 +2,9 @@
 
 from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import Field, StringConstraints
 
-from services.auth.entities import Admin, SignIn
+from services.auth.entities import Admin, IssuedGrant, SignIn
 from services.kit.instants import format_instant
 from services.kit.schemas import Schema, Text
 from services.kit.tokens import Revoked
@@ -31,6 +31,18 @@ class PasswordChange(Schema):
 
     current_password: Password
     new_password: Annotated[str, Field(max_length=1024)]
+
+
+class NewGrant(Schema):
+    """POST /internal/grants: an event, and the fingerprint of the key that opened it, as content gives them."""
+
+    event_id: Annotated[str, Field(min_length=1)]
+    fingerprint: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+
+
+def grant_view(grant: IssuedGrant) -> dict[str, Any]:
+    """What a learner gets for an access key (RFC 6749 section 5.1, in camelCase)."""
+    return {"accessToken": grant.access_token, "tokenType": "Bearer", "expiresIn": grant.expires_in}
 
 
 def sign_in_view(sign_in: SignIn) -> dict[str, Any]:

@@ -190,6 +190,14 @@ class Access:
 
 
 @dataclass(frozen=True, slots=True)
+class EventAccess:
+    """What a learner grant is to say: which event was opened, by a key of which fingerprint."""
+
+    event_id: str
+    fingerprint: str
+
+
+@dataclass(frozen=True, slots=True)
 class Catalog:
     """An event with its lessons, as they were at `server_time`."""
 

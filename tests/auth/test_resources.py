@@ -17,6 +17,7 @@ from tests.kit.forging import BAD_ACCESS_TOKENS, SECRET, Forge
 from tests.matching import NEW_ID, Matching
 from tests.refusals import METHOD_NOT_ALLOWED, NOT_FOUND, NOT_JSON, TOO_LARGE, UNAUTHORIZED, Answer, invalid, refusal
 
+GRANTS = "/internal/grants"
 KEYS = "/.well-known/jwks.json"
 GRACES_HASH = CountingHasher().hash(PASSWORD)
 
@@ -152,6 +153,7 @@ BAD_SERVICE_TOKENS: dict[str, Callable[[], str]] = {
 def test_the_table_guards_what_it_should() -> None:
     assert requests_of(Guard.OPEN) == [("GET", KEYS)]
     assert requests_of(Guard.SERVICE) == [
+        ("POST", GRANTS),
         ("POST", LOGIN),
         ("POST", "/internal/token/refresh"),
         ("GET", "/internal/ended-sessions"),

@@ -24,6 +24,7 @@ from services.kit.instants import format_instant
 from services.kit.pagination import PageRequest
 from services.kit.schemas import validated
 from tests.clock import NOON
+from tests.content.examples import SECRET
 
 ALL = PageRequest()
 KEY = "growth2026"
@@ -39,7 +40,7 @@ def store(content_database: peewee.Database) -> PeeweeContentStore:
 @pytest.fixture
 def service(store: PeeweeContentStore) -> ContentService:
     """Content at noon."""
-    return ContentService(store, lambda: NOON)
+    return ContentService(store, SECRET, lambda: NOON)
 
 
 def rows(database: peewee.Database) -> dict[str, list[Any]]:

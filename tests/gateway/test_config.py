@@ -41,6 +41,9 @@ def test_the_local_profile_needs_nothing() -> None:
         rate_limit_window_ms=60_000,
         trusted_proxies=0,
         redis_url="",
+        access_key_guesses=20,
+        access_key_guesses_of_event=1000,
+        access_key_window_ms=900_000,
     )
 
 
@@ -57,6 +60,9 @@ def test_everything_can_be_set() -> None:
         "RATE_LIMIT_WINDOW_MS": "500",
         "TRUSTED_PROXIES": "2",
         "REDIS_URL": "valkeys://gateway:secret@valkey:6380/1",
+        "ACCESS_KEY_GUESSES_MAX": "5",
+        "ACCESS_KEY_GUESSES_OF_EVENT_MAX": "50",
+        "ACCESS_KEY_GUESSES_WINDOW_MS": "60000",
         "CORS_ORIGIN": " https://learn.example ,, https://admin.example,",
     }
 
@@ -78,6 +84,9 @@ def test_everything_can_be_set() -> None:
         rate_limit_window_ms=500,
         trusted_proxies=2,
         redis_url="valkeys://gateway:secret@valkey:6380/1",
+        access_key_guesses=5,
+        access_key_guesses_of_event=50,
+        access_key_window_ms=60_000,
     )
 
 
@@ -112,6 +121,9 @@ def test_the_managed_profile_refuses_a_secret_that_everyone_knows_or_can_guess()
         ("GATEWAY_TIMEOUT_SECONDS", "61", "1 to 60"),
         ("RATE_LIMIT_MAX", "0", "1 to 1000000"),
         ("RATE_LIMIT_MAX", "-1", "1 to 1000000"),
+        ("ACCESS_KEY_GUESSES_MAX", "0", "1 to 1000000"),
+        ("ACCESS_KEY_GUESSES_OF_EVENT_MAX", "1000001", "1 to 1000000"),
+        ("ACCESS_KEY_GUESSES_WINDOW_MS", "86400001", "1 to 86400000"),
         ("RATE_LIMIT_WINDOW_MS", "86400001", "1 to 86400000"),
         ("RATE_LIMIT_WINDOW_MS", "１０", "1 to 86400000"),
     ],

@@ -84,6 +84,7 @@ def test_what_the_contract_does_not_name_is_an_addition_that_we_know_of() -> Non
         ("GET", "/api/admin/me"),
         ("POST", "/api/admin/me/password"),
         ("GET", "/api/events/{}"),
+        ("POST", "/api/events/{}/access"),
         ("GET", "/api/events/{}/lessons/{}"),
         ("DELETE", "/api/events/{}/lessons/{}/materials/{}"),
         ("GET", "/api/quizzes"),
@@ -181,6 +182,14 @@ def test_what_is_passed_on_goes_to_one_service_under_the_same_address(
     assert (answer.status_code, answer.json()) == (201, {"of": service})
     assert door.asked == [f"{method} {example(path)}"]
     assert upstream.requests[0].content == b'{"title":"Any"}'
+
+
+def test_wrong_access_keys_are_counted_wherever_a_learner_may_send_one() -> None:
+    counted = {route.path for route in PUBLIC_ROUTES if route.event_slug is not None}
+    opened_by_key = {path for method, path in OPEN_OPERATIONS if "/events/{" in path}
+    assert counted == opened_by_key
+    assert len(counted) == 7
+    assert all(f"{{{route.event_slug}}}" in route.path for route in PUBLIC_ROUTES if route.event_slug is not None)
 
 
 @pytest.mark.parametrize(("method", "path"), OPEN_OPERATIONS)

@@ -1,5 +1,6 @@
 """The rules of auth: what a token says and what a key looks like. No clock, no storage, no HTTP."""
 
+from services.auth.rules.grants import GRANT_LIFETIME, learner_grant
 from services.auth.rules.keys import (
     KEY_LEAD,
     KEY_MARGIN,
@@ -37,6 +38,7 @@ from services.auth.rules.tokens import (
 
 __all__ = [
     "ACCESS_TOKEN_AUDIENCES",
+    "GRANT_LIFETIME",
     "KEY_LEAD",
     "KEY_MARGIN",
     "REFRESH_GRACE",
@@ -57,6 +59,7 @@ __all__ = [
     "judge_refresh",
     "key_breaches",
     "last_use",
+    "learner_grant",
     "new_refresh_token",
     "new_signing_key",
     "opened",

@@ -7,10 +7,11 @@ from datetime import timedelta
 import argon2
 import uuid_utils
 
-from services.auth import passwords
+from services.auth import passwords, rules
 from services.auth.entities import Admin, SignIn
 from services.auth.errors import AdminNotFound, InvalidCredentials
 from services.auth.repository import AuthStore
+from services.auth.service.grants import Grants
 from services.auth.service.keys import Keys
 from services.auth.service.sessions import Sessions
 from services.kit.actor import act_as
@@ -20,7 +21,8 @@ from services.kit.tokens import Revoked
 
 
 class AuthService:
-    """Signs admins in; `keys` are what their tokens are signed with, `sessions` what a sign-in begins.
+    """Signs admins in; `keys` are what their tokens are signed with, `sessions` what a sign-in begins, and `grants`
+    what learners get for an event's access key.
 
     `signing_key_secret` is what everything secret that auth makes up is encrypted with or made of.
     """
@@ -33,9 +35,11 @@ class AuthService:
         clock: Clock = now,
         hasher: argon2.PasswordHasher = passwords.HASHER,
         matches_bcrypt: Callable[[str, str], bool] = passwords.matches_bcrypt,
+        grant_lifetime: timedelta = rules.GRANT_LIFETIME,
     ):
-        self.keys = Keys(store, signing_key_secret, access_token_lifetime, clock)
+        self.keys = Keys(store, signing_key_secret, max(access_token_lifetime, grant_lifetime), clock)
         self.sessions = Sessions(store, self.keys, signing_key_secret, access_token_lifetime, clock)
+        self.grants = Grants(store, self.keys, grant_lifetime, clock)
         self._store = store
         self._clock = clock
         self._hasher = hasher
