@@ -16,6 +16,7 @@ class To(Enum):
 
     CONTENT = "content"
     QUIZ = "quiz"
+    AUTH = "auth"
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,9 @@ PUBLIC_ROUTES = (
     PublicRoute("/api/admin/login", {"POST": (OPEN, views.login)}),
     PublicRoute("/api/admin/dashboard/operational-snapshot", {"GET": (VIEWER, To.CONTENT)}),
     PublicRoute("/api/admin/integrity", {"GET": (VIEWER, views.integrity)}),
+    PublicRoute("/api/admin/users", {"GET": (OWNER, To.AUTH), "POST": (OWNER, To.AUTH)}),
+    PublicRoute("/api/admin/users/{user_id}", {"GET": (OWNER, To.AUTH), "PUT": (OWNER, To.AUTH)}),
+    PublicRoute("/api/admin/users/{user_id}/password", {"POST": (OWNER, To.AUTH)}),
     PublicRoute("/api/events", {"GET": (VIEWER, To.CONTENT), "POST": (EDITOR, To.CONTENT)}),
     PublicRoute(
         EVENT, {"GET": (VIEWER, To.CONTENT), "PUT": (EDITOR, To.CONTENT), "DELETE": (EDITOR, views.delete_event)}

@@ -1,11 +1,13 @@
 """Auth's named errors.
 
-Unauthorized: InvalidCredentials
-NotFound:     AdminNotFound, SessionNotFound
-Conflict:     UsernameTaken
+Unauthorized:    InvalidCredentials
+Forbidden:       PasswordChangeRequired
+NotFound:        AdminNotFound, SessionNotFound
+Conflict:        UsernameTaken, LastOwner
+TooManyRequests: SignInThrottled
 """
 
-from services.kit.errors import Conflict, NotFound, Unauthorized
+from services.kit.errors import Conflict, Forbidden, NotFound, TooManyRequests, Unauthorized
 
 
 class InvalidCredentials(Unauthorized):
@@ -15,8 +17,21 @@ class InvalidCredentials(Unauthorized):
     message = "The username or the password is wrong"
 
 
+class PasswordChangeRequired(Forbidden):
+    """The password is right, and was made for the person, who must replace it."""
+
+    code = "PASSWORD_CHANGE_REQUIRED"
+    message = "This password was made for you: sign in with it once more and add newPassword, one of your own"
+
+
+class SignInThrottled(TooManyRequests):
+    """So many attempts to sign in were made that this one is not looked at."""
+
+    message = "Too many attempts to sign in; try again later"
+
+
 class AdminNotFound(NotFound):
-    """No admin has this name."""
+    """No admin has this name or this id."""
 
     code = "ADMIN_NOT_FOUND"
     message = "Admin not found"
@@ -34,3 +49,10 @@ class UsernameTaken(Conflict):
 
     code = "USERNAME_CONFLICT"
     message = "Another admin already has this username"
+
+
+class LastOwner(Conflict):
+    """Nobody would be left who can manage people."""
+
+    code = "LAST_OWNER"
+    message = "This is the only owner who can sign in: make somebody else an owner, who sets a password, first"

@@ -2,13 +2,18 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from copy import copy
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 import peewee
 
-from services.auth.entities import Admin, Session, SigningKey
+from services.auth.entities import Admin, Session, SigningKey, Throttle
 from services.auth.errors import AdminNotFound, SessionNotFound, UsernameTaken
+from services.auth.repository import ALL, admin_key
+from services.kit.audit import AuditRecord, record_of
+from services.kit.instants import Clock, now
+from services.kit.pagination import PageRequest
 
 
 @dataclass
@@ -18,26 +23,29 @@ class _Rows:
     admins: dict[str, Admin] = field(default_factory=dict)
     sessions: dict[str, Session] = field(default_factory=dict)
     keys: dict[str, SigningKey] = field(default_factory=dict)
+    throttles: dict[str, Throttle] = field(default_factory=dict)
+    audit: list[AuditRecord] = field(default_factory=list)
 
 
 class InMemoryAuthStore:
-    """Auth in three dictionaries."""
+    """Auth in a dictionary for each kind of record."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Clock = now) -> None:
         self._rows = _Rows()
         self.admins = InMemoryAdmins(self._rows)
         self.sessions = InMemorySessions(self._rows)
         self.signing_keys = InMemorySigningKeys(self._rows)
+        self.throttles = InMemoryThrottles(self._rows)
+        self.audit = InMemoryAuditTrail(self._rows, clock)
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """When an exception passes through, everything is as it was at the beginning."""
-        rows = self._rows
-        before = _Rows(dict(rows.admins), dict(rows.sessions), dict(rows.keys))
+        before = {name: copy(rows) for name, rows in vars(self._rows).items()}
         try:
             yield
         except BaseException:
-            rows.admins, rows.sessions, rows.keys = before.admins, before.sessions, before.keys
+            vars(self._rows).update(before)
             raise
 
 
@@ -51,6 +59,30 @@ class InMemoryAdmins:
         """Raises UsernameTaken."""
         _refuse_known(admin.id, self._rows.admins)
         if any(each.username == admin.username for each in self._rows.admins.values()):
+            raise UsernameTaken
+        self._rows.admins[admin.id] = admin
+
+    def get(self, admin_id: str, *, for_update: bool = False) -> Admin:
+        """Raises AdminNotFound."""
+        if admin_id not in self._rows.admins:
+            raise AdminNotFound
+        return self._rows.admins[admin_id]
+
+    def list(self, request: PageRequest = ALL) -> Sequence[Admin]:
+        """By creation, oldest first."""
+        found = sorted(self._rows.admins.values(), key=admin_key)
+        return [each for each in found if request.after is None or admin_key(each) > request.after][
+            : request.fetch_limit
+        ]
+
+    def hold_owners(self) -> Sequence[Admin]:
+        """Every owner, by id."""
+        return sorted((each for each in self._rows.admins.values() if each.role == "owner"), key=lambda each: each.id)
+
+    def save(self, admin: Admin) -> None:
+        """Raises AdminNotFound, UsernameTaken."""
+        self.get(admin.id)
+        if any(each.username == admin.username and each.id != admin.id for each in self._rows.admins.values()):
             raise UsernameTaken
         self._rows.admins[admin.id] = admin
 
@@ -109,6 +141,14 @@ class InMemorySessions:
             raise SessionNotFound
         self._rows.sessions[session_id] = replace(session, ended_at=now)
 
+    def end_all_of(self, admin_id: str, now: datetime) -> Sequence[str]:
+        """End those of the admin that go on; their ids, in order."""
+        going_on = [each for each in self._rows.sessions.values() if each.admin_id == admin_id and not each.ended_at]
+        ids = sorted(each.id for each in going_on)
+        for session_id in ids:
+            self.end(session_id, now)
+        return ids
+
     def remove_expired(self, now: datetime) -> int:
         """Forget the sessions that are over by then; how many there were."""
         before = len(self._rows.sessions)
@@ -131,6 +171,68 @@ class InMemorySigningKeys:
         """Every key that is not retired, oldest first."""
         usable = (each for each in self._rows.keys.values() if each.retired_at is None)
         return sorted(usable, key=lambda each: (each.created_at, each.id))
+
+
+class InMemoryThrottles:
+    """ThrottleRepository over a dictionary."""
+
+    def __init__(self, rows: _Rows):
+        self._rows = rows
+
+    def get(self, ids: Sequence[str]) -> Sequence[Throttle]:
+        """Those that are there."""
+        return [self._rows.throttles[each] for each in ids if each in self._rows.throttles]
+
+    def count(self, ids: Sequence[str], now: datetime, window_ends_at: datetime) -> Sequence[Throttle]:
+        """As they are with one attempt more in each; where the window is over, another one begins."""
+        for each in ids:
+            known = self._rows.throttles.get(each)
+            goes_on = known is not None and known.window_ends_at > now
+            self._rows.throttles[each] = (
+                replace(known, attempts=known.attempts + 1) if known and goes_on else Throttle(each, 1, window_ends_at)
+            )
+        return self.get(ids)
+
+    def give_back(self, throttle_id: str) -> None:
+        """One attempt fewer, where there is one."""
+        for each in self.get([throttle_id]):
+            self._rows.throttles[throttle_id] = replace(each, attempts=max(0, each.attempts - 1))
+
+    def prolong(self, throttle_id: str, window_ends_at: datetime) -> None:
+        """Let its window, which may hold no attempt yet, end then."""
+        known = self._rows.throttles.get(throttle_id, Throttle(throttle_id, 0, window_ends_at))
+        self._rows.throttles[throttle_id] = replace(known, window_ends_at=window_ends_at)
+
+    def forget(self, throttle_id: str) -> None:
+        """Forget it with its attempts."""
+        self._rows.throttles.pop(throttle_id, None)
+
+    def remove_ended(self, now: datetime, at_most: int) -> int:
+        """Forget so many of those whose windows are over, the oldest first; how many there were."""
+        ended = sorted(
+            (each for each in self._rows.throttles.values() if each.window_ends_at <= now),
+            key=lambda each: each.window_ends_at,
+        )[:at_most]
+        for each in ended:
+            self.forget(each.id)
+        return len(ended)
+
+
+class InMemoryAuditTrail:
+    """AuditTrail over a list."""
+
+    def __init__(self, rows: _Rows, clock: Clock):
+        self._rows = rows
+        self._clock = clock
+
+    def append(self, deeds: Iterable[tuple[str, str]]) -> None:
+        """Each an action and the id of what it was done to, as of now, by whoever acts."""
+        self._rows.audit.extend(record_of(action, subject_id, self._clock()) for action, subject_id in deeds)
+
+    @property
+    def records(self) -> Sequence[AuditRecord]:
+        """Every record, in order."""
+        return self._rows.audit
 
 
 def _refuse_known(new_id: str, known: Iterable[str]) -> None:

@@ -1,5 +1,6 @@
 """Sessions in SQLite or PostgreSQL."""
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime
 
@@ -8,7 +9,7 @@ import peewee
 from services.auth.entities import Session
 from services.auth.errors import AdminNotFound, SessionNotFound
 from services.auth.models import SessionRow
-from services.kit.database import Parameter, Statement, is_foreign_key_breach, transaction
+from services.kit.database import Parameter, Statement, is_foreign_key_breach, locked, transaction
 
 
 class PeeweeSessions:
@@ -43,6 +44,16 @@ class PeeweeSessions:
         going_on = (SessionRow.id == session_id) & SessionRow.ended_at.is_null()
         if not SessionRow.update({SessionRow.ended_at: now}).where(going_on).execute(self._database):
             raise SessionNotFound
+
+    def end_all_of(self, admin_id: str, now: datetime) -> Sequence[str]:
+        """End those of the admin that go on; their ids, in order."""
+        going_on = SessionRow.select(SessionRow.id).where(
+            (SessionRow.admin == admin_id) & SessionRow.ended_at.is_null()
+        )
+        held = locked(going_on.order_by(SessionRow.id), self._database)
+        ids = Statement(self._database, held, str).all()
+        SessionRow.update({SessionRow.ended_at: now}).where(SessionRow.id.in_(ids)).execute(self._database)
+        return ids
 
     def remove_expired(self, now: datetime) -> int:
         """Forget the sessions that are over by then; how many there were."""

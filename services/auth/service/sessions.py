@@ -26,8 +26,14 @@ class Sessions:
         session = Session(_new_id(), admin.id, began_at, began_at + rules.SESSION_LIFETIME, None)
         self._store.sessions.remove_expired(began_at)
         self._store.sessions.add(session)
+        self._store.audit.append([("session.started", session.id)])
         token = rules.access_token(admin, session, _new_id(), self._keys.signing(), began_at, self._lifetime)
         return SignIn(admin, token, int(self._lifetime.total_seconds()))
+
+    def end_all_of(self, admin_id: str) -> None:
+        """Every session of the admin ends; of the caller's transaction."""
+        ended = self._store.sessions.end_all_of(admin_id, self._clock())
+        self._store.audit.append([("session.ended", session_id) for session_id in ended])
 
 
 def _new_id() -> str:
