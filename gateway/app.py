@@ -8,7 +8,7 @@ from gateway.resources import Endpoint, Health, Ready
 from gateway.routes import PUBLIC_ROUTES
 from gateway.upstream import Upstreams, connect
 from services.kit.health import Live
-from services.kit.tokens import AccessTokenVerifier, fetch_keys_from
+from services.kit.tokens import AccessTokenVerifier, verifier_of
 from services.kit.web import Gatekeeper, Guard, Lifespan, Route, WebApp, create_web_app
 
 
@@ -17,7 +17,7 @@ def create_app(settings: Settings | None = None) -> WebApp:
     settings = settings or read_settings(os.environ)
     addresses = {"content": settings.content_url, "quiz": settings.quiz_url, "auth": settings.auth_url}
     upstreams = connect(addresses, settings.service_secret, settings.upstream_timeout_seconds)
-    verifier = AccessTokenVerifier(fetch_keys_from(settings.auth_url), settings.name)
+    verifier = verifier_of(settings)
     return assemble(settings, upstreams, verifier)
 
 

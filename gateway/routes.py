@@ -40,6 +40,10 @@ PUBLIC_LESSON = "/api/public/events/{event_slug}/lessons/{lesson_slug}"
 
 PUBLIC_ROUTES = (
     PublicRoute("/api/admin/login", {"POST": (OPEN, views.login)}),
+    PublicRoute("/api/admin/token/refresh", {"POST": (OPEN, views.refresh_token)}),
+    PublicRoute("/api/admin/logout", {"POST": (VIEWER, views.logout)}),
+    PublicRoute("/api/admin/me", {"GET": (VIEWER, To.AUTH)}),
+    PublicRoute("/api/admin/me/password", {"POST": (VIEWER, views.change_password)}),
     PublicRoute("/api/admin/dashboard/operational-snapshot", {"GET": (VIEWER, To.CONTENT)}),
     PublicRoute("/api/admin/integrity", {"GET": (VIEWER, views.integrity)}),
     PublicRoute("/api/admin/users", {"GET": (OWNER, To.AUTH), "POST": (OWNER, To.AUTH)}),

@@ -19,10 +19,9 @@ from services.content.migrations import MIGRATIONS as CONTENT_MIGRATIONS
 from services.content.repository import PeeweeContentStore
 from services.content.service import ContentService
 from services.kit.cli import serve
-from services.kit.config import ServiceSettings
 from services.kit.database import open_database
 from services.kit.health import health_routes
-from services.kit.tokens import AccessTokenVerifier, fetch_keys_from
+from services.kit.tokens import verifier_of
 from services.kit.use_cases import UseCases
 from services.kit.web import WebApp, create_service_app
 from services.quiz.content import Content
@@ -57,7 +56,7 @@ def content_app() -> WebApp:
     service = DyingContent(PeeweeContentStore(database))
     table = services.content.app.routes(service, use_cases, settings)
     health = health_routes(use_cases, database, CONTENT_MIGRATIONS)
-    return create_service_app((*table, *health), settings, use_cases, _verifier(settings))
+    return create_service_app((*table, *health), settings, use_cases, verifier_of(settings))
 
 
 def quiz_app() -> WebApp:
@@ -71,11 +70,7 @@ def quiz_app() -> WebApp:
     service = DyingQuiz(store, content.require_lesson)
     table = services.quiz.app.routes(service, Follower(store, content), use_cases)
     health = health_routes(use_cases, database, QUIZ_MIGRATIONS)
-    return create_service_app((*table, *health), settings, use_cases, _verifier(settings))
-
-
-def _verifier(settings: ServiceSettings) -> AccessTokenVerifier:
-    return AccessTokenVerifier(fetch_keys_from(settings.auth_url), settings.name)
+    return create_service_app((*table, *health), settings, use_cases, verifier_of(settings))
 
 
 def _end() -> NoReturn:

@@ -78,6 +78,7 @@ class Installation(Town):
             "PATH": os.environ["PATH"],
             "DATABASE_PROFILE": "managed" if managed else "local",
             "SERVICE_TOKEN_SECRET": "a secret that only these tests know, long enough",
+            "SIGNING_KEY_SECRET": "what the signing keys of these tests are encrypted with",
             "ADMIN_USERNAME": ADMIN["username"],
             "ADMIN_PASSWORD": ADMIN["password"],
             "CORS_ORIGIN": "http://localhost:5173,https://learn.example",

@@ -5,7 +5,8 @@ import sys
 from services.auth import seed
 from services.auth.baseline import IMPORTER
 from services.auth.config import read_settings
-from services.auth.integrity import EXAMINATION
+from services.auth.integrity import examination
+from services.auth.keys import COMMAND as KEYS
 from services.auth.migrations import MIGRATIONS
 from services.kit.cli import Seeder, Service, main
 
@@ -15,8 +16,9 @@ SERVICE = Service(
     read_settings=read_settings,
     migrations=MIGRATIONS,
     seeder=Seeder(seed.SETS, seed.plant),
-    examination=lambda settings: EXAMINATION,
+    examination=examination,
     importer=IMPORTER,
+    commands=(KEYS,),
 )
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ from services.kit.config import Environment, ServiceSettings
 LOCAL_ADMIN_USERNAME = "admin"
 LOCAL_ADMIN_PASSWORD = "admin123"  # noqa: S105 refused in the managed profile
 MINIMUM_PASSWORD_LENGTH = 12
+LOCAL_SIGNING_KEY_SECRET = "local-only-signing-key-secret-change-me"  # noqa: S105 likewise
 
 _DURATION = re.compile(r"(\d{1,6})([smhd])", re.ASCII)
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
@@ -17,11 +18,12 @@ _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 @dataclass(frozen=True, kw_only=True)
 class Settings(ServiceSettings):
-    """The first admin's sign-in, and how long an access token lives."""
+    """The first admin's sign-in, how long an access token lives, and what the keys that sign it are encrypted with."""
 
     admin_username: str
     admin_password: str
     access_token_lifetime: timedelta
+    signing_key_secret: str
 
 
 def read_settings(variables: Mapping[str, str]) -> Settings:
@@ -39,6 +41,9 @@ def read_settings(variables: Mapping[str, str]) -> Settings:
             minimum=MINIMUM_PASSWORD_LENGTH,
         ),
         access_token_lifetime=_duration(environment, "JWT_ACCESS_TTL", "15m"),
+        signing_key_secret=environment.secret(
+            "SIGNING_KEY_SECRET", LOCAL_SIGNING_KEY_SECRET, "a random secret that encrypts the signing keys"
+        ),
     )
     environment.close()
     return settings

@@ -1,5 +1,6 @@
 """What auth speaks of: plain records, the same from every repository. Their fields are the tables' columns."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Literal
@@ -38,7 +39,10 @@ class Session:
 
 @dataclass(frozen=True, slots=True)
 class SigningKey:
-    """An Ed25519 key as two JSON Web Keys (RFC 8037): published until `retired_at`, it signs from `signs_from` on."""
+    """An Ed25519 key as two JSON Web Keys (RFC 8037), the private one encrypted (JWE, RFC 7516).
+
+    It is published until `retired_at`, and signs from `signs_from` until a later key does.
+    """
 
     id: str
     private_key: str = field(repr=False)
@@ -78,8 +82,18 @@ class Invitation:
 
 @dataclass(frozen=True, slots=True)
 class SignIn:
-    """What a successful sign-in gives; `expires_in` is in seconds."""
+    """What a successful sign-in gives; `expires_in` and `refresh_expires_in` are in seconds."""
 
     admin: Admin
     access_token: str = field(repr=False)
     expires_in: int
+    refresh_token: str = field(repr=False)
+    refresh_expires_in: int
+
+
+@dataclass(frozen=True, slots=True)
+class Rotation:
+    """A new signing key, and those that it takes the place of."""
+
+    key: SigningKey
+    retired: Sequence[SigningKey]

@@ -1,13 +1,16 @@
 """Auth's named errors.
 
-Unauthorized:    InvalidCredentials
+Unauthorized:    InvalidCredentials, InvalidRefreshToken
 Forbidden:       PasswordChangeRequired
 NotFound:        AdminNotFound, SessionNotFound
-Conflict:        UsernameTaken, LastOwner
+Conflict:        UsernameTaken, LastOwner, KeyWaiting
 TooManyRequests: SignInThrottled
+Unavailable:     SigningUnavailable
+
+KeyUnreadable is no answer: it says to the operator what is wrong.
 """
 
-from services.kit.errors import Conflict, Forbidden, NotFound, TooManyRequests, Unauthorized
+from services.kit.errors import Conflict, Forbidden, NotFound, TooManyRequests, Unauthorized, Unavailable
 
 
 class InvalidCredentials(Unauthorized):
@@ -28,6 +31,13 @@ class SignInThrottled(TooManyRequests):
     """So many attempts to sign in were made that this one is not looked at."""
 
     message = "Too many attempts to sign in; try again later"
+
+
+class InvalidRefreshToken(Unauthorized):
+    """The refresh token is unknown, over, or of a session that has ended; which of them is not said."""
+
+    code = "INVALID_REFRESH_TOKEN"
+    message = "The refresh token is not valid: sign in again"
 
 
 class AdminNotFound(NotFound):
@@ -56,3 +66,26 @@ class LastOwner(Conflict):
 
     code = "LAST_OWNER"
     message = "This is the only owner who can sign in: make somebody else an owner, who sets a password, first"
+
+
+class KeyWaiting(Conflict):
+    """A rotation is under way: the next key is published and does not sign yet."""
+
+    code = "SIGNING_KEY_WAITING"
+    message = "The next signing key is published already and waits to sign"
+
+
+class KeyUnreadable(Exception):
+    """A signing key's private part cannot be opened; names the variable that should open it, and never its value."""
+
+    def __init__(self, key_id: str):
+        super().__init__(
+            f"SIGNING_KEY_SECRET does not open the signing key {key_id}: set the secret that it was made with, or run "
+            "`python -m services.auth keys rotate --at-once`, after which everyone has to sign in again"
+        )
+
+
+class SigningUnavailable(Unavailable):
+    """No signing key can be used; the log says why."""
+
+    message = "Nobody can sign in now: the signing keys are not available"

@@ -1,14 +1,22 @@
 """The check of auth's own rules; the kit checks what the tables promise by themselves."""
 
 from collections.abc import Iterator
+from functools import partial
 
 import peewee
 
 from services.auth import rules
+from services.auth.config import Settings
 from services.auth.migrations import MIGRATIONS
 from services.auth.repository import AuthInspection, PeeweeAuthStore
 from services.kit.instants import now
 from services.kit.integrity import Examination, Finding, Progress, breaches
+
+
+def examination(settings: Settings) -> Examination:
+    """Everything that can be wrong; whether the keys open is left out for a copy, whose secret may be elsewhere."""
+    seal = rules.derived_key(settings.signing_key_secret, rules.SEALING)
+    return Examination(MIGRATIONS, _findings, partial(_seal_findings, seal), tidy=_tidy)
 
 
 def _findings(database: peewee.Database, progress: Progress) -> Iterator[Finding]:
@@ -18,9 +26,16 @@ def _findings(database: peewee.Database, progress: Progress) -> Iterator[Finding
         for admin in admins:
             yield from breaches("admins", admin.id, rules.admin_breaches(admin))
     # None at all is no breach: auth makes one when it is first needed.
-    for keys in inspection.usable_keys():
+    for keys in inspection.usable_keys(now()):
         for key in keys:
             yield from breaches("signing_keys", key.id, rules.key_breaches(key))
+
+
+def _seal_findings(seal: bytes, database: peewee.Database, progress: Progress) -> Iterator[Finding]:
+    progress.begin("private parts of signing keys", 0)
+    for keys in AuthInspection(database).usable_keys(now()):
+        for key in keys:
+            yield from breaches("signing_keys", key.id, rules.seal_breaches(key, seal))
 
 
 def _tidy(database: peewee.Database) -> Iterator[str]:
@@ -30,6 +45,3 @@ def _tidy(database: peewee.Database) -> Iterator[str]:
         removed = store.sessions.remove_expired(now())
     if removed:
         yield f"sessions: deleted {removed} that are over"
-
-
-EXAMINATION = Examination(MIGRATIONS, _findings, tidy=_tidy)

@@ -35,7 +35,7 @@ class SessionRow(peewee.Model):
     admin = ForeignKeyField(AdminRow, on_delete="CASCADE")
     created_at = InstantField()
     expires_at = InstantField(index=True)
-    ended_at = InstantField(null=True)
+    ended_at = InstantField(null=True, index=True)
 
     class Meta:
         table_name = "sessions"

@@ -52,7 +52,7 @@ def new_password_problems(password: str, username: str) -> list[str]:
     section 3.1.1.2.
     """
     if len(password) < MINIMUM_PASSWORD_LENGTH:
-        return [f"must have at least {MINIMUM_PASSWORD_LENGTH} characters: several words, for example"]
+        return [f"must have at least {MINIMUM_PASSWORD_LENGTH} characters"]
     if _is_easy_to_guess(password, username):
         return ["is too easy to guess: take several words that have nothing to do with one another or with you"]
     return []

@@ -7,23 +7,38 @@ from pydantic import Field
 from services.auth.entities import Admin, Invitation, Role, SignIn
 from services.kit.instants import format_instant
 from services.kit.schemas import Patch, Schema, Text
+from services.kit.tokens import Revoked
 
 Username = Annotated[Text, Field(min_length=3, max_length=200)]
 # What costs as much to hash as it is long has an end.
 _LONGEST_PASSWORD = 1024
+# A password is taken as it is: neither trimmed nor judged by its characters.
+Password = Annotated[str, Field(min_length=6, max_length=_LONGEST_PASSWORD)]
+# What a new one must be, passwords.new_password_problems says.
+NewPassword = Annotated[str, Field(max_length=_LONGEST_PASSWORD)]
 # A default of a patch is never read: only the fields that were sent are (Patch.changes).
 _ABSENT: Any = None
 
 
 class Credentials(Schema):
-    """POST /api/admin/login. A password is taken as it is: neither trimmed nor judged by its characters.
-
-    `newPassword` replaces it; what a new one must be, passwords.new_password_problems says.
-    """
+    """POST /api/admin/login; `newPassword` replaces the password."""
 
     username: Username
-    password: Annotated[str, Field(min_length=6, max_length=_LONGEST_PASSWORD)]
-    new_password: Annotated[str, Field(max_length=_LONGEST_PASSWORD)] | None = None
+    password: Password
+    new_password: NewPassword | None = None
+
+
+class Refresh(Schema):
+    """POST /api/admin/token/refresh. A refresh token is opaque: one that we never gave is unknown, not malformed."""
+
+    refresh_token: Annotated[str, Field(min_length=1, max_length=200)]
+
+
+class PasswordChange(Schema):
+    """POST /api/admin/me/password."""
+
+    current_password: Password
+    new_password: NewPassword
 
 
 class NewPerson(Schema):
@@ -60,10 +75,28 @@ def invitation_view(invitation: Invitation) -> dict[str, Any]:
 
 
 def sign_in_view(sign_in: SignIn) -> dict[str, Any]:
-    """The contract's answer to a login."""
+    """The contract's answer to a login, and what goes on with it."""
     return {
         "accessToken": sign_in.access_token,
         "tokenType": "Bearer",
         "expiresIn": sign_in.expires_in,
+        "refreshToken": sign_in.refresh_token,
+        "refreshExpiresIn": sign_in.refresh_expires_in,
         "user": {"id": sign_in.admin.id, "username": sign_in.admin.username},
     }
+
+
+def me_view(admin: Admin) -> dict[str, Any]:
+    """A person, as they see themselves."""
+    return {
+        "id": admin.id,
+        "username": admin.username,
+        "role": admin.role,
+        "createdAt": format_instant(admin.created_at),
+        "updatedAt": format_instant(admin.updated_at),
+    }
+
+
+def revoked_view(revoked: Revoked) -> dict[str, Any]:
+    """Ids of ended sessions under `items`, those of retired keys under `keys`."""
+    return {"items": sorted(revoked.sessions), "keys": sorted(revoked.keys)}

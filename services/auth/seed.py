@@ -14,7 +14,7 @@ ADMIN_ID = "admin-1"
 def plant(database: peewee.Database, settings: Settings, name: str) -> dict[str, int]:
     """Add the admin of ADMIN_USERNAME and ADMIN_PASSWORD unless there is one; both sets are the same here."""
     store = PeeweeAuthStore(database)
-    service = AuthService(store, settings.access_token_lifetime)
+    service = AuthService(store, settings.access_token_lifetime, settings.signing_key_secret)
     # The first one has an id that every installation agrees on.
     admin_id = ADMIN_ID if store.admins.count() == 0 else None
     try:

@@ -13,7 +13,7 @@ from services.kit.database import open_database
 from services.kit.health import health_routes
 from services.kit.integrity.background import integrity_route
 from services.kit.integrity.soundness import SoundnessWatch
-from services.kit.tokens import AccessTokenVerifier, fetch_keys_from
+from services.kit.tokens import verifier_of
 from services.kit.use_cases import UseCases
 from services.kit.web import READ_AND_WRITE, Guard, Route, WebApp, create_service_app
 
@@ -32,7 +32,7 @@ def create_app(settings: Settings | None = None) -> WebApp:
     database = open_database(settings.database_url, "flix-content")
     use_cases = UseCases(database, settings.threads)
     service = ContentService(PeeweeContentStore(database))
-    verifier = AccessTokenVerifier(fetch_keys_from(settings.auth_url), settings.name)
+    verifier = verifier_of(settings)
     table = (
         *routes(service, use_cases, settings),
         *health_routes(use_cases, database, MIGRATIONS),

@@ -1,4 +1,4 @@
-"""The command line that every service has: serve, migrate, seed, check, import-baseline, and for some follow.
+"""The command line that every service has: serve, migrate, seed, check, import-baseline, and what some have besides.
 
 Exit codes: 0 done, 1 refused or found wrong (one line on standard error says what to do), 2 a wrong command line.
 """
@@ -7,8 +7,9 @@ import argparse
 import logging.config
 import os
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Generic, TypeVar
 
@@ -17,6 +18,7 @@ import peewee
 from services.kit.baseline import BaselineError, Importer, Part, import_baseline, opened
 from services.kit.config import ServerSettings, ServiceSettings, SettingsError
 from services.kit.database import delete_every_row, open_database, wait_for
+from services.kit.errors import ServiceError
 from services.kit.instants import format_instant
 from services.kit.integrity.command import check
 from services.kit.integrity.examination import Examination
@@ -37,10 +39,23 @@ class Seeder(Generic[AnySettings]):
 
 
 @dataclass(frozen=True)
+class Command(Generic[AnySettings]):
+    """What one service alone can be told to do: `run` says it did so, line by line, or raises Refused or ServiceError.
+
+    `declare` adds the command's options to its parser.
+    """
+
+    name: str
+    purpose: str
+    declare: Callable[[argparse.ArgumentParser], None]
+    run: Callable[[peewee.Database, AnySettings, argparse.Namespace], Iterable[str]]
+
+
+@dataclass(frozen=True)
 class Service(Generic[AnySettings]):
     """The parts that a service hands to its command line; `app` is the import path of its app factory.
 
-    `follow` takes in what happens in another service until it is told to stop.
+    `follow` takes in what happens in another service until it is told to stop; `commands` are those of its own.
     """
 
     name: str
@@ -51,6 +66,7 @@ class Service(Generic[AnySettings]):
     examination: Callable[[AnySettings], Examination]
     follow: Callable[[peewee.Database, AnySettings], None] | None = None
     importer: Importer | None = None
+    commands: Sequence[Command[AnySettings]] = ()
 
 
 class Refused(Exception):
@@ -67,7 +83,7 @@ def main(service: Service[AnySettings], arguments: Sequence[str] | None = None) 
         return int(options.command(service, settings, database, options) or 0)
     except SettingsError as error:
         return _fail(*error.problems)
-    except (MigrationError, BaselineError, Refused) as error:
+    except (MigrationError, BaselineError, Refused, ServiceError) as error:
         return _fail(str(error))
     except (peewee.DatabaseError, peewee.InterfaceError, OSError) as error:
         reason = " ".join(str(error).split())
@@ -106,6 +122,10 @@ def _parser(service: Service[AnySettings]) -> argparse.ArgumentParser:
         following.set_defaults(command=_follow)
     if service.importer:
         _add_import(commands.add_parser("import-baseline", help="move an old installation's rows in"), service.importer)
+    for command in service.commands:
+        parser_of_it = commands.add_parser(command.name, help=command.purpose)
+        command.declare(parser_of_it)
+        parser_of_it.set_defaults(command=partial(_run_own, command))
     return parser
 
 
@@ -215,6 +235,18 @@ def _import_baseline(
         if importer.gives and options.accepted:
             old.write_notes(importer.gives, options.accepted)
     return 0 if done else 1
+
+
+def _run_own(
+    command: Command[AnySettings],
+    service: Service[AnySettings],
+    settings: AnySettings,
+    database: peewee.Database,
+    options: argparse.Namespace,
+) -> None:
+    service.migrations.require_current(database)
+    log_to_standard_error()
+    _say(*command.run(database, settings, options))
 
 
 def _refuse_unless(confirmed: bool, settings: ServiceSettings, command: str) -> None:

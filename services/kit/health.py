@@ -32,14 +32,23 @@ class Ready:
         write_json(response, {"status": "ok"})
 
 
-def health_routes(use_cases: UseCases, database: peewee.Database, migrations: Migrations) -> tuple[Route, ...]:
-    """The rows of a service's routes table that orchestrators ask; they are open, and say nothing of the inside."""
+def health_routes(
+    use_cases: UseCases,
+    database: peewee.Database,
+    migrations: Migrations,
+    require_more: Callable[[], None] = lambda: None,
+) -> tuple[Route, ...]:
+    """The rows of a service's routes table that orchestrators ask; they are open, and say nothing of the inside.
+
+    `require_more` raises ServiceError when what this service alone needs is missing.
+    """
 
     def check() -> None:
         try:
             migrations.require_current(database)
         except MigrationError as error:
             raise Unavailable(str(error)) from error
+        require_more()
 
     return (
         Route("/health/live", Live(), Guard.OPEN),

@@ -6,7 +6,7 @@ from services.kit.database import open_database
 from services.kit.health import health_routes
 from services.kit.integrity.background import integrity_route
 from services.kit.integrity.soundness import SoundnessWatch
-from services.kit.tokens import AccessTokenVerifier, fetch_keys_from
+from services.kit.tokens import verifier_of
 from services.kit.use_cases import UseCases
 from services.kit.web import READ_AND_WRITE, Guard, Route, WebApp, create_service_app
 from services.quiz import seed
@@ -28,7 +28,7 @@ def create_app(settings: Settings | None = None) -> WebApp:
     content = content_of(settings)
     store = PeeweeQuizStore(database)
     service = QuizService(store, content.require_lesson)
-    verifier = AccessTokenVerifier(fetch_keys_from(settings.auth_url), settings.name)
+    verifier = verifier_of(settings)
     table = (
         *routes(service, Follower(store, content), use_cases),
         *health_routes(use_cases, database, MIGRATIONS),

@@ -7,7 +7,8 @@ from typing import Any
 
 import argon2
 
-from services.auth.entities import Admin, Session, SigningKey
+from services.auth import rules
+from services.auth.entities import Admin, RefreshToken, Session, SigningKey
 from services.auth.repository import AuthStore
 from services.auth.service import AuthService
 from services.kit.instants import Clock
@@ -15,6 +16,8 @@ from tests.clock import NOON, StoppedClock
 
 PASSWORD = "correct horse battery staple"
 LIFETIME = timedelta(minutes=15)
+KEY_SECRET = "a secret that encrypts the keys of these tests"
+SEAL = rules.derived_key(KEY_SECRET, rules.SEALING)
 
 
 def an_admin(**changes: Any) -> Admin:
@@ -25,6 +28,11 @@ def an_admin(**changes: Any) -> Admin:
 def a_session(**changes: Any) -> Session:
     """A session of that admin, which lasts a day, but for the changes."""
     return replace(Session("session-1", "admin-1", NOON, NOON + timedelta(days=1), None), **changes)
+
+
+def a_refresh_token(**changes: Any) -> RefreshToken:
+    """An unused refresh token of that session, which lasts an hour, but for the changes."""
+    return replace(RefreshToken("token-1", "session-1", NOON, NOON + timedelta(hours=1)), **changes)
 
 
 def a_key(**changes: Any) -> SigningKey:
@@ -72,7 +80,11 @@ class InterruptedHasher(CountingHasher):
 
 
 def a_service(
-    store: AuthStore, clock: Clock | None = None, hasher: CountingHasher | None = None, **more: Any
+    store: AuthStore,
+    clock: Clock | None = None,
+    hasher: CountingHasher | None = None,
+    signing_key_secret: str = KEY_SECRET,
+    **more: Any,
 ) -> AuthService:
     """Auth over that store, at noon and with cheap hashes unless it is told otherwise."""
-    return AuthService(store, LIFETIME, clock or StoppedClock(), hasher or CountingHasher(), **more)
+    return AuthService(store, LIFETIME, signing_key_secret, clock or StoppedClock(), hasher or CountingHasher(), **more)

@@ -3,12 +3,12 @@
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from copy import copy
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
 
 import peewee
 
-from services.auth.entities import Admin, Session, SigningKey, Throttle
+from services.auth.entities import Admin, RefreshToken, Session, SigningKey, Throttle
 from services.auth.errors import AdminNotFound, SessionNotFound, UsernameTaken
 from services.auth.repository import ALL, admin_key
 from services.kit.audit import AuditRecord, record_of
@@ -22,9 +22,19 @@ class _Rows:
 
     admins: dict[str, Admin] = field(default_factory=dict)
     sessions: dict[str, Session] = field(default_factory=dict)
+    refresh_tokens: dict[str, RefreshToken] = field(default_factory=dict)
     keys: dict[str, SigningKey] = field(default_factory=dict)
     throttles: dict[str, Throttle] = field(default_factory=dict)
     audit: list[AuditRecord] = field(default_factory=list)
+
+    def copy(self) -> "_Rows":
+        """The same records in other collections."""
+        return _Rows(**{each.name: copy(getattr(self, each.name)) for each in fields(self)})
+
+    def become(self, rows: "_Rows") -> None:
+        """Those records and no others."""
+        for each in fields(self):
+            setattr(self, each.name, getattr(rows, each.name))
 
 
 class InMemoryAuthStore:
@@ -34,6 +44,7 @@ class InMemoryAuthStore:
         self._rows = _Rows()
         self.admins = InMemoryAdmins(self._rows)
         self.sessions = InMemorySessions(self._rows)
+        self.refresh_tokens = InMemoryRefreshTokens(self._rows)
         self.signing_keys = InMemorySigningKeys(self._rows)
         self.throttles = InMemoryThrottles(self._rows)
         self.audit = InMemoryAuditTrail(self._rows, clock)
@@ -41,11 +52,11 @@ class InMemoryAuthStore:
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """When an exception passes through, everything is as it was at the beginning."""
-        before = {name: copy(rows) for name, rows in vars(self._rows).items()}
+        before = self._rows.copy()
         try:
             yield
         except BaseException:
-            vars(self._rows).update(before)
+            self._rows.become(before)
             raise
 
 
@@ -109,9 +120,7 @@ class InMemoryAdmins:
 
     def replace_password(self, admin_id: str, password_hash: str, now: datetime) -> None:
         """Raises AdminNotFound."""
-        if admin_id not in self._rows.admins:
-            raise AdminNotFound
-        admin = self._rows.admins[admin_id]
+        admin = self.get(admin_id)
         self._rows.admins[admin_id] = replace(admin, password_hash=password_hash, updated_at=now)
 
 
@@ -128,8 +137,8 @@ class InMemorySessions:
             raise AdminNotFound
         self._rows.sessions[session.id] = session
 
-    def get(self, session_id: str) -> Session:
-        """Raises SessionNotFound."""
+    def get(self, session_id: str, *, for_update: bool = False) -> Session:
+        """Raises SessionNotFound; nobody else writes here anyway."""
         if session_id not in self._rows.sessions:
             raise SessionNotFound
         return self._rows.sessions[session_id]
@@ -143,17 +152,47 @@ class InMemorySessions:
 
     def end_all_of(self, admin_id: str, now: datetime) -> Sequence[str]:
         """End those of the admin that go on; their ids, in order."""
-        going_on = [each for each in self._rows.sessions.values() if each.admin_id == admin_id and not each.ended_at]
-        ids = sorted(each.id for each in going_on)
+        sessions = self._rows.sessions.values()
+        ids = sorted(each.id for each in sessions if each.admin_id == admin_id and each.ended_at is None)
         for session_id in ids:
             self.end(session_id, now)
         return ids
 
+    def ended_since(self, instant: datetime) -> Sequence[str]:
+        """The ids of those that have ended after it, in order."""
+        sessions = self._rows.sessions.values()
+        return sorted(each.id for each in sessions if each.ended_at is not None and each.ended_at > instant)
+
     def remove_expired(self, now: datetime) -> int:
-        """Forget the sessions that are over by then; how many there were."""
-        before = len(self._rows.sessions)
-        self._rows.sessions = {each.id: each for each in self._rows.sessions.values() if each.expires_at > now}
-        return before - len(self._rows.sessions)
+        """Forget the sessions that are over by then, with their refresh tokens; how many there were."""
+        before, rows = len(self._rows.sessions), self._rows
+        rows.sessions = {each.id: each for each in rows.sessions.values() if each.expires_at > now}
+        rows.refresh_tokens = {
+            each.id: each for each in rows.refresh_tokens.values() if each.session_id in rows.sessions
+        }
+        return before - len(rows.sessions)
+
+
+class InMemoryRefreshTokens:
+    """RefreshTokenRepository over a dictionary."""
+
+    def __init__(self, rows: _Rows):
+        self._rows = rows
+
+    def add(self, token: RefreshToken) -> None:
+        """Raises SessionNotFound."""
+        _refuse_known(token.id, self._rows.refresh_tokens)
+        if token.session_id not in self._rows.sessions:
+            raise SessionNotFound
+        self._rows.refresh_tokens[token.id] = token
+
+    def find(self, token_id: str) -> RefreshToken | None:
+        """The one, if there is such a one."""
+        return self._rows.refresh_tokens.get(token_id)
+
+    def use(self, token_id: str, now: datetime) -> None:
+        """It was used then."""
+        self._rows.refresh_tokens[token_id] = replace(self._rows.refresh_tokens[token_id], used_at=now)
 
 
 class InMemorySigningKeys:
@@ -167,10 +206,21 @@ class InMemorySigningKeys:
         _refuse_known(key.id, self._rows.keys)
         self._rows.keys[key.id] = key
 
+    def save(self, key: SigningKey) -> None:
+        """Replace the stored key of that id."""
+        if key.id in self._rows.keys:
+            self._rows.keys[key.id] = key
+
     def list(self) -> Sequence[SigningKey]:
-        """Every key that is not retired, oldest first."""
-        usable = (each for each in self._rows.keys.values() if each.retired_at is None)
-        return sorted(usable, key=lambda each: (each.created_at, each.id))
+        """Every key, oldest first."""
+        return sorted(self._rows.keys.values(), key=lambda each: (each.created_at, each.id))
+
+    def hold(self) -> None:
+        """Nobody else writes here anyway."""
+
+    def remove(self, key_id: str) -> None:
+        """Forget the key, if it is there."""
+        self._rows.keys.pop(key_id, None)
 
 
 class InMemoryThrottles:

@@ -13,6 +13,7 @@ MANAGED = {
     "AUTH_DATABASE_URL": "postgresql://flix:secret@db.example/auth",
     "AUTH_URL": "http://auth:3013",
     "SERVICE_TOKEN_SECRET": "0123456789abcdef0123456789abcdef",
+    "SIGNING_KEY_SECRET": "fedcba9876543210fedcba9876543210",
     "ADMIN_USERNAME": "ada",
     "ADMIN_PASSWORD": "twelve chars",
 }
@@ -43,6 +44,7 @@ def test_an_empty_environment_is_the_local_profile() -> None:
         "admin_username": "admin",
         "admin_password": "admin123",
         "access_token_lifetime": timedelta(minutes=15),
+        "signing_key_secret": "local-only-signing-key-secret-change-me",
     }
 
 
@@ -50,12 +52,14 @@ def test_a_managed_environment_is_read_as_it_is() -> None:
     settings = read_settings({**MANAGED, "AUTH_PORT": "4000", "JWT_ACCESS_TTL": "1h"})
     assert (settings.profile, settings.port, settings.access_token_lifetime) == ("managed", 4000, timedelta(hours=1))
     assert (settings.admin_username, settings.admin_password) == ("ada", "twelve chars")
+    assert settings.signing_key_secret == "fedcba9876543210fedcba9876543210"
 
 
 def test_in_the_managed_profile_every_missing_variable_is_named_at_once() -> None:
     assert problems_of({"DATABASE_PROFILE": "managed"}) == [
         "ADMIN_USERNAME is missing: the managed profile needs the first admin's name",
         "ADMIN_PASSWORD is missing: the managed profile needs a password for the first admin",
+        "SIGNING_KEY_SECRET is missing: the managed profile needs a random secret that encrypts the signing keys",
         "SERVICE_TOKEN_SECRET is missing: the managed profile needs a random secret that only the services share",
         "AUTH_URL is missing: the managed profile needs the address of the auth service",
         "AUTH_DATABASE_URL is missing: the managed profile needs a postgresql:// URL",
@@ -75,9 +79,30 @@ def test_a_password_that_will_not_do_is_one_line_in_the_managed_profile(password
     assert problems_of({**MANAGED, "ADMIN_PASSWORD": password}) == [problem]
 
 
+@pytest.mark.parametrize(
+    ("secret", "problem"),
+    [
+        ("", "SIGNING_KEY_SECRET is missing: the managed profile needs a random secret that encrypts the signing keys"),
+        (
+            "local-only-signing-key-secret-change-me",
+            "SIGNING_KEY_SECRET still has its default: the managed profile needs a random secret that encrypts the "
+            "signing keys",
+        ),
+        ("a" * 31, "SIGNING_KEY_SECRET is too short: at least 32 characters are needed"),
+    ],
+)
+def test_a_secret_for_the_keys_that_will_not_do_is_one_line_in_the_managed_profile(secret: str, problem: str) -> None:
+    assert problems_of({**MANAGED, "SIGNING_KEY_SECRET": secret}) == [problem]
+
+
 def test_no_line_repeats_a_secret() -> None:
-    told = "\n".join(problems_of({**MANAGED, "ADMIN_PASSWORD": "eleven char", "SERVICE_TOKEN_SECRET": "short-secret"}))
-    assert ("eleven char" in told, "short-secret" in told) == (False, False)
+    secrets = {
+        "ADMIN_PASSWORD": "eleven char",
+        "SERVICE_TOKEN_SECRET": "short-secret",
+        "SIGNING_KEY_SECRET": "short-canary",
+    }
+    told = "\n".join(problems_of({**MANAGED, **secrets}))
+    assert [each in told for each in secrets.values()] == [False] * 3
 
 
 @pytest.mark.parametrize(

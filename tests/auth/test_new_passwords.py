@@ -9,7 +9,7 @@ from zxcvbn.frequency_lists import FREQUENCY_LISTS  # type: ignore[import-untype
 
 from services.auth.passwords import new_initial_password, new_password_problems
 
-TOO_SHORT = ["must have at least 12 characters: several words, for example"]
+TOO_SHORT = ["must have at least 12 characters"]
 TOO_EASY = ["is too easy to guess: take several words that have nothing to do with one another or with you"]
 
 

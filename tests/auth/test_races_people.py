@@ -49,7 +49,7 @@ def outcomes(*use_cases: Callable[[], object]) -> Counter[type]:
 
 def guesses(service: AuthService, username: str, addresses: Sequence[str]) -> list[Callable[[], object]]:
     """A wrong password from each of the addresses."""
-    return [partial(service.sign_in, username, "a wrong password", each) for each in addresses]
+    return [partial(service.sign_in, username, "a wrong password", address=each) for each in addresses]
 
 
 @pytest.mark.parametrize(
@@ -68,7 +68,7 @@ def test_of_forty_guesses_at_once_no_more_are_looked_at_than_one_after_another(
 def test_others_sign_in_from_the_same_address_amid_guesses(service: AuthService, hasher: CountingHasher) -> None:
     # Of two accounts, and of one address: the attempts lock some of the same rows, in whatever order they come.
     wrong = [*guesses(service, "ada", ["192.0.2.1"] * 15), *guesses(service, "nobody", ["192.0.2.1"] * 15)]
-    right = [partial(service.sign_in, "grace", PASSWORD, "192.0.2.1")] * 5
+    right = [partial(service.sign_in, "grace", PASSWORD, address="192.0.2.1")] * 5
     results = at_once(*wrong, *right)
     assert [isinstance(each, ServiceError) for each in results] == [True] * 30 + [False] * 5
     assert Counter(type(each) for each in results[:30]) == {InvalidCredentials: 20, SignInThrottled: 10}
@@ -108,7 +108,7 @@ def test_of_many_owners_who_all_go_at_once_in_every_way_one_stays(store: AuthSto
 
 def test_whoever_is_disabled_while_signing_in_has_no_session_afterwards(service: AuthService, store: AuthStore) -> None:
     for _ in range(ROUNDS):
-        sign_in = partial(service.sign_in, "grace", PASSWORD, "192.0.2.1")
+        sign_in = partial(service.sign_in, "grace", PASSWORD, address="192.0.2.1")
         disable = partial(service.people.change, "admin-2", {"disabled": True})
         at_once(sign_in, disable, sign_in, sign_in)
         with store.transaction():

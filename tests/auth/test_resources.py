@@ -65,6 +65,8 @@ def test_a_sign_in_is_answered_whole(client: Client) -> None:
             "accessToken": Matching(r"[\w-]+\.[\w-]+\.[\w-]+"),
             "tokenType": "Bearer",
             "expiresIn": 900,
+            "refreshToken": Matching(r"[\w-]{43}"),
+            "refreshExpiresIn": 86_400,
             "user": {"id": "admin-1", "username": "ada"},
         },
     )
@@ -169,9 +171,19 @@ BAD_SERVICE_TOKENS: dict[str, Callable[[], str]] = {
 
 
 def test_the_table_guards_what_it_should() -> None:
-    assert requests_of(Guard.OPEN) == [("GET", KEYS)]
-    assert requests_of(Guard.SERVICE) == [("POST", LOGIN)]
-    assert [requests_of(each) for each in (Guard.VIEWER, Guard.EDITOR, Guard.OWNER)] == [[], [], []]
+    assert {guard: requests_of(guard) for guard in Guard} == {
+        Guard.OPEN: [("GET", KEYS)],
+        Guard.VIEWER: [("POST", "/api/admin/logout"), ("GET", "/api/admin/me"), ("POST", "/api/admin/me/password")],
+        Guard.EDITOR: [],
+        Guard.OWNER: [
+            ("GET", "/api/admin/users"),
+            ("POST", "/api/admin/users"),
+            ("GET", "/api/admin/users/{user_id}"),
+            ("PUT", "/api/admin/users/{user_id}"),
+            ("POST", "/api/admin/users/{user_id}/password"),
+        ],
+        Guard.SERVICE: [("POST", LOGIN), ("POST", "/internal/token/refresh"), ("GET", "/internal/ended-sessions")],
+    }
 
 
 @pytest.mark.parametrize(("method", "path"), requests_of(Guard.SERVICE))

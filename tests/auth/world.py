@@ -1,20 +1,25 @@
 """The service with all that it touches, for the tests of its use cases."""
 
 import asyncio
+from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 from joserfc import jwt
 from joserfc.jwk import KeySet
 
-from services.auth.entities import SignIn
+from services.auth.entities import Session, SignIn
+from services.auth.errors import SessionNotFound
 from services.auth.repository import AuthStore
 from services.auth.service import AuthService
-from services.kit.tokens import AccessTokenVerifier
+from services.kit.tokens import AccessTokenVerifier, Revoked
 from services.kit.tokens import Admin as VerifiedAdmin
+from tests.auth.deeds import deeds_of
 from tests.auth.examples import PASSWORD, CountingHasher, a_service
 from tests.clock import LATER, StoppedClock
 from tests.matching import Matching
 
+A_REFRESH_TOKEN: Any = Matching(r"[\w-]{43}")
 A_TOKEN: Any = Matching(r"[\w-]+\.[\w-]+\.[\w-]+")
 
 
@@ -34,6 +39,16 @@ class World:
         """The service over the same records, as it is after its parameters were changed."""
         return a_service(self.store, self.clock, hasher)
 
+    def known_session(self, session_id: str) -> Session | None:
+        """The session, if it is there."""
+        with suppress(SessionNotFound):
+            return self.store.sessions.get(session_id)
+        return None
+
+    def deeds(self) -> Sequence[tuple[str, str]]:
+        """What the audit log says was done, in order, and to which id."""
+        return deeds_of(self.store)
+
     def token_of(self, sign_in: SignIn) -> Any:
         """What the token says, verified with the published keys."""
         published: Any = self.service.keys.published()
@@ -45,4 +60,8 @@ class World:
         async def fetch_keys() -> Any:
             return self.service.keys.published()
 
-        return asyncio.run(AccessTokenVerifier(fetch_keys, audience, self.clock).verify(sign_in.access_token))
+        async def revocations() -> Revoked:
+            return self.service.revoked()
+
+        verifier = AccessTokenVerifier(fetch_keys, audience, revocations, self.clock)
+        return asyncio.run(verifier.verify(sign_in.access_token))

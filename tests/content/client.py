@@ -19,6 +19,7 @@ from services.kit.use_cases import UseCases
 from services.kit.web import Guard, Route, WebApp, create_service_app
 from tests import app_client
 from tests.clock import HOUR, NOON, StoppedClock
+from tests.kit.forging import nothing_revoked
 from tests.refusals import Answer
 
 SIGNING_KEY = OKPKey.generate_key("Ed25519", parameters={"kid": "key-1"})
@@ -60,7 +61,7 @@ def verifier() -> AccessTokenVerifier:
     async def fetch_keys() -> Any:
         return KeySet([SIGNING_KEY]).as_dict(private=False)
 
-    return AccessTokenVerifier(fetch_keys, SETTINGS.name, StoppedClock())
+    return AccessTokenVerifier(fetch_keys, SETTINGS.name, nothing_revoked, StoppedClock())
 
 
 def access_token(
@@ -74,6 +75,8 @@ def access_token(
         "username": "admin",
         "role": "admin",
         "roles": ["owner"],
+        "sid": "session-1",
+        "jti": "token-1",
         "iat": int((NOON - HOUR).timestamp()),
         "exp": int((NOON + HOUR).timestamp()),
     }
@@ -124,6 +127,8 @@ def _signed_with_the_public_key() -> str:
         "username": "admin",
         "role": "admin",
         "roles": ["owner"],
+        "sid": "session-1",
+        "jti": "token-1",
         "exp": 2**40,
     }
     secret = OctKey.import_key(str(SIGNING_KEY.as_dict(private=False)["x"]))
@@ -140,6 +145,8 @@ def bad_tokens(guard: Guard) -> Mapping[str, str]:
         "username": "a",
         "role": "admin",
         "roles": ["owner"],
+        "sid": "session-1",
+        "jti": "token-1",
         "exp": 2**40,
     }
     if guard is not Guard.SERVICE:

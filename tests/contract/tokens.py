@@ -6,11 +6,11 @@ from datetime import timedelta
 from typing import Any
 
 from joserfc import jwt
-from joserfc.jwk import OctKey, OKPKey
+from joserfc.jwk import OctKey
 
+from services.auth import rules
 from services.auth.entities import SigningKey
 from services.auth.repository import PeeweeAuthStore
-from services.auth.rules import new_signing_key
 from services.kit.database import open_database
 from services.kit.instants import now
 from tests.installation import Installation
@@ -25,6 +25,7 @@ class Tokens:
         database = open_database(town.environment["AUTH_DATABASE_URL"])
         self._key = PeeweeAuthStore(database).signing_keys.list()[-1]
         database.close()
+        self._seal = rules.derived_key(town.environment["SIGNING_KEY_SECRET"], rules.SEALING)
 
     def access_token(self, **claims: Any) -> str:
         """A token that is right but for these claims; None leaves a claim out."""
@@ -32,11 +33,11 @@ class Tokens:
 
     def of_another_key(self) -> str:
         """A token signed by a stranger under the installation's key id."""
-        return self._signed(new_signing_key(self._key.id, now()), {})
+        return self._signed(rules.new_signing_key(self._key.id, now(), self._seal), {})
 
     def of_an_unknown_key(self) -> str:
         """A token signed by a stranger under an id of the stranger's own."""
-        return self._signed(new_signing_key("a-key-of-mine", now()), {})
+        return self._signed(rules.new_signing_key("a-key-of-mine", now(), self._seal), {})
 
     def of_another_type(self) -> str:
         """A token for another purpose."""
@@ -54,7 +55,7 @@ class Tokens:
 
     def _signed(self, key: SigningKey, claims: dict[str, Any], typ: str = "at+jwt") -> str:
         header = {"alg": ALGORITHM, "typ": typ, "kid": key.id}
-        private = OKPKey.import_key(json.loads(key.private_key))
+        private = rules.opened(key, self._seal)
         return jwt.encode(header, _claims(claims), private, algorithms=[ALGORITHM])
 
 
@@ -67,6 +68,8 @@ def _claims(changed: dict[str, Any]) -> dict[str, Any]:
         "username": "admin",
         "role": "admin",
         "roles": ["owner"],
+        "sid": "session-1",
+        "jti": "token-1",
         "iat": issued_at,
         "exp": issued_at + int(timedelta(minutes=15).total_seconds()),
         **changed,

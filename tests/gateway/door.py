@@ -15,6 +15,7 @@ from gateway.app import assemble
 from gateway.config import read_settings
 from gateway.upstream import Upstream, Upstreams
 from services.kit.tokens import AccessTokenVerifier
+from tests.kit.forging import nothing_revoked
 
 SECRET = "a secret that only these tests know, long enough"
 ALLOWED_ORIGIN = "https://learn.example"
@@ -27,6 +28,8 @@ ADMIN = {
     "username": "ada",
     "role": "admin",
     "roles": ["owner"],
+    "sid": "session-1",
+    "jti": "token-1",
 }
 
 
@@ -101,7 +104,7 @@ class Door:
             _upstream("quiz", self.quiz, upstream_seconds),
             _upstream("auth", self.auth, upstream_seconds),
         )
-        self._app: Any = assemble(settings, upstreams, AccessTokenVerifier(_published_keys, "gateway"))
+        self._app: Any = assemble(settings, upstreams, AccessTokenVerifier(_published_keys, "gateway", nothing_revoked))
         self._runner = asyncio.Runner()
 
     @property

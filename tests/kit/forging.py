@@ -6,14 +6,21 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from joserfc import jwt
 from joserfc.jwk import OctKey, OKPKey
 
+from services.kit.tokens import Revoked
 from tests.clock import HOUR, NOON
 
 SECRET = "a secret that only these tests know, long enough"
 
 _ABSENT = object()
+
+
+async def nothing_revoked() -> Revoked:
+    """Auth has taken nothing back."""
+    return Revoked()
 
 
 def segment(document: object) -> str:
@@ -50,6 +57,8 @@ class Forge:
             "username": "ada",
             "role": "admin",
             "roles": ["owner"],
+            "sid": "session-1",
+            "jti": "token-1",
             "iat": int(self._at.timestamp()),
             "exp": int((self._at + HOUR).timestamp()),
             **changes,
@@ -64,6 +73,13 @@ class Forge:
     def token(self, header: dict[str, Any] | None = None, **changes: Any) -> str:
         """A token with this key's signature."""
         return jwt.encode(self.header(**header or {}), self.claims(**changes), self.private_key, algorithms=["Ed25519"])
+
+    def signed(self, header: dict[str, Any]) -> str:
+        """A token with this key's signature over whatever header, which no library would write."""
+        text = f"{segment(header)}.{segment(self.claims())}"
+        key = self.private_key.private_key
+        assert isinstance(key, Ed25519PrivateKey)
+        return f"{text}.{segment(key.sign(text.encode()))}"
 
     def unsigned(self, algorithm: str = "none", signature: str = "") -> str:
         """A token that claims to need no signature."""
@@ -106,6 +122,16 @@ BAD_ACCESS_TOKENS: dict[str, Callable[[Forge], str]] = {
     "that never expires": lambda forge: forge.token(exp=absent),
     "whose expiry is no number": lambda forge: forge.token(exp="2100-01-01T00:00:00Z"),
     "whose expiry is true": lambda forge: forge.token(exp=True),
+    "whose expiry is a fraction": lambda forge: forge.token(exp=forge.claims()["exp"] + 0.5),
+    "whose expiry is in a list": lambda forge: forge.token(exp=[forge.claims()["exp"]]),
+    "that is not good yet": lambda forge: forge.token(nbf=int((NOON + HOUR).timestamp())),
+    "that is good from true on": lambda forge: forge.token(nbf=True),
+    "that will be issued": lambda forge: forge.token(iat=int((NOON + HOUR).timestamp())),
+    "whose issue is no number": lambda forge: forge.token(iat="yesterday"),
+    "of no session": lambda forge: forge.token(sid=absent),
+    "of a session that is no text": lambda forge: forge.token(sid=["session-1"]),
+    "without an id": lambda forge: forge.token(jti=absent),
+    "whose id is no text": lambda forge: forge.token(jti=1),
     "of nobody": lambda forge: forge.token(sub=absent),
     "of a subject that is no text": lambda forge: forge.token(sub=1),
     "of no name": lambda forge: forge.token(username=absent),
@@ -116,6 +142,13 @@ BAD_ACCESS_TOKENS: dict[str, Callable[[Forge], str]] = {
     "whose key id is no text": lambda forge: forge.unsigned("Ed25519").replace(
         segment(forge.header()), segment(forge.header(kid=["key-1"]))
     ),
+    "of no key": lambda forge: forge.signed(forge.header(kid=absent)),
+    "with something critical": lambda forge: forge.signed(forge.header(crit=["b64"], b64=True)),
+    "with something critical that nobody knows": lambda forge: forge.signed(forge.header(crit=["later"], later=1)),
+    "with a key of its own": lambda forge: forge.signed(forge.header(jwk=forge.public_key)),
+    "with an address of keys": lambda forge: forge.signed(forge.header(jku="https://keys.example/jwks.json")),
+    "whose claims are compressed": lambda forge: forge.signed(forge.header(zip="DEF")),
+    "longer than any of ours": lambda forge: forge.token(username="a" * 8192),
     "with a long header": lambda forge: f"{segment({'alg': 'Ed25519', 'kid': 'k' * 2000})}.e30.AAAA",
     "of two parts": lambda forge: forge.token().rpartition(".")[0],
     "of four parts": lambda forge: forge.token() + ".AAAA",

@@ -6,13 +6,15 @@ from pathlib import Path
 import peewee
 import pytest
 
-from services.auth.integrity import EXAMINATION
+from services.auth.config import read_settings
+from services.auth.integrity import examination
 from services.auth.migrations import MIGRATIONS
 from services.auth.models import AdminRow
 from services.kit.database import is_postgresql, open_database
 from services.kit.integrity import Finding, batches
 from tests.breaches import Named, found, named, plant, repair
 
+EXAMINATION = examination(read_settings({}))
 ADMINS = (
     "INSERT INTO admins (id, username, password_hash, created_at, updated_at) "
     "VALUES ('{0}', '{1}', '$2b$04$' || '{2}', 1, 1)"

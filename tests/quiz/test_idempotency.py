@@ -20,7 +20,7 @@ from services.quiz.repository import ALL, PeeweeQuizStore, QuizFilter
 from services.quiz.service import QuizService
 from tests.app_client import Client
 from tests.clock import NOON, StoppedClock
-from tests.kit.forging import SECRET, Forge
+from tests.kit.forging import SECRET, Forge, nothing_revoked
 from tests.quiz.examples import a_quiz
 from tests.refusals import NOT_FOUND, Answer, invalid, refusal
 
@@ -91,7 +91,7 @@ def world(quiz_database: peewee.Database) -> Iterator[World]:
     async def fetch_keys() -> Any:
         return FORGE.key_set()
 
-    verifier = AccessTokenVerifier(fetch_keys, "quiz", lambda: NOON)
+    verifier = AccessTokenVerifier(fetch_keys, "quiz", nothing_revoked, lambda: NOON)
     with Client.of(create_service_app(table, SETTINGS, use_cases, verifier)) as client:
         world.client = client
         yield world

@@ -27,7 +27,7 @@ from tests.app_client import Client
 from tests.clock import HOUR, LATER, NOON, SECOND, StoppedClock
 from tests.content.examples import a_lesson, an_event
 from tests.content.memory import InMemoryContentStore
-from tests.kit.forging import BAD_ACCESS_TOKENS, SECRET, Forge
+from tests.kit.forging import BAD_ACCESS_TOKENS, SECRET, Forge, nothing_revoked
 from tests.matching import NEW_ID, Matching
 from tests.quiz.examples import a_quiz, an_attempt, numbered_quiz, some_questions
 from tests.quiz.in_process import ContentInProcess
@@ -177,7 +177,7 @@ def world() -> Iterator[World]:
     async def fetch_keys() -> Any:
         return FORGE.key_set()
 
-    verifier = AccessTokenVerifier(fetch_keys, "quiz", lambda: NOON)
+    verifier = AccessTokenVerifier(fetch_keys, "quiz", nothing_revoked, lambda: NOON)
     with Client.of(create_service_app(table, SETTINGS, use_cases, verifier)) as client:
         world.client = client
         yield world

@@ -39,7 +39,7 @@ class PeeweeAdmins:
         self._write(AdminRow.insert(asdict(admin)))
 
     def get(self, admin_id: str, *, for_update: bool = False) -> Admin:
-        """Raises AdminNotFound."""
+        """Raises AdminNotFound; `for_update` holds it against other writers until the transaction ends."""
         admin = (self._by_id_for_update if for_update else self._by_id).first(admin_id=admin_id)
         if admin is None:
             raise AdminNotFound

@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Any, Protocol
 
-from services.auth.entities import Admin, Session, SigningKey, Throttle
+from services.auth.entities import Admin, RefreshToken, Session, SigningKey, Throttle
 from services.kit.instants import to_milliseconds
 from services.kit.pagination import PageRequest, SortKey
 
@@ -60,8 +60,8 @@ class SessionRepository(Protocol):
     def add(self, session: Session) -> None:
         """Raises AdminNotFound."""
 
-    def get(self, session_id: str) -> Session:
-        """Raises SessionNotFound."""
+    def get(self, session_id: str, *, for_update: bool = False) -> Session:
+        """Raises SessionNotFound; `for_update` holds it against other writers until the transaction ends."""
 
     def end(self, session_id: str, now: datetime) -> None:
         """Raises SessionNotFound, also when it has ended before."""
@@ -69,8 +69,24 @@ class SessionRepository(Protocol):
     def end_all_of(self, admin_id: str, now: datetime) -> Sequence[str]:
         """End those of the admin that go on; their ids, in order."""
 
+    def ended_since(self, instant: datetime) -> Sequence[str]:
+        """The ids of those that have ended after it, in order."""
+
     def remove_expired(self, now: datetime) -> int:
-        """Forget the sessions that are over by then; how many there were."""
+        """Forget the sessions that are over by then, with their refresh tokens; how many there were."""
+
+
+class RefreshTokenRepository(Protocol):
+    """Refresh tokens, by what they are kept under."""
+
+    def add(self, token: RefreshToken) -> None:
+        """Raises SessionNotFound."""
+
+    def find(self, token_id: str) -> RefreshToken | None:
+        """The one, if there is such a one."""
+
+    def use(self, token_id: str, now: datetime) -> None:
+        """It was used then."""
 
 
 class SigningKeyRepository(Protocol):
@@ -79,8 +95,17 @@ class SigningKeyRepository(Protocol):
     def add(self, key: SigningKey) -> None:
         """Keep a new key."""
 
+    def save(self, key: SigningKey) -> None:
+        """Replace the stored key of that id."""
+
     def list(self) -> Sequence[SigningKey]:
-        """Every key that is not retired, oldest first."""
+        """Every key, oldest first."""
+
+    def hold(self) -> None:
+        """Nobody else adds or changes a key until the transaction ends."""
+
+    def remove(self, key_id: str) -> None:
+        """Forget the key, if it is there."""
 
 
 class ThrottleRepository(Protocol):
@@ -127,16 +152,20 @@ class AuthStore(Protocol):
         """The sessions."""
 
     @property
+    def refresh_tokens(self) -> RefreshTokenRepository:
+        """The refresh tokens."""
+
+    @property
+    def audit(self) -> AuditTrail:
+        """The audit log."""
+
+    @property
     def signing_keys(self) -> SigningKeyRepository:
         """The signing keys."""
 
     @property
     def throttles(self) -> ThrottleRepository:
         """The attempts to sign in."""
-
-    @property
-    def audit(self) -> AuditTrail:
-        """The audit log."""
 
     def transaction(self) -> AbstractContextManager[Any]:
         """All that is written inside is kept, or nothing is."""

@@ -1,6 +1,7 @@
 """What a check asks of auth's tables: everything, a batch at a time."""
 
 from collections.abc import Iterator
+from datetime import datetime
 
 import peewee
 
@@ -19,7 +20,7 @@ class AuthInspection:
         """All, in batches."""
         return batches(self._database, AdminRow.select(), (AdminRow.id,), Admin)
 
-    def usable_keys(self) -> Iterator[list[SigningKey]]:
-        """Those that are not retired, in batches."""
-        usable = SigningKeyRow.select().where(SigningKeyRow.retired_at.is_null())
+    def usable_keys(self, now: datetime) -> Iterator[list[SigningKey]]:
+        """Those that are not retired by then, in batches."""
+        usable = SigningKeyRow.select().where(SigningKeyRow.retired_at.is_null() | (SigningKeyRow.retired_at > now))
         return batches(self._database, usable, (SigningKeyRow.id,), SigningKey)

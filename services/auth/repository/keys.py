@@ -7,7 +7,7 @@ import peewee
 
 from services.auth.entities import SigningKey
 from services.auth.models import SigningKeyRow
-from services.kit.database import Statement
+from services.kit.database import Statement, is_postgresql
 
 
 class PeeweeSigningKeys:
@@ -16,13 +16,26 @@ class PeeweeSigningKeys:
     def __init__(self, database: peewee.Database):
         self._database = database
         order = (SigningKeyRow.created_at, SigningKeyRow.id)
-        usable = SigningKeyRow.select().where(SigningKeyRow.retired_at.is_null()).order_by(*order)
-        self._usable = Statement(database, usable, SigningKey)
+        self._all = Statement(database, SigningKeyRow.select().order_by(*order), SigningKey)
 
     def add(self, key: SigningKey) -> None:
         """Keep a new key."""
         SigningKeyRow.insert(asdict(key)).execute(self._database)
 
+    def save(self, key: SigningKey) -> None:
+        """Replace the stored key of that id."""
+        SigningKeyRow.update(asdict(key)).where(SigningKeyRow.id == key.id).execute(self._database)
+
     def list(self) -> Sequence[SigningKey]:
-        """Every key that is not retired, oldest first."""
-        return self._usable.all()
+        """Every key, oldest first."""
+        return self._all.all()
+
+    def hold(self) -> None:
+        """Nobody else adds or changes a key until the transaction ends."""
+        # On SQLite a transaction that writes is alone anyway; and where there is no row yet, none can be held.
+        if is_postgresql(self._database):
+            self._database.execute_sql("LOCK TABLE signing_keys IN SHARE ROW EXCLUSIVE MODE")
+
+    def remove(self, key_id: str) -> None:
+        """Forget the key, if it is there."""
+        SigningKeyRow.delete().where(SigningKeyRow.id == key_id).execute(self._database)

@@ -1,4 +1,4 @@
-"""Sessions in SQLite or PostgreSQL."""
+"""Sessions and their refresh tokens in SQLite or PostgreSQL."""
 
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -6,9 +6,9 @@ from datetime import datetime
 
 import peewee
 
-from services.auth.entities import Session
+from services.auth.entities import RefreshToken, Session
 from services.auth.errors import AdminNotFound, SessionNotFound
-from services.auth.models import SessionRow
+from services.auth.models import RefreshTokenRow, SessionRow
 from services.kit.database import Parameter, Statement, is_foreign_key_breach, locked, transaction
 
 
@@ -19,6 +19,9 @@ class PeeweeSessions:
         self._database = database
         by_id = SessionRow.select().where(SessionRow.id == Parameter("session_id"))
         self._by_id = Statement(database, by_id, Session)
+        self._by_id_for_update = Statement(database, locked(by_id, database), Session)
+        ended = SessionRow.select(SessionRow.id).where(SessionRow.ended_at > Parameter("instant"))
+        self._ended_since = Statement(database, ended.order_by(SessionRow.id), str)
 
     def add(self, session: Session) -> None:
         """Raises AdminNotFound."""
@@ -32,9 +35,9 @@ class PeeweeSessions:
                 raise AdminNotFound from None
             raise
 
-    def get(self, session_id: str) -> Session:
-        """Raises SessionNotFound."""
-        session = self._by_id.first(session_id=session_id)
+    def get(self, session_id: str, *, for_update: bool = False) -> Session:
+        """Raises SessionNotFound; `for_update` holds it against other writers until the transaction ends."""
+        session = (self._by_id_for_update if for_update else self._by_id).first(session_id=session_id)
         if session is None:
             raise SessionNotFound
         return session
@@ -55,6 +58,40 @@ class PeeweeSessions:
         SessionRow.update({SessionRow.ended_at: now}).where(SessionRow.id.in_(ids)).execute(self._database)
         return ids
 
+    def ended_since(self, instant: datetime) -> Sequence[str]:
+        """The ids of those that have ended after it, in order."""
+        return self._ended_since.all(instant=instant)
+
     def remove_expired(self, now: datetime) -> int:
-        """Forget the sessions that are over by then; how many there were."""
+        """Forget the sessions that are over by then, with their refresh tokens; how many there were."""
         return int(SessionRow.delete().where(SessionRow.expires_at <= now).execute(self._database))
+
+
+class PeeweeRefreshTokens:
+    """RefreshTokenRepository over the table `refresh_tokens`."""
+
+    def __init__(self, database: peewee.Database):
+        self._database = database
+        by_id = RefreshTokenRow.select().where(RefreshTokenRow.id == Parameter("token_id"))
+        self._by_id = Statement(database, by_id, RefreshToken)
+
+    def add(self, token: RefreshToken) -> None:
+        """Raises SessionNotFound."""
+        columns = {**asdict(token), "session": token.session_id}
+        del columns["session_id"]
+        try:
+            with transaction(self._database):
+                RefreshTokenRow.insert(columns).execute(self._database)
+        except peewee.IntegrityError as error:
+            if is_foreign_key_breach(error):
+                raise SessionNotFound from None
+            raise
+
+    def find(self, token_id: str) -> RefreshToken | None:
+        """The one, if there is such a one."""
+        return self._by_id.first(token_id=token_id)
+
+    def use(self, token_id: str, now: datetime) -> None:
+        """It was used then."""
+        change = {RefreshTokenRow.used_at: now}
+        RefreshTokenRow.update(change).where(RefreshTokenRow.id == token_id).execute(self._database)

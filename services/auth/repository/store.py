@@ -7,7 +7,7 @@ import peewee
 
 from services.auth.repository.admins import PeeweeAdmins
 from services.auth.repository.keys import PeeweeSigningKeys
-from services.auth.repository.sessions import PeeweeSessions
+from services.auth.repository.sessions import PeeweeRefreshTokens, PeeweeSessions
 from services.auth.repository.throttles import PeeweeThrottles
 from services.kit.audit import AuditLog
 from services.kit.database import transaction
@@ -21,6 +21,7 @@ class PeeweeAuthStore:
         self._database = database
         self.admins = PeeweeAdmins(database)
         self.sessions = PeeweeSessions(database)
+        self.refresh_tokens = PeeweeRefreshTokens(database)
         self.signing_keys = PeeweeSigningKeys(database)
         self.throttles = PeeweeThrottles(database)
         self.audit = AuditLog(database, clock)

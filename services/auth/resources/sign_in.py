@@ -17,5 +17,5 @@ class Login(HashingResource):
         address = current_actor().address
         # Who has to wait hears so at once, and does not stand in the way of those who do not.
         await self._run(self._service.throttling.require_room, sent.username, address)
-        sign_in = await self._hash(self._service.sign_in, sent.username, sent.password, address, sent.new_password)
+        sign_in = await self._hash(self._service.sign_in, sent.username, sent.password, sent.new_password, address)
         write_json(response, sign_in_view(sign_in))

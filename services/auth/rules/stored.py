@@ -11,6 +11,8 @@ from joserfc.errors import JoseError
 from joserfc.jwk import OKPKey
 
 from services.auth.entities import Admin, SigningKey
+from services.auth.errors import KeyUnreadable
+from services.auth.rules.keys import opened
 from services.kit.integrity.findings import Breach
 
 _BCRYPT = re.compile(r"\$2[abxy]\$\d\d\$[./A-Za-z0-9]{53}", re.ASCII)
@@ -33,19 +35,30 @@ def is_password_hash(text: str) -> bool:
 
 
 def key_breaches(key: SigningKey) -> Iterator[Breach]:
-    """The rules that a stored signing key breaks."""
-    if not _is_pair(key):
-        yield "signing_key", "its two parts cannot be read, or are not of one key: retire it, and auth makes another"
+    """The rules that a stored signing key breaks, as far as can be seen without SIGNING_KEY_SECRET."""
+    if _public_part(key) is None:
+        yield "signing_key_public", "its public part cannot be read: rotate the keys at once"
 
 
-def _is_pair(key: SigningKey) -> bool:
+def seal_breaches(key: SigningKey, seal: bytes) -> Iterator[Breach]:
+    """What is wrong with its private part, seen with the key that SIGNING_KEY_SECRET gives."""
     try:
-        private = OKPKey.import_key(json.loads(key.private_key))
-        signer = private.private_key
-        published = json.loads(key.public_key)["x"]
+        signer = opened(key, seal).private_key
+    except KeyUnreadable as error:
+        yield "signing_key", str(error)
+        return
+    if not isinstance(signer, Ed25519PrivateKey) or _encoded(signer) != _public_part(key):
+        yield "signing_key", "its two parts are not of one key: rotate the keys at once"
+
+
+def _public_part(key: SigningKey) -> str | None:
+    try:
+        public = json.loads(key.public_key)
+        OKPKey.import_key(public)
+        return str(public["x"])
     except (JoseError, ValueError, KeyError, TypeError):
-        return False
-    if not isinstance(signer, Ed25519PrivateKey):
-        return False
-    derived = urlsafe_b64encode(signer.public_key().public_bytes_raw()).rstrip(b"=").decode()
-    return bool(derived == published)
+        return None
+
+
+def _encoded(signer: Ed25519PrivateKey) -> str:
+    return urlsafe_b64encode(signer.public_key().public_bytes_raw()).rstrip(b"=").decode()

@@ -16,24 +16,29 @@ from services.auth.service.people import People
 from services.auth.service.sessions import Sessions
 from services.auth.service.throttling import Throttling
 from services.kit.actor import act_as
-from services.kit.errors import ValidationFailed
+from services.kit.errors import Unauthorized, ValidationFailed
 from services.kit.instants import Clock, now
+from services.kit.tokens import Revoked
 
 
 class AuthService:
     """Signs admins in; `keys` are what their tokens are signed with, `sessions` what a sign-in begins, `people` those
-    who may, and `throttling` what keeps others from trying for ever."""
+    who may, and `throttling` what keeps others from trying for ever.
+
+    `signing_key_secret` is what everything secret that auth makes up is encrypted with or made of.
+    """
 
     def __init__(
         self,
         store: AuthStore,
         access_token_lifetime: timedelta,
+        signing_key_secret: str,
         clock: Clock = now,
         hasher: argon2.PasswordHasher = passwords.HASHER,
         matches_bcrypt: Callable[[str, str], bool] = passwords.matches_bcrypt,
     ):
-        self.keys = Keys(store, clock)
-        self.sessions = Sessions(store, self.keys, access_token_lifetime, clock)
+        self.keys = Keys(store, signing_key_secret, access_token_lifetime, clock)
+        self.sessions = Sessions(store, self.keys, signing_key_secret, access_token_lifetime, clock)
         self.people = People(store, self.sessions, hasher, clock)
         self.throttling = Throttling(store, clock)
         self._store = store
@@ -44,7 +49,7 @@ class AuthService:
         self._nobodys_hash = hasher.hash(str(uuid_utils.uuid4()))
 
     def sign_in(
-        self, username: str, password: str, address: str | None = None, new_password: str | None = None
+        self, username: str, password: str, new_password: str | None = None, address: str | None = None
     ) -> SignIn:
         """Begin a session; a `new_password` replaces the password, and ends every session before it.
 
@@ -55,7 +60,29 @@ class AuthService:
         _require_own_password(admin, password, new_password)
         signed_in = self._begin(admin, password, new_password)
         # Whoever was disabled, or has got another password, while the one given was hashed, is judged anew.
-        return signed_in or self.sign_in(username, password, address, new_password)
+        return signed_in or self.sign_in(username, password, new_password, address)
+
+    def admin(self, admin_id: str) -> Admin:
+        """The admin whom a token names; raises Unauthorized when there is none any more."""
+        try:
+            return self._store.admins.get(admin_id)
+        except AdminNotFound:
+            raise Unauthorized from None
+
+    def revoked(self) -> Revoked:
+        """What whoever verifies access tokens must not accept any more."""
+        return Revoked(frozenset(self.sessions.ended()), frozenset(self.keys.retired()))
+
+    def change_password(self, admin_id: str, current: str, new: str, address: str | None = None) -> SignIn:
+        """Every session of the admin ends and another begins.
+
+        Raises Unauthorized when there is no such admin any more, SignInThrottled, InvalidCredentials, ValidationFailed.
+        """
+        username = self.admin(admin_id).username
+        try:
+            return self.sign_in(username, current, new, address)
+        except InvalidCredentials:
+            raise InvalidCredentials("The current password is wrong") from None
 
     def create_admin(self, username: str, password: str, admin_id: str | None = None) -> Admin:
         """A new admin; raises UsernameTaken."""

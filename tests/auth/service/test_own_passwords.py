@@ -33,7 +33,7 @@ def wrong(world: World, username: str, password: str, new_password: str | None =
     """It is refused as any wrong password is, at the same cost."""
     world.hasher.work_of()
     with pytest.raises(InvalidCredentials) as refusal:
-        world.service.sign_in(username, password, None, new_password)
+        world.service.sign_in(username, password, new_password)
     assert (refusal.value.envelope("r"), world.hasher.work_of()) == (
         {"error": "INVALID_CREDENTIALS", "message": "The username or the password is wrong", "requestId": "r"},
         (0, 1),
@@ -62,7 +62,7 @@ def test_an_initial_password_opens_nothing_but_says_to_whom_it_belongs_what_to_d
 
 def test_an_initial_password_is_replaced_and_good_no_more(world: World, invitation: Invitation) -> None:
     world.clock.at = A_WEEK_LATER - MILLISECOND
-    signed_in = world.service.sign_in("grace", invitation.initial_password, None, OWN).admin
+    signed_in = world.service.sign_in("grace", invitation.initial_password, OWN).admin
     assert world.hasher.work_of() == (1, 1)
     assert (signed_in.initial_password_ends_at, signed_in.updated_at) == (None, world.clock.at)
     assert world.store.admins.get(invitation.admin.id) == signed_in
@@ -94,8 +94,8 @@ def test_an_initial_password_is_a_secret_of_one_person(world: World, invitation:
 @pytest.mark.parametrize(
     ("new_password", "texts"),
     [
-        ("short", ["must have at least 12 characters: several words, for example"]),
-        ("", ["must have at least 12 characters: several words, for example"]),
+        ("short", ["must have at least 12 characters"]),
+        ("", ["must have at least 12 characters"]),
         ("password1234", TOO_EASY),
         ("gracegracegrace", TOO_EASY),
     ],
@@ -105,7 +105,7 @@ def test_a_new_password_that_will_not_do_is_refused_by_name_and_nothing_is_chang
 ) -> None:
     before = deeds_of(world.store)
     with pytest.raises(ValidationFailed) as refusal:
-        world.service.sign_in("grace", invitation.initial_password, None, new_password)
+        world.service.sign_in("grace", invitation.initial_password, new_password)
     assert refusal.value.extra == {"details": {"formErrors": [], "fieldErrors": {"newPassword": texts}}}
     assert (world.store.admins.get(invitation.admin.id), deeds_of(world.store)) == (invitation.admin, before)
 
@@ -113,7 +113,7 @@ def test_a_new_password_that_will_not_do_is_refused_by_name_and_nothing_is_chang
 def test_a_password_is_not_replaced_by_itself(world: World, invitation: Invitation) -> None:
     for username, password in (("grace", invitation.initial_password), ("ada", PASSWORD)):
         with pytest.raises(ValidationFailed) as refusal:
-            world.service.sign_in(username, password, None, password)
+            world.service.sign_in(username, password, password)
         assert refusal.value.extra["details"] == {
             "formErrors": [],
             "fieldErrors": {"newPassword": ["must differ from the password that it replaces"]},
@@ -128,15 +128,15 @@ def test_what_is_wrong_with_a_new_password_is_told_to_nobody_who_does_not_know_t
 def test_who_tries_many_new_passwords_is_not_throttled(world: World, invitation: Invitation) -> None:
     for _ in range(25):
         with pytest.raises(ValidationFailed):
-            world.service.sign_in("grace", invitation.initial_password, None, "short")
+            world.service.sign_in("grace", invitation.initial_password, "short")
         with pytest.raises(PasswordChangeRequired):
             world.service.sign_in("grace", invitation.initial_password)
-    assert world.service.sign_in("grace", invitation.initial_password, None, OWN).admin.username == "grace"
+    assert world.service.sign_in("grace", invitation.initial_password, OWN).admin.username == "grace"
 
 
 def test_everybody_can_replace_a_password_at_sign_in_which_ends_the_sessions_before_it(world: World) -> None:
     sessions = [world.token_of(world.service.sign_in("ada", PASSWORD)).claims["sid"] for _ in range(2)]
-    new = world.token_of(world.service.sign_in("ada", PASSWORD, None, OWN)).claims["sid"]
+    new = world.token_of(world.service.sign_in("ada", PASSWORD, OWN)).claims["sid"]
     assert [world.store.sessions.get(each).ended_at for each in [*sessions, new]] == [LATER, LATER, None]
     wrong(world, "ada", PASSWORD)
     assert world.service.sign_in("ada", OWN).admin.updated_at == LATER
@@ -145,7 +145,7 @@ def test_everybody_can_replace_a_password_at_sign_in_which_ends_the_sessions_bef
 def test_it_is_told_who_has_replaced_a_password_and_what_ended_with_it(world: World) -> None:
     session = world.token_of(world.service.sign_in("ada", PASSWORD)).claims["sid"]
     before = len(deeds_of(world.store))
-    world.service.sign_in("ada", PASSWORD, None, OWN)
+    world.service.sign_in("ada", PASSWORD, OWN)
     assert deeds_of(world.store)[before:] == [
         ("admin.password_changed", "admin-1"),
         ("session.ended", session),
@@ -188,7 +188,7 @@ def test_whose_password_is_reset_while_the_old_one_is_hashed_gets_no_session(wor
     people = world.service.people
     during(world, lambda: people.reset_password("admin-2"))
     with pytest.raises(InvalidCredentials):
-        world.service.sign_in("grace", PASSWORD, None, OWN)
+        world.service.sign_in("grace", PASSWORD, OWN)
 
 
 def test_two_sign_ins_at_once_with_an_old_hash_both_succeed(store: AuthStore) -> None:

@@ -23,7 +23,7 @@ OWN = "nine moles dig a tunnel"
 def grace(world: World) -> Admin:
     """An editor with a password of her own, beside ada, who is the only owner."""
     invitation = world.service.people.invite("grace", "editor")
-    return world.service.sign_in("grace", invitation.initial_password, None, OWN).admin
+    return world.service.sign_in("grace", invitation.initial_password, OWN).admin
 
 
 def sessions_of(world: World, username: str, password: str, count: int = 2) -> list[str]:
@@ -183,7 +183,7 @@ def test_a_reset_password_is_an_initial_one_and_ends_every_session(world: World,
     assert ("admin.password_reset", grace.id) in deeds_of(world.store)
     with pytest.raises(InvalidCredentials):
         world.service.sign_in("grace", OWN)
-    signed_in = world.service.sign_in("grace", invitation.initial_password, None, "seven ships sail on sand").admin
+    signed_in = world.service.sign_in("grace", invitation.initial_password, "seven ships sail on sand").admin
     assert signed_in.initial_password_ends_at is None
 
 
@@ -192,12 +192,12 @@ def test_an_invitation_that_ran_out_is_made_good_by_a_reset(world: World) -> Non
     world.clock.at += timedelta(days=8)
     again = world.service.people.reset_password(invitation.admin.id)
     with pytest.raises(InvalidCredentials):
-        world.service.sign_in("grace", invitation.initial_password, None, OWN)
-    assert world.service.sign_in("grace", again.initial_password, None, OWN).admin.role == "viewer"
+        world.service.sign_in("grace", invitation.initial_password, OWN)
+    assert world.service.sign_in("grace", again.initial_password, OWN).admin.role == "viewer"
 
 
 def test_a_disabled_person_stays_so_with_a_new_password(world: World, grace: Admin) -> None:
     world.service.people.change(grace.id, {"disabled": True})
     invitation = world.service.people.reset_password(grace.id)
     with pytest.raises(InvalidCredentials):
-        world.service.sign_in("grace", invitation.initial_password, None, OWN)
+        world.service.sign_in("grace", invitation.initial_password, OWN)

@@ -1,24 +1,28 @@
 """services.auth.service.sign_in on three stores, with a stopped clock and a hasher that counts what it does."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
 from services.auth.entities import Session, SignIn
-from services.auth.errors import InvalidCredentials, SessionNotFound, UsernameTaken
+from services.auth.errors import InvalidCredentials, InvalidRefreshToken, UsernameTaken
 from services.auth.passwords import HASHER
-from services.kit.errors import Unauthorized
+from services.kit.errors import Unauthorized, ValidationFailed
 from services.kit.tokens import Admin as VerifiedAdmin
 from tests.auth.examples import LIFETIME, PASSWORD, CountingHasher, a_service, a_session, an_admin
 from tests.auth.memory import InMemoryAuthStore
-from tests.auth.world import A_TOKEN, World
-from tests.clock import LATER, StoppedClock
+from tests.auth.world import A_REFRESH_TOKEN, A_TOKEN, World
+from tests.clock import LATER, SECOND, StoppedClock
 from tests.matching import NEW_ID
+
+NEW_PASSWORD = "twelve chars"
 
 
 def test_a_sign_in_tells_the_admin_and_how_long_the_token_lives(world: World) -> None:
-    assert world.service.sign_in("ada", PASSWORD) == SignIn(world.ada, A_TOKEN, 900)
+    assert world.service.sign_in("ada", PASSWORD) == SignIn(world.ada, A_TOKEN, 900, A_REFRESH_TOKEN, 86_400)
 
 
 def test_a_sign_in_is_a_session_of_seven_days(world: World) -> None:
@@ -35,7 +39,8 @@ def test_every_sign_in_is_a_session_and_a_token_of_its_own(world: World) -> None
 @pytest.mark.parametrize("audience", ["gateway", "content", "quiz", "auth"])
 def test_everyone_can_verify_the_token_with_the_published_keys(world: World, audience: str) -> None:
     sign_in = world.service.sign_in("ada", PASSWORD)
-    assert world.verified(sign_in, audience) == VerifiedAdmin("admin-1", "ada", "owner")
+    session_id = world.token_of(sign_in).claims["sid"]
+    assert world.verified(sign_in, audience) == VerifiedAdmin("admin-1", "ada", "owner", session_id)
 
 
 def test_a_token_is_good_for_its_lifetime_and_for_its_audiences_only(world: World) -> None:
@@ -47,11 +52,45 @@ def test_a_token_is_good_for_its_lifetime_and_for_its_audiences_only(world: Worl
         world.verified(sign_in, "quiz")
 
 
-def test_a_sign_in_forgets_sessions_that_are_over(world: World) -> None:
+def test_a_sign_in_forgets_sessions_once_the_last_clock_says_that_they_are_over(world: World) -> None:
     world.store.sessions.add(a_session(expires_at=LATER))
-    world.service.sign_in("ada", PASSWORD)
-    with pytest.raises(SessionNotFound):
-        world.store.sessions.get("session-1")
+    for seconds, found in ((4, True), (1, False)):
+        world.clock.at += timedelta(seconds=seconds)
+        world.service.sign_in("ada", PASSWORD)
+        assert (world.known_session("session-1") is not None) is found
+
+
+def test_whose_password_changed_while_it_was_looked_at_is_looked_at_again(world: World) -> None:
+    def meanwhile(password: str, password_hash: str) -> None:
+        if password_hash == world.ada.password_hash:
+            world.store.admins.replace_password("admin-1", world.hasher.hash("a password of another"), LATER)
+
+    service = world.service_with(Distracted(meanwhile))
+    with pytest.raises(InvalidCredentials):
+        service.sign_in("ada", PASSWORD)
+    assert service.sign_in("ada", "a password of another").admin.id == "admin-1"
+
+
+def test_two_sign_ins_that_hash_a_password_anew_at_once_both_succeed(world: World) -> None:
+    def meanwhile(password: str, password_hash: str) -> None:
+        if password_hash == world.ada.password_hash:
+            world.store.admins.replace_password("admin-1", CountingHasher(time_cost=2).hash(PASSWORD), LATER)
+
+    assert world.service_with(Distracted(meanwhile)).sign_in("ada", PASSWORD).admin.id == "admin-1"
+
+
+class Distracted(CountingHasher):
+    """A hasher during whose work something happens."""
+
+    def __init__(self, meanwhile: Callable[[str, str], None]):
+        super().__init__(time_cost=2)
+        self._meanwhile = meanwhile
+
+    def verify(self, hash: str | bytes, password: str | bytes) -> Any:
+        """Verified, and then it happens."""
+        result = super().verify(hash, password)
+        self._meanwhile(str(password), str(hash))
+        return result
 
 
 WRONG = {
@@ -141,7 +180,87 @@ def test_passwords_are_kept_at_the_minimum_that_owasp_asks_for() -> None:
     assert HASHER.parallelism == 1
 
 
+# Passwords
+
+
+def test_a_changed_password_ends_every_session_and_begins_another(world: World) -> None:
+    world.service.create_admin("grace", "another password", "admin-2")
+    old, other = world.service.sign_in("ada", PASSWORD), world.service.sign_in("ada", PASSWORD)
+    grace = world.service.sign_in("grace", "another password")
+    world.clock.at += SECOND
+    new = world.service.change_password("admin-1", PASSWORD, NEW_PASSWORD)
+    changed = world.store.admins.get("admin-1")
+    assert new == SignIn(changed, A_TOKEN, 900, A_REFRESH_TOKEN, 86_400)
+    assert changed == replace(world.ada, password_hash=changed.password_hash, updated_at=world.clock.at)
+    for sign_in in (old, other):
+        with pytest.raises(Unauthorized):
+            world.verified(sign_in, "quiz")
+        with pytest.raises(InvalidRefreshToken):
+            world.service.sessions.refresh(sign_in.refresh_token)
+    assert [world.verified(each, "quiz").username for each in (new, grace)] == ["ada", "grace"]
+
+
+def test_after_a_change_only_the_new_password_opens(world: World) -> None:
+    world.clock.at += SECOND
+    world.service.change_password("admin-1", PASSWORD, NEW_PASSWORD)
+    with pytest.raises(InvalidCredentials):
+        world.service.sign_in("ada", PASSWORD)
+    changed = world.service.sign_in("ada", NEW_PASSWORD).admin
+    assert changed == replace(world.ada, password_hash=changed.password_hash, updated_at=LATER + SECOND)
+
+
+@pytest.mark.parametrize("current", ["wrong password", "", PASSWORD + " ", NEW_PASSWORD])
+def test_without_the_current_password_nothing_changes_at_the_same_cost(world: World, current: str) -> None:
+    session = world.service.sign_in("ada", PASSWORD)
+    world.hasher.work_of()
+    with pytest.raises(InvalidCredentials) as refusal:
+        world.service.change_password("admin-1", current, NEW_PASSWORD)
+    assert (str(refusal.value), world.hasher.work_of()) == ("The current password is wrong", (0, 1))
+    assert world.store.admins.get("admin-1") == world.ada
+    assert world.verified(session, "quiz").id == "admin-1"
+
+
+@pytest.mark.parametrize(
+    ("new", "why"),
+    [
+        ("", "must have at least 12 characters"),
+        ("eleven char", "must have at least 12 characters"),
+        (PASSWORD, "must differ from the password that it replaces"),
+    ],
+)
+def test_a_new_password_that_will_not_do_is_refused_by_its_field(world: World, new: str, why: str) -> None:
+    session = world.service.sign_in("ada", PASSWORD)
+    with pytest.raises(ValidationFailed) as refusal:
+        world.service.change_password("admin-1", PASSWORD, new)
+    assert refusal.value.extra == {"details": {"formErrors": [], "fieldErrors": {"newPassword": [why]}}}
+    assert world.store.admins.get("admin-1") == world.ada
+    assert world.verified(session, "quiz").id == "admin-1"
+
+
+def test_nobody_changes_the_password_of_nobody(world: World) -> None:
+    with pytest.raises(Unauthorized) as refusal:
+        world.service.change_password("admin-9", PASSWORD, NEW_PASSWORD)
+    assert refusal.value.code == "UNAUTHORIZED"
+
+
+def test_a_change_is_in_the_audit_log_and_shows_neither_password(world: World) -> None:
+    session_id = world.token_of(world.service.sign_in("ada", PASSWORD)).claims["sid"]
+    before = len(world.deeds())
+    new = world.token_of(world.service.change_password("admin-1", PASSWORD, NEW_PASSWORD)).claims["sid"]
+    assert world.deeds()[before:] == [
+        ("admin.password_changed", "admin-1"),
+        ("session.ended", session_id),
+        ("session.started", new),
+    ]
+
+
 # Admins
+
+
+def test_an_admin_is_found_by_id_and_who_is_not_there_is_unauthorized(world: World) -> None:
+    assert world.service.admin("admin-1") == world.ada
+    with pytest.raises(Unauthorized):
+        world.service.admin("admin-9")
 
 
 def test_a_created_admin_is_stored_with_a_hash_for_a_password(world: World) -> None:

@@ -29,7 +29,7 @@ def world(store: AuthStore) -> World:
 def guess(world: World, username: str, address: str | None, password: str = "a wrong guess") -> int | None:
     """Try; the seconds to wait, or None when it was looked at and found wrong."""
     try:
-        world.service.sign_in(username, password, address)
+        world.service.sign_in(username, password, address=address)
     except InvalidCredentials:
         return None
     except SignInThrottled as refusal:
@@ -54,7 +54,7 @@ def test_ten_thousand_guesses_from_one_address_cost_ten_hashes_and_keep_nobody_e
     assert (world.hasher.work_of(), answers.count(None)) == ((0, 10), 10)
 
     # From the same address, in the middle of it.
-    assert world.service.sign_in("grace", PASSWORD, HERE).admin.id == "admin-2"
+    assert world.service.sign_in("grace", PASSWORD, address=HERE).admin.id == "admin-2"
     assert world.hasher.work_of() == (0, 1)
 
     answers = [guess(world, "ada", HERE) for _ in range(second)]
@@ -65,7 +65,7 @@ def test_ten_thousand_guesses_from_as_many_addresses_cost_twenty_hashes(world: W
     answers = [guess(world, "ada", address) for _, address in zip(range(GUESSES), addresses(), strict=False)]
     assert (world.hasher.work_of(), answers[:20], set(answers[20:])) == ((0, 20), [None] * 20, {900})
 
-    assert world.service.sign_in("grace", PASSWORD, HERE).admin.id == "admin-2"
+    assert world.service.sign_in("grace", PASSWORD, address=HERE).admin.id == "admin-2"
     assert world.hasher.work_of() == (0, 1)
 
 
@@ -88,7 +88,7 @@ def test_the_eleventh_attempt_of_one_account_from_one_address_has_to_wait(world:
     assert [guess(world, "ada", HERE) for _ in range(12)] == [None] * 10 + [900] * 2
     assert world.hasher.work_of() == (0, 10)
     with pytest.raises(SignInThrottled) as refusal:
-        world.service.sign_in("ada", PASSWORD, HERE)
+        world.service.sign_in("ada", PASSWORD, address=HERE)
     assert (refusal.value.status, refusal.value.retry_after, refusal.value.envelope("r")) == (
         429,
         900,
@@ -125,8 +125,8 @@ def test_an_address_may_try_a_hundred_times_whatever_the_names(world: World) -> 
     answers = [guess(world, f"name {number % 50}", HERE) for number in range(102)]
     assert answers == [None] * 100 + [900] * 2
     with pytest.raises(SignInThrottled):
-        world.service.sign_in("grace", PASSWORD, HERE)
-    assert world.service.sign_in("grace", PASSWORD, THERE).admin.id == "admin-2"
+        world.service.sign_in("grace", PASSWORD, address=HERE)
+    assert world.service.sign_in("grace", PASSWORD, address=THERE).admin.id == "admin-2"
 
 
 def test_what_is_refused_is_counted_nowhere(world: World) -> None:
@@ -163,13 +163,13 @@ def test_the_wait_ends_a_quarter_of_an_hour_after_the_last_wrong_password(world:
     world.clock.at = last + rules.WINDOW - MILLISECOND
     assert guess(world, "ada", HERE) == 1
     world.clock.at = last + rules.WINDOW
-    assert world.service.sign_in("ada", PASSWORD, HERE).admin == world.ada
+    assert world.service.sign_in("ada", PASSWORD, address=HERE).admin == world.ada
 
 
 def test_a_success_takes_back_what_was_counted_against_it(world: World) -> None:
     for _ in range(9):
         guess(world, "ada", HERE)
-    world.service.sign_in("ada", PASSWORD, HERE)
+    world.service.sign_in("ada", PASSWORD, address=HERE)
     buckets = rules.sign_in_buckets("ada", HERE)
     attempts = {each.id: each.attempts for each in world.store.throttles.get(buckets.ids)}
     # The wrong ones go on counting against the account and the address as such.
@@ -179,23 +179,23 @@ def test_a_success_takes_back_what_was_counted_against_it(world: World) -> None:
 
 def test_whoever_signs_in_over_and_over_is_never_throttled(world: World) -> None:
     for _ in range(150):
-        world.service.sign_in("ada", PASSWORD, HERE)
+        world.service.sign_in("ada", PASSWORD, address=HERE)
     assert guess(world, "ada", HERE) is None
 
 
 def test_strangers_who_guess_elsewhere_keep_nobody_out_of_where_they_have_signed_in(world: World) -> None:
-    world.service.sign_in("ada", PASSWORD, HERE)
+    world.service.sign_in("ada", PASSWORD, address=HERE)
     world.clock.at += timedelta(days=29)
     for _, address in zip(range(30), addresses(), strict=False):
         guess(world, "ada", address)
     assert guess(world, "ada", THERE) == 900
-    assert world.service.sign_in("ada", PASSWORD, HERE).admin.id == "admin-1"
+    assert world.service.sign_in("ada", PASSWORD, address=HERE).admin.id == "admin-1"
     # There one may mistype as often as ever, and no more.
     assert [guess(world, "ada", HERE) for _ in range(11)] == [None] * 10 + [900]
 
 
 def test_where_somebody_has_signed_in_is_forgotten_after_thirty_days(world: World) -> None:
-    world.service.sign_in("ada", PASSWORD, HERE)
+    world.service.sign_in("ada", PASSWORD, address=HERE)
     world.clock.at += timedelta(days=30)
     for _, address in zip(range(20), addresses(), strict=False):
         guess(world, "ada", address)
@@ -204,7 +204,7 @@ def test_where_somebody_has_signed_in_is_forgotten_after_thirty_days(world: Worl
 
 def test_a_right_password_of_one_s_own_buys_no_guesses_at_others(world: World) -> None:
     for number in range(100):
-        world.service.sign_in("grace", PASSWORD, HERE)
+        world.service.sign_in("grace", PASSWORD, address=HERE)
         guess(world, f"name {number % 50}", HERE)
     assert guess(world, "ada", HERE) == 900
 

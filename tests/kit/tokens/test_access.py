@@ -1,29 +1,22 @@
-"""services.kit.tokens: who gets in, who does not, and how often auth is asked for its keys."""
+"""services.kit.tokens.access: who gets in, who does not, and how often auth is asked for its keys."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from datetime import datetime, timedelta
+from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import httpx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from joserfc import jwt
-from joserfc.jwk import OctKey
 
 from services.kit.errors import Forbidden, Unauthorized, Unavailable
-from services.kit.tokens import (
-    AccessTokenVerifier,
-    Admin,
-    bearer_token,
-    issue_service_token,
-    verify_service_token,
-)
+from services.kit.tokens import AccessTokenVerifier, Admin, Revoked, bearer_token, issue_service_token
 from tests.clock import HOUR, NOON, StoppedClock
-from tests.kit.forging import BAD_ACCESS_TOKENS, SECRET, Forge, segment
+from tests.kit.forging import BAD_ACCESS_TOKENS, SECRET, Forge, nothing_revoked, segment
 
-ADA = Admin("admin-1", "ada", "owner")
+ADA = Admin("admin-1", "ada", "owner", "session-1")
 SECOND = timedelta(seconds=1)
 
 
@@ -32,8 +25,9 @@ class Auth:
 
     def __init__(self, *forges: Forge):
         self.answer: Any = {"keys": [forge.public_key for forge in forges]}
+        self.revoked = Revoked()
         self.failure: Exception | None = None
-        self.asked = 0
+        self.asked = self.asked_what_is_revoked = 0
 
     async def keys(self) -> Any:
         """A FetchKeys."""
@@ -44,13 +38,18 @@ class Auth:
             raise self.failure
         return self.answer
 
+    async def revocations(self) -> Revoked:
+        """Revocations."""
+        self.asked_what_is_revoked += 1
+        return self.revoked
+
 
 class Door:
     """A verifier with a clock that moves when it is told to."""
 
     def __init__(self, auth: Auth, audience: str = "quiz"):
         self.at = NOON
-        self._verifier = AccessTokenVerifier(auth.keys, audience, lambda: self.at)
+        self._verifier = AccessTokenVerifier(auth.keys, audience, auth.revocations, lambda: self.at)
 
     def verify(self, *tokens: str) -> list[Admin]:
         """The admins of the tokens, all of them shown at once."""
@@ -78,7 +77,7 @@ def test_the_audience_may_be_one_name_or_several() -> None:
 @pytest.mark.parametrize("role", ["viewer", "editor", "owner"])
 def test_each_role_is_told_as_it_is(role: str) -> None:
     forge = Forge()
-    assert Door(Auth(forge)).verify(forge.token(roles=[role])) == [Admin("admin-1", "ada", role)]
+    assert Door(Auth(forge)).verify(forge.token(roles=[role])) == [Admin("admin-1", "ada", role, "session-1")]
 
 
 @pytest.mark.parametrize("claims", [{"role": "learner"}, {"roles": ["admin"]}, {"roles": ["Owner"]}, {"roles": [""]}])
@@ -106,6 +105,11 @@ def test_every_other_token_is_unauthorized(bad: Callable[[Forge], str]) -> None:
         "message": "A valid bearer token is required",
         "requestId": "r",
     }
+
+
+def test_a_service_token_is_no_access_token() -> None:
+    with pytest.raises(Unauthorized):
+        Door(Auth(Forge())).verify(issue_service_token(SECRET, "gateway", "quiz", NOON))
 
 
 @given(
@@ -148,6 +152,41 @@ def test_a_token_lives_until_it_expires_and_five_seconds_for_clocks_that_differ(
     else:
         with pytest.raises(Unauthorized):
             door.verify(forge.token())
+
+
+# What is revoked
+
+
+def test_a_token_of_a_session_that_has_ended_is_unauthorized_and_others_are_not() -> None:
+    forge = Forge()
+    auth = Auth(forge)
+    door = Door(auth)
+    token, other = forge.token(), forge.token(sid="session-2")
+    assert door.verify(token, other) == [ADA, replace(ADA, session_id="session-2")]
+    auth.revoked = Revoked(sessions=frozenset({"session-1", "session-3"}))
+    with pytest.raises(Unauthorized):
+        door.verify(token)
+    assert door.verify(other) == [replace(ADA, session_id="session-2")]
+
+
+def test_a_token_of_a_retired_key_is_unauthorized_although_the_key_is_known() -> None:
+    old, new = Forge("old"), Forge("new")
+    auth = Auth(old, new)
+    door = Door(auth)
+    assert door.verify(old.token(), new.token()) == [ADA, ADA]
+    auth.revoked = Revoked(keys=frozenset({"old"}))
+    with pytest.raises(Unauthorized):
+        door.verify(old.token())
+    assert (door.verify(new.token()), auth.asked) == ([ADA], 1)
+
+
+@pytest.mark.parametrize("bad", BAD_ACCESS_TOKENS.values(), ids=BAD_ACCESS_TOKENS.keys())
+def test_whoever_has_no_token_of_auth_s_makes_nobody_ask_what_is_revoked(bad: Callable[[Forge], str]) -> None:
+    forge = Forge()
+    auth = Auth(forge)
+    with pytest.raises(Unauthorized):
+        Door(auth).verify(bad(forge))
+    assert auth.asked_what_is_revoked == 0
 
 
 # Keys
@@ -206,7 +245,7 @@ def test_a_token_of_a_known_key_does_not_wait_for_an_auth_that_hangs_over_an_unk
     async def scenario() -> tuple[list[Admin], Admin, int]:
         old, new = Forge("old"), Forge("new")
         auth, clock = HangingAuth(old), StoppedClock()
-        verifier = AccessTokenVerifier(auth.keys, "quiz", clock)
+        verifier = AccessTokenVerifier(auth.keys, "quiz", nothing_revoked, clock)
         known = [await verifier.verify(old.token())]
         clock.at += 6 * SECOND
         async with asyncio.timeout(30):
@@ -225,7 +264,7 @@ def test_when_the_keys_are_old_and_auth_hangs_one_request_waits_and_the_others_d
     async def scenario() -> tuple[list[Admin], int]:
         forge = Forge()
         auth, clock = HangingAuth(forge), StoppedClock()
-        verifier = AccessTokenVerifier(auth.keys, "quiz", clock)
+        verifier = AccessTokenVerifier(auth.keys, "quiz", nothing_revoked, clock)
         admins = [await verifier.verify(forge.token())]
         clock.at += timedelta(minutes=6)
         async with asyncio.timeout(30):
@@ -327,84 +366,6 @@ def test_what_is_no_token_at_all_does_not_even_ask_auth() -> None:
     with pytest.raises(Unauthorized):
         Door(auth).verify("no-token")
     assert auth.asked == 0
-
-
-# Service tokens
-
-
-def test_a_service_token_names_its_caller_for_a_minute_and_its_callee_alone() -> None:
-    token = issue_service_token(SECRET, "quiz", "content", NOON)
-    assert verify_service_token(token, SECRET, "content", NOON) == "quiz"
-    decoded = jwt.decode(token, OctKey.import_key(SECRET), algorithms=["HS256"])
-    assert decoded.header == {"alg": "HS256", "typ": "service+jwt"}
-    issued_at = int(NOON.timestamp())
-    assert decoded.claims == {"iss": "quiz", "aud": "content", "iat": issued_at, "exp": issued_at + 60}
-
-
-@pytest.mark.parametrize(
-    ("secret", "audience", "at"),
-    [
-        ("another secret that is long enough too", "content", NOON),
-        (SECRET, "auth", NOON),
-        (SECRET, "", NOON),
-        (SECRET, "content", NOON + 65 * SECOND),
-        (SECRET, "content", NOON + HOUR),
-    ],
-)
-def test_a_service_token_under_another_secret_for_another_callee_or_too_late_is_unauthorized(
-    secret: str, audience: str, at: datetime
-) -> None:
-    token = issue_service_token(SECRET, "quiz", "content", NOON)
-    with pytest.raises(Unauthorized):
-        verify_service_token(token, secret, audience, at)
-
-
-def test_a_service_token_outlives_its_minute_by_clocks_that_differ() -> None:
-    token = issue_service_token(SECRET, "quiz", "content", NOON)
-    assert verify_service_token(token, SECRET, "content", NOON + 64 * SECOND) == "quiz"
-
-
-def signed(header: dict[str, Any], claims: dict[str, Any]) -> str:
-    """A token under the services' secret, with whatever it says."""
-    return jwt.encode(header, claims, OctKey.import_key(SECRET), algorithms=["HS256", "HS512"])
-
-
-GOOD_HEADER = {"alg": "HS256", "typ": "service+jwt"}
-GOOD_CLAIMS = {"iss": "quiz", "aud": "content", "exp": int((NOON + HOUR).timestamp())}
-
-
-@pytest.mark.parametrize(
-    "token",
-    [
-        f"{segment({'alg': 'none', 'typ': 'service+jwt'})}.{segment(GOOD_CLAIMS)}.",
-        signed({**GOOD_HEADER, "alg": "HS512"}, GOOD_CLAIMS),
-        signed({**GOOD_HEADER, "typ": "at+jwt"}, GOOD_CLAIMS),
-        signed({"alg": "HS256"}, GOOD_CLAIMS),
-        signed(GOOD_HEADER, {"iss": "quiz", "aud": "content"}),
-        signed(GOOD_HEADER, {"iss": "quiz", "exp": GOOD_CLAIMS["exp"]}),
-        Forge(audience="content").token({"typ": "service+jwt"}),
-        "no-token",
-        "",
-    ],
-)
-def test_every_other_service_token_is_unauthorized(token: str) -> None:
-    assert verify_service_token(signed(GOOD_HEADER, GOOD_CLAIMS), SECRET, "content", NOON) == "quiz"
-    with pytest.raises(Unauthorized):
-        verify_service_token(token, SECRET, "content", NOON)
-
-
-def test_neither_kind_of_token_passes_for_the_other() -> None:
-    forge = Forge()
-    with pytest.raises(Unauthorized):
-        verify_service_token(forge.token(), SECRET, "quiz", NOON)
-    with pytest.raises(Unauthorized):
-        Door(Auth(forge)).verify(issue_service_token(SECRET, "gateway", "quiz", NOON))
-
-
-@given(token=st.text(max_size=80))
-def test_no_text_makes_the_verification_of_a_service_token_crash(token: str) -> None:
-    with pytest.raises(Unauthorized):
-        verify_service_token(token, SECRET, "content", NOON)
 
 
 # The header

@@ -1,0 +1,56 @@
+"""What every kind of token must be (RFC 7519, RFC 8725), whoever signs it."""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from joserfc import jwt
+from joserfc.errors import JoseError
+from joserfc.jws import extract_compact
+
+from services.kit.errors import Unauthorized
+
+# Services' clocks may differ by this much.
+LEEWAY = timedelta(seconds=5)
+# Ours have at most some four thousand characters, with a name of two hundred in a rare script.
+MAXIMUM_TOKEN_LENGTH = 8192
+# Nothing else is looked at, and least of all an address or a key to verify it with (RFC 8725 section 3.10).
+HEADER_MEMBERS = frozenset({"alg", "typ", "kid"})
+
+
+def read_header(token: str) -> dict[str, Any]:
+    """What it says of itself, still unverified; raises Unauthorized when that is more than we ever write (`crit`)."""
+    if len(token) > MAXIMUM_TOKEN_LENGTH:
+        raise Unauthorized
+    try:
+        header = dict(extract_compact(token.encode()).protected)
+    except (JoseError, ValueError, TypeError):
+        raise Unauthorized from None
+    if not header.keys() <= HEADER_MEMBERS:
+        raise Unauthorized
+    return header
+
+
+def read_claims(token: str, key: Any, algorithm: str, token_type: str) -> dict[str, Any]:
+    """The claims of a token whose signature is good; raises Unauthorized for another algorithm or type as well."""
+    if read_header(token).get("typ") != token_type:
+        raise Unauthorized
+    try:
+        return jwt.decode(token, key, algorithms=[algorithm]).claims
+    except (JoseError, ValueError):
+        raise Unauthorized from None
+
+
+def check_claims(claims: dict[str, Any], at: datetime, audience: str) -> None:
+    """Raises Unauthorized unless it is for that audience, and good at that time."""
+    audiences = claims.get("aud")
+    audiences = audiences if isinstance(audiences, list) else [audiences]
+    now, leeway = at.timestamp(), LEEWAY.total_seconds()
+    # True is an int for Python, and a token that expires at 1e400 never does.
+    is_good = (
+        audience in audiences
+        and type(claims.get("exp")) is int
+        and claims["exp"] + leeway > now
+        and all(type(claims[name]) is int and claims[name] - leeway <= now for name in ("iat", "nbf") if name in claims)
+    )
+    if not is_good:
+        raise Unauthorized
