@@ -31,10 +31,7 @@ def test_an_initial_password_must_be_replaced_and_can_be_in_the_same_request(app
     ("new_password", "text"),
     [
         ("eleven char", "must have at least 12 characters"),
-        (
-            "administrator",
-            "is too easy to guess: take several words that have nothing to do with one another or with you",
-        ),
+        ("administrator", Matching("is too easy to guess: .+")),
         (PASSWORD, "must differ from the password that it replaces"),
         ("x" * 1025, "String should have at most 1024 characters"),
         (17, "Input should be a valid string"),
