@@ -18,6 +18,7 @@ PASSWORD = "correct horse battery staple"
 LIFETIME = timedelta(minutes=15)
 KEY_SECRET = "a secret that encrypts the keys of these tests"
 SEAL = rules.derived_key(KEY_SECRET, rules.SEALING)
+SUCCESSION = rules.derived_key(KEY_SECRET, rules.SUCCESSION)
 
 
 def an_admin(**changes: Any) -> Admin:

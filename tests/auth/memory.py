@@ -49,6 +49,10 @@ class InMemoryAuthStore:
         self.throttles = InMemoryThrottles(self._rows)
         self.audit = InMemoryAuditTrail(self._rows, clock)
 
+    def forget_admins(self) -> None:
+        """As `seed --reset` does, which leaves tokens in the world."""
+        self._rows.admins = {}
+
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """When an exception passes through, everything is as it was at the beginning."""

@@ -1,14 +1,21 @@
-"""Auth's app, running."""
+"""Auth over HTTP."""
 
 from collections.abc import Iterator
 
 import pytest
 
-from tests.auth.resources.running import Running, running_app
+from tests.auth.client import Auth, AuthClient, running
+from tests.auth.resources.owner import Owner
 
 
 @pytest.fixture
-def app() -> Iterator[Running]:
-    """See Running."""
-    with running_app() as running:
-        yield running
+def client() -> Iterator[AuthClient]:
+    """A client of the app, running."""
+    with running(Auth()) as client:
+        yield client
+
+
+@pytest.fixture
+def app(client: AuthClient) -> Owner:
+    """The same, as its only owner uses it."""
+    return Owner(client)

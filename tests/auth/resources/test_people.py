@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.auth.resources.running import OWN, Running
+from tests.auth.resources.owner import OWN, Owner
 from tests.matching import NEW_ID, Matching
 from tests.refusals import FORBIDDEN, NOT_JSON, UNAUTHORIZED, Answer, invalid, refusal
 
@@ -30,7 +30,7 @@ LAST_OWNER = refusal(
 )
 
 
-def invited(app: Running, username: str = "grace", role: str = "editor") -> dict[str, Any]:
+def invited(app: Owner, username: str = "grace", role: str = "editor") -> dict[str, Any]:
     """The answer to an invitation."""
     status, document = app.owner("POST", USERS, {"username": username, "role": role})
     assert status == 201
@@ -40,7 +40,7 @@ def invited(app: Running, username: str = "grace", role: str = "editor") -> dict
 # Inviting
 
 
-def test_an_invitation_is_answered_with_the_person_and_the_initial_password(app: Running) -> None:
+def test_an_invitation_is_answered_with_the_person_and_the_initial_password(app: Owner) -> None:
     document = {"username": " grace ", "role": "editor", "id": "mine", "disabled": True, "password": "of my own"}
     answer = app.owner("POST", USERS, document)
     assert answer == Answer(201, {"item": GRACE, "initialPassword": INITIAL_PASSWORD})
@@ -61,13 +61,13 @@ def test_an_invitation_is_answered_with_the_person_and_the_initial_password(app:
     ],
 )
 def test_an_invitation_that_will_not_do_is_refused_by_the_field(
-    app: Running, document: Any, fields: dict[str, Any]
+    app: Owner, document: Any, fields: dict[str, Any]
 ) -> None:
     assert app.owner("POST", USERS, document) == invalid(fields)
     assert app.owner("GET", USERS) == Answer(200, {"items": [ADA]})
 
 
-def test_a_taken_name_is_a_conflict_also_when_the_request_is_sent_again(app: Running) -> None:
+def test_a_taken_name_is_a_conflict_also_when_the_request_is_sent_again(app: Owner) -> None:
     # The password of the first answer must not be kept anywhere, so that there is nothing to answer again.
     answers = [
         app.owner("POST", USERS, {"username": "grace", "role": "viewer"}, headers={"Idempotency-Key": "once"})
@@ -78,7 +78,7 @@ def test_a_taken_name_is_a_conflict_also_when_the_request_is_sent_again(app: Run
     assert app.owner("POST", USERS, {"username": "ada", "role": "viewer"}) == taken
 
 
-def test_the_initial_password_is_told_once(app: Running) -> None:
+def test_the_initial_password_is_told_once(app: Owner) -> None:
     document = invited(app)
     password, person = document["initialPassword"], document["item"]["id"]
     later = [
@@ -94,7 +94,7 @@ def test_the_initial_password_is_told_once(app: Running) -> None:
 # Listing
 
 
-def test_people_are_listed_as_a_whole_or_in_pages(app: Running) -> None:
+def test_people_are_listed_as_a_whole_or_in_pages(app: Owner) -> None:
     ida = invited(app, "ida", "owner")["item"]
     vera = invited(app, "vera", "viewer")["item"]
     # All at noon, so that their ids say who comes first.
@@ -108,14 +108,14 @@ def test_people_are_listed_as_a_whole_or_in_pages(app: Running) -> None:
 @pytest.mark.parametrize(
     ("query", "field"), [({"limit": "0"}, "limit"), ({"limit": "x"}, "limit"), ({"cursor": "x"}, "cursor")]
 )
-def test_a_page_that_is_none_is_refused_by_the_parameter(app: Running, query: dict[str, str], field: str) -> None:
+def test_a_page_that_is_none_is_refused_by_the_parameter(app: Owner, query: dict[str, str], field: str) -> None:
     assert app.owner("GET", USERS, params=query) == invalid({field: [SOME_TEXT]})
 
 
 # Changing
 
 
-def test_a_role_is_changed_and_a_person_disabled_and_enabled(app: Running) -> None:
+def test_a_role_is_changed_and_a_person_disabled_and_enabled(app: Owner) -> None:
     address = f"{USERS}/{invited(app)['item']['id']}"
     assert app.owner("PUT", address, {"role": "viewer"}) == Answer(200, {"item": {**GRACE, "role": "viewer"}})
     changed = {**GRACE, "role": "owner", "disabled": True}
@@ -139,21 +139,21 @@ def test_a_role_is_changed_and_a_person_disabled_and_enabled(app: Running) -> No
         ([], invalid({}, ["must be a JSON object"])),
     ],
 )
-def test_a_change_that_will_not_do_is_refused_by_the_field(app: Running, document: Any, answer: Answer) -> None:
+def test_a_change_that_will_not_do_is_refused_by_the_field(app: Owner, document: Any, answer: Answer) -> None:
     person = invited(app)["item"]
     assert app.owner("PUT", f"{USERS}/{person['id']}", document) == answer
     assert app.owner("GET", f"{USERS}/{person['id']}") == Answer(200, {"item": person})
 
 
 @pytest.mark.parametrize("document", [{"role": "viewer"}, {"disabled": True}])
-def test_the_last_owner_can_be_neither_demoted_nor_disabled_nor_reset(app: Running, document: Any) -> None:
+def test_the_last_owner_can_be_neither_demoted_nor_disabled_nor_reset(app: Owner, document: Any) -> None:
     invited(app, "ida", "owner")
     assert app.owner("PUT", f"{USERS}/admin-1", document) == LAST_OWNER
     assert app.owner("POST", f"{USERS}/admin-1/password") == LAST_OWNER
     assert app.owner("GET", f"{USERS}/admin-1") == Answer(200, {"item": ADA})
 
 
-def test_nobody_is_not_found(app: Running) -> None:
+def test_nobody_is_not_found(app: Owner) -> None:
     answers = [
         app.owner("GET", f"{USERS}/nobody"),
         app.owner("PUT", f"{USERS}/nobody", {"role": "viewer"}),
@@ -164,7 +164,7 @@ def test_nobody_is_not_found(app: Running) -> None:
 
 
 @pytest.mark.parametrize(("method", "path"), [("POST", USERS), ("PUT", f"{USERS}/admin-1")])
-def test_a_body_of_another_type_is_a_request_error(app: Running, method: str, path: str) -> None:
+def test_a_body_of_another_type_is_a_request_error(app: Owner, method: str, path: str) -> None:
     answer = app.client.send(method, path, app.ada, body="{}", headers={"Content-Type": "text/plain"})
     assert answer == NOT_JSON
 
@@ -172,7 +172,7 @@ def test_a_body_of_another_type_is_a_request_error(app: Running, method: str, pa
 # A lost password
 
 
-def test_a_reset_is_answered_with_a_new_initial_password_and_ends_the_sessions(app: Running) -> None:
+def test_a_reset_is_answered_with_a_new_initial_password_and_ends_the_sessions(app: Owner) -> None:
     person, token = app.person("grace", "editor")
     assert app.client.send("GET", "/api/admin/me", token).status == 200
     answer = app.owner("POST", f"{USERS}/{person}/password")
@@ -195,7 +195,7 @@ def test_a_reset_is_answered_with_a_new_initial_password_and_ends_the_sessions(a
         ("POST", f"{USERS}/admin-1/password", None),
     ],
 )
-def test_nobody_but_an_owner_manages_people(app: Running, role: str, method: str, path: str, document: Any) -> None:
+def test_nobody_but_an_owner_manages_people(app: Owner, role: str, method: str, path: str, document: Any) -> None:
     _, token = app.person("grace", role)
     before = app.owner("GET", USERS)
     body = {} if document is None else {"json": document}
@@ -204,7 +204,7 @@ def test_nobody_but_an_owner_manages_people(app: Running, role: str, method: str
     assert app.owner("GET", USERS) == before
 
 
-def test_a_demoted_owner_s_token_opens_nothing_more(app: Running) -> None:
+def test_a_demoted_owner_s_token_opens_nothing_more(app: Owner) -> None:
     person, token = app.person("grace", "owner")
     assert app.client.send("GET", USERS, token).status == 200
     app.owner("PUT", f"{USERS}/{person}", {"role": "editor"})

@@ -3,7 +3,7 @@
 import pytest
 
 from tests.auth.examples import PASSWORD
-from tests.auth.resources.running import OWN, Running
+from tests.auth.resources.owner import OWN, Owner
 from tests.matching import Matching
 from tests.refusals import Answer, invalid, refusal
 
@@ -18,7 +18,7 @@ CHANGE_REQUIRED = refusal(
 )
 
 
-def test_an_initial_password_must_be_replaced_and_can_be_in_the_same_request(app: Running) -> None:
+def test_an_initial_password_must_be_replaced_and_can_be_in_the_same_request(app: Owner) -> None:
     credentials = {"username": "grace", "password": app.service.people.invite("grace", "viewer").initial_password}
     refused = app.login(credentials)
     assert Answer(refused.status_code, refused.json) == CHANGE_REQUIRED
@@ -37,13 +37,13 @@ def test_an_initial_password_must_be_replaced_and_can_be_in_the_same_request(app
         (17, "Input should be a valid string"),
     ],
 )
-def test_a_new_password_that_will_not_do_is_refused_by_the_field(app: Running, new_password: object, text: str) -> None:
+def test_a_new_password_that_will_not_do_is_refused_by_the_field(app: Owner, new_password: object, text: str) -> None:
     answer = app.login({**RIGHT, "newPassword": new_password})
     assert Answer(answer.status_code, answer.json) == invalid({"newPassword": [text]})
     assert app.login(RIGHT).status_code == 200
 
 
-def test_who_guesses_too_often_is_told_when_to_come_back_and_nothing_is_hashed(app: Running) -> None:
+def test_who_guesses_too_often_is_told_when_to_come_back_and_nothing_is_hashed(app: Owner) -> None:
     assert [app.login(WRONG, HERE).status_code for _ in range(10)] == [401] * 10
     app.hasher.work_of()
     for document in (WRONG, RIGHT):
@@ -55,12 +55,12 @@ def test_who_guesses_too_often_is_told_when_to_come_back_and_nothing_is_hashed(a
 
 
 @pytest.mark.parametrize("address", [None, "", "not an address", "192.0.2.1, 192.0.2.2"])
-def test_whoever_comes_from_nowhere_is_throttled_as_one(app: Running, address: str | None) -> None:
+def test_whoever_comes_from_nowhere_is_throttled_as_one(app: Owner, address: str | None) -> None:
     assert [app.login(WRONG, address).status_code for _ in range(11)] == [401] * 10 + [429]
     assert app.login(WRONG).status_code == 429
 
 
-def test_a_stolen_token_is_no_way_to_guess_the_password(app: Running) -> None:
+def test_a_stolen_token_is_no_way_to_guess_the_password(app: Owner) -> None:
     _, token = app.person("grace", "viewer")
     change = {"currentPassword": "a wrong guess", "newPassword": "seven ships sail on sand"}
     answers = [
