@@ -29,8 +29,9 @@ GENERAL = {
     (503, "UPSTREAM_UNAVAILABLE"),
     (504, "UPSTREAM_TIMEOUT"),
 }
-# What only a client hears that sends a header which the baseline does not know.
+# What only a client hears that sends a header which the baseline does not know, or a person who was invited.
 ADDED = {
+    (403, "PASSWORD_CHANGE_REQUIRED"),
     (409, "IDEMPOTENCY_KEY_IN_FLIGHT"),
     (422, "IDEMPOTENCY_KEY_REUSED"),
 }

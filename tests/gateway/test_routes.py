@@ -79,6 +79,15 @@ def test_what_the_contract_does_not_name_is_an_addition_that_we_know_of() -> Non
 
     assert added == {
         ("GET", "/api/admin/integrity"),
+        ("POST", "/api/admin/token/refresh"),
+        ("POST", "/api/admin/logout"),
+        ("GET", "/api/admin/me"),
+        ("POST", "/api/admin/me/password"),
+        ("GET", "/api/admin/users"),
+        ("POST", "/api/admin/users"),
+        ("GET", "/api/admin/users/{}"),
+        ("PUT", "/api/admin/users/{}"),
+        ("POST", "/api/admin/users/{}/password"),
         ("GET", "/api/events/{}"),
         ("GET", "/api/events/{}/lessons/{}"),
         ("DELETE", "/api/events/{}/lessons/{}/materials/{}"),
@@ -144,8 +153,8 @@ def test_a_token_of_another_role_is_forbidden_everywhere(door: Door, role: str) 
 def test_a_good_token_opens_every_admin_s_address(door: Door) -> None:
     # So that the refusals above are the tokens' fault.
     for method, path in ADMIN_OPERATIONS:
-        door.content.answers(f"{method} {example(path)}", {"of": "content"})
-        door.quiz.answers(f"{method} {example(path)}", {"of": "quiz"})
+        for service in (door.content, door.quiz, door.auth):
+            service.answers(f"{method} {example(path)}", {"of": "a service"})
     operations = [each for each in ADMIN_OPERATIONS if each != ("GET", "/api/admin/integrity")]
 
     answers = [door.as_admin(method, example(path)) for method, path in operations]
@@ -168,7 +177,7 @@ def test_a_good_token_opens_every_admin_s_address(door: Door) -> None:
 def test_what_is_passed_on_goes_to_one_service_under_the_same_address(
     door: Door, method: str, path: str, service: str
 ) -> None:
-    upstream = {"content": door.content, "quiz": door.quiz}[service]
+    upstream = {"content": door.content, "quiz": door.quiz, "auth": door.auth}[service]
     upstream.answers(f"{method} {example(path)}", {"of": service}, 201)
 
     answer = door.as_admin(method, example(path), json={"title": "Any"})
