@@ -52,6 +52,9 @@ PUBLIC_ROUTES = (
     PublicRoute("/api/admin/me/password", {"POST": (VIEWER, views.change_password)}),
     PublicRoute("/api/admin/dashboard/operational-snapshot", {"GET": (VIEWER, To.CONTENT)}),
     PublicRoute("/api/admin/integrity", {"GET": (VIEWER, views.integrity)}),
+    PublicRoute("/api/admin/users", {"GET": (OWNER, To.AUTH), "POST": (OWNER, To.AUTH)}),
+    PublicRoute("/api/admin/users/{user_id}", {"GET": (OWNER, To.AUTH), "PUT": (OWNER, To.AUTH)}),
+    PublicRoute("/api/admin/users/{user_id}/password", {"POST": (OWNER, To.AUTH)}),
     PublicRoute("/api/events", {"GET": (VIEWER, To.CONTENT), "POST": (EDITOR, To.CONTENT)}),
     PublicRoute(
         EVENT, {"GET": (VIEWER, To.CONTENT), "PUT": (EDITOR, To.CONTENT), "DELETE": (EDITOR, views.delete_event)}

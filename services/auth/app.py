@@ -7,7 +7,7 @@ from services.auth.config import Settings, read_settings
 from services.auth.integrity import examination
 from services.auth.migrations import MIGRATIONS
 from services.auth.repository import PeeweeAuthStore
-from services.auth.resources import grants, keys, me, sessions, sign_in
+from services.auth.resources import Hashing, grants, keys, me, people, sessions, sign_in
 from services.auth.service import AuthService
 from services.kit.database import open_database
 from services.kit.health import health_routes
@@ -54,13 +54,17 @@ def verifier(service: AuthService, use_cases: UseCases, clock: Clock = now) -> A
 
 def routes(service: AuthService, use_cases: UseCases) -> tuple[Route, ...]:
     """Every address of auth, and who may call it."""
+    hashing = Hashing(use_cases)
     return (
         Route("/.well-known/jwks.json", keys.PublishedKeys(service, use_cases), Guard.OPEN),
         Route("/internal/grants", grants.Grants(service, use_cases), Guard.SERVICE),
-        Route("/internal/login", sign_in.Login(service, use_cases), Guard.SERVICE),
+        Route("/internal/login", sign_in.Login(service, use_cases, hashing), Guard.SERVICE),
         Route("/internal/token/refresh", sessions.TokenRefresh(service, use_cases), Guard.SERVICE),
         Route("/internal/ended-sessions", sessions.EndedSessions(service, use_cases), Guard.SERVICE),
         Route("/api/admin/logout", sessions.Logout(service, use_cases), Guard.VIEWER),
         Route("/api/admin/me", me.Me(service, use_cases), Guard.VIEWER),
-        Route("/api/admin/me/password", me.Password(service, use_cases), Guard.VIEWER),
+        Route("/api/admin/me/password", me.Password(service, use_cases, hashing), Guard.VIEWER),
+        Route("/api/admin/users", people.People(service, use_cases, hashing), Guard.OWNER),
+        Route("/api/admin/users/{user_id}", people.Person(service, use_cases), Guard.OWNER),
+        Route("/api/admin/users/{user_id}/password", people.PersonPassword(service, use_cases, hashing), Guard.OWNER),
     )

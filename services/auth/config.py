@@ -9,7 +9,7 @@ from services.kit.config import Environment, ServiceSettings
 
 LOCAL_ADMIN_USERNAME = "admin"
 LOCAL_ADMIN_PASSWORD = "admin123"  # noqa: S105 refused in the managed profile
-MINIMUM_ADMIN_PASSWORD_LENGTH = 12
+MINIMUM_PASSWORD_LENGTH = 12
 LOCAL_SIGNING_KEY_SECRET = "local-only-signing-key-secret-change-me"  # noqa: S105 likewise
 
 _DURATION = re.compile(r"(\d{1,6})([smhd])", re.ASCII)
@@ -40,7 +40,7 @@ def read_settings(variables: Mapping[str, str]) -> Settings:
             "ADMIN_PASSWORD",
             LOCAL_ADMIN_PASSWORD,
             "a password for the first admin",
-            minimum=MINIMUM_ADMIN_PASSWORD_LENGTH,
+            minimum=MINIMUM_PASSWORD_LENGTH,
         ),
         access_token_lifetime=_duration(environment, "JWT_ACCESS_TTL", "15m"),
         learner_grant_lifetime=_duration(environment, "LEARNER_GRANT_TTL", "1h"),

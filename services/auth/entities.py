@@ -13,7 +13,8 @@ EVER = datetime(1970, 1, 1, tzinfo=UTC)
 @dataclass(frozen=True, slots=True)
 class Admin:
     """A person who runs launches; the password is kept as an argon2id hash, or as the old baseline's bcrypt one until
-    the next sign-in. `disabled_at` is None while the person may sign in."""
+    the next sign-in. `disabled_at` is None while the person may sign in; `initial_password_ends_at` is None unless the
+    password is one that was made for the person, which is good until then and only for setting another."""
 
     id: str
     username: str
@@ -22,6 +23,7 @@ class Admin:
     updated_at: datetime
     role: Role = "owner"
     disabled_at: datetime | None = None
+    initial_password_ends_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +69,23 @@ class IssuedGrant:
 
     access_token: str = field(repr=False)
     expires_in: int
+
+
+@dataclass(frozen=True, slots=True)
+class Throttle:
+    """How often somebody has tried to sign in, until a window ends; `id` is the SHA-256 of who and from where."""
+
+    id: str
+    attempts: int
+    window_ends_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Invitation:
+    """A person for whom a password was made, which is said here and nowhere kept."""
+
+    admin: Admin
+    initial_password: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,12 +1,14 @@
 """Auth's named errors.
 
-Unauthorized: InvalidCredentials, InvalidRefreshToken
-NotFound:     AdminNotFound, SessionNotFound
-Conflict:     UsernameTaken, KeyWaiting
-Unavailable:  SigningUnavailable, KeyUnreadable
+Unauthorized:    InvalidCredentials, InvalidRefreshToken
+Forbidden:       PasswordChangeRequired
+NotFound:        AdminNotFound, SessionNotFound
+Conflict:        UsernameTaken, LastOwner, KeyWaiting
+TooManyRequests: SignInThrottled
+Unavailable:     SigningUnavailable, KeyUnreadable
 """
 
-from services.kit.errors import Conflict, NotFound, Unauthorized, Unavailable
+from services.kit.errors import Conflict, Forbidden, NotFound, TooManyRequests, Unauthorized, Unavailable
 
 
 class InvalidCredentials(Unauthorized):
@@ -14,6 +16,19 @@ class InvalidCredentials(Unauthorized):
 
     code = "INVALID_CREDENTIALS"
     message = "The username or the password is wrong"
+
+
+class PasswordChangeRequired(Forbidden):
+    """The password is right, and was made for the person, who must replace it."""
+
+    code = "PASSWORD_CHANGE_REQUIRED"
+    message = "This password was made for you: sign in with it once more and add newPassword, one of your own"
+
+
+class SignInThrottled(TooManyRequests):
+    """So many attempts to sign in were made that this one is not looked at."""
+
+    message = "Too many attempts to sign in; try again later"
 
 
 class InvalidRefreshToken(Unauthorized):
@@ -24,7 +39,7 @@ class InvalidRefreshToken(Unauthorized):
 
 
 class AdminNotFound(NotFound):
-    """No admin has this name."""
+    """No admin has this name or this id."""
 
     code = "ADMIN_NOT_FOUND"
     message = "Admin not found"
@@ -42,6 +57,13 @@ class UsernameTaken(Conflict):
 
     code = "USERNAME_CONFLICT"
     message = "Another admin already has this username"
+
+
+class LastOwner(Conflict):
+    """Nobody would be left who can manage people."""
+
+    code = "LAST_OWNER"
+    message = "This is the only owner who can sign in: make somebody else an owner, who sets a password, first"
 
 
 class KeyWaiting(Conflict):

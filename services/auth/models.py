@@ -20,6 +20,7 @@ class AdminRow(peewee.Model):
         default="owner", constraints=[SQL("DEFAULT 'owner'"), Check("role IN ('owner', 'editor', 'viewer')")]
     )
     disabled_at = InstantField(null=True)
+    initial_password_ends_at = InstantField(null=True)
 
     class Meta:
         table_name = "admins"

@@ -4,20 +4,28 @@ from typing import Annotated, Any
 
 from pydantic import Field, StringConstraints
 
-from services.auth.entities import Admin, IssuedGrant, SignIn
+from services.auth.entities import Admin, Invitation, IssuedGrant, Role, SignIn
 from services.kit.instants import format_instant
-from services.kit.schemas import Schema, Text
+from services.kit.schemas import Patch, Schema, Text
 from services.kit.tokens import Revoked
 
-# A password is taken as it is: neither trimmed nor judged by its characters. What is hashed has an end.
-Password = Annotated[str, Field(min_length=6, max_length=1024)]
+Username = Annotated[Text, Field(min_length=3, max_length=200)]
+# What costs as much to hash as it is long has an end.
+_LONGEST_PASSWORD = 1024
+# A password is taken as it is: neither trimmed nor judged by its characters.
+Password = Annotated[str, Field(min_length=6, max_length=_LONGEST_PASSWORD)]
+# What a new one must be, passwords.new_password_problems says.
+NewPassword = Annotated[str, Field(max_length=_LONGEST_PASSWORD)]
+# A default of a patch is never read: only the fields that were sent are (Patch.changes).
+_ABSENT: Any = None
 
 
 class Credentials(Schema):
-    """POST /api/admin/login."""
+    """POST /api/admin/login; `newPassword` replaces the password."""
 
-    username: Annotated[Text, Field(min_length=3, max_length=200)]
+    username: Username
     password: Password
+    new_password: NewPassword | None = None
 
 
 class Refresh(Schema):
@@ -30,7 +38,40 @@ class PasswordChange(Schema):
     """POST /api/admin/me/password."""
 
     current_password: Password
-    new_password: Annotated[str, Field(max_length=1024)]
+    new_password: NewPassword
+
+
+class NewPerson(Schema):
+    """POST /api/admin/users."""
+
+    username: Username
+    role: Role
+
+
+class PersonPatch(Patch):
+    """PUT /api/admin/users/{userId}."""
+
+    role: Role = _ABSENT
+    disabled: bool = _ABSENT
+
+
+def person_view(admin: Admin) -> dict[str, Any]:
+    """A person, as owners see them; `initialPasswordEndsAt` is null once they have set a password of their own."""
+    ends_at = admin.initial_password_ends_at
+    return {
+        "id": admin.id,
+        "username": admin.username,
+        "role": admin.role,
+        "disabled": admin.disabled_at is not None,
+        "initialPasswordEndsAt": None if ends_at is None else format_instant(ends_at),
+        "createdAt": format_instant(admin.created_at),
+        "updatedAt": format_instant(admin.updated_at),
+    }
+
+
+def invitation_view(invitation: Invitation) -> dict[str, Any]:
+    """The person, and the password that is answered this once."""
+    return {"item": person_view(invitation.admin), "initialPassword": invitation.initial_password}
 
 
 class NewGrant(Schema):

@@ -35,7 +35,7 @@ class UseCases:
     def __init__(self, database: peewee.Database, threads: int, waiting_limit: int = WAITING_LIMIT):
         self._database = database
         self._once = Once(database)
-        self._threads = threads
+        self.threads = threads
         self._pool = self._new_pool()
         self._limit = threads + waiting_limit
         self._running = 0
@@ -116,4 +116,4 @@ class UseCases:
             raise Unavailable(DAMAGED if self.damaged else AWAY) from error
 
     def _new_pool(self) -> ThreadPoolExecutor:
-        return ThreadPoolExecutor(self._threads, thread_name_prefix="use-case")
+        return ThreadPoolExecutor(self.threads, thread_name_prefix="use-case")

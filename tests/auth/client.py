@@ -14,7 +14,7 @@ from services.kit.tokens import issue_service_token
 from services.kit.use_cases import UseCases
 from services.kit.web import Route, create_service_app
 from tests.app_client import Client
-from tests.auth.examples import PASSWORD, a_service
+from tests.auth.examples import PASSWORD, CountingHasher, a_service
 from tests.auth.memory import InMemoryAuthStore
 from tests.clock import StoppedClock
 from tests.kit.forging import SECRET
@@ -36,7 +36,8 @@ class Auth:
     def __init__(self) -> None:
         self.clock = StoppedClock()
         self.store = InMemoryAuthStore()
-        self.service: AuthService = a_service(self.store, self.clock)
+        self.hasher = CountingHasher()
+        self.service: AuthService = a_service(self.store, self.clock, self.hasher)
         self.service.create_admin("ada", PASSWORD, "admin-1")
         self.use_cases = UseCases(open_database("sqlite:////nowhere/auth.sqlite"), threads=1)
 

@@ -5,9 +5,16 @@ import pytest
 
 from services.auth.migrations import MIGRATIONS
 from services.auth.repository import AuthStore, PeeweeAuthStore
+from services.kit.actor import begin_anonymous
 from tests.auth.memory import InMemoryAuthStore
 from tests.auth.world import World
 from tests.databases import emptied_database
+
+
+@pytest.fixture(autouse=True)
+def nobody_acts() -> None:
+    """As when a request begins: whoever signed in in the test before is not here any more."""
+    begin_anonymous(None)
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

@@ -1,5 +1,6 @@
 """Records and a service to begin a test with, and a hasher that counts what it does."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -63,6 +64,20 @@ class CountingHasher(argon2.PasswordHasher):
         work = (self.hashes, self.verifications)
         self.hashes = self.verifications = 0
         return work
+
+
+class InterruptedHasher(CountingHasher):
+    """Something happens while it hashes, once."""
+
+    def __init__(self, *happenings: Callable[[], object]):
+        super().__init__()
+        self.happenings = list(happenings)
+
+    def verify(self, hash: str | bytes, password: str | bytes) -> Any:
+        """What happens first happens before it is done."""
+        if self.happenings:
+            self.happenings.pop(0)()
+        return super().verify(hash, password)
 
 
 def a_service(

@@ -8,8 +8,12 @@ from datetime import datetime
 
 import peewee
 
-from services.auth.entities import Admin, RefreshToken, Session, SigningKey
+from services.auth.entities import Admin, RefreshToken, Session, SigningKey, Throttle
 from services.auth.errors import AdminNotFound, SessionNotFound, UsernameTaken
+from services.auth.repository import ALL, admin_key
+from services.kit.audit import AuditRecord, record_of
+from services.kit.instants import Clock, now
+from services.kit.pagination import PageRequest
 
 
 @dataclass
@@ -20,7 +24,8 @@ class _Rows:
     sessions: dict[str, Session] = field(default_factory=dict)
     refresh_tokens: dict[str, RefreshToken] = field(default_factory=dict)
     keys: dict[str, SigningKey] = field(default_factory=dict)
-    deeds: list[tuple[str, str]] = field(default_factory=list)
+    throttles: dict[str, Throttle] = field(default_factory=dict)
+    audit: list[AuditRecord] = field(default_factory=list)
 
     def copy(self) -> "_Rows":
         """The same records in other collections."""
@@ -33,15 +38,16 @@ class _Rows:
 
 
 class InMemoryAuthStore:
-    """Auth in dictionaries."""
+    """Auth in a dictionary for each kind of record."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Clock = now) -> None:
         self._rows = _Rows()
         self.admins = InMemoryAdmins(self._rows)
         self.sessions = InMemorySessions(self._rows)
         self.refresh_tokens = InMemoryRefreshTokens(self._rows)
         self.signing_keys = InMemorySigningKeys(self._rows)
-        self.audit = InMemoryAudit(self._rows)
+        self.throttles = InMemoryThrottles(self._rows)
+        self.audit = InMemoryAuditTrail(self._rows, clock)
 
     def forget_admins(self) -> None:
         """As `seed --reset` does, which leaves tokens in the world."""
@@ -71,6 +77,30 @@ class InMemoryAdmins:
             raise UsernameTaken
         self._rows.admins[admin.id] = admin
 
+    def get(self, admin_id: str, *, for_update: bool = False) -> Admin:
+        """Raises AdminNotFound."""
+        if admin_id not in self._rows.admins:
+            raise AdminNotFound
+        return self._rows.admins[admin_id]
+
+    def list(self, request: PageRequest = ALL) -> Sequence[Admin]:
+        """By creation, oldest first."""
+        found = sorted(self._rows.admins.values(), key=admin_key)
+        return [each for each in found if request.after is None or admin_key(each) > request.after][
+            : request.fetch_limit
+        ]
+
+    def hold_owners(self) -> Sequence[Admin]:
+        """Every owner, by id."""
+        return sorted((each for each in self._rows.admins.values() if each.role == "owner"), key=lambda each: each.id)
+
+    def save(self, admin: Admin) -> None:
+        """Raises AdminNotFound, UsernameTaken."""
+        self.get(admin.id)
+        if any(each.username == admin.username and each.id != admin.id for each in self._rows.admins.values()):
+            raise UsernameTaken
+        self._rows.admins[admin.id] = admin
+
     def count(self) -> int:
         """How many there are."""
         return len(self._rows.admins)
@@ -84,12 +114,6 @@ class InMemoryAdmins:
         """Of the hashes that came from the old baseline and are still there the one that takes longest to check."""
         hashes = [each.password_hash for each in self._rows.admins.values() if each.password_hash.startswith("$2")]
         return max(hashes, key=lambda each: each[4:6], default=None)
-
-    def get(self, admin_id: str, *, for_update: bool = False) -> Admin:
-        """Raises AdminNotFound; nobody else writes here anyway."""
-        if admin_id not in self._rows.admins:
-            raise AdminNotFound
-        return self._rows.admins[admin_id]
 
     def get_by_username(self, username: str) -> Admin:
         """Raises AdminNotFound."""
@@ -203,20 +227,66 @@ class InMemorySigningKeys:
         self._rows.keys.pop(key_id, None)
 
 
-class InMemoryAudit:
-    """AuditTrail in a list."""
+class InMemoryThrottles:
+    """ThrottleRepository over a dictionary."""
 
     def __init__(self, rows: _Rows):
         self._rows = rows
 
+    def get(self, ids: Sequence[str]) -> Sequence[Throttle]:
+        """Those that are there."""
+        return [self._rows.throttles[each] for each in ids if each in self._rows.throttles]
+
+    def count(self, ids: Sequence[str], now: datetime, window_ends_at: datetime) -> Sequence[Throttle]:
+        """As they are with one attempt more in each; where the window is over, another one begins."""
+        for each in ids:
+            known = self._rows.throttles.get(each)
+            goes_on = known is not None and known.window_ends_at > now
+            self._rows.throttles[each] = (
+                replace(known, attempts=known.attempts + 1) if known and goes_on else Throttle(each, 1, window_ends_at)
+            )
+        return self.get(ids)
+
+    def give_back(self, throttle_id: str) -> None:
+        """One attempt fewer, where there is one."""
+        for each in self.get([throttle_id]):
+            self._rows.throttles[throttle_id] = replace(each, attempts=max(0, each.attempts - 1))
+
+    def prolong(self, throttle_id: str, window_ends_at: datetime) -> None:
+        """Let its window, which may hold no attempt yet, end then."""
+        known = self._rows.throttles.get(throttle_id, Throttle(throttle_id, 0, window_ends_at))
+        self._rows.throttles[throttle_id] = replace(known, window_ends_at=window_ends_at)
+
+    def forget(self, throttle_id: str) -> None:
+        """Forget it with its attempts."""
+        self._rows.throttles.pop(throttle_id, None)
+
+    def remove_ended(self, now: datetime, at_most: int) -> int:
+        """Forget so many of those whose windows are over, the oldest first; how many there were."""
+        ended = sorted(
+            (each for each in self._rows.throttles.values() if each.window_ends_at <= now),
+            key=lambda each: each.window_ends_at,
+        )[:at_most]
+        for each in ended:
+            self.forget(each.id)
+        return len(ended)
+
+
+class InMemoryAuditTrail:
+    """AuditTrail over a list."""
+
+    def __init__(self, rows: _Rows, clock: Clock):
+        self._rows = rows
+        self._clock = clock
+
     def append(self, deeds: Iterable[tuple[str, str]]) -> None:
-        """Each an action and the id of what it was done to."""
-        self._rows.deeds += deeds
+        """Each an action and the id of what it was done to, as of now, by whoever acts."""
+        self._rows.audit.extend(record_of(action, subject_id, self._clock()) for action, subject_id in deeds)
 
     @property
-    def deeds(self) -> Sequence[tuple[str, str]]:
-        """All of them, in order."""
-        return self._rows.deeds
+    def records(self) -> Sequence[AuditRecord]:
+        """Every record, in order."""
+        return self._rows.audit
 
 
 def _refuse_known(new_id: str, known: Iterable[str]) -> None:

@@ -151,19 +151,24 @@ BAD_SERVICE_TOKENS: dict[str, Callable[[], str]] = {
 
 
 def test_the_table_guards_what_it_should() -> None:
-    assert requests_of(Guard.OPEN) == [("GET", KEYS)]
-    assert requests_of(Guard.SERVICE) == [
-        ("POST", GRANTS),
-        ("POST", LOGIN),
-        ("POST", "/internal/token/refresh"),
-        ("GET", "/internal/ended-sessions"),
-    ]
-    assert requests_of(Guard.VIEWER) == [
-        ("POST", "/api/admin/logout"),
-        ("GET", "/api/admin/me"),
-        ("POST", "/api/admin/me/password"),
-    ]
-    assert [requests_of(each) for each in (Guard.EDITOR, Guard.OWNER)] == [[], []]
+    assert {guard: requests_of(guard) for guard in Guard} == {
+        Guard.OPEN: [("GET", KEYS)],
+        Guard.VIEWER: [("POST", "/api/admin/logout"), ("GET", "/api/admin/me"), ("POST", "/api/admin/me/password")],
+        Guard.EDITOR: [],
+        Guard.OWNER: [
+            ("GET", "/api/admin/users"),
+            ("POST", "/api/admin/users"),
+            ("GET", "/api/admin/users/{user_id}"),
+            ("PUT", "/api/admin/users/{user_id}"),
+            ("POST", "/api/admin/users/{user_id}/password"),
+        ],
+        Guard.SERVICE: [
+            ("POST", GRANTS),
+            ("POST", LOGIN),
+            ("POST", "/internal/token/refresh"),
+            ("GET", "/internal/ended-sessions"),
+        ],
+    }
 
 
 @pytest.mark.parametrize(("method", "path"), [*requests_of(Guard.SERVICE), *requests_of(Guard.VIEWER)])

@@ -10,13 +10,13 @@ from joserfc.jwk import KeySet
 
 from services.auth.entities import Session, SignIn
 from services.auth.errors import SessionNotFound
-from services.auth.repository import AuthStore, PeeweeAuthStore
+from services.auth.repository import AuthStore
 from services.auth.service import AuthService
 from services.kit.audit import AuditRow
 from services.kit.tokens import AccessTokenVerifier, Grant, GrantVerifier, Revoked
 from services.kit.tokens import Admin as VerifiedAdmin
+from tests.auth.deeds import deeds_of
 from tests.auth.examples import PASSWORD, CountingHasher, a_service
-from tests.auth.memory import InMemoryAuthStore
 from tests.clock import LATER, StoppedClock
 from tests.matching import Matching
 
@@ -48,11 +48,7 @@ class World:
 
     def deeds(self) -> Sequence[tuple[str, str]]:
         """What the audit log says was done, in order, and to which id."""
-        if isinstance(self.store, PeeweeAuthStore):
-            rows = AuditRow.select().order_by(AuditRow.id).execute(self.store._database)
-            return [(row.action, row.subject_id) for row in rows]
-        assert isinstance(self.store, InMemoryAuthStore)
-        return self.store.audit.deeds
+        return deeds_of(self.store)
 
     def token_of(self, sign_in: SignIn) -> Any:
         """What the token says, verified with the published keys."""

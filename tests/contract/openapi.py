@@ -31,8 +31,9 @@ GENERAL = {
 }
 # What is over a limit of the door is a REQUEST_ERROR as well.
 GENERAL |= {(408, "REQUEST_ERROR"), (414, "REQUEST_ERROR"), (431, "REQUEST_ERROR")}
-# What only a client hears that sends a header which the baseline does not know.
+# What only a client hears that sends a header which the baseline does not know, or a person who was invited.
 ADDED = {
+    (403, "PASSWORD_CHANGE_REQUIRED"),
     (409, "IDEMPOTENCY_KEY_IN_FLIGHT"),
     (422, "IDEMPOTENCY_KEY_REUSED"),
 }

@@ -83,6 +83,11 @@ def test_what_the_contract_does_not_name_is_an_addition_that_we_know_of() -> Non
         ("POST", "/api/admin/logout"),
         ("GET", "/api/admin/me"),
         ("POST", "/api/admin/me/password"),
+        ("GET", "/api/admin/users"),
+        ("POST", "/api/admin/users"),
+        ("GET", "/api/admin/users/{}"),
+        ("PUT", "/api/admin/users/{}"),
+        ("POST", "/api/admin/users/{}/password"),
         ("GET", "/api/events/{}"),
         ("POST", "/api/events/{}/access"),
         ("GET", "/api/events/{}/lessons/{}"),
@@ -149,9 +154,8 @@ def test_a_token_of_another_role_is_forbidden_everywhere(door: Door, role: str) 
 def test_a_good_token_opens_every_admin_s_address(door: Door) -> None:
     # So that the refusals above are the tokens' fault.
     for method, path in ADMIN_OPERATIONS:
-        door.content.answers(f"{method} {example(path)}", {"of": "content"})
-        door.quiz.answers(f"{method} {example(path)}", {"of": "quiz"})
-        door.auth.answers(f"{method} {example(path)}", {"of": "auth"})
+        for service in (door.content, door.quiz, door.auth):
+            service.answers(f"{method} {example(path)}", {"of": "a service"})
     operations = [each for each in ADMIN_OPERATIONS if each != ("GET", "/api/admin/integrity")]
 
     answers = [door.as_admin(method, example(path)) for method, path in operations]

@@ -1,17 +1,21 @@
 """How auth keeps its records: the contracts, and their Peewee implementation. Every query lives here."""
 
 from services.auth.repository.contracts import (
+    ALL,
     AdminRepository,
     AuditTrail,
     AuthStore,
     RefreshTokenRepository,
     SessionRepository,
     SigningKeyRepository,
+    ThrottleRepository,
+    admin_key,
 )
 from services.auth.repository.inspection import AuthInspection
 from services.auth.repository.store import PeeweeAuthStore
 
 __all__ = [
+    "ALL",
     "AdminRepository",
     "AuditTrail",
     "AuthInspection",
@@ -20,4 +24,6 @@ __all__ = [
     "RefreshTokenRepository",
     "SessionRepository",
     "SigningKeyRepository",
+    "ThrottleRepository",
+    "admin_key",
 ]

@@ -3,13 +3,18 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from datetime import datetime
+from typing import Any
 
 import peewee
 
 from services.auth.entities import Admin
 from services.auth.errors import AdminNotFound, UsernameTaken
 from services.auth.models import AdminRow
+from services.auth.repository.contracts import ALL
 from services.kit.database import Parameter, Statement, breached, locked, transaction
+from services.kit.pagination import PageRequest, paged
+
+_ORDER = (AdminRow.created_at, AdminRow.id)
 
 
 class PeeweeAdmins:
@@ -18,8 +23,10 @@ class PeeweeAdmins:
     def __init__(self, database: peewee.Database):
         self._database = database
         by_id = AdminRow.select().where(AdminRow.id == Parameter("admin_id"))
+        owners = AdminRow.select().where(AdminRow.role == "owner").order_by(AdminRow.id)
         self._by_id = Statement(database, by_id, Admin)
         self._by_id_for_update = Statement(database, locked(by_id, database), Admin)
+        self._owners_for_update = Statement(database, locked(owners, database), Admin)
         by_username = AdminRow.select().where(AdminRow.username == Parameter("username"))
         self._by_username = Statement(database, by_username, Admin)
         # Behind $2b$ stand two digits: the cost, of which each step doubles the time.
@@ -29,14 +36,7 @@ class PeeweeAdmins:
 
     def add(self, admin: Admin) -> None:
         """Raises UsernameTaken."""
-        try:
-            # A savepoint: PostgreSQL refuses every further statement of a transaction in which one has failed.
-            with transaction(self._database):
-                AdminRow.insert(asdict(admin)).execute(self._database)
-        except peewee.IntegrityError as error:
-            if breached(error, "admins_username", ["admins.username"]):
-                raise UsernameTaken from None
-            raise
+        self._write(AdminRow.insert(asdict(admin)))
 
     def get(self, admin_id: str, *, for_update: bool = False) -> Admin:
         """Raises AdminNotFound; `for_update` holds it against other writers until the transaction ends."""
@@ -51,6 +51,19 @@ class PeeweeAdmins:
         if admin is None:
             raise AdminNotFound
         return admin
+
+    def list(self, request: PageRequest = ALL) -> Sequence[Admin]:
+        """By creation, oldest first."""
+        return Statement(self._database, paged(AdminRow.select(), _ORDER, request), Admin).all()
+
+    def hold_owners(self) -> Sequence[Admin]:
+        """Every owner, by id, held against other writers until the transaction ends."""
+        return self._owners_for_update.all()
+
+    def save(self, admin: Admin) -> None:
+        """Raises AdminNotFound, UsernameTaken."""
+        columns = asdict(admin)
+        self._write(AdminRow.update(columns).where(AdminRow.id == columns.pop("id")))
 
     def replace_password(self, admin_id: str, password_hash: str, now: datetime) -> None:
         """Raises AdminNotFound."""
@@ -70,3 +83,14 @@ class PeeweeAdmins:
     def costliest_bcrypt_hash(self) -> str | None:
         """Of the hashes that came from the old baseline and are still there the one that takes longest to check."""
         return self._costliest_bcrypt_hash.first()
+
+    def _write(self, query: Any) -> None:
+        try:
+            # A savepoint: PostgreSQL refuses every further statement of a transaction in which one has failed.
+            with transaction(self._database):
+                if not query.execute(self._database):
+                    raise AdminNotFound
+        except peewee.IntegrityError as error:
+            if breached(error, "admins_username", ["admins.username"]):
+                raise UsernameTaken from None
+            raise

@@ -8,11 +8,20 @@ from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Any, Protocol
 
-from services.auth.entities import Admin, RefreshToken, Session, SigningKey
+from services.auth.entities import Admin, RefreshToken, Session, SigningKey, Throttle
+from services.kit.instants import to_milliseconds
+from services.kit.pagination import PageRequest, SortKey
+
+ALL = PageRequest()
+
+
+def admin_key(admin: Admin) -> SortKey:
+    """The place of a person in a list: by creation, then by id."""
+    return (to_milliseconds(admin.created_at), admin.id)
 
 
 class AdminRepository(Protocol):
-    """Admins, by name."""
+    """Admins, in order of creation."""
 
     def add(self, admin: Admin) -> None:
         """Raises UsernameTaken."""
@@ -22,6 +31,15 @@ class AdminRepository(Protocol):
 
     def get_by_username(self, username: str) -> Admin:
         """Raises AdminNotFound."""
+
+    def list(self, request: PageRequest = ALL) -> Sequence[Admin]:
+        """By creation, oldest first."""
+
+    def hold_owners(self) -> Sequence[Admin]:
+        """Every owner, by id, held against other writers until the transaction ends."""
+
+    def save(self, admin: Admin) -> None:
+        """Replace the stored admin of that id; raises AdminNotFound, UsernameTaken."""
 
     def replace_password(self, admin_id: str, password_hash: str, now: datetime) -> None:
         """Raises AdminNotFound."""
@@ -90,6 +108,31 @@ class SigningKeyRepository(Protocol):
         """Forget the key, if it is there."""
 
 
+class ThrottleRepository(Protocol):
+    """How often somebody has tried to sign in. Ids that are not there stand for no attempt."""
+
+    def get(self, ids: Sequence[str]) -> Sequence[Throttle]:
+        """Those that are there, in no order."""
+
+    def count(self, ids: Sequence[str], now: datetime, window_ends_at: datetime) -> Sequence[Throttle]:
+        """As they are with one attempt more in each; where the window is over, another one begins.
+
+        They are held until the transaction ends, one after the other in the order of the ids.
+        """
+
+    def give_back(self, throttle_id: str) -> None:
+        """One attempt fewer, where there is one."""
+
+    def prolong(self, throttle_id: str, window_ends_at: datetime) -> None:
+        """Let its window, which may hold no attempt yet, end then."""
+
+    def forget(self, throttle_id: str) -> None:
+        """Forget it with its attempts."""
+
+    def remove_ended(self, now: datetime, at_most: int) -> int:
+        """Forget so many of those whose windows are over, the oldest first; how many there were."""
+
+
 class AuditTrail(Protocol):
     """Who did what to which id; nothing is ever taken from it."""
 
@@ -119,6 +162,10 @@ class AuthStore(Protocol):
     @property
     def signing_keys(self) -> SigningKeyRepository:
         """The signing keys."""
+
+    @property
+    def throttles(self) -> ThrottleRepository:
+        """The attempts to sign in."""
 
     def transaction(self) -> AbstractContextManager[Any]:
         """All that is written inside is kept, or nothing is."""

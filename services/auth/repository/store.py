@@ -8,20 +8,23 @@ import peewee
 from services.auth.repository.admins import PeeweeAdmins
 from services.auth.repository.keys import PeeweeSigningKeys
 from services.auth.repository.sessions import PeeweeRefreshTokens, PeeweeSessions
+from services.auth.repository.throttles import PeeweeThrottles
 from services.kit.audit import AuditLog
 from services.kit.database import transaction
+from services.kit.instants import Clock, now
 
 
 class PeeweeAuthStore:
     """Auth in SQLite or PostgreSQL."""
 
-    def __init__(self, database: peewee.Database):
+    def __init__(self, database: peewee.Database, clock: Clock = now):
         self._database = database
         self.admins = PeeweeAdmins(database)
         self.sessions = PeeweeSessions(database)
         self.refresh_tokens = PeeweeRefreshTokens(database)
         self.signing_keys = PeeweeSigningKeys(database)
-        self.audit = AuditLog(database)
+        self.throttles = PeeweeThrottles(database)
+        self.audit = AuditLog(database, clock)
 
     def transaction(self) -> AbstractContextManager[Any]:
         """All that is written inside is kept, or nothing is."""

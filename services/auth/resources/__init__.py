@@ -1,7 +1,18 @@
 """HTTP in, one service call, HTTP out."""
 
+import asyncio
+from collections.abc import Callable
+from typing import ParamSpec, TypeVar
+
 from services.auth.service import AuthService
+from services.kit.errors import Unavailable
 from services.kit.use_cases import UseCases
+
+# At 25 a second the last of them waits for some three seconds, less than anybody's deadline.
+WAITING_LIMIT = 64
+
+Parameters = ParamSpec("Parameters")
+Result = TypeVar("Result")
 
 
 class AuthResource:
@@ -10,3 +21,39 @@ class AuthResource:
     def __init__(self, service: AuthService, use_cases: UseCases):
         self._service = service
         self._run = use_cases.run
+
+
+class HashingResource(AuthResource):
+    """One of whose use cases hashes a password; all of them share a `Hashing`."""
+
+    def __init__(self, service: AuthService, use_cases: UseCases, hashing: "Hashing"):
+        super().__init__(service, use_cases)
+        self._hash = hashing.run
+
+
+class Hashing:
+    """What runs the use cases that hash a password: by default in no more than half of the threads.
+
+    A hash takes as long as fifty other use cases: however many strangers guess from however many addresses, threads
+    are left for everyone who has signed in.
+    """
+
+    def __init__(self, use_cases: UseCases, waiting_limit: int = WAITING_LIMIT):
+        at_once = max(1, use_cases.threads // 2)
+        self._use_cases = use_cases
+        self._free = asyncio.Semaphore(at_once)
+        self._limit = at_once + waiting_limit
+        self._running = 0
+
+    async def run(
+        self, use_case: Callable[Parameters, Result], *args: Parameters.args, **kwargs: Parameters.kwargs
+    ) -> Result:
+        """The use case's result; raises Unavailable when too many wait."""
+        if self._running >= self._limit:
+            raise Unavailable("Too many sign-ins are waiting; try again shortly")
+        self._running += 1
+        try:
+            async with self._free:
+                return await self._use_cases.run(use_case, *args, **kwargs)
+        finally:
+            self._running -= 1

@@ -1,4 +1,4 @@
-"""The rules of auth: what a token says and what a key looks like. No clock, no storage, no HTTP."""
+"""The rules of auth: tokens, keys, people, and how often one may try. No clock, no storage, no HTTP."""
 
 from services.auth.rules.grants import GRANT_LIFETIME, learner_grant
 from services.auth.rules.keys import (
@@ -19,7 +19,26 @@ from services.auth.rules.keys import (
     signing_key,
     waiting_key,
 )
+from services.auth.rules.people import (
+    INITIAL_PASSWORD_LIFETIME,
+    changed_person,
+    deeds,
+    ends_sessions,
+    is_acting_owner,
+    may_sign_in,
+    with_initial_password,
+    with_own_password,
+)
 from services.auth.rules.stored import admin_breaches, is_password_hash, key_breaches, seal_breaches
+from services.auth.rules.throttles import (
+    FAMILIAR_FOR,
+    WINDOW,
+    Bucket,
+    SignInBuckets,
+    is_full,
+    retry_after,
+    sign_in_buckets,
+)
 from services.auth.rules.tokens import (
     ACCESS_TOKEN_AUDIENCES,
     REFRESH_GRACE,
@@ -38,7 +57,9 @@ from services.auth.rules.tokens import (
 
 __all__ = [
     "ACCESS_TOKEN_AUDIENCES",
+    "FAMILIAR_FOR",
     "GRANT_LIFETIME",
+    "INITIAL_PASSWORD_LIFETIME",
     "KEY_LEAD",
     "KEY_MARGIN",
     "REFRESH_GRACE",
@@ -47,12 +68,20 @@ __all__ = [
     "SEALING",
     "SESSION_LIFETIME",
     "SUCCESSION",
+    "WINDOW",
+    "Bucket",
     "Shown",
+    "SignInBuckets",
     "access_token",
     "access_token_end",
     "admin_breaches",
+    "changed_person",
+    "deeds",
     "derived_key",
+    "ends_sessions",
+    "is_acting_owner",
     "is_forgotten",
+    "is_full",
     "is_password_hash",
     "is_published",
     "is_sealed",
@@ -60,6 +89,7 @@ __all__ = [
     "key_breaches",
     "last_use",
     "learner_grant",
+    "may_sign_in",
     "new_refresh_token",
     "new_signing_key",
     "opened",
@@ -67,9 +97,13 @@ __all__ = [
     "refresh_token_after",
     "refresh_token_end",
     "refresh_token_id",
+    "retry_after",
     "seal_breaches",
     "sealed",
     "session_end",
+    "sign_in_buckets",
     "signing_key",
     "waiting_key",
+    "with_initial_password",
+    "with_own_password",
 ]

@@ -189,7 +189,9 @@ def test_a_changed_password_ends_every_session_and_begins_another(world: World) 
     grace = world.service.sign_in("grace", "another password")
     world.clock.at += SECOND
     new = world.service.change_password("admin-1", PASSWORD, NEW_PASSWORD)
-    assert new == SignIn(world.ada, A_TOKEN, 900, A_REFRESH_TOKEN, 86_400)
+    changed = world.store.admins.get("admin-1")
+    assert new == SignIn(changed, A_TOKEN, 900, A_REFRESH_TOKEN, 86_400)
+    assert changed == replace(world.ada, password_hash=changed.password_hash, updated_at=world.clock.at)
     for sign_in in (old, other):
         with pytest.raises(Unauthorized):
             world.verified(sign_in, "quiz")

@@ -1,0 +1,80 @@
+"""People: who may manage launches, and as what. An owner invites, changes, disables, and helps with a lost password."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import argon2
+import uuid_utils
+
+from services.auth import passwords, rules
+from services.auth.entities import Admin, Invitation, Role
+from services.auth.errors import LastOwner
+from services.auth.repository import AuthStore, admin_key
+from services.auth.service.sessions import Sessions
+from services.kit.instants import Clock
+from services.kit.pagination import Page, PageRequest, page_of
+
+
+class People:
+    """What owners do about people. An invited person gets an initial password, which opens nothing until they have
+    replaced it by one of their own at the first sign-in, within seven days."""
+
+    def __init__(self, store: AuthStore, sessions: Sessions, hasher: argon2.PasswordHasher, clock: Clock):
+        self._store = store
+        self._sessions = sessions
+        self._hasher = hasher
+        self._clock = clock
+
+    def list(self, request: PageRequest) -> Page[Admin]:
+        """Everybody, disabled or not, oldest first."""
+        return page_of(self._store.admins.list(request), request, admin_key)
+
+    def get(self, admin_id: str) -> Admin:
+        """Raises AdminNotFound."""
+        return self._store.admins.get(admin_id)
+
+    def invite(self, username: str, role: Role) -> Invitation:
+        """A new person; raises UsernameTaken."""
+        password, at = passwords.new_initial_password(), self._clock()
+        nobody_yet = Admin(str(uuid_utils.uuid7()), username, "", at, at, role)
+        admin = rules.with_initial_password(nobody_yet, self._hasher.hash(password), at)
+        with self._store.transaction():
+            self._store.admins.add(admin)
+            self._store.audit.append([("admin.invited", admin.id)])
+        return Invitation(admin, password)
+
+    def change(self, admin_id: str, changes: Mapping[str, Any]) -> Admin:
+        """The person after the changes of schemas.PersonPatch; raises AdminNotFound, LastOwner."""
+        with self._store.transaction():
+            owners, admin = self._held(admin_id)
+            changed = rules.changed_person(admin, changes, self._clock())
+            if changed == admin:
+                return admin
+            self._save(changed, owners)
+            if rules.ends_sessions(admin, changed):
+                self._sessions.end_all_of(admin_id)
+            self._store.audit.append(rules.deeds(admin, changed))
+        return changed
+
+    def reset_password(self, admin_id: str) -> Invitation:
+        """A new initial password, for a person who has lost theirs; raises AdminNotFound, LastOwner."""
+        password = passwords.new_initial_password()
+        password_hash = self._hasher.hash(password)
+        with self._store.transaction():
+            owners, admin = self._held(admin_id)
+            changed = rules.with_initial_password(admin, password_hash, self._clock())
+            self._save(changed, owners)
+            self._sessions.end_all_of(admin_id)
+            self._store.audit.append([("admin.password_reset", admin_id)])
+        return Invitation(changed, password)
+
+    def _held(self, admin_id: str) -> tuple[Sequence[Admin], Admin]:
+        # The owners first: two who demote each other at the same moment wait here for one another.
+        owners = self._store.admins.hold_owners()
+        return owners, self._store.admins.get(admin_id, for_update=True)
+
+    def _save(self, changed: Admin, owners: Sequence[Admin]) -> None:
+        acting = {each.id for each in owners if rules.is_acting_owner(each)}
+        if acting == {changed.id} and not rules.is_acting_owner(changed):
+            raise LastOwner
+        self._store.admins.save(changed)

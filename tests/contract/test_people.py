@@ -1,0 +1,249 @@
+"""People and roles beyond the baseline: who is invited, what their role opens, and how it is taken away again."""
+
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.contract.conftest import judged
+from tests.contract.samples import UNKNOWN, Json, event_body, new_event, said
+from tests.installation import ADMIN, Installation
+from tests.matching import NEW_ID, Matching
+from tests.refusals import FORBIDDEN, UNAUTHORIZED, invalid, refusal
+from tests.waiting import until
+
+LOGIN = "/api/admin/login"
+USERS = "/api/admin/users"
+OWN = "nine moles dig a tunnel"
+OTHER = "seven ships sail on sand"
+INSTANT: Any = Matching(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
+INITIAL_PASSWORD: Any = Matching("([a-z2-9]{4}-){4}[a-z2-9]{4}")
+SOME_TEXT = Matching(".+")
+NOT_FOUND = refusal(404, "ADMIN_NOT_FOUND", "Admin not found")
+WRONG = refusal(401, "INVALID_CREDENTIALS", "The username or the password is wrong")
+LAST_OWNER = refusal(
+    409,
+    "LAST_OWNER",
+    "This is the only owner who can sign in: make somebody else an owner, who sets a password, first",
+)
+
+
+def a_name() -> str:
+    """That nobody has."""
+    return f"person-{uuid.uuid4().hex[:12]}"
+
+
+def person(username: str, role: str, **fields: Any) -> Json:
+    """As owners see somebody who was invited and has not come yet."""
+    return {
+        "id": NEW_ID,
+        "username": username,
+        "role": role,
+        "disabled": False,
+        "initialPasswordEndsAt": INSTANT,
+        "createdAt": INSTANT,
+        "updatedAt": INSTANT,
+        **fields,
+    }
+
+
+def invited(admin: httpx.Client, role: str) -> Json:
+    """The answer to an invitation."""
+    answer = admin.post(USERS, json={"username": a_name(), "role": role})
+    assert answer.status_code == 201, answer.text
+    return dict(answer.json())
+
+
+def settled(admin: httpx.Client, learner: httpx.Client, role: str) -> tuple[Json, Json]:
+    """Somebody with the password OWN, as owners see them, and what their sign-in answered."""
+    invitation = invited(admin, role)
+    username = invitation["item"]["username"]
+    credentials = {"username": username, "password": invitation["initialPassword"], "newPassword": OWN}
+    answer = learner.post(LOGIN, json=credentials)
+    assert answer.status_code == 200, answer.text
+    return dict(admin.get(f"{USERS}/{invitation['item']['id']}").json()["item"]), dict(answer.json())
+
+
+@contextmanager
+def acting(town: Installation, sign_in: Json) -> Iterator[httpx.Client]:
+    """A client with that sign-in's token."""
+    with judged(town.client(Authorization=f"Bearer {sign_in['accessToken']}")) as client:
+        yield client
+
+
+def test_an_invited_person_comes_in_with_a_password_of_their_own_and_no_other(
+    admin: httpx.Client, learner: httpx.Client
+) -> None:
+    username = a_name()
+    answer = admin.post(USERS, json={"username": username, "role": "viewer"})
+    assert said(answer) == (201, {"item": person(username, "viewer"), "initialPassword": INITIAL_PASSWORD})
+    address, initial = f"{USERS}/{answer.json()['item']['id']}", answer.json()["initialPassword"]
+    credentials = {"username": username, "password": initial}
+
+    assert said(learner.post(LOGIN, json=credentials)) == refusal(
+        403,
+        "PASSWORD_CHANGE_REQUIRED",
+        "This password was made for you: sign in with it once more and add newPassword, one of your own",
+    )
+    assert said(learner.post(LOGIN, json={**credentials, "newPassword": "administrator"})) == invalid(
+        {"newPassword": [Matching("is too easy to guess: .+")]}
+    )
+    assert learner.post(LOGIN, json={**credentials, "newPassword": OWN}).status_code == 200
+    assert said(learner.post(LOGIN, json=credentials)) == WRONG
+    assert learner.post(LOGIN, json={"username": username, "password": OWN}).status_code == 200
+    assert said(admin.get(address)) == (200, {"item": person(username, "viewer", initialPasswordEndsAt=None)})
+
+
+@pytest.mark.parametrize(
+    ("role", "statuses"),
+    [("viewer", [200, 403, 403]), ("editor", [200, 201, 403]), ("owner", [200, 201, 200])],
+)
+def test_a_role_opens_what_it_should(
+    town: Installation, admin: httpx.Client, learner: httpx.Client, role: str, statuses: list[int]
+) -> None:
+    somebody, sign_in = settled(admin, learner, role)
+    with acting(town, sign_in) as client:
+        answers = [client.get("/api/events"), client.post("/api/events", json=event_body()), client.get(USERS)]
+        me = client.get("/api/admin/me")
+    assert [answer.status_code for answer in answers] == statuses
+    assert [said(answer) for answer in answers if answer.status_code == 403] == [FORBIDDEN] * statuses.count(403)
+    assert (me.json()["item"]["role"], me.json()["item"]["username"]) == (role, somebody["username"])
+    # Nobody else is to be the last owner's reason to go.
+    assert admin.put(f"{USERS}/{somebody['id']}", json={"disabled": True}).status_code == 200
+
+
+def test_another_role_takes_hold_everywhere_within_seconds(
+    town: Installation, admin: httpx.Client, learner: httpx.Client
+) -> None:
+    somebody, sign_in = settled(admin, learner, "editor")
+    address, event = f"{USERS}/{somebody['id']}", new_event(admin)
+    with acting(town, sign_in) as client:
+        assert client.put(f"/api/events/{event['id']}", json={"title": "By an editor"}).status_code == 200
+        assert said(admin.put(address, json={"role": "viewer"})) == (
+            200,
+            {"item": {**somebody, "role": "viewer", "updatedAt": INSTANT}},
+        )
+        until(lambda: said(client.get("/api/events")) == UNAUTHORIZED, "the old token is refused")
+        assert said(client.put(f"/api/events/{event['id']}", json={"title": "Too late"})) == UNAUTHORIZED
+        assert said(client.get("/api/admin/me")) == UNAUTHORIZED
+    again = learner.post(LOGIN, json={"username": somebody["username"], "password": OWN}).json()
+    with acting(town, again) as client:
+        assert client.get("/api/events").status_code == 200
+        assert said(client.put(f"/api/events/{event['id']}", json={"title": "As a viewer"})) == FORBIDDEN
+    assert admin.get(f"/api/events/{event['id']}").json()["item"]["title"] == "By an editor"
+
+
+def test_a_disabled_person_is_out_within_seconds_and_comes_back_when_enabled(
+    town: Installation, admin: httpx.Client, learner: httpx.Client
+) -> None:
+    somebody, sign_in = settled(admin, learner, "viewer")
+    address, credentials = f"{USERS}/{somebody['id']}", {"username": somebody["username"], "password": OWN}
+    with acting(town, sign_in) as client:
+        assert client.get("/api/quizzes").status_code == 200
+        disabled = {**somebody, "disabled": True, "updatedAt": INSTANT}
+        assert said(admin.put(address, json={"disabled": True})) == (200, {"item": disabled})
+        until(lambda: said(client.get("/api/quizzes")) == UNAUTHORIZED, "the old token is refused")
+    assert said(learner.post(LOGIN, json=credentials)) == WRONG
+    refreshed = learner.post("/api/admin/token/refresh", json={"refreshToken": sign_in["refreshToken"]})
+    assert (refreshed.status_code, refreshed.json()["error"]) == (401, "INVALID_REFRESH_TOKEN")
+
+    enabled = {**somebody, "updatedAt": INSTANT}
+    assert said(admin.put(address, json={"disabled": False})) == (200, {"item": enabled})
+    assert learner.post(LOGIN, json=credentials).status_code == 200
+
+
+def test_a_lost_password_is_replaced_by_an_initial_one(
+    town: Installation, admin: httpx.Client, learner: httpx.Client
+) -> None:
+    somebody, sign_in = settled(admin, learner, "editor")
+    answer = admin.post(f"{USERS}/{somebody['id']}/password")
+    item = person(somebody["username"], "editor", id=somebody["id"])
+    assert said(answer) == (200, {"item": item, "initialPassword": INITIAL_PASSWORD})
+    username = somebody["username"]
+    assert said(learner.post(LOGIN, json={"username": username, "password": OWN})) == WRONG
+    credentials = {"username": username, "password": answer.json()["initialPassword"], "newPassword": OTHER}
+    assert learner.post(LOGIN, json=credentials).status_code == 200
+    with acting(town, sign_in) as client:
+        until(lambda: said(client.get("/api/events")) == UNAUTHORIZED, "the old token is refused")
+
+
+def test_people_are_listed_page_by_page(admin: httpx.Client) -> None:
+    added = [invited(admin, "viewer")["item"] for _ in range(3)]
+    everybody = admin.get(USERS).json()["items"]
+    assert everybody[-3:] == added
+    collected: list[Json] = []
+    query: Json = {"limit": 2}
+    while "cursor" not in query or query["cursor"] is not None:
+        page = admin.get(USERS, params=query).json()
+        collected += page["items"]
+        query["cursor"] = page["nextCursor"]
+    assert collected == everybody
+
+
+def test_what_will_not_do_is_refused_by_its_field(admin: httpx.Client) -> None:
+    somebody = invited(admin, "viewer")["item"]
+    address = f"{USERS}/{somebody['id']}"
+    assert said(admin.post(USERS, json={})) == invalid({"username": ["is required"], "role": ["is required"]})
+    assert said(admin.post(USERS, json={"username": a_name(), "role": "admin"})) == invalid({"role": [SOME_TEXT]})
+    assert said(admin.put(address, json={})) == invalid({}, ["At least one field is required"])
+    assert said(admin.put(address, json={"disabled": "no"})) == invalid({"disabled": [SOME_TEXT]})
+    assert said(admin.get(USERS, params={"limit": "many"})) == invalid({"limit": [SOME_TEXT]})
+    taken = {"username": somebody["username"], "role": "owner"}
+    assert said(admin.post(USERS, json=taken)) == refusal(
+        409, "USERNAME_CONFLICT", "Another admin already has this username"
+    )
+    assert said(admin.get(address)) == (200, {"item": somebody})
+
+
+def test_nobody_is_not_found(admin: httpx.Client) -> None:
+    address = f"{USERS}/{UNKNOWN}"
+    answers = [admin.get(address), admin.put(address, json={"role": "viewer"}), admin.post(f"{address}/password")]
+    assert [said(answer) for answer in answers] == [NOT_FOUND] * 3
+
+
+def test_the_last_owner_stays(admin: httpx.Client) -> None:
+    me = admin.get("/api/admin/me").json()["item"]["id"]
+    # An owner who has been invited only may never come.
+    invited(admin, "owner")
+    answers = [
+        admin.put(f"{USERS}/{me}", json={"role": "viewer"}),
+        admin.put(f"{USERS}/{me}", json={"disabled": True}),
+        admin.post(f"{USERS}/{me}/password"),
+    ]
+    assert [said(answer) for answer in answers] == [LAST_OWNER] * 3
+    assert admin.get(USERS).status_code == 200
+
+
+def test_who_guesses_too_often_has_to_wait_and_nobody_else(
+    town: Installation, admin: httpx.Client, learner: httpx.Client
+) -> None:
+    username = settled(admin, learner, "viewer")[0]["username"]
+    answers = [learner.post(LOGIN, json={"username": username, "password": f"guess {n}"}) for n in range(12)]
+    assert [said(answer) for answer in answers[:10]] == [WRONG] * 10
+    throttled = refusal(429, "RATE_LIMITED", "Too many attempts to sign in; try again later")
+    assert [said(answer) for answer in answers[10:]] == [throttled] * 2
+    assert {answer.headers.get("Retry-After") for answer in answers[:10]} == {None}
+    assert all(0 < int(answer.headers["Retry-After"]) <= 900 for answer in answers[10:])
+    assert said(learner.post(LOGIN, json={"username": username, "password": OWN})) == throttled
+    assert learner.post(LOGIN, json=ADMIN).status_code == 200
+
+
+def test_no_password_is_in_an_answer_or_a_log_but_the_one_that_tells_it(
+    town: Installation, admin: httpx.Client, learner: httpx.Client
+) -> None:
+    invitation = invited(admin, "viewer")
+    username, initial = invitation["item"]["username"], invitation["initialPassword"]
+    own = "a canary sings underground"
+    answers = [
+        learner.post(LOGIN, json={"username": username, "password": initial}),
+        learner.post(LOGIN, json={"username": username, "password": initial, "newPassword": own}),
+        learner.post(LOGIN, json={"username": username, "password": own}),
+        learner.post(LOGIN, json={"username": own, "password": "mistyped in the field of the name"}),
+        admin.get(USERS),
+    ]
+    assert [answer.status_code for answer in answers] == [403, 200, 200, 401, 200]
+    told = "".join(answer.text for answer in answers) + "".join(town.log_lines(name) for name in ("gateway", "auth"))
+    assert [secret in told for secret in (initial, own)] == [False, False]
