@@ -41,6 +41,7 @@ PUBLIC_ROUTES = (
     PublicRoute("/api/admin/login", {"POST": (OPEN, views.login)}),
     PublicRoute("/api/admin/dashboard/operational-snapshot", {"GET": (VIEWER, To.CONTENT)}),
     PublicRoute("/api/admin/integrity", {"GET": (VIEWER, views.integrity)}),
+    PublicRoute("/api/admin/audit", {"GET": (OWNER, views.audit)}),
     PublicRoute("/api/events", {"GET": (VIEWER, To.CONTENT), "POST": (EDITOR, To.CONTENT)}),
     PublicRoute(
         EVENT, {"GET": (VIEWER, To.CONTENT), "PUT": (EDITOR, To.CONTENT), "DELETE": (EDITOR, views.delete_event)}

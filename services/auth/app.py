@@ -8,6 +8,7 @@ from services.auth.migrations import MIGRATIONS
 from services.auth.repository import PeeweeAuthStore
 from services.auth.resources import Login, PublishedKeys
 from services.auth.service import AuthService
+from services.kit.audit.resource import audit_route
 from services.kit.database import open_database
 from services.kit.health import health_routes
 from services.kit.integrity.background import integrity_route
@@ -21,10 +22,12 @@ def create_app(settings: Settings | None = None) -> WebApp:
     settings = settings or read_settings(os.environ)
     database = open_database(settings.database_url, "flix-auth")
     use_cases = UseCases(database, settings.threads)
-    service = AuthService(PeeweeAuthStore(database), settings.access_token_lifetime)
+    store = PeeweeAuthStore(database)
+    service = AuthService(store, settings.access_token_lifetime)
     table = (
         *routes(service, use_cases),
         *health_routes(use_cases, database, MIGRATIONS),
+        audit_route(settings.name, store.audit, use_cases),
         integrity_route(database, EXAMINATION),
     )
     watch = SoundnessWatch(database, MIGRATIONS, use_cases, settings.integrity_interval_seconds)

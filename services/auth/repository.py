@@ -14,6 +14,7 @@ import peewee
 from services.auth.entities import Admin, Session, SigningKey
 from services.auth.errors import AdminNotFound, SessionNotFound, UsernameTaken
 from services.auth.models import AdminRow, SessionRow, SigningKeyRow
+from services.kit.audit import AuditLog, AuditTrail
 from services.kit.database import Parameter, Statement, breached, is_foreign_key_breach, transaction
 from services.kit.integrity import batches
 
@@ -81,6 +82,10 @@ class AuthStore(Protocol):
     def signing_keys(self) -> SigningKeyRepository:
         """The signing keys."""
 
+    @property
+    def audit(self) -> AuditTrail:
+        """The audit log."""
+
     def transaction(self) -> AbstractContextManager[Any]:
         """All that is written inside is kept, or nothing is."""
 
@@ -93,6 +98,7 @@ class PeeweeAuthStore:
         self.admins = PeeweeAdmins(database)
         self.sessions = PeeweeSessions(database)
         self.signing_keys = PeeweeSigningKeys(database)
+        self.audit = AuditLog(database)
 
     def transaction(self) -> AbstractContextManager[Any]:
         """All that is written inside is kept, or nothing is."""

@@ -9,6 +9,9 @@ import peewee
 
 from services.auth.entities import Admin, Session, SigningKey
 from services.auth.errors import AdminNotFound, SessionNotFound, UsernameTaken
+from services.kit.audit import AuditRecord
+from services.kit.instants import Clock, now
+from tests.audit import InMemoryAudit
 
 
 @dataclass
@@ -18,13 +21,15 @@ class _Rows:
     admins: dict[str, Admin] = field(default_factory=dict)
     sessions: dict[str, Session] = field(default_factory=dict)
     keys: dict[str, SigningKey] = field(default_factory=dict)
+    deeds: tuple[AuditRecord, ...] = ()
 
 
 class InMemoryAuthStore:
     """Auth in three dictionaries."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Clock = now) -> None:
         self._rows = _Rows()
+        self.audit = InMemoryAudit(self._rows, clock)
         self.admins = InMemoryAdmins(self._rows)
         self.sessions = InMemorySessions(self._rows)
         self.signing_keys = InMemorySigningKeys(self._rows)
@@ -33,11 +38,11 @@ class InMemoryAuthStore:
     def transaction(self) -> Iterator[None]:
         """When an exception passes through, everything is as it was at the beginning."""
         rows = self._rows
-        before = _Rows(dict(rows.admins), dict(rows.sessions), dict(rows.keys))
+        before = _Rows(dict(rows.admins), dict(rows.sessions), dict(rows.keys), rows.deeds)
         try:
             yield
         except BaseException:
-            rows.admins, rows.sessions, rows.keys = before.admins, before.sessions, before.keys
+            vars(rows).update(vars(before))
             raise
 
 
