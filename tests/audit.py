@@ -1,13 +1,22 @@
 """The audit log in tests: an in-memory twin of AuditTrail for every service's store, and what a log says in short."""
 
 from collections.abc import Iterable, Sequence
+from contextvars import copy_context
+from dataclasses import dataclass
+from datetime import timedelta
 from typing import Protocol
 
-from services.kit.audit import AuditFilter, AuditRecord, AuditTrail, Deed, audit_key, record_of
+import peewee
+
+from services.kit.actor import act_as, begin_anonymous
+from services.kit.audit import AuditFilter, AuditLog, AuditRecord, AuditTrail, Deed, audit_key, record_of
 from services.kit.instants import Clock
+from services.kit.observability import start_request
 from services.kit.pagination import PageRequest
+from tests.clock import NOON, StoppedClock
 
 ALL = PageRequest()
+EVERYTHING = AuditFilter()
 
 
 class HoldsDeeds(Protocol):
@@ -38,9 +47,43 @@ class InMemoryAudit:
         return sorted(found, key=audit_key, reverse=True)[: request.fetch_limit]
 
 
+@dataclass
+class Rows:
+    """What an in-memory store holds."""
+
+    deeds: tuple[AuditRecord, ...] = ()
+
+
+class KeptAudit:
+    """An audit log with its clock: in memory, or in the database."""
+
+    def __init__(self, database: peewee.Database | None = None):
+        self.clock = StoppedClock()
+        self.trail: AuditTrail = (
+            InMemoryAudit(Rows(), self.clock) if database is None else AuditLog(database, self.clock)
+        )
+
+    def append(self, *deeds: tuple[str, str], at: timedelta = timedelta(0), admin: str | None = None) -> None:
+        """By that admin, whose name is the id in capitals, after that time."""
+        self.clock.at = NOON + at
+
+        def as_admin() -> None:
+            if admin is not None:
+                start_request(f"request-of-{admin}", "POST")
+                begin_anonymous("192.0.2.7")
+                act_as(admin, admin.upper(), "editor")
+            self.trail.append(deeds)
+
+        copy_context().run(as_admin)
+
+    def found(self, which: AuditFilter) -> list[str]:
+        """The subjects of those that match, newest first."""
+        return [each.subject_id for each in self.trail.list(which, ALL)]
+
+
 def deeds_in(trail: AuditTrail) -> list[Deed]:
     """Every action with its subject, oldest first."""
-    return [(each.action, each.subject_id) for each in reversed(trail.list(AuditFilter(), ALL))]
+    return [(each.action, each.subject_id) for each in reversed(trail.list(EVERYTHING, ALL))]
 
 
 def _matches(record: AuditRecord, which: AuditFilter) -> bool:
