@@ -55,6 +55,7 @@ PUBLIC_ROUTES = (
     PublicRoute("/api/admin/users", {"GET": (OWNER, To.AUTH), "POST": (OWNER, To.AUTH)}),
     PublicRoute("/api/admin/users/{user_id}", {"GET": (OWNER, To.AUTH), "PUT": (OWNER, To.AUTH)}),
     PublicRoute("/api/admin/users/{user_id}/password", {"POST": (OWNER, To.AUTH)}),
+    PublicRoute("/api/admin/audit", {"GET": (OWNER, views.audit)}),
     PublicRoute("/api/events", {"GET": (VIEWER, To.CONTENT), "POST": (EDITOR, To.CONTENT)}),
     PublicRoute(
         EVENT, {"GET": (VIEWER, To.CONTENT), "PUT": (EDITOR, To.CONTENT), "DELETE": (EDITOR, views.delete_event)}

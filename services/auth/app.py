@@ -9,6 +9,7 @@ from services.auth.migrations import MIGRATIONS
 from services.auth.repository import PeeweeAuthStore
 from services.auth.resources import Hashing, grants, keys, me, people, sessions, sign_in
 from services.auth.service import AuthService
+from services.kit.audit.resource import audit_route
 from services.kit.database import open_database
 from services.kit.health import health_routes
 from services.kit.instants import Clock, now
@@ -34,6 +35,7 @@ def create_app(settings: Settings | None = None) -> WebApp:
     table = (
         *routes(service, use_cases),
         *health_routes(use_cases, database, MIGRATIONS, service.keys.require_readable),
+        audit_route(settings.name, store.audit, use_cases),
         integrity_route(database, examination(settings)),
     )
     watch = SoundnessWatch(database, MIGRATIONS, use_cases, settings.integrity_interval_seconds)

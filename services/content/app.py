@@ -9,6 +9,7 @@ from services.content.migrations import MIGRATIONS
 from services.content.repository import PeeweeContentStore
 from services.content.resources import events, feed, learners, lessons
 from services.content.service import ContentService
+from services.kit.audit.resource import audit_route
 from services.kit.database import open_database
 from services.kit.health import health_routes
 from services.kit.integrity.background import integrity_route
@@ -31,11 +32,13 @@ def create_app(settings: Settings | None = None) -> WebApp:
     settings = settings or read_settings(os.environ)
     database = open_database(settings.database_url, "flix-content")
     use_cases = UseCases(database, settings.threads)
-    service = ContentService(PeeweeContentStore(database), settings.service_secret)
+    store = PeeweeContentStore(database)
+    service = ContentService(store, settings.service_secret)
     verifier = verifier_of(settings)
     table = (
         *routes(service, use_cases, settings, GrantVerifier(verifier)),
         *health_routes(use_cases, database, MIGRATIONS),
+        audit_route(settings.name, store.audit, use_cases),
         integrity_route(database, examination(seed.places())),
     )
     watch = SoundnessWatch(database, MIGRATIONS, use_cases, settings.integrity_interval_seconds)

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
+from services.kit.audit import Deed
+
 Visibility = Literal["public", "private"]
 VideoProvider = Literal["youtube", "vimeo", "gemini_stream"]
 LessonStatus = Literal["released", "locked", "expired"]
@@ -96,6 +98,11 @@ class NewChange:
     lesson_id: str | None
     material_id: str | None
     version: int
+
+    @property
+    def deed(self) -> Deed:
+        """What the audit log says of it."""
+        return f"{self.kind}.{self.action}", self.material_id or self.lesson_id or self.event_id
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,9 @@ REQUEST_ID_HEADER = "X-Request-ID"
 # What a client may choose: nothing that could break a log line, a header or a terminal.
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
 
-_request_id: ContextVar[str] = ContextVar("request_id", default="-")
+# What the id is outside of a request.
+NO_REQUEST_ID = "-"
+_request_id: ContextVar[str] = ContextVar("request_id", default=NO_REQUEST_ID)
 
 
 def start_request(claimed_id: str | None, method: str) -> str:

@@ -12,7 +12,6 @@ from services.auth.entities import Session, SignIn
 from services.auth.errors import SessionNotFound
 from services.auth.repository import AuthStore
 from services.auth.service import AuthService
-from services.kit.audit import AuditRow
 from services.kit.tokens import AccessTokenVerifier, Grant, GrantVerifier, Revoked
 from services.kit.tokens import Admin as VerifiedAdmin
 from tests.auth.deeds import deeds_of
