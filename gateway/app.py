@@ -39,5 +39,5 @@ def routes(upstreams: Upstreams) -> tuple[Route, ...]:
         Route("/health", Health(), Guard.OPEN),
         Route("/health/live", Live(), Guard.OPEN),
         Route("/health/ready", Ready(upstreams), Guard.OPEN),
-        *(Route(route.path, Endpoint(route, upstreams), route.guard) for route in PUBLIC_ROUTES),
+        *(Route(route.path, Endpoint(route, upstreams), route.guards) for route in PUBLIC_ROUTES),
     )

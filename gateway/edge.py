@@ -52,9 +52,9 @@ class RateLimit:
 
     async def process_request(self, request: Request, response: Response) -> None:
         """Raises TooManyRequests, with the seconds until the window ends; health checks are not counted."""
+        address = request.context.client_address = client_address(request, self._trusted_proxies)
         if request.path in HEALTH_PATHS or response.complete:
             return
-        address = client_address(request, self._trusted_proxies)
         if await self._limiter.hit(self._limit, address):
             return
         window = await self._limiter.get_window_stats(self._limit, address)

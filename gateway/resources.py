@@ -23,7 +23,7 @@ class Endpoint:
     """A public address: Falcon finds a responder, on_get and so on, for each method of its row in the routes."""
 
     def __init__(self, route: PublicRoute, upstreams: Upstreams):
-        for method, target in route.methods.items():
+        for method, (_guard, target) in route.methods.items():
             view = _forwarding(target) if isinstance(target, To) else target
             setattr(self, f"on_{method.lower()}", _responder(view, upstreams))
 
@@ -80,6 +80,7 @@ async def _sent(request: Request) -> Sent:
         authorization=request.get_header("Authorization"),
         idempotency_key=_ascii(request.get_header("Idempotency-Key")),
         if_match=_ascii(request.get_header("If-Match")),
+        client_address=request.context.client_address,
     )
 
 

@@ -10,6 +10,7 @@ import httpx
 import orjson
 from httpx_aiohttp import AiohttpTransport
 
+from services.kit.actor import CLIENT_ADDRESS_HEADER
 from services.kit.errors import ServiceError, Unauthorized, Unavailable, UpstreamTimeout
 from services.kit.instants import Clock, now
 from services.kit.observability import REQUEST_ID_HEADER, current_request_id, log
@@ -44,6 +45,7 @@ class Sent:
     authorization: str | None = None
     idempotency_key: str | None = None
     if_match: str | None = None
+    client_address: str | None = None
 
     @property
     def headers(self) -> dict[str, str]:
@@ -53,6 +55,7 @@ class Sent:
             "Content-Type": self.content_type,
             "Idempotency-Key": self.idempotency_key,
             "If-Match": self.if_match,
+            CLIENT_ADDRESS_HEADER: self.client_address,
         }
         return {name: text for name, text in named.items() if text is not None}
 

@@ -52,6 +52,7 @@ def access_token(
         "sub": admin.id,
         "username": admin.username,
         "role": ADMIN_ROLE,
+        "roles": [admin.role],
         "sid": session.id,
         "jti": token_id,
         "iat": int(now.timestamp()),

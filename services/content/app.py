@@ -15,7 +15,7 @@ from services.kit.integrity.background import integrity_route
 from services.kit.integrity.soundness import SoundnessWatch
 from services.kit.tokens import AccessTokenVerifier, fetch_keys_from
 from services.kit.use_cases import UseCases
-from services.kit.web import Guard, Route, WebApp, create_service_app
+from services.kit.web import READ_AND_WRITE, Guard, Route, WebApp, create_service_app
 
 EVENTS = "/api/events"
 EVENT = EVENTS + "/{event_id}"
@@ -46,16 +46,16 @@ def routes(service: ContentService, use_cases: UseCases, settings: Settings) -> 
     """Every address of content, and who may call it."""
     learner_lesson = learners.LearnerLesson(service, use_cases, settings.allowed_domains)
     return (
-        Route(EVENTS, events.Events(service, use_cases), Guard.ADMIN),
-        Route(EVENT, events.EventItem(service, use_cases), Guard.ADMIN),
-        Route(LESSONS, lessons.Lessons(service, use_cases), Guard.ADMIN),
-        Route(LESSON, lessons.LessonItem(service, use_cases), Guard.ADMIN),
-        Route(LESSON + "/materials", lessons.Materials(service, use_cases), Guard.ADMIN),
-        Route(LESSON + "/materials/{material_id}", lessons.MaterialItem(service, use_cases), Guard.ADMIN),
+        Route(EVENTS, events.Events(service, use_cases), READ_AND_WRITE),
+        Route(EVENT, events.EventItem(service, use_cases), READ_AND_WRITE),
+        Route(LESSONS, lessons.Lessons(service, use_cases), READ_AND_WRITE),
+        Route(LESSON, lessons.LessonItem(service, use_cases), READ_AND_WRITE),
+        Route(LESSON + "/materials", lessons.Materials(service, use_cases), READ_AND_WRITE),
+        Route(LESSON + "/materials/{material_id}", lessons.MaterialItem(service, use_cases), READ_AND_WRITE),
         Route(
             "/api/admin/dashboard/operational-snapshot",
             events.OperationalSnapshot(service, use_cases),
-            Guard.ADMIN,
+            READ_AND_WRITE,
         ),
         Route("/internal/changes", feed.Changes(service, use_cases), Guard.SERVICE),
         Route("/internal/feed", feed.Feed(service, use_cases), Guard.SERVICE),

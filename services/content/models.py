@@ -13,6 +13,7 @@ from services.content.entities import (
     VideoProvider,
     Visibility,
 )
+from services.kit.audit import AuditRow
 from services.kit.database import InstantField
 from services.kit.idempotency import IdempotentAnswerRow
 
@@ -164,4 +165,4 @@ class FeedReaderRow(peewee.Model):
         legacy_table_names = False
 
 
-TABLES = (EventRow, LessonRow, MaterialRow, ChangeRow, ChangeFeedRow, FeedReaderRow, IdempotentAnswerRow)
+TABLES = (EventRow, LessonRow, MaterialRow, ChangeRow, ChangeFeedRow, FeedReaderRow, IdempotentAnswerRow, AuditRow)

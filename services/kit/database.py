@@ -111,7 +111,11 @@ def _refuses_for_good(error: peewee.OperationalError) -> bool:
 
 
 def delete_every_row(database: peewee.Database, tables: Sequence[type[peewee.Model]]) -> None:
-    """Empty the tables, which are in the order of their creation, as one transaction; who writes meanwhile waits."""
+    """Empty the tables, which are in the order of their creation, as one transaction; who writes meanwhile waits.
+
+    What is append-only stays.
+    """
+    tables = [table for table in tables if not getattr(table._meta, "append_only", False)]
     with transaction(database):
         if is_postgresql(database):
             # Else a stream of new children, each of which holds its parent's row for a moment, could hold this off.

@@ -18,11 +18,14 @@ from joserfc.errors import JoseError
 from joserfc.jwk import KeySet, OctKey
 from joserfc.jws import extract_compact
 
-from services.kit.errors import Unauthorized, Unavailable
+from services.kit.errors import Forbidden, Unauthorized, Unavailable
 from services.kit.instants import Clock, now
 from services.kit.observability import log
 
+# What the claim `role` says of every admin (BEHAVIOUR.md, "Auth"); what an admin may do is in `roles` (RFC 9068).
 ADMIN_ROLE = "admin"
+# From the least to the most that one may do; each may also do what those before it may.
+ROLES = ("viewer", "editor", "owner")
 ACCESS_TOKEN_ISSUER = "flix-auth"  # noqa: S105 a name, not a secret
 ACCESS_TOKEN_ALGORITHM = "Ed25519"  # noqa: S105
 # RFC 9068 section 2.1: a token of another kind must not pass for an access token.
@@ -42,7 +45,7 @@ FetchKeys = Callable[[], Awaitable[Any]]
 
 @dataclass(frozen=True)
 class Admin:
-    """The person behind a verified access token."""
+    """The person behind a verified access token; `role` is one of ROLES."""
 
     id: str
     username: str
@@ -80,14 +83,14 @@ class AccessTokenVerifier:
         self._auth_failed = False
 
     async def verify(self, token: str) -> Admin:
-        """The admin; raises Unauthorized, or Unavailable when auth's keys are needed and cannot be had."""
+        """The admin; raises Unauthorized, Forbidden, or Unavailable when auth's keys are needed and cannot be had."""
         await self._ensure_keys(_key_id(token))
         claims = _verified(token, self._keys, ACCESS_TOKEN_ALGORITHM, ACCESS_TOKEN_TYPE)
         _check_claims(claims, self._clock(), self._audience, issuer=ACCESS_TOKEN_ISSUER)
-        subject, username, role = claims.get("sub"), claims.get("username"), claims.get("role")
-        if not (isinstance(subject, str) and isinstance(username, str) and isinstance(role, str)):
+        subject, username = claims.get("sub"), claims.get("username")
+        if not (isinstance(subject, str) and isinstance(username, str)):
             raise Unauthorized
-        return Admin(subject, username, role)
+        return Admin(subject, username, _role(claims))
 
     async def _ensure_keys(self, key_id: str) -> None:
         if self._knows(key_id):
@@ -165,6 +168,16 @@ def _verified(token: str, key: Any, algorithm: str, token_type: str) -> dict[str
     if decoded.header.get("typ") != token_type:
         raise Unauthorized
     return decoded.claims
+
+
+def _role(claims: dict[str, Any]) -> str:
+    """The one of ROLES that the token gives; raises Unauthorized, and Forbidden for a role that opens nothing here."""
+    kind, roles = claims.get("role"), claims.get("roles")
+    if not (isinstance(kind, str) and isinstance(roles, list) and len(roles) == 1 and isinstance(roles[0], str)):
+        raise Unauthorized
+    if kind != ADMIN_ROLE or roles[0] not in ROLES:
+        raise Forbidden
+    return roles[0]
 
 
 def _check_claims(claims: dict[str, Any], at: datetime, audience: str, issuer: str | None = None) -> None:

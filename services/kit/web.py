@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from http import HTTPStatus
@@ -13,6 +13,7 @@ import falcon.asgi
 import orjson
 from pydantic import BaseModel
 
+from services.kit.actor import CLIENT_ADDRESS_HEADER, act_as, begin_anonymous
 from services.kit.config import ServerSettings
 from services.kit.entity_tags import IfMatch, Versioned, entity_tag, if_match
 from services.kit.errors import (
@@ -31,7 +32,7 @@ from services.kit.integrity.soundness import SoundnessWatch
 from services.kit.observability import REQUEST_ID_HEADER, current_request_id, log, request_route, start_request
 from services.kit.pagination import Page, PageRequest
 from services.kit.schemas import validated
-from services.kit.tokens import ADMIN_ROLE, AccessTokenVerifier, bearer_token, verify_service_token
+from services.kit.tokens import ROLES, AccessTokenVerifier, bearer_token, verify_service_token
 from services.kit.use_cases import UseCases
 
 BODY_LIMIT_BYTES = 1024 * 1024
@@ -46,24 +47,41 @@ Model = TypeVar("Model", bound=BaseModel)
 
 
 class Guard(Enum):
-    """Who may call a route."""
+    """Who may call a route: an admin of that role or a higher one, a service with a token for this one, or anyone."""
 
     OPEN = "anyone"
-    ADMIN = "the bearer of an admin's access token"
-    SERVICE = "a service with a service token for this one"
+    VIEWER = "viewer"
+    EDITOR = "editor"
+    OWNER = "owner"
+    SERVICE = "service"
+
+
+# What most of the addresses that admins use ask for.
+READ_AND_WRITE: Mapping[str, Guard] = {
+    "GET": Guard.VIEWER,
+    "POST": Guard.EDITOR,
+    "PUT": Guard.EDITOR,
+    "DELETE": Guard.EDITOR,
+}
 
 
 @dataclass(frozen=True)
 class Route:
-    """A row of the routes table: Falcon's path template, its resource, and who may call it.
+    """A row of the routes table: Falcon's path template, its resource, and who may call it, for each method or for all.
 
     With a `suffix` the resource answers with its responders on_get_<suffix>, on_post_<suffix> and so on.
     """
 
     path: str
     resource: object
-    guard: Guard
+    guard: Guard | Mapping[str, Guard]
     suffix: str | None = None
+
+    def guard_of(self, method: str) -> Guard:
+        """Who may call it so; a method that it does not have is refused to whoever may call it at all."""
+        if isinstance(self.guard, Guard):
+            return self.guard
+        return self.guard.get(method, Guard.OPEN if Guard.OPEN in self.guard.values() else Guard.VIEWER)
 
 
 async def read_body(request: falcon.asgi.Request, limit: int = BODY_LIMIT_BYTES) -> bytes:
@@ -147,6 +165,7 @@ class RequestContext:
         """Take the caller's X-Request-ID, or make one, and answer with it."""
         request_id = start_request(request.get_header(REQUEST_ID_HEADER), request.method)
         response.set_header(REQUEST_ID_HEADER, request_id)
+        begin_anonymous(request.get_header(CLIENT_ADDRESS_HEADER))
         if _NO_ADDRESS.search(request.path):
             raise NotFound
 
@@ -175,7 +194,7 @@ class Gatekeeper:
         service_secret: str,
         verifier: AccessTokenVerifier | None = None,
     ):
-        self._guards = {route.path: route.guard for route in routes}
+        self._routes = {route.path: route for route in routes}
         self._name = name
         self._service_secret = service_secret
         self._verifier = verifier
@@ -187,20 +206,21 @@ class Gatekeeper:
         resource: object,
         params: dict[str, Any],
     ) -> None:
-        """Raises Unauthorized, or Forbidden for another role; a route outside the table does not open at all."""
+        """Raises Unauthorized, or Forbidden for a lower role; a route outside the table does not open at all."""
         path = request.uri_template or ""
         request_route(path)
-        guard = self._guards.get(path)
+        route = self._routes.get(path)
+        guard = route.guard_of(request.method) if route else None
         if guard is Guard.OPEN:
             return
         token = bearer_token(request.get_header("Authorization"))
         if guard is Guard.SERVICE:
             request.context.caller = verify_service_token(token, self._service_secret, self._name, now())
-        elif guard is Guard.ADMIN and self._verifier is not None:
-            admin = await self._verifier.verify(token)
-            if admin.role != ADMIN_ROLE:
+        elif guard is not None and self._verifier is not None:
+            admin = request.context.admin = await self._verifier.verify(token)
+            if ROLES.index(admin.role) < ROLES.index(guard.value):
                 raise Forbidden
-            request.context.admin = admin
+            act_as(admin.id, admin.username, admin.role)
         else:
             raise Unauthorized
 

@@ -8,7 +8,7 @@ from services.kit.integrity.background import integrity_route
 from services.kit.integrity.soundness import SoundnessWatch
 from services.kit.tokens import AccessTokenVerifier, fetch_keys_from
 from services.kit.use_cases import UseCases
-from services.kit.web import Guard, Route, WebApp, create_service_app
+from services.kit.web import READ_AND_WRITE, Guard, Route, WebApp, create_service_app
 from services.quiz import seed
 from services.quiz.config import Settings, read_settings
 from services.quiz.content import content_of
@@ -41,9 +41,9 @@ def create_app(settings: Settings | None = None) -> WebApp:
 def routes(service: QuizService, follower: Follower, use_cases: UseCases) -> tuple[Route, ...]:
     """Every address of quiz, and who may call it."""
     return (
-        Route("/api/quizzes", Quizzes(service, use_cases), Guard.ADMIN),
-        Route("/api/quizzes/{quiz_id}", QuizItem(service, use_cases), Guard.ADMIN),
-        Route("/api/quizzes/{quiz_id}/attempts", Attempts(service, use_cases), Guard.ADMIN),
+        Route("/api/quizzes", Quizzes(service, use_cases), READ_AND_WRITE),
+        Route("/api/quizzes/{quiz_id}", QuizItem(service, use_cases), READ_AND_WRITE),
+        Route("/api/quizzes/{quiz_id}/attempts", Attempts(service, use_cases), READ_AND_WRITE),
         Route("/internal/lessons/{lesson_id}/quiz", LessonQuiz(service, use_cases), Guard.SERVICE),
         Route("/internal/submissions", Submissions(service, use_cases), Guard.SERVICE),
         Route("/internal/replays", Replays(service, use_cases), Guard.SERVICE),

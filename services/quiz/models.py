@@ -3,6 +3,7 @@
 import peewee
 from peewee import SQL, BigIntegerField, BooleanField, Check, ForeignKeyField, IntegerField, TextField
 
+from services.kit.audit import AuditRow
 from services.kit.database import InstantField
 from services.kit.idempotency import IdempotentAnswerRow
 
@@ -137,4 +138,5 @@ TABLES = (
     FeedPositionRow,
     TombstoneRow,
     IdempotentAnswerRow,
+    AuditRow,
 )

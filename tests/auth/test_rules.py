@@ -39,6 +39,7 @@ def test_a_token_says_who_for_whom_from_when_until_when_and_nothing_else() -> No
         "sub": "admin-1",
         "username": "ada",
         "role": "admin",
+        "roles": ["owner"],
         "sid": "session-1",
         "jti": "token-1",
         "iat": int(NOON.timestamp()),

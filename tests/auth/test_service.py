@@ -83,7 +83,7 @@ def test_every_sign_in_is_a_session_and_a_token_of_its_own(world: World) -> None
 @pytest.mark.parametrize("audience", ["gateway", "content", "quiz", "auth"])
 def test_everyone_can_verify_the_token_with_the_published_keys(world: World, audience: str) -> None:
     sign_in = world.service.sign_in("ada", PASSWORD)
-    assert world.verified(sign_in, audience) == VerifiedAdmin("admin-1", "ada", "admin")
+    assert world.verified(sign_in, audience) == VerifiedAdmin("admin-1", "ada", "owner")
 
 
 def test_a_token_is_good_for_its_lifetime_and_for_its_audiences_only(world: World) -> None:

@@ -35,7 +35,7 @@ def test_redeploying_a_service_loses_no_request(replicated_town: ComposeTown, se
 
     figure(f"{service} redeployed: {flow.requests} requests, {sum(flow.failures.values())} failures")
     assert redeploy.returncode == 0, errors
-    assert flow.failures == {}
+    assert flow.failures == {}, [*flow.refusals, *replicated_town.log_lines("gateway").splitlines()[-20:]]
     assert (len(before), len(after), before & after) == (2, 2, set())
 
 
@@ -53,7 +53,7 @@ def test_new_containers_that_do_not_become_healthy_go_and_the_old_ones_stay(repl
         "content: the new containers did not become healthy and are gone; the old ones go on"
     )
     assert stack.ids() == before
-    assert flow.failures == {}
+    assert flow.failures == {}, [*flow.refusals, *replicated_town.log_lines("gateway").splitlines()[-20:]]
 
 
 def test_redeploying_what_does_not_run_says_how_to_start_it(replicated_town: ComposeTown) -> None:

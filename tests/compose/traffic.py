@@ -24,6 +24,7 @@ class Flow:
     """What the clients were answered: a status, or the name of what broke."""
 
     answers: Counter[int | str] = field(default_factory=Counter)
+    refusals: list[str] = field(default_factory=list)
 
     @property
     def requests(self) -> int:
@@ -67,17 +68,23 @@ def everyday_traffic(town: ComposeTown, number: int = 6) -> Iterator[Flow]:
     def work(index: int) -> Iterator[None]:
         with town.client(Authorization=token) as client:
             for send in cycle(kinds[index % len(kinds) :] + kinds[: index % len(kinds)]):
-                try:
-                    answer: int | str = send(client).status_code
-                except httpx.HTTPError as error:
-                    answer = repr(error)
+                answer, said = _answer(client, send)
                 flow.answers[answer] += 1
                 if answer not in (200, 201):
+                    flow.refusals.append(said)
                     time.sleep(PAUSE_SECONDS)
                 yield
 
     with Clients(number, work):
         yield flow
+
+
+def _answer(client: httpx.Client, send: Callable[[httpx.Client], httpx.Response]) -> tuple[int | str, str]:
+    try:
+        answer = send(client)
+    except httpx.HTTPError as error:
+        return repr(error), repr(error)
+    return answer.status_code, f"{answer.request.method} {answer.url.path}: {answer.text}"
 
 
 @dataclass

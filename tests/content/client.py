@@ -73,6 +73,7 @@ def access_token(
         "sub": "admin-1",
         "username": "admin",
         "role": "admin",
+        "roles": ["owner"],
         "iat": int((NOON - HOUR).timestamp()),
         "exp": int((NOON + HOUR).timestamp()),
     }
@@ -116,7 +117,15 @@ def _service_token_of(header: Mapping[str, Any], claims: Mapping[str, Any], with
 
 def _signed_with_the_public_key() -> str:
     # The old confusion of algorithms: everyone knows the public key, so it must not pass for a secret.
-    claims = {"iss": "flix-auth", "aud": "content", "sub": "a", "username": "admin", "role": "admin", "exp": 2**40}
+    claims = {
+        "iss": "flix-auth",
+        "aud": "content",
+        "sub": "a",
+        "username": "admin",
+        "role": "admin",
+        "roles": ["owner"],
+        "exp": 2**40,
+    }
     secret = OctKey.import_key(str(SIGNING_KEY.as_dict(private=False)["x"]))
     return jwt.encode({"alg": "HS256", "typ": "at+jwt", "kid": "key-1"}, claims, secret)
 
@@ -124,8 +133,16 @@ def _signed_with_the_public_key() -> str:
 def bad_tokens(guard: Guard) -> Mapping[str, str]:
     """Tokens that do not open a route of that guard, by what is wrong with them."""
     long_ago = int((NOON - 24 * HOUR).timestamp())
-    admin_claims = {"iss": "flix-auth", "aud": "content", "sub": "a", "username": "a", "role": "admin", "exp": 2**40}
-    if guard is Guard.ADMIN:
+    admin_claims = {
+        "iss": "flix-auth",
+        "aud": "content",
+        "sub": "a",
+        "username": "a",
+        "role": "admin",
+        "roles": ["owner"],
+        "exp": 2**40,
+    }
+    if guard is not Guard.SERVICE:
         return {
             "a service's token": service_token(),
             "forged": access_token(FORGERS_KEY),
@@ -138,6 +155,8 @@ def bad_tokens(guard: Guard) -> Mapping[str, str]:
             "of another type": access_token(header={"typ": "JWT"}),
             "without a subject": access_token(without="sub"),
             "without a role": access_token(without="role"),
+            "without roles": access_token(without="roles"),
+            "of two roles": access_token(roles=["viewer", "owner"]),
             "unsigned": _unsigned("at+jwt", admin_claims),
             "signed with the public key": _signed_with_the_public_key(),
         }

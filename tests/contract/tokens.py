@@ -66,6 +66,7 @@ def _claims(changed: dict[str, Any]) -> dict[str, Any]:
         "sub": "admin-1",
         "username": "admin",
         "role": "admin",
+        "roles": ["owner"],
         "iat": issued_at,
         "exp": issued_at + int(timedelta(minutes=15).total_seconds()),
         **changed,

@@ -20,7 +20,14 @@ SECRET = "a secret that only these tests know, long enough"
 ALLOWED_ORIGIN = "https://learn.example"
 KEY = OKPKey.generate_key("Ed25519", {"kid": "key-1", "alg": "Ed25519"})
 FAR_FUTURE = 4_000_000_000
-ADMIN = {"iss": "flix-auth", "aud": ["gateway"], "sub": "admin-1", "username": "ada", "role": "admin"}
+ADMIN = {
+    "iss": "flix-auth",
+    "aud": ["gateway"],
+    "sub": "admin-1",
+    "username": "ada",
+    "role": "admin",
+    "roles": ["owner"],
+}
 
 
 def access_token(**claims: object) -> str:

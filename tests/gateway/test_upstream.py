@@ -15,7 +15,7 @@ from services.kit.instants import now
 from services.kit.tokens import verify_service_token
 from tests.gateway.door import SECRET, Door, access_token, error
 
-PLAIN_HEADERS = {"host", "accept", "accept-encoding", "connection", "user-agent", "x-request-id"}
+PLAIN_HEADERS = {"host", "accept", "accept-encoding", "connection", "user-agent", "x-client-address", "x-request-id"}
 CATALOG = "/api/public/events/launch/catalog"
 INTERNAL_CATALOG = "POST /internal/public/events/launch/catalog"
 # A client's claims about itself, which only a proxy or a service of ours could make.
@@ -23,6 +23,7 @@ CLAIMS = {
     "Cookie": "session=claimed",
     "Forwarded": "for=10.0.0.1",
     "User-Agent": "claimed",
+    "X-Client-Address": "10.0.0.1",
     "X-Admin": "claimed",
     "X-Forwarded-For": "10.0.0.1",
     "X-Forwarded-Host": "claimed",
@@ -89,6 +90,7 @@ def test_nothing_that_a_client_claims_in_a_header_reaches_a_service(door: Door) 
 
     with_body = PLAIN_HEADERS | {"authorization", "content-type", "content-length"}
     assert [set(request.headers) for request in door.content.requests] == [with_body, with_body]
+    assert {request.headers["X-Client-Address"] for request in door.content.requests} == {"192.0.2.1"}
     assert not any("claimed" in value for request in door.content.requests for value in request.headers.values())
 
 

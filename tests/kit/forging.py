@@ -49,6 +49,7 @@ class Forge:
             "sub": "admin-1",
             "username": "ada",
             "role": "admin",
+            "roles": ["owner"],
             "iat": int(self._at.timestamp()),
             "exp": int((self._at + HOUR).timestamp()),
             **changes,

@@ -12,7 +12,8 @@ import pytest
 from deploy import town
 
 SECRET = "a secret that only these tests know, long enough"
-PENDING = "001_initial  pending\n002_change_feed  pending\n"
+NAMES = ("001_initial", "002_change_feed", "003_audit_log")
+PENDING = "".join(f"{name}  pending\n" for name in NAMES)
 
 
 def run(*arguments: str, say: str = "", **variables: str) -> subprocess.CompletedProcess[str]:
@@ -69,7 +70,7 @@ def test_migrate_seed_and_check_bring_a_new_database_up_and_say_so_once(tmp_path
     # The folder is not there yet.
     url = f"sqlite:///{tmp_path / 'data' / 'deep' / 'content.sqlite'}"
 
-    assert outcome(run("migrate", DATABASE_URL=url)) == (0, "applied 001_initial\napplied 002_change_feed\n", "")
+    assert outcome(run("migrate", DATABASE_URL=url)) == (0, "".join(f"applied {name}\n" for name in NAMES), "")
     assert outcome(run("migrate", "up", DATABASE_URL=url)) == (0, "nothing to do\n", "")
     seeded = run("seed", "minimal", DATABASE_URL=url)
     assert (seeded.returncode, seeded.stdout[:6], seeded.stderr) == (0, "added ", "")
@@ -86,24 +87,22 @@ def test_status_names_each_migration_and_touches_nothing(tmp_path: Path) -> None
 
     run("migrate", DATABASE_URL=f"sqlite:///{file}")
     done = run("migrate", "status", DATABASE_URL=f"sqlite:///{file}")
-    assert [(name, at[-1]) for name, at in map(str.split, done.stdout.splitlines())] == [
-        ("001_initial", "Z"),
-        ("002_change_feed", "Z"),
-    ]
+    assert [(name, at[-1]) for name, at in map(str.split, done.stdout.splitlines())] == [(name, "Z") for name in NAMES]
     assert done.returncode == 0
 
 
 def test_migrate_down_takes_the_last_one_back(file: Path) -> None:
     url = f"sqlite:///{file}"
 
+    assert outcome(run("migrate", "down", DATABASE_URL=url)) == (0, "rolled back 003_audit_log\n", "")
+    assert run("migrate", "status", DATABASE_URL=url).stdout.splitlines()[2] == "003_audit_log  pending"
     assert outcome(run("migrate", "down", DATABASE_URL=url)) == (0, "rolled back 002_change_feed\n", "")
-    assert run("migrate", "status", DATABASE_URL=url).stdout.splitlines()[1] == "002_change_feed  pending"
     assert outcome(run("migrate", "down", DATABASE_URL=url)) == (0, "rolled back 001_initial\n", "")
     assert outcome(run("migrate", "status", DATABASE_URL=url)) == (0, PENDING, "")
 
 
 def test_migrate_down_with_nothing_applied_has_nothing_to_do(tmp_path: Path, file: Path) -> None:
-    for _ in range(2):
+    for _ in NAMES:
         assert run("migrate", "down", DATABASE_URL=f"sqlite:///{file}").returncode == 0
     assert outcome(run("migrate", "down", DATABASE_URL=f"sqlite:///{file}")) == (0, "nothing to do\n", "")
 
@@ -123,7 +122,7 @@ def test_migrate_down_needs_yes_in_the_managed_profile(postgresql_url: str) -> N
     refused = "migrate down may drop tables with their rows: in the managed profile it needs --yes\n"
     assert outcome(run("migrate", "down", **managed)) == (1, "", refused)
     assert outcome(run("migrate", **managed)) == (0, "nothing to do\n", "")
-    assert outcome(run("migrate", "down", "--yes", **managed)) == (0, "rolled back 002_change_feed\n", "")
+    assert outcome(run("migrate", "down", "--yes", **managed)) == (0, "rolled back 003_audit_log\n", "")
 
 
 @pytest.mark.parametrize(
@@ -196,7 +195,7 @@ def test_check_finds_what_is_wrong_and_fails(tmp_path: Path, file: Path) -> None
 
     for done, what in ((absent, "is not applied"), (edited, "was edited after it was applied")):
         found = [line.split(": ")[1] for line in done.stdout.splitlines()]
-        assert (done.returncode, done.stderr, found) == (1, "", [f"001_initial {what}", f"002_change_feed {what}"])
+        assert (done.returncode, done.stderr, found) == (1, "", [f"{name} {what}" for name in NAMES])
 
 
 @pytest.mark.parametrize("answer", ["", "y\n", "YES\n"])

@@ -11,9 +11,12 @@ from services.auth.migrations import MIGRATIONS
 from services.auth.models import AdminRow
 from services.kit.database import is_postgresql, open_database
 from services.kit.integrity import Finding, batches
-from tests.breaches import found, named, plant, repair
+from tests.breaches import Named, found, named, plant, repair
 
-ADMINS = "INSERT INTO admins VALUES ('{0}', '{1}', '$2b$04$' || '{2}', 1, 1)"
+ADMINS = (
+    "INSERT INTO admins (id, username, password_hash, created_at, updated_at) "
+    "VALUES ('{0}', '{1}', '$2b$04$' || '{2}', 1, 1)"
+)
 
 
 @pytest.fixture
@@ -66,12 +69,21 @@ def test_an_index_that_is_not_unique_any_more_is_found(auth: peewee.Database) ->
     ]
 
 
+def without_sessions(auth: peewee.Database) -> list[Named]:
+    """Drop the table; what of others PostgreSQL has to drop with it is found as well."""
+    cascade = " CASCADE" if is_postgresql(auth) else ""
+    plant(auth, f"DROP TABLE sessions{cascade}")
+    return [("refresh_tokens", "session_id", "constraint_missing")] if is_postgresql(auth) else []
+
+
 def test_a_table_that_was_dropped_is_found_and_the_rows_of_the_others_are_judged(auth: peewee.Database) -> None:
-    plant(auth, "DROP TABLE sessions", "UPDATE admins SET created_at = 999999999999999999")
+    lost = without_sessions(auth)
+    plant(auth, "UPDATE admins SET created_at = 999999999999999999")
 
     assert named(found(auth, EXAMINATION)) == [
         ("admins", "admin-1", "instant"),
         ("database", "-", "not_checked"),
+        *lost,
         ("sessions", "-", "table_missing"),
     ]
 
@@ -88,7 +100,7 @@ def test_columns_that_are_missing_or_unknown_are_found(auth: peewee.Database) ->
 
 
 def test_a_column_of_another_type_without_its_constraints_is_found(auth: peewee.Database) -> None:
-    plant(auth, "DROP TABLE sessions")
+    lost = without_sessions(auth)
     auth.execute_sql(
         "CREATE TABLE sessions (id TEXT NOT NULL PRIMARY KEY, admin_id TEXT NOT NULL, created_at TEXT NOT NULL, "
         "expires_at BIGINT, ended_at BIGINT)"
@@ -101,6 +113,7 @@ def test_a_column_of_another_type_without_its_constraints_is_found(auth: peewee.
     assert altered == sorted(
         [
             *unasked,
+            *lost,
             *(("sessions", column, "column_altered") for column in ("expires_at", *types)),
             ("sessions", "admin_id", "constraint_missing"),
             ("sessions", "sessions_window", "constraint_missing"),
@@ -111,7 +124,7 @@ def test_a_column_of_another_type_without_its_constraints_is_found(auth: peewee.
 
 
 def test_a_foreign_key_that_does_another_thing_at_a_deletion_is_found(auth: peewee.Database) -> None:
-    plant(auth, "DROP TABLE sessions")
+    lost = without_sessions(auth)
     kind = "BIGINT" if is_postgresql(auth) else "INTEGER"
     auth.execute_sql(
         f"CREATE TABLE sessions (id TEXT NOT NULL PRIMARY KEY, admin_id TEXT NOT NULL, created_at {kind} NOT NULL, "
@@ -121,7 +134,7 @@ def test_a_foreign_key_that_does_another_thing_at_a_deletion_is_found(auth: peew
     auth.execute_sql("CREATE INDEX sessions_admin_id ON sessions (admin_id)")
     auth.execute_sql("CREATE INDEX sessions_expires_at ON sessions (expires_at)")
 
-    assert named(found(auth, EXAMINATION)) == [("sessions", "admin_id", "constraint_missing")]
+    assert named(found(auth, EXAMINATION)) == [*lost, ("sessions", "admin_id", "constraint_missing")]
 
 
 def test_constraints_and_indexes_that_are_not_valid_are_found_and_made_so(postgresql_url: str) -> None:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from joserfc import jwt
 from joserfc.jwk import OctKey
 
-from services.kit.errors import Unauthorized, Unavailable
+from services.kit.errors import Forbidden, Unauthorized, Unavailable
 from services.kit.tokens import (
     AccessTokenVerifier,
     Admin,
@@ -23,7 +23,7 @@ from services.kit.tokens import (
 from tests.clock import HOUR, NOON, StoppedClock
 from tests.kit.forging import BAD_ACCESS_TOKENS, SECRET, Forge, segment
 
-ADA = Admin("admin-1", "ada", "admin")
+ADA = Admin("admin-1", "ada", "owner")
 SECOND = timedelta(seconds=1)
 
 
@@ -75,9 +75,24 @@ def test_the_audience_may_be_one_name_or_several() -> None:
     assert Door(Auth(forge)).verify(forge.token(aud="quiz"), forge.token(aud=["x", "quiz"])) == [ADA, ADA]
 
 
-def test_whatever_the_role_it_is_told_as_it_is() -> None:
+@pytest.mark.parametrize("role", ["viewer", "editor", "owner"])
+def test_each_role_is_told_as_it_is(role: str) -> None:
     forge = Forge()
-    assert Door(Auth(forge)).verify(forge.token(role="editor")) == [Admin("admin-1", "ada", "editor")]
+    assert Door(Auth(forge)).verify(forge.token(roles=[role])) == [Admin("admin-1", "ada", role)]
+
+
+@pytest.mark.parametrize("claims", [{"role": "learner"}, {"roles": ["admin"]}, {"roles": ["Owner"]}, {"roles": [""]}])
+def test_a_role_that_opens_nothing_here_is_forbidden(claims: dict[str, Any]) -> None:
+    forge = Forge()
+    with pytest.raises(Forbidden):
+        Door(Auth(forge)).verify(forge.token(**claims))
+
+
+@pytest.mark.parametrize("roles", [None, "owner", [], ["viewer", "owner"], [7], {"owner": True}])
+def test_a_token_without_one_role_is_no_token(roles: Any) -> None:
+    forge = Forge()
+    with pytest.raises(Unauthorized):
+        Door(Auth(forge)).verify(forge.token(roles=roles))
 
 
 @pytest.mark.parametrize("bad", BAD_ACCESS_TOKENS.values(), ids=BAD_ACCESS_TOKENS.keys())

@@ -69,7 +69,7 @@ class SoundnessWatch:
         self._thread.start()
 
     def stop(self) -> None:
-        """Begin no further look, and wait for the one that goes on: whoever then closes the connections would crash it."""
+        """Begin no further look, and wait for the one that goes on: to close its connection would be a crash."""
         self._stopped.set()
         self._guarded.wake.set()
         self._thread.join(STOP_SECONDS)
