@@ -84,7 +84,10 @@ class AccessTokenVerifier:
 
     async def verify(self, token: str) -> Admin:
         """The admin; raises Unauthorized, Forbidden, or Unavailable when auth's keys are needed and cannot be had."""
-        await self._ensure_keys(_key_id(token))
+        key_id = _header(token).get("kid")
+        if not isinstance(key_id, str):
+            raise Unauthorized
+        await self._ensure_keys(key_id)
         claims = _verified(token, self._keys, ACCESS_TOKEN_ALGORITHM, ACCESS_TOKEN_TYPE)
         _check_claims(claims, self._clock(), self._audience, issuer=ACCESS_TOKEN_ISSUER)
         subject, username = claims.get("sub"), claims.get("username")
@@ -153,21 +156,26 @@ def _shared_key(secret: str) -> OctKey:
     return OctKey.import_key(secret)
 
 
-def _key_id(token: str) -> str:
+def _header(token: str) -> dict[str, Any]:
+    """What it says of itself, still unverified; raises Unauthorized."""
     try:
-        return str(extract_compact(token.encode()).protected.get("kid", ""))
+        header: dict[str, Any] = dict(extract_compact(token.encode()).protected)
     except (JoseError, ValueError):
         raise Unauthorized from None
+    # An extension that must be understood (RFC 7515 section 4.1.11): we understand none.
+    if "crit" in header:
+        raise Unauthorized
+    return header
 
 
 def _verified(token: str, key: Any, algorithm: str, token_type: str) -> dict[str, Any]:
-    try:
-        decoded = jwt.decode(token, key, algorithms=[algorithm])
-    except (JoseError, ValueError):
-        raise Unauthorized from None
-    if decoded.header.get("typ") != token_type:
+    if _header(token).get("typ") != token_type:
         raise Unauthorized
-    return decoded.claims
+    try:
+        return jwt.decode(token, key, algorithms=[algorithm]).claims
+    # JSON that is too deep for Python's parser ends in a RecursionError.
+    except (JoseError, ValueError, RecursionError):
+        raise Unauthorized from None
 
 
 def _role(claims: dict[str, Any]) -> str:
@@ -183,11 +191,14 @@ def _role(claims: dict[str, Any]) -> str:
 def _check_claims(claims: dict[str, Any], at: datetime, audience: str, issuer: str | None = None) -> None:
     audiences = claims.get("aud")
     audiences = audiences if isinstance(audiences, list) else [audiences]
-    expires_at = claims.get("exp")
+    expires_at, begins_at = claims.get("exp"), claims.get("nbf", 0)
     valid = (
         audience in audiences
-        and isinstance(expires_at, int)
+        and type(expires_at) is int
         and expires_at + LEEWAY_SECONDS > at.timestamp()
+        # RFC 7519 section 4.1.5; auth writes none.
+        and type(begins_at) is int
+        and begins_at - LEEWAY_SECONDS <= at.timestamp()
         and (issuer is None or claims.get("iss") == issuer)
     )
     if not valid:

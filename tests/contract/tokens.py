@@ -14,6 +14,7 @@ from services.auth.rules import new_signing_key
 from services.kit.database import open_database
 from services.kit.instants import now
 from tests.installation import Installation
+from tests.kit.forging import Forge
 
 ALGORITHM = "Ed25519"
 
@@ -29,6 +30,12 @@ class Tokens:
     def access_token(self, **claims: Any) -> str:
         """A token that is right but for these claims; None leaves a claim out."""
         return self._signed(self._key, claims)
+
+    def forge(self) -> Forge:
+        """The installation's key in a forger's hands, for tokens that the gateway would take."""
+        forge = Forge(self._key.id, "gateway", now())
+        forge.private_key = OKPKey.import_key(json.loads(self._key.private_key))
+        return forge
 
     def of_another_key(self) -> str:
         """A token signed by a stranger under the installation's key id."""
