@@ -32,8 +32,8 @@ class Tokens:
         return self._signed(self._key, claims)
 
     def forge(self) -> Forge:
-        """The installation's key in a forger's hands, for tokens that the gateway would take."""
-        forge = Forge(self._key.id, "gateway", now())
+        """The installation's key in a forger's hands, for tokens that gateway and content would take."""
+        forge = Forge(self._key.id, "content", now())
         forge.private_key = OKPKey.import_key(json.loads(self._key.private_key))
         return forge
 
