@@ -44,6 +44,15 @@ def test_no_forged_token_is_accepted_and_the_untouched_one_is(figure: Figure) ->
     figure(f"{len(made)} forged tokens at the verifier: {dict(Counter(map(str, results.values())))}")
 
 
+def test_a_token_is_good_from_its_nbf_on_and_five_seconds_before_for_clocks_that_differ() -> None:
+    forge, at = Forge(), int(NOON.timestamp())
+    ada = Admin("admin-1", "ada", "owner")
+
+    judgements = judged(forge, *(forge.token(nbf=at + seconds) for seconds in (-3600, 0, 5, 6, 60)))
+
+    assert judgements == [ada, ada, ada, "Unauthorized", "Unauthorized"]
+
+
 def test_every_forgery_is_another_one_and_none_is_the_real_token() -> None:
     forge = Forge()
     made = forgeries(forge, NOON)
