@@ -158,7 +158,7 @@ KILLED = """
 import os, signal, sys
 from services.content.repository import PeeweeContentStore
 from services.kit.database import open_database
-from tests.content.examples import SECRET, an_event
+from tests.content.examples import an_event
 
 store = PeeweeContentStore(open_database(sys.argv[1]))
 store.events.add(an_event(id="kept", slug="kept"))

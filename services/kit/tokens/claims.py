@@ -23,7 +23,7 @@ def read_header(token: str) -> dict[str, Any]:
         raise Unauthorized
     try:
         header = dict(extract_compact(token.encode()).protected)
-    except (JoseError, ValueError, TypeError):
+    except (JoseError, ValueError, TypeError, RecursionError):
         raise Unauthorized from None
     if not header.keys() <= HEADER_MEMBERS:
         raise Unauthorized
@@ -36,7 +36,8 @@ def read_claims(token: str, key: Any, algorithm: str, token_type: str) -> dict[s
         raise Unauthorized
     try:
         return jwt.decode(token, key, algorithms=[algorithm]).claims
-    except (JoseError, ValueError):
+    # JSON that is too deep for Python's parser ends in a RecursionError.
+    except (JoseError, ValueError, RecursionError):
         raise Unauthorized from None
 
 
