@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 import schemathesis
 import yaml
-from gateway.counts import Counts
 from schemathesis.core.result import Err
 
 from gateway.app import routes
 from gateway.guesses import Guesses
+from gateway.limiter import Counts
 from gateway.upstream import connect
 from services.kit.web import Guard
 from tests.contract.openapi import BASELINE, GATEWAY, METHODS, Contract
