@@ -24,8 +24,15 @@ def given() -> dict[str, str]:
 def test_what_is_demanded() -> None:
     roles = [f"{service}_{role}_PASSWORD" for service in ("CONTENT", "QUIZ", "AUTH") for role in ("OWNER", "RUNTIME")]
     assert sorted(NAMES) == sorted(
-        ["POSTGRES_PASSWORD", *roles, "SERVICE_TOKEN_SECRET", "SIGNING_KEY_SECRET", "ADMIN_USERNAME"]
-        + ["ADMIN_PASSWORD", "CORS_ORIGIN"]
+        [
+            "POSTGRES_PASSWORD",
+            *roles,
+            "SERVICE_TOKEN_SECRET",
+            "SIGNING_KEY_SECRET",
+            "ADMIN_USERNAME",
+            "ADMIN_PASSWORD",
+            "CORS_ORIGIN",
+        ]
     )
 
 
