@@ -3,9 +3,7 @@
 Unauthorized: InvalidCredentials, InvalidRefreshToken
 NotFound:     AdminNotFound, SessionNotFound
 Conflict:     UsernameTaken, KeyWaiting
-Unavailable:  SigningUnavailable
-
-KeyUnreadable is no answer: it says to the operator what is wrong.
+Unavailable:  SigningUnavailable, KeyUnreadable
 """
 
 from services.kit.errors import Conflict, NotFound, Unauthorized, Unavailable
@@ -53,8 +51,8 @@ class KeyWaiting(Conflict):
     message = "The next signing key is published already and waits to sign"
 
 
-class KeyUnreadable(Exception):
-    """A signing key's private part cannot be opened; names the variable that should open it, and never its value."""
+class KeyUnreadable(Unavailable):
+    """A signing key's private part cannot be opened. For operators: it names the variable that should open it."""
 
     def __init__(self, key_id: str):
         super().__init__(
