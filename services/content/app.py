@@ -53,9 +53,7 @@ def routes(
         Route(LESSONS, lessons.Lessons(service, use_cases), READ_AND_WRITE),
         Route(LESSON, lessons.LessonItem(service, use_cases), READ_AND_WRITE),
         Route(
-            LESSON + "/materials",
-            lessons.Materials(service, use_cases, settings.public_materials_only),
-            READ_AND_WRITE,
+            LESSON + "/materials", lessons.Materials(service, use_cases, settings.public_materials_only), READ_AND_WRITE
         ),
         Route(LESSON + "/materials/{material_id}", lessons.MaterialItem(service, use_cases), READ_AND_WRITE),
         Route(

@@ -114,7 +114,7 @@ async def read_document(request: falcon.asgi.Request, *, optional: bool = False,
         document = orjson.loads(body)
     except orjson.JSONDecodeError as error:
         raise RequestError(f"The body is not valid JSON: {error.msg}") from None
-    if is_too_deep(document):
+    if is_too_deep(body, document):
         raise RequestError(f"The body is nested deeper than {MAXIMUM_DEPTH} levels")
     return document
 

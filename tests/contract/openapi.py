@@ -29,6 +29,8 @@ GENERAL = {
     (503, "UPSTREAM_UNAVAILABLE"),
     (504, "UPSTREAM_TIMEOUT"),
 }
+# What is over a limit of the door is a REQUEST_ERROR as well.
+GENERAL |= {(408, "REQUEST_ERROR"), (414, "REQUEST_ERROR"), (431, "REQUEST_ERROR")}
 # What only a client hears that sends a header which the baseline does not know.
 ADDED = {
     (409, "IDEMPOTENCY_KEY_IN_FLIGHT"),
