@@ -183,7 +183,8 @@ class RequestContext:
         if has_body and not request.stream.eof:
             # gunicorn does not read on to the next request then; the client must not send one here.
             response.set_header("Connection", "close")
-        log.debug("request_answered", path=request.path, status=response.status_code)
+        # Its route is on the line; what a client has typed into the address may be anything, a secret too.
+        log.debug("request_answered", status=response.status_code)
 
 
 class Addresses:
