@@ -40,7 +40,7 @@ SLUGS = ("the-open-one", "the-locked-one", "the-expired-one")
 MOVING_HEADERS = ("date", "x-request-id")
 MOVING_MEMBERS = ("requestId", "serverTime")
 
-drawn = settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+drawn = settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 @dataclass(frozen=True)
