@@ -39,7 +39,7 @@ ADDED = {
     (422, "IDEMPOTENCY_KEY_REUSED"),
 }
 
-_CODE = re.compile(r"\b[A-Z]+(?:_[A-Z]+)+\b|\b(?:UNAUTHORIZED|FORBIDDEN)\b")
+_CODE = re.compile(r"\b(?:[A-Z]+(?:_[A-Z]+)+|UNAUTHORIZED|FORBIDDEN)\b")
 _PLACEHOLDER = re.compile(r"\\\{\w+\\\}")
 
 

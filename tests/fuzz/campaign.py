@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import count
 from typing import Any
 
 import schemathesis
@@ -18,9 +19,15 @@ from tests.fuzz.stage import Stage, build_stage
 from tests.installation import Town
 
 DOCUMENT = ROOT / "gateway" / "openapi.yaml"
-# Whoever fuzzes is thrown out when it ends its own session, and signs in again as another client: guesses at a
-# password that it sent before must not keep it out (TRUSTED_PROXIES=1 in its town).
+# Whoever fuzzes signs in as another client: guesses at a password that it sent before must not keep it out
+# (TRUSTED_PROXIES=1 in its town).
 OWN_ADDRESS = {"X-Forwarded-For": "198.51.100.7"}
+# What counts attempts to sign in. All together they would soon be too many from one address, and no more be looked at.
+COUNTING_ATTEMPTS = ("login", "changePassword")
+# Its own account it cannot lose: it does not guess its own password, and since nobody else is an owner who has set one,
+# LAST_OWNER keeps it from disabling or demoting itself, or resetting its password. Its own session it ends once and
+# again, so that each time another is begun for that.
+ENDS_ITS_SESSION = "logout"
 
 # What a round finds in the installation; some of it is deleted on the way.
 STAGES = 10
@@ -31,6 +38,10 @@ RULES = {"LESSON_INVALID_WINDOW", "QUIZ_INVALID_ATTEMPT"}
 UNSTATED = ({"cursor"}, {"questions"})
 # A precondition that does not hold, and a key that was used before, are answers to valid requests.
 ANSWERS_TO_VALID_DATA = ["2xx", "401", "403", "404", "409", "412", "422"]
+ANSWERS_TO_INVALID_DATA = ["400", "401", "403", "404", "413", "415"]
+THROTTLED = "429"
+
+_clients = count(1)
 
 
 @dataclass
@@ -92,10 +103,18 @@ def _load(address: str, seed: int, examples: int, scenarios: int, stages: Sequen
         "cache": {"enabled": False},
         "generation": {"database": "none", "max-examples": examples},
         "phases": {"stateful": {"generation": {"max-examples": scenarios}}},
-        "checks": {"positive_data_acceptance": {"expected-statuses": ANSWERS_TO_VALID_DATA}},
+        "checks": _expecting(),
         "output": {"sanitization": {"enabled": False}},
     }
     return schemathesis.openapi.from_path(DOCUMENT, config=schemathesis.Config.from_dict(settings))
+
+
+def _expecting(*more: str) -> dict[str, Any]:
+    """The settings of the checks that judge the status by what was sent."""
+    return {
+        "positive_data_acceptance": {"expected-statuses": [*ANSWERS_TO_VALID_DATA, *more]},
+        "negative_data_rejection": {"expected-statuses": [*ANSWERS_TO_INVALID_DATA, *more]},
+    }
 
 
 def _known(stages: Sequence[Stage]) -> dict[str, Any]:
@@ -106,21 +125,24 @@ def _known(stages: Sequence[Stage]) -> dict[str, Any]:
     words = {
         "events": [stage.event_slug for stage in stages],
         "lessons": [stage.lesson_slug for stage in stages],
+        "people": [stage.person_id for stage in stages],
         "one-event": [one.event_id],
         "one-lesson": [one.lesson_id],
         "its-materials": list(one.material_ids),
     }
     learners = {"path.eventSlug": _word("events", 0.6), "path.lessonSlug": _word("lessons", 0.6)}
+    people = {"path.userId": _word("people", 0.6)}
     materials = {"eventId": "one-event", "lessonId": "one-lesson", "materialId": "its-materials"}
     return {
         "dictionaries": {name: {"values": values} for name, values in words.items()},
-        "parameters": learners,
+        "parameters": learners | people,
         "operations": [
             {
                 "include-operation-id": "deleteMaterial",
                 # Three names that must fit each other.
                 "parameters": {f"path.{name}": _word(word, 0.8) for name, word in materials.items()},
-            }
+            },
+            *({"include-operation-id": name, "checks": _expecting(THROTTLED)} for name in COUNTING_ATTEMPTS),
         ],
     }
 
@@ -145,7 +167,8 @@ def _sign_in_for(schema: Any, town: Town) -> None:
             case.headers["Authorization"] = f"Bearer {data}"
 
     # Learners sign in nowhere; and without a token, or with a wrong one, the check ignored_auth asks as well.
-    schema.auth().skip_for(lambda context: context.operation.definition.raw.get("security") == [])(SignedIn)
+    schema.auth(refresh_interval=None).apply_to(operation_id=ENDS_ITS_SESSION)(SignedIn)
+    schema.auth().skip_for(lambda context: "x-role" not in context.operation.definition.raw)(SignedIn)
 
 
 @schemathesis.hook
@@ -153,8 +176,11 @@ def before_call(context: Any, case: Any, kwargs: dict[str, Any]) -> None:
     """A hook of schemathesis: takes away what keeps its systematic cases from doing anything.
 
     Each of them has an Idempotency-Key, and always the same one, so that only the first creates something; and the
-    If-Match of each is malformed. What is about headers keeps them, and so does what is drawn at random.
+    If-Match of each is malformed. What is about headers keeps them, and so does what is drawn at random. Of what counts
+    attempts to sign in, each case comes from an address of its own.
     """
+    if case.operation.definition.raw["operationId"] in COUNTING_ATTEMPTS:
+        case.headers["X-Forwarded-For"] = f"2001:db8:0:{next(_clients):x}::1"
     about = case.meta.phase.data
     if isinstance(about, CoveragePhaseData) and about.parameter_location is not ParameterLocation.HEADER:
         for name in ("Idempotency-Key", "If-Match"):

@@ -86,13 +86,14 @@ def test_an_operation_is_open_or_has_a_role(name: str) -> None:
 
 def expected_statuses(name: str, operation: Json) -> set[str]:
     """The answers that follow from what an operation is, besides its own."""
+    statuses = {"403", "414", "431"}
     if "/health" in name:
-        return {"200", "403"}
-    statuses = {"403", "429", "503", "504"}
+        return {"200", *statuses}
+    statuses |= {"429", "503", "504"}
     if "x-role" in operation:
         statuses.add("401")
     if "requestBody" in operation:
-        statuses |= {"400", "413", "415"}
+        statuses |= {"400", "408", "413", "415"}
     if "{}" in name:
         statuses.add("404")
     if parameters(operation) & {"limit", "If-Match", "Idempotency-Key"}:
