@@ -24,11 +24,12 @@ keep() {
 # share FOLDER USER:GROUP: let that group read it and nobody else
 share() { chown -R "$2" "$1"; chmod 750 "$1"; chmod 640 "$1"/*; }
 
-mkdir -p "$folder/postgres" "$folder/shared"
+mkdir -p "$folder/postgres" "$folder/shared" "$folder/auth_keys"
 keep "$folder/postgres/superuser" "${POSTGRES_PASSWORD:-}"
 # For the command that restores: it makes databases in which copies are checked.
 printf %s "postgresql://postgres:$(cat "$folder/postgres/superuser")@postgres:5432/postgres" >"$folder/postgres/database_url"
 keep "$folder/shared/service_token_secret" "${SERVICE_TOKEN_SECRET:-}"
+keep "$folder/auth_keys/signing_key_secret" "${SIGNING_KEY_SECRET:-}"
 
 group=20000
 for service in content quiz auth; do
@@ -45,4 +46,5 @@ for service in content quiz auth; do
 done
 share "$folder/postgres" "999:999"
 share "$folder/shared" "0:20000"
+share "$folder/auth_keys" "0:20007"
 chmod 755 "$folder"

@@ -5,9 +5,7 @@ Forbidden:       PasswordChangeRequired
 NotFound:        AdminNotFound, SessionNotFound
 Conflict:        UsernameTaken, LastOwner, KeyWaiting
 TooManyRequests: SignInThrottled
-Unavailable:     SigningUnavailable
-
-KeyUnreadable is no answer: it says to the operator what is wrong.
+Unavailable:     SigningUnavailable, KeyUnreadable
 """
 
 from services.kit.errors import Conflict, Forbidden, NotFound, TooManyRequests, Unauthorized, Unavailable
@@ -75,8 +73,8 @@ class KeyWaiting(Conflict):
     message = "The next signing key is published already and waits to sign"
 
 
-class KeyUnreadable(Exception):
-    """A signing key's private part cannot be opened; names the variable that should open it, and never its value."""
+class KeyUnreadable(Unavailable):
+    """A signing key's private part cannot be opened. For operators: it names the variable that should open it."""
 
     def __init__(self, key_id: str):
         super().__init__(

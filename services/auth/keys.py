@@ -9,10 +9,9 @@ import peewee
 from services.auth import rules
 from services.auth.config import Settings
 from services.auth.entities import SigningKey
-from services.auth.errors import KeyUnreadable
 from services.auth.repository import PeeweeAuthStore
 from services.auth.service import AuthService
-from services.kit.cli import Command, Refused
+from services.kit.cli import Command
 from services.kit.instants import format_instant, now
 
 COST = (
@@ -22,15 +21,12 @@ COST = (
 
 
 def run(database: peewee.Database, settings: Settings, options: argparse.Namespace) -> Iterator[str]:
-    """List the keys, or let another follow the one that signs; raises Refused."""
+    """List the keys, or let another follow the one that signs; raises KeyWaiting, KeyUnreadable."""
     service = AuthService(PeeweeAuthStore(database), settings.access_token_lifetime, settings.signing_key_secret)
     if options.action == "list":
         yield from _listed(service.keys.list())
         return
-    try:
-        rotation = service.keys.rotate_at_once() if options.at_once else service.keys.rotate()
-    except KeyUnreadable as error:
-        raise Refused(str(error)) from None
+    rotation = service.keys.rotate_at_once() if options.at_once else service.keys.rotate()
     yield f"{rotation.key.id} signs from {format_instant(max(rotation.key.signs_from, rotation.key.created_at))} on"
     for key in rotation.retired:
         yield f"{key.id} is {_until(key)}"
@@ -40,8 +36,10 @@ def run(database: peewee.Database, settings: Settings, options: argparse.Namespa
 
 def declare(parser: argparse.ArgumentParser) -> None:
     """The options."""
-    parser.add_argument("action", choices=["list", "rotate"])
-    parser.add_argument("--at-once", action="store_true", help="for a key that leaked: retire every other now")
+    actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
+    actions.add_parser("list", help="say of each key what it does, and until when")
+    rotate = actions.add_parser("rotate", help="publish the key that signs next")
+    rotate.add_argument("--at-once", action="store_true", help="for a key that leaked: retire every other now")
 
 
 COMMAND = Command("keys", "list the signing keys, or let another one sign", declare, run)

@@ -24,7 +24,15 @@ def given() -> dict[str, str]:
 def test_what_is_demanded() -> None:
     roles = [f"{service}_{role}_PASSWORD" for service in ("CONTENT", "QUIZ", "AUTH") for role in ("OWNER", "RUNTIME")]
     assert sorted(NAMES) == sorted(
-        ["POSTGRES_PASSWORD", *roles, "SERVICE_TOKEN_SECRET", "ADMIN_USERNAME", "ADMIN_PASSWORD", "CORS_ORIGIN"]
+        [
+            "POSTGRES_PASSWORD",
+            *roles,
+            "SERVICE_TOKEN_SECRET",
+            "SIGNING_KEY_SECRET",
+            "ADMIN_USERNAME",
+            "ADMIN_PASSWORD",
+            "CORS_ORIGIN",
+        ]
     )
 
 
@@ -91,6 +99,12 @@ def test_production_starts_without_samples_and_its_first_admin_is_made_by_hand(
             "serve",
             {**no_url, "SERVICE_TOKEN_SECRET": "local-only-service-secret-change-me"},
             "SERVICE_TOKEN_SECRET still has its default",
+        ),
+        (
+            "auth",
+            "keys",
+            {"SIGNING_KEY_SECRET_FILE": "", "SIGNING_KEY_SECRET": "short"},
+            "SIGNING_KEY_SECRET is too short",
         ),
         ("auth", "seed", {"ADMIN_PASSWORD": "admin123"}, "ADMIN_PASSWORD still has its default"),
         ("auth", "seed", {"ADMIN_PASSWORD": "short"}, "ADMIN_PASSWORD is too short"),

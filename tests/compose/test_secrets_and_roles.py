@@ -7,6 +7,7 @@ from tests.installation import PROCESSES, SERVICES
 
 SECRETS = (
     "shared/service_token_secret",
+    "auth_keys/signing_key_secret",
     "postgres/superuser",
     "postgres/database_url",
     *(f"{service}_{role}/database_url" for service in SERVICES for role in ("owner", "runtime")),
@@ -17,8 +18,9 @@ SECRETS = (
 def test_a_container_reads_its_own_secrets_and_no_other(stack: Stack, part: str) -> None:
     readable = [file for file in SECRETS if stack.execute(part, "cat", f"/run/flix/{file}").returncode == 0]
 
+    keys = ["auth_keys/signing_key_secret"] if part == "auth" else []
     own = [] if part == "gateway" else [f"{part.removeprefix('follow-')}_runtime/database_url"]
-    assert readable == ["shared/service_token_secret", *own]
+    assert readable == ["shared/service_token_secret", *keys, *own]
 
 
 def test_secrets_are_different_and_random(stack: Stack) -> None:

@@ -11,6 +11,7 @@ from services.kit.instants import now
 from tests.contract.samples import event_body, new_event, said
 from tests.contract.tokens import Tokens
 from tests.installation import ADMIN
+from tests.matching import Matching
 from tests.refusals import UNAUTHORIZED, refusal
 
 INVALID_CREDENTIALS = refusal(401, "INVALID_CREDENTIALS", "The username or the password is wrong")
@@ -31,6 +32,8 @@ def test_a_sign_in_gives_a_token_that_names_its_bearer(learner: httpx.Client) ->
             "accessToken": token,
             "tokenType": "Bearer",
             "expiresIn": 900,
+            "refreshToken": Matching(r"[\w-]{43}"),
+            "refreshExpiresIn": 86_400,
             "user": {"id": "admin-1", "username": ADMIN["username"]},
         },
     )

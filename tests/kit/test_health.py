@@ -1,6 +1,7 @@
 """services.kit.health over content's real migrations, on both engines."""
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 
 import httpx
@@ -9,15 +10,20 @@ import pytest
 
 from services.content.migrations import MIGRATIONS
 from services.kit.database import open_database
+from services.kit.errors import Unavailable
 from services.kit.health import health_routes
 from services.kit.use_cases import UseCases
 from services.kit.web import Gatekeeper, create_web_app
 
 
-def ask(database: peewee.Database, path: str) -> httpx.Response:
-    """The answer of a service over this database."""
+def nothing_more() -> None:
+    """Nothing is missing."""
+
+
+def ask(database: peewee.Database, path: str, require_more: Callable[[], None] = nothing_more) -> httpx.Response:
+    """The answer of a service over this database, which needs more than that."""
     use_cases = UseCases(database, threads=1)
-    routes = health_routes(use_cases, database, MIGRATIONS)
+    routes = health_routes(use_cases, database, MIGRATIONS, require_more)
     app: Any = create_web_app(routes, [Gatekeeper(routes, "content", "no service's secret is needed here")])
 
     async def asking() -> httpx.Response:
@@ -49,6 +55,15 @@ def test_ready_when_the_schema_is_the_code_s(database: peewee.Database) -> None:
 
 def test_not_ready_when_the_schema_is_behind_and_says_what_to_do(database: peewee.Database) -> None:
     assert "python -m services.content migrate up" in unavailable(ask(database, "/health/ready"))
+
+
+def test_not_ready_and_alive_when_what_the_service_needs_besides_is_missing(database: peewee.Database) -> None:
+    def require_more() -> None:
+        raise Unavailable("There is no key")
+
+    MIGRATIONS.up(database)
+    assert unavailable(ask(database, "/health/ready", require_more)) == "There is no key"
+    assert ask(database, "/health/live", require_more).status_code == 200
 
 
 @pytest.mark.parametrize(

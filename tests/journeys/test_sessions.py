@@ -1,0 +1,229 @@
+"""Sessions and keys on real processes: what ends, ends everywhere within seconds; what goes on is never refused."""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from joserfc.jws import extract_compact
+
+from deploy import town
+from services.auth.models import SigningKeyRow
+from services.kit.database import open_database
+from services.kit.instants import now
+from services.kit.tokens import KEYS_LIFETIME
+from tests.clients import Clients
+from tests.clock import SECOND
+from tests.installation import ADMIN, Installation, Town, installation
+from tests.waiting import until
+
+NEW_PASSWORD = "violins under the ferry"
+ADMINS_ADDRESSES = ("/api/events", "/api/quizzes", "/api/admin/me")
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def built(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
+    """An installation of its own, whose keys are rotated and whose auth is stopped."""
+    server = None if request.param == "sqlite" else request.getfixturevalue("postgresql_server")
+    with installation(tmp_path_factory.mktemp(request.param), server) as made:
+        made.prepare()
+        made.start()
+        yield made
+
+
+def sign_in(client: httpx.Client, password: str = ADMIN["password"]) -> Any:
+    """A sign-in's answer."""
+    answer = client.post("/api/admin/login", json={**ADMIN, "password": password})
+    assert answer.status_code == 200, answer.text
+    return answer.json()
+
+
+def refresh(client: httpx.Client, signed_in: Any) -> httpx.Response:
+    """The answer to its refresh token."""
+    return client.post("/api/admin/token/refresh", json={"refreshToken": signed_in["refreshToken"]})
+
+
+def status(client: httpx.Client, address: str, signed_in: Any) -> int:
+    """How the access token is answered there."""
+    return client.get(address, headers={"Authorization": f"Bearer {signed_in['accessToken']}"}).status_code
+
+
+def key_of(signed_in: Any) -> str:
+    """The id of the key that signed the access token."""
+    return str(extract_compact(signed_in["accessToken"].encode()).protected["kid"])
+
+
+def test_a_changed_password_ends_every_other_session_everywhere(town: Town) -> None:
+    with town.client() as client:
+        first, second = sign_in(client), sign_in(client)
+        assert [status(client, each, second) for each in ADMINS_ADDRESSES] == [200] * 3
+        bearer = {"Authorization": f"Bearer {first['accessToken']}"}
+        change = {"currentPassword": ADMIN["password"], "newPassword": NEW_PASSWORD}
+        changed = client.post("/api/admin/me/password", json=change, headers=bearer).json()
+        try:
+            for ended in (first, second):
+                assert refresh(client, ended).status_code == 401
+                for address in ADMINS_ADDRESSES:
+                    until(lambda at=address, of=ended: status(client, at, of) == 401, address)  # type: ignore[misc]
+            assert client.post("/api/admin/login", json=ADMIN).status_code == 401
+            assert [status(client, each, changed) for each in ADMINS_ADDRESSES] == [200] * 3
+            assert refresh(client, changed).status_code == 200
+        finally:
+            bearer = {"Authorization": f"Bearer {sign_in(client, NEW_PASSWORD)['accessToken']}"}
+            back = {"currentPassword": NEW_PASSWORD, "newPassword": ADMIN["password"]}
+            assert client.post("/api/admin/me/password", json=back, headers=bearer).status_code == 200
+
+
+def test_each_service_hears_by_itself_that_a_session_has_ended(built: Installation) -> None:
+    places = {
+        "gateway": "/api/events",
+        "content": "/api/events",
+        "quiz": "/api/quizzes",
+        "auth": "/api/admin/me",
+    }
+    with built.client() as client:
+        ended, other = sign_in(client), sign_in(client)
+        addresses = [built.addresses[name] + path for name, path in places.items()]
+        assert [status(client, each, ended) for each in addresses] == [200] * 4
+        headers = {"Authorization": f"Bearer {ended['accessToken']}"}
+        # To auth itself, so that nobody else has heard of it.
+        assert client.post(f"{built.addresses['auth']}/api/admin/logout", headers=headers).status_code == 204
+        for address in addresses:
+            until(lambda at=address: status(client, at, ended) == 401, address)  # type: ignore[misc]
+        assert [status(client, each, other) for each in addresses] == [200] * 4
+
+
+def test_while_auth_is_away_tokens_stay_good_and_what_has_ended_stays_ended(built: Installation) -> None:
+    with built.client() as client:
+        ended, other = sign_in(client), sign_in(client)
+        headers = {"Authorization": f"Bearer {ended['accessToken']}"}
+        assert client.post("/api/admin/logout", headers=headers).status_code == 204
+        for address in ("/api/events", "/api/quizzes"):
+            until(lambda at=address: status(client, at, ended) == 401, address)  # type: ignore[misc]
+        built.kill("auth")
+
+        def is_missed_by(name: str) -> bool:
+            assert [status(client, each, other) for each in ("/api/events", "/api/quizzes")] == [200, 200]
+            return "revocations_unavailable" in built.log_lines(name)
+
+        for name in ("gateway", "content", "quiz"):
+            until(lambda who=name: is_missed_by(who), f"{name} misses auth")  # type: ignore[misc]
+        assert [status(client, each, ended) for each in ("/api/events", "/api/quizzes")] == [401, 401]
+        built.start("auth")
+        assert [status(client, each, other) for each in ADMINS_ADDRESSES] == [200] * 3
+        assert status(client, "/api/events", ended) == 401
+
+
+def test_through_a_rotation_nobody_is_refused(built: Installation) -> None:
+    with built.client() as client:
+        tokens = [sign_in(client)]
+        first = key_of(tokens[0])
+        refusals: list[tuple[str, int]] = []
+
+        def work(worker: int) -> Iterator[None]:
+            address = ADMINS_ADDRESSES[worker % len(ADMINS_ADDRESSES)]
+            with built.client() as mine:
+                while True:
+                    for signed_in in (tokens[0], tokens[-1]):
+                        answered = status(mine, address, signed_in)
+                        if answered != 200:
+                            refusals.append((address, answered))
+                    yield
+
+        with Clients(3, work):
+            done = built.command("auth", "keys", "rotate")
+            assert done.returncode == 0, done.stderr
+            second = done.stdout.split()[0]
+            _shorten_the_wait(built, second)
+
+            def is_signed_by_the_second() -> bool:
+                tokens.append(sign_in(client))
+                return key_of(tokens[-1]) == second
+
+            until(is_signed_by_the_second, "the second key signs")
+            for _ in range(10):
+                tokens.append(refresh(client, tokens[-1]).json())
+        assert (refusals, key_of(tokens[0]), key_of(tokens[-1])) == ([], first, second)
+        assert len({key_of(each) for each in tokens}) == 2
+
+
+def test_a_leaked_key_is_worth_nothing_within_seconds_and_refresh_tokens_go_on(built: Installation) -> None:
+    with built.client() as client:
+        leaked = sign_in(client)
+        assert [status(client, each, leaked) for each in ADMINS_ADDRESSES] == [200] * 3
+        done = built.command("auth", "keys", "rotate", "--at-once")
+        assert done.returncode == 0, done.stderr
+        for address in ADMINS_ADDRESSES:
+            until(lambda at=address: status(client, at, leaked) == 401, address)  # type: ignore[misc]
+        going_on = refresh(client, leaked).json()
+        for address in ADMINS_ADDRESSES:
+            until(lambda at=address: status(client, at, going_on) == 200, address)  # type: ignore[misc]
+
+
+def test_with_another_secret_auth_is_not_ready_and_says_which_variable_is_wrong(
+    built: Installation, tmp_path: Path
+) -> None:
+    with built.client() as client:
+        signed_in = sign_in(client)
+        built.stop("auth")
+        with _auth_with_secret("canary: what another installation encrypts with", built, tmp_path) as environment:
+            told = client.get(f"{built.addresses['auth']}/health/ready").json()["message"]
+            unready = client.get("/health/ready").json()["message"]
+            refused = client.post("/api/admin/login", json=ADMIN)
+            answered = status(client, "/api/events", signed_in)
+            log = (tmp_path / "auth.log").read_text()
+        checked = subprocess.run(
+            [sys.executable, "-m", "services.auth", "check"],
+            cwd=town.ROOT,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        built.start("auth")
+        assert sign_in(client)["user"]["username"] == ADMIN["username"]
+    assert told.startswith("SIGNING_KEY_SECRET does not open the signing key ")
+    assert (unready, answered, checked.returncode) == ("Not ready: auth", 200, 1)
+    assert (refused.status_code, refused.json()["error"], "SECRET" in refused.text) == (
+        503,
+        "UPSTREAM_UNAVAILABLE",
+        False,
+    )
+    assert "signing_key: SIGNING_KEY_SECRET does not open the signing key " in checked.stdout
+    assert '"event":"signing_key_unreadable"' in log
+    assert "canary" not in told + checked.stdout + checked.stderr + log
+
+
+@contextmanager
+def _auth_with_secret(secret: str, built: Installation, logs: Path) -> Iterator[dict[str, str]]:
+    """Auth in the place of the installation's, alive; gives its environment."""
+    environment = {**built.environment, "SIGNING_KEY_SECRET": secret}
+    process = town.start("auth", environment, logs)
+    try:
+        town.wait_until(lambda: _is_alive(built.addresses["auth"]), [process])
+        yield environment
+    finally:
+        town.stop([process])
+
+
+def _is_alive(address: str) -> bool:
+    try:
+        return httpx.get(f"{address}/health/live", timeout=5, trust_env=False).is_success
+    except httpx.HTTPError:
+        return False
+
+
+def _shorten_the_wait(built: Installation, key_id: str) -> None:
+    """The key signs in six seconds instead of six minutes.
+
+    That is longer than anyone refuses a key that is unknown, so that the wait is still what it is meant to be: long
+    enough for whoever keeps older keys to have heard of it.
+    """
+    assert KEYS_LIFETIME > 6 * SECOND
+    database = open_database(built.environment["AUTH_DATABASE_URL"])
+    SigningKeyRow.update(signs_from=now() + 6 * SECOND).where(SigningKeyRow.id == key_id).execute(database)
+    database.close()
