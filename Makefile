@@ -5,7 +5,7 @@ PYTHON ?= python3
 INSTALL = .venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes
 COMPILE = uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-header --quiet
 
-.PHONY: help run import-baseline backup restore test test-faults test-compose format lock clean
+.PHONY: help run import-baseline backup restore test test-faults test-fuzz test-compose release-check format lock clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST)
@@ -36,6 +36,9 @@ test: .venv/test ## Format, lint, types, import walls, migration drift, then eve
 test-faults: .venv/test ## Kill, pause, cut off, fill the disk: in full, for most of an hour, with the figures at the end
 	@FAULTS=full .venv/bin/pytest -n 2 --dist worksteal tests/faults
 
+test-fuzz: .venv/test ## 100,000 requests that nobody thought of, held against gateway/openapi.yaml (half an hour)
+	@FUZZ=full .venv/bin/pytest -n0 tests/fuzz
+
 test-compose: .venv/test ## The journeys again, on containers, and the tests of the deployment (needs a Docker engine)
 	@.venv/bin/pytest --town=compose tests/compose tests/journeys
 
@@ -44,6 +47,9 @@ drift: .venv/test
 	@folder=$$(mktemp -d) && trap 'rm -rf "$$folder"' EXIT && export DATABASE_URL="sqlite:///$$folder/drift.sqlite" && \
 	.venv/bin/python -m services.$(SERVICE) migrate up >/dev/null && \
 	printf '%s: models and migrations: ' $(SERVICE) && .venv/bin/python -m services.$(SERVICE) migrate check
+
+release-check: .venv/test ## Lock, known holes, SBOM, licences, secrets in tree and images, to data/release [WITHOUT_AUDIT=1]
+	@exec .venv/bin/python -m deploy.release $(if $(filter 1,$(WITHOUT_AUDIT)),--without-audit)
 
 format: .venv/test ## Let ruff rewrite the sources
 	@.venv/bin/ruff check --fix --quiet . ; .venv/bin/ruff format .

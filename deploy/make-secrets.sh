@@ -31,6 +31,12 @@ printf %s "postgresql://postgres:$(cat "$folder/postgres/superuser")@postgres:54
 keep "$folder/shared/service_token_secret" "${SERVICE_TOKEN_SECRET:-}"
 keep "$folder/auth_keys/signing_key_secret" "${SIGNING_KEY_SECRET:-}"
 
+# For the counts that gateways share (compose.production.yml). Made up here, since nothing that lasts depends on it.
+mkdir -p "$folder/valkey"
+keep "$folder/valkey/password" ""
+printf 'requirepass %s\n' "$(cat "$folder/valkey/password")" >"$folder/valkey/valkey.conf"
+printf %s "valkey://:$(cat "$folder/valkey/password")@valkey:6379/0" >"$folder/valkey/redis_url"
+
 group=20000
 for service in content quiz auth; do
   name=$(echo "$service" | tr a-z A-Z)
@@ -46,5 +52,6 @@ for service in content quiz auth; do
 done
 share "$folder/postgres" "999:999"
 share "$folder/shared" "0:20000"
+share "$folder/valkey" "0:20010"
 share "$folder/auth_keys" "0:20007"
 chmod 755 "$folder"

@@ -3,7 +3,9 @@
 import os
 
 from gateway.config import Settings, read_settings
-from gateway.edge import Origins, RateLimit
+from gateway.edge import Origins, Protection, RateLimit
+from gateway.guesses import Guesses
+from gateway.limiter import Counts, store_at
 from gateway.resources import Endpoint, Health, Ready
 from gateway.routes import PUBLIC_ROUTES
 from gateway.upstream import Upstreams, connect
@@ -23,21 +25,31 @@ def create_app(settings: Settings | None = None) -> WebApp:
 
 def assemble(settings: Settings, upstreams: Upstreams, verifier: AccessTokenVerifier) -> WebApp:
     """The app over these upstreams."""
-    table = routes(upstreams)
+    counts = Counts(store_at(settings.redis_url) if settings.redis_url else None)
+    guesses = Guesses(
+        counts, settings.access_key_guesses, settings.access_key_guesses_of_event, settings.access_key_window_ms
+    )
+    table = routes(upstreams, guesses)
+
+    async def close() -> None:
+        await upstreams.close()
+        await counts.close()
+
     middleware = [
+        Protection(settings.profile),
         Origins(settings.cors_origins),
-        RateLimit(settings.rate_limit_max, settings.rate_limit_window_ms, settings.trusted_proxies),
+        RateLimit(counts, settings.rate_limit_max, settings.rate_limit_window_ms, settings.trusted_proxies),
         Gatekeeper(table, settings.name, settings.service_secret, verifier),
-        Lifespan(shutdown=upstreams.close),
+        Lifespan(shutdown=close),
     ]
-    return create_web_app(table, middleware)
+    return create_web_app(table, middleware, settings.body_timeout_seconds)
 
 
-def routes(upstreams: Upstreams) -> tuple[Route, ...]:
+def routes(upstreams: Upstreams, guesses: Guesses) -> tuple[Route, ...]:
     """The public routes of routes.py and the gateway's own health."""
     return (
         Route("/health", Health(), Guard.OPEN),
         Route("/health/live", Live(), Guard.OPEN),
         Route("/health/ready", Ready(upstreams), Guard.OPEN),
-        *(Route(route.path, Endpoint(route, upstreams), route.guards) for route in PUBLIC_ROUTES),
+        *(Route(route.path, Endpoint(route, upstreams, guesses), route.guards) for route in PUBLIC_ROUTES),
     )

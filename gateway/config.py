@@ -1,11 +1,16 @@
 """The gateway's settings."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 from services.kit.config import Environment, ServerSettings, server_settings
 
 DEFAULT_ORIGINS = ",".join(f"http://localhost:{port}" for port in (5173, 5174, 3000, 3002))
+# As browsers and web views send it (RFC 6454 section 6.2): http, https, or an app's own scheme.
+_ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(:[0-9]{1,5})?")
+STORE_SCHEMES = ("valkey", "valkeys", "redis", "rediss")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -13,7 +18,9 @@ class Settings(ServerSettings):
     """Where the services are, how long they may take, and what a client may do here.
 
     `rate_limit_max` requests are answered per client address in every window of `rate_limit_window_ms`; of the
-    proxies in front, `trusted_proxies` are ours and tell the client's address.
+    proxies in front, `trusted_proxies` are ours and tell the client's address. Hits are counted in the Valkey or Redis
+    at `redis_url`, or without one in each worker's memory. In every window of `access_key_window_ms` a client may send
+    `access_key_guesses` wrong access keys of an event, and all clients together `access_key_guesses_of_event`.
     """
 
     content_url: str
@@ -23,21 +30,57 @@ class Settings(ServerSettings):
     rate_limit_max: int
     rate_limit_window_ms: int
     trusted_proxies: int
+    redis_url: str
+    access_key_guesses: int
+    access_key_guesses_of_event: int
+    access_key_window_ms: int
 
 
 def read_settings(variables: Mapping[str, str]) -> Settings:
     """The gateway's settings from the environment; raises SettingsError."""
     environment = Environment(variables)
-    origins = environment.text("CORS_ORIGIN", DEFAULT_ORIGINS, "the sites whose pages may call the API")
+    origins = _origins(environment)
     settings = Settings(
         **server_settings(environment, "gateway", 3001, "API_PORT", "API_HOST"),
         content_url=environment.address("content", 3011),
         quiz_url=environment.address("quiz", 3012),
         upstream_timeout_seconds=environment.integer("GATEWAY_TIMEOUT_SECONDS", 10, maximum=60),
-        cors_origins=frozenset(origin.strip().rstrip("/") for origin in origins.split(",") if origin.strip()),
+        cors_origins=origins,
         rate_limit_max=environment.integer("RATE_LIMIT_MAX", 100),
         rate_limit_window_ms=environment.integer("RATE_LIMIT_WINDOW_MS", 60_000, maximum=86_400_000),
         trusted_proxies=environment.integer("TRUSTED_PROXIES", 0, minimum=0, maximum=10),
+        redis_url=_redis_url(environment),
+        access_key_guesses=environment.integer("ACCESS_KEY_GUESSES_MAX", 20),
+        access_key_guesses_of_event=environment.integer("ACCESS_KEY_GUESSES_OF_EVENT_MAX", 1000),
+        access_key_window_ms=environment.integer("ACCESS_KEY_GUESSES_WINDOW_MS", 900_000, maximum=86_400_000),
     )
     environment.close()
     return settings
+
+
+def _origins(environment: Environment) -> frozenset[str]:
+    text = environment.text("CORS_ORIGIN", DEFAULT_ORIGINS, "the sites whose pages may call the API")
+    origins = [origin.strip().rstrip("/").lower() for origin in text.split(",") if origin.strip()]
+    for origin in origins:
+        # "*" is no origin that a browser sends, and "null" is the origin of every sandboxed frame.
+        if not _ORIGIN.fullmatch(origin):
+            environment.problems.append(
+                f"CORS_ORIGIN has {origin[:40]!r}, which is no origin such as https://a.example"
+            )
+    return frozenset(origins)
+
+
+def _redis_url(environment: Environment) -> str:
+    url = environment.option("REDIS_URL", "")
+    if url and not _names_a_store(url):
+        # The value is not repeated, since it may hold a password.
+        environment.problems.append("REDIS_URL must be a valkey://, valkeys://, redis:// or rediss:// URL with a host")
+    return url
+
+
+def _names_a_store(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in STORE_SCHEMES and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False

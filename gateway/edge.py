@@ -1,21 +1,37 @@
-"""What every request meets at the door: the allowlist of origins and the rate limit."""
+"""What every request meets at the door: the allowlist of origins, the rate limit, headers that protect the answer."""
 
 import math
-import time
+import re
 from collections.abc import Iterable
+from ipaddress import ip_address
 
 from falcon.asgi import Request, Response
-from limits import RateLimitItemPerSecond
-from limits.aio.storage import MemoryStorage
-from limits.aio.strategies import FixedWindowRateLimiter
 
+from gateway.limiter import Counts, Throttle, network
+from services.kit.config import Profile
+from services.kit.connections import PROTECTING_HEADERS
 from services.kit.errors import Forbidden, TooManyRequests
 
 ALLOWED_METHODS = "GET, POST, PUT, DELETE, OPTIONS"
 ALLOWED_HEADERS = "Authorization, Content-Type, Idempotency-Key, If-Match, X-Request-ID"
 EXPOSED_HEADERS = "ETag, Idempotency-Replayed, Retry-After, X-Request-ID"
 PREFLIGHT_SECONDS = "600"
+# Two years, as OWASP's cheat sheet has it; for an installation whose every address is served over TLS (RFC 6797).
+STRICT_TRANSPORT_SECURITY = "max-age=63072000; includeSubDomains"
+_WITH_PORT = re.compile(r"\[([^\]]*)\](?::[0-9]+)?|([0-9.]+):[0-9]+")
 HEALTH_PATHS = ("/health", "/health/live", "/health/ready")
+
+
+class Protection:
+    """Middleware: the protecting headers on every answer, errors and preflights too."""
+
+    def __init__(self, profile: Profile):
+        managed = {"Strict-Transport-Security": STRICT_TRANSPORT_SECURITY} if profile == "managed" else {}
+        self._headers = {**PROTECTING_HEADERS, **managed}
+
+    async def process_response(self, request: Request, response: Response, resource: object, succeeded: bool) -> None:
+        """Falcon calls it whatever happened before."""
+        response.set_headers(self._headers)
 
 
 class Origins:
@@ -43,30 +59,38 @@ class Origins:
 
 
 class RateLimit:
-    """Middleware: so many requests per client address and window; counted in this worker process alone."""
+    """Middleware: so many requests per client and window; a client is an IPv4 address or an IPv6 network of 64 bits."""
 
-    def __init__(self, requests: int, window_ms: int, trusted_proxies: int = 0):
+    def __init__(self, counts: Counts, requests: int, window_ms: int, trusted_proxies: int = 0):
         self._trusted_proxies = trusted_proxies
-        self._limit = RateLimitItemPerSecond(requests, math.ceil(window_ms / 1000))
-        self._limiter = FixedWindowRateLimiter(MemoryStorage())
+        self._throttle = Throttle(counts, "requests", requests, math.ceil(window_ms / 1000))
 
     async def process_request(self, request: Request, response: Response) -> None:
         """Raises TooManyRequests, with the seconds until the window ends; health checks are not counted."""
         address = request.context.client_address = client_address(request, self._trusted_proxies)
         if request.path in HEALTH_PATHS or response.complete:
             return
-        if await self._limiter.hit(self._limit, address):
-            return
-        window = await self._limiter.get_window_stats(self._limit, address)
-        raise TooManyRequests(retry_after=max(1, math.ceil(window.reset_time - time.time())))
+        seconds = await self._throttle.hit(network(address))
+        if seconds is not None:
+            raise TooManyRequests(retry_after=seconds)
 
 
 def client_address(request: Request, trusted_proxies: int) -> str:
     """The address of the client behind so many proxies of ours.
 
     Each proxy appends to X-Forwarded-For whom it was called by; what stands before those entries anyone can have
-    written (TRAPS 12). Without proxies it is the connection's.
+    written (TRAPS 12). Without proxies it is the connection's, and so it is when a proxy tells what is no address.
     """
     forwarded = request.get_header("X-Forwarded-For") or ""
     callers = [*(each.strip() for each in forwarded.split(",") if each.strip()), request.remote_addr]
-    return callers[-1 - min(trusted_proxies, len(callers) - 1)]
+    return _address(callers[-1 - min(trusted_proxies, len(callers) - 1)]) or request.remote_addr
+
+
+def _address(told: str) -> str | None:
+    # Some proxies tell the port as well; a zone (RFC 4007) means something on one machine only.
+    found = _WITH_PORT.fullmatch(told)
+    text = (found[1] or found[2]) if found else told
+    try:
+        return str(ip_address(text.partition("%")[0]))
+    except ValueError:
+        return None

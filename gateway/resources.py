@@ -2,11 +2,13 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any
 from urllib.parse import quote
 
 from falcon.asgi import Request, Response
 
+from gateway.guesses import Guesses
 from gateway.routes import PublicRoute, To, View
 from gateway.upstream import HTTP_OK, Answer, Sent, Upstream, Upstreams
 from services.kit.errors import ServiceError, Unavailable, UnsupportedMedia
@@ -22,9 +24,11 @@ Responder = Callable[..., Awaitable[None]]
 class Endpoint:
     """A public address: Falcon finds a responder, on_get and so on, for each method of its row in the routes."""
 
-    def __init__(self, route: PublicRoute, upstreams: Upstreams):
+    def __init__(self, route: PublicRoute, upstreams: Upstreams, guesses: Guesses):
         for method, (_guard, target) in route.methods.items():
             view = _forwarding(target) if isinstance(target, To) else target
+            if route.event_slug is not None:
+                view = _counting_guesses(view, guesses, route.event_slug)
             setattr(self, f"on_{method.lower()}", _responder(view, upstreams))
 
 
@@ -57,6 +61,13 @@ def _responder(view: View, upstreams: Upstreams) -> Responder:
         _write(response, answer)
 
     return respond
+
+
+def _counting_guesses(view: View, guesses: Guesses, event_slug: str) -> View:
+    async def judged(upstreams: Upstreams, sent: Sent, **path_values: str) -> Answer:
+        return await guesses.judged(path_values[event_slug], sent, partial(view, upstreams, sent, **path_values))
+
+    return judged
 
 
 def _forwarding(target: To) -> View:

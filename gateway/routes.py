@@ -21,10 +21,15 @@ class To(Enum):
 
 @dataclass(frozen=True)
 class PublicRoute:
-    """A public address: who may call each of its methods, and which service or view answers it."""
+    """A public address: who may call each of its methods, and which service or view answers it.
+
+    `event_slug` is the part of the path that names the event whose access key the body may carry; guesses.py counts
+    the wrong ones.
+    """
 
     path: str
     methods: Mapping[str, tuple[Guard, To | View]]
+    event_slug: str | None = None
 
     @property
     def guards(self) -> Mapping[str, Guard]:
@@ -36,7 +41,8 @@ OPEN, VIEWER, EDITOR, OWNER = Guard.OPEN, Guard.VIEWER, Guard.EDITOR, Guard.OWNE
 
 EVENT = "/api/events/{event_id}"
 LESSON = EVENT + "/lessons/{lesson_id}"
-PUBLIC_LESSON = "/api/public/events/{event_slug}/lessons/{lesson_slug}"
+PUBLIC_EVENT = "/api/public/events/{event_slug}"
+PUBLIC_LESSON = PUBLIC_EVENT + "/lessons/{lesson_slug}"
 
 PUBLIC_ROUTES = (
     PublicRoute("/api/admin/login", {"POST": (OPEN, views.login)}),
@@ -49,10 +55,12 @@ PUBLIC_ROUTES = (
     PublicRoute("/api/admin/users", {"GET": (OWNER, To.AUTH), "POST": (OWNER, To.AUTH)}),
     PublicRoute("/api/admin/users/{user_id}", {"GET": (OWNER, To.AUTH), "PUT": (OWNER, To.AUTH)}),
     PublicRoute("/api/admin/users/{user_id}/password", {"POST": (OWNER, To.AUTH)}),
+    PublicRoute("/api/admin/audit", {"GET": (OWNER, views.audit)}),
     PublicRoute("/api/events", {"GET": (VIEWER, To.CONTENT), "POST": (EDITOR, To.CONTENT)}),
     PublicRoute(
         EVENT, {"GET": (VIEWER, To.CONTENT), "PUT": (EDITOR, To.CONTENT), "DELETE": (EDITOR, views.delete_event)}
     ),
+    PublicRoute(EVENT + "/access", {"POST": (OPEN, views.event_access)}, "event_id"),
     PublicRoute(EVENT + "/lessons", {"GET": (VIEWER, To.CONTENT), "POST": (EDITOR, To.CONTENT)}),
     PublicRoute(
         LESSON, {"GET": (VIEWER, To.CONTENT), "PUT": (EDITOR, To.CONTENT), "DELETE": (EDITOR, views.delete_lesson)}
@@ -65,10 +73,10 @@ PUBLIC_ROUTES = (
     ),
     PublicRoute("/api/quizzes/{quiz_id}/attempts", {"GET": (VIEWER, To.QUIZ)}),
     PublicRoute("/api/public/events", {"GET": (OPEN, views.public_events)}),
-    PublicRoute("/api/public/events/{event_slug}/catalog", {"POST": (OPEN, views.catalog)}),
-    PublicRoute(PUBLIC_LESSON + "/access-check", {"POST": (OPEN, views.access_check)}),
-    PublicRoute(PUBLIC_LESSON + "/playback", {"POST": (OPEN, views.playback)}),
-    PublicRoute(PUBLIC_LESSON + "/materials", {"POST": (OPEN, views.materials)}),
-    PublicRoute(PUBLIC_LESSON + "/quiz", {"POST": (OPEN, views.quiz)}),
-    PublicRoute(PUBLIC_LESSON + "/quiz/submit", {"POST": (OPEN, views.submit_quiz)}),
+    PublicRoute(PUBLIC_EVENT + "/catalog", {"POST": (OPEN, views.catalog)}, "event_slug"),
+    PublicRoute(PUBLIC_LESSON + "/access-check", {"POST": (OPEN, views.access_check)}, "event_slug"),
+    PublicRoute(PUBLIC_LESSON + "/playback", {"POST": (OPEN, views.playback)}, "event_slug"),
+    PublicRoute(PUBLIC_LESSON + "/materials", {"POST": (OPEN, views.materials)}, "event_slug"),
+    PublicRoute(PUBLIC_LESSON + "/quiz", {"POST": (OPEN, views.quiz)}, "event_slug"),
+    PublicRoute(PUBLIC_LESSON + "/quiz/submit", {"POST": (OPEN, views.submit_quiz)}, "event_slug"),
 )

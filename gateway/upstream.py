@@ -14,7 +14,7 @@ from services.kit.actor import CLIENT_ADDRESS_HEADER
 from services.kit.errors import ServiceError, Unauthorized, Unavailable, UpstreamTimeout
 from services.kit.instants import Clock, now
 from services.kit.observability import REQUEST_ID_HEADER, current_request_id, log
-from services.kit.tokens import issue_service_token
+from services.kit.tokens import GRANT_HEADER, issue_service_token
 
 # Less than the services' keep-alive of 10 s, so that no request meets a connection that is being closed (TRAPS 10);
 # and short, because a service that stops waits until the idle ones are gone, which takes up to twice this time.
@@ -46,6 +46,7 @@ class Sent:
     idempotency_key: str | None = None
     if_match: str | None = None
     client_address: str | None = None
+    learner_grant: str | None = None
 
     @property
     def headers(self) -> dict[str, str]:
@@ -56,6 +57,7 @@ class Sent:
             "Idempotency-Key": self.idempotency_key,
             "If-Match": self.if_match,
             CLIENT_ADDRESS_HEADER: self.client_address,
+            GRANT_HEADER: self.learner_grant,
         }
         return {name: text for name, text in named.items() if text is not None}
 

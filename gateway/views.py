@@ -4,10 +4,13 @@ Each view takes the upstreams, what the client sent, and the values of the path,
 """
 
 import asyncio
-from collections.abc import Coroutine
+import re
+from collections.abc import Coroutine, Sequence
+from contextlib import suppress
 from dataclasses import replace
+from heapq import merge
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import parse_qs, quote
 
 import orjson
 
@@ -23,12 +26,18 @@ from gateway.upstream import (
     answer_with,
 )
 from services.kit.actor import current_actor
-from services.kit.errors import ServiceError
+from services.kit.errors import ServiceError, Unauthorized, ValidationFailed
+from services.kit.instants import parse_instant, to_milliseconds
 from services.kit.observability import log
+from services.kit.pagination import DEFAULT_LIMIT, PageRequest, SortKey, page_of
+from services.kit.tokens import bearer_token
 
 PUBLIC_EVENTS = "/internal/public/events"
 # The worst first.
 INTEGRITY_STATUSES = ("findings", "unavailable", "running", "ok")
+
+# A JWS in compact form (RFC 7515 section 7.1), of lengths that no grant of ours comes near.
+_GRANT = re.compile(r"[\w-]{1,2000}\.[\w-]{1,2000}\.[\w-]{1,2000}", re.ASCII)
 
 # The event loop keeps only weak references to its tasks.
 _going_on: set[asyncio.Task[Answer]] = set()
@@ -90,10 +99,29 @@ async def integrity(upstreams: Upstreams, sent: Sent) -> Answer:
     what GET /internal/integrity of that service answers, or ``{"status": "unavailable"}``; the STATUS of all is the
     first of findings, unavailable, running and ok that one of them has.
     """
-    services = {"content": upstreams.content, "quiz": upstreams.quiz, "auth": upstreams.auth}
+    services = _services(upstreams)
     reports = await asyncio.gather(*(_report(upstream) for upstream in services.values()))
     status = next(each for each in INTEGRITY_STATUSES if each in {report["status"] for report in reports})
     return answer_with({"item": {"status": status, "services": dict(zip(services, reports, strict=True))}})
+
+
+async def audit(upstreams: Upstreams, sent: Sent) -> Answer:
+    """What was done in all services, newest first; the query's `service` asks one of them alone.
+
+    ``{"items": [{"id", "occurredAt", "service", "actor": {"id", "username", "role"} | null, "address", "requestId",
+    "action", "subjectId"}, ...], "nextCursor"}``. Raises ValidationFailed for another `service`, and Unavailable,
+    UpstreamTimeout when one that is asked does not answer: a list without it would look whole.
+    """
+    query = parse_qs(sent.query, keep_blank_values=True)
+    asked = _audited(upstreams, query.get("service"))
+    answers = await asyncio.gather(*(upstream.call("GET", "/internal/audit", sent) for upstream in asked))
+    for answer in answers:
+        if answer.status != HTTP_OK:
+            # All judge the same query, and alike.
+            return answer
+    # Whoever answers has read the limit.
+    limit = int(query.get("limit", [str(DEFAULT_LIMIT)])[0])
+    return answer_with(_merged([answer.document() for answer in answers], limit))
 
 
 async def public_events(upstreams: Upstreams, sent: Sent) -> Answer:
@@ -101,9 +129,24 @@ async def public_events(upstreams: Upstreams, sent: Sent) -> Answer:
     return await upstreams.content.call("GET", PUBLIC_EVENTS, sent)
 
 
+async def event_access(upstreams: Upstreams, sent: Sent, event_id: str) -> Answer:
+    """Exchange an event's access key for a learner grant. The address gives the event's slug.
+
+    The segment shares its name with that of /api/events/{event_id}, as Falcon's router wants it.
+    """
+    judged = await upstreams.content.call("POST", f"{PUBLIC_EVENTS}/{_segment(event_id)}/access", sent)
+    if judged.status in (HTTP_OK, HTTP_FORBIDDEN):
+        log.info("event_access_evaluated", authorized=judged.status == HTTP_OK)
+    if judged.status != HTTP_OK:
+        return judged
+    wanted = orjson.dumps(judged.document()["item"])
+    grant = Sent("POST", "", body=wanted, content_type="application/json", client_address=sent.client_address)
+    return await upstreams.auth.call("POST", "/internal/grants", grant)
+
+
 async def catalog(upstreams: Upstreams, sent: Sent, event_slug: str) -> Answer:
     """The event and its lessons with their status now."""
-    return await upstreams.content.call("POST", f"{PUBLIC_EVENTS}/{_segment(event_slug)}/catalog", sent)
+    return await _learner_call(upstreams, sent, f"{_segment(event_slug)}/catalog")
 
 
 async def access_check(upstreams: Upstreams, sent: Sent, event_slug: str, lesson_slug: str) -> Answer:
@@ -154,6 +197,32 @@ async def submit_quiz(upstreams: Upstreams, sent: Sent, event_slug: str, lesson_
     return answer
 
 
+def _services(upstreams: Upstreams) -> dict[str, Upstream]:
+    return {"content": upstreams.content, "quiz": upstreams.quiz, "auth": upstreams.auth}
+
+
+def _audited(upstreams: Upstreams, named: Sequence[str] | None) -> Sequence[Upstream]:
+    services = _services(upstreams)
+    if named is None:
+        return list(services.values())
+    if len(named) > 1 or named[0] not in services:
+        raise ValidationFailed({"service": [f"must be one of {', '.join(services)}"]})
+    return [services[named[0]]]
+
+
+def _merged(pages: Sequence[Any], limit: int) -> dict[str, Any]:
+    """The first items of pages that are each the first of their service in the same order, behind the same place."""
+    items = list(merge(*(page["items"] for page in pages), key=_deed_key, reverse=True))
+    page = page_of(items, PageRequest(limit), _deed_key)
+    # Where all of them fit and one service still has more, the page is all that one's, and so is the cursor.
+    of_one = next((page["nextCursor"] for page in pages if page["nextCursor"] is not None), None)
+    return {"items": page.items, "nextCursor": page.next_cursor or of_one}
+
+
+def _deed_key(deed: dict[str, Any]) -> SortKey:
+    return (to_milliseconds(parse_instant(deed["occurredAt"])), deed["id"])
+
+
 async def _report(upstream: Upstream) -> dict[str, Any]:
     try:
         answer = await upstream.call("GET", "/internal/integrity")
@@ -164,8 +233,13 @@ async def _report(upstream: Upstream) -> dict[str, Any]:
 
 
 async def _lesson_call(upstreams: Upstreams, sent: Sent, event_slug: str, lesson_slug: str, action: str) -> Answer:
-    path = f"{PUBLIC_EVENTS}/{_segment(event_slug)}/lessons/{_segment(lesson_slug)}/{action}"
-    return await upstreams.content.call("POST", path, sent)
+    return await _learner_call(upstreams, sent, f"{_segment(event_slug)}/lessons/{_segment(lesson_slug)}/{action}")
+
+
+async def _learner_call(upstreams: Upstreams, sent: Sent, address: str) -> Answer:
+    # The service's own token takes the place of the learner's, which goes on in another header.
+    grant = _shown_grant(sent.authorization)
+    return await upstreams.content.call("POST", f"{PUBLIC_EVENTS}/{address}", replace(sent, learner_grant=grant))
 
 
 async def _open_lesson(upstreams: Upstreams, sent: Sent, event_slug: str, lesson_slug: str, action: str) -> Answer:
@@ -212,6 +286,13 @@ async def _catch_up(upstreams: Upstreams, gone: dict[str, str]) -> None:
         return
     if answer.status != HTTP_OK:
         log.warning("quiz_deletion_postponed", status=answer.status, **gone)
+
+
+def _shown_grant(authorization: str | None) -> str | None:
+    with suppress(Unauthorized):
+        token = bearer_token(authorization)
+        return token if _GRANT.fullmatch(token) else None
+    return None
 
 
 def _log_access(answer: Answer) -> None:

@@ -1,4 +1,4 @@
-"""The databases that tests run on: every test that asks for one runs on SQLite and on PostgreSQL."""
+"""The databases that tests run on, each on SQLite and on PostgreSQL, and the figures that notes quote."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +11,15 @@ from services.kit.database import is_postgresql, open_database
 from tests.databases import MigratedDatabases
 from tests.postgresql import NoPostgresql, Server, running_server
 from tests.without import do_without
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """The figures that tests have noted, whichever worker has counted them."""
+    reports = [report for each in terminalreporter.stats.values() for report in each]
+    for report in reports:
+        if getattr(report, "when", None) == "call":
+            for name, line in report.user_properties:
+                terminalreporter.write_line(f"{name}: {line}")
 
 
 @pytest.fixture(scope="session")

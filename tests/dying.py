@@ -21,7 +21,7 @@ from services.content.service import ContentService
 from services.kit.cli import serve
 from services.kit.database import open_database
 from services.kit.health import health_routes
-from services.kit.tokens import verifier_of
+from services.kit.tokens import GrantVerifier, verifier_of
 from services.kit.use_cases import UseCases
 from services.kit.web import WebApp, create_service_app
 from services.quiz.content import Content
@@ -53,10 +53,11 @@ def content_app() -> WebApp:
     settings = services.content.config.read_settings(os.environ)
     database = open_database(settings.database_url)
     use_cases = UseCases(database, threads=1)
-    service = DyingContent(PeeweeContentStore(database))
-    table = services.content.app.routes(service, use_cases, settings)
+    service = DyingContent(PeeweeContentStore(database), settings.service_secret)
+    verifier = verifier_of(settings)
+    table = services.content.app.routes(service, use_cases, settings, GrantVerifier(verifier))
     health = health_routes(use_cases, database, CONTENT_MIGRATIONS)
-    return create_service_app((*table, *health), settings, use_cases, verifier_of(settings))
+    return create_service_app((*table, *health), settings, use_cases, verifier)
 
 
 def quiz_app() -> WebApp:

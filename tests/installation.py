@@ -83,6 +83,8 @@ class Installation(Town):
             "ADMIN_PASSWORD": ADMIN["password"],
             "CORS_ORIGIN": "http://localhost:5173,https://learn.example",
             "RATE_LIMIT_MAX": "1000000",
+            "ACCESS_KEY_GUESSES_MAX": "1000000",
+            "ACCESS_KEY_GUESSES_OF_EVENT_MAX": "1000000",
             "API_PORT": str(ports["gateway"]),
             **{f"{name.upper()}_PORT": str(ports[name]) for name in SERVICES},
             **{f"{name.upper()}_URL": addresses[name] for name in SERVICES},

@@ -7,8 +7,9 @@ from services.auth.config import Settings, read_settings
 from services.auth.integrity import examination
 from services.auth.migrations import MIGRATIONS
 from services.auth.repository import PeeweeAuthStore
-from services.auth.resources import Hashing, keys, me, people, sessions, sign_in
+from services.auth.resources import Hashing, grants, keys, me, people, sessions, sign_in
 from services.auth.service import AuthService
+from services.kit.audit.resource import audit_route
 from services.kit.database import open_database
 from services.kit.health import health_routes
 from services.kit.instants import Clock, now
@@ -25,10 +26,16 @@ def create_app(settings: Settings | None = None) -> WebApp:
     database = open_database(settings.database_url, "flix-auth")
     use_cases = UseCases(database, settings.threads)
     store = PeeweeAuthStore(database)
-    service = AuthService(store, settings.access_token_lifetime, settings.signing_key_secret)
+    service = AuthService(
+        store,
+        settings.access_token_lifetime,
+        settings.signing_key_secret,
+        grant_lifetime=settings.learner_grant_lifetime,
+    )
     table = (
         *routes(service, use_cases),
         *health_routes(use_cases, database, MIGRATIONS, service.keys.require_readable),
+        audit_route(settings.name, store.audit, use_cases),
         integrity_route(database, examination(settings)),
     )
     watch = SoundnessWatch(database, MIGRATIONS, use_cases, settings.integrity_interval_seconds)
@@ -52,6 +59,7 @@ def routes(service: AuthService, use_cases: UseCases) -> tuple[Route, ...]:
     hashing = Hashing(use_cases)
     return (
         Route("/.well-known/jwks.json", keys.PublishedKeys(service, use_cases), Guard.OPEN),
+        Route("/internal/grants", grants.Grants(service, use_cases), Guard.SERVICE),
         Route("/internal/login", sign_in.Login(service, use_cases, hashing), Guard.SERVICE),
         Route("/internal/token/refresh", sessions.TokenRefresh(service, use_cases), Guard.SERVICE),
         Route("/internal/ended-sessions", sessions.EndedSessions(service, use_cases), Guard.SERVICE),

@@ -18,11 +18,13 @@ _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 @dataclass(frozen=True, kw_only=True)
 class Settings(ServiceSettings):
-    """The first admin's sign-in, how long an access token lives, and what the keys that sign it are encrypted with."""
+    """The first admin's sign-in, how long access tokens and learner grants live, and what the keys that sign them are
+    encrypted with."""
 
     admin_username: str
     admin_password: str
     access_token_lifetime: timedelta
+    learner_grant_lifetime: timedelta
     signing_key_secret: str
 
 
@@ -41,6 +43,7 @@ def read_settings(variables: Mapping[str, str]) -> Settings:
             minimum=MINIMUM_PASSWORD_LENGTH,
         ),
         access_token_lifetime=_duration(environment, "JWT_ACCESS_TTL", "15m"),
+        learner_grant_lifetime=_duration(environment, "LEARNER_GRANT_TTL", "1h"),
         signing_key_secret=environment.secret(
             "SIGNING_KEY_SECRET", LOCAL_SIGNING_KEY_SECRET, "a random secret that encrypts the signing keys"
         ),

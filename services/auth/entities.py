@@ -64,6 +64,14 @@ class RefreshToken:
 
 
 @dataclass(frozen=True, slots=True)
+class IssuedGrant:
+    """What a learner gets for an event's access key; `expires_in` is in seconds."""
+
+    access_token: str = field(repr=False)
+    expires_in: int
+
+
+@dataclass(frozen=True, slots=True)
 class Throttle:
     """How often somebody has tried to sign in, until a window ends; `id` is the SHA-256 of who and from where."""
 

@@ -22,7 +22,12 @@ COST = (
 
 def run(database: peewee.Database, settings: Settings, options: argparse.Namespace) -> Iterator[str]:
     """List the keys, or let another follow the one that signs; raises KeyWaiting, KeyUnreadable."""
-    service = AuthService(PeeweeAuthStore(database), settings.access_token_lifetime, settings.signing_key_secret)
+    service = AuthService(
+        PeeweeAuthStore(database),
+        settings.access_token_lifetime,
+        settings.signing_key_secret,
+        grant_lifetime=settings.learner_grant_lifetime,
+    )
     if options.action == "list":
         yield from _listed(service.keys.list())
         return

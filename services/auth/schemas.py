@@ -2,9 +2,9 @@
 
 from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import Field, StringConstraints
 
-from services.auth.entities import Admin, Invitation, Role, SignIn
+from services.auth.entities import Admin, Invitation, IssuedGrant, Role, SignIn
 from services.kit.instants import format_instant
 from services.kit.schemas import Patch, Schema, Text
 from services.kit.tokens import Revoked
@@ -72,6 +72,18 @@ def person_view(admin: Admin) -> dict[str, Any]:
 def invitation_view(invitation: Invitation) -> dict[str, Any]:
     """The person, and the password that is answered this once."""
     return {"item": person_view(invitation.admin), "initialPassword": invitation.initial_password}
+
+
+class NewGrant(Schema):
+    """POST /internal/grants: an event, and the fingerprint of the key that opened it, as content gives them."""
+
+    event_id: Annotated[str, Field(min_length=1)]
+    fingerprint: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+
+
+def grant_view(grant: IssuedGrant) -> dict[str, Any]:
+    """What a learner gets for an access key (RFC 6749 section 5.1, in camelCase)."""
+    return {"accessToken": grant.access_token, "tokenType": "Bearer", "expiresIn": grant.expires_in}
 
 
 def sign_in_view(sign_in: SignIn) -> dict[str, Any]:

@@ -9,11 +9,12 @@ from services.content.migrations import MIGRATIONS
 from services.content.repository import PeeweeContentStore
 from services.content.resources import events, feed, learners, lessons
 from services.content.service import ContentService
+from services.kit.audit.resource import audit_route
 from services.kit.database import open_database
 from services.kit.health import health_routes
 from services.kit.integrity.background import integrity_route
 from services.kit.integrity.soundness import SoundnessWatch
-from services.kit.tokens import verifier_of
+from services.kit.tokens import GrantVerifier, verifier_of
 from services.kit.use_cases import UseCases
 from services.kit.web import READ_AND_WRITE, Guard, Route, WebApp, create_service_app
 
@@ -31,26 +32,34 @@ def create_app(settings: Settings | None = None) -> WebApp:
     settings = settings or read_settings(os.environ)
     database = open_database(settings.database_url, "flix-content")
     use_cases = UseCases(database, settings.threads)
-    service = ContentService(PeeweeContentStore(database))
+    store = PeeweeContentStore(database)
+    service = ContentService(store, settings.service_secret)
     verifier = verifier_of(settings)
     table = (
-        *routes(service, use_cases, settings),
+        *routes(service, use_cases, settings, GrantVerifier(verifier)),
         *health_routes(use_cases, database, MIGRATIONS),
+        audit_route(settings.name, store.audit, use_cases),
         integrity_route(database, examination(seed.places())),
     )
     watch = SoundnessWatch(database, MIGRATIONS, use_cases, settings.integrity_interval_seconds)
     return create_service_app(table, settings, use_cases, verifier, watch)
 
 
-def routes(service: ContentService, use_cases: UseCases, settings: Settings) -> tuple[Route, ...]:
+def routes(
+    service: ContentService, use_cases: UseCases, settings: Settings, grants: GrantVerifier
+) -> tuple[Route, ...]:
     """Every address of content, and who may call it."""
-    learner_lesson = learners.LearnerLesson(service, use_cases, settings.allowed_domains)
+    learner_lesson = learners.LearnerLesson(service, use_cases, grants, settings.allowed_domains)
     return (
         Route(EVENTS, events.Events(service, use_cases), READ_AND_WRITE),
         Route(EVENT, events.EventItem(service, use_cases), READ_AND_WRITE),
         Route(LESSONS, lessons.Lessons(service, use_cases), READ_AND_WRITE),
         Route(LESSON, lessons.LessonItem(service, use_cases), READ_AND_WRITE),
-        Route(LESSON + "/materials", lessons.Materials(service, use_cases), READ_AND_WRITE),
+        Route(
+            LESSON + "/materials",
+            lessons.Materials(service, use_cases, settings.public_materials_only),
+            READ_AND_WRITE,
+        ),
         Route(LESSON + "/materials/{material_id}", lessons.MaterialItem(service, use_cases), READ_AND_WRITE),
         Route(
             "/api/admin/dashboard/operational-snapshot",
@@ -62,7 +71,8 @@ def routes(service: ContentService, use_cases: UseCases, settings: Settings) -> 
         Route("/internal/references", feed.LessonReferences(service, use_cases), Guard.SERVICE),
         Route(LESSON_REFERENCE, lessons.LessonReference(service, use_cases), Guard.SERVICE),
         Route(PUBLIC_EVENTS, learners.PublicEvents(service, use_cases), Guard.SERVICE),
-        Route(PUBLIC_EVENTS + "/{event_slug}/catalog", learners.Catalog(service, use_cases), Guard.SERVICE),
+        Route(PUBLIC_EVENTS + "/{event_slug}/access", learners.EventAccess(service, use_cases), Guard.SERVICE),
+        Route(PUBLIC_EVENTS + "/{event_slug}/catalog", learners.Catalog(service, use_cases, grants), Guard.SERVICE),
         Route(PUBLIC_LESSON + "/access-check", learner_lesson, Guard.SERVICE, "access_check"),
         Route(PUBLIC_LESSON + "/admission", learner_lesson, Guard.SERVICE, "admission"),
         Route(PUBLIC_LESSON + "/playback", learner_lesson, Guard.SERVICE, "playback"),

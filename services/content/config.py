@@ -14,6 +14,11 @@ class Settings(ServiceSettings):
 
     allowed_domains: tuple[str, ...]
 
+    @property
+    def public_materials_only(self) -> bool:
+        """Whether materials may be at hosts of the public network only; developers have theirs elsewhere."""
+        return self.profile == "managed"
+
 
 def read_settings(variables: Mapping[str, str]) -> Settings:
     """Content's settings from the environment; raises SettingsError."""

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
+from services.kit.audit import Deed
+
 Visibility = Literal["public", "private"]
 VideoProvider = Literal["youtube", "vimeo", "gemini_stream"]
 LessonStatus = Literal["released", "locked", "expired"]
@@ -97,6 +99,11 @@ class NewChange:
     material_id: str | None
     version: int
 
+    @property
+    def deed(self) -> Deed:
+        """What the audit log says of it."""
+        return f"{self.kind}.{self.action}", self.material_id or self.lesson_id or self.event_id
+
 
 @dataclass(frozen=True, slots=True)
 class Change:
@@ -187,6 +194,14 @@ class Access:
     def authorized(self) -> bool:
         """Whether the lesson opens."""
         return self.status == "released"
+
+
+@dataclass(frozen=True, slots=True)
+class EventAccess:
+    """What a learner grant is to say: which event was opened, by a key of which fingerprint."""
+
+    event_id: str
+    fingerprint: str
 
 
 @dataclass(frozen=True, slots=True)

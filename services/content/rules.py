@@ -1,5 +1,6 @@
 """The rules of content, as BEHAVIOUR.md states them. No clock, no storage, no HTTP."""
 
+import hashlib
 import hmac
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -7,6 +8,8 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import quote
+
+import orjson
 
 from services.content.entities import (
     Access,
@@ -22,6 +25,7 @@ from services.content.entities import (
 from services.content.errors import FeedPositionLost, InvalidWindow
 from services.kit.integrity.findings import Breach
 from services.kit.schemas import is_web_address
+from services.kit.tokens import Grant
 
 ACCESS_MESSAGES: Mapping[AccessStatus, str] = {
     "released": "Lesson is available",
@@ -40,6 +44,9 @@ EMBED_ADDRESSES: Mapping[VideoProvider, str] = {
 CHANGES_KEPT = timedelta(days=7)
 # A reader that is up takes a change in within two seconds.
 FEED_LAG_LIMIT = timedelta(minutes=1)
+
+# What the service secret is used for here: it signs other things too.
+_FINGERPRINT = "fingerprint of an access key"
 
 _OUTSIDE_SLUG = re.compile(r"[^a-z0-9-]+")
 
@@ -99,14 +106,33 @@ def seconds_until(instant: datetime, now: datetime) -> int:
     return max(0, -((now - instant) // timedelta(seconds=1)))
 
 
-def opens_for(event: Event, access_key: str | None) -> bool:
-    """Whether the key lets its bearer in; a private event without a key opens for nobody."""
+def opens_for(event: Event | None, access_key: str | None) -> bool:
+    """Whether the key lets its bearer in; a private event without a key, and no event at all, open for nobody."""
+    if event is not None and event.visibility == "public":
+        return True
+    right_key = event.access_key if event is not None else None
+    # Digests are of one length: the comparison takes as long for any guess, and for an event that has no key, so that
+    # its time tells a guesser neither how much of the key is right nor whether there is one.
+    equal = hmac.compare_digest(_digest(right_key), _digest(access_key))
+    return equal and right_key is not None and access_key is not None
+
+
+def opens_by_grant(event: Event, grant: Grant, secret: str) -> bool:
+    """Whether the grant opens the event: it is the event's, and was given for the key that the event has now."""
     if event.visibility == "public":
         return True
-    if event.access_key is None or access_key is None:
-        return False
-    # Comparing in constant time tells a guesser nothing about how much of the key is right.
-    return hmac.compare_digest(event.access_key.encode(), access_key.encode())
+    is_present = hmac.compare_digest(fingerprint(event, secret).encode(), grant.fingerprint.encode())
+    return is_present and grant.event_id == event.id and event.access_key is not None
+
+
+def fingerprint(event: Event, secret: str) -> str:
+    """What a grant of the event says of its key: without the services' secret nobody can guess from it (RFC 2104).
+
+    A public event shows its key to nobody, so that its grants say nothing of one: they end when it becomes private.
+    """
+    access_key = event.access_key if event.visibility == "private" else None
+    named = orjson.dumps([_FINGERPRINT, event.id, event.visibility, access_key])
+    return hmac.new(secret.encode(), named, hashlib.sha256).hexdigest()
 
 
 def access_to(lesson: Lesson, now: datetime) -> Access:
@@ -188,6 +214,10 @@ def reader_breaches(
 def is_addressable(slug: str) -> bool:
     """Whether an address can name a lesson of this slug."""
     return not any(each in slug for each in "/\t\r\n")
+
+
+def _digest(access_key: str | None) -> bytes:
+    return hashlib.sha256((access_key or "").encode()).digest()
 
 
 def _first_given(*texts: str | None) -> str:

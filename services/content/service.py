@@ -4,6 +4,7 @@ What creates calls `keep` with its result before the transaction ends, so that b
 """
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 import uuid_utils
@@ -15,6 +16,7 @@ from services.content.entities import (
     ChangeFeed,
     ChangePage,
     Event,
+    EventAccess,
     FeedReader,
     Lesson,
     LessonReference,
@@ -24,19 +26,29 @@ from services.content.entities import (
     Snapshot,
     Upload,
 )
-from services.content.errors import EventAccessDenied, LessonAccessDenied
+from services.content.errors import EventAccessDenied, EventNotFound, LessonAccessDenied
 from services.content.repository import ContentStore, event_key, lesson_key, material_key
 from services.kit.entity_tags import ANY_STATE, IfMatch, require_match
+from services.kit.errors import Unavailable
 from services.kit.idempotency import Keep, not_kept
 from services.kit.instants import Clock, now
 from services.kit.pagination import Page, PageRequest, page_of
+from services.kit.tokens import Grant
+
+ShownGrant = Grant | Unavailable | None
+"""The grant that came with a request, or why it cannot be verified now; one that is none counts as no grant."""
 
 
 class ContentService:
-    """What admins do to events, lessons and materials, and what learners see of them."""
+    """What admins do to events, lessons and materials, and what learners see of them.
 
-    def __init__(self, store: ContentStore, clock: Clock = now):
+    Learners come to a private event with its key or with a grant in its place, which is good for the key that the
+    event has then; `secret` is the services', under which grants name keys.
+    """
+
+    def __init__(self, store: ContentStore, secret: str, clock: Clock = now):
         self._store = store
+        self._secret = secret
         self._clock = clock
 
     # Events
@@ -177,40 +189,55 @@ class ContentService:
 
     # Learners
 
-    def catalog(self, event_slug: str, access_key: str | None) -> Catalog:
-        """The event as a learner may see it; raises EventNotFound, EventAccessDenied."""
+    def event_access(self, event_slug: str, access_key: str | None) -> EventAccess:
+        """What a grant is to say for who shows the event's key; raises EventAccessDenied, for an unknown event too."""
+        event: Event | None = None
+        with suppress(EventNotFound):
+            event = self._store.events.get_by_slug(event_slug)
+        if not rules.opens_for(event, access_key) or event is None:
+            raise _closed()
+        return EventAccess(event.id, rules.fingerprint(event, self._secret))
+
+    def catalog(self, event_slug: str, access_key: str | None, grant: ShownGrant = None) -> Catalog:
+        """The event as a learner may see it; raises EventNotFound, EventAccessDenied, Unavailable."""
         event = self._store.events.get_by_slug(event_slug)
-        if not rules.opens_for(event, access_key):
-            raise EventAccessDenied("blocked_private", rules.ACCESS_MESSAGES["blocked_private"])
+        if not self._lets_in(event, access_key, grant):
+            raise _closed()
         return Catalog(event, self._store.lessons.list(event.id), self._clock())
 
-    def check_access(self, event_slug: str, lesson_slug: str, access_key: str | None) -> Access:
-        """Whether the lesson opens for the key now; raises EventNotFound, LessonNotFound."""
+    def check_access(
+        self, event_slug: str, lesson_slug: str, access_key: str | None, grant: ShownGrant = None
+    ) -> Access:
+        """Whether the lesson opens for the key or the grant now; raises EventNotFound, LessonNotFound, Unavailable."""
         server_time = self._clock()
         event = self._store.events.get_by_slug(event_slug)
-        if not rules.opens_for(event, access_key):
+        if not self._lets_in(event, access_key, grant):
             # Judged before the lesson is looked up, so that a guess learns nothing of which lessons exist.
             return rules.blocked(server_time)
         lesson = self._store.lessons.get_by_slug(event.id, lesson_slug)
         return rules.access_to(lesson, server_time)
 
-    def open_lesson(self, event_slug: str, lesson_slug: str, access_key: str | None) -> Lesson:
-        """The lesson, when it opens now; raises EventNotFound, LessonNotFound, LessonAccessDenied."""
-        access = self.check_access(event_slug, lesson_slug, access_key)
+    def open_lesson(
+        self, event_slug: str, lesson_slug: str, access_key: str | None, grant: ShownGrant = None
+    ) -> Lesson:
+        """The lesson, when it opens now; raises EventNotFound, LessonNotFound, LessonAccessDenied, Unavailable."""
+        access = self.check_access(event_slug, lesson_slug, access_key, grant)
         if access.lesson is None or not access.authorized:
             raise LessonAccessDenied(access.status, rules.ACCESS_MESSAGES[access.status])
         return access.lesson
 
-    def play(self, event_slug: str, lesson_slug: str, access_key: str | None) -> Playback:
+    def play(self, event_slug: str, lesson_slug: str, access_key: str | None, grant: ShownGrant = None) -> Playback:
         """What a player needs; raises as `open_lesson`."""
-        lesson = self.open_lesson(event_slug, lesson_slug, access_key)
+        lesson = self.open_lesson(event_slug, lesson_slug, access_key, grant)
         lessons = self._store.lessons.list(lesson.event_id)
         previous, following = rules.neighbours(lessons, lesson)
         return Playback(lesson, previous, following, self._clock())
 
-    def open_materials(self, event_slug: str, lesson_slug: str, access_key: str | None) -> OpenMaterials:
+    def open_materials(
+        self, event_slug: str, lesson_slug: str, access_key: str | None, grant: ShownGrant = None
+    ) -> OpenMaterials:
         """The lesson's materials, when it opens now; raises as `open_lesson`."""
-        lesson = self.open_lesson(event_slug, lesson_slug, access_key)
+        lesson = self.open_lesson(event_slug, lesson_slug, access_key, grant)
         return OpenMaterials(lesson, self._store.materials.list(lesson.id))
 
     # Followers
@@ -234,12 +261,24 @@ class ContentService:
         there = set(self._store.lessons.existing(references))
         return [reference for reference in references if reference not in there]
 
+    def _lets_in(self, event: Event, access_key: str | None, grant: ShownGrant) -> bool:
+        if rules.opens_for(event, access_key):
+            return True
+        if isinstance(grant, Unavailable):
+            # Only who needs the grant has to wait until it can be verified.
+            raise grant
+        return grant is not None and rules.opens_by_grant(event, grant, self._secret)
+
     def _prune(self, feed: ChangeFeed) -> None:
         first_kept = self._store.changes.first_since(self._clock() - rules.CHANGES_KEPT)
         through = rules.prunable_through(feed, self._store.changes.readers(), first_kept)
         if through > feed.pruned_through:
             with self._store.transaction():
                 self._store.changes.prune(through)
+
+
+def _closed() -> EventAccessDenied:
+    return EventAccessDenied("blocked_private", rules.ACCESS_MESSAGES["blocked_private"])
 
 
 def _new_id() -> str:

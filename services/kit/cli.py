@@ -15,9 +15,10 @@ from typing import Generic, TypeVar
 
 import peewee
 
+from services.kit.audit import AuditLog
 from services.kit.baseline import BaselineError, Importer, Part, import_baseline, opened
 from services.kit.config import ServerSettings, ServiceSettings, SettingsError
-from services.kit.database import delete_every_row, open_database, wait_for
+from services.kit.database import delete_every_row, message_of, open_database, transaction, wait_for
 from services.kit.errors import ServiceError
 from services.kit.instants import format_instant
 from services.kit.integrity.command import check
@@ -86,7 +87,7 @@ def main(service: Service[AnySettings], arguments: Sequence[str] | None = None) 
     except (MigrationError, BaselineError, Refused, ServiceError) as error:
         return _fail(str(error))
     except (peewee.DatabaseError, peewee.InterfaceError, OSError) as error:
-        reason = " ".join(str(error).split())
+        reason = " ".join(message_of(error).split())
         return _fail(f"{service.name}: the database at {_without_password(settings.database_url)} failed: {reason}")
 
 
@@ -110,7 +111,7 @@ def _parser(service: Service[AnySettings]) -> argparse.ArgumentParser:
     migrate.set_defaults(command=_migrate)
     seed = commands.add_parser("seed", help="add sample rows that are not there yet")
     seed.add_argument("set", nargs="?", default=service.seeder.sets[0], choices=service.seeder.sets)
-    seed.add_argument("--reset", action="store_true", help="delete every row first")
+    seed.add_argument("--reset", action="store_true", help="delete every row first, but for the audit log's")
     seed.add_argument("--yes", action="store_true", help="do not ask before --reset deletes")
     seed.set_defaults(command=_seed)
     checking = commands.add_parser("check", help="find what is wrong with the schema, the rows and what they say")
@@ -200,7 +201,9 @@ def _seed(
     service.migrations.require_current(database)
     if options.reset:
         _confirm_reset(service.name, settings, confirmed=options.yes)
-        delete_every_row(database, service.migrations.tables)
+        with transaction(database):
+            delete_every_row(database, service.migrations.tables)
+            AuditLog(database).append([("database.emptied", service.name)])
     added = service.seeder.plant(database, settings, options.set)
     total = ", ".join(f"{count} {table}" for table, count in added.items() if count)
     _say(f"added {total}" if total else "nothing to add")

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Self, cast
 
+from services.kit.bodies import BODY_SECONDS
 from services.kit.database import DatabaseUrlError, is_postgresql, open_database
 
 Profile = Literal["local", "managed"]
@@ -126,7 +127,8 @@ class Environment:
 
 @dataclass(frozen=True, kw_only=True)
 class ServerSettings:
-    """What every process that serves needs. `service_secret` signs the calls between services."""
+    """What every process that serves needs. `service_secret` signs the calls between services; a request whose body
+    is not there after `body_timeout_seconds` is refused."""
 
     name: str
     profile: Profile
@@ -136,6 +138,7 @@ class ServerSettings:
     log_level: str
     service_secret: str
     auth_url: str
+    body_timeout_seconds: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -178,4 +181,5 @@ def server_settings(
             "SERVICE_TOKEN_SECRET", LOCAL_SERVICE_SECRET, "a random secret that only the services share"
         ),
         "auth_url": environment.address("auth", 3013),
+        "body_timeout_seconds": environment.integer("REQUEST_BODY_TIMEOUT_SECONDS", BODY_SECONDS, maximum=600),
     }

@@ -75,6 +75,13 @@ class UnsupportedMedia(RequestError):
     message = "The body must be application/json"
 
 
+class RequestTimeout(RequestError):
+    """The body takes longer to come than the service waits for one (RFC 9110 section 15.5.9)."""
+
+    status = 408
+    message = "The body took too long to arrive"
+
+
 class PayloadTooLarge(ServiceError):
     """The body is longer than the service reads."""
 

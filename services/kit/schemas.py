@@ -81,10 +81,13 @@ class Patch(Schema):
         return {name: getattr(self, name) for name in self.model_fields_set}
 
 
-def validated(schema: type[Model], document: object) -> Model:
-    """The document as that schema; raises ValidationFailed, which names each field that is wrong."""
+def validated(schema: type[Model], document: object, context: Any = None) -> Model:
+    """The document as that schema; raises ValidationFailed, which names each field that is wrong.
+
+    The `context` is what the schema's validators ask for besides the document, such as a setting.
+    """
     try:
-        return schema.model_validate(document)
+        return schema.model_validate(document, context=context)
     except pydantic.ValidationError as error:
         raise _failure(error.errors(include_url=False, include_input=False)) from None
 

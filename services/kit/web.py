@@ -14,6 +14,7 @@ import orjson
 from pydantic import BaseModel
 
 from services.kit.actor import CLIENT_ADDRESS_HEADER, act_as, begin_anonymous
+from services.kit.bodies import BODY_SECONDS, MAXIMUM_DEPTH, in_time, is_too_deep
 from services.kit.config import ServerSettings
 from services.kit.entity_tags import IfMatch, Versioned, entity_tag, if_match
 from services.kit.errors import (
@@ -85,7 +86,7 @@ class Route:
 
 
 async def read_body(request: falcon.asgi.Request, limit: int = BODY_LIMIT_BYTES) -> bytes:
-    """The whole body; raises PayloadTooLarge as soon as it is longer than the limit."""
+    """The whole body; raises PayloadTooLarge as soon as it is longer than the limit, RequestTimeout when it is late."""
     if (request.content_length or 0) > limit:
         raise PayloadTooLarge
     body = bytearray()
@@ -110,9 +111,12 @@ async def read_document(request: falcon.asgi.Request, *, optional: bool = False,
     if content_type != falcon.MEDIA_JSON:
         raise UnsupportedMedia
     try:
-        return orjson.loads(body)
+        document = orjson.loads(body)
     except orjson.JSONDecodeError as error:
         raise RequestError(f"The body is not valid JSON: {error.msg}") from None
+    if is_too_deep(body, document):
+        raise RequestError(f"The body is nested deeper than {MAXIMUM_DEPTH} levels")
+    return document
 
 
 def admins_key(request: falcon.asgi.Request, document: object) -> Key | None:
@@ -166,8 +170,6 @@ class RequestContext:
         request_id = start_request(request.get_header(REQUEST_ID_HEADER), request.method)
         response.set_header(REQUEST_ID_HEADER, request_id)
         begin_anonymous(request.get_header(CLIENT_ADDRESS_HEADER))
-        if _NO_ADDRESS.search(request.path):
-            raise NotFound
 
     async def process_response(
         self,
@@ -181,7 +183,17 @@ class RequestContext:
         if has_body and not request.stream.eof:
             # gunicorn does not read on to the next request then; the client must not send one here.
             response.set_header("Connection", "close")
-        log.debug("request_answered", path=request.path, status=response.status_code)
+        # Its route is on the line; what a client has typed into the address may be anything, a secret too.
+        log.debug("request_answered", status=response.status_code)
+
+
+class Addresses:
+    """Middleware: what no client of HTTP sends as an address is none; the last to look, so that it is counted too."""
+
+    async def process_request(self, request: falcon.asgi.Request, response: falcon.asgi.Response) -> None:
+        """Raises NotFound."""
+        if _NO_ADDRESS.search(request.path):
+            raise NotFound
 
 
 class Gatekeeper:
@@ -247,9 +259,24 @@ class Lifespan:
             await self._shutdown()
 
 
-def create_web_app(routes: Iterable[Route], middleware: Iterable[Any]) -> WebApp:
+class PunctualApp(WebApp):
+    """An app that waits so many seconds for the whole of a body."""
+
+    body_seconds: float = BODY_SECONDS
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:  # type: ignore[override]  # as in Falcon
+        """What the server calls for each request (ASGI 3.0)."""
+        if scope["type"] == "http":
+            # They are read twice here, and ASGI has iterables, which need not stand that.
+            scope = {**scope, "headers": [*map(tuple, scope["headers"])]}
+            receive = in_time(scope, receive, self.body_seconds)
+        await super().__call__(scope, receive, send)
+
+
+def create_web_app(routes: Iterable[Route], middleware: Iterable[Any], body_seconds: float = BODY_SECONDS) -> WebApp:
     """A Falcon app with these routes, the request context outermost, and the contract's error envelope."""
-    app = falcon.asgi.App(middleware=[RequestContext(), *middleware])
+    app = PunctualApp(middleware=[RequestContext(), *middleware, Addresses()])
+    app.body_seconds = body_seconds
     app.req_options.strip_url_path_trailing_slash = False
     app.req_options.auto_parse_qs_csv = False
     for route in routes:
@@ -283,7 +310,7 @@ def create_service_app(
         await asyncio.to_thread(use_cases.close)
 
     gatekeeper = Gatekeeper(table, settings.name, settings.service_secret, verifier)
-    return create_web_app(table, [gatekeeper, Lifespan(start, close)])
+    return create_web_app(table, [gatekeeper, Lifespan(start, close)], settings.body_timeout_seconds)
 
 
 async def _answer_service_error(

@@ -2,6 +2,7 @@
 
 import os
 
+from services.kit.audit.resource import audit_route
 from services.kit.database import open_database
 from services.kit.health import health_routes
 from services.kit.integrity.background import integrity_route
@@ -32,6 +33,7 @@ def create_app(settings: Settings | None = None) -> WebApp:
     table = (
         *routes(service, Follower(store, content), use_cases),
         *health_routes(use_cases, database, MIGRATIONS),
+        audit_route(settings.name, store.audit, use_cases),
         integrity_route(database, examination(seed.places(), content.missing)),
     )
     watch = SoundnessWatch(database, MIGRATIONS, use_cases, settings.integrity_interval_seconds)

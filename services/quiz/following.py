@@ -5,6 +5,7 @@ repeats an effect. Any number of followers may be at work; of two that have read
 """
 
 from collections.abc import Sequence
+from contextvars import Context
 from typing import Protocol
 
 from services.kit.instants import Clock, now
@@ -107,7 +108,8 @@ class Follower:
         self._store.following.bury(gone, self._clock())
         for each in gone:
             which = QuizFilter(event_id=each.id) if each.kind == "event" else QuizFilter(lesson_id=each.id)
-            if removed := self._store.quizzes.remove_all(which):
+            # Whatever request has made it look, and for whomever: what it finds gone, others have deleted.
+            if removed := Context().run(self._store.quizzes.remove_all, which):
                 log.info("quizzes_followed_content", kind=each.kind, contentId=each.id, removed=removed)
 
 

@@ -88,4 +88,5 @@ def a_service(
     **more: Any,
 ) -> AuthService:
     """Auth over that store, at noon and with cheap hashes unless it is told otherwise."""
+    more.setdefault("grant_lifetime", LIFETIME)
     return AuthService(store, LIFETIME, signing_key_secret, clock or StoppedClock(), hasher or CountingHasher(), **more)

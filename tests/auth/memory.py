@@ -11,9 +11,10 @@ import peewee
 from services.auth.entities import Admin, RefreshToken, Session, SigningKey, Throttle
 from services.auth.errors import AdminNotFound, SessionNotFound, UsernameTaken
 from services.auth.repository import ALL, admin_key
-from services.kit.audit import AuditRecord, record_of
+from services.kit.audit import AuditRecord
 from services.kit.instants import Clock, now
 from services.kit.pagination import PageRequest
+from tests.audit import InMemoryAudit
 
 
 @dataclass
@@ -25,7 +26,7 @@ class _Rows:
     refresh_tokens: dict[str, RefreshToken] = field(default_factory=dict)
     keys: dict[str, SigningKey] = field(default_factory=dict)
     throttles: dict[str, Throttle] = field(default_factory=dict)
-    audit: list[AuditRecord] = field(default_factory=list)
+    deeds: tuple[AuditRecord, ...] = ()
 
     def copy(self) -> "_Rows":
         """The same records in other collections."""
@@ -42,12 +43,12 @@ class InMemoryAuthStore:
 
     def __init__(self, clock: Clock = now) -> None:
         self._rows = _Rows()
+        self.audit = InMemoryAudit(self._rows, clock)
         self.admins = InMemoryAdmins(self._rows)
         self.sessions = InMemorySessions(self._rows)
         self.refresh_tokens = InMemoryRefreshTokens(self._rows)
         self.signing_keys = InMemorySigningKeys(self._rows)
         self.throttles = InMemoryThrottles(self._rows)
-        self.audit = InMemoryAuditTrail(self._rows, clock)
 
     def forget_admins(self) -> None:
         """As `seed --reset` does, which leaves tokens in the world."""
@@ -270,23 +271,6 @@ class InMemoryThrottles:
         for each in ended:
             self.forget(each.id)
         return len(ended)
-
-
-class InMemoryAuditTrail:
-    """AuditTrail over a list."""
-
-    def __init__(self, rows: _Rows, clock: Clock):
-        self._rows = rows
-        self._clock = clock
-
-    def append(self, deeds: Iterable[tuple[str, str]]) -> None:
-        """Each an action and the id of what it was done to, as of now, by whoever acts."""
-        self._rows.audit.extend(record_of(action, subject_id, self._clock()) for action, subject_id in deeds)
-
-    @property
-    def records(self) -> Sequence[AuditRecord]:
-        """Every record, in order."""
-        return self._rows.audit
 
 
 def _refuse_known(new_id: str, known: Iterable[str]) -> None:

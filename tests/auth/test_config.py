@@ -37,6 +37,7 @@ def test_an_empty_environment_is_the_local_profile() -> None:
         "log_level": "info",
         "service_secret": "local-only-service-secret-change-me",
         "auth_url": "http://127.0.0.1:3013",
+        "body_timeout_seconds": 10,
         "database_url": "sqlite:///data/auth.sqlite",
         "threads": 8,
         "database_wait_seconds": 30,
@@ -44,13 +45,15 @@ def test_an_empty_environment_is_the_local_profile() -> None:
         "admin_username": "admin",
         "admin_password": "admin123",
         "access_token_lifetime": timedelta(minutes=15),
+        "learner_grant_lifetime": timedelta(hours=1),
         "signing_key_secret": "local-only-signing-key-secret-change-me",
     }
 
 
 def test_a_managed_environment_is_read_as_it_is() -> None:
-    settings = read_settings({**MANAGED, "AUTH_PORT": "4000", "JWT_ACCESS_TTL": "1h"})
+    settings = read_settings({**MANAGED, "AUTH_PORT": "4000", "JWT_ACCESS_TTL": "1h", "LEARNER_GRANT_TTL": "10m"})
     assert (settings.profile, settings.port, settings.access_token_lifetime) == ("managed", 4000, timedelta(hours=1))
+    assert settings.learner_grant_lifetime == timedelta(minutes=10)
     assert (settings.admin_username, settings.admin_password) == ("ada", "twelve chars")
     assert settings.signing_key_secret == "fedcba9876543210fedcba9876543210"
 
@@ -127,6 +130,7 @@ def test_the_lifetime_of_a_token_is_a_number_and_a_unit(text: str, lifetime: tim
 )
 @pytest.mark.parametrize("profile", [{}, MANAGED], ids=["local", "managed"])
 def test_any_other_lifetime_is_one_line(profile: dict[str, str], text: str) -> None:
-    assert problems_of({**profile, "JWT_ACCESS_TTL": text}) == [
-        f"JWT_ACCESS_TTL must be a number and s, m, h or d, such as 15m, not {text!r}"
+    assert problems_of({**profile, "JWT_ACCESS_TTL": text, "LEARNER_GRANT_TTL": text}) == [
+        f"{name} must be a number and s, m, h or d, such as 15m, not {text!r}"
+        for name in ("JWT_ACCESS_TTL", "LEARNER_GRANT_TTL")
     ]

@@ -17,6 +17,7 @@ from tests.kit.forging import BAD_ACCESS_TOKENS, SECRET, Forge
 from tests.matching import NEW_ID, Matching
 from tests.refusals import METHOD_NOT_ALLOWED, NOT_FOUND, NOT_JSON, TOO_LARGE, UNAUTHORIZED, Answer, invalid, refusal
 
+GRANTS = "/internal/grants"
 KEYS = "/.well-known/jwks.json"
 GRACES_HASH = CountingHasher().hash(PASSWORD)
 
@@ -161,7 +162,12 @@ def test_the_table_guards_what_it_should() -> None:
             ("PUT", "/api/admin/users/{user_id}"),
             ("POST", "/api/admin/users/{user_id}/password"),
         ],
-        Guard.SERVICE: [("POST", LOGIN), ("POST", "/internal/token/refresh"), ("GET", "/internal/ended-sessions")],
+        Guard.SERVICE: [
+            ("POST", GRANTS),
+            ("POST", LOGIN),
+            ("POST", "/internal/token/refresh"),
+            ("GET", "/internal/ended-sessions"),
+        ],
     }
 
 

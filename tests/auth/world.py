@@ -12,7 +12,7 @@ from services.auth.entities import Session, SignIn
 from services.auth.errors import SessionNotFound
 from services.auth.repository import AuthStore
 from services.auth.service import AuthService
-from services.kit.tokens import AccessTokenVerifier, Revoked
+from services.kit.tokens import AccessTokenVerifier, Grant, GrantVerifier, Revoked
 from services.kit.tokens import Admin as VerifiedAdmin
 from tests.auth.deeds import deeds_of
 from tests.auth.examples import PASSWORD, CountingHasher, a_service
@@ -56,6 +56,14 @@ class World:
 
     def verified(self, sign_in: SignIn, audience: str) -> VerifiedAdmin:
         """The admin whom another service sees."""
+        return asyncio.run(self.verifier(audience).verify(sign_in.access_token))
+
+    def granted(self, token: str) -> Grant:
+        """What content sees of a learner grant."""
+        return asyncio.run(GrantVerifier(self.verifier("content")).verify(token))
+
+    def verifier(self, audience: str) -> AccessTokenVerifier:
+        """What judges tokens there, and has asked for nothing yet."""
 
         async def fetch_keys() -> Any:
             return self.service.keys.published()
@@ -63,5 +71,4 @@ class World:
         async def revocations() -> Revoked:
             return self.service.revoked()
 
-        verifier = AccessTokenVerifier(fetch_keys, audience, revocations, self.clock)
-        return asyncio.run(verifier.verify(sign_in.access_token))
+        return AccessTokenVerifier(fetch_keys, audience, revocations, self.clock)

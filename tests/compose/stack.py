@@ -66,6 +66,8 @@ class Stack:
             "FLIX_IMAGES": images,
             "API_PORT": str(self.port),
             "RATE_LIMIT_MAX": "1000000",
+            "ACCESS_KEY_GUESSES_MAX": "1000000",
+            "ACCESS_KEY_GUESSES_OF_EVENT_MAX": "1000000",
             **variables,
         }
 

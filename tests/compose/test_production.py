@@ -9,6 +9,8 @@ import pytest
 
 from deploy.town import ROOT
 from tests.compose.stack import SERVERS, Stack
+from tests.installation import PROCESSES
+from tests.waiting import until
 
 FILE = "deploy/compose.production.yml"
 DEMANDED = re.findall(r"\$\{(\w+):\?(.+?)\}", (ROOT / FILE).read_text())
@@ -23,17 +25,8 @@ def given() -> dict[str, str]:
 
 def test_what_is_demanded() -> None:
     roles = [f"{service}_{role}_PASSWORD" for service in ("CONTENT", "QUIZ", "AUTH") for role in ("OWNER", "RUNTIME")]
-    assert sorted(NAMES) == sorted(
-        [
-            "POSTGRES_PASSWORD",
-            *roles,
-            "SERVICE_TOKEN_SECRET",
-            "SIGNING_KEY_SECRET",
-            "ADMIN_USERNAME",
-            "ADMIN_PASSWORD",
-            "CORS_ORIGIN",
-        ]
-    )
+    others = ("POSTGRES_PASSWORD", "SERVICE_TOKEN_SECRET", "SIGNING_KEY_SECRET", "CORS_ORIGIN")
+    assert sorted(NAMES) == sorted([*roles, *others, "ADMIN_USERNAME", "ADMIN_PASSWORD"])
 
 
 @pytest.mark.parametrize(("name", "meaning"), DEMANDED)
@@ -67,7 +60,7 @@ def test_production_starts_without_samples_and_its_first_admin_is_made_by_hand(
     production: Stack, variables: dict[str, str]
 ) -> None:
     services = {each.labels["com.docker.compose.service"] for each in production.containers()}
-    assert services == {*SERVERS, "secrets", "migrate-content", "migrate-quiz", "migrate-auth"}
+    assert services == {*SERVERS, "valkey", "secrets", "migrate-content", "migrate-quiz", "migrate-auth"}
     published = {
         each.labels["com.docker.compose.service"]: ports
         for each in production.containers()
@@ -117,6 +110,48 @@ def test_production_starts_without_samples_and_its_first_admin_is_made_by_hand(
         1,
         "seed --reset is refused in the managed profile: it would delete real rows\n",
     )
+
+
+def test_gateways_share_the_count_of_requests_and_go_on_without_it(
+    other_stack: Callable[..., Stack], variables: dict[str, str]
+) -> None:
+    limit = {"RATE_LIMIT_MAX": "20", "RATE_LIMIT_WINDOW_MS": "3600000"}
+    stack = other_stack(FILE, "deploy/compose.replicas.yml", **{**variables, **limit})
+    stack.up()
+    stack.wait_until_healthy("valkey", "door")
+    assert len(stack.containers("gateway")) == 2
+
+    with httpx.Client(base_url=stack.address, trust_env=False, timeout=30) as client:
+        # Each request a connection of its own: nginx takes the gateways in turn.
+        statuses = [client.get("/api/public/events").status_code for _ in range(30)]
+        assert statuses == [200] * 20 + [429] * 10
+        assert int(client.get("/api/public/events").headers["Retry-After"]) in range(3500, 3601)
+
+        stack.compose("stop", "valkey")
+        alone = [client.get("/api/public/events").status_code for _ in range(60)]
+        assert sorted(alone) == [200] * 40 + [429] * 20
+        assert stack.log("gateway").count("rate_limit_store_unavailable") == 2
+
+        stack.compose("start", "valkey")
+        stack.wait_until_healthy("valkey")
+        until(lambda: client.get("/api/public/events").status_code == 200, "the gateways count in the store again")
+
+
+def test_the_store_of_the_counts_has_no_more_rights_than_it_needs(production: Stack) -> None:
+    production.wait_until_healthy("valkey")
+    container = production.container("valkey")
+    host = container.attrs["HostConfig"]
+
+    assert (host["ReadonlyRootfs"], host["CapDrop"], host["CapAdd"]) == (True, ["ALL"], None)
+    assert host["SecurityOpt"] == ["no-new-privileges:true"]
+    assert list(container.attrs["NetworkSettings"]["Networks"]) == [f"{production.name}_back"]
+    assert "NOAUTH" in production.execute("valkey", "valkey-cli", "dbsize").stdout
+    readable = {
+        each: production.execute(each, "cat", "/run/flix/valkey/redis_url").returncode == 0
+        for each in (*PROCESSES, "valkey")
+    }
+    assert [each for each, reads in readable.items() if reads] == ["gateway", "valkey"]
+    assert production.execute("valkey", "cat", "/run/flix/shared/service_token_secret").returncode != 0
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ SECRETS = (
     "auth_keys/signing_key_secret",
     "postgres/superuser",
     "postgres/database_url",
+    "valkey/password",
     *(f"{service}_{role}/database_url" for service in SERVICES for role in ("owner", "runtime")),
 )
 

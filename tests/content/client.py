@@ -8,23 +8,31 @@ from typing import Any
 from joserfc import jwt
 from joserfc.jwk import KeySet, OctKey, OKPKey
 
+from services.content import rules
 from services.content.app import routes
 from services.content.config import Settings, read_settings
+from services.content.entities import Event
 from services.content.repository import ContentStore
 from services.content.service import ContentService
 from services.kit.database import open_database
 from services.kit.instants import Clock, now
-from services.kit.tokens import AccessTokenVerifier, issue_service_token
+from services.kit.tokens import AccessTokenVerifier, FetchKeys, GrantVerifier, issue_service_token
 from services.kit.use_cases import UseCases
 from services.kit.web import Guard, Route, WebApp, create_service_app
 from tests import app_client
 from tests.clock import HOUR, NOON, StoppedClock
+from tests.content.examples import SECRET
 from tests.kit.forging import nothing_revoked
 from tests.refusals import Answer
 
 SIGNING_KEY = OKPKey.generate_key("Ed25519", parameters={"kid": "key-1"})
 FORGERS_KEY = OKPKey.generate_key("Ed25519", parameters={"kid": "key-1"})
 SETTINGS: Settings = read_settings({})
+
+
+async def published_keys() -> Any:
+    """What auth publishes."""
+    return KeySet([SIGNING_KEY]).as_dict(private=False)
 
 
 class Client(app_client.Client):
@@ -41,27 +49,51 @@ class Client(app_client.Client):
         return self.send(method, path, service_token(), **body, **more)
 
 
-def content_app(store: ContentStore, database_url: str = "sqlite:////nowhere/content.sqlite") -> WebApp:
+def content_app(
+    store: ContentStore,
+    database_url: str = "sqlite:////nowhere/content.sqlite",
+    clock: Clock | None = None,
+    fetch_keys: FetchKeys = published_keys,
+    settings: Settings = SETTINGS,
+) -> WebApp:
     """The app as create_app makes it, over that store, at noon."""
-    table, use_cases = content_routes(store, database_url)
-    return create_service_app(table, SETTINGS, use_cases, verifier())
+    table, use_cases = content_routes(store, database_url, clock, fetch_keys, settings)
+    return create_service_app(table, SETTINGS, use_cases, verifier(fetch_keys))
 
 
 def content_routes(
-    store: ContentStore, database_url: str = "sqlite:////nowhere/content.sqlite", clock: Clock | None = None
+    store: ContentStore,
+    database_url: str = "sqlite:////nowhere/content.sqlite",
+    clock: Clock | None = None,
+    fetch_keys: FetchKeys = published_keys,
+    settings: Settings = SETTINGS,
 ) -> tuple[tuple[Route, ...], UseCases]:
     """The routes table over that store, and the pool that its use cases run in."""
     use_cases = UseCases(open_database(database_url), threads=2)
-    return routes(ContentService(store, clock or StoppedClock()), use_cases, SETTINGS), use_cases
+    clock = clock or StoppedClock()
+    grants = GrantVerifier(verifier(fetch_keys, clock))
+    return routes(ContentService(store, SECRET, clock), use_cases, settings, grants), use_cases
 
 
-def verifier() -> AccessTokenVerifier:
+def verifier(fetch_keys: FetchKeys = published_keys, clock: Clock | None = None) -> AccessTokenVerifier:
     """What judges access tokens, at noon, by the signing key above."""
+    return AccessTokenVerifier(fetch_keys, SETTINGS.name, nothing_revoked, clock or StoppedClock())
 
-    async def fetch_keys() -> Any:
-        return KeySet([SIGNING_KEY]).as_dict(private=False)
 
-    return AccessTokenVerifier(fetch_keys, SETTINGS.name, nothing_revoked, StoppedClock())
+def learner_grant(
+    event: Event, header: Mapping[str, Any] | None = None, signer: OKPKey = SIGNING_KEY, **claims: Any
+) -> str:
+    """A grant for the event, private behind its present key, as auth signs it, but for the changes."""
+    sound = {
+        "iss": "flix-auth",
+        "aud": "content",
+        "sub": event.id,
+        "key": rules.fingerprint(event, SECRET),
+        "iat": int((NOON - HOUR).timestamp()),
+        "exp": int((NOON + HOUR).timestamp()),
+    }
+    typed = {"alg": "Ed25519", "typ": "grant+jwt", "kid": "key-1", **(header or {})}
+    return jwt.encode(typed, {**sound, **claims}, signer, algorithms=["Ed25519"])
 
 
 def access_token(

@@ -11,6 +11,8 @@ from tests.clock import HOUR, NOON, SECOND
 Store = TypeVar("Store", bound=ContentStore)
 
 KEY = "let-me-in"
+# Under which grants name keys.
+SECRET = "a secret that only these tests know, long enough"
 
 _EVENT = Event(
     id="event-1",

@@ -25,8 +25,10 @@ from services.content.entities import (
 from services.content.errors import EventNotFound, EventSlugTaken, LessonNotFound, LessonSlugTaken, MaterialNotFound
 from services.content.repository import ALL, event_key, lesson_key, material_key
 from services.content.repository.feed import event_change, lesson_change, material_change
+from services.kit.audit import AuditRecord
 from services.kit.instants import Clock, now
 from services.kit.pagination import PageRequest, SortKey
+from tests.audit import InMemoryAudit
 
 Item = TypeVar("Item")
 
@@ -41,6 +43,7 @@ class _Rows:
     changes: tuple[Change, ...] = ()
     feed: ChangeFeed = field(default_factory=lambda: ChangeFeed(str(uuid_utils.uuid7()), 0, 0))
     readers: dict[str, FeedReader] = field(default_factory=dict)
+    deeds: tuple[AuditRecord, ...] = ()
 
 
 class InMemoryContentStore:
@@ -48,7 +51,8 @@ class InMemoryContentStore:
 
     def __init__(self, clock: Clock = now) -> None:
         self._rows = _Rows()
-        self.changes = InMemoryChanges(self._rows, clock)
+        self.audit = InMemoryAudit(self._rows, clock)
+        self.changes = InMemoryChanges(self._rows, clock, self.audit)
         self.events = InMemoryEvents(self._rows, self.changes)
         self.lessons = InMemoryLessons(self._rows, self.changes)
         self.materials = InMemoryMaterials(self._rows, self.changes)
@@ -68,9 +72,10 @@ class InMemoryContentStore:
 class InMemoryChanges:
     """ChangeLog over a tuple."""
 
-    def __init__(self, rows: _Rows, clock: Clock):
+    def __init__(self, rows: _Rows, clock: Clock, audit: InMemoryAudit):
         self._rows = rows
         self._clock = clock
+        self._audit = audit
 
     def append(self, changes: Sequence[NewChange]) -> None:
         """Behind what is there."""
@@ -78,6 +83,7 @@ class InMemoryChanges:
             last = self._rows.feed.last_sequence + 1
             self._rows.feed = replace(self._rows.feed, last_sequence=last)
             self._rows.changes += (Change(last, **asdict(change), occurred_at=self._clock()),)
+        self._audit.append(change.deed for change in changes)
 
     def feed(self) -> ChangeFeed:
         """Which feed this is, and how far it goes."""

@@ -13,7 +13,7 @@ from services.content.service import ContentService
 from services.kit.instants import now, to_milliseconds
 from tests.breaches import Breach, found, judge, named, plant
 from tests.clock import NOON, StoppedClock
-from tests.content.examples import EVENT_FIELDS, LESSON_FIELDS, a_lesson, an_event, with_two_events
+from tests.content.examples import EVENT_FIELDS, LESSON_FIELDS, SECRET, a_lesson, an_event, with_two_events
 
 EXAMINATION = examination(Samples({}, {}), StoppedClock())
 OLD = to_milliseconds(NOON) - 120_000
@@ -157,7 +157,7 @@ def test_a_sample_under_another_event_is_found(content_database: peewee.Database
 
 def test_what_the_seeds_and_the_service_write_is_never_a_finding(content_database: peewee.Database) -> None:
     seed.plant(content_database, read_settings({}), "demo")
-    service = ContentService(PeeweeContentStore(content_database))
+    service = ContentService(PeeweeContentStore(content_database), SECRET)
     event = service.create_event({**EVENT_FIELDS, "slug": "a-new-one"})
     lesson = service.create_lesson(event.id, {**LESSON_FIELDS, "slug": "ein käse & más"})
     service.update_lesson(event.id, lesson.id, {"title": "Changed"})

@@ -1,5 +1,9 @@
 """How many statements a use case sends: the same for one row as for thirty, and no more than the table says."""
 
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from functools import partial
+
 import peewee
 import pytest
 
@@ -7,11 +11,14 @@ from services.content.entities import LessonReference, Upload
 from services.content.repository import PeeweeContentStore
 from services.content.service import ContentService
 from services.kit.database import is_postgresql
+from services.kit.errors import Forbidden
 from services.kit.pagination import PageRequest
+from services.kit.tokens import Grant
 from tests.clock import HOUR, NOON, StoppedClock
 from tests.content.examples import (
     EVENT_FIELDS,
     LESSON_FIELDS,
+    SECRET,
     a_lesson,
     a_material,
     an_event,
@@ -26,28 +33,29 @@ UPLOAD = Upload("notes.txt", "text/plain", 1, "https://files.flix.app/notes.txt"
 
 LESSON = LessonReference("event-1", "lesson-1")
 
-# A savepoint and its release are two; every write makes two of them. It counts the feed up and appends to it: two
-# statements however many changes there are. What is deleted is read first, to be told.
+# A savepoint and its release are two; every write makes two of them. It counts the feed up and appends to it and to the
+# audit log: three statements however many changes there are. What is deleted is read first, to be told.
 COSTS: list[Cost[ContentService]] = [
     Cost("list_events", lambda service: service.list_events(PageRequest()), 1),
     Cost("list_events, a page", lambda service: service.list_events(PageRequest(20)), 1),
     Cost("list_public_events", lambda service: service.list_public_events(PageRequest()), 1),
     Cost("get_event", lambda service: service.get_event("event-1"), 1),
-    Cost("create_event", lambda service: service.create_event(EVENT_FIELDS), 3, 4),
-    Cost("update_event", lambda service: service.update_event("event-1", {"title": "Other"}), 4, 4),
-    Cost("delete_event", lambda service: service.delete_event("event-1"), 7, 4),
+    Cost("create_event", lambda service: service.create_event(EVENT_FIELDS), 4, 4),
+    Cost("update_event", lambda service: service.update_event("event-1", {"title": "Other"}), 5, 4),
+    Cost("delete_event", lambda service: service.delete_event("event-1"), 8, 4),
     Cost("list_lessons", lambda service: service.list_lessons("event-1", PageRequest()), 2),
     Cost("list_lessons, a page", lambda service: service.list_lessons("event-1", PageRequest(20)), 2),
     Cost("get_lesson", lambda service: service.get_lesson("event-1", "lesson-1"), 2),
-    Cost("create_lesson", lambda service: service.create_lesson("event-1", LESSON_FIELDS), 4, 4),
-    Cost("update_lesson", lambda service: service.update_lesson("event-1", "lesson-1", {"title": "Other"}), 5, 4),
-    Cost("delete_lesson", lambda service: service.delete_lesson("event-1", "lesson-1"), 7, 4),
+    Cost("create_lesson", lambda service: service.create_lesson("event-1", LESSON_FIELDS), 5, 4),
+    Cost("update_lesson", lambda service: service.update_lesson("event-1", "lesson-1", {"title": "Other"}), 6, 4),
+    Cost("delete_lesson", lambda service: service.delete_lesson("event-1", "lesson-1"), 8, 4),
     Cost("snapshot", lambda service: service.snapshot(), 2),
     Cost("list_materials", lambda service: service.list_materials("event-1", "lesson-1", PageRequest()), 3),
     Cost("list_materials, a page", lambda service: service.list_materials("event-1", "lesson-1", PageRequest(20)), 3),
-    Cost("add_materials, one", lambda service: service.add_materials("event-1", "lesson-1", [UPLOAD]), 7, 4),
-    Cost("add_materials, twenty", lambda service: service.add_materials("event-1", "lesson-1", [UPLOAD] * 20), 7, 4),
-    Cost("delete_material", lambda service: service.delete_material("event-1", "lesson-1", "material-1"), 7, 4),
+    Cost("add_materials, one", lambda service: service.add_materials("event-1", "lesson-1", [UPLOAD]), 8, 4),
+    Cost("add_materials, twenty", lambda service: service.add_materials("event-1", "lesson-1", [UPLOAD] * 20), 8, 4),
+    Cost("delete_material", lambda service: service.delete_material("event-1", "lesson-1", "material-1"), 8, 4),
+    Cost("event_access", lambda service: service.event_access("launch", None), 1),
     Cost("catalog", lambda service: service.catalog("launch", None), 2),
     Cost("check_access", lambda service: service.check_access("launch", "first", None), 2),
     Cost("open_lesson", lambda service: service.open_lesson("launch", "first", None), 2),
@@ -73,7 +81,7 @@ def stocked(database: peewee.Database, rows: int) -> ContentService:
             [a_material(), *(a_material(id=m.id, position=m.position + 1) for m in some_materials(rows))]
         )
     store.changes.acknowledge("known", 0)
-    return ContentService(store, StoppedClock())
+    return ContentService(store, SECRET, StoppedClock())
 
 
 @pytest.mark.parametrize("cost", COSTS, ids=[cost.name for cost in COSTS])
@@ -100,12 +108,45 @@ def test_the_count_sees_a_query_for_each_row(content_database: peewee.Database) 
     assert split(statements) == (2 + 30 * 2, 0)
 
 
-def test_a_locked_event_costs_a_private_learner_one_statement(content_database: peewee.Database) -> None:
+OUTSIDERS: list[tuple[str | None, Grant | None]] = [
+    (None, None),
+    ("let-me-out", None),
+    (None, Grant("event-1", "f" * 64)),
+    ("let-me-out", Grant("event-1", "f" * 64)),
+]
+
+
+@pytest.mark.parametrize(("key", "grant"), OUTSIDERS)
+@pytest.mark.parametrize("lesson_slug", ["first", "nothing"])
+def test_whoever_stands_outside_a_private_event_costs_the_same_one_statement_for_a_lesson_as_for_none(
+    content_database: peewee.Database, key: str | None, grant: Grant | None, lesson_slug: str
+) -> None:
+    service = stocked(content_database, 29)
+    service.update_event("event-1", {"visibility": "private", "access_key": "let-me-in"})
+    expected = [*one_statement(content_database, lambda: service.check_access("launch", "unheard-of", None))]
+    for use_case in (service.check_access, service.open_lesson, service.play, service.open_materials):
+        assert one_statement(content_database, partial(use_case, "launch", lesson_slug, key, grant)) == expected
+    assert one_statement(content_database, lambda: service.catalog("launch", key, grant)) == expected
+
+
+@pytest.mark.parametrize("key", [None, "let-me-out"])
+def test_who_asks_for_a_grant_without_the_key_costs_the_same_whether_or_not_there_is_an_event(
+    content_database: peewee.Database, key: str | None
+) -> None:
     service = stocked(content_database, 0)
     service.update_event("event-1", {"visibility": "private", "access_key": "let-me-in"})
-    with counted(content_database) as statements:
-        service.check_access("launch", "first", "let-me-out")
+    known, unknown = (
+        one_statement(content_database, partial(service.event_access, slug, key)) for slug in ("launch", "nowhere")
+    )
+    assert known == unknown
+
+
+def one_statement(database: peewee.Database, use_case: Callable[[], object]) -> Sequence[str]:
+    """What the use case asks the database, which is one thing, whether or not it refuses then."""
+    with counted(database) as statements, suppress(Forbidden):
+        use_case()
     assert split(statements) == (1, 0)
+    return statements
 
 
 def test_only_what_is_about_to_change_is_read_for_update(content_database: peewee.Database) -> None:

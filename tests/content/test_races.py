@@ -13,7 +13,7 @@ from services.content.service import ContentService
 from services.kit.errors import ServiceError
 from services.kit.pagination import PageRequest
 from tests.clock import StoppedClock
-from tests.content.examples import EVENT_FIELDS, LESSON_FIELDS, a_lesson, an_event
+from tests.content.examples import EVENT_FIELDS, LESSON_FIELDS, SECRET, a_lesson, an_event
 from tests.parallel import at_once
 
 
@@ -24,7 +24,7 @@ def service(database: peewee.Database) -> ContentService:
     store = PeeweeContentStore(database)
     store.events.add(an_event())
     store.lessons.add(a_lesson())
-    return ContentService(store, StoppedClock())
+    return ContentService(store, SECRET, StoppedClock())
 
 
 def test_of_twenty_events_with_one_slug_exactly_one_is_created(service: ContentService) -> None:

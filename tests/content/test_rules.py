@@ -1,19 +1,21 @@
 """The rules of content, named after the sentences of BEHAVIOUR.md."""
 
+import hashlib
 import math
 import re
 from datetime import UTC, datetime, timedelta
-from urllib.parse import unquote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from services.content import rules
-from services.content.entities import Access, AccessStatus, Event, Lesson, VideoProvider
+from services.content.entities import Access, AccessStatus, Event, Lesson, VideoProvider, Visibility
 from services.content.errors import InvalidWindow
+from services.kit.tokens import Grant
 from tests.clock import HOUR, MILLISECOND, NOON, SECOND
-from tests.content.examples import a_lesson, an_event
+from tests.content.examples import SECRET, a_lesson, an_event
 
 instants = st.datetimes(datetime(2000, 1, 1), datetime(2100, 1, 1)).map(
     lambda each: each.replace(microsecond=each.microsecond // 1000 * 1000, tzinfo=UTC)
@@ -81,6 +83,26 @@ def test_what_surrounds_a_slug_makes_no_difference(text: str, surroundings: str)
 @given(st.text(st.characters(codec="ascii")))
 def test_upper_and_lower_case_make_the_same_slug(text: str) -> None:
     assert rules.event_slug(text.upper()) == rules.event_slug(text.lower())
+
+
+# Lessons: the slug
+
+
+@given(st.text())
+def test_a_lesson_s_slug_is_trimmed_and_in_lower_case_and_stays_so(text: str) -> None:
+    slug = rules.lesson_slug(text)
+
+    assert slug == slug.strip() == rules.lesson_slug(slug) == rules.lesson_slug(f" {text}\n")
+    assert slug == slug.lower()
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"])))
+def test_a_slug_that_an_address_can_name_comes_back_from_it(text: str) -> None:
+    slug = rules.lesson_slug(text)
+
+    address = f"https://flix.example/lessons/{quote(slug, safe='')}/quiz"
+    assert unquote(urlsplit(address).path.split("/")[2]) == slug
+    assert rules.is_addressable(slug) == (not re.search(r"[/\t\r\n]", slug))
 
 
 # Events: the texts
@@ -335,6 +357,89 @@ def test_a_key_that_is_almost_right_is_wrong(sent: str | None) -> None:
 
 def test_a_key_may_hold_characters_of_any_script() -> None:
     assert rules.opens_for(an_event(visibility="private", access_key="ключ-鍵-🔑"), "ключ-鍵-🔑")
+
+
+@given(keys | st.none())
+def test_no_event_opens_for_nobody(sent: str | None) -> None:
+    assert not rules.opens_for(None, sent)
+
+
+class Watched(str):
+    """A key that counts how often it is read."""
+
+    reads = 0
+
+    def encode(self, encoding: str = "utf-8", errors: str = "strict") -> bytes:
+        """Counted."""
+        self.reads += 1
+        return super().encode(encoding, errors)
+
+
+@pytest.mark.parametrize("sent", ["l", "let-me-i", "let-me-in", "let-me-inn", "x" * 64])
+def test_a_guess_costs_the_same_whatever_its_length_and_whether_or_not_there_is_a_key_or_an_event(sent: str) -> None:
+    # Counted instead of timed: every guess is hashed once, and so is the key, whose digest is then compared as a whole.
+    events = [an_event(visibility="private", access_key=key) for key in (Watched("let-me-in"), None)]
+    for event in (*events, None):
+        guess = Watched(sent)
+        rules.opens_for(event, guess)
+        assert guess.reads == 1
+    assert [event.access_key.reads for event in events if isinstance(event.access_key, Watched)] == [1]
+
+
+# Grants
+
+IDS = st.sampled_from(["event-1", "event-2", 'event-1","private'])
+PRIVATE_OR_PUBLIC: st.SearchStrategy[Visibility] = st.sampled_from(["private", "public"])
+EVENTS = st.builds(
+    lambda id, visibility, key: an_event(id=id, visibility=visibility, access_key=key),
+    IDS,
+    PRIVATE_OR_PUBLIC,
+    st.sampled_from(["let-me-in", "let-me-out", ""]) | st.none(),
+)
+
+
+def grant_of(event: Event, secret: str = SECRET) -> Grant:
+    """What whom the event opens for gets."""
+    return Grant(event.id, rules.fingerprint(event, secret))
+
+
+@given(EVENTS, EVENTS)
+def test_a_grant_opens_its_event_while_it_is_private_behind_the_same_key_and_what_is_public(
+    given_for: Event, shown_to: Event
+) -> None:
+    is_the_same = given_for == shown_to and shown_to.access_key is not None
+    opens = shown_to.visibility == "public" or is_the_same
+    assert rules.opens_by_grant(shown_to, grant_of(given_for), SECRET) == opens
+
+
+@given(keys, keys)
+def test_a_grant_dies_with_the_key_that_it_was_given_for_and_lives_again_with_it(old: str, new: str) -> None:
+    before, after = (an_event(visibility="private", access_key=key) for key in (old, new))
+    assert rules.opens_by_grant(before, grant_of(before), SECRET)
+    assert rules.opens_by_grant(after, grant_of(before), SECRET) == (old == new)
+
+
+def test_a_grant_is_worth_nothing_for_the_fingerprint_of_another_event_under_its_own_id() -> None:
+    one, other = (an_event(id=id, visibility="private", access_key="let-me-in") for id in ("event-1", "event-2"))
+    assert not rules.opens_by_grant(one, Grant(one.id, rules.fingerprint(other, SECRET)), SECRET)
+    assert not rules.opens_by_grant(one, Grant(other.id, rules.fingerprint(one, SECRET)), SECRET)
+
+
+@given(keys)
+def test_a_fingerprint_is_worth_nothing_without_the_services_secret_and_shows_no_key(key: str) -> None:
+    event = an_event(visibility="private", access_key=key)
+    fingerprint = rules.fingerprint(event, SECRET)
+    assert re.fullmatch("[0-9a-f]{64}", fingerprint)
+    assert fingerprint != rules.fingerprint(event, "another secret that is long enough too")
+    assert fingerprint != hashlib.sha256(key.encode()).hexdigest()
+    assert not rules.opens_by_grant(event, grant_of(event, "another secret that is long enough too"), SECRET)
+
+
+def test_a_grant_of_a_public_event_says_nothing_of_its_key_and_ends_when_it_becomes_private() -> None:
+    public = [an_event(visibility="public", access_key=key) for key in (None, "let-me-in")]
+    assert rules.fingerprint(public[0], SECRET) == rules.fingerprint(public[1], SECRET)
+    for key in (None, "let-me-in"):
+        assert not rules.opens_by_grant(an_event(visibility="private", access_key=key), grant_of(public[0]), SECRET)
 
 
 @pytest.mark.parametrize("event", [an_event(is_active=False), an_event(is_active=True)])

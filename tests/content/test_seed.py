@@ -19,11 +19,14 @@ from services.content.repository import PeeweeContentStore
 from services.content.schemas import NewEvent, NewLesson, NewMaterials
 from services.content.seed import SAMPLES, SETS, plant, planted
 from services.content.service import ContentService
+from services.kit.audit import AuditFilter
 from services.kit.database import delete_every_row
 from services.kit.instants import format_instant
 from services.kit.pagination import PageRequest
 from services.kit.schemas import validated
+from tests.audit import deeds_in
 from tests.clock import NOON
+from tests.content.examples import SECRET
 
 ALL = PageRequest()
 KEY = "growth2026"
@@ -39,7 +42,7 @@ def store(content_database: peewee.Database) -> PeeweeContentStore:
 @pytest.fixture
 def service(store: PeeweeContentStore) -> ContentService:
     """Content at noon."""
-    return ContentService(store, lambda: NOON)
+    return ContentService(store, SECRET, lambda: NOON)
 
 
 def rows(database: peewee.Database) -> dict[str, list[Any]]:
@@ -48,8 +51,9 @@ def rows(database: peewee.Database) -> dict[str, list[Any]]:
 
 
 def records(database: peewee.Database) -> dict[str, list[Any]]:
-    """The same without the feed, which is another one after everything was deleted."""
-    return {table: of_table for table, of_table in rows(database).items() if not table.startswith("Change")}
+    """The same without the feed, which is another one after everything was deleted, and without the audit log."""
+    of_tables = rows(database)
+    return {table: of_tables[table] for table in of_tables if not table.startswith(("Change", "Audit"))}
 
 
 def lessons_of(service: ContentService, name: str) -> list[Lesson]:
@@ -244,11 +248,13 @@ def test_seedings_at_the_same_time_add_every_row_once(database: peewee.Database)
 
 def test_clear_and_plant_bring_back_the_same_rows(content_database: peewee.Database, store: PeeweeContentStore) -> None:
     planted(store, SAMPLES["demo"], NOON)
-    before = records(content_database)
+    before, deeds = records(content_database), deeds_in(store.audit)
     delete_every_row(content_database, TABLES)
-    assert not any(rows(content_database).values())
+    assert not any(records(content_database).values())
+    assert deeds_in(store.audit) == deeds
     planted(store, SAMPLES["demo"], NOON)
     assert records(content_database) == before
+    assert deeds_in(store.audit) == deeds * 2
 
 
 def test_the_feed_tells_of_every_row_that_was_added(
@@ -258,6 +264,17 @@ def test_the_feed_tells_of_every_row_that_was_added(
     told = store.changes.read(0, 1000)
     assert [change.sequence for change in told] == list(range(1, sum(added.values()) + 1))
     assert Counter(f"{change.kind}s" for change in told if change.action == "created") == added
+
+
+def test_the_audit_log_says_of_every_row_that_nobody_who_signs_in_has_added_it(store: PeeweeContentStore) -> None:
+    planted(store, SAMPLES["demo"], NOON)
+    told = [(f"{change.kind}.{change.action}", change.subject_id) for change in store.changes.read(0, 1000)]
+    assert deeds_in(store.audit) == told
+    said = {
+        (each.actor_id, each.actor_name, each.actor_role, each.address, each.request_id)
+        for each in store.audit.list(AuditFilter(), ALL)
+    }
+    assert said == {(None,) * 5}
 
 
 def _event_document(event: Event) -> dict[str, Any]:

@@ -9,7 +9,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.content.entities import Access, Catalog, Material, OpenMaterials, Playback, Snapshot, StatusCounts, Upload
+from services.content.entities import (
+    Access,
+    Catalog,
+    EventAccess,
+    Material,
+    OpenMaterials,
+    Playback,
+    Snapshot,
+    StatusCounts,
+    Upload,
+)
 from services.content.errors import (
     EventAccessDenied,
     EventNotFound,
@@ -22,14 +32,16 @@ from services.content.errors import (
 )
 from services.content.repository import ContentStore
 from services.content.service import ContentService
-from services.kit.errors import ServiceError
+from services.kit.errors import ServiceError, Unavailable
 from services.kit.idempotency import Keep
 from services.kit.pagination import Page, PageRequest
+from services.kit.tokens import Grant
 from tests.clock import HOUR, MILLISECOND, NOON, StoppedClock
 from tests.content.examples import (
     EVENT_FIELDS,
     KEY,
     LESSON_FIELDS,
+    SECRET,
     a_lesson,
     a_material,
     an_event,
@@ -37,9 +49,10 @@ from tests.content.examples import (
     with_two_events,
 )
 from tests.content.memory import InMemoryContentStore
-from tests.matching import NEW_ID
+from tests.matching import NEW_ID, Matching
 
 ALL = PageRequest()
+A_FINGERPRINT: Any = Matching("[0-9a-f]{64}")
 NOTES = Upload("notes.txt", "text/plain", 7, "https://files.flix.app/notes.txt")
 SLIDES = Upload("slides.pdf", "application/pdf", 8, "https://files.flix.app/slides.pdf")
 
@@ -59,7 +72,7 @@ def store(store: ContentStore) -> ContentStore:
 @pytest.fixture
 def service(store: ContentStore, clock: StoppedClock) -> ContentService:
     """The use cases over that store."""
-    return ContentService(store, clock)
+    return ContentService(store, SECRET, clock)
 
 
 # Events
@@ -423,7 +436,7 @@ def test_no_guess_opens_a_private_event(guess: str | None) -> None:
     store = InMemoryContentStore()
     store.events.add(an_event(visibility="private", access_key="never-guessed-in-twelve"))
     store.lessons.add(a_lesson())
-    service = ContentService(store, StoppedClock())
+    service = ContentService(store, SECRET, StoppedClock())
     with pytest.raises(EventAccessDenied):
         service.catalog("launch", guess)
     assert service.check_access("launch", "first", guess) == Access("blocked_private", None, NOON)
@@ -436,6 +449,146 @@ def test_closing_an_event_shuts_out_those_whom_it_let_in_before(service: Content
         service.open_lesson("launch", "first", None)
     service.update_event("event-1", {"access_key": "new-key"})
     assert service.open_lesson("launch", "first", "new-key") == replace(a_lesson())
+
+
+# Grants
+
+
+def grant_for(service: ContentService, event_slug: str, access_key: str | None = None) -> Grant:
+    """What a learner gets for the key."""
+    access = service.event_access(event_slug, access_key)
+    return Grant(access.event_id, access.fingerprint)
+
+
+def assert_shut_out(service: ContentService, event_slug: str, access_key: str | None, grant: Grant | None) -> None:
+    """Every use case refuses the learner in the same words, for a lesson that is there as for none."""
+    denied = {"message": "Private event access is required", "requestId": "r", "status": "blocked_private"}
+    with pytest.raises(EventAccessDenied) as refusal:
+        service.catalog(event_slug, access_key, grant)
+    assert refusal.value.envelope("r") == {"error": "EVENT_ACCESS_DENIED", **denied}
+    for lesson_slug in ("first", "nothing"):
+        access = service.check_access(event_slug, lesson_slug, access_key, grant)
+        assert access == Access("blocked_private", None, access.server_time)
+        for use_case in (service.open_lesson, service.play, service.open_materials):
+            with pytest.raises(LessonAccessDenied) as denial:
+                use_case(event_slug, lesson_slug, access_key, grant)
+            assert denial.value.envelope("r") == {"error": "LESSON_ACCESS_DENIED", **denied}
+
+
+def test_the_key_is_exchanged_for_what_a_grant_is_to_say(service: ContentService) -> None:
+    access = service.event_access("secret", KEY)
+    assert access == EventAccess("event-2", A_FINGERPRINT)
+    assert service.event_access("secret", KEY) == access
+
+
+def test_a_public_event_gives_a_grant_to_everyone_and_opens_without_it(service: ContentService) -> None:
+    access = service.event_access("launch", None)
+    assert access == EventAccess("event-1", A_FINGERPRINT)
+    assert service.event_access("launch", "any key at all") == access
+    for grant in (None, grant_for(service, "launch"), Grant("event-2", "f" * 64), Unavailable()):
+        assert service.open_lesson("launch", "first", None, grant) == a_lesson()
+
+
+def test_a_wrong_key_no_key_an_event_without_a_key_and_no_event_are_the_same_refusal(
+    service: ContentService, store: ContentStore
+) -> None:
+    store.events.add(an_event(id="event-3", slug="keyless", visibility="private", access_key=None))
+    for slug, key in (
+        ("secret", None),
+        ("secret", "let-me-out"),
+        ("secret", KEY.upper()),
+        ("keyless", None),
+        ("keyless", KEY),
+        ("nowhere", None),
+        ("nowhere", KEY),
+    ):
+        with pytest.raises(EventAccessDenied) as refusal:
+            service.event_access(slug, key)
+        assert refusal.value.envelope("r") == {
+            "error": "EVENT_ACCESS_DENIED",
+            "message": "Private event access is required",
+            "requestId": "r",
+            "status": "blocked_private",
+        }
+
+
+@pytest.mark.parametrize("key", [None, "let-me-out"])
+def test_a_grant_opens_its_event_in_place_of_the_key(
+    service: ContentService, store: ContentStore, key: str | None
+) -> None:
+    grant = grant_for(service, "secret", KEY)
+    lesson = a_lesson(id="lesson-2", event_id="event-2")
+    assert service.catalog("secret", key, grant) == Catalog(store.events.get("event-2"), [lesson], NOON)
+    assert service.check_access("secret", "first", key, grant) == Access("released", lesson, NOON)
+    assert service.open_lesson("secret", "first", key, grant) == lesson
+    assert service.play("secret", "first", key, grant) == Playback(lesson, None, None, NOON)
+    material = a_material(id="material-2", lesson_id="lesson-2")
+    assert service.open_materials("secret", "first", key, grant) == OpenMaterials(lesson, [material])
+    with pytest.raises(LessonNotFound):
+        service.open_lesson("secret", "nothing", key, grant)
+    with pytest.raises(EventNotFound):
+        service.open_lesson("nowhere", "first", key, grant)
+
+
+@pytest.mark.parametrize(("now", "status"), [(NOON - 2 * HOUR, "locked"), (NOON + HOUR, "expired")])
+def test_a_grant_opens_no_lesson_before_or_after_its_time(
+    service: ContentService, clock: StoppedClock, now: datetime, status: str
+) -> None:
+    grant = grant_for(service, "secret", KEY)
+    clock.at = now
+    assert service.check_access("secret", "first", None, grant).status == status
+    with pytest.raises(LessonAccessDenied) as refusal:
+        service.open_lesson("secret", "first", None, grant)
+    assert refusal.value.extra == {"status": status}
+
+
+def test_a_grant_dies_when_the_key_changes_and_the_new_key_gives_another(service: ContentService) -> None:
+    grant = grant_for(service, "secret", KEY)
+    service.update_event("event-2", {"access_key": "another-key"})
+    assert_shut_out(service, "secret", None, grant)
+    assert_shut_out(service, "secret", KEY, grant)
+    assert service.open_lesson("secret", "first", None, grant_for(service, "secret", "another-key")).id == "lesson-2"
+
+
+def test_a_grant_dies_when_the_key_is_taken_away(service: ContentService) -> None:
+    grant = grant_for(service, "secret", KEY)
+    service.update_event("event-2", {"access_key": None})
+    assert_shut_out(service, "secret", None, grant)
+
+
+def test_a_grant_outlives_every_other_change_of_its_event(service: ContentService) -> None:
+    grant = grant_for(service, "secret", KEY)
+    service.update_event("event-2", {"title": "Other", "slug": "renamed", "is_active": False})
+    assert service.open_lesson("renamed", "first", None, grant).id == "lesson-2"
+
+
+def test_a_grant_of_one_event_opens_no_other_not_even_one_of_the_same_key(
+    service: ContentService, store: ContentStore
+) -> None:
+    store.events.add(an_event(id="event-3", slug="twin", visibility="private", access_key=KEY))
+    store.lessons.add(a_lesson(id="lesson-3", event_id="event-3"))
+    assert_shut_out(service, "twin", None, grant_for(service, "secret", KEY))
+    assert_shut_out(service, "secret", None, grant_for(service, "twin", KEY))
+    assert_shut_out(service, "secret", None, grant_for(service, "launch"))
+
+
+def test_a_grant_that_a_public_event_gave_does_not_open_it_when_it_becomes_private(service: ContentService) -> None:
+    service.update_event("event-1", {"access_key": KEY})
+    grant = grant_for(service, "launch", KEY)
+    service.update_event("event-1", {"visibility": "private"})
+    assert_shut_out(service, "launch", None, grant)
+    assert service.open_lesson("launch", "first", KEY, grant) == a_lesson()
+
+
+def test_only_who_needs_a_grant_that_cannot_be_verified_now_has_to_come_again(service: ContentService) -> None:
+    unread = Unavailable("Sign-in keys are not available; try again shortly")
+    assert service.open_lesson("secret", "first", KEY, unread).id == "lesson-2"
+    for lesson_slug in ("first", "nothing"):
+        for use_case in (service.check_access, service.open_lesson, service.play, service.open_materials):
+            with pytest.raises(Unavailable):
+                use_case("secret", lesson_slug, "let-me-out", unread)
+    with pytest.raises(Unavailable):
+        service.catalog("secret", None, unread)
 
 
 # What is kept beside what is done

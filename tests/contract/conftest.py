@@ -6,12 +6,14 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.contract.openapi import Contract
+from tests.contract.openapi import GATEWAY, Contract
 from tests.contract.tokens import Tokens
 from tests.installation import Installation, installation
 from tests.postgresql import Server
 
 CONTRACT = Contract()
+# The gateway's own page documents every answer of an operation but the one that no operation is meant to give.
+PAGE = Contract(GATEWAY, general={(500, "INTERNAL_ERROR")})
 
 
 @pytest.fixture(scope="session")
@@ -64,11 +66,12 @@ def learner(town: Installation) -> Iterator[httpx.Client]:
 
 
 def judged(client: httpx.Client) -> httpx.Client:
-    """The client, with every answer held against the contract."""
+    """The client, with every answer held against the contract and against the gateway's page."""
 
     def judge(response: httpx.Response) -> None:
         response.read()
         CONTRACT.check(response)
+        PAGE.check(response)
 
     client.event_hooks = {"response": [judge]}
     return client

@@ -1,7 +1,7 @@
-"""The accepted contract as a judge: does an answer have the shape that baseline.openapi.yaml documents for it?"""
+"""A contract as a judge: does an answer have the shape that the accepted baseline, or the gateway's page, documents?"""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,8 +11,9 @@ import httpx
 import yaml
 from jsonschema import Draft202012Validator
 
-DOCUMENT = Path(__file__).with_name("baseline.openapi.yaml")
-METHODS = ("get", "post", "put", "delete")
+BASELINE = Path(__file__).with_name("baseline.openapi.yaml")
+GATEWAY = Path(__file__).parents[2] / "gateway" / "openapi.yaml"
+METHODS = ("get", "post", "put", "patch", "delete")
 
 # What BEHAVIOUR.md lets any address answer, documented there or not: see "Envelope, errors, configuration".
 GENERAL = {
@@ -29,6 +30,8 @@ GENERAL = {
     (503, "UPSTREAM_UNAVAILABLE"),
     (504, "UPSTREAM_TIMEOUT"),
 }
+# What is over a limit of the door is a REQUEST_ERROR as well.
+GENERAL |= {(408, "REQUEST_ERROR"), (414, "REQUEST_ERROR"), (431, "REQUEST_ERROR")}
 # What only a client hears that sends a header which the baseline does not know, or a person who was invited.
 ADDED = {
     (403, "PASSWORD_CHANGE_REQUIRED"),
@@ -36,7 +39,7 @@ ADDED = {
     (422, "IDEMPOTENCY_KEY_REUSED"),
 }
 
-_CODE = re.compile(r"\b[A-Z]+(?:_[A-Z]+)+\b|\bUNAUTHORIZED\b")
+_CODE = re.compile(r"\b(?:[A-Z]+(?:_[A-Z]+)+|UNAUTHORIZED|FORBIDDEN)\b")
 _PLACEHOLDER = re.compile(r"\\\{\w+\\\}")
 
 
@@ -46,10 +49,11 @@ class BrokenContract(AssertionError):
 
 @dataclass(frozen=True)
 class Documented:
-    """One of an operation's answers; `codes` are the error codes its description names."""
+    """One of an operation's answers: the error codes its description names, and the headers it always has."""
 
     schema: Mapping[str, Any] | None
     codes: frozenset[str]
+    headers: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -73,10 +77,11 @@ class Operation:
 
 
 class Contract:
-    """baseline.openapi.yaml."""
+    """A document; `general` is what any address may answer besides."""
 
-    def __init__(self) -> None:
-        self._document = yaml.safe_load(DOCUMENT.read_text())
+    def __init__(self, document: Path = BASELINE, general: Collection[tuple[int, str]] = GENERAL | ADDED) -> None:
+        self._document = yaml.safe_load(document.read_text())
+        self._general = general
         self.operations = [
             Operation(method.upper(), path, self._answers(item[method]["responses"]))
             for path, item in self._document["paths"].items()
@@ -85,7 +90,7 @@ class Contract:
         ]
 
     def operation(self, request: httpx.Request) -> Operation | None:
-        """The documented operation that the request is for; None for an addition to the baseline."""
+        """The documented operation that the request is for; None for one that the document does not know."""
         return next((operation for operation in self.operations if operation.matches(request)), None)
 
     def check(self, response: httpx.Response) -> None:
@@ -95,11 +100,13 @@ class Contract:
         if response.status_code >= 400:
             self._check_error(response, request_id)
         operation = self.operation(response.request)
-        if operation is None or _general(response):
+        if operation is None or self._is_general(response):
             return
         documented = operation.answers.get(response.status_code)
         if documented is None:
             raise BrokenContract(_told(response, f"{operation.name} documents no {response.status_code}"))
+        missing = [name for name in documented.headers if name not in response.headers]
+        _require(not missing, response, f"has no {missing}")
         if documented.schema is None:
             _require(response.content == b"", response, "has a body")
             return
@@ -132,11 +139,15 @@ class Contract:
         whole = {**shared, **answer}
         content = whole.get("content")
         schema = content["application/json"]["schema"] if content else None
-        return Documented(schema, frozenset(_CODE.findall(whole["description"])))
+        headers = [name for name, header in whole.get("headers", {}).items() if self._is_required(header)]
+        return Documented(schema, frozenset(_CODE.findall(whole["description"])), frozenset(headers))
 
+    def _is_required(self, header: Mapping[str, Any]) -> bool:
+        shared = self._document["components"]["headers"][header["$ref"].split("/")[-1]] if "$ref" in header else header
+        return bool(shared.get("required"))
 
-def _general(response: httpx.Response) -> bool:
-    return response.status_code >= 400 and (response.status_code, response.json()["error"]) in GENERAL | ADDED
+    def _is_general(self, response: httpx.Response) -> bool:
+        return response.status_code >= 400 and (response.status_code, response.json()["error"]) in self._general
 
 
 def _require(holds: bool, response: httpx.Response, complaint: str) -> None:

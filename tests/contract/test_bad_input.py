@@ -182,9 +182,19 @@ def test_a_connection_stays_good_for_one_long_body_after_another(admin: httpx.Cl
     assert {(answer.status_code, answer.json()["error"]) for answer in answers} == {(400, "REQUEST_ERROR")}
 
 
-def test_deep_nesting_in_an_unknown_field_is_ignored_or_refused(admin: httpx.Client) -> None:
-    body = event_body()
-    deep = json.dumps(body)[:-1] + ', "more": ' + "[" * 500 + "]" * 500 + "}"
+TOO_DEEP = refusal(400, "REQUEST_ERROR", "The body is nested deeper than 32 levels")
+
+
+@pytest.mark.parametrize("levels", [32, 500, 1000])
+def test_json_of_too_many_levels_is_refused_at_every_door(stage: Stage, levels: int) -> None:
+    body = b'{"more": ' + b"[" * levels + b"]" * levels + b"}"
+    for door in stage.doors():
+        assert said(stage.send(door, body, JSON)) == TOO_DEEP, door
+
+
+def test_nesting_in_an_unknown_field_is_ignored_and_brackets_in_a_text_are_none(admin: httpx.Client) -> None:
+    body = event_body(title="[{" * 100)
+    deep = json.dumps(body)[:-1] + ', "more": ' + "[" * 31 + "]" * 31 + "}"
     assert admin.post("/api/events", content=deep.encode(), headers=JSON).status_code == 201
 
 

@@ -14,6 +14,7 @@ from services.auth.config import read_settings as read_auth
 from services.content.app import create_app as create_content
 from services.content.app import routes as content_routes
 from services.content.config import read_settings as read_content
+from services.kit.audit.resource import audit_route
 from services.kit.health import health_routes
 from services.kit.instants import now
 from services.kit.integrity.background import integrity_route
@@ -41,10 +42,14 @@ class _Nothing:
 
 
 _NOTHING: Any = _Nothing()
-COMMON = (*health_routes(_NOTHING, _NOTHING, _NOTHING), integrity_route(_NOTHING, _NOTHING))
+COMMON = (
+    *health_routes(_NOTHING, _NOTHING, _NOTHING),
+    audit_route("a service", _NOTHING, _NOTHING),
+    integrity_route(_NOTHING, _NOTHING),
+)
 TABLES = {
     "auth": (*auth_routes(_NOTHING, _NOTHING), *COMMON),
-    "content": (*content_routes(_NOTHING, _NOTHING, read_content({})), *COMMON),
+    "content": (*content_routes(_NOTHING, _NOTHING, read_content({}), _NOTHING), *COMMON),
     "quiz": (*quiz_routes(_NOTHING, _NOTHING, _NOTHING), *COMMON),
 }
 MOUNTED = {

@@ -14,6 +14,7 @@ from services.auth.repository import PeeweeAuthStore
 from services.kit.database import open_database
 from services.kit.instants import now
 from tests.installation import Installation
+from tests.kit.forging import Forge
 
 ALGORITHM = "Ed25519"
 
@@ -30,6 +31,19 @@ class Tokens:
     def access_token(self, **claims: Any) -> str:
         """A token that is right but for these claims; None leaves a claim out."""
         return self._signed(self._key, claims)
+
+    def signed_again(self, token: str, typ: str, **claims: Any) -> str:
+        """What that token says, but for these claims, under that type."""
+        payload = token.split(".")[1]
+        said = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
+        header = {"alg": ALGORITHM, "typ": typ, "kid": self._key.id}
+        return jwt.encode(header, {**said, **claims}, rules.opened(self._key, self._seal), algorithms=[ALGORITHM])
+
+    def forge(self) -> Forge:
+        """The installation's key in a forger's hands, for tokens that gateway and content would take."""
+        forge = Forge(self._key.id, "content", now())
+        forge.private_key = rules.opened(self._key, self._seal)
+        return forge
 
     def of_another_key(self) -> str:
         """A token signed by a stranger under the installation's key id."""

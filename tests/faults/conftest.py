@@ -2,33 +2,14 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from tests.faults.extent import Figure
 from tests.faults.town import FaultTown, fault_town
+from tests.figures import figure
 from tests.postgresql import Server
 
-
-def pytest_terminal_summary(terminalreporter: Any) -> None:
-    """What was counted, whichever worker has counted it."""
-    reports = [report for each in terminalreporter.stats.values() for report in each]
-    for report in reports:
-        if getattr(report, "when", None) == "call":
-            for name, line in report.user_properties:
-                terminalreporter.write_line(f"{name}: {line}")
-
-
-@pytest.fixture
-def figure(request: pytest.FixtureRequest) -> Figure:
-    """Notes a line for the end of the run; with `-s` it is shown at once as well."""
-
-    def note(line: str) -> None:
-        request.node.user_properties.append(("figure", line))
-        print(line)  # noqa: T201
-
-    return note
+__all__ = ["figure"]
 
 
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])

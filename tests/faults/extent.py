@@ -1,16 +1,8 @@
 """How much is done: a little in `make test`, all of it with FAULTS=full, as `make test-faults` sets it."""
 
-import os
-from collections.abc import Callable
+from tests.figures import in_full
 
-# Notes a line that is shown at the end of the run.
-Figure = Callable[[str], None]
-
-_CHOSEN = os.environ.get("FAULTS", "small")
-if _CHOSEN not in ("small", "full"):
-    raise ValueError(f"FAULTS must be small or full, not {_CHOSEN!r}")
-
-FULL = _CHOSEN == "full"
+FULL = in_full("FAULTS")
 
 
 def so_many(small: int, full: int) -> int:

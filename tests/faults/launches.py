@@ -14,6 +14,7 @@ from tests.contract.samples import ACCESS_KEY, event_body, file_body, lesson_bod
 from tests.faults.ledger import ATTEMPTS, Ledger, Lesson, Request, state_of
 from tests.faults.model import ABSENT, QUIZ, Path
 from tests.faults.town import FaultTown
+from tests.faults.writing import DEEDS
 from tests.waiting import until
 
 Json = dict[str, Any]
@@ -180,6 +181,7 @@ class Launches:
             self._model.nothing_is_under_way()
             self.read(self._model.paths((), 1))
         self._count_attempts()
+        assert [self.town.rows(*each) for each in DEEDS] == [[] for _ in DEEDS]
 
     def clear(self) -> None:
         """Every event is deleted, and takes everything with it."""

@@ -10,9 +10,10 @@ import httpx
 import pytest
 
 from tests.contract.samples import catalog_address, new_event
-from tests.faults.extent import Figure, so_many
+from tests.faults.extent import so_many
 from tests.faults.town import FaultTown, fault_town
 from tests.faults.writing import WRITERS, half_there, losses, writing
+from tests.figures import Figure
 from tests.installation import SERVICES
 from tests.postgresql import NoPostgresql, durable_server
 from tests.without import do_without

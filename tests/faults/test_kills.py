@@ -5,9 +5,10 @@ import time
 
 import pytest
 
-from tests.faults.extent import Figure, so_many
+from tests.faults.extent import so_many
 from tests.faults.town import FaultTown
 from tests.faults.writing import WRITERS, half_there, losses, writing
+from tests.figures import Figure
 from tests.installation import SERVICES
 
 KILLS = so_many(5, 200)

@@ -12,11 +12,12 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
 
-from tests.faults.extent import FULL, Figure, so_many
+from tests.faults.extent import FULL, so_many
 from tests.faults.launches import Launches
 from tests.faults.model import Path
 from tests.faults.proxy import Fate
 from tests.faults.town import FaultTown
+from tests.figures import Figure
 from tests.installation import PROCESSES
 
 EXAMPLES = so_many(3, 60)

@@ -12,9 +12,10 @@ import httpx
 
 from tests.clients import Clients
 from tests.contract.samples import chosen, new_event, new_lesson, new_quiz, public_address, unique
-from tests.faults.extent import Figure, so_many
+from tests.faults.extent import so_many
 from tests.faults.proxy import Fate
 from tests.faults.town import FaultTown
+from tests.figures import Figure
 from tests.waiting import PATIENCE_SECONDS, until
 
 Json = dict[str, Any]

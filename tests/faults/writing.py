@@ -40,8 +40,29 @@ KEPT = {
     "attempt": ("quiz", "SELECT quiz_id || ' ' || submitted_at FROM quiz_attempts"),
 }
 _WRITTEN = f"title IN ('{FIRST_TITLE}', '{SECOND_TITLE}')"
-# What must find nothing: rows that were written without those they belong together with.
+# What must find nothing: changes without their one deed in the audit log, and deeds without their change.
+DEEDS = (
+    (
+        "content",
+        "SELECT 'deeds of', action, subject_id FROM (SELECT kind || '.' || action AS action, "
+        "COALESCE(material_id, lesson_id, event_id) AS subject_id, 1 AS number FROM changes UNION ALL "
+        "SELECT action, subject_id, -1 FROM audit_log) AS told GROUP BY action, subject_id HAVING SUM(number) <> 0",
+    ),
+    (
+        "quiz",
+        "SELECT 'deeds of', id FROM quizzes WHERE version <> "
+        "(SELECT COUNT(*) FROM audit_log WHERE subject_id = quizzes.id)",
+    ),
+    (
+        "quiz",
+        "SELECT 'deeds of', subject_id FROM (SELECT id AS subject_id, 1 AS number FROM quizzes UNION ALL "
+        "SELECT subject_id, CASE action WHEN 'quiz.created' THEN -1 WHEN 'quiz.deleted' THEN 1 ELSE 0 END "
+        "FROM audit_log) AS told GROUP BY subject_id HAVING SUM(number) <> 0",
+    ),
+)
+# Likewise: rows that were written without those they belong together with.
 HALVES = (
+    *DEEDS,
     (
         "content",
         f"SELECT 'files of', lesson_id, COUNT(*) FROM materials WHERE lesson_id IN (SELECT id FROM lessons WHERE "

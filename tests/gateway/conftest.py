@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.gateway.door import Door
+from tests.valkey import Valkey, running_valkey
 
 
 @pytest.fixture
@@ -13,3 +14,10 @@ def door() -> Iterator[Door]:
     opened = Door()
     yield opened
     opened.close()
+
+
+@pytest.fixture
+def valkey() -> Iterator[Valkey]:
+    """A shared store with nothing in it."""
+    with running_valkey() as server:
+        yield server

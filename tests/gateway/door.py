@@ -1,7 +1,8 @@
 """The assembled gateway over three services that answer what a test tells them to."""
 
 import asyncio
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Iterator, Mapping, MutableMapping
+from contextlib import contextmanager
 from typing import Any
 
 import httpx
@@ -20,6 +21,7 @@ from tests.kit.forging import nothing_revoked
 SECRET = "a secret that only these tests know, long enough"
 ALLOWED_ORIGIN = "https://learn.example"
 KEY = OKPKey.generate_key("Ed25519", {"kid": "key-1", "alg": "Ed25519"})
+EVENTS = "/api/public/events"
 FAR_FUTURE = 4_000_000_000
 ADMIN = {
     "iss": "flix-auth",
@@ -142,6 +144,24 @@ class Door:
         transport = httpx.ASGITransport(self._app, client=(peer, 50_000))
         async with httpx.AsyncClient(transport=transport, base_url="http://door") as client:
             return await client.request(method, address, **options)
+
+
+@contextmanager
+def opened(**variables: str) -> Iterator[Door]:
+    """A gateway with these settings whose one answer is an empty list of events."""
+    door = Door(variables)
+    door.content.answers("GET /internal/public/events", {"items": []})
+    try:
+        yield door
+    finally:
+        door.close()
+
+
+def cors(answer: httpx.Response) -> dict[str, str]:
+    """What a browser judges by."""
+    return {
+        name: value for name, value in answer.headers.items() if name == "vary" or name.startswith("access-control-")
+    }
 
 
 def _upstream(name: str, service: FakeService, seconds: float) -> Upstream:

@@ -45,6 +45,8 @@ ADMIN_OPERATIONS = [
 OPEN_OPERATIONS = [
     (method, route.path) for route in PUBLIC_ROUTES for method, guard in route.guards.items() if guard is Guard.OPEN
 ]
+# Answers that are made of all three services'.
+JOINED = {("GET", "/api/admin/integrity"), ("GET", "/api/admin/audit")}
 BAD_TOKENS = {
     "no token": "",
     "not a bearer": "Basic YWRhOnBhc3N3b3Jk",
@@ -78,6 +80,7 @@ def test_what_the_contract_does_not_name_is_an_addition_that_we_know_of() -> Non
     added = {(method, shape(route.path)) for route in PUBLIC_ROUTES for method in route.methods} - wanted
 
     assert added == {
+        ("GET", "/api/admin/audit"),
         ("GET", "/api/admin/integrity"),
         ("POST", "/api/admin/token/refresh"),
         ("POST", "/api/admin/logout"),
@@ -89,6 +92,7 @@ def test_what_the_contract_does_not_name_is_an_addition_that_we_know_of() -> Non
         ("PUT", "/api/admin/users/{}"),
         ("POST", "/api/admin/users/{}/password"),
         ("GET", "/api/events/{}"),
+        ("POST", "/api/events/{}/access"),
         ("GET", "/api/events/{}/lessons/{}"),
         ("DELETE", "/api/events/{}/lessons/{}/materials/{}"),
         ("GET", "/api/quizzes"),
@@ -153,10 +157,9 @@ def test_a_token_of_another_role_is_forbidden_everywhere(door: Door, role: str) 
 def test_a_good_token_opens_every_admin_s_address(door: Door) -> None:
     # So that the refusals above are the tokens' fault.
     for method, path in ADMIN_OPERATIONS:
-        door.content.answers(f"{method} {example(path)}", {"of": "content"})
-        door.quiz.answers(f"{method} {example(path)}", {"of": "quiz"})
-        door.auth.answers(f"{method} {example(path)}", {"of": "auth"})
-    operations = [each for each in ADMIN_OPERATIONS if each != ("GET", "/api/admin/integrity")]
+        for service in (door.content, door.quiz, door.auth):
+            service.answers(f"{method} {example(path)}", {"of": "a service"})
+    operations = [each for each in ADMIN_OPERATIONS if each not in JOINED]
 
     answers = [door.as_admin(method, example(path)) for method, path in operations]
 
@@ -186,6 +189,14 @@ def test_what_is_passed_on_goes_to_one_service_under_the_same_address(
     assert (answer.status_code, answer.json()) == (201, {"of": service})
     assert door.asked == [f"{method} {example(path)}"]
     assert upstream.requests[0].content == b'{"title":"Any"}'
+
+
+def test_wrong_access_keys_are_counted_wherever_a_learner_may_send_one() -> None:
+    counted = {route.path for route in PUBLIC_ROUTES if route.event_slug is not None}
+    opened_by_key = {path for method, path in OPEN_OPERATIONS if "/events/{" in path}
+    assert counted == opened_by_key
+    assert len(counted) == 7
+    assert all(f"{{{route.event_slug}}}" in route.path for route in PUBLIC_ROUTES if route.event_slug is not None)
 
 
 @pytest.mark.parametrize(("method", "path"), OPEN_OPERATIONS)

@@ -10,6 +10,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from gateway.upstream import Answer, Sent, Upstreams, connect
+from services.kit.connections import PROTECTING_HEADERS
 from services.kit.errors import Unavailable, UpstreamTimeout
 from services.kit.instants import now
 from services.kit.tokens import verify_service_token
@@ -152,6 +153,7 @@ def test_only_what_concerns_the_client_comes_back(door: Door) -> None:
         "idempotency-replayed": "true",
         "x-request-id": "request-1",
         "vary": "Origin",
+        **{name.lower(): text for name, text in PROTECTING_HEADERS.items()},
     }
 
 

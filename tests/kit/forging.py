@@ -81,7 +81,7 @@ class Forge:
         assert isinstance(key, Ed25519PrivateKey)
         return f"{text}.{segment(key.sign(text.encode()))}"
 
-    def unsigned(self, algorithm: str = "none", signature: str = "") -> str:
+    def unsigned(self, algorithm: Any = "none", signature: str = "") -> str:
         """A token that claims to need no signature."""
         return f"{segment(self.header(alg=algorithm))}.{segment(self.claims())}.{signature}"
 

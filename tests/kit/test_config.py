@@ -43,6 +43,7 @@ def test_an_empty_environment_is_the_local_profile() -> None:
         "log_level": "info",
         "service_secret": LOCAL_SERVICE_SECRET,
         "auth_url": "http://127.0.0.1:3013",
+        "body_timeout_seconds": 10,
         "database_url": "sqlite:///data/mine.sqlite",
         "threads": 8,
         "database_wait_seconds": 30,
@@ -58,6 +59,7 @@ def test_what_is_set_is_read() -> None:
         "WEB_CONCURRENCY": "4",
         "LOG_LEVEL": "warning",
         "SERVICE_THREADS": "64",
+        "REQUEST_BODY_TIMEOUT_SECONDS": "4",
     }
     assert asdict(read(variables)) == {
         "name": "mine",
@@ -68,6 +70,7 @@ def test_what_is_set_is_read() -> None:
         "log_level": "warning",
         "service_secret": SECRET,
         "auth_url": "http://auth:3013",
+        "body_timeout_seconds": 4,
         "database_url": "postgresql://flix:secret@db.example/mine",
         "threads": 64,
         "database_wait_seconds": 30,

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, contextmanager
 from contextvars import ContextVar
 from pathlib import Path
 from typing import Any, ClassVar
@@ -41,6 +41,7 @@ from services.kit.web import (
     write_json,
     write_page,
 )
+from tests.serving import Address, exchange, served
 
 REQUEST_ID = {"X-Request-ID": "request-1"}
 JSON = {"Content-Type": "application/json"}
@@ -535,58 +536,21 @@ def test_a_worker_starts_and_stops_what_it_was_given() -> None:
 
 
 @pytest.fixture(scope="module")
-def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, int]]:
+def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Address]:
     """Where gunicorn serves the streaming app in one worker."""
-    folder = tmp_path_factory.mktemp("gunicorn")
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        listener.listen()
-        host, port = listener.getsockname()
-        process = subprocess.Popen(
-            [
-                *(sys.executable, "-m", "gunicorn", "--config", str(town.ROOT / "deploy" / "gunicorn.conf.py")),
-                *("--bind", f"fd://{listener.fileno()}", "--workers", "1", "tests.kit.test_web:create_streaming_app()"),
-            ],
-            cwd=town.ROOT,
-            env={
-                "PATH": os.environ["PATH"],
-                "FLIX_PROCESS": "streaming",
-                "LOG_LEVEL": "info",
-                "STREAMING_DATABASE_URL": f"sqlite:///{folder / 'streaming.sqlite'}",
-            },
-            pass_fds=[listener.fileno()],
-            stdout=subprocess.DEVNULL,
-        )
-        try:
-            # The socket listens already: a connection waits until the worker is there.
-            assert httpx.get(f"http://{host}:{port}/notes", timeout=30, trust_env=False).json() == {"item": "note"}
-            yield host, port
-        finally:
-            process.terminate()
-            process.wait(30)
+    variables = {"STREAMING_DATABASE_URL": f"sqlite:///{tmp_path_factory.mktemp('gunicorn') / 'streaming.sqlite'}"}
+    with served("tests.kit.test_web:create_streaming_app()", "/notes", variables) as at:
+        yield at
 
 
 @contextmanager
-def client(address: tuple[str, int]) -> Iterator[httpx.Client]:
+def client(address: Address) -> Iterator[httpx.Client]:
     """A client that keeps its connections."""
     with httpx.Client(base_url=f"http://{address[0]}:{address[1]}", timeout=30, trust_env=False) as opened:
         yield opened
 
 
-def exchange(address: tuple[str, int], request: bytes) -> bytes:
-    """Everything that the server says until it closes the connection."""
-    with socket.create_connection(address, timeout=30) as connection:
-        # It may close while we still send.
-        with suppress(ConnectionError):
-            connection.sendall(request)
-        answer = b""
-        with suppress(ConnectionError):
-            while part := connection.recv(65_536):
-                answer += part
-        return answer
-
-
-def test_a_plain_request_follows_a_streamed_answer_ten_times_of_ten(address: tuple[str, int]) -> None:
+def test_a_plain_request_follows_a_streamed_answer_ten_times_of_ten(address: Address) -> None:
     with client(address) as keeping:
         for _ in range(10):
             streamed = keeping.get("/stream")
@@ -596,7 +560,7 @@ def test_a_plain_request_follows_a_streamed_answer_ten_times_of_ten(address: tup
             assert (plain.status_code, plain.json()) == (201, {"title": "After"})
 
 
-def test_clients_that_abort_midway_disturb_nobody(address: tuple[str, int]) -> None:
+def test_clients_that_abort_midway_disturb_nobody(address: Address) -> None:
     for _ in range(10):
         with socket.create_connection(address, timeout=30) as aborting:
             aborting.sendall(b"GET /stream?parts=100000 HTTP/1.1\r\nHost: notes\r\n\r\n")
@@ -619,7 +583,7 @@ def test_clients_that_abort_midway_disturb_nobody(address: tuple[str, int]) -> N
     ],
 )
 def test_a_refusal_that_leaves_a_body_unread_closes_its_connection(
-    address: tuple[str, int], head: bytes, status: bytes
+    address: Address, head: bytes, status: bytes
 ) -> None:
     # What follows the head would be read as the next request if the connection stayed.
     smuggled = b"GET /notes HTTP/1.1\r\nHost: notes\r\n\r\n"
@@ -634,7 +598,7 @@ def test_a_refusal_that_leaves_a_body_unread_closes_its_connection(
         assert fresh.get("/notes").json() == {"item": "note"}
 
 
-def test_a_chunked_body_over_the_limit_is_refused_under_gunicorn_too(address: tuple[str, int]) -> None:
+def test_a_chunked_body_over_the_limit_is_refused_under_gunicorn_too(address: Address) -> None:
     chunk = b"10000\r\n" + b" " * 0x10000 + b"\r\n"
     head = b"POST /raw HTTP/1.1\r\nHost: notes\r\nTransfer-Encoding: chunked\r\n\r\n"
 
@@ -669,6 +633,6 @@ def test_the_times_along_the_chain_are_in_order() -> None:
     # The client closes first; the server first finishes what it has, and then its keeper's patience ends (TRAPS 10).
     assert int(settings["keepalive"]) > KEEPALIVE_SECONDS
     assert int(settings["graceful_timeout"]) < town.STOP_SECONDS
-    assert settings["worker_class"] == "asgi"
+    assert settings["worker_class"] == "services.kit.connections.Worker"
     assert settings["preload_app"] == "False"
     assert settings["forwarded_allow_ips"] in ("[]", "")

@@ -8,13 +8,14 @@ from services.content.service import ContentService
 from services.kit.instants import Clock, now
 from services.quiz.entities import ContentChange, FeedHead, LessonReference
 from services.quiz.errors import EventNotFound, FeedPositionLost, LessonNotFound
+from tests.content.examples import SECRET
 
 
 class ContentInProcess:
     """The same questions as services.quiz.content.Content; `at_once` bounds how many changes one answer holds."""
 
     def __init__(self, store: ContentStore, clock: Clock = now, at_once: int = 1000):
-        self.service = ContentService(store, clock)
+        self.service = ContentService(store, SECRET, clock)
         self.at_once = at_once
 
     def require_lesson(self, event_id: str, lesson_id: str) -> None:

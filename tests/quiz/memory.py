@@ -8,10 +8,13 @@ from datetime import datetime
 
 import peewee
 
+from services.kit.audit import AuditRecord
+from services.kit.instants import Clock, now
 from services.kit.pagination import PageRequest
 from services.quiz.entities import Attempt, ContentKey, FeedPosition, LessonReference, Quiz, Revision
 from services.quiz.errors import EventNotFound, LessonHasQuiz, LessonNotFound, QuizNotFound
 from services.quiz.repository import ALL, QuizFilter, attempt_key, quiz_key
+from tests.audit import InMemoryAudit
 
 
 @dataclass
@@ -23,14 +26,16 @@ class _Rows:
     attempts: dict[str, Attempt] = field(default_factory=dict)
     position: FeedPosition | None = None
     tombstones: frozenset[ContentKey] = frozenset()
+    deeds: tuple[AuditRecord, ...] = ()
 
 
 class InMemoryQuizStore:
     """Quiz in dictionaries."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Clock = now) -> None:
         self._rows = _Rows()
-        self.quizzes = InMemoryQuizzes(self._rows)
+        self.audit = InMemoryAudit(self._rows, clock)
+        self.quizzes = InMemoryQuizzes(self._rows, self.audit)
         self.attempts = InMemoryAttempts(self._rows)
         self.following = InMemoryFollowing(self._rows)
 
@@ -49,8 +54,9 @@ class InMemoryQuizStore:
 class InMemoryQuizzes:
     """QuizRepository over dictionaries."""
 
-    def __init__(self, rows: _Rows):
+    def __init__(self, rows: _Rows, audit: InMemoryAudit):
         self._rows = rows
+        self._audit = audit
 
     def add(self, quiz: Quiz) -> None:
         """Raises LessonHasQuiz."""
@@ -59,6 +65,7 @@ class InMemoryQuizzes:
         if any(each.lesson_id == quiz.lesson_id for each in self._rows.quizzes.values()):
             raise LessonHasQuiz
         self._put(quiz)
+        self._audit.append([("quiz.created", quiz.id)])
 
     def get(self, quiz_id: str, *, for_update: bool = False) -> Quiz:
         """Raises QuizNotFound."""
@@ -79,6 +86,7 @@ class InMemoryQuizzes:
         _refuse_known(quiz.revision_id, self._rows.revisions)
         self._put(quiz)
         self._forget_unused_revisions({quiz.id}, keep=quiz.revision_id)
+        self._audit.append([("quiz.changed", quiz.id)])
 
     def remove(self, quiz_id: str) -> None:
         """Raises QuizNotFound."""
@@ -132,6 +140,7 @@ class InMemoryQuizzes:
     def _remove(self, quiz_ids: set[str]) -> None:
         self._rows.quizzes = {each.id: each for each in self._rows.quizzes.values() if each.id not in quiz_ids}
         self._forget_unused_revisions(quiz_ids)
+        self._audit.append(("quiz.deleted", quiz_id) for quiz_id in quiz_ids)
 
     def _forget_unused_revisions(self, quiz_ids: set[str], keep: str | None = None) -> None:
         used = {attempt.revision_id for attempt in self._rows.attempts.values()} | {keep}

@@ -19,6 +19,7 @@ from services.quiz.schemas import NewQuiz, quiz_view
 from services.quiz.seed import SAMPLES, SETS, plant, planted
 from services.quiz.seed.samples import SampleQuiz
 from services.quiz.service import QuizService
+from tests.audit import deeds_in
 from tests.clock import NOON
 
 ALL = PageRequest()
@@ -164,8 +165,10 @@ def test_clear_and_plant_bring_back_the_same_quizzes(
 ) -> None:
     planted(store, SAMPLES["demo"], NOON)
     service.submit("lesson-public-1", [])
-    before = quizzes(service)
+    before, deeds = quizzes(service), [("quiz.created", sample.id) for sample in SAMPLES["demo"]]
+    assert deeds_in(store.audit) == deeds
     delete_every_row(quiz_database, TABLES)
-    assert not any(rows(quiz_database).values())
+    assert {table for table, of_table in rows(quiz_database).items() if of_table} == {"AuditRow"}
     planted(store, SAMPLES["demo"], NOON)
     assert quizzes(service) == before
+    assert deeds_in(store.audit) == deeds * 2

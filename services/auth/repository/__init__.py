@@ -3,7 +3,6 @@
 from services.auth.repository.contracts import (
     ALL,
     AdminRepository,
-    AuditTrail,
     AuthStore,
     RefreshTokenRepository,
     SessionRepository,
@@ -17,7 +16,6 @@ from services.auth.repository.store import PeeweeAuthStore
 __all__ = [
     "ALL",
     "AdminRepository",
-    "AuditTrail",
     "AuthInspection",
     "AuthStore",
     "PeeweeAuthStore",

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from services.auth.entities import Admin, RefreshToken, Session, SigningKey, Throttle
+from services.kit.audit import AuditTrail
 from services.kit.instants import to_milliseconds
 from services.kit.pagination import PageRequest, SortKey
 
@@ -131,13 +132,6 @@ class ThrottleRepository(Protocol):
 
     def remove_ended(self, now: datetime, at_most: int) -> int:
         """Forget so many of those whose windows are over, the oldest first; how many there were."""
-
-
-class AuditTrail(Protocol):
-    """Who did what to which id; nothing is ever taken from it."""
-
-    def append(self, deeds: Iterable[tuple[str, str]]) -> None:
-        """Each an action and the id of what it was done to, as of now, by whoever acts."""
 
 
 class AuthStore(Protocol):

@@ -1,5 +1,6 @@
 """The rules of auth: tokens, keys, people, and how often one may try. No clock, no storage, no HTTP."""
 
+from services.auth.rules.grants import GRANT_LIFETIME, learner_grant
 from services.auth.rules.keys import (
     KEY_LEAD,
     KEY_MARGIN,
@@ -57,6 +58,7 @@ from services.auth.rules.tokens import (
 __all__ = [
     "ACCESS_TOKEN_AUDIENCES",
     "FAMILIAR_FOR",
+    "GRANT_LIFETIME",
     "INITIAL_PASSWORD_LIFETIME",
     "KEY_LEAD",
     "KEY_MARGIN",
@@ -86,6 +88,7 @@ __all__ = [
     "judge_refresh",
     "key_breaches",
     "last_use",
+    "learner_grant",
     "may_sign_in",
     "new_refresh_token",
     "new_signing_key",

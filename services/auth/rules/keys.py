@@ -81,9 +81,9 @@ def waiting_key(keys: Sequence[SigningKey], now: datetime) -> SigningKey | None:
     return next((key for key in keys if is_published(key, now) and key.signs_from > now), None)
 
 
-def last_use(successor: SigningKey, access_token_lifetime: timedelta) -> datetime:
+def last_use(successor: SigningKey, token_lifetime: timedelta) -> datetime:
     """Until when the key before that one is published: the end of the last token that it can have signed."""
-    return successor.signs_from + access_token_lifetime + KEY_MARGIN
+    return successor.signs_from + token_lifetime + KEY_MARGIN
 
 
 def published_key(key: SigningKey) -> dict[str, Any]:

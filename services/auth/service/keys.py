@@ -19,13 +19,13 @@ from services.kit.observability import log
 class Keys:
     """Publishes the keys with which others verify tokens, gives the one that signs them, and lets another follow it.
 
-    `secret` encrypts their private parts.
+    `secret` encrypts their private parts; no token that they sign lives longer than `token_lifetime`.
     """
 
-    def __init__(self, store: AuthStore, secret: str, access_token_lifetime: timedelta, clock: Clock):
+    def __init__(self, store: AuthStore, secret: str, token_lifetime: timedelta, clock: Clock):
         self._store = store
         self._seal = rules.derived_key(secret, rules.SEALING)
-        self._lifetime = access_token_lifetime
+        self._lifetime = token_lifetime
         self._clock = clock
 
     def published(self) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from services.auth import passwords, rules
 from services.auth.entities import Admin, SignIn
 from services.auth.errors import AdminNotFound, InvalidCredentials, PasswordChangeRequired
 from services.auth.repository import AuthStore
+from services.auth.service.grants import Grants
 from services.auth.service.keys import Keys
 from services.auth.service.people import People
 from services.auth.service.sessions import Sessions
@@ -23,7 +24,7 @@ from services.kit.tokens import Revoked
 
 class AuthService:
     """Signs admins in; `keys` are what their tokens are signed with, `sessions` what a sign-in begins, `people` those
-    who may, and `throttling` what keeps others from trying for ever.
+    who may, `throttling` what keeps others from trying for ever, and `grants` what learners get for an access key.
 
     `signing_key_secret` is what everything secret that auth makes up is encrypted with or made of.
     """
@@ -36,9 +37,11 @@ class AuthService:
         clock: Clock = now,
         hasher: argon2.PasswordHasher = passwords.HASHER,
         matches_bcrypt: Callable[[str, str], bool] = passwords.matches_bcrypt,
+        grant_lifetime: timedelta = rules.GRANT_LIFETIME,
     ):
-        self.keys = Keys(store, signing_key_secret, access_token_lifetime, clock)
+        self.keys = Keys(store, signing_key_secret, max(access_token_lifetime, grant_lifetime), clock)
         self.sessions = Sessions(store, self.keys, signing_key_secret, access_token_lifetime, clock)
+        self.grants = Grants(store, self.keys, grant_lifetime, clock)
         self.people = People(store, self.sessions, hasher, clock)
         self.throttling = Throttling(store, clock)
         self._store = store

@@ -1,6 +1,7 @@
 """What every repository of content promises, whatever keeps the records. Nothing here commits: the service does.
 
-Whatever adds, saves or removes a record also appends that change to the feed, in the same transaction.
+Whatever adds, saves or removes a record also appends that change to the feed and to the audit log, in the same
+transaction.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -19,6 +20,7 @@ from services.content.entities import (
     NewChange,
     StatusCounts,
 )
+from services.kit.audit import AuditTrail
 from services.kit.instants import to_milliseconds
 from services.kit.pagination import PageRequest, SortKey
 
@@ -110,7 +112,7 @@ class ChangeLog(Protocol):
     """The change feed: numbered changes in the order of their commits, and how far each reader has come."""
 
     def append(self, changes: Sequence[NewChange]) -> None:
-        """Behind what is there, with the next numbers, as of now."""
+        """Behind what is there, with the next numbers, as of now; what changed is a deed for the audit log, too."""
 
     def feed(self) -> ChangeFeed:
         """Which feed this is, and how far it goes."""
@@ -149,6 +151,10 @@ class ContentStore(Protocol):
     @property
     def changes(self) -> ChangeLog:
         """The change feed."""
+
+    @property
+    def audit(self) -> AuditTrail:
+        """The audit log."""
 
     def transaction(self) -> AbstractContextManager[Any]:
         """All that is written inside is kept, or nothing is."""

@@ -20,6 +20,7 @@ from services.content.entities import (
     NewChange,
 )
 from services.content.models import ChangeFeedRow, ChangeRow, FeedReaderRow
+from services.kit.audit import AuditTrail
 from services.kit.database import Parameter, Statement, transaction
 from services.kit.instants import Clock
 
@@ -44,9 +45,10 @@ def material_change(action: ChangeAction, material: Material, event_id: str) -> 
 class PeeweeChanges:
     """ChangeLog over the tables `changes`, `change_feed` and `feed_readers`."""
 
-    def __init__(self, database: peewee.Database, clock: Clock):
+    def __init__(self, database: peewee.Database, clock: Clock, audit: AuditTrail):
         self._database = database
         self._clock = clock
+        self._audit = audit
         behind = ChangeRow.select().where(ChangeRow.sequence > Parameter("after")).order_by(ChangeRow.sequence)
         self._behind = Statement(database, behind.limit(Parameter("limit")), Change)
         columns = (ChangeFeedRow.feed_id, ChangeFeedRow.last_sequence, ChangeFeedRow.pruned_through)
@@ -55,7 +57,7 @@ class PeeweeChanges:
         self._known = Statement(database, FeedReaderRow.select(FeedReaderRow.name).where(at_position), str)
 
     def append(self, changes: Sequence[NewChange]) -> None:
-        """Behind what is there; nobody else can append until the transaction ends."""
+        """Behind what is there, and into the audit log; nobody else can append until the transaction ends."""
         with transaction(self._database):
             first = self._count_up(len(changes)) - len(changes) + 1
             at = self._clock()
@@ -65,6 +67,7 @@ class PeeweeChanges:
             ]
             for start in range(0, len(rows), _ROWS_IN_ONE_STATEMENT):
                 ChangeRow.insert_many(rows[start : start + _ROWS_IN_ONE_STATEMENT]).execute(self._database)
+            self._audit.append(change.deed for change in changes)
 
     def feed(self) -> ChangeFeed:
         """Which feed this is; one that nothing was appended to yet begins now."""

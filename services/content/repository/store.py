@@ -21,6 +21,7 @@ from services.content.errors import (
 from services.content.models import EventRow, LessonRow, MaterialRow
 from services.content.repository.contracts import ALL
 from services.content.repository.feed import PeeweeChanges, event_change, lesson_change, material_change
+from services.kit.audit import AuditLog
 from services.kit.database import Parameter, Statement, breached, is_foreign_key_breach, locked, transaction
 from services.kit.instants import Clock, now
 from services.kit.pagination import PageRequest, paged
@@ -31,7 +32,8 @@ class PeeweeContentStore:
 
     def __init__(self, database: peewee.Database, clock: Clock = now):
         self._database = database
-        self.changes = PeeweeChanges(database, clock)
+        self.audit = AuditLog(database, clock)
+        self.changes = PeeweeChanges(database, clock, self.audit)
         self.materials = PeeweeMaterials(database, self.changes)
         self.lessons = PeeweeLessons(database, self.changes)
         self.events = PeeweeEvents(database, self.changes)

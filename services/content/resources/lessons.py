@@ -8,10 +8,12 @@ from falcon.asgi import Request, Response
 from services.content.entities import Lesson, Material
 from services.content.resources import ContentResource
 from services.content.schemas import LessonPatch, NewLesson, NewMaterials, lesson_view, material_view
+from services.content.service import ContentService
 from services.kit.entity_tags import entity_tag
 from services.kit.idempotency import Reply, reply_with
 from services.kit.pagination import page_request
 from services.kit.schemas import validated
+from services.kit.use_cases import UseCases
 from services.kit.web import (
     admins_key,
     read_document,
@@ -76,7 +78,11 @@ class LessonReference(ContentResource):
 
 
 class Materials(ContentResource):
-    """/api/events/{event_id}/lessons/{lesson_id}/materials."""
+    """/api/events/{event_id}/lessons/{lesson_id}/materials; `public_only` as in content's settings."""
+
+    def __init__(self, service: ContentService, use_cases: UseCases, public_only: bool):
+        super().__init__(service, use_cases)
+        self._context = {"public_only": public_only}
 
     async def on_get(self, request: Request, response: Response, event_id: str, lesson_id: str) -> None:
         """The lesson's materials in order of upload, or a page of them."""
@@ -87,7 +93,7 @@ class Materials(ContentResource):
     async def on_post(self, request: Request, response: Response, event_id: str, lesson_id: str) -> None:
         """Attach files, all or none."""
         document = await read_document(request)
-        uploads = validated(NewMaterials, document).uploads()
+        uploads = validated(NewMaterials, document, self._context).uploads()
         attach = partial(self._service.add_materials, event_id, lesson_id, uploads)
         reply = await self._run_once(admins_key(request, document), attach, partial(_attached, event_id))
         write_reply(response, reply)

@@ -3,9 +3,9 @@
 import re
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationInfo
 
-from services.content import rules
+from services.content import addresses, rules
 from services.content.entities import (
     MAXIMUM_MATERIAL_BYTES,
     LessonReference,
@@ -167,17 +167,25 @@ class LessonPatch(Patch):
     expires_at: Instant | None = None
 
 
+def _material_address(address: str, info: ValidationInfo) -> str:
+    public_only = (info.context or {}).get("public_only", True)
+    flaw = addresses.flaw(address, public_only=public_only)
+    if flaw is not None:
+        raise ValueError(flaw)
+    return address
+
+
 class NewMaterial(Schema):
     """One of the files of POST .../materials."""
 
     file_name: Annotated[Text, Field(min_length=1, max_length=200)]
     mime_type: MimeType
     size_bytes: Annotated[Integer, Field(ge=1, le=MAXIMUM_MATERIAL_BYTES)]
-    download_url: WebAddress
+    download_url: Annotated[Text, AfterValidator(_material_address)]
 
 
 class NewMaterials(Schema):
-    """POST .../materials."""
+    """POST .../materials; the context says `public_only`, whether files may be at hosts of the public network only."""
 
     files: Annotated[list[NewMaterial], Field(min_length=1, max_length=20)]
 

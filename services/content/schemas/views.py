@@ -11,6 +11,7 @@ from services.content.entities import (
     ChangeFeed,
     ChangePage,
     Event,
+    EventAccess,
     FeedReader,
     Lesson,
     LessonReference,
@@ -160,6 +161,11 @@ def access_view(access: Access) -> dict[str, Any]:
             "serverTime": server_time,
         },
     }
+
+
+def event_access_view(access: EventAccess) -> dict[str, Any]:
+    """What auth is asked to sign."""
+    return {"eventId": access.event_id, "fingerprint": access.fingerprint}
 
 
 def playback_view(playback: Playback, allowed_domains: Sequence[str]) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from typing import Any
 
 import peewee
 
+from services.kit.audit.append_only import lost_triggers
 from services.kit.database import is_postgresql, transaction
 from services.kit.integrity.findings import WHOLE_TABLE, Finding
 from services.kit.integrity.rows import Table, check_constraints
@@ -49,6 +50,8 @@ def schema_findings(database: peewee.Database, table: Table) -> Iterator[Finding
     yield from _constraints(database, table)
     if is_postgresql(database):
         yield from _switched_off(database, table)
+    if getattr(table._meta, "append_only", False):
+        yield from _append_only(database, table)
 
 
 def _columns(database: peewee.Database, table: Table) -> Iterator[Finding]:
@@ -139,15 +142,27 @@ def _switched_off(database: peewee.Database, table: Table) -> Iterator[Finding]:
         yield Finding(name, each, "index_not_valid", "no query uses it", repair)
 
 
+def _append_only(database: peewee.Database, table: Table) -> Iterator[Finding]:
+    for trigger, creation in lost_triggers(database).items():
+        repair = _statements(database, creation, "made it again")
+        message = "rows can be changed or taken away: the trigger that refuses it is missing, altered or disabled"
+        yield Finding(table._meta.table_name, trigger, "append_only", message, repair)
+
+
 def index_rebuild(database: peewee.Database, index: str) -> Any:
     """The repair of an index whose entries are not those of its table."""
     return _statement(database, f'REINDEX "{index}"', "built it again")
 
 
 def _statement(database: peewee.Database, sql: str, done: str) -> Any:
+    return _statements(database, [sql], done)
+
+
+def _statements(database: peewee.Database, statements: Iterable[str], done: str) -> Any:
     def execute() -> str:
         with transaction(database):
-            database.execute_sql(sql)
+            for sql in statements:
+                database.execute_sql(sql)
         return done
 
     return execute

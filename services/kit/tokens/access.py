@@ -57,18 +57,29 @@ class AccessTokenVerifier:
 
     async def verify(self, token: str) -> Admin:
         """The admin; raises Unauthorized, Forbidden, or Unavailable when auth's keys are needed and cannot be had."""
-        key_id = read_header(token).get("kid")
-        if not isinstance(key_id, str):
-            raise Unauthorized
-        await self._ensure_keys(key_id)
-        claims = read_claims(token, self._keys, ACCESS_TOKEN_ALGORITHM, ACCESS_TOKEN_TYPE)
-        check_claims(claims, self._clock(), self._audience)
+        key_id, claims = await self._read(token, ACCESS_TOKEN_TYPE)
         admin = _admin(claims)
         # Last, so that auth is asked on behalf of nobody whom it has not given a token.
         revoked = await self._revocations()
         if admin.session_id in revoked.sessions or key_id in revoked.keys:
             raise Unauthorized
         return admin
+
+    async def verified_claims(self, token: str, token_type: str) -> dict[str, Any]:
+        """What a token of another type says that is signed with the same keys; raises Unauthorized, Unavailable."""
+        key_id, claims = await self._read(token, token_type)
+        if claims.get("iss") != ACCESS_TOKEN_ISSUER or key_id in (await self._revocations()).keys:
+            raise Unauthorized
+        return claims
+
+    async def _read(self, token: str, token_type: str) -> tuple[str, dict[str, Any]]:
+        key_id = read_header(token).get("kid")
+        if not isinstance(key_id, str):
+            raise Unauthorized
+        await self._ensure_keys(key_id)
+        claims = read_claims(token, self._keys, ACCESS_TOKEN_ALGORITHM, token_type)
+        check_claims(claims, self._clock(), self._audience)
+        return key_id, claims
 
     async def _ensure_keys(self, key_id: str) -> None:
         if self._knows(key_id):

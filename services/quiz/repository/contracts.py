@@ -1,4 +1,8 @@
-"""What every repository of quiz promises, whatever keeps the records. Nothing here commits: the service does."""
+"""What every repository of quiz promises, whatever keeps the records. Nothing here commits: the service does.
+
+Whatever adds, saves or removes a quiz also appends that deed to the audit log, in the same transaction. Attempts are
+a history by themselves.
+"""
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
@@ -6,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
+from services.kit.audit import AuditTrail
 from services.kit.instants import to_milliseconds
 from services.kit.pagination import PageRequest, SortKey
 from services.quiz.entities import Attempt, ContentKey, FeedPosition, LessonReference, Quiz, Revision
@@ -104,6 +109,10 @@ class QuizStore(Protocol):
     @property
     def following(self) -> Following:
         """The place in content's feed."""
+
+    @property
+    def audit(self) -> AuditTrail:
+        """The audit log."""
 
     def transaction(self) -> AbstractContextManager[Any]:
         """All that is written inside is kept, or nothing is."""

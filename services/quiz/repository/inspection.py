@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 import peewee
 from peewee import SQL, fn
 
+from services.kit.audit import AuditLog
 from services.kit.database import Statement, snapshot, transaction
 from services.kit.integrity.rows import batches
 from services.quiz.entities import Attempt, LessonReference, Option, Question, Quiz, Revision
@@ -37,7 +38,7 @@ class QuizInspection:
 
     def __init__(self, database: peewee.Database):
         self._database = database
-        self._quizzes = PeeweeQuizzes(database)
+        self._quizzes = PeeweeQuizzes(database, AuditLog(database))
 
     def count_quizzes(self) -> int:
         """How many quizzes there are."""

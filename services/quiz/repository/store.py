@@ -8,7 +8,9 @@ from typing import Any
 
 import peewee
 
+from services.kit.audit import AuditLog, AuditTrail
 from services.kit.database import Parameter, Statement, breached, locked, transaction
+from services.kit.instants import Clock, now
 from services.kit.pagination import PageRequest, paged
 from services.quiz.entities import (
     Attempt,
@@ -28,9 +30,10 @@ from services.quiz.repository.frozen import attempt_of, frozen_answers, frozen_q
 class PeeweeQuizStore:
     """Quiz in SQLite or PostgreSQL."""
 
-    def __init__(self, database: peewee.Database):
+    def __init__(self, database: peewee.Database, clock: Clock = now):
         self._database = database
-        self.quizzes = PeeweeQuizzes(database)
+        self.audit = AuditLog(database, clock)
+        self.quizzes = PeeweeQuizzes(database, self.audit)
         self.attempts = PeeweeAttempts(database)
         self.following = PeeweeFollowing(database)
 
@@ -42,8 +45,9 @@ class PeeweeQuizStore:
 class PeeweeQuizzes:
     """QuizRepository over the tables `quizzes`, `quiz_questions`, `quiz_options` and `quiz_revisions`."""
 
-    def __init__(self, database: peewee.Database):
+    def __init__(self, database: peewee.Database, audit: AuditTrail):
         self._database = database
+        self._audit = audit
         by_id = QuizRow.id == Parameter("quiz_id")
         self._by_id = _whole_quizzes(database, by_id)
         by_lesson = QuizRow.lesson_id == Parameter("lesson_id")
@@ -62,6 +66,7 @@ class PeeweeQuizzes:
                 self._freeze(quiz)
                 QuizRow.insert(_quiz_columns(quiz)).execute(self._database)
                 self._add_questions(quiz)
+                self._audit.append([("quiz.created", quiz.id)])
         except peewee.IntegrityError as error:
             if breached(error, "quizzes_lesson_id", ["quizzes.lesson_id"]):
                 raise LessonHasQuiz from None
@@ -88,12 +93,14 @@ class PeeweeQuizzes:
         QuestionRow.delete().where(QuestionRow.quiz == quiz.id).execute(self._database)
         self._add_questions(quiz)
         self._forget_unused_revisions([quiz.id], keep=[quiz.revision_id])
+        self._audit.append([("quiz.changed", quiz.id)])
 
     def remove(self, quiz_id: str) -> None:
         """Raises QuizNotFound."""
         if not QuizRow.delete().where(QuizRow.id == quiz_id).execute(self._database):
             raise QuizNotFound
         self._forget_unused_revisions([quiz_id])
+        self._audit.append([("quiz.deleted", quiz_id)])
 
     def remove_all(self, which: QuizFilter) -> int:
         """Delete those that match; how many there were."""
@@ -102,6 +109,7 @@ class PeeweeQuizzes:
         if quiz_ids:
             QuizRow.delete().where(QuizRow.id.in_(quiz_ids)).execute(self._database)
             self._forget_unused_revisions(quiz_ids)
+            self._audit.append(("quiz.deleted", quiz_id) for quiz_id in quiz_ids)
         return len(quiz_ids)
 
     def list(self, which: QuizFilter, request: PageRequest = ALL) -> Sequence[Quiz]:

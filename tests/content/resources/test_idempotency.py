@@ -11,11 +11,12 @@ from services.content.app import routes
 from services.content.repository import PeeweeContentStore
 from services.content.service import ContentService
 from services.kit.pagination import PageRequest
+from services.kit.tokens import GrantVerifier
 from services.kit.use_cases import UseCases
 from services.kit.web import create_service_app
 from tests.clock import StoppedClock
 from tests.content.client import SETTINGS, Client, access_token, verifier
-from tests.content.examples import with_two_events
+from tests.content.examples import SECRET, with_two_events
 from tests.content.resources.answers import EVENTS, LESSONS, MATERIALS, NEW_EVENT, NEW_FILE, NEW_LESSON
 from tests.refusals import Answer, invalid, refusal
 
@@ -41,7 +42,7 @@ def store(content_database: peewee.Database) -> PeeweeContentStore:
 def client(store: PeeweeContentStore, content_database: peewee.Database) -> Iterator[Client]:
     """A client of content over that store."""
     use_cases = UseCases(content_database, threads=2)
-    table = routes(ContentService(store, StoppedClock()), use_cases, SETTINGS)
+    table = routes(ContentService(store, SECRET, StoppedClock()), use_cases, SETTINGS, GrantVerifier(verifier()))
     with Client.of(create_service_app(table, SETTINGS, use_cases, verifier())) as client:
         yield client
 

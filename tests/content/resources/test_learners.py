@@ -268,7 +268,7 @@ def test_an_unknown_event_or_lesson_is_not_found_by_learners(client: Client, wor
     assert client.gateway("POST", f"{PUBLIC}/nowhere/catalog") == EVENT_NOT_FOUND
 
 
-PUBLIC_POSTS = ["/launch/catalog"] + [
+PUBLIC_POSTS = ["/launch/access", "/launch/catalog"] + [
     f"/launch/lessons/first/{word}" for word in ("access-check", "admission", "playback", "materials")
 ]
 

@@ -1,0 +1,144 @@
+"""Secrets in the images: what they hold besides the public image that they begin with."""
+
+import hashlib
+import io
+import json
+import re
+import subprocess
+import tarfile
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import Any, BinaryIO, cast
+
+import docker
+from docker.models.images import Image
+
+from deploy.release.leaks import Known, Leak, known_secrets, scan_folder
+from deploy.release.verdict import Verdict, judged
+
+CHECK = "secrets in the images"
+# Where pip and apt have put other people's packages; only keys of a certain form are looked for there.
+PACKAGES = re.compile(r"^usr/|/site-packages/")
+# What those packages publish themselves, by kind and SHA-1: examples in their documentation, and a header to look for.
+PUBLISHED: Mapping[tuple[str, str], str] = {
+    ("Private Key", "27c6929aef41ae2bcadac15ca6abcaff72cda9cd"): "cryptography/hazmat/primitives/serialization/ssh.py",
+    ("Basic Auth Credentials", "86efd7a4b462b1f97dc94b27c2860dc1bcbde38d"): "httpx/_urls.py",
+    ("JSON Web Token", "161e5e005575a05bfe40e860580b3a6ff5659438"): "the README of joserfc",
+    ("Basic Auth Credentials", "9d4e1e23bd5b727046a9e3b4b7db57bd8d6ee684"): "pydantic/networks.py; Perl's HTTP/Tiny.pm",
+    ("Basic Auth Credentials", "5baa61e4c9b93f3f0682250b6cf8331b7ee68fd8"): "Perl's HTTP/Tiny.pm",
+}
+# A secret that a program reads is no longer than this.
+LONGEST_FILE = 4 * 1024 * 1024
+
+
+def check_images(root: Path) -> Verdict:
+    """Build the images of docker-compose.yml and scan them; NOT DONE without a Docker engine."""
+    try:
+        engine = docker.from_env()
+        engine.ping()
+    except docker.errors.DockerException as error:
+        return Verdict(CHECK, "NOT DONE", f"no Docker engine answers here ({' '.join(str(error).split())})")
+    names = build_images(root)
+    return scan_images(engine, base_of(root), names, known_secrets(root) | PUBLISHED.keys())
+
+
+def build_images(root: Path) -> Sequence[str]:
+    """The names of the images that docker-compose.yml builds, freshly built."""
+    _compose(root, "build", "--quiet")
+    services = json.loads(_compose(root, "config", "--format=json"))["services"]
+    return sorted({service["image"] for service in services.values() if "build" in service})
+
+
+def base_of(root: Path) -> str:
+    """The public image that deploy/Dockerfile begins with."""
+    found = re.search(r"^FROM (\S+)", (root / "deploy" / "Dockerfile").read_text(), re.MULTILINE)
+    return found[1] if found else ""
+
+
+def scan_images(engine: docker.DockerClient, base: str, names: Sequence[str], known: Known) -> Verdict:
+    """No file, variable or step of their making holds a secret that the public image does not, nor one that is none."""
+    seen = {digest for _, _, digest in _files(engine, base)}
+    with tempfile.TemporaryDirectory() as folder:
+        place, files = Path(folder), 0
+        for name in names:
+            _write(place / "own" / name / "image.json", _recipe(engine, name, base))
+            for path, content, digest in _files(engine, name):
+                if digest not in seen:
+                    seen.add(digest)
+                    files += 1
+                    _write(place / ("packages" if PACKAGES.search(path) else "own") / name / path, content)
+        leaks = [*_scan(place / "own", guessing=True), *_scan(place / "packages", guessing=False)]
+    findings = [str(leak) for leak in leaks if (leak.kind, leak.digest) not in known]
+    return judged(CHECK, findings, f"{files} files in {', '.join(names)}, besides those of {base}")
+
+
+def _scan(folder: Path, *, guessing: bool) -> list[Leak]:
+    return scan_folder(folder, guessing=guessing) if folder.exists() else []
+
+
+def _compose(root: Path, *arguments: str) -> str:
+    command = ["docker", "compose", "--profile=tools", *arguments]
+    return subprocess.run(command, cwd=root, capture_output=True, text=True, check=True).stdout  # noqa: S603
+
+
+def _recipe(engine: docker.DockerClient, name: str, base: str) -> bytes:
+    """What the image sets, and how it was made, beyond its base: a build argument would stand there."""
+    own, inherited = _said(engine.images.get(name)), _said(engine.images.get(base))
+    return json.dumps([line for line in own if line not in inherited], indent=1).encode()
+
+
+def _said(image: Image) -> list[str]:
+    config = image.attrs["Config"]
+    lines = [*(config.get("Env") or []), *(f"{key}={text}" for key, text in (config.get("Labels") or {}).items())]
+    return [*lines, *(config.get("Cmd") or []), *(config.get("Entrypoint") or []), *_steps(image)]
+
+
+def _steps(image: Image) -> list[str]:
+    history: Any = image.history()
+    return [step["CreatedBy"] for step in history]
+
+
+def _files(engine: docker.DockerClient, name: str) -> Iterator[tuple[str, bytes, str]]:
+    """Path, content and digest of every text in the image's file system."""
+    container = engine.containers.create(name)
+    try:
+        chunks: Any = container.export()
+        with closing(_Stream(chunks)) as stream:
+            buffered = cast("BinaryIO", io.BufferedReader(stream))
+            with tarfile.open(fileobj=buffered, mode="r|") as archive:
+                yield from _texts(archive)
+    finally:
+        container.remove()
+
+
+def _texts(archive: tarfile.TarFile) -> Iterator[tuple[str, bytes, str]]:
+    for member in archive:
+        stored = archive.extractfile(member) if member.isfile() and member.size <= LONGEST_FILE else None
+        content = stored.read() if stored else b"\0"
+        if b"\0" not in content:
+            yield member.name, content, hashlib.sha256(content).hexdigest()
+
+
+def _write(file: Path, content: bytes) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_bytes(content)
+
+
+class _Stream(io.RawIOBase):
+    """Chunks as a file that can be read once."""
+
+    def __init__(self, chunks: Iterator[bytes]):
+        self._chunks = chunks
+        self._rest = b""
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        if not self._rest:
+            self._rest = next(self._chunks, b"")
+        count = min(len(buffer), len(self._rest))
+        buffer[:count], self._rest = self._rest[:count], self._rest[count:]
+        return count

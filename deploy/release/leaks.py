@@ -1,0 +1,86 @@
+"""Secrets that were left behind, by detect-secrets: in what git keeps, and in whatever folder it is shown."""
+
+import json
+import re
+import subprocess
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from deploy.release.tools import run_tool
+from deploy.release.verdict import Verdict, judged
+
+# What a person has looked at and found to be no secret, such as a test's password; the tool's own "baseline".
+KNOWN = "deploy/release/known-secrets.json"
+# Detectors that go by how a text looks, not by the form of a certain kind of key.
+GUESSING = ("KeywordDetector", "Base64HighEntropyString", "HexHighEntropyString")
+
+Known = frozenset[tuple[str, str]]
+
+
+class ScanFailed(Exception):
+    """detect-secrets did not come to its end; the text says why."""
+
+
+@dataclass(frozen=True)
+class Leak:
+    """Something like a secret; `digest` is its SHA-1, so that no report repeats it."""
+
+    file: str
+    line: int
+    kind: str
+    digest: str
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}: {self.kind} {self.digest}"
+
+
+def check_tree(root: Path) -> Verdict:
+    """No file that git keeps holds a secret, but for what is known to be none."""
+    check = "secrets in the tree"
+    files = _files_of_git(root)
+    if not files:
+        return Verdict(check, "NOT DONE", f"{root} is no working copy of git")
+    known = known_secrets(root)
+    leaks = [leak for leak in _tree(root) if (leak.kind, leak.digest) not in known]
+    hint = f"what is none of them is noted by: .venv/bin/detect-secrets scan --no-verify --baseline {KNOWN}"
+    findings = [*map(str, leaks), *([hint] if leaks else [])]
+    return judged(check, findings, f"{files} files; {len(known)} texts are known to be none")
+
+
+def known_secrets(root: Path) -> Known:
+    """Kind and digest of what is known to be no secret, wherever it stands."""
+    return frozenset((leak.kind, leak.digest) for leak in _leaks(json.loads((root / KNOWN).read_text())))
+
+
+def scan_folder(folder: Path, *, guessing: bool) -> list[Leak]:
+    """Everything like a secret in the folder; without `guessing`, only what has the form of a certain kind of key.
+
+    Raises ScanFailed.
+    """
+    without = () if guessing else tuple(f"--disable-plugin={name}" for name in GUESSING)
+    return _scan(folder, "--all-files", *without, ".")
+
+
+def _tree(root: Path) -> list[Leak]:
+    return _scan(root, f"--exclude-files=^{re.escape(KNOWN)}$")
+
+
+def _files_of_git(root: Path) -> int:
+    listed = subprocess.run(["git", "ls-files"], cwd=root, capture_output=True, text=True, check=False)  # noqa: S607
+    return len(listed.stdout.splitlines())
+
+
+def _scan(folder: Path, *options: str) -> list[Leak]:
+    # Without verification: a secret that it has found is not sent to whoever might know it.
+    done = run_tool("detect-secrets", "scan", "--no-verify", *options, folder=folder)
+    if done.returncode:
+        raise ScanFailed(" ".join(done.stderr.split())[-300:])
+    return list(_leaks(json.loads(done.stdout)))
+
+
+def _leaks(report: Mapping[str, Any]) -> Iterator[Leak]:
+    for file, found in sorted(report["results"].items()):
+        for each in found:
+            yield Leak(file, each["line_number"], each["type"], each["hashed_secret"])

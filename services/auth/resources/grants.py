@@ -1,0 +1,17 @@
+"""Learner grants."""
+
+from falcon.asgi import Request, Response
+
+from services.auth.resources import AuthResource
+from services.auth.schemas import NewGrant, grant_view
+from services.kit.web import read_json, write_json
+
+
+class Grants(AuthResource):
+    """/internal/grants: the gateway calls it for a learner whose access key content has found right."""
+
+    async def on_post(self, request: Request, response: Response) -> None:
+        """Sign a grant."""
+        new = await read_json(request, NewGrant)
+        grant = await self._run(self._service.grants.issue, new.event_id, new.fingerprint)
+        write_json(response, grant_view(grant))

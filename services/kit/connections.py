@@ -1,0 +1,83 @@
+"""gunicorn's connections, where its own behaviour would leave a public door open.
+
+- For the head of a connection's first request it waits for ever. Here each head has `keepalive` seconds.
+- What it refuses itself (an address or headers over the limits, what is not HTTP) it answers in plain text that repeats
+  parts of the request. Here it is the error envelope of the contract, with the headers that protect every answer.
+- It hands WebSockets to the app, past every middleware; nothing here takes them. Here they are requests like others: a
+  server may ignore Upgrade (RFC 9110 section 7.8).
+"""
+
+from collections.abc import Iterable, Mapping
+from http import HTTPStatus
+from typing import Any
+
+import orjson
+import uuid_utils
+from gunicorn.asgi.protocol import ASGIProtocol
+from gunicorn.workers import gasgi
+
+from services.kit.errors import RequestError, ServiceError
+from services.kit.observability import REQUEST_ID_HEADER, log
+
+# Nothing here is a page: no browser is to guess a type, keep a copy, follow, frame or embed it. OWASP's cheat sheets on
+# REST security and on HTTP headers; ASVS 5.0 items 3.4.3 to 3.4.6, 3.5.8 and 14.3.2.
+PROTECTING_HEADERS: Mapping[str, str] = {
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    # Instead of gunicorn's own (ASVS 5.0 item 13.4.6).
+    "Server": "flix",
+}
+
+REFUSALS: Mapping[int, str] = {
+    HTTPStatus.BAD_REQUEST: "The request is not HTTP/1.1 as RFC 9112 has it",
+    HTTPStatus.REQUEST_URI_TOO_LONG: "The address is too long",
+    HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE: "The headers are too many or too long",
+    HTTPStatus.NOT_IMPLEMENTED: "This transfer coding is not known here",
+}
+
+
+class Connection(ASGIProtocol):
+    """One client's connection."""
+
+    def connection_made(self, transport: Any) -> None:
+        """Begin to wait for the first head, as gunicorn does only for the next ones."""
+        super().connection_made(transport)
+        self._arm_keepalive_timer()
+
+    def _is_websocket_upgrade(self, request: Any) -> bool:
+        return False
+
+    def _send_error_response(self, status: int, message: str, extra_headers: Iterable[tuple[str, str]] = ()) -> None:
+        # The message is gunicorn's and may repeat what was sent.
+        request_id = str(uuid_utils.uuid7())
+        log.debug("request_refused", status=status, requestId=request_id)
+        self._safe_write(refusal(status, request_id))
+
+
+class Worker(gasgi.ASGIWorker):
+    """gunicorn's asgi worker with these connections, whose class it finds in a global of its module only."""
+
+    def init_process(self) -> None:
+        """Called in the worker after the fork."""
+        gasgi.ASGIProtocol = Connection
+        super().init_process()
+
+
+def refusal(status: int, request_id: str) -> bytes:
+    """The last answer on a connection, as it stands on the wire."""
+    text = REFUSALS.get(status)
+    error: ServiceError = ServiceError() if text is None else RequestError(text)
+    body = orjson.dumps(error.envelope(request_id))
+    headers = {
+        "Content-Type": "application/json",
+        "Content-Length": str(len(body)),
+        REQUEST_ID_HEADER: request_id,
+        **PROTECTING_HEADERS,
+        "Connection": "close",
+    }
+    lines = [f"HTTP/1.1 {status} {HTTPStatus(status).phrase}", *(f"{name}: {text}" for name, text in headers.items())]
+    return "".join(f"{line}\r\n" for line in [*lines, ""]).encode() + body

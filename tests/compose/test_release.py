@@ -1,0 +1,81 @@
+"""deploy.release.images, with a Docker engine: the images of Flix hold no secret, and one that did would be found."""
+
+import io
+import tarfile
+from collections.abc import Callable, Iterator
+
+import docker
+import pytest
+from docker.models.images import Image
+
+from deploy.release.images import PUBLISHED, base_of, scan_images
+from deploy.release.leaks import known_secrets
+from deploy.town import ROOT
+from tests.compose.towns import Figure
+
+BASE = base_of(ROOT)
+# Put together here, so that the check of the tree finds none.
+AWS_KEY = "AKIA" + "IOSFODNN7" + "EXAMPLQ"
+KNOWN = known_secrets(ROOT) | PUBLISHED.keys()
+
+
+@pytest.fixture
+def built() -> Iterator[Callable[..., str]]:
+    """Builds an image on the base with these lines of a Dockerfile and these files; it is gone afterwards."""
+    engine = docker.from_env()
+    made: list[Image] = []
+
+    def build(*lines: str, **files: str) -> str:
+        context = io.BytesIO()
+        with tarfile.open(fileobj=context, mode="w") as archive:
+            for name, text in {"Dockerfile": "\n".join((f"FROM {BASE}", *lines)), **files}.items():
+                member = tarfile.TarInfo(name)
+                member.size = len(text.encode())
+                archive.addfile(member, io.BytesIO(text.encode()))
+        context.seek(0)
+        image, _log = engine.images.build(fileobj=context, custom_context=True, rm=True, tag=f"flix-leak-{len(made)}")
+        made.append(image)
+        return str(image.tags[0])
+
+    yield build
+    for image in made:
+        engine.images.remove(str(image.id), force=True)
+
+
+def test_the_images_of_flix_hold_no_secret(images: str, figure: Figure) -> None:
+    names = [f"{images}-{part}" for part in ("auth", "content", "gateway", "quiz", "tools")]
+
+    verdict = scan_images(docker.from_env(), BASE, names, KNOWN)
+
+    assert (verdict.state, verdict.findings) == ("passed", [])
+    figure(f"secrets in the images: none; {verdict.told}")
+
+
+def test_a_secret_in_an_image_is_found_by_its_path(built: Callable[..., str]) -> None:
+    leaky = built("COPY key.txt /app/key.txt", **{"key.txt": f"key = '{AWS_KEY}'\n"})
+
+    verdict = scan_images(docker.from_env(), BASE, [leaky], KNOWN)
+
+    (finding,) = verdict.findings
+    assert (verdict.state, finding.rpartition(" ")[0]) == ("FAILED", f"{leaky}/app/key.txt:1: AWS Access Key")
+
+
+def test_a_secret_among_packages_and_one_in_a_variable_are_found(built: Callable[..., str]) -> None:
+    leaky = built(
+        f"ENV DEPLOY_KEY={AWS_KEY}",
+        "COPY key.py /opt/flix/lib/python3.13/site-packages/key.py",
+        **{"key.py": "# written with " + "-----BEGIN " + "RSA PRIVATE KEY-----\n"},
+    )
+
+    verdict = scan_images(docker.from_env(), BASE, [leaky], KNOWN)
+
+    kinds = {finding.rpartition(" ")[0].partition(f"{leaky}/")[2] for finding in verdict.findings}
+    assert verdict.state == "FAILED"
+    assert "opt/flix/lib/python3.13/site-packages/key.py:1: Private Key" in kinds
+    assert any(kind.startswith("image.json:") and kind.endswith("AWS Access Key") for kind in kinds)
+
+
+def test_an_image_that_is_the_public_one_holds_nothing_more(built: Callable[..., str]) -> None:
+    verdict = scan_images(docker.from_env(), BASE, [built('CMD ["true"]')], KNOWN)
+
+    assert (verdict.state, verdict.findings) == ("passed", [])

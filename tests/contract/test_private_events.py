@@ -1,0 +1,371 @@
+"""Private events beyond the baseline: learner grants, and what guessing comes to."""
+
+import base64
+import json
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.contract.conftest import judged
+from tests.contract.doors import another_gateway
+from tests.contract.samples import (
+    ACCESS_KEY,
+    FUTURE,
+    LATER_PAST,
+    UNKNOWN,
+    Json,
+    attached,
+    catalog_address,
+    chosen,
+    denied,
+    lesson_address,
+    new_event,
+    new_lesson,
+    new_quiz,
+    private_event,
+    public_address,
+    said,
+    unique,
+)
+from tests.contract.tokens import Tokens
+from tests.installation import Installation
+from tests.matching import Matching
+from tests.refusals import EVENT_NOT_FOUND, LESSON_NOT_FOUND, UNAUTHORIZED, Answer, refusal
+
+ACTIONS = ("access-check", "playback", "materials", "quiz", "quiz/submit")
+KEY = {"eventAccessKey": ACCESS_KEY}
+CLOSED = denied("blocked_private", "EVENT_ACCESS_DENIED")
+GUESSED_ENOUGH = refusal(429, "RATE_LIMITED", "Too many wrong access keys; try again later")
+GUESSES = 5
+
+
+def access_address(event: Json) -> str:
+    """Where the event's key is exchanged for a grant."""
+    return f"/api/events/{event['slug']}/access"
+
+
+def grant_for(learner: httpx.Client, event: Json, **body: str) -> str:
+    """What a learner gets for the key."""
+    answer = learner.post(access_address(event), json=body or KEY)
+    assert answer.status_code == 200, answer.text
+    return str(answer.json()["accessToken"])
+
+
+def bearing(grant: str) -> dict[str, str]:
+    """The header in which a learner sends it."""
+    return {"Authorization": f"Bearer {grant}"}
+
+
+class Launch:
+    """An event with an open lesson that has a material and a quiz."""
+
+    def __init__(self, admin: httpx.Client, event: Json):
+        self.event = event
+        self.lesson = new_lesson(admin, event)
+        self.quiz = new_quiz(admin, self.lesson)
+        attached(admin, self.lesson)
+        self.addresses = [
+            catalog_address(event),
+            *(public_address(event, self.lesson["slug"], action) for action in ACTIONS),
+        ]
+
+    def ask(self, learner: httpx.Client, address: str, grant: str | None = None, **body: Any) -> Answer:
+        """What the learner is told, without the times and the attempt's id, which no two answers have alike."""
+        sent = {**body, "answers": chosen(self.quiz, True, False)} if address.endswith("submit") else body
+        answer = said(learner.post(address, json=sent, headers=bearing(grant) if grant else {}))
+        return Answer(answer.status, _timeless(answer.document))
+
+
+def _timeless(document: Any) -> Any:
+    if isinstance(document, list):
+        return [_timeless(each) for each in document]
+    if not isinstance(document, dict):
+        return document
+    moving = ("serverTime", "submittedAt", "attemptId")
+    return {name: None if name in moving else _timeless(each) for name, each in document.items()}
+
+
+@pytest.fixture(scope="module")
+def launch(admin: httpx.Client) -> Launch:
+    """In a private event whose key nobody changes."""
+    return Launch(admin, private_event(admin))
+
+
+# The exchange
+
+
+def test_an_access_key_is_exchanged_for_a_grant_of_an_hour(learner: httpx.Client, launch: Launch) -> None:
+    token = Matching(r"[\w-]+\.[\w-]+\.[\w-]+")
+    expected = Answer(200, {"accessToken": token, "tokenType": "Bearer", "expiresIn": 3600})
+    answer = learner.post(access_address(launch.event), json=KEY)
+    assert (said(answer), answer.headers["Cache-Control"]) == (expected, "no-store")
+    header, claims = (_part(answer.json()["accessToken"], place) for place in (0, 1))
+    assert (header["typ"], header["alg"]) == ("grant+jwt", "Ed25519")
+    assert {name: claims[name] for name in ("iss", "aud", "sub")} == {
+        "iss": "flix-auth",
+        "aud": "content",
+        "sub": launch.event["id"],
+    }
+    assert (claims["exp"] - claims["iat"], sorted(claims)) == (
+        3600,
+        ["aud", "exp", "iat", "iss", "jti", "key", "sub"],
+    )
+    assert ACCESS_KEY not in json.dumps(claims)
+
+
+def _part(token: str, place: int) -> Json:
+    part = token.split(".")[place]
+    return dict(json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4))))
+
+
+@pytest.mark.parametrize("body", [{}, {"eventAccessKey": "another key"}, {"eventAccessKey": ACCESS_KEY.upper()}])
+def test_no_key_a_wrong_key_an_event_without_one_and_no_event_are_one_answer(
+    admin: httpx.Client, learner: httpx.Client, launch: Launch, body: Json
+) -> None:
+    keyless = private_event(admin)
+    admin.put(f"/api/events/{keyless['id']}", json={"accessKey": None})
+    events = [launch.event, keyless, {"slug": unique("nowhere")}]
+    answers = [learner.post(access_address(event), json=body) for event in events]
+    assert [said(answer) for answer in answers] == [CLOSED] * 3
+    assert [told(answer) for answer in answers] == [told(answers[0])] * 3
+
+
+def told(answer: httpx.Response) -> tuple[int, Json, Json]:
+    """All that an answer says besides its own id and time."""
+    headers = {name: text for name, text in answer.headers.items() if name not in ("x-request-id", "date")}
+    return answer.status_code, headers, _timeless({**answer.json(), "requestId": None})
+
+
+def test_a_public_event_gives_a_grant_to_whoever_asks_and_opens_without_it(
+    admin: httpx.Client, learner: httpx.Client
+) -> None:
+    launch = Launch(admin, new_event(admin, accessKey=ACCESS_KEY))
+    grants = [grant_for(learner, launch.event, eventAccessKey=key) for key in (ACCESS_KEY, "another key")]
+    assert learner.post(access_address(launch.event)).status_code == 200
+    for grant in (*grants, None):
+        assert launch.ask(learner, launch.addresses[0], grant).status == 200
+    admin.put(f"/api/events/{launch.event['id']}", json={"visibility": "private"})
+    assert [launch.ask(learner, launch.addresses[0], grant) for grant in grants] == [CLOSED] * 2
+
+
+# What it opens
+
+
+def test_a_grant_opens_all_that_the_key_opens(learner: httpx.Client, launch: Launch) -> None:
+    grant = grant_for(learner, launch.event)
+    with_key = [launch.ask(learner, address, **KEY) for address in launch.addresses]
+    with_grant = [launch.ask(learner, address, grant) for address in launch.addresses]
+    with_both = [launch.ask(learner, address, grant, eventAccessKey="another key") for address in launch.addresses]
+    assert [answer.status for answer in with_key] == [200] * 6
+    assert with_grant == with_both == with_key
+
+
+@pytest.mark.parametrize("action", ACTIONS)
+def test_with_a_grant_what_is_not_there_is_not_found(learner: httpx.Client, launch: Launch, action: str) -> None:
+    grant = grant_for(learner, launch.event)
+    assert launch.ask(learner, public_address(launch.event, UNKNOWN, action), grant) == LESSON_NOT_FOUND
+    assert launch.ask(learner, public_address({"slug": UNKNOWN}, UNKNOWN, action), grant) == EVENT_NOT_FOUND
+
+
+@pytest.mark.parametrize("action", ACTIONS[1:])
+def test_a_grant_opens_no_lesson_before_or_after_its_time(
+    admin: httpx.Client, learner: httpx.Client, action: str
+) -> None:
+    event = private_event(admin)
+    grant = grant_for(learner, event)
+    windows: tuple[tuple[str, Json], ...] = (("locked", {"releaseAt": FUTURE}), ("expired", {"expiresAt": LATER_PAST}))
+    for status, window in windows:
+        address = public_address(event, new_lesson(admin, event, **window)["slug"], action)
+        assert said(learner.post(address, json={"answers": []}, headers=bearing(grant))) == denied(status)
+
+
+ENDS: dict[str, Json] = {"another key": {"accessKey": "another key"}, "no key": {"accessKey": None}}
+
+
+@pytest.mark.parametrize("change", ENDS.values(), ids=ENDS.keys())
+def test_a_grant_dies_when_the_key_changes(admin: httpx.Client, learner: httpx.Client, change: Json) -> None:
+    launch = Launch(admin, private_event(admin))
+    grant = grant_for(learner, launch.event)
+    assert launch.ask(learner, launch.addresses[0], grant).status == 200
+    admin.put(f"/api/events/{launch.event['id']}", json=change)
+    assert [launch.ask(learner, address, grant) for address in launch.addresses] == [
+        launch.ask(learner, address) for address in launch.addresses
+    ]
+    assert launch.ask(learner, launch.addresses[0], grant) == CLOSED
+
+
+NO_GRANTS: dict[str, Callable[[str, Tokens], str]] = {
+    "expired": lambda grant, tokens: tokens.signed_again(grant, "grant+jwt", exp=1_000_000_000),
+    "without an end": lambda grant, tokens: tokens.signed_again(grant, "grant+jwt", exp=None),
+    "of another type": lambda grant, tokens: tokens.signed_again(grant, "JWT"),
+    "of an admin's type": lambda grant, tokens: tokens.signed_again(grant, "at+jwt"),
+    "for another service": lambda grant, tokens: tokens.signed_again(grant, "grant+jwt", aud="quiz"),
+    "for another event": lambda grant, tokens: tokens.signed_again(grant, "grant+jwt", sub="another"),
+    "for another key": lambda grant, tokens: tokens.signed_again(grant, "grant+jwt", key="f" * 64),
+    "an admin's token": lambda _, tokens: tokens.access_token(),
+    "changed after signing": lambda grant, _: f"{grant[:-8]}AAAAAAAA",
+    "no token": lambda _grant, _tokens: "no-token",
+}
+
+
+@pytest.mark.parametrize("spoil", NO_GRANTS.values(), ids=NO_GRANTS.keys())
+def test_what_is_no_grant_of_the_event_counts_as_none(
+    learner: httpx.Client, launch: Launch, tokens: Tokens, spoil: Callable[[str, Tokens], str]
+) -> None:
+    shown = spoil(grant_for(learner, launch.event), tokens)
+    for address in launch.addresses:
+        assert launch.ask(learner, address, shown) == launch.ask(learner, address)
+    assert launch.ask(learner, launch.addresses[0], shown) == CLOSED
+    assert launch.ask(learner, launch.addresses[0], shown, **KEY).status == 200
+
+
+def test_a_grant_of_one_event_opens_no_other_of_the_same_key(
+    admin: httpx.Client, learner: httpx.Client, launch: Launch
+) -> None:
+    other = Launch(admin, private_event(admin))
+    grant = grant_for(learner, launch.event)
+    assert [other.ask(learner, address, grant) for address in other.addresses] == [
+        other.ask(learner, address) for address in other.addresses
+    ]
+    assert other.ask(learner, other.addresses[0], grant) == CLOSED
+
+
+def test_a_grant_is_no_admin_s_token(learner: httpx.Client, launch: Launch, tokens: Tokens) -> None:
+    grant = grant_for(learner, launch.event)
+    dressed_up = tokens.signed_again(grant, "grant+jwt", aud=["gateway", "content", "quiz", "auth"], role="admin")
+    for token in (grant, dressed_up):
+        for address in ("/api/events", f"/api/events/{launch.event['id']}", "/api/quizzes"):
+            assert said(learner.get(address, headers=bearing(token))) == UNAUTHORIZED
+
+
+@pytest.mark.parametrize(
+    "end",
+    [
+        lambda admin, it: admin.put(lesson_address(it.lesson), json={"releaseAt": FUTURE}),
+        lambda admin, it: admin.put(f"/api/events/{it.event['id']}", json={"accessKey": "another key"}),
+        lambda admin, it: admin.delete(lesson_address(it.lesson)),
+    ],
+    ids=["closed", "another key", "no lesson"],
+)
+def test_a_submission_with_a_grant_is_answered_again_whatever_became_of_its_lesson(
+    admin: httpx.Client, learner: httpx.Client, end: Callable[[httpx.Client, Launch], httpx.Response]
+) -> None:
+    launch = Launch(admin, private_event(admin))
+    address, body = launch.addresses[-1], {"answers": chosen(launch.quiz, True, True)}
+    headers = {**bearing(grant_for(learner, launch.event)), "Idempotency-Key": unique("key")}
+    first = learner.post(address, json=body, headers=headers)
+    assert end(admin, launch).is_success
+    again = learner.post(address, json=body, headers=headers)
+    assert (first.status_code, "Idempotency-Replayed" in first.headers) == (200, False)
+    assert (again.status_code, again.content, again.headers["Idempotency-Replayed"]) == (200, first.content, "true")
+
+
+# What nobody learns who stands outside
+
+
+@pytest.mark.parametrize("action", ACTIONS)
+@pytest.mark.parametrize("body", [{}, {"eventAccessKey": "another key"}])
+@pytest.mark.parametrize("extra", [{}, {"Idempotency-Key": "a-key-of-nobody"}, {"If-None-Match": "*"}], ids=str)
+def test_from_outside_a_lesson_and_none_are_one_answer_to_the_last_header(
+    learner: httpx.Client, launch: Launch, tokens: Tokens, action: str, body: Json, extra: dict[str, str]
+) -> None:
+    stale = tokens.signed_again(grant_for(learner, launch.event), "grant+jwt", exp=1_000_000_000)
+    for headers in (extra, {**extra, **bearing(stale)}, {**extra, **bearing(tokens.access_token())}):
+        known, unknown = (
+            learner.post(public_address(launch.event, slug, action), json={**body, "answers": []}, headers=headers)
+            for slug in (launch.lesson["slug"], UNKNOWN)
+        )
+        assert told(known) == told(unknown)
+        assert known.json()["status"] == "blocked_private"
+
+
+def test_neither_keys_nor_grants_nor_guesses_are_logged(
+    town: Installation, admin: httpx.Client, learner: httpx.Client
+) -> None:
+    key, guess = unique("canary-key"), unique("canary-guess")
+    launch = Launch(admin, private_event(admin, accessKey=key))
+    grant = grant_for(learner, launch.event, eventAccessKey=key)
+    for address in (access_address(launch.event), *launch.addresses):
+        launch.ask(learner, address, grant, eventAccessKey=guess)
+    logs = "".join(town.log_lines(name) for name in ("gateway", "content", "quiz", "auth"))
+    assert "event_access_evaluated" in logs
+    assert not [secret for secret in (key, guess, grant, grant.split(".")[2]) if secret in logs]
+
+
+# Guessing
+
+
+@pytest.fixture(scope="module")
+def strict(town: Installation, tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
+    """A gateway that lets a client guess five times an hour, and all together twelve times, behind a proxy of ours."""
+    bounds = {
+        "ACCESS_KEY_GUESSES_MAX": str(GUESSES),
+        "ACCESS_KEY_GUESSES_OF_EVENT_MAX": "12",
+        "ACCESS_KEY_GUESSES_WINDOW_MS": "3600000",
+        "TRUSTED_PROXIES": "1",
+    }
+    with another_gateway(town, tmp_path_factory.mktemp("strict"), **bounds) as client:
+        yield judged(client)
+
+
+def guessed(client: httpx.Client, address: str, address_of_client: str, **body: str) -> httpx.Response:
+    """The answer to a wrong key, unless the body has another, from that address."""
+    sent = {"eventAccessKey": "another key", **body}
+    return client.post(address, json=sent, headers={"X-Forwarded-For": address_of_client})
+
+
+def test_over_the_bound_no_key_is_judged_until_the_window_ends_and_a_grant_goes_on(
+    admin: httpx.Client, strict: httpx.Client
+) -> None:
+    launch, us = Launch(admin, private_event(admin)), "203.0.113.1"
+    grant = grant_for(strict, launch.event)
+    addresses = [access_address(launch.event), *launch.addresses]
+    heard = [guessed(strict, address, us).status_code for address in addresses[:GUESSES]]
+    refused = [guessed(strict, address, us) for address in addresses]
+    assert heard == [403, 403, 200, 403, 403]
+    assert [said(answer) for answer in refused] == [GUESSED_ENOUGH] * len(addresses)
+    assert all(3500 < int(answer.headers["Retry-After"]) <= 3600 for answer in refused)
+    # Not even the right one, or a guesser could go on until it is right.
+    assert said(guessed(strict, addresses[0], us, **KEY)) == GUESSED_ENOUGH
+    for address in launch.addresses:
+        headers = {"X-Forwarded-For": us, **bearing(grant)}
+        assert strict.post(address, json={"answers": []}, headers=headers).status_code == 200
+        assert strict.post(address, json={"answers": []}, headers={"X-Forwarded-For": us}).json()["status"]
+    assert guessed(strict, addresses[0], "203.0.113.2", **KEY).status_code == 200
+
+
+def test_guessing_at_an_event_that_is_not_there_comes_to_the_same(strict: httpx.Client) -> None:
+    nowhere = access_address({"slug": unique("nowhere")})
+    answers = [said(guessed(strict, nowhere, "203.0.113.1")) for _ in range(GUESSES + 2)]
+    assert answers == [CLOSED] * GUESSES + [GUESSED_ENOUGH] * 2
+
+
+def test_many_addresses_have_a_bound_together_which_shuts_out_nobody_who_was_in(
+    admin: httpx.Client, strict: httpx.Client
+) -> None:
+    launch, learner = Launch(admin, private_event(admin)), "198.51.100.1"
+    assert guessed(strict, launch.addresses[0], learner, **KEY).status_code == 200
+    networks = [f"2001:db8:0:{number}::{host}" for number in range(7) for host in (1, 2)]
+    heard = [guessed(strict, launch.addresses[0], address).status_code for address in networks]
+    assert heard == [403] * 12 + [429] * 2
+    assert guessed(strict, launch.addresses[0], learner, **KEY).status_code == 200
+    assert said(guessed(strict, launch.addresses[0], "198.51.100.2", **KEY)) == GUESSED_ENOUGH
+
+
+def test_of_many_guesses_at_once_no_more_are_answered_than_one_after_the_other(
+    admin: httpx.Client, strict: httpx.Client
+) -> None:
+    address = access_address(private_event(admin))
+    with ThreadPoolExecutor(16) as pool:
+        answers = list(pool.map(lambda _: said(guessed(strict, address, "203.0.113.7")), range(60)))
+    assert (answers.count(CLOSED), answers.count(GUESSED_ENOUGH)) == (GUESSES, 60 - GUESSES)
+
+
+def test_right_keys_at_once_all_open(admin: httpx.Client, strict: httpx.Client) -> None:
+    address = access_address(private_event(admin))
+    with ThreadPoolExecutor(16) as pool:
+        answers = list(pool.map(lambda _: guessed(strict, address, "203.0.113.7", **KEY).status_code, range(60)))
+    assert answers == [200] * 60

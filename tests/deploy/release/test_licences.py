@@ -1,0 +1,80 @@
+"""deploy.release.licences, with pip-licenses itself."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from deploy.release.licences import is_allowed, licence_of, list_licences
+from deploy.release.lock import read_lock
+from deploy.town import ROOT
+
+
+def test_every_package_that_runs_has_a_known_licence(tmp_path: Path) -> None:
+    verdict = list_licences(ROOT, tmp_path)
+    listed = json.loads((tmp_path / "licences.json").read_text())
+
+    assert (verdict.state, verdict.findings) == ("passed", [])
+    assert set(listed) == {each.name for each in read_lock(ROOT / "requirements.lock") if each.applies_here}
+    assert (listed["falcon"], listed["peewee"], listed["httpx-aiohttp"]) == ("Apache-2.0", "MIT", "BSD-3-Clause")
+
+
+def test_strong_copyleft_and_what_is_not_installed_are_refused(tmp_path: Path) -> None:
+    # A tool of the tests that no image holds; it is under the GPL.
+    lock = f"rfc3987==1.3.8 \\\n    --hash=sha256:{'a1' * 32}\nno-such-package==1 \\\n    --hash=sha256:{'a1' * 32}\n"
+    (tmp_path / "requirements.lock").write_text(lock)
+
+    verdict = list_licences(tmp_path, tmp_path)
+
+    assert (verdict.state, verdict.findings) == (
+        "FAILED",
+        [
+            "no-such-package is locked and not installed: make clean test",
+            "rfc3987: GNU General Public License v3 or later (GPLv3+)",
+        ],
+    )
+
+
+@pytest.mark.parametrize(
+    "licence",
+    [
+        "MIT",
+        "MIT License",
+        "Apache-2.0 OR BSD-3-Clause",
+        "MPL-2.0 AND (Apache-2.0 OR MIT)",
+        "Apache Software License; MIT License",
+        "Mozilla Public License 2.0 (MPL 2.0)",
+        "MIT License; Mozilla Public License 2.0 (MPL 2.0)",
+    ],
+)
+def test_what_is_allowed_may_be_joined(licence: str) -> None:
+    assert is_allowed(licence)
+
+
+@pytest.mark.parametrize(
+    "licence",
+    [
+        "",
+        "UNKNOWN",
+        "GPL-3.0-or-later",
+        "AGPL-3.0-only",
+        "GNU General Public License v3 or later (GPLv3+)",
+        "MIT AND GPL-2.0-only",
+        "MIT OR SSPL-1.0",
+        "GPL-2.0-only WITH Classpath-exception-2.0",
+        "MIT License; UNKNOWN",
+        "mit-like",
+        "Other/Proprietary License",
+        "MIT;",
+    ],
+)
+def test_what_is_unknown_or_reaches_further_is_refused_even_beside_what_is_allowed(licence: str) -> None:
+    assert not is_allowed(licence)
+
+
+def test_a_licence_that_was_read_in_its_file_must_still_stand_there() -> None:
+    text = "Permission is hereby granted, free of\n  charge, to any person obtaining a copy of this software"
+
+    assert licence_of("peewee", {"License": "UNKNOWN", "LicenseText": text}) == "MIT"
+    assert licence_of("peewee", {"License": "UNKNOWN", "LicenseText": "All rights reserved."}) == "UNKNOWN"
+    assert licence_of("another", {"License": "UNKNOWN", "LicenseText": text}) == "UNKNOWN"

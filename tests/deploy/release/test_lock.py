@@ -1,0 +1,131 @@
+"""deploy.release.lock: a lock file that would let another file in, or says other than pyproject.toml, is refused."""
+
+from pathlib import Path
+
+import pytest
+from packaging.requirements import InvalidRequirement
+
+from deploy.release.lock import Locked, check_lock, read_lock
+from deploy.release.verdict import Verdict
+from deploy.town import ROOT
+
+PYPROJECT = """
+[project]
+name = "flix"
+dependencies = ["Alpha_One", "beta[extra]>=2"]
+
+[project.optional-dependencies]
+dev = ["gamma"]
+"""
+HASH = "--hash=sha256:" + "a1" * 32
+OTHER_HASH = "--hash=sha256:" + "b2" * 32
+ALPHA = f"alpha-one==1.0 \\\n    {HASH} \\\n    {OTHER_HASH}\n    # via flix (pyproject.toml)\n"
+BETA = (
+    f"beta==2.1 ; sys_platform == 'linux' \\\n    {HASH}\n    # via\n    #   alpha-one\n    #   flix (pyproject.toml)\n"
+)
+DELTA = f"delta==0.1 \\\n    {HASH}\n    # via beta\n"
+GAMMA = f"gamma==3.0 \\\n    {HASH}\n    # via flix (pyproject.toml)\n"
+RUNTIME, DEVELOPMENT = ALPHA + BETA + DELTA, ALPHA + BETA + DELTA + GAMMA
+
+
+def checked(folder: Path, runtime: str = RUNTIME, development: str = DEVELOPMENT) -> Verdict:
+    """The verdict on a project with these lock files."""
+    (folder / "pyproject.toml").write_text(PYPROJECT)
+    (folder / "requirements.lock").write_text(runtime)
+    (folder / "requirements-dev.lock").write_text(development)
+    return check_lock(folder)
+
+
+def test_the_locks_of_flix_are_whole() -> None:
+    verdict = check_lock(ROOT)
+
+    assert (verdict.state, verdict.findings) == ("passed", [])
+
+
+def test_locks_that_agree_with_pyproject_and_have_every_hash_pass(tmp_path: Path) -> None:
+    assert checked(tmp_path) == Verdict("lock", "passed", "3 packages, 4 with those for development", [])
+
+
+def test_a_lock_is_read_with_versions_hashes_and_reasons(tmp_path: Path) -> None:
+    checked(tmp_path)
+    alpha, beta, delta = read_lock(tmp_path / "requirements.lock")
+
+    assert [(each.name, each.version, each.is_direct, each.applies_here) for each in (alpha, beta, delta)] == [
+        ("alpha-one", "1.0", True, True),
+        ("beta", "2.1", True, True),
+        ("delta", "0.1", False, True),
+    ]
+    assert (sorted(alpha.hashes), sorted(delta.hashes)) == (["a1" * 32, "b2" * 32], ["a1" * 32])
+
+
+def test_what_is_for_another_system_does_not_apply_here(tmp_path: Path) -> None:
+    checked(tmp_path, runtime=RUNTIME.replace("'linux'", "'win32'"))
+
+    assert [each.applies_here for each in read_lock(tmp_path / "requirements.lock")] == [True, False, True]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "finding"),
+    [
+        (
+            DELTA,
+            "delta==0.1\n    # via beta\n",
+            "requirements.lock: delta has no hash, so pip would take any file of that name",
+        ),
+        (
+            DELTA,
+            "delta==0.1 \\\n    --hash=md5:" + "a1" * 16 + "\n",
+            "requirements.lock: delta has no hash, so pip would take any file of that name",
+        ),
+        (
+            DELTA,
+            DELTA.replace("a1" * 32, "a1" * 31),
+            "requirements.lock: delta has no hash, so pip would take any file of that name",
+        ),
+        ("delta==0.1", "delta>=0.1", "requirements.lock: delta is not held to one version: delta>=0.1"),
+        ("delta==0.1", "delta==0.*", "requirements.lock: delta is not held to one version: delta==0.*"),
+        ("delta==0.1", "delta", "requirements.lock: delta is not held to one version: delta"),
+        (
+            "delta==0.1",
+            "delta @ https://files.example/delta.whl",
+            "requirements.lock: delta is not held to one version: delta @ https://files.example/delta.whl",
+        ),
+        (ALPHA, "", "requirements.lock: alpha-one is missing, and pyproject.toml names it: make lock"),
+        (
+            "# via beta",
+            "# via flix (pyproject.toml)",
+            "requirements.lock: delta is there, and pyproject.toml does not name it: make lock",
+        ),
+    ],
+)
+def test_a_lock_that_lets_another_file_in_or_is_of_another_project_is_refused(
+    tmp_path: Path, old: str, new: str, finding: str
+) -> None:
+    verdict = checked(tmp_path, RUNTIME.replace(old, new), DEVELOPMENT.replace(old, new))
+
+    assert verdict.state == "FAILED"
+    assert verdict.findings[0] == finding
+    assert finding.replace("requirements.lock", "requirements-dev.lock") in verdict.findings
+
+
+def test_what_is_tested_must_be_what_is_shipped(tmp_path: Path) -> None:
+    for development in (
+        DEVELOPMENT.replace("delta==0.1", "delta==0.2"),
+        DEVELOPMENT.replace(f"{HASH} \\\n    {OTHER_HASH}", HASH),
+    ):
+        verdict = checked(tmp_path, development=development)
+        (finding,) = verdict.findings
+        assert (verdict.state, finding.endswith("is not there as in requirements.lock")) == ("FAILED", True)
+
+
+def test_a_line_that_names_no_package_breaks_the_check_off(tmp_path: Path) -> None:
+    with pytest.raises(InvalidRequirement, match="one two"):
+        checked(tmp_path, runtime=RUNTIME + f"one two \\\n    {HASH}\n")
+
+
+def test_every_package_of_the_real_lock_is_read() -> None:
+    text = (ROOT / "requirements.lock").read_text()
+    packages: list[Locked] = read_lock(ROOT / "requirements.lock")
+
+    assert len(packages) == text.count("==") - text.count("_version ==") - text.count("platform ==")
+    assert sum(len(package.hashes) for package in packages) == text.count("--hash=sha256:")

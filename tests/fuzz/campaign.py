@@ -1,0 +1,228 @@
+"""schemathesis against a running gateway: what gateway/openapi.yaml promises, asked by somebody who wants it broken."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from itertools import count
+from typing import Any
+
+import schemathesis
+from schemathesis.core.failures import AcceptedNegativeData, Failure
+from schemathesis.core.parameters import ParameterLocation
+from schemathesis.engine import events, from_schema
+from schemathesis.generation.meta import CoveragePhaseData
+from schemathesis.openapi.checks import RejectedPositiveData, UseAfterFree
+
+from deploy.town import ROOT
+from tests.figures import Figure
+from tests.fuzz.stage import Stage, build_stage
+from tests.installation import Town
+
+DOCUMENT = ROOT / "gateway" / "openapi.yaml"
+# Whoever fuzzes signs in as another client: guesses at a password that it sent before must not keep it out
+# (TRUSTED_PROXIES=1 in its town).
+OWN_ADDRESS = {"X-Forwarded-For": "198.51.100.7"}
+# What counts attempts to sign in. All together they would soon be too many from one address, and no more be looked at.
+COUNTING_ATTEMPTS = ("login", "changePassword")
+# Its own account it cannot lose: it does not guess its own password, and since nobody else is an owner who has set one,
+# LAST_OWNER keeps it from disabling or demoting itself, or resetting its password. Its own session it ends once and
+# again, so that each time another is begun for that.
+ENDS_ITS_SESSION = "logout"
+
+# What a round finds in the installation; some of it is deleted on the way.
+STAGES = 10
+
+# Rules that no schema can state, each with what it answers; all else that a valid request may not get is a failure.
+RULES = {"LESSON_INVALID_WINDOW", "QUIZ_INVALID_ATTEMPT"}
+# A cursor is a text like any other to the document, and so are the orders of questions that must not be alike.
+UNSTATED = ({"cursor"}, {"questions"})
+# A precondition that does not hold, and a key that was used before, are answers to valid requests.
+ANSWERS_TO_VALID_DATA = ["2xx", "401", "403", "404", "409", "412", "422"]
+ANSWERS_TO_INVALID_DATA = ["400", "401", "403", "404", "413", "415"]
+THROTTLED = "429"
+
+_clients = count(1)
+
+
+@dataclass
+class Outcome:
+    """What was sent, in which phase, what succeeded at least once, and what went wrong."""
+
+    cases: Counter[str] = field(default_factory=Counter)
+    succeeded: set[str] = field(default_factory=set)
+    answers: Counter[int] = field(default_factory=Counter)
+    failures: list[str] = field(default_factory=list)
+
+    @property
+    def total(self) -> int:
+        """How many requests were sent and judged."""
+        return sum(self.cases.values())
+
+
+def fuzz(town: Town, wanted: int, examples: int, scenarios: int, figure: Figure) -> Outcome:
+    """At least so many cases, in rounds that differ by their seed; it ends with the first round that finds something.
+
+    `examples` are generated for each operation in a round, and so many `scenarios` of several requests.
+    """
+    outcome, rounds = Outcome(), 0
+    while outcome.total < wanted and not outcome.failures:
+        rounds += 1
+        _round(town, rounds, examples, scenarios, outcome)
+    phases = ", ".join(f"{count:,} {phase}" for phase, count in outcome.cases.items())
+    statuses = ", ".join(f"{count:,} x {status}" for status, count in sorted(outcome.answers.items()))
+    figure(f"{outcome.total:,} cases in {rounds} rounds ({phases}): {len(outcome.failures)} failures")
+    figure(f"{len(outcome.succeeded)} operations succeeded at least once; answers: {statuses}")
+    return outcome
+
+
+def operations() -> set[str]:
+    """Every operation of the document, as `PUT /api/events/{eventId}`."""
+    return {result.ok().label for result in _load("http://gateway.test", 1, 1, 1).get_all_operations()}
+
+
+def _round(town: Town, seed: int, examples: int, scenarios: int, outcome: Outcome) -> None:
+    with town.admin() as admin:
+        stages = [build_stage(admin) for _ in range(STAGES)]
+    schema = _load(town.address, seed, examples, scenarios, stages)
+    _sign_in_for(schema, town)
+    schema.hook(filter_failure)
+    for event in from_schema(schema).execute():
+        if isinstance(event, events.ScenarioFinished):
+            _count(event, outcome)
+        elif isinstance(event, events.NonFatalError):
+            outcome.failures.append(f"{event.label}: {event.info.format()}")
+        elif isinstance(event, events.FatalError):
+            raise event.exception
+
+
+def _load(address: str, seed: int, examples: int, scenarios: int, stages: Sequence[Stage] = ()) -> Any:
+    settings = {
+        **_known(stages),
+        "base-url": address,
+        "seed": seed,
+        "cache": {"enabled": False},
+        "generation": {"database": "none", "max-examples": examples},
+        "phases": {"stateful": {"generation": {"max-examples": scenarios}}},
+        "checks": _expecting(),
+        "output": {"sanitization": {"enabled": False}},
+    }
+    return schemathesis.openapi.from_path(DOCUMENT, config=schemathesis.Config.from_dict(settings))
+
+
+def _expecting(*more: str) -> dict[str, Any]:
+    """The settings of the checks that judge the status by what was sent."""
+    return {
+        "positive_data_acceptance": {"expected-statuses": [*ANSWERS_TO_VALID_DATA, *more]},
+        "negative_data_rejection": {"expected-statuses": [*ANSWERS_TO_INVALID_DATA, *more]},
+    }
+
+
+def _known(stages: Sequence[Stage]) -> dict[str, Any]:
+    """What most requests name, since nobody guesses it; the others name what is not there, or no more."""
+    if not stages:
+        return {}
+    one = stages[-1]
+    words = {
+        "events": [stage.event_slug for stage in stages],
+        "lessons": [stage.lesson_slug for stage in stages],
+        "people": [stage.person_id for stage in stages],
+        "one-event": [one.event_id],
+        "one-lesson": [one.lesson_id],
+        "its-materials": list(one.material_ids),
+    }
+    learners = {"path.eventSlug": _word("events", 0.6), "path.lessonSlug": _word("lessons", 0.6)}
+    people = {"path.userId": _word("people", 0.6)}
+    materials = {"eventId": "one-event", "lessonId": "one-lesson", "materialId": "its-materials"}
+    return {
+        "dictionaries": {name: {"values": values} for name, values in words.items()},
+        "parameters": learners | people,
+        "operations": [
+            {
+                "include-operation-id": "deleteMaterial",
+                # Three names that must fit each other.
+                "parameters": {f"path.{name}": _word(word, 0.8) for name, word in materials.items()},
+            },
+            *({"include-operation-id": name, "checks": _expecting(THROTTLED)} for name in COUNTING_ATTEMPTS),
+        ],
+    }
+
+
+def _word(dictionary: str, probability: float) -> dict[str, Any]:
+    return {"dictionary": dictionary, "probability": probability}
+
+
+def _sign_in_for(schema: Any, town: Town) -> None:
+    class SignedIn:
+        """Signs in when the token is missing, old, or no longer good."""
+
+        def get(self, case: Any, context: Any) -> str:
+            """A token of the installation's admin."""
+            with town.client(**OWN_ADDRESS) as client:
+                answer = client.post("/api/admin/login", json=dict(town.sign_in))
+            answer.raise_for_status()
+            return str(answer.json()["accessToken"])
+
+        def set(self, case: Any, data: str, context: Any) -> None:
+            """Shows it."""
+            case.headers["Authorization"] = f"Bearer {data}"
+
+    # Learners sign in nowhere; and without a token, or with a wrong one, the check ignored_auth asks as well.
+    schema.auth(refresh_interval=None).apply_to(operation_id=ENDS_ITS_SESSION)(SignedIn)
+    schema.auth().skip_for(lambda context: "x-role" not in context.operation.definition.raw)(SignedIn)
+
+
+@schemathesis.hook
+def before_call(context: Any, case: Any, kwargs: dict[str, Any]) -> None:
+    """A hook of schemathesis: takes away what keeps its systematic cases from doing anything.
+
+    Each of them has an Idempotency-Key, and always the same one, so that only the first creates something; and the
+    If-Match of each is malformed. What is about headers keeps them, and so does what is drawn at random. Of what counts
+    attempts to sign in, each case comes from an address of its own.
+    """
+    if case.operation.definition.raw["operationId"] in COUNTING_ATTEMPTS:
+        case.headers["X-Forwarded-For"] = f"2001:db8:0:{next(_clients):x}::1"
+    about = case.meta.phase.data
+    if isinstance(about, CoveragePhaseData) and about.parameter_location is not ParameterLocation.HEADER:
+        for name in ("Idempotency-Key", "If-Match"):
+            case.headers.pop(name, None)
+
+
+def filter_failure(context: Any, failure: Failure, case: Any, response: Any) -> bool:
+    """A hook of schemathesis: False drops a failure that is none."""
+    match failure:
+        case RejectedPositiveData():
+            return not _breaks_an_unstated_rule(response)
+        case AcceptedNegativeData():
+            # A body of blanks is no JSON, but where none is asked for it is read as none.
+            return bool((response.request.body or b"").strip()) or case.operation.body[0].is_required
+        case UseAfterFree():
+            # Attempts outlive their quiz: they are history.
+            return not case.operation.path.endswith("/attempts")
+    return True
+
+
+def _breaks_an_unstated_rule(response: Any) -> bool:
+    document = response.json()
+    if document["error"] in RULES:
+        return True
+    details = document.get("details", {"formErrors": [], "fieldErrors": {}})
+    return not details["formErrors"] and set(details["fieldErrors"]) in UNSTATED
+
+
+def _count(event: events.ScenarioFinished, outcome: Outcome) -> None:
+    recorder = event.recorder
+    outcome.cases[event.phase.value] += len(recorder.interactions)
+    for case_id, interaction in recorder.interactions.items():
+        case, response = recorder.cases[case_id].value, interaction.response
+        if response is None:
+            outcome.failures.append(f"{case.operation.label}: no answer\n{case.as_curl_command()}")
+            continue
+        outcome.answers[response.status_code] += 1
+        if response.status_code < 300 and case.operation.method.upper() == response.request.method:
+            outcome.succeeded.add(case.operation.label)
+    for checks in recorder.checks.values():
+        for check in checks:
+            if check.failure_info is not None:
+                failure = check.failure_info.failure
+                told = f"{failure.operation}: {check.name}: {failure.title}\n{failure.message}"
+                outcome.failures.append(f"{told}\n{check.failure_info.code_sample}")

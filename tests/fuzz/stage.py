@@ -1,0 +1,35 @@
+"""What the fuzzer finds when it comes: open events, each with a lesson, its quiz and its materials, and a person."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import httpx
+
+from tests.contract.samples import attached, created, file_body, new_event, new_lesson, new_quiz, unique
+
+MATERIALS = 12
+# The same in every event, so that any two names belong together.
+LESSON_SLUG = "the-lesson"
+
+
+@dataclass(frozen=True)
+class Stage:
+    """How to name it."""
+
+    event_id: str
+    event_slug: str
+    lesson_id: str
+    lesson_slug: str
+    material_ids: Sequence[str]
+    person_id: str
+
+
+def build_stage(admin: httpx.Client) -> Stage:
+    """A stage of its own."""
+    event = new_event(admin, isActive=True)
+    lesson = new_lesson(admin, event, slug=LESSON_SLUG)
+    new_quiz(admin, lesson)
+    materials = attached(admin, lesson, *[file_body()] * MATERIALS)
+    person = created(admin.post("/api/admin/users", json={"username": unique("person"), "role": "editor"}))
+    material_ids = [each["id"] for each in materials]
+    return Stage(event["id"], event["slug"], lesson["id"], lesson["slug"], material_ids, person["id"])

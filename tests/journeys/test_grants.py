@@ -1,0 +1,29 @@
+"""Learners who are in stay in while auth is away; who comes with the key gets in, and who wants a grant waits."""
+
+import uuid
+
+from tests.installation import Town
+
+
+def test_grants_go_on_opening_while_auth_is_away(town: Town) -> None:
+    slug, key = f"away-{uuid.uuid4().hex[:12]}", {"eventAccessKey": "open sesame"}
+    event = {"title": "Away", "slug": slug, "visibility": "private", "accessKey": "open sesame"}
+    catalog = f"/api/public/events/{slug}/catalog"
+    with town.admin() as admin, town.client() as learner:
+        assert admin.post("/api/events", json=event).status_code == 201
+        grant = learner.post(f"/api/events/{slug}/access", json=key).json()["accessToken"]
+        bearer = {"Authorization": f"Bearer {grant}"}
+        before = learner.post(catalog, headers=bearer)
+        town.stop("auth")
+        away = [learner.post(catalog, headers=bearer), learner.post(catalog, json=key), learner.post(catalog)]
+        another = learner.post(f"/api/events/{slug}/access", json=key)
+        town.start("auth")
+        again = learner.post(f"/api/events/{slug}/access", json=key)
+
+    assert [answer.status_code for answer in (before, *away)] == [200, 200, 200, 403]
+    assert (another.status_code, another.json()["error"], another.headers["Retry-After"]) == (
+        503,
+        "UPSTREAM_UNAVAILABLE",
+        "1",
+    )
+    assert again.status_code == 200

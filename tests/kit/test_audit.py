@@ -1,0 +1,208 @@
+"""services.kit.audit.log over quiz's tables, and its twin: what is appended, and how it is found again."""
+
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from typing import Any
+
+import peewee
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.kit.audit import AuditFilter, AuditLog, AuditRecord, audit_key
+from services.kit.database import is_postgresql, transaction
+from services.kit.pagination import PageRequest
+from services.quiz.migrations import MIGRATIONS
+from tests.audit import ALL, EVERYTHING, InMemoryAudit, KeptAudit, Rows, deeds_in
+from tests.clock import HOUR, MILLISECOND, NOON, StoppedClock
+from tests.databases import emptied_database
+from tests.parallel import at_once
+from tests.stores import Undo, over_one_store, turned_over
+
+
+@pytest.fixture(params=["memory", "sqlite", "postgresql"])
+def kept(request: pytest.FixtureRequest) -> KeptAudit:
+    """An empty audit log of each kind in turn."""
+    return KeptAudit(None if request.param == "memory" else emptied_database(request, MIGRATIONS))
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def shared(request: pytest.FixtureRequest) -> peewee.Database:
+    """A migrated database without rows, on each engine in turn."""
+    return emptied_database(request, MIGRATIONS)
+
+
+@pytest.fixture
+def own(database: peewee.Database) -> peewee.Database:
+    """A migrated database of the test's own, with one deed, on each engine in turn."""
+    MIGRATIONS.up(database)
+    AuditLog(database, StoppedClock()).append([("quiz.created", "quiz-1")])
+    return database
+
+
+# What is appended
+
+
+def test_a_deed_says_who_did_what_to_which_id_when_from_where_and_in_which_request(kept: KeptAudit) -> None:
+    kept.append(("quiz.created", "quiz-1"), admin="ada")
+
+    (deed,) = kept.trail.list(EVERYTHING, ALL)
+    assert deed == AuditRecord(
+        id=deed.id,
+        occurred_at=NOON,
+        actor_id="ada",
+        actor_name="ADA",
+        actor_role="editor",
+        address="192.0.2.7",
+        request_id="request-of-ada",
+        action="quiz.created",
+        subject_id="quiz-1",
+    )
+
+
+def test_what_no_request_has_caused_is_nobody_s(kept: KeptAudit) -> None:
+    kept.append(("quiz.created", "quiz-1"))
+
+    (deed,) = kept.trail.list(EVERYTHING, ALL)
+    nobodys = (deed.actor_id, deed.actor_name, deed.actor_role, deed.address, deed.request_id)
+    assert (nobodys, deed.action, deed.subject_id) == ((None,) * 5, "quiz.created", "quiz-1")
+
+
+def test_as_many_deeds_as_one_likes_are_appended_at_once_in_their_order(kept: KeptAudit) -> None:
+    deeds = [("quiz.deleted", f"quiz-{number}") for number in range(1201)]
+    kept.append(*deeds)
+    assert deeds_in(kept.trail) == deeds
+    kept.append()
+    assert deeds_in(kept.trail) == deeds
+
+
+def test_deeds_are_of_the_caller_s_transaction(shared: peewee.Database) -> None:
+    log = AuditLog(shared)
+    with suppress(Undo), transaction(shared):
+        log.append([("quiz.created", "quiz-1")])
+        raise Undo
+    assert deeds_in(log) == []
+
+
+def test_writers_at_the_same_time_all_append(own: peewee.Database) -> None:
+    log = AuditLog(own)
+
+    def write(number: int) -> Callable[[], None]:
+        def written() -> None:
+            for place in range(10):
+                with transaction(own):
+                    log.append([("quiz.changed", f"quiz-{number}-{place}")])
+
+        return written
+
+    assert list(at_once(*map(write, range(8)))) == [None] * 8
+    wanted = {f"quiz-{number}-{place}" for number in range(8) for place in range(10)}
+    assert sorted(subject for _, subject in deeds_in(log)) == sorted({*wanted, "quiz-1"})
+
+
+# How it is found again
+
+
+@pytest.fixture
+def four(kept: KeptAudit) -> KeptAudit:
+    """Four deeds, an hour apart."""
+    kept.append(("event.created", "one"), at=0 * HOUR, admin="ada")
+    kept.append(("event.changed", "two"), at=1 * HOUR, admin="bob")
+    kept.append(("event_x.changed", "three"), at=2 * HOUR, admin="ada")
+    kept.append(("eventful.deleted", "four"), at=3 * HOUR)
+    return kept
+
+
+@pytest.mark.parametrize(
+    ("which", "subjects"),
+    [
+        (AuditFilter(), ["four", "three", "two", "one"]),
+        (AuditFilter(actor_id="ada"), ["three", "one"]),
+        (AuditFilter(actor_id="ADA"), []),
+        (AuditFilter(action="event.changed"), ["two"]),
+        (AuditFilter(action="event.change"), []),
+        (AuditFilter(action="EVENT.changed"), []),
+        (AuditFilter(action="event."), ["two", "one"]),
+        # For LIKE the _ would stand for the dot, too.
+        (AuditFilter(action="event_x."), ["three"]),
+        (AuditFilter(action="even_."), []),
+        (AuditFilter(subject_id="three"), ["three"]),
+        (AuditFilter(subject_id="thre"), []),
+        (AuditFilter(since=NOON + HOUR), ["four", "three", "two"]),
+        (AuditFilter(since=NOON + HOUR + MILLISECOND), ["four", "three"]),
+        (AuditFilter(until=NOON + HOUR), ["one"]),
+        (AuditFilter(until=NOON + HOUR + MILLISECOND), ["two", "one"]),
+        (AuditFilter(since=NOON + HOUR, until=NOON + 2 * HOUR), ["two"]),
+        (AuditFilter(actor_id="ada", action="event.", subject_id="one", since=NOON), ["one"]),
+        (AuditFilter(actor_id="ada", action="event.", subject_id="two"), []),
+    ],
+)
+def test_those_that_match_are_found_newest_first(four: KeptAudit, which: AuditFilter, subjects: list[str]) -> None:
+    assert four.found(which) == subjects
+
+
+DEEDS = st.lists(
+    st.tuples(
+        st.sampled_from(["a.x", "a.y", "b.x", "a_b.x"]),
+        st.sampled_from(["s-1", "s-2", "s-3"]),
+        st.integers(0, 3),
+        st.sampled_from([None, "ada", "bob"]),
+    ),
+    max_size=12,
+)
+INSTANTS = st.none() | st.integers(-1, 4).map(lambda number: NOON + number * HOUR)
+FILTERS = st.builds(
+    AuditFilter,
+    st.sampled_from([None, "ada", "bob", "cleo"]),
+    st.sampled_from([None, "a.", "a.x", "b.", "a_b.", "c."]),
+    st.sampled_from([None, "s-1", "s-2"]),
+    INSTANTS,
+    INSTANTS,
+)
+
+
+@over_one_store
+@given(DEEDS, FILTERS, st.integers(1, 5))
+def test_every_filter_and_every_page_finds_what_the_twin_finds(
+    shared: peewee.Database, deeds: Sequence[tuple[str, str, int, str | None]], which: AuditFilter, limit: int
+) -> None:
+    kept = KeptAudit(shared)
+    with suppress(Undo), transaction(shared):
+        for action, subject_id, hours, admin in deeds:
+            kept.append((action, subject_id), at=hours * HOUR, admin=admin)
+        rows = Rows(tuple(kept.trail.list(EVERYTHING, ALL)))
+        twin = InMemoryAudit(rows, kept.clock)
+
+        expected = twin.list(which, ALL)
+        assert (len(rows.deeds), kept.trail.list(which, ALL)) == (len(deeds), expected)
+        assert turned_over(lambda request: kept.trail.list(which, request), audit_key, limit) == expected
+        assert turned_over(lambda request: twin.list(which, request), audit_key, limit) == expected
+        raise Undo
+
+
+@pytest.mark.parametrize(
+    ("which", "index"),
+    [
+        (AuditFilter(), "audit_log_occurred_at_id"),
+        (AuditFilter(actor_id="ada"), "audit_log_actor_id_occurred_at_id"),
+        (AuditFilter(subject_id="one"), "audit_log_subject_id"),
+        (AuditFilter(since=NOON), "audit_log_occurred_at_id"),
+    ],
+)
+def test_no_question_about_a_person_a_thing_or_a_time_reads_the_whole_log(
+    shared: peewee.Database, which: AuditFilter, index: str
+) -> None:
+    sent: list[Any] = []
+    shared.query_hooks.append(lambda query: sent.append((query.sql, query.params)))
+    try:
+        AuditLog(shared).list(which, PageRequest(50))
+    finally:
+        shared.query_hooks.pop()
+    ((sql, values),) = sent
+    with transaction(shared):
+        if is_postgresql(shared):
+            # It would read an empty table as a whole.
+            shared.execute_sql("SET LOCAL enable_seqscan = off")
+        explain = "EXPLAIN" if is_postgresql(shared) else "EXPLAIN QUERY PLAN"
+        plan = str(shared.execute_sql(f"{explain} {sql}", values).fetchall())
+    assert index in plan
