@@ -134,7 +134,9 @@ class World:
 
     def address(self, operation: Operation, ids: Mapping[str, str]) -> str:
         """With those ids; a key is exchanged where the id would be, under the slug."""
-        return operation.path.format(**{**ids, "event_id": ids["event_slug" if operation.path == ACCESS else "event_id"]})
+        return operation.path.format(
+            **{**ids, "event_id": ids["event_slug" if operation.path == ACCESS else "event_id"]}
+        )
 
     def harmful(self, operation: Operation) -> Json:
         """A body that the operation would act on."""
