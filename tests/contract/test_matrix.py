@@ -42,6 +42,7 @@ GUARDS: Mapping[Operation, Guard] = {
     **{Operation(method, route.path): guard for route in PUBLIC_ROUTES for method, guard in route.guards.items()},
 }
 LESSON = "/api/events/{event_id}/lessons/{lesson_id}"
+ACCESS = "/api/events/{event_id}/access"
 LEARNER = "/api/public/events/{event_slug}"
 LEARNER_LESSON = LEARNER + "/lessons/{lesson_slug}"
 
@@ -62,11 +63,13 @@ OPENED: Mapping[str, tuple[int, str | None]] = {
     "GET /api/admin/users/{user_id}": (404, "ADMIN_NOT_FOUND"),
     "PUT /api/admin/users/{user_id}": (400, "VALIDATION_ERROR"),
     "POST /api/admin/users/{user_id}/password": (404, "ADMIN_NOT_FOUND"),
+    "GET /api/admin/audit": (200, None),
     "GET /api/events": (200, None),
     "POST /api/events": (400, "VALIDATION_ERROR"),
     "GET /api/events/{event_id}": (404, "EVENT_NOT_FOUND"),
     "PUT /api/events/{event_id}": (400, "VALIDATION_ERROR"),
     "DELETE /api/events/{event_id}": (404, "EVENT_NOT_FOUND"),
+    f"POST {ACCESS}": (403, "EVENT_ACCESS_DENIED"),
     "GET /api/events/{event_id}/lessons": (404, "EVENT_NOT_FOUND"),
     "POST /api/events/{event_id}/lessons": (400, "VALIDATION_ERROR"),
     f"GET {LESSON}": (404, "EVENT_NOT_FOUND"),
@@ -116,7 +119,7 @@ class World:
     def ask(self, caller: str, operation: Operation) -> httpx.Response:
         """What the caller sends, and what is answered."""
         let_in = is_let_in(caller, GUARDS[operation])
-        is_learners = operation.path.startswith("/api/public")
+        is_learners = operation.path.startswith("/api/public") or operation.path == ACCESS
         ids = self.ids if is_learners or not let_in else dict.fromkeys(self.ids, UNKNOWN)
         body: Json = {} if let_in and not is_learners else self.harmful(operation)
         if caller == "other event's key":
@@ -124,9 +127,15 @@ class World:
         token = self.token(caller, operation)
         return self.learner.request(
             operation.method,
-            operation.path.format(**ids),
+            self.address(operation, ids),
             headers={} if token is None else {"Authorization": f"Bearer {token}"},
             json=None if operation.method in ("GET", "DELETE") else body,
+        )
+
+    def address(self, operation: Operation, ids: Mapping[str, str]) -> str:
+        """With those ids; a key is exchanged where the id would be, under the slug."""
+        return operation.path.format(
+            **{**ids, "event_id": ids["event_slug" if operation.path == ACCESS else "event_id"]}
         )
 
     def harmful(self, operation: Operation) -> Json:
@@ -147,6 +156,7 @@ class World:
                 "questions": questions(),
             },
             "PUT /api/quizzes/{quiz_id}": {"title": "By Mallory", "questions": questions(1)},
+            f"POST {ACCESS}": {"eventAccessKey": "the key of no event"},
             f"POST {LEARNER_LESSON}/quiz/submit": {"answers": chosen(self.quiz, True, True)},
         }
         return dict(bodies.get(operation.name, {}))
@@ -209,10 +219,10 @@ def test_no_cell_is_left_out() -> None:
     assert {*GUARDS} == {*OPERATIONS}
     assert {operation.name for operation in OPERATIONS} == {*OPENED}
     cells = {(operation, caller): cell(caller, operation) for operation in OPERATIONS for caller in CALLERS}
-    assert len(cells) == len(OPERATIONS) * len(CALLERS) == 41 * 8
+    assert len(cells) == len(OPERATIONS) * len(CALLERS) == 43 * 8
     # Of each kind there are some, so that no rule of this file has made all alike.
     refused = [each for each in cells.values() if each in (UNAUTHORIZED, FORBIDDEN)]
-    assert (refused.count(UNAUTHORIZED), refused.count(FORBIDDEN), len(cells) - len(refused)) == (145, 21, 162)
+    assert (refused.count(UNAUTHORIZED), refused.count(FORBIDDEN), len(cells) - len(refused)) == (150, 23, 171)
 
 
 @pytest.mark.parametrize("operation", OPERATIONS, ids=lambda each: each.name)
@@ -228,12 +238,12 @@ def test_each_caller_comes_as_far_as_the_table_says(world: World, operation: Ope
 def test_what_is_refused_with_another_event_s_key_is_given_with_the_right_one(world: World) -> None:
     answers = {}
     for operation in OPERATIONS:
-        if operation.path.startswith(LEARNER):
+        if operation.path.startswith(LEARNER) or operation.path == ACCESS:
             body: Json = {"answers": []} if operation.path.endswith("/submit") else {}
-            address = operation.path.format(**world.ids)
+            address = world.address(operation, world.ids)
             answers[operation.name] = world.learner.post(address, json={**body, "eventAccessKey": ACCESS_KEY})
     assert {name: answer.status_code for name, answer in answers.items()} == dict.fromkeys(answers, 200)
-    assert len(answers) == 6
+    assert len(answers) == 7
 
 
 def test_a_private_event_is_in_no_list_whoever_asks(world: World) -> None:
