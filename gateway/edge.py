@@ -1,7 +1,9 @@
 """What every request meets at the door: the allowlist of origins, the rate limit, headers that protect the answer."""
 
 import math
+import re
 from collections.abc import Iterable
+from ipaddress import ip_address
 
 from falcon.asgi import Request, Response
 
@@ -16,6 +18,7 @@ EXPOSED_HEADERS = "ETag, Idempotency-Replayed, Retry-After, X-Request-ID"
 PREFLIGHT_SECONDS = "600"
 # Two years, as OWASP's cheat sheet has it; for an installation whose every address is served over TLS (RFC 6797).
 STRICT_TRANSPORT_SECURITY = "max-age=63072000; includeSubDomains"
+_WITH_PORT = re.compile(r"\[([^\]]*)\](?::[0-9]+)?|([0-9.]+):[0-9]+")
 HEALTH_PATHS = ("/health", "/health/live", "/health/ready")
 
 
@@ -76,8 +79,18 @@ def client_address(request: Request, trusted_proxies: int) -> str:
     """The address of the client behind so many proxies of ours.
 
     Each proxy appends to X-Forwarded-For whom it was called by; what stands before those entries anyone can have
-    written (TRAPS 12). Without proxies it is the connection's.
+    written (TRAPS 12). Without proxies it is the connection's, and so it is when a proxy tells what is no address.
     """
     forwarded = request.get_header("X-Forwarded-For") or ""
     callers = [*(each.strip() for each in forwarded.split(",") if each.strip()), request.remote_addr]
-    return callers[-1 - min(trusted_proxies, len(callers) - 1)]
+    return _address(callers[-1 - min(trusted_proxies, len(callers) - 1)]) or request.remote_addr
+
+
+def _address(told: str) -> str | None:
+    # Some proxies tell the port as well; a zone (RFC 4007) means something on one machine only.
+    found = _WITH_PORT.fullmatch(told)
+    text = (found[1] or found[2]) if found else told
+    try:
+        return str(ip_address(text.partition("%")[0]))
+    except ValueError:
+        return None

@@ -55,8 +55,8 @@ def _compare(store: AuthStore, moving: Moving, candidates: Sequence[Candidate[Ad
 
 
 def _as_moved(known: Admin | None, admin: Admin) -> Admin | None:
-    # A sign-in since then has changed the hash and, with it, the instant.
-    return known and replace(known, password_hash=admin.password_hash, updated_at=admin.updated_at)
+    # A sign-in since then has changed the hash, an owner the rest, and either of them the instant.
+    return known and replace(admin, id=known.id, username=known.username, created_at=known.created_at)
 
 
 def _add(store: AuthStore, admins: Sequence[Admin]) -> None:

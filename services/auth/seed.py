@@ -2,18 +2,28 @@
 
 import peewee
 
+from services.auth import passwords
 from services.auth.config import Settings
 from services.auth.errors import UsernameTaken
 from services.auth.repository import PeeweeAuthStore
 from services.auth.service import AuthService
+from services.kit.config import SettingsError
 
 SETS = ("minimal", "demo")
 ADMIN_ID = "admin-1"
 
 
 def plant(database: peewee.Database, settings: Settings, name: str) -> dict[str, int]:
-    """Add the admin of ADMIN_USERNAME and ADMIN_PASSWORD unless there is one; both sets are the same here."""
+    """Add the admin of ADMIN_USERNAME and ADMIN_PASSWORD unless there is one; both sets are the same here.
+
+    The managed profile takes no password that no person could set; raises SettingsError.
+    """
     store = PeeweeAuthStore(database)
+    if store.admins.find([], [settings.admin_username]):
+        return {"admins": 0}
+    problems = passwords.new_password_problems(settings.admin_password, settings.admin_username)
+    if settings.profile == "managed" and problems:
+        raise SettingsError([f"ADMIN_PASSWORD {each}" for each in problems])
     service = AuthService(store, settings.access_token_lifetime, settings.signing_key_secret)
     # The first one has an id that every installation agrees on.
     admin_id = ADMIN_ID if store.admins.count() == 0 else None

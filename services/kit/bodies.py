@@ -43,8 +43,10 @@ def has_body(scope: Any) -> bool:
     return any(name in (b"content-length", b"transfer-encoding") for name, _value in scope["headers"])
 
 
-def is_too_deep(document: Any) -> bool:
-    """Whether arrays and objects stand in one another more than MAXIMUM_DEPTH levels deep."""
+def is_too_deep(body: bytes, document: Any) -> bool:
+    """Whether arrays and objects stand in one another more than MAXIMUM_DEPTH levels deep; the body is its bytes."""
+    if body.count(b"[") + body.count(b"{") <= MAXIMUM_DEPTH:
+        return False
     level = [document]
     for _ in range(MAXIMUM_DEPTH + 1):
         level = [each for each in level if isinstance(each, dict | list)]

@@ -18,7 +18,7 @@ import peewee
 from services.kit.audit import AuditLog
 from services.kit.baseline import BaselineError, Importer, Part, import_baseline, opened
 from services.kit.config import ServerSettings, ServiceSettings, SettingsError
-from services.kit.database import delete_every_row, open_database, transaction, wait_for
+from services.kit.database import delete_every_row, message_of, open_database, transaction, wait_for
 from services.kit.errors import ServiceError
 from services.kit.instants import format_instant
 from services.kit.integrity.command import check
@@ -87,7 +87,7 @@ def main(service: Service[AnySettings], arguments: Sequence[str] | None = None) 
     except (MigrationError, BaselineError, Refused, ServiceError) as error:
         return _fail(str(error))
     except (peewee.DatabaseError, peewee.InterfaceError, OSError) as error:
-        reason = " ".join(str(error).split())
+        reason = " ".join(message_of(error).split())
         return _fail(f"{service.name}: the database at {_without_password(settings.database_url)} failed: {reason}")
 
 

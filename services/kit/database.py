@@ -200,6 +200,12 @@ def breached(error: peewee.IntegrityError, constraint: str, columns: Sequence[st
     return str(error) == (unique if columns else check)
 
 
+def message_of(error: BaseException) -> str:
+    """What an error says; of PostgreSQL's only the first part, since the others repeat the values of the row."""
+    diagnosis = getattr(getattr(error, "orig", error), "diag", None)
+    return str(getattr(diagnosis, "message_primary", None) or error)
+
+
 def is_foreign_key_breach(error: peewee.IntegrityError) -> bool:
     """Whether what the row refers to is not there; PostgreSQL says so by its SQLSTATE, in whatever language."""
     sqlstate = getattr(getattr(error, "orig", None), "sqlstate", None)

@@ -21,7 +21,7 @@ from peewee_migrate import Router
 from peewee_migrate.models import MigrateHistory
 from peewee_migrate.router import compile_migrations, void
 
-from services.kit.database import InstantField, is_absent, is_postgresql, transaction
+from services.kit.database import InstantField, is_absent, is_postgresql, message_of, transaction
 from services.kit.instants import now
 
 # One number for all: an advisory lock belongs to one database of the server.
@@ -157,7 +157,7 @@ class Migrations:
         try:
             yield
         except Exception as error:
-            reason = " ".join(f"{type(error).__name__}: {error}".split())
+            reason = " ".join(f"{type(error).__name__}: {message_of(error)}".split())
             raise MigrationFailed(
                 f"{name} failed and changed nothing ({reason}): correct it, then run {self._command('up')}"
             ) from error

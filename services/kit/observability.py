@@ -2,12 +2,16 @@
 
 import re
 import sys
+import traceback
 from contextvars import ContextVar
+from types import TracebackType
 from typing import Any
 
 import orjson
 import structlog
 import uuid_utils
+
+from services.kit.database import message_of
 
 log = structlog.stdlib.get_logger("flix")
 
@@ -50,7 +54,7 @@ def logging_configuration(service: str, level: str) -> dict[str, Any]:
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         _service_name(service),
-        structlog.processors.format_exc_info,
+        structlog.processors.ExceptionRenderer(_exception),
     ]
     formatter = {
         "()": structlog.stdlib.ProcessorFormatter,
@@ -76,12 +80,31 @@ def logging_configuration(service: str, level: str) -> dict[str, Any]:
         "root": {"level": level.upper(), "handlers": ["stdout"]},
         # gunicorn puts handlers of its own on these two unless they are named here
         "loggers": {
-            "gunicorn.error": {"level": level.upper(), "propagate": True, "handlers": []},
+            # at debug it repeats every address, whatever a client has typed into it
+            "gunicorn.error": {"level": _at_least_info(level), "propagate": True, "handlers": []},
             "gunicorn.access": {**quiet, "handlers": []},
             "httpx": quiet,
+            # at debug it repeats every statement with its values: access keys, password hashes, signing keys
+            "peewee": quiet,
             "peewee_migrate": quiet,
         },
     }
+
+
+def _exception(exc_info: tuple[type[BaseException], BaseException, TracebackType | None]) -> str:
+    return _traceback(exc_info[1])
+
+
+def _traceback(error: BaseException) -> str:
+    """As Python writes it, but for what a database adds to its message: PostgreSQL repeats the whole row."""
+    cause = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    before = f"{_traceback(cause)}\n\n" if cause is not None else ""
+    frames = "".join(traceback.format_tb(error.__traceback__))
+    return f"{before}Traceback (most recent call last):\n{frames}{type(error).__qualname__}: {message_of(error)}"
+
+
+def _at_least_info(level: str) -> str:
+    return "INFO" if level.upper() == "DEBUG" else level.upper()
 
 
 def log_to_standard_error() -> None:

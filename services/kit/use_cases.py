@@ -11,6 +11,7 @@ from typing import ParamSpec, TypeVar
 
 import peewee
 
+from services.kit.database import message_of
 from services.kit.errors import Unavailable
 from services.kit.idempotency import Keep, Key, Once, Reply, not_kept
 from services.kit.integrity.soundness import is_damage
@@ -106,11 +107,11 @@ class UseCases:
         # Peewee leaves an error of SQLite's that comes while rows are fetched as it is.
         except (peewee.DatabaseError, peewee.InterfaceError, sqlite3.DatabaseError) as error:
             if is_damage(error):
-                self.close_for_damage(str(error))
+                self.close_for_damage(message_of(error))
             elif not isinstance(error, peewee.OperationalError | peewee.InterfaceError | sqlite3.OperationalError):
                 raise
             else:
-                log.error("database_unavailable", error=str(error))
+                log.error("database_unavailable", error=message_of(error))
             # The connection may be gone with its server; the next use case of this thread opens another.
             self._database.close()
             raise Unavailable(DAMAGED if self.damaged else AWAY) from error

@@ -114,7 +114,7 @@ async def read_document(request: falcon.asgi.Request, *, optional: bool = False,
         document = orjson.loads(body)
     except orjson.JSONDecodeError as error:
         raise RequestError(f"The body is not valid JSON: {error.msg}") from None
-    if is_too_deep(document):
+    if is_too_deep(body, document):
         raise RequestError(f"The body is nested deeper than {MAXIMUM_DEPTH} levels")
     return document
 
@@ -183,7 +183,8 @@ class RequestContext:
         if has_body and not request.stream.eof:
             # gunicorn does not read on to the next request then; the client must not send one here.
             response.set_header("Connection", "close")
-        log.debug("request_answered", path=request.path, status=response.status_code)
+        # Its route is on the line; what a client has typed into the address may be anything, a secret too.
+        log.debug("request_answered", status=response.status_code)
 
 
 class Addresses:

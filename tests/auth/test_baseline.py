@@ -61,6 +61,17 @@ def test_an_admin_who_has_signed_in_since_is_there_and_keeps_the_new_hash(
     assert [each.password_hash.startswith("$argon2id$") for each in before] == [True, False]
 
 
+def test_an_admin_whom_an_owner_has_changed_since_is_there_and_stays_so(moved: Import, store: PeeweeAuthStore) -> None:
+    moved.run(an_installation())
+    people = a_service(store, StoppedClock(LATER)).people
+    people.change("admin-2", {"role": "viewer", "disabled": True})
+    people.reset_password("admin-2")
+    before = kept(store)
+
+    assert moved.run(an_installation()) == (True, [], {"admins": (2, 0, 2, 0)})
+    assert kept(store) == before
+
+
 @pytest.mark.parametrize(
     ("changes", "rule"),
     [

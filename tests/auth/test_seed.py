@@ -1,11 +1,16 @@
 """services.auth.seed: the admin that the settings name, once, whoever is there already."""
 
+from dataclasses import replace
+
 import peewee
+import pytest
 
 from services.auth import seed
 from services.auth.config import read_settings
 from services.auth.entities import Admin
 from services.auth.repository import PeeweeAuthStore
+from services.kit.config import SettingsError
+from tests.auth.deeds import deeds_of
 
 PASSWORD = "a password of some length"
 
@@ -47,3 +52,27 @@ def test_seeding_another_name_adds_that_admin_under_an_id_of_its_own(auth_databa
     assert kept(auth_database, "ada") == before
     assert kept(auth_database, "grace").id not in ("admin-1", "")
     assert PeeweeAuthStore(auth_database).admins.count() == 2
+
+
+def test_whoever_the_settings_name_is_an_owner_and_that_is_told(auth_database: peewee.Database) -> None:
+    planted(auth_database, "ada")
+    admin = kept(auth_database, "ada")
+    assert (admin.role, admin.disabled_at, admin.initial_password_ends_at) == ("owner", None, None)
+    assert deeds_of(PeeweeAuthStore(auth_database)) == [("admin.created", "admin-1")]
+
+
+@pytest.mark.parametrize("password", ["password1234", "administrator", "ada.lovelace"])
+def test_the_managed_profile_takes_no_password_that_is_easy_to_guess(
+    auth_database: peewee.Database, password: str
+) -> None:
+    local = read_settings({"ADMIN_USERNAME": "ada.lovelace", "ADMIN_PASSWORD": password})
+    with pytest.raises(SettingsError) as refusal:
+        seed.plant(auth_database, replace(local, profile="managed"), "minimal")
+    assert refusal.value.problems == [
+        "ADMIN_PASSWORD is too easy to guess: take several words that have nothing to do with one another or with you"
+    ]
+    assert PeeweeAuthStore(auth_database).admins.count() == 0
+
+    # Once the admin is there, the variable is not looked at any more: what was deployed goes on.
+    assert seed.plant(auth_database, local, "minimal") == {"admins": 1}
+    assert seed.plant(auth_database, replace(local, profile="managed"), "minimal") == {"admins": 0}

@@ -4,7 +4,7 @@ import hashlib
 import math
 import re
 from datetime import UTC, datetime, timedelta
-from urllib.parse import unquote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 import pytest
 from hypothesis import given
@@ -83,6 +83,26 @@ def test_what_surrounds_a_slug_makes_no_difference(text: str, surroundings: str)
 @given(st.text(st.characters(codec="ascii")))
 def test_upper_and_lower_case_make_the_same_slug(text: str) -> None:
     assert rules.event_slug(text.upper()) == rules.event_slug(text.lower())
+
+
+# Lessons: the slug
+
+
+@given(st.text())
+def test_a_lesson_s_slug_is_trimmed_and_in_lower_case_and_stays_so(text: str) -> None:
+    slug = rules.lesson_slug(text)
+
+    assert slug == slug.strip() == rules.lesson_slug(slug) == rules.lesson_slug(f" {text}\n")
+    assert slug == slug.lower()
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"])))
+def test_a_slug_that_an_address_can_name_comes_back_from_it(text: str) -> None:
+    slug = rules.lesson_slug(text)
+
+    address = f"https://flix.example/lessons/{quote(slug, safe='')}/quiz"
+    assert unquote(urlsplit(address).path.split("/")[2]) == slug
+    assert rules.is_addressable(slug) == (not re.search(r"[/\t\r\n]", slug))
 
 
 # Events: the texts

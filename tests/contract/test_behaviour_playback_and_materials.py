@@ -16,7 +16,6 @@ from tests.contract.samples import (
     public_address,
     said,
 )
-from tests.installation import Installation
 from tests.refusals import invalid
 
 MEBIBYTE = 1024 * 1024
@@ -192,29 +191,6 @@ def test_a_file_anywhere_else_is_refused(admin: httpx.Client, address: str) -> N
     lesson = new_lesson(admin, new_event(admin))
     answer = admin.post(materials_address(lesson), json={"files": [file_body(downloadUrl=address)]})
     assert said(answer) == invalid({"files": ["0.downloadUrl: must be an http or https address"]})
-
-
-@pytest.mark.parametrize("address", ["http://localhost:9000/a.pdf", "http://127.1/a.pdf", "http://[fe80::1]/a.pdf"])
-def test_a_file_on_an_inner_host_is_refused_in_the_managed_profile(
-    admin: httpx.Client, town: Installation, address: str
-) -> None:
-    """http or https addresses only; issue 5: no loopback, private or link-local hosts in managed."""
-    lesson = new_lesson(admin, new_event(admin))
-    answer = admin.post(materials_address(lesson), json={"files": [file_body(downloadUrl=address)]})
-    if town.environment["DATABASE_PROFILE"] == "managed":
-        flaw = "must be at a public host: not a local or private one, and written in the usual way"
-        assert said(answer) == invalid({"files": [f"0.downloadUrl: {flaw}"]})
-    else:
-        assert (answer.status_code, answer.json()["items"][0]["downloadUrl"]) == (201, address)
-
-
-def test_a_file_s_address_holds_no_credentials(admin: httpx.Client) -> None:
-    """http or https addresses only; issue 5: no credentials in the address."""
-    lesson = new_lesson(admin, new_event(admin))
-    answer = admin.post(
-        materials_address(lesson), json={"files": [file_body(downloadUrl="https://a:b@files.example/")]}
-    )
-    assert said(answer) == invalid({"files": ["0.downloadUrl: must not contain a user name or a password"]})
 
 
 @pytest.mark.parametrize("window", [{"releaseAt": FUTURE}, {"expiresAt": LATER_PAST}])

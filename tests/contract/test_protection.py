@@ -1,12 +1,12 @@
-"""What a browser may do with an answer, and what is over a limit, at the door of a running installation."""
+"""What a browser may do with an answer, where a material may send it, and what is over a limit, at a running door."""
 
 import httpx
 import pytest
 
 from services.kit.connections import PROTECTING_HEADERS
-from tests.contract.samples import said
+from tests.contract.samples import file_body, materials_address, new_event, new_lesson, said
 from tests.installation import Installation
-from tests.refusals import refusal
+from tests.refusals import invalid, refusal
 
 ORIGIN = "https://learn.example"
 
@@ -86,3 +86,24 @@ def test_a_websocket_is_answered_as_any_other_request(learner: httpx.Client) -> 
     }
 
     assert learner.get("/api/events", headers=upgrade).status_code == 401
+
+
+@pytest.mark.parametrize("address", ["http://localhost:9000/a.pdf", "http://127.1/a.pdf", "http://[fe80::1]/a.pdf"])
+def test_a_file_on_an_inner_host_is_refused_in_the_managed_profile(
+    admin: httpx.Client, town: Installation, address: str
+) -> None:
+    lesson = new_lesson(admin, new_event(admin))
+    answer = admin.post(materials_address(lesson), json={"files": [file_body(downloadUrl=address)]})
+    if town.environment["DATABASE_PROFILE"] == "managed":
+        flaw = "must be at a public host: not a local or private one, and written in the usual way"
+        assert said(answer) == invalid({"files": [f"0.downloadUrl: {flaw}"]})
+    else:
+        assert (answer.status_code, answer.json()["items"][0]["downloadUrl"]) == (201, address)
+
+
+def test_a_file_s_address_holds_no_credentials(admin: httpx.Client) -> None:
+    lesson = new_lesson(admin, new_event(admin))
+    answer = admin.post(
+        materials_address(lesson), json={"files": [file_body(downloadUrl="https://a:b@files.example/")]}
+    )
+    assert said(answer) == invalid({"files": ["0.downloadUrl: must not contain a user name or a password"]})

@@ -35,10 +35,10 @@ ADMIN = {
 }
 
 
-def access_token(**claims: object) -> str:
-    """An admin's access token as auth signs it, with these claims changed."""
+def access_token(key: OKPKey = KEY, **claims: object) -> str:
+    """An admin's access token as auth signs it, with these claims changed, or by another key."""
     header = {"alg": "Ed25519", "typ": "at+jwt", "kid": "key-1"}
-    return jwt.encode(header, {**ADMIN, "exp": FAR_FUTURE, **claims}, KEY, algorithms=["Ed25519"])
+    return jwt.encode(header, {**ADMIN, "exp": FAR_FUTURE, **claims}, key, algorithms=["Ed25519"])
 
 
 def error(code: str, **more: object) -> dict[str, object]:

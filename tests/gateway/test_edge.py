@@ -161,6 +161,33 @@ def test_behind_one_proxy_of_ours_the_address_is_the_one_that_the_proxy_was_call
         assert [answer.status_code for answer in answers] == [200, 200, 429, 200, 200, 429]
 
 
+@pytest.mark.parametrize(
+    ("told", "address"),
+    [
+        ("203.0.113.1", "203.0.113.1"),
+        ("203.0.113.1:52044", "203.0.113.1"),
+        ("2001:DB8:0::1", "2001:db8::1"),
+        ("[2001:db8::1]", "2001:db8::1"),
+        ("[2001:db8::1]:52044", "2001:db8::1"),
+        ("fe80::1%eth0", "fe80::1"),
+        ("unknown", "192.0.2.1"),
+        ("_hidden", "192.0.2.1"),
+        ("203.0.113.256", "192.0.2.1"),
+        ("203.0.113.1:port", "192.0.2.1"),
+        ("[203.0.113.1", "192.0.2.1"),
+        ("203.0.113.1 203.0.113.2", "192.0.2.1"),
+        ("é", "192.0.2.1"),
+        ("canary" * 1000, "192.0.2.1"),
+    ],
+)
+def test_what_a_proxy_tells_is_an_address_or_the_proxy_s_own_is_taken(told: str, address: str) -> None:
+    with opened(TRUSTED_PROXIES="1") as door:
+        answer = door.send("GET", EVENTS, headers={"X-Forwarded-For": told.encode()})
+
+        assert answer.status_code == 200
+        assert [request.headers["X-Client-Address"] for request in door.content.requests] == [address]
+
+
 def test_sign_ins_refusals_and_unknown_addresses_count_as_well() -> None:
     with opened(RATE_LIMIT_MAX="3") as door:
         tries = [

@@ -180,7 +180,7 @@ def test_brackets_in_a_text_are_no_levels(text: str) -> None:
 def test_many_shallow_values_are_not_deep() -> None:
     document: list[Any] = [[[{}]] * 1000] * 10
 
-    assert not is_too_deep(document)
+    assert not is_too_deep(json.dumps(document).encode(), document)
 
 
 def depth(document: Any) -> int:
@@ -203,4 +203,4 @@ def test_the_depth_is_judged_as_it_is_defined(document: Any, wrapped: int) -> No
     for level in range(wrapped):
         document = [document] if level % 2 else {"a": document}
 
-    assert is_too_deep(document) == (depth(document) > MAXIMUM_DEPTH)
+    assert is_too_deep(json.dumps(document).encode(), document) == (depth(document) > MAXIMUM_DEPTH)

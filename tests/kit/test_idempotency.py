@@ -36,6 +36,7 @@ from tests.parallel import at_once
 from tests.query_counts import counted
 
 ROUTE = "POST /api/notes"
+NO_KEY = "must be 1 to 255 printable ASCII characters, as they are or in double quotes"
 PRINTABLE = st.characters(min_codepoint=0x20, max_codepoint=0x7E)
 KEYS = st.text(PRINTABLE, min_size=1, max_size=255)
 NUMBERS = st.integers(-(2**53), 2**53) | st.floats(allow_nan=False, allow_infinity=False)
@@ -79,8 +80,23 @@ def test_other_keys_are_other_keys(one: str, other: str) -> None:
 def test_what_is_no_key_is_refused_by_the_name_of_the_header(header: str) -> None:
     with pytest.raises(ValidationFailed) as refusal:
         key_of(header)
-    text = "must be 1 to 255 printable ASCII characters, as they are or in double quotes"
-    assert refusal.value.extra == {"details": {"formErrors": [], "fieldErrors": {"Idempotency-Key": [text]}}}
+    assert refusal.value.extra == {"details": {"formErrors": [], "fieldErrors": {"Idempotency-Key": [NO_KEY]}}}
+
+
+@given(st.text() | st.text(PRINTABLE))
+@example("\\")
+@example('"\\"')
+@example('"\\\\"')
+def test_any_text_is_a_key_or_refused_by_the_name_of_the_header(header: str) -> None:
+    try:
+        key = key_of(header)
+    except ValidationFailed as refusal:
+        assert refusal.extra == {"details": {"formErrors": [], "fieldErrors": {"Idempotency-Key": [NO_KEY]}}}
+    else:
+        assert 1 <= len(header) <= 2 * 255 + 2
+        assert header.isascii()
+        assert header.isprintable()
+        assert (key.route, len(key.id), key) == (ROUTE, 64, key_of(header))
 
 
 def test_the_longest_key_has_255_characters() -> None:

@@ -1,5 +1,6 @@
 """services.kit.instants: what is read, what is answered, what is stored."""
 
+import re
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
@@ -64,6 +65,35 @@ def test_any_other_text_is_refused_and_nothing_else_happens(text: str) -> None:
         parse_instant(text)
     except ValueError as error:
         assert str(error) in (FORM, EXISTENCE)
+
+
+# Texts that are nearly an instant, with every part a little beyond what it may be.
+NEARLY = st.from_regex(
+    r"\s?[0-9]{4}-[01][0-9]-[0-3][0-9][Tt ][0-2][0-9]:[0-6][0-9]"
+    r"(:[0-6][0-9]([.,][0-9]{0,10})?)?"
+    r"([Zz]|[+-][0-2][0-9]:?[0-6][0-9])?",
+    fullmatch=True,
+)
+
+
+@given(NEARLY)
+def test_what_is_nearly_an_instant_is_one_or_refused_in_our_words(text: str) -> None:
+    try:
+        instant = parse_instant(text)
+    except ValueError as error:
+        assert str(error) in (FORM, EXISTENCE)
+        return
+
+    assert instant.tzinfo is UTC
+    assert truncated(instant) == instant
+    # Reading what was answered gives the same, and so it goes on.
+    assert parse_instant(format_instant(instant)) == instant
+    # Python's own reader, which knows more forms, and six digits of a second, reads the same.
+    assert instant == truncated(datetime.fromisoformat(_six_digits(text)))
+
+
+def _six_digits(text: str) -> str:
+    return re.sub(r"\.(\d{1,6})\d*", lambda match: f".{match[1]:<06}", text.strip().upper())
 
 
 @pytest.mark.parametrize(

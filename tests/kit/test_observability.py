@@ -102,6 +102,8 @@ for name in ("debug", "info", "warning"):
     getattr(log, name)(name)
 logging.getLogger("httpx").info("HTTP Request: GET http://content/?eventAccessKey=canary")
 logging.getLogger("gunicorn.access").info("GET /?eventAccessKey=canary")
+logging.getLogger("gunicorn.error").debug("GET /canary")
+logging.getLogger("peewee").debug(("UPDATE events SET access_key = ?", ["canary"]))
 logging.getLogger("peewee_migrate").info("Starting migrations")
 """
     assert [line["event"] for line in logged(script, level)] == events
@@ -109,3 +111,55 @@ logging.getLogger("peewee_migrate").info("Starting migrations")
 
 def test_outside_a_request_there_is_no_id() -> None:
     assert logged("log.info(current_request_id())") == [{"event": "-", "level": "info"}]
+
+
+def test_a_traceback_tells_causes_and_contexts_as_python_does_unless_they_are_suppressed() -> None:
+    script = """
+def fail(suppressed):
+    try:
+        try:
+            raise KeyError("first")
+        except KeyError as error:
+            raise ValueError("second") from error
+    except ValueError:
+        if suppressed:
+            raise OSError("third") from None
+        raise OSError("third")
+
+for suppressed in (False, True):
+    try:
+        fail(suppressed)
+    except OSError as error:
+        log.error("request_failed", exc_info=error)
+"""
+    whole, short = (line["exception"] for line in logged(script))
+
+    said = [[each for each in text.splitlines() if not each.startswith(" ") and each] for text in (whole, short)]
+    head = "Traceback (most recent call last):"
+    assert said == [
+        [head, "KeyError: 'first'", head, "ValueError: second", head, "OSError: third"],
+        [head, "OSError: third"],
+    ]
+    assert (whole.count(", in fail"), short.count(", in fail")) == (3, 1)
+
+
+def test_what_postgresql_adds_to_its_message_is_not_told_since_it_repeats_the_row(postgresql_url: str) -> None:
+    script = f"""
+import peewee
+from services.kit.database import open_database
+database = open_database({postgresql_url!r})
+database.execute_sql("CREATE TABLE notes (id INT PRIMARY KEY, key TEXT CHECK (key = 'right'))")
+try:
+    database.execute_sql("INSERT INTO notes VALUES (1, 'Traceback\\\\ncanary')")
+except peewee.IntegrityError as error:
+    log.error("request_failed", exc_info=error)
+    logging.getLogger("gunicorn.error").exception("Error handling request")
+"""
+    lines = logged(script)
+
+    assert [line["event"] for line in lines] == ["request_failed", "Error handling request"]
+    for line in lines:
+        assert line["exception"].endswith(
+            'IntegrityError: new row for relation "notes" violates check constraint "notes_key_check"'
+        )
+        assert "canary" not in str(line)

@@ -43,7 +43,7 @@ class Throttling:
         with self._store.transaction():
             throttles = self._store.throttles.count([each.id for each in counting], at, at + rules.WINDOW)
             # Others may have been counted since.
-            _refuse_for(rules.retry_after(counting, throttles, at))
+            _refuse_for(rules.retry_after(counting, throttles, self._clock()))
         return Attempt(buckets, counting, throttles)
 
     def forgive(self, attempt: Attempt) -> None:
@@ -72,7 +72,7 @@ class Throttling:
                 self._store.audit.append([(action, admin.id) for action in actions])
 
     def _require_room(self, buckets: rules.SignInBuckets) -> Sequence[rules.Bucket]:
-        at, throttles = self._clock(), self._store.throttles.get(buckets.ids)
+        throttles, at = self._store.throttles.get(buckets.ids), self._clock()
         counting = buckets.counting(throttles, at)
         _refuse_for(rules.retry_after(counting, throttles, at, room=1))
         return counting

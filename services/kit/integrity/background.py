@@ -9,6 +9,7 @@ from typing import Any
 import falcon.asgi
 import peewee
 
+from services.kit.database import message_of
 from services.kit.instants import format_instant, now
 from services.kit.integrity.examination import Examination, examine
 from services.kit.integrity.findings import NOT_CHECKED, WHOLE_TABLE, Finding, Progress
@@ -61,7 +62,8 @@ class Run:
                 self._keep(finding)
         except Exception as error:
             # Whatever it is, the admin who asked must hear that the check did not come to its end.
-            self._keep(Finding("database", WHOLE_TABLE, NOT_CHECKED, f"broke off: {' '.join(str(error).split())}"))
+            reason = " ".join(message_of(error).split())
+            self._keep(Finding("database", WHOLE_TABLE, NOT_CHECKED, f"broke off: {reason}"))
         self._finished_at = now()
         self.finished.set()
 

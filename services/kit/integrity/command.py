@@ -8,6 +8,7 @@ from typing import Any
 import peewee
 from tqdm import tqdm
 
+from services.kit.database import message_of
 from services.kit.errors import ServiceError
 from services.kit.integrity.examination import Examination, examine
 from services.kit.integrity.findings import Finding
@@ -43,7 +44,7 @@ def _treated(finding: Finding) -> tuple[bool, str]:
     try:
         return True, f"{finding.line()}: repaired: {finding.repair()}"
     except (*DATABASE_ERRORS, ServiceError) as error:
-        return False, f"{finding.line()}: not repaired: {' '.join(str(error).split())}"
+        return False, f"{finding.line()}: not repaired: {' '.join(message_of(error).split())}"
 
 
 class Meter:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 import peewee
 
-from services.kit.database import is_absent, is_postgresql, unhurried
+from services.kit.database import is_absent, is_postgresql, message_of, unhurried
 from services.kit.integrity.findings import NOT_CHECKED, WHOLE_TABLE, Finding, Progress
 from services.kit.integrity.rows import row_findings
 from services.kit.integrity.schema import index_rebuild, missing_tables, schema_findings, table_finding
@@ -121,4 +121,4 @@ def _guarded(part: str, findings: Iterable[Finding]) -> Iterator[Finding]:
     try:
         yield from findings
     except DATABASE_ERRORS as error:
-        yield Finding(DATABASE, WHOLE_TABLE, NOT_CHECKED, f"{part}: broke off: {' '.join(str(error).split())}")
+        yield Finding(DATABASE, WHOLE_TABLE, NOT_CHECKED, f"{part}: broke off: {' '.join(message_of(error).split())}")

@@ -8,7 +8,7 @@ from typing import Protocol
 
 import peewee
 
-from services.kit.database import is_absent, is_postgresql, unhurried
+from services.kit.database import is_absent, is_postgresql, message_of, unhurried
 from services.kit.integrity.schema import missing_tables
 from services.kit.migrations import MigrationError, Migrations
 from services.kit.observability import log
@@ -79,7 +79,7 @@ class SoundnessWatch:
         try:
             damage = damage_of(self._database, self._migrations, every_row=self._guarded.damaged)
         except Exception as error:
-            log.warning("database_not_looked_at", error=str(error))
+            log.warning("database_not_looked_at", error=message_of(error))
             return
         if damage:
             self._guarded.close_for_damage(damage)
@@ -116,7 +116,7 @@ def damage_of(database: peewee.Database, migrations: Migrations, *, every_row: b
             return next(_damages(database, migrations, every_row=every_row), None)
     except DATABASE_ERRORS as error:
         if is_damage(error):
-            return " ".join(str(error).split())
+            return " ".join(message_of(error).split())
         raise
 
 

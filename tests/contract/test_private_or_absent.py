@@ -1,0 +1,269 @@
+"""Who has no key learns nothing of a private event, whatever is asked: a differential test, in drawn words.
+
+What the contract lets a stranger tell from a nonexistent event, and so cannot be alike:
+
+- the catalog: 403 EVENT_ACCESS_DENIED of a private event, 404 EVENT_NOT_FOUND of none;
+- access-check: 200 with the status blocked_private, and 404 EVENT_NOT_FOUND;
+- playback, materials, quiz and submit: 403 LESSON_ACCESS_DENIED, and 404 EVENT_NOT_FOUND.
+
+Everything else is: which lessons there are and when they open, whether there is a key at all, the public list, the
+exchange of a key for a grant, what admins use, and every request that is refused for its form.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote
+
+import httpx
+import pytest
+from hypothesis import HealthCheck, assume, example, given, settings
+from hypothesis import strategies as st
+
+from tests.contract.samples import (
+    ACCESS_KEY,
+    FUTURE,
+    LATER_PAST,
+    UNKNOWN,
+    Json,
+    attached,
+    new_event,
+    new_lesson,
+    new_quiz,
+    private_event,
+    unique,
+)
+
+ACTIONS = ("access-check", "playback", "materials", "quiz", "quiz/submit")
+SLUGS = ("the-open-one", "the-locked-one", "the-expired-one")
+# What no two answers have alike.
+MOVING_HEADERS = ("date", "x-request-id")
+MOVING_MEMBERS = ("requestId", "serverTime")
+
+drawn = settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+
+
+@dataclass(frozen=True)
+class Stage:
+    """Two private events with the same lessons, of which one opens for nobody, and a public one without any."""
+
+    with_key: Json
+    without_key: Json
+    public: Json
+    absent: str
+
+    @property
+    def private(self) -> tuple[Json, Json]:
+        """Both that are closed."""
+        return self.with_key, self.without_key
+
+
+@pytest.fixture(scope="module")
+def stage(admin: httpx.Client) -> Stage:
+    """A stage that nobody changes."""
+    with_key, without_key = (private_event(admin, isActive=True) for _ in range(2))
+    for event in (with_key, without_key):
+        for slug, window in zip(SLUGS, ({}, {"releaseAt": FUTURE}, {"expiresAt": LATER_PAST}), strict=True):
+            lesson = new_lesson(admin, event, slug=slug, **window)
+            attached(admin, lesson)
+            new_quiz(admin, lesson)
+    admin.put(f"/api/events/{without_key['id']}", json={"accessKey": None})
+    return Stage(with_key, without_key, new_event(admin, isActive=True), unique("absent"))
+
+
+def told(answer: httpx.Response) -> Any:
+    """All that an answer says, but for what no two have alike."""
+    headers = {name: text for name, text in answer.headers.items() if name not in MOVING_HEADERS}
+    return answer.status_code, headers, _still(answer.json()) if answer.content else None
+
+
+def _still(document: Any) -> Any:
+    if isinstance(document, dict):
+        return {name: _still(each) for name, each in document.items() if name not in MOVING_MEMBERS}
+    return document
+
+
+# What strangers may send: addresses that somebody guesses, keys that are nearly right, and bodies of every form.
+words = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=40)
+lesson_slugs = (
+    st.sampled_from([*SLUGS, UNKNOWN, "*", "%", "..", ".", "the-open-one/", "THE-OPEN-ONE", " the-open-one", "a" * 500])
+    | words
+)
+near_misses = st.sampled_from(
+    [ACCESS_KEY.upper(), ACCESS_KEY[:-1], ACCESS_KEY + "!", ACCESS_KEY.replace(" ", "\u00a0"), ACCESS_KEY * 2, "null  "]
+)
+wrong_keys = (near_misses | words).filter(lambda key: key.strip() != ACCESS_KEY)
+wrong_bodies = (
+    st.just({})
+    | wrong_keys.map(lambda key: {"eventAccessKey": key})
+    | wrong_keys.map(lambda key: {"eventAccessKey": key, "answers": []})
+    | st.sampled_from([{"eventAccessKey": None}, {"eventAccessKey": 7}, {"eventAccessKey": [ACCESS_KEY]}, [], 1])
+    | st.just({"answers": [{"questionId": "a", "optionId": "b"}], "eventAccessKey": "another key"})
+)
+headers = st.sampled_from(
+    [{}, {"Idempotency-Key": "a-key-of-nobody"}, {"If-Match": '"1-2"'}, {"Authorization": "Bearer x"}]
+)
+
+
+def lesson_address(event_slug: str, lesson_slug: str, action: str) -> str:
+    """Where a learner does something with a lesson, whatever its slug is."""
+    return f"/api/public/events/{event_slug}/lessons/{quote(lesson_slug, safe='')}/{action}"
+
+
+@drawn
+@given(st.sampled_from(ACTIONS), lesson_slugs, wrong_bodies, headers)
+@example("quiz/submit", SLUGS[0], {"eventAccessKey": "another key", "answers": []}, {"Idempotency-Key": "k"})
+def test_from_outside_every_lesson_is_as_one_that_is_not_there(
+    learner: httpx.Client, stage: Stage, action: str, slug: str, body: Any, sent: dict[str, str]
+) -> None:
+    elsewhere = learner.post(lesson_address(stage.absent, slug, action), json=body, headers=sent)
+    # An address that nothing can have is refused before anyone is asked, be there such an event or not.
+    assume(elsewhere.json()["error"] != "NOT_FOUND")
+
+    answers = [
+        learner.post(lesson_address(event["slug"], each, action), json=body, headers=sent)
+        for event in stage.private
+        for each in (slug, UNKNOWN)
+    ]
+
+    assert [told(answer) for answer in answers] == [told(answers[0])] * 4
+    # And the event does not open by any of this.
+    assert answers[0].json().get("status", "blocked_private") == "blocked_private"
+    assert answers[0].status_code in (200, 400, 403)
+
+
+@drawn
+@given(wrong_bodies, headers)
+def test_a_closed_catalog_does_not_tell_whether_there_is_a_key(
+    learner: httpx.Client, stage: Stage, body: Any, sent: dict[str, str]
+) -> None:
+    answers = [
+        learner.post(f"/api/public/events/{each['slug']}/catalog", json=body, headers=sent) for each in stage.private
+    ]
+
+    assert told(answers[0]) == told(answers[1])
+    assert answers[0].status_code in (400, 403)
+
+
+variants = st.sampled_from(
+    [
+        "{0} ",
+        " {0}",
+        "{0}-",
+        "-{0}",
+        "{0}%00",
+        "{0}/",
+        "{0}\t",
+        "{0}.",
+        "{0}*",
+        "{0}%",
+        "{0}'",
+        "{0}\u200b",
+        "{0}é",
+        "x{0}",
+    ]
+)
+
+
+@drawn
+@given(st.sampled_from(("catalog", *(f"lessons/{SLUGS[0]}/{action}" for action in ACTIONS))), variants, wrong_bodies)
+def test_another_spelling_of_a_private_event_s_slug_is_no_event(
+    learner: httpx.Client, stage: Stage, action: str, variant: str, body: Any
+) -> None:
+    answers = [
+        learner.post(f"/api/public/events/{quote(variant.format(slug), safe='')}/{action}", json=body)
+        for slug in (stage.with_key["slug"], stage.absent)
+    ]
+
+    assert told(answers[0]) == told(answers[1])
+    assert answers[0].json()["error"] in ("EVENT_NOT_FOUND", "NOT_FOUND", "VALIDATION_ERROR")
+
+
+@pytest.mark.parametrize("spelling", [str.upper, str.title, str.swapcase])
+def test_a_slug_in_other_letters_is_no_event_either(learner: httpx.Client, stage: Stage, spelling: Any) -> None:
+    answers = [
+        learner.post(f"/api/public/events/{spelling(slug)}/catalog") for slug in (stage.with_key["slug"], stage.absent)
+    ]
+
+    assert told(answers[0]) == told(answers[1])
+    assert answers[0].json()["error"] == "EVENT_NOT_FOUND"
+
+
+# What the contract lets be as if there were no such event
+
+
+@drawn
+@given(st.sampled_from(["POST", "GET", "PUT", "DELETE"]), wrong_bodies, headers)
+def test_the_exchange_of_a_key_answers_as_for_no_event(
+    learner: httpx.Client, stage: Stage, method: str, body: Any, sent: dict[str, str]
+) -> None:
+    slugs = (stage.with_key["slug"], stage.without_key["slug"], stage.absent)
+
+    answers = [learner.request(method, f"/api/events/{slug}/access", json=body, headers=sent) for slug in slugs]
+
+    assert [told(answer) for answer in answers] == [told(answers[0])] * 3
+    assert answers[0].status_code >= 400
+
+
+@drawn
+@given(
+    st.sampled_from(["", "/lessons", "/lessons/{lesson}", "/lessons/{lesson}/materials", "/nowhere"]),
+    st.sampled_from(["GET", "POST", "PUT", "DELETE", "PATCH"]),
+    wrong_bodies,
+)
+def test_without_a_token_an_admin_s_address_answers_as_for_no_event(
+    learner: httpx.Client, stage: Stage, rest: str, method: str, body: Any
+) -> None:
+    ids = (stage.with_key["id"], stage.without_key["id"], stage.public["id"], stage.absent)
+
+    answers = [learner.request(method, f"/api/events/{each}{rest.format(lesson=UNKNOWN)}", json=body) for each in ids]
+
+    assert [told(answer) for answer in answers] == [told(answers[0])] * 4
+    assert answers[0].status_code in (401, 404, 405)
+
+
+BROKEN: tuple[tuple[bytes, dict[str, str]], ...] = (
+    (b"{", {"Content-Type": "application/json"}),
+    (b"null", {"Content-Type": "application/json"}),
+    (b"\xff", {"Content-Type": "application/json"}),
+    (b'{"eventAccessKey": "short"}', {"Content-Type": "application/json"}),
+    (b'{"eventAccessKey": "' + b"x" * 65 + b'"}', {"Content-Type": "application/json"}),
+    (b'{"eventAccessKey": "' + b"x" * 1024 * 1024 + b'"}', {"Content-Type": "application/json"}),
+    (b"eventAccessKey=open+sesame", {"Content-Type": "application/x-www-form-urlencoded"}),
+    (b"{}", {}),
+    (b"{}", {"Content-Type": "application/json", "Origin": "https://evil.example"}),
+)
+
+
+@pytest.mark.parametrize(("body", "sent"), BROKEN, ids=lambda value: repr(value)[:24])
+@pytest.mark.parametrize("action", ["catalog", *(f"lessons/{SLUGS[0]}/{action}" for action in ACTIONS)])
+def test_what_is_refused_for_its_form_is_refused_alike(
+    learner: httpx.Client, stage: Stage, action: str, body: bytes, sent: dict[str, str]
+) -> None:
+    slugs = (stage.with_key["slug"], stage.without_key["slug"], stage.public["slug"], stage.absent)
+
+    answers = [learner.post(f"/api/public/events/{slug}/{action}", content=body, headers=sent) for slug in slugs]
+
+    assert [told(answer) for answer in answers] == [told(answers[0])] * 4
+    assert answers[0].status_code in (400, 403, 413, 415)
+
+
+def listed(learner: httpx.Client, limit: int | None) -> Iterator[str]:
+    """Every page of the public list, as text."""
+    query: dict[str, Any] = {} if limit is None else {"limit": limit}
+    while True:
+        answer = learner.get("/api/public/events", params=query)
+        yield answer.text
+        cursor = answer.json().get("nextCursor")
+        if cursor is None:
+            return
+        query["cursor"] = cursor
+
+
+@drawn
+@given(st.none() | st.integers(1, 100))
+def test_the_public_list_never_shows_a_private_event(learner: httpx.Client, stage: Stage, limit: int | None) -> None:
+    shown = "".join(listed(learner, limit))
+
+    assert [event["slug"] for event in stage.private if event["slug"] in shown or event["id"] in shown] == []
+    assert stage.public["slug"] in shown

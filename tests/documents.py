@@ -1,0 +1,45 @@
+"""JSON documents of every shape, and such as are nearly what a schema asks for."""
+
+from typing import Any
+
+import orjson
+from hypothesis import strategies as st
+from pydantic import BaseModel
+
+from services.kit.errors import ValidationFailed
+from services.kit.schemas import validated
+
+TEXTS = st.text(st.characters(codec="utf-8"), max_size=20)
+NUMBERS = st.integers(-(2**63), 2**64 - 1) | st.floats(allow_nan=False, allow_infinity=False)
+LEAVES = st.none() | st.booleans() | NUMBERS | TEXTS
+ANYTHING: Any = st.recursive(
+    LEAVES,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(TEXTS, inner, max_size=4),
+    max_leaves=15,
+)
+
+
+def nearly(good: dict[str, Any]) -> Any:
+    """The good document with some of its members, also deep ones, exchanged for anything, or gone."""
+    return st.one_of(ANYTHING, _changed(good))
+
+
+def _changed(node: Any) -> Any:
+    if isinstance(node, dict):
+        members = {name: _changed(value) for name, value in node.items()}
+        return st.just(node) | st.fixed_dictionaries({}, optional=members) | ANYTHING
+    if isinstance(node, list):
+        return st.just(node) | st.lists(st.one_of(*map(_changed, node)), max_size=4) | ANYTHING
+    return st.just(node) | LEAVES
+
+
+def judged(schema: type[BaseModel], document: Any) -> BaseModel | None:
+    """The document as that schema, or None when it is refused in the contract's words; raises whatever else happens."""
+    try:
+        return validated(schema, document)
+    except ValidationFailed as refused:
+        envelope = orjson.loads(orjson.dumps(refused.envelope("request-1")))
+        details = envelope["details"]
+        assert details["formErrors"] or details["fieldErrors"]
+        assert all(texts and all(texts) for texts in details["fieldErrors"].values())
+        return None

@@ -1,0 +1,169 @@
+"""Secrets that can be told from everything else, and the places where none of them may be seen.
+
+To add a secret: `Cage.new` for one that a test chooses, `Cage.catch` for one that Flix has made; `kept_in` and
+`told_by` say where it belongs. To add a place: another function that yields sightings, and its name in PLACES.
+"""
+
+import base64
+import json
+import re
+import secrets
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NamedTuple
+
+import httpx
+
+from services.kit.database import open_database
+from tests.installation import SERVICES, Installation
+
+NOWHERE: frozenset[str] = frozenset()
+# Whatever token it is: header and claims of a JWT both begin with {" in base64 (RFC 7519 section 3.1).
+_ANY_TOKEN = re.compile(r"eyJ[\w-]{8,}\.eyJ[\w-]{8,}\.[\w-]{8,}")
+
+
+@dataclass(frozen=True)
+class Canary:
+    """A secret, and where it may be seen all the same.
+
+    `kept_in` are columns, as service.table.column; `told_by` matches the requests, as `METHOD /path`, whose answers
+    give it by contract.
+    """
+
+    name: str
+    text: str
+    kept_in: frozenset[str] = NOWHERE
+    told_by: str = "none"
+
+    def is_in(self, text: str) -> bool:
+        """Whether the text has it, as it is or within something that was encoded in base64."""
+        return any(each in text for each in self._spellings())
+
+    def _spellings(self) -> Iterator[str]:
+        yield self.text
+        # The first characters and the last hold bits of what stands beside it.
+        for shift, cut in enumerate((0, 2, 3)):
+            for encode in (base64.b64encode, base64.urlsafe_b64encode):
+                yield encode(b"x" * shift + self.text.encode()).decode().rstrip("=")[cut:-2]
+
+
+class Sighting(NamedTuple):
+    """A canary somewhere."""
+
+    canary: str
+    place: str
+
+
+@dataclass
+class Cage:
+    """All canaries, and everything that was said to Flix and by it."""
+
+    canaries: dict[str, Canary] = field(default_factory=dict)
+    sent: list[str] = field(default_factory=list)
+    # What was asked, as `METHOD /path`, and what was answered, with its headers.
+    answers: list[tuple[str, str]] = field(default_factory=list)
+
+    def new(self, name: str, kept_in: Iterable[str] = NOWHERE, told_by: str = "none") -> str:
+        """A secret of the test's own; one of that name stays what it is."""
+        text = f"Canary-{re.sub(r'[^a-z]+', '-', name)}-{secrets.token_hex(8)}"
+        return self.canaries.setdefault(name, Canary(name, text, frozenset(kept_in), told_by)).text
+
+    def catch(self, name: str, text: str, kept_in: Iterable[str] = NOWHERE, told_by: str = "none") -> None:
+        """A secret that Flix has made."""
+        self.canaries[f"{name} {len(self.canaries)}"] = Canary(name, text, frozenset(kept_in), told_by)
+
+    def listen(self, client: httpx.Client) -> httpx.Client:
+        """The client, whose every request and answer is written down."""
+
+        def said(request: httpx.Request) -> None:
+            self.sent.append(f"{request.url}\n{request.headers.raw}\n{request.read().decode(errors='replace')}")
+
+        def heard(response: httpx.Response) -> None:
+            response.read()
+            asked = f"{response.request.method} {response.request.url.path}"
+            self.answers.append((asked, f"{response.headers.raw}\n{response.text}"))
+
+        client.event_hooks = {"request": [said], "response": [heard]}
+        return client
+
+
+def in_answers(cage: Cage, _town: Installation) -> Iterator[Sighting]:
+    """In bodies and headers, error pages of the server and outputs of commands included."""
+    for asked, answer in cage.answers:
+        for canary in cage.canaries.values():
+            if canary.is_in(answer):
+                yield Sighting(canary.name, asked)
+
+
+def in_logs(cage: Cage, town: Installation) -> Iterator[Sighting]:
+    """In what any process has written to its standard output or error."""
+    for file in sorted(town.logs.rglob("*")):
+        if file.is_file():
+            yield from _seen(cage, file.read_text(errors="replace"), f"log of {file.relative_to(town.logs)}")
+
+
+def in_databases(cage: Cage, town: Installation) -> Iterator[Sighting]:
+    """In any column of any row of any table of any service."""
+    for service in SERVICES:
+        for column, text in columns(town, service):
+            yield from _seen(cage, text, column)
+
+
+def in_files(cage: Cage, town: Installation) -> Iterator[Sighting]:
+    """In any file beside the databases and the logs, such as a lock's or a heartbeat's."""
+    for file in sorted(town.logs.parent.rglob("*")):
+        if file.is_file() and ".sqlite" not in file.name and town.logs not in file.parents:
+            yield from _seen(cage, file.read_text(errors="replace"), f"file {file.name}")
+
+
+PLACES: tuple[Callable[[Cage, Installation], Iterator[Sighting]], ...] = (in_answers, in_logs, in_databases, in_files)
+
+
+def escaped(cage: Cage, town: Installation) -> set[Sighting]:
+    """Canaries where they do not belong."""
+    canaries = {canary.name: canary for canary in cage.canaries.values()}
+
+    def belongs(seen: Sighting) -> bool:
+        canary = canaries.get(seen.canary)
+        return canary is not None and (
+            seen.place in canary.kept_in or re.fullmatch(canary.told_by, seen.place) is not None
+        )
+
+    return {seen for place in PLACES for seen in place(cage, town) if not belongs(seen)}
+
+
+def columns(town: Installation, service: str) -> Iterator[tuple[str, str]]:
+    """Each column as service.table.column, with everything that stands in it."""
+    with closing(open_database(town.environment[f"{service.upper()}_DATABASE_URL"])) as database:
+        for table in database.get_tables():
+            names = [each.name for each in database.get_columns(table)]
+            rows = database.execute_sql(f'SELECT {", ".join(map(_quoted, names))} FROM "{table}"').fetchall()
+            for place, name in enumerate(names):
+                yield f"{service}.{table}.{name}", "\n".join(str(row[place]) for row in rows)
+
+
+def private_keys(town: Installation) -> Iterator[str]:
+    """The private parts of auth's signing keys, as far as they stand in the database as they are."""
+    texts: Mapping[str, str] = dict(columns(town, "auth"))
+    for text in texts["auth.signing_keys.private_key"].splitlines():
+        if text.startswith("{"):
+            yield json.loads(text)["d"]
+
+
+def sightings_in(cage: Cage, file: Path) -> list[Sighting]:
+    """What one file gives away."""
+    return list(_seen(cage, file.read_text(), file.name))
+
+
+def _seen(cage: Cage, text: str, place: str) -> Iterator[Sighting]:
+    for canary in cage.canaries.values():
+        if canary.is_in(text):
+            yield Sighting(canary.name, place)
+    if _ANY_TOKEN.search(text):
+        yield Sighting("any token", place)
+
+
+def _quoted(name: str) -> str:
+    return f'"{name}"'

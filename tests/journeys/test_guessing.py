@@ -1,0 +1,88 @@
+"""Guesses at a password, many at once, through a gateway and several workers of auth; nobody else notices."""
+
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.installation import ADMIN, Installation, installation
+
+LOGIN = "/api/admin/login"
+USERS = "/api/admin/users"
+OWN = "nine moles dig a tunnel"
+AT_ONCE = 12
+GUESSES = 300
+# One proxy is ours, so that whoever sends the request may say for whom.
+FROM = "X-Forwarded-For"
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def town(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
+    """A migrated and seeded installation behind a proxy, with two workers of each process."""
+    server = None if request.param == "sqlite" else request.getfixturevalue("postgresql_server")
+    folder: Path = tmp_path_factory.mktemp(request.param)
+    with installation(folder, server, WEB_CONCURRENCY="2", TRUSTED_PROXIES="1") as built:
+        built.prepare()
+        built.start()
+        yield built
+
+
+def new_person(town: Installation, username: str) -> dict[str, str]:
+    """The credentials of a viewer."""
+    with town.admin() as admin, town.client() as client:
+        initial = admin.post(USERS, json={"username": username, "role": "viewer"}).json()["initialPassword"]
+        first = {"username": username, "password": initial, "newPassword": OWN}
+        assert client.post(LOGIN, json=first, headers={FROM: "203.0.113.250"}).status_code == 200
+    return {"username": username, "password": OWN}
+
+
+def guess(client: httpx.Client, username: str, number: int, address: str) -> httpx.Response:
+    """Try one password from that address."""
+    return client.post(LOGIN, json={"username": username, "password": f"guess {number}"}, headers={FROM: address})
+
+
+@pytest.mark.parametrize(("kind", "looked_at"), [("one", 10), ("many", 20)])
+def test_however_many_guesses_come_at_once_few_are_looked_at_and_others_sign_in(
+    town: Installation, kind: str, looked_at: int
+) -> None:
+    credentials = new_person(town, f"{kind}-address")
+    addresses = ["203.0.113.1"] if kind == "one" else [f"203.0.113.{number}" for number in range(200)]
+    with town.client() as client, ThreadPoolExecutor(AT_ONCE) as guessers:
+        guesses = [
+            guessers.submit(guess, client, credentials["username"], number, addresses[number % len(addresses)])
+            for number in range(GUESSES)
+        ]
+        # Another person, from the very address, in the middle of it.
+        others = [client.post(LOGIN, json=ADMIN, headers={FROM: "203.0.113.1"}) for _ in range(5)]
+        answers = [each.result() for each in guesses]
+
+        assert Counter(each.status_code for each in answers) == {401: looked_at, 429: GUESSES - looked_at}
+        refused = [each for each in answers if each.status_code == 429]
+        assert {each.json()["error"] for each in refused} == {"RATE_LIMITED"}
+        assert all(0 < int(each.headers["Retry-After"]) <= 900 for each in refused)
+        assert [each.status_code for each in others] == [200] * 5
+
+        # The right password is not looked at either, unless it comes from where it was right before.
+        stranger = client.post(LOGIN, json=credentials, headers={FROM: addresses[0]})
+        at_home = client.post(LOGIN, json=credentials, headers={FROM: "203.0.113.250"})
+        assert (stranger.status_code, at_home.status_code) == (429, 200)
+
+
+def test_who_has_to_wait_has_to_when_auth_was_started_anew(town: Installation) -> None:
+    credentials = new_person(town, "patient")
+    with town.client() as client:
+        wrong = [guess(client, "patient", number, "203.0.113.7").status_code for number in range(11)]
+        town.kill("auth")
+        town.start()
+        right = client.post(LOGIN, json=credentials, headers={FROM: "203.0.113.7"})
+    assert (wrong, right.status_code) == ([401] * 10 + [429], 429)
+
+
+def test_whoever_writes_another_address_into_the_header_is_known_by_the_proxy_s_word(town: Installation) -> None:
+    new_person(town, "honest")
+    with town.client() as client:
+        answers = [guess(client, "honest", number, f"192.0.2.{number}, 203.0.113.9") for number in range(12)]
+    assert Counter(each.status_code for each in answers) == {401: 10, 429: 2}

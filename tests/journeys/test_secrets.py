@@ -1,0 +1,88 @@
+"""No secret is seen where it does not belong: a launch full of canaries, and a search for them in every place."""
+
+import base64
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from deploy import town as processes
+from tests.installation import Installation, installation
+from tests.journeys.canaries import Cage, Sighting, escaped, in_databases, sightings_in
+from tests.journeys.canary_launch import CanaryLaunch, connect_as, own_role, refuse_a_title, run_commands
+
+LEVELS = ("debug", "info")
+
+
+@dataclass(frozen=True)
+class Staged:
+    """An installation and what was said to it and by it."""
+
+    town: Installation
+    cage: Cage
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def staged(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Staged]:
+    """A launch with everything that can go wrong, once while every process logs all it can and once as by default."""
+    server = None if request.param == "sqlite" else request.getfixturevalue("postgresql_server")
+    cage = Cage()
+    variables = {
+        "ADMIN_PASSWORD": cage.new("admin's password"),
+        "SERVICE_TOKEN_SECRET": cage.new("secret between services"),
+    }
+    folder = tmp_path_factory.mktemp(request.param)
+    with own_role(server, cage) as role, installation(folder, server, **variables) as town:
+        connect_as(role, town)
+        town.prepare()
+        refuse_a_title(town)
+        for level in LEVELS:
+            town.environment["LOG_LEVEL"] = level
+            town.start()
+            CanaryLaunch(town, cage).run()
+            town.stop()
+        run_commands(town, cage)
+        yield Staged(town, cage)
+
+
+def test_no_secret_is_anywhere_but_where_it_belongs(staged: Staged) -> None:
+    assert "\n".join(f"{each.canary}: {each.place}" for each in sorted(escaped(staged.cage, staged.town))) == ""
+
+
+def test_every_canary_was_sent_and_those_that_are_kept_or_told_were_seen_there(staged: Staged) -> None:
+    said = "\n".join(staged.cage.sent)
+    # Those of the environment and those that Flix makes are not sent by a client.
+    made = ("secret between services", "database password", "signing key", "access token", "its signature")
+    unsent = [each.name for each in staged.cage.canaries.values() if not each.is_in(said)]
+    assert [name for name in unsent if not name.startswith(made)] == []
+    kept = set(in_databases(staged.cage, staged.town))
+    told = {
+        canary.name for canary in staged.cage.canaries.values() for _, text in staged.cage.answers if canary.is_in(text)
+    }
+    for canary in staged.cage.canaries.values():
+        assert not canary.kept_in or any(Sighting(canary.name, place) in kept for place in canary.kept_in)
+        assert canary.told_by.startswith(("none", "nonsense")) or canary.name in told, canary.name
+
+
+def test_every_process_has_said_something_at_each_level(staged: Staged) -> None:
+    for name in processes.PROCESSES:
+        lines = staged.town.log_lines(name)
+        assert '"level":"info"' in lines
+    assert '"event":"request_failed"' in staged.town.log_lines("content")
+    assert '"level":"debug"' in staged.town.log_lines("content")
+
+
+@pytest.mark.parametrize("shift", ["", "a", "ab", "abc"])
+def test_a_canary_is_seen_as_it_is_and_in_base64_and_in_every_place(shift: str, tmp_path: Path) -> None:
+    cage = Cage()
+    secret = cage.new("secret")
+    file = tmp_path / "a log"
+    encoded = [encode(f"{shift}{secret}!".encode()).decode() for encode in (base64.b64encode, base64.urlsafe_b64encode)]
+    for text in (f"as it is: {secret}!", *encoded):
+        file.write_text(text)
+        assert sightings_in(cage, file) == [Sighting("secret", "a log")]
+    file.write_text(f"{secret[:-1]} and {encoded[0][:10]}")
+    assert sightings_in(cage, file) == []
+    file.write_text("Bearer eyJhbGciOiJIUzI1NiJ9.eyJpc3MiOiJmbGl4In0.c2lnbmF0dXJl")
+    assert sightings_in(cage, file) == [Sighting("any token", "a log")]
