@@ -7,7 +7,7 @@ from tests.installation import PROCESSES, Installation
 FULL = in_full("FUZZ")
 # What a round of the fuzzer sends for each operation, and how many sequences of requests.
 CASES, EXAMPLES, SCENARIOS = (100_000, 60, 600) if FULL else (2_000, 15, 80)
-# What needs a password that is right, or a refresh token: neither is guessed.
+# What needs a password that is right, or a refresh token: neither is guessed, though links may lead to them.
 NEVER_SUCCEEDS = {"POST /api/admin/login", "POST /api/admin/token/refresh", "POST /api/admin/me/password"}
 # In a short run what an operation needs may have been deleted before its turn comes.
 UNLUCKY = 0 if FULL else 3

@@ -128,6 +128,18 @@ def test_the_page_is_a_document_of_openapi_3_1() -> None:
     assert len({operation["operationId"] for operation in PAGE_OPERATIONS.values()}) == len(PAGE_OPERATIONS)
 
 
+def nothings(node: Any, place: str) -> Iterator[str]:
+    """Where a name has no value."""
+    for key, value in node.items() if isinstance(node, dict) else enumerate(node) if isinstance(node, list) else ():
+        yield from [f"{place}.{key}"] if value is None else nothings(value, f"{place}.{key}")
+
+
+def test_no_text_is_cut_off_at_a_comma() -> None:
+    # What follows a comma within braces is a name without a value to YAML, unless the text is in quotes.
+    assert list(nothings(PAGE, "$")) == []
+    assert list(nothings(yaml.safe_load("{a: [{b: one, two}]}"), "$")) == ["$.a.0.two"]
+
+
 # The page and the baseline
 
 
