@@ -132,7 +132,7 @@ def test_what_came_after_the_backup_is_gone_and_an_older_backup_is_migrated(
 
     done = restored(built, file)
 
-    assert "quiz: the backup is of an older release; applied 002_following to the copy\n" in done.stdout
+    assert "quiz: the backup is of an older release; applied 003_audit_log to the copy\n" in done.stdout
     found = digests(built)
     # The ledger knows when it was applied.
     for each in (found, whole):

@@ -91,13 +91,13 @@ def test_a_table_that_was_dropped_is_found_and_the_rows_of_the_others_are_judged
 
 
 def test_columns_that_are_missing_or_unknown_are_found(auth: peewee.Database) -> None:
-    auth.execute_sql("ALTER TABLE sessions DROP COLUMN ended_at")
+    auth.execute_sql("ALTER TABLE signing_keys DROP COLUMN retired_at")
     auth.execute_sql("ALTER TABLE admins ADD COLUMN nickname TEXT")
 
     assert named(found(auth, EXAMINATION)) == [
         ("admins", "nickname", "column_unknown"),
         ("database", "-", "not_checked"),
-        ("sessions", "ended_at", "column_missing"),
+        ("signing_keys", "retired_at", "column_missing"),
     ]
 
 
@@ -120,6 +120,7 @@ def test_a_column_of_another_type_without_its_constraints_is_found(auth: peewee.
             ("sessions", "admin_id", "constraint_missing"),
             ("sessions", "sessions_window", "constraint_missing"),
             ("sessions", "sessions_admin_id", "index_missing"),
+            ("sessions", "sessions_ended_at", "index_missing"),
             ("sessions", "sessions_expires_at", "index_missing"),
         ]
     )
@@ -135,6 +136,7 @@ def test_a_foreign_key_that_does_another_thing_at_a_deletion_is_found(auth: peew
     )
     auth.execute_sql("CREATE INDEX sessions_admin_id ON sessions (admin_id)")
     auth.execute_sql("CREATE INDEX sessions_expires_at ON sessions (expires_at)")
+    auth.execute_sql("CREATE INDEX sessions_ended_at ON sessions (ended_at)")
 
     assert named(found(auth, EXAMINATION)) == [*lost, ("sessions", "admin_id", "constraint_missing")]
 

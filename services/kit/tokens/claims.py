@@ -19,32 +19,33 @@ HEADER_MEMBERS = frozenset({"alg", "typ", "kid"})
 
 def read_header(token: str) -> dict[str, Any]:
     """What it says of itself, still unverified; raises Unauthorized when that is more than we ever write (`crit`)."""
-    if len(token) > MAXIMUM_TOKEN_LENGTH:
-        raise Unauthorized
+    _refuse_long(token)
     try:
         header = dict(extract_compact(token.encode()).protected)
     except (JoseError, ValueError, TypeError):
         raise Unauthorized from None
-    if not header.keys() <= HEADER_MEMBERS:
-        raise Unauthorized
+    _refuse_more(header)
     return header
 
 
 def read_claims(token: str, key: Any, algorithm: str, token_type: str) -> dict[str, Any]:
     """The claims of a token whose signature is good; raises Unauthorized for another algorithm or type as well."""
-    if read_header(token).get("typ") != token_type:
-        raise Unauthorized
+    _refuse_long(token)
     try:
-        return jwt.decode(token, key, algorithms=[algorithm]).claims
+        decoded = jwt.decode(token, key, algorithms=[algorithm])
     except (JoseError, ValueError):
         raise Unauthorized from None
+    _refuse_more(decoded.header)
+    if decoded.header.get("typ") != token_type:
+        raise Unauthorized
+    return decoded.claims
 
 
 def check_claims(claims: dict[str, Any], at: datetime, audience: str) -> None:
     """Raises Unauthorized unless it is for that audience, and good at that time."""
     audiences = claims.get("aud")
     audiences = audiences if isinstance(audiences, list) else [audiences]
-    now, leeway = at.timestamp(), LEEWAY.total_seconds()
+    now, leeway = at.timestamp(), int(LEEWAY.total_seconds())
     # True is an int for Python, and a token that expires at 1e400 never does.
     is_good = (
         audience in audiences
@@ -53,4 +54,14 @@ def check_claims(claims: dict[str, Any], at: datetime, audience: str) -> None:
         and all(type(claims[name]) is int and claims[name] - leeway <= now for name in ("iat", "nbf") if name in claims)
     )
     if not is_good:
+        raise Unauthorized
+
+
+def _refuse_long(token: str) -> None:
+    if len(token) > MAXIMUM_TOKEN_LENGTH:
+        raise Unauthorized
+
+
+def _refuse_more(header: dict[str, Any]) -> None:
+    if not header.keys() <= HEADER_MEMBERS:
         raise Unauthorized

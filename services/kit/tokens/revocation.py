@@ -8,7 +8,6 @@ from typing import Any
 
 import httpx
 
-from services.kit.errors import ServiceError
 from services.kit.instants import Clock, now
 from services.kit.observability import log
 
@@ -65,7 +64,7 @@ class RevocationList:
         try:
             self._revoked = Revoked.of(await self._fetch())
             self._auth_failed = False
-        except (httpx.HTTPError, TimeoutError, ServiceError, ValueError, KeyError, TypeError) as error:
+        except (httpx.HTTPError, TimeoutError, ValueError, KeyError, TypeError) as error:
             self._auth_failed = True
             log.warning("revocations_unavailable", error=repr(error))
         # Whoever waited all the while need not ask again. When the client hung up, nobody has heard auth's answer.

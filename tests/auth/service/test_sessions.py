@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
@@ -13,7 +13,7 @@ from services.auth import rules
 from services.auth.entities import SignIn
 from services.auth.errors import InvalidRefreshToken
 from services.kit.errors import Unauthorized
-from tests.auth.examples import LIFETIME, PASSWORD, SUCCESSION, a_service
+from tests.auth.examples import LIFETIME, PASSWORD, SUCCESSION, a_refresh_token, a_service, a_session, an_admin
 from tests.auth.memory import InMemoryAuthStore
 from tests.auth.world import A_TOKEN, World
 from tests.clock import HOUR, LATER, MILLISECOND, SECOND
@@ -127,6 +127,13 @@ def test_an_access_token_is_no_refresh_token_and_neither_is_what_is_kept_of_one(
     assert is_good(world, refreshed(world, sign_in))
 
 
+def test_a_disabled_person_does_not_go_on(world: World) -> None:
+    world.store.admins.add(an_admin(id="admin-2", username="grace", disabled_at=LATER))
+    world.store.sessions.add(a_session(admin_id="admin-2"))
+    world.store.refresh_tokens.add(a_refresh_token(id=rules.refresh_token_id("a token of hers")))
+    refused(world, "a token of hers")
+
+
 # Shown twice
 
 
@@ -207,6 +214,7 @@ def test_under_another_secret_a_token_that_was_not_used_goes_on(world: World) ->
 
 
 def test_whatever_is_shown_in_whatever_order_one_session_has_one_live_token_at_most() -> None:
+    @settings(deadline=None)
     @given(steps=st.lists(st.tuples(st.integers(0, 5), st.sampled_from([0, 1, 11, 3600])), max_size=12))
     def show(steps: list[tuple[int, int]]) -> None:
         world = World(InMemoryAuthStore())

@@ -74,6 +74,11 @@ def test_the_audience_may_be_one_name_or_several() -> None:
     assert Door(Auth(forge)).verify(forge.token(aud="quiz"), forge.token(aud=["x", "quiz"])) == [ADA, ADA]
 
 
+def test_an_expiry_of_whatever_size_is_compared() -> None:
+    forge = Forge()
+    assert Door(Auth(forge)).verify(forge.token(exp=10**400, iat=-(10**400))) == [ADA]
+
+
 @pytest.mark.parametrize("role", ["viewer", "editor", "owner"])
 def test_each_role_is_told_as_it_is(role: str) -> None:
     forge = Forge()

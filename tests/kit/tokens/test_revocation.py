@@ -7,7 +7,6 @@ from typing import Any
 import httpx
 import pytest
 
-from services.kit.errors import Unavailable
 from services.kit.tokens import AccessTokenVerifier, RevocationList, Revoked
 from tests.clock import HOUR, MILLISECOND, NOON, SECOND
 from tests.kit.forging import Forge
@@ -100,7 +99,6 @@ FAILURES = [
     httpx.ConnectError("refused"),
     httpx.ReadTimeout("slow"),
     TimeoutError(),
-    Unavailable(),
     ValueError("no JSON"),
 ]
 
