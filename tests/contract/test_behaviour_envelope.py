@@ -288,6 +288,7 @@ def test_the_managed_profile_has_no_known_password() -> None:
     """ADMIN_USERNAME and ADMIN_PASSWORD (admin / admin123 in local only)."""
     managed = {
         "DATABASE_PROFILE": "managed",
+        "SIGNING_KEY_SECRET": "a secret that only these tests know, long enough",
         "DATABASE_URL": "postgresql://flix@localhost/flix",
         "SERVICE_TOKEN_SECRET": "x" * 32,
         "AUTH_URL": "http://auth",
