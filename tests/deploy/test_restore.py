@@ -11,11 +11,14 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import peewee
 import psycopg
 import pytest
 
 from deploy.archive import MANIFEST
 from deploy.engines import engine_of
+from services.kit.audit import AuditLog
+from services.kit.database import open_database
 from tests.deploy.copies import (
     Digests,
     backed_up,
@@ -103,6 +106,23 @@ def test_after_a_restore_everything_is_as_at_the_backup_and_the_way_back_is_kept
     assert without_feed(digests(built)) == without_feed(ruined)
 
 
+def test_after_a_restore_the_audit_log_is_as_at_the_backup_and_takes_no_change(
+    built: Installation, tmp_path: Path
+) -> None:
+    url, deeds = database_url(built, "content"), "SELECT * FROM audit_log ORDER BY id"
+    file, before = backed_up(built, tmp_path), rows(database_url(built, "content"), deeds)
+    with closing(open_database(url)) as database:
+        AuditLog(database).append([("event.deleted", "event-1")])
+
+    restored(built, file)
+
+    assert rows(url, deeds) == before != []
+    for statement in ("DELETE FROM audit_log", "UPDATE audit_log SET action = 'event.changed'"):
+        with pytest.raises(peewee.DatabaseError, match="audit_log takes no"):
+            execute(url, statement)
+    assert rows(url, deeds) == before
+
+
 def test_into_an_empty_installation_everything_comes_as_it_was(built: Installation, tmp_path: Path) -> None:
     whole, file = digests(built), backed_up(built, tmp_path)
     for service in SERVICES:
@@ -132,7 +152,7 @@ def test_what_came_after_the_backup_is_gone_and_an_older_backup_is_migrated(
 
     done = restored(built, file)
 
-    assert "quiz: the backup is of an older release; applied 003_audit_log to the copy\n" in done.stdout
+    assert "quiz: the backup is of an older release; applied 004_audit_log_indexes to the copy\n" in done.stdout
     found = digests(built)
     # The ledger knows when it was applied.
     for each in (found, whole):

@@ -5,6 +5,7 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ import pytest
 from deploy import town
 
 SECRET = "a secret that only these tests know, long enough"
-NAMES = ("001_initial", "002_change_feed", "003_audit_log")
+NAMES = ("001_initial", "002_change_feed", "003_audit_log", "004_audit_log_indexes")
 PENDING = "".join(f"{name}  pending\n" for name in NAMES)
 
 
@@ -49,6 +50,12 @@ def events_in(file: Path) -> int:
         return count
     finally:
         connection.close()
+
+
+def deeds_in(file: Path) -> dict[str, int]:
+    """How often the file's audit log tells of each action."""
+    with closing(sqlite3.connect(file)) as connection:
+        return dict(connection.execute("SELECT action, count(*) FROM audit_log GROUP BY action").fetchall())
 
 
 @pytest.fixture(scope="module")
@@ -94,8 +101,9 @@ def test_status_names_each_migration_and_touches_nothing(tmp_path: Path) -> None
 def test_migrate_down_takes_the_last_one_back(file: Path) -> None:
     url = f"sqlite:///{file}"
 
+    assert outcome(run("migrate", "down", DATABASE_URL=url)) == (0, "rolled back 004_audit_log_indexes\n", "")
+    assert run("migrate", "status", DATABASE_URL=url).stdout.splitlines()[3] == "004_audit_log_indexes  pending"
     assert outcome(run("migrate", "down", DATABASE_URL=url)) == (0, "rolled back 003_audit_log\n", "")
-    assert run("migrate", "status", DATABASE_URL=url).stdout.splitlines()[2] == "003_audit_log  pending"
     assert outcome(run("migrate", "down", DATABASE_URL=url)) == (0, "rolled back 002_change_feed\n", "")
     assert outcome(run("migrate", "down", DATABASE_URL=url)) == (0, "rolled back 001_initial\n", "")
     assert outcome(run("migrate", "status", DATABASE_URL=url)) == (0, PENDING, "")
@@ -122,7 +130,7 @@ def test_migrate_down_needs_yes_in_the_managed_profile(postgresql_url: str) -> N
     refused = "migrate down may drop tables with their rows: in the managed profile it needs --yes\n"
     assert outcome(run("migrate", "down", **managed)) == (1, "", refused)
     assert outcome(run("migrate", **managed)) == (0, "nothing to do\n", "")
-    assert outcome(run("migrate", "down", "--yes", **managed)) == (0, "rolled back 003_audit_log\n", "")
+    assert outcome(run("migrate", "down", "--yes", **managed)) == (0, "rolled back 004_audit_log_indexes\n", "")
 
 
 @pytest.mark.parametrize(
@@ -216,12 +224,13 @@ def test_seed_reset_deletes_what_people_made_and_plants_anew(
     with sqlite3.connect(file) as connection:
         connection.execute("UPDATE events SET title = 'changed'")
     connection.close()
-    before = events_in(file)
+    before, deeds = events_in(file), deeds_in(file)
 
     done = run("seed", "minimal", "--reset", *arguments, say=answer, DATABASE_URL=f"sqlite:///{file}")
 
     assert (done.returncode, "added " in done.stdout, done.stderr) == (0, True, "")
     assert events_in(file) == before
+    assert deeds_in(file) == {**{action: 2 * count for action, count in deeds.items()}, "database.emptied": 1}
     with sqlite3.connect(file) as connection:
         assert connection.execute("SELECT count(*) FROM events WHERE title = 'changed'").fetchone() == (0,)
     connection.close()
