@@ -27,8 +27,8 @@ CALLS = {
     "gateway": ("auth", "content", "quiz"),
 }
 CLIENT_PATIENCE_SECONDS = 5
-# Nobody waits long in here for somebody who is paused.
-TIMEOUTS = {"GATEWAY_TIMEOUT_SECONDS": "2", "UPSTREAM_TIMEOUT_SECONDS": "1"}
+# Nobody waits long in here for somebody who is paused, and nobody has to sign in again in a run that takes hours.
+TIMES = {"GATEWAY_TIMEOUT_SECONDS": "2", "UPSTREAM_TIMEOUT_SECONDS": "1", "JWT_ACCESS_TTL": "12h"}
 
 
 class FaultTown(Town):
@@ -149,7 +149,7 @@ def fault_town(
     """A migrated and seeded town with nothing started; `database_urls` replaces those that it would have made."""
     proxies = Proxies()
     changed = {f"{service.upper()}_DATABASE_URL": url for service, url in (database_urls or {}).items()}
-    with installation(folder, server, **TIMEOUTS, **changed, **variables) as installed:
+    with installation(folder, server, **TIMES, **changed, **variables) as installed:
         built = FaultTown(installed, proxies)
         built.prepare()
         try:
