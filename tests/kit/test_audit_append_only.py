@@ -1,17 +1,21 @@
 """services.kit.audit.append_only over quiz's tables: deeds stay as they were written, whoever speaks SQL."""
 
+import re
 from collections.abc import Iterator
 from contextlib import closing
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlsplit
 
 import peewee
 import pytest
 
+from deploy.town import ROOT
 from services.kit.audit import AuditLog
 from services.kit.database import is_postgresql, open_database, transaction
 from services.quiz.integrity import examination
 from services.quiz.migrations import MIGRATIONS
+from tests.audit import deeds_in
 from tests.breaches import found, named, repair
 from tests.clock import StoppedClock
 
@@ -221,3 +225,19 @@ def test_postgresql_s_triggers_refuse_again_after_their_function_was_taken_away_
     AuditLog(database).append([("quiz.created", "quiz-1")])
     assert refusals(database, CHANGES).keys() == CHANGES.keys()
     database.close()
+
+
+def test_who_owns_the_schema_archives_as_the_documents_say(own: peewee.Database) -> None:
+    language = "ALTER TABLE" if is_postgresql(own) else "DROP TRIGGER"
+    blocks = re.findall(r"```sql\n(.+?)```", (ROOT / "deploy" / "README.md").read_text(), re.DOTALL)
+    (block,) = (block for block in blocks if language in block)
+    AuditLog(own, StoppedClock(datetime(2025, 12, 31, tzinfo=UTC))).append([("quiz.created", "old")])
+
+    for statement in re.sub(r"--.*", "", block).split(";"):
+        if statement.strip():
+            own.execute_sql(statement)
+
+    assert deeds_in(AuditLog(own)) == [("quiz.created", "quiz-1")]
+    assert repair(own, EXAMINATION)[0] == 0
+    assert found(own, EXAMINATION) == []
+    assert refusals(own, CHANGES).keys() == CHANGES.keys()
