@@ -7,6 +7,7 @@ from typing import Any
 import peewee
 import pytest
 
+from services.kit.actor import begin_anonymous
 from services.kit.database import is_postgresql, open_database
 from tests.databases import MigratedDatabases
 from tests.postgresql import NoPostgresql, Server, running_server
@@ -20,6 +21,12 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
         if getattr(report, "when", None) == "call":
             for name, line in report.user_properties:
                 terminalreporter.write_line(f"{name}: {line}")
+
+
+@pytest.fixture(autouse=True)
+def nobody_acts() -> None:
+    """What is called without a request in between is done by nobody, whoever acted in the test before."""
+    begin_anonymous(None)
 
 
 @pytest.fixture(scope="session")

@@ -51,9 +51,9 @@ def town(request: pytest.FixtureRequest) -> Installation:
     return built
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def admin(town: Installation) -> Iterator[httpx.Client]:
-    """A client of the gateway that has signed in."""
+    """A client of the gateway that has signed in; for one file only, since its token lives for a quarter of an hour."""
     with judged(town.admin()) as client:
         yield client
 
@@ -77,7 +77,7 @@ def judged(client: httpx.Client) -> httpx.Client:
     return client
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def tokens(town: Installation, admin: httpx.Client) -> Tokens:
     """Signs tokens as the installation's auth does; after the first sign-in, which makes the key."""
     return Tokens(town)
