@@ -95,7 +95,7 @@ def test_production_starts_without_samples_and_its_first_admin_is_made_by_hand(
         ),
         (
             "auth",
-            "keys",
+            "serve",
             {"SIGNING_KEY_SECRET_FILE": "", "SIGNING_KEY_SECRET": "short"},
             "SIGNING_KEY_SECRET is too short",
         ),
