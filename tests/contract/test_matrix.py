@@ -15,6 +15,7 @@ from gateway.config import read_settings
 from gateway.routes import PUBLIC_ROUTES
 from services.kit.web import Guard
 from tests.contract.matrix import ADMINS, CALLERS, Operation, is_let_in, mounted
+from tests.contract.people import OWN, USERS, invited, settled
 from tests.contract.samples import (
     ACCESS_KEY,
     Json,
@@ -29,7 +30,6 @@ from tests.contract.samples import (
     questions,
     said,
 )
-from tests.contract.test_people import OWN, USERS, invited, settled
 from tests.contract.tokens import Tokens
 from tests.installation import Installation
 from tests.refusals import FORBIDDEN, UNAUTHORIZED, Answer

@@ -1,6 +1,5 @@
 """People and roles beyond the baseline: who is invited, what their role opens, and how it is taken away again."""
 
-import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,15 +9,13 @@ import httpx
 import pytest
 
 from tests.contract.conftest import judged
+from tests.contract.people import LOGIN, OWN, USERS, a_name, invited, settled
 from tests.contract.samples import UNKNOWN, Json, event_body, new_event, said
 from tests.installation import ADMIN, Installation, installation
 from tests.matching import NEW_ID, Matching
 from tests.refusals import FORBIDDEN, UNAUTHORIZED, invalid, refusal
 from tests.waiting import until
 
-LOGIN = "/api/admin/login"
-USERS = "/api/admin/users"
-OWN = "nine moles dig a tunnel"
 OTHER = "seven ships sail on sand"
 INSTANT: Any = Matching(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
 INITIAL_PASSWORD: Any = Matching("([a-z2-9]{4}-){4}[a-z2-9]{4}")
@@ -30,11 +27,6 @@ LAST_OWNER = refusal(
     "LAST_OWNER",
     "This is the only owner who can sign in: make somebody else an owner, who sets a password, first",
 )
-
-
-def a_name() -> str:
-    """That nobody has."""
-    return f"person-{uuid.uuid4().hex[:12]}"
 
 
 def person(username: str, role: str, **fields: Any) -> Json:
@@ -49,23 +41,6 @@ def person(username: str, role: str, **fields: Any) -> Json:
         "updatedAt": INSTANT,
         **fields,
     }
-
-
-def invited(admin: httpx.Client, role: str) -> Json:
-    """The answer to an invitation."""
-    answer = admin.post(USERS, json={"username": a_name(), "role": role})
-    assert answer.status_code == 201, answer.text
-    return dict(answer.json())
-
-
-def settled(admin: httpx.Client, learner: httpx.Client, role: str) -> tuple[Json, Json]:
-    """Somebody with the password OWN, as owners see them, and what their sign-in answered."""
-    invitation = invited(admin, role)
-    username = invitation["item"]["username"]
-    credentials = {"username": username, "password": invitation["initialPassword"], "newPassword": OWN}
-    answer = learner.post(LOGIN, json=credentials)
-    assert answer.status_code == 200, answer.text
-    return dict(admin.get(f"{USERS}/{invitation['item']['id']}").json()["item"]), dict(answer.json())
 
 
 @contextmanager

@@ -18,6 +18,7 @@ from services.kit.instants import now
 from services.kit.tokens import KEYS_LIFETIME
 from tests.clients import Clients
 from tests.clock import SECOND
+from tests.contract.people import OWN, settled
 from tests.installation import ADMIN, Installation, Town, installation
 from tests.waiting import until
 
@@ -35,9 +36,9 @@ def built(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
         yield made
 
 
-def sign_in(client: httpx.Client, password: str = ADMIN["password"]) -> Any:
+def sign_in(client: httpx.Client, username: str = ADMIN["username"], password: str = ADMIN["password"]) -> Any:
     """A sign-in's answer."""
-    answer = client.post("/api/admin/login", json={**ADMIN, "password": password})
+    answer = client.post("/api/admin/login", json={"username": username, "password": password})
     assert answer.status_code == 200, answer.text
     return answer.json()
 
@@ -58,24 +59,22 @@ def key_of(signed_in: Any) -> str:
 
 
 def test_a_changed_password_ends_every_other_session_everywhere(town: Town) -> None:
-    with town.client() as client:
-        first, second = sign_in(client), sign_in(client)
+    with town.admin() as owner, town.client() as client:
+        person, first = settled(owner, client, "viewer")
+        second = sign_in(client, person["username"], OWN)
         assert [status(client, each, second) for each in ADMINS_ADDRESSES] == [200] * 3
         bearer = {"Authorization": f"Bearer {first['accessToken']}"}
-        change = {"currentPassword": ADMIN["password"], "newPassword": NEW_PASSWORD}
+        change = {"currentPassword": OWN, "newPassword": NEW_PASSWORD}
         changed = client.post("/api/admin/me/password", json=change, headers=bearer).json()
-        try:
-            for ended in (first, second):
-                assert refresh(client, ended).status_code == 401
-                for address in ADMINS_ADDRESSES:
-                    until(lambda at=address, of=ended: status(client, at, of) == 401, address)  # type: ignore[misc]
-            assert client.post("/api/admin/login", json=ADMIN).status_code == 401
-            assert [status(client, each, changed) for each in ADMINS_ADDRESSES] == [200] * 3
-            assert refresh(client, changed).status_code == 200
-        finally:
-            bearer = {"Authorization": f"Bearer {sign_in(client, NEW_PASSWORD)['accessToken']}"}
-            back = {"currentPassword": NEW_PASSWORD, "newPassword": ADMIN["password"]}
-            assert client.post("/api/admin/me/password", json=back, headers=bearer).status_code == 200
+        for ended in (first, second):
+            assert refresh(client, ended).status_code == 401
+            for address in ADMINS_ADDRESSES:
+                until(lambda at=address, of=ended: status(client, at, of) == 401, address)  # type: ignore[misc]
+        refused = client.post("/api/admin/login", json={"username": person["username"], "password": OWN})
+        assert refused.status_code == 401
+        assert [status(client, each, changed) for each in ADMINS_ADDRESSES] == [200] * 3
+        assert refresh(client, changed).status_code == 200
+        assert sign_in(client, person["username"], NEW_PASSWORD)["user"]["username"] == person["username"]
 
 
 def test_each_service_hears_by_itself_that_a_session_has_ended(built: Installation) -> None:

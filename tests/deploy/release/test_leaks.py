@@ -85,3 +85,9 @@ def test_a_scan_that_fails_says_so(tmp_path: Path) -> None:
         check_tree(copy)
     with pytest.raises((ScanFailed, FileNotFoundError)):
         scan_folder(tmp_path / "nowhere", guessing=True)
+
+
+def test_what_git_keeps_of_flix_holds_no_secret() -> None:
+    verdict = check_tree(ROOT)
+
+    assert (verdict.state, verdict.findings) == ("passed", [])
