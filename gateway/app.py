@@ -40,7 +40,7 @@ def assemble(settings: Settings, upstreams: Upstreams, verifier: AccessTokenVeri
         Origins(settings.cors_origins),
         RateLimit(counts, settings.rate_limit_max, settings.rate_limit_window_ms, settings.trusted_proxies),
         Gatekeeper(table, settings.name, settings.service_secret, verifier),
-        Lifespan(shutdown=close),
+        Lifespan(verifier.prepare, close),
     ]
     return create_web_app(table, middleware, settings.body_timeout_seconds)
 

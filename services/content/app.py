@@ -42,7 +42,7 @@ def create_app(settings: Settings | None = None) -> WebApp:
         integrity_route(database, examination(seed.places())),
     )
     watch = SoundnessWatch(database, MIGRATIONS, use_cases, settings.integrity_interval_seconds)
-    return create_service_app(table, settings, use_cases, verifier, watch)
+    return create_service_app(table, settings, use_cases, verifier, watch, verifier.prepare)
 
 
 def routes(

@@ -293,14 +293,17 @@ def create_service_app(
     use_cases: UseCases,
     verifier: AccessTokenVerifier | None = None,
     watch: SoundnessWatch | None = None,
+    prepare: Callable[[], Awaitable[None]] | None = None,
 ) -> WebApp:
     """The app of a service: its routes behind their guards, its threads closed when the last request is answered.
 
-    The `watch` over its database begins with the first request and ends with the last.
+    `prepare` ends before the first request; the `watch` over its database begins with it and ends with the last.
     """
     table = tuple(routes)
 
     async def start() -> None:
+        if prepare is not None:
+            await prepare()
         if watch is not None:
             watch.start()
 

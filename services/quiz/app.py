@@ -37,7 +37,7 @@ def create_app(settings: Settings | None = None) -> WebApp:
         integrity_route(database, examination(seed.places(), content.missing)),
     )
     watch = SoundnessWatch(database, MIGRATIONS, use_cases, settings.integrity_interval_seconds)
-    return create_service_app(table, settings, use_cases, verifier, watch)
+    return create_service_app(table, settings, use_cases, verifier, watch, verifier.prepare)
 
 
 def routes(service: QuizService, follower: Follower, use_cases: UseCases) -> tuple[Route, ...]:

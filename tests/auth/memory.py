@@ -123,11 +123,6 @@ class InMemoryAdmins:
                 return admin
         raise AdminNotFound
 
-    def replace_password(self, admin_id: str, password_hash: str, now: datetime) -> None:
-        """Raises AdminNotFound."""
-        admin = self.get(admin_id)
-        self._rows.admins[admin_id] = replace(admin, password_hash=password_hash, updated_at=now)
-
 
 class InMemorySessions:
     """SessionRepository over a dictionary."""

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 from joserfc import jwt
@@ -38,6 +39,10 @@ class World:
     def service_with(self, hasher: CountingHasher) -> AuthService:
         """The service over the same records, as it is after its parameters were changed."""
         return a_service(self.store, self.clock, hasher)
+
+    def change_password(self, password_hash: str) -> None:
+        """Ada's, by another process."""
+        self.store.admins.save(replace(self.ada, password_hash=password_hash, updated_at=LATER))
 
     def known_session(self, session_id: str) -> Session | None:
         """The session, if it is there."""

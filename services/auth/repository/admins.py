@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
-from datetime import datetime
 from typing import Any
 
 import peewee
@@ -64,12 +63,6 @@ class PeeweeAdmins:
         """Raises AdminNotFound, UsernameTaken."""
         columns = asdict(admin)
         self._write(AdminRow.update(columns).where(AdminRow.id == columns.pop("id")))
-
-    def replace_password(self, admin_id: str, password_hash: str, now: datetime) -> None:
-        """Raises AdminNotFound."""
-        change = {AdminRow.password_hash: password_hash, AdminRow.updated_at: now}
-        if not AdminRow.update(change).where(AdminRow.id == admin_id).execute(self._database):
-            raise AdminNotFound
 
     def count(self) -> int:
         """How many there are."""

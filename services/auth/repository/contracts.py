@@ -42,9 +42,6 @@ class AdminRepository(Protocol):
     def save(self, admin: Admin) -> None:
         """Replace the stored admin of that id; raises AdminNotFound, UsernameTaken."""
 
-    def replace_password(self, admin_id: str, password_hash: str, now: datetime) -> None:
-        """Raises AdminNotFound."""
-
     def count(self) -> int:
         """How many there are."""
 

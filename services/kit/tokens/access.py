@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -30,6 +31,8 @@ KEYS_LIFETIME = timedelta(minutes=5)
 KEYS_REFRESH_INTERVAL = timedelta(seconds=5)
 
 FetchKeys = Callable[[], Awaitable[Any]]
+# What comes of asking an auth that is away, or answers no key set.
+NO_KEYS = (httpx.HTTPError, TimeoutError, JoseError, ServiceError, ValueError, KeyError, TypeError)
 
 
 @dataclass(frozen=True)
@@ -54,6 +57,13 @@ class AccessTokenVerifier:
         self._asked_at: datetime | None = None
         self._asking = asyncio.Lock()
         self._auth_failed = False
+
+    async def prepare(self) -> None:
+        """Have the keys before the first token is shown; while auth is away, they are asked for then."""
+        asked_at = self._clock()
+        with suppress(*NO_KEYS):
+            self._keys = KeySet.import_key_set(await self._fetch_keys())
+            self._asked_at = asked_at
 
     async def verify(self, token: str) -> Admin:
         """The admin; raises Unauthorized, Forbidden, or Unavailable when auth's keys are needed and cannot be had."""
@@ -101,7 +111,7 @@ class AccessTokenVerifier:
         try:
             self._keys = KeySet.import_key_set(await self._fetch_keys())
             self._auth_failed = False
-        except (httpx.HTTPError, TimeoutError, JoseError, ServiceError, ValueError, KeyError, TypeError) as error:
+        except NO_KEYS as error:
             self._auth_failed = True
             log.warning("signing_keys_unavailable", error=repr(error))
         except asyncio.CancelledError:

@@ -97,10 +97,9 @@ def test_a_session_that_nobody_goes_on_with_for_a_day_is_over(world: World) -> N
 
 def test_a_refresh_tells_what_has_become_of_the_person(world: World) -> None:
     sign_in = signed_in(world)
-    world.store.admins.replace_password("admin-1", "another hash", LATER + SECOND)
-    assert refreshed(world, sign_in).admin == replace(
-        world.ada, password_hash="another hash", updated_at=LATER + SECOND
-    )
+    changed = replace(world.ada, password_hash="another hash", updated_at=LATER + SECOND)
+    world.store.admins.save(changed)
+    assert refreshed(world, sign_in).admin == changed
 
 
 def test_only_a_hash_of_a_refresh_token_is_kept(world: World) -> None:

@@ -63,7 +63,7 @@ def test_a_sign_in_forgets_sessions_once_the_last_clock_says_that_they_are_over(
 def test_whose_password_changed_while_it_was_looked_at_is_looked_at_again(world: World) -> None:
     def meanwhile(password: str, password_hash: str) -> None:
         if password_hash == world.ada.password_hash:
-            world.store.admins.replace_password("admin-1", world.hasher.hash("a password of another"), LATER)
+            world.change_password(world.hasher.hash("a password of another"))
 
     service = world.service_with(Distracted(meanwhile))
     with pytest.raises(InvalidCredentials):
@@ -74,7 +74,7 @@ def test_whose_password_changed_while_it_was_looked_at_is_looked_at_again(world:
 def test_two_sign_ins_that_hash_a_password_anew_at_once_both_succeed(world: World) -> None:
     def meanwhile(password: str, password_hash: str) -> None:
         if password_hash == world.ada.password_hash:
-            world.store.admins.replace_password("admin-1", CountingHasher(time_cost=2).hash(PASSWORD), LATER)
+            world.change_password(CountingHasher(time_cost=2).hash(PASSWORD))
 
     assert world.service_with(Distracted(meanwhile)).sign_in("ada", PASSWORD).admin.id == "admin-1"
 

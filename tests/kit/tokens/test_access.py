@@ -51,6 +51,10 @@ class Door:
         self.at = NOON
         self._verifier = AccessTokenVerifier(auth.keys, audience, auth.revocations, lambda: self.at)
 
+    def prepare(self) -> None:
+        """As at the start of a process."""
+        asyncio.run(self._verifier.prepare())
+
     def verify(self, *tokens: str) -> list[Admin]:
         """The admins of the tokens, all of them shown at once."""
 
@@ -281,6 +285,27 @@ def test_when_the_keys_are_old_and_auth_hangs_one_request_waits_and_the_others_d
             return [*admins, await waiting], auth.asked
 
     assert asyncio.run(scenario()) == ([ADA] * 5, 2)
+
+
+def test_a_process_that_has_begun_knows_the_keys_before_the_first_token() -> None:
+    forge = Forge()
+    auth = Auth(forge)
+    door = Door(auth)
+    door.prepare()
+    auth.failure = httpx.ReadTimeout("busy")
+    door.at += timedelta(minutes=4)
+    assert (door.verify(forge.token()), auth.asked) == ([ADA], 1)
+
+
+@pytest.mark.parametrize("failure", [httpx.ConnectError("away"), TimeoutError(), Unavailable("no database")], ids=repr)
+def test_a_process_begins_without_auth_and_asks_when_the_first_token_is_shown(failure: Exception) -> None:
+    forge = Forge()
+    auth = Auth(forge)
+    door = Door(auth)
+    auth.failure = failure
+    door.prepare()
+    auth.failure = None
+    assert (door.verify(forge.token()), auth.asked) == ([ADA], 2)
 
 
 def test_forged_key_ids_ask_auth_at_most_every_five_seconds() -> None:
