@@ -18,6 +18,8 @@ from gateway.upstream import Upstream, Upstreams
 from services.kit.tokens import AccessTokenVerifier
 from tests.kit.forging import nothing_revoked
 
+# The id of the request whose lines `line` expects.
+REQUEST_ID = {"X-Request-ID": "request-1"}
 SECRET = "a secret that only these tests know, long enough"
 ALLOWED_ORIGIN = "https://learn.example"
 KEY = OKPKey.generate_key("Ed25519", {"kid": "key-1", "alg": "Ed25519"})
@@ -175,3 +177,13 @@ def _target(request: httpx.Request) -> str:
 
 async def _published_keys() -> Any:
     return {"keys": [KEY.as_dict(private=False)]}
+
+
+def line(event: str, route: str, method: str = "POST", **fields: object) -> dict[str, object]:
+    """A log line of the request `request-1`."""
+    return {"event": event, "requestId": "request-1", "method": method, "route": route, **fields}
+
+
+def asked_bodies(requests: list[httpx.Request]) -> list[tuple[str, bytes]]:
+    """What a service was asked: the address and the body of each request."""
+    return [(request.url.raw_path.decode(), request.content) for request in requests]

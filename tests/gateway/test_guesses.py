@@ -18,10 +18,9 @@ from gateway.upstream import Answer, Sent, answer_with
 from services.content.schemas import AccessRequest
 from services.kit.errors import TooManyRequests, Unavailable, ValidationFailed
 from services.kit.schemas import validated
-from tests.gateway.door import Door, error
+from tests.gateway.door import REQUEST_ID, Door, error
 from tests.valkey import Valkey
 
-REQUEST_ID = {"X-Request-ID": "request-1"}
 HOUR_MS = 3_600_000
 INSIDE = "/internal/public/events/launch"
 GUESS = {"eventAccessKey": "a canary guess"}

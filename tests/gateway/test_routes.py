@@ -13,11 +13,10 @@ from gateway.routes import PUBLIC_ROUTES, To
 from services.kit.instants import now
 from services.kit.tokens import issue_service_token
 from services.kit.web import BODY_LIMIT_BYTES, Guard
-from tests.gateway.door import SECRET, Door, access_token
+from tests.gateway.door import REQUEST_ID, SECRET, Door, access_token
 
 CONTRACT = Path(__file__).parents[1] / "contract" / "baseline.openapi.yaml"
 METHODS = ("get", "post", "put", "delete", "patch")
-REQUEST_ID = {"X-Request-ID": "request-1"}
 
 
 def shape(path: str) -> str:

@@ -7,10 +7,9 @@ from joserfc import jwt
 
 from services.kit.instants import now
 from services.kit.tokens import verify_service_token
-from tests.gateway.door import ADMIN, FAR_FUTURE, SECRET, Door, access_token, error
+from tests.gateway.door import ADMIN, FAR_FUTURE, REQUEST_ID, SECRET, Door, access_token, error
 from tests.gateway.door import KEY as SIGNING_KEY
 
-REQUEST_ID = {"X-Request-ID": "request-1"}
 ACCESS = "/api/events/launch/access"
 INSIDE = "/internal/public/events/launch"
 LESSON = "/api/public/events/launch/lessons/opening"
