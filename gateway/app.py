@@ -9,9 +9,10 @@ from gateway.limiter import Counts, store_at
 from gateway.resources import Endpoint, Health, Ready
 from gateway.routes import PUBLIC_ROUTES
 from gateway.upstream import Upstreams, connect
+from services.kit.guards import Gatekeeper, Guard, Route
 from services.kit.health import Live
 from services.kit.tokens import AccessTokenVerifier, verifier_of
-from services.kit.web import Gatekeeper, Guard, Lifespan, Route, WebApp, create_web_app
+from services.kit.web import Lifespan, WebApp, create_web_app
 
 
 def create_app(settings: Settings | None = None) -> WebApp:

@@ -11,13 +11,14 @@ from services.auth.resources import Hashing, grants, keys, me, people, sessions,
 from services.auth.service import AuthService
 from services.kit.audit.resource import audit_route
 from services.kit.database import open_database
+from services.kit.guards import Guard, Route
 from services.kit.health import health_routes
 from services.kit.instants import Clock, now
 from services.kit.integrity.background import integrity_route
 from services.kit.integrity.soundness import SoundnessWatch
 from services.kit.tokens import AccessTokenVerifier, Revoked
 from services.kit.use_cases import UseCases
-from services.kit.web import Guard, Route, WebApp, create_service_app
+from services.kit.web import WebApp, create_service_app
 
 
 def create_app(settings: Settings | None = None) -> WebApp:

@@ -11,12 +11,13 @@ from services.content.resources import events, feed, learners, lessons
 from services.content.service import ContentService
 from services.kit.audit.resource import audit_route
 from services.kit.database import open_database
+from services.kit.guards import READ_AND_WRITE, Guard, Route
 from services.kit.health import health_routes
 from services.kit.integrity.background import integrity_route
 from services.kit.integrity.soundness import SoundnessWatch
 from services.kit.tokens import GrantVerifier, verifier_of
 from services.kit.use_cases import UseCases
-from services.kit.web import READ_AND_WRITE, Guard, Route, WebApp, create_service_app
+from services.kit.web import WebApp, create_service_app
 
 EVENTS = "/api/events"
 EVENT = EVENTS + "/{event_id}"

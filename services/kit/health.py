@@ -5,10 +5,11 @@ from collections.abc import Callable
 import falcon.asgi
 import peewee
 
+from services.kit.documents import write_json
 from services.kit.errors import Unavailable
+from services.kit.guards import Guard, Route
 from services.kit.migrations import MigrationError, Migrations
 from services.kit.use_cases import UseCases
-from services.kit.web import Guard, Route, write_json
 
 
 class Live:

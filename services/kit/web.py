@@ -1,24 +1,19 @@
-"""The web application every process is made of: a table of guarded routes, JSON in and out, one error envelope."""
+"""The web application every process is made of: a table of guarded routes, and one envelope for every error."""
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable, Iterable, Mapping
-from dataclasses import dataclass
-from enum import Enum
+from collections.abc import Awaitable, Callable, Iterable
 from http import HTTPStatus
-from typing import Any, TypeVar
+from typing import Any
 
 import falcon
 import falcon.asgi
-import orjson
-from pydantic import BaseModel
 
-from services.kit.actor import CLIENT_ADDRESS_HEADER, act_as, begin_anonymous
-from services.kit.bodies import BODY_SECONDS, MAXIMUM_DEPTH, in_time, is_too_deep
+from services.kit.actor import CLIENT_ADDRESS_HEADER, begin_anonymous
+from services.kit.bodies import BODY_SECONDS, in_time
 from services.kit.config import ServerSettings
-from services.kit.entity_tags import IfMatch, Versioned, entity_tag, if_match
+from services.kit.documents import write_json
 from services.kit.errors import (
-    Forbidden,
     MethodNotAllowed,
     NotFound,
     PayloadTooLarge,
@@ -27,139 +22,17 @@ from services.kit.errors import (
     Unauthorized,
     UnsupportedMedia,
 )
-from services.kit.idempotency import KEY_HEADER, REPLAYED_HEADER, Key, Reply, request_key
-from services.kit.instants import now
+from services.kit.guards import Gatekeeper, Route
 from services.kit.integrity.soundness import SoundnessWatch
-from services.kit.observability import REQUEST_ID_HEADER, current_request_id, log, request_route, start_request
-from services.kit.pagination import Page, PageRequest
-from services.kit.schemas import validated
-from services.kit.tokens import ROLES, AccessTokenVerifier, bearer_token, verify_service_token
+from services.kit.observability import REQUEST_ID_HEADER, current_request_id, log, start_request
+from services.kit.tokens import AccessTokenVerifier
 from services.kit.use_cases import UseCases
-
-BODY_LIMIT_BYTES = 1024 * 1024
 
 # Control characters, and the dot segments that a client of HTTP resolves (RFC 3986 section 5.2.4): passed on, they
 # would name another address.
 _NO_ADDRESS = re.compile(r"[\x00-\x1f\x7f]|/\.\.?(/|$)")
 
 WebApp = falcon.asgi.App[Any, Any]
-
-Model = TypeVar("Model", bound=BaseModel)
-
-
-class Guard(Enum):
-    """Who may call a route: an admin of that role or a higher one, a service with a token for this one, or anyone."""
-
-    OPEN = "anyone"
-    VIEWER = "viewer"
-    EDITOR = "editor"
-    OWNER = "owner"
-    SERVICE = "service"
-
-
-# What most of the addresses that admins use ask for.
-READ_AND_WRITE: Mapping[str, Guard] = {
-    "GET": Guard.VIEWER,
-    "POST": Guard.EDITOR,
-    "PUT": Guard.EDITOR,
-    "DELETE": Guard.EDITOR,
-}
-
-
-@dataclass(frozen=True)
-class Route:
-    """A row of the routes table: Falcon's path template, its resource, and who may call it, for each method or for all.
-
-    With a `suffix` the resource answers with its responders on_get_<suffix>, on_post_<suffix> and so on.
-    """
-
-    path: str
-    resource: object
-    guard: Guard | Mapping[str, Guard]
-    suffix: str | None = None
-
-    def guard_of(self, method: str) -> Guard:
-        """Who may call it so; a method that it does not have is refused to whoever may call it at all."""
-        if isinstance(self.guard, Guard):
-            return self.guard
-        return self.guard.get(method, Guard.OPEN if Guard.OPEN in self.guard.values() else Guard.VIEWER)
-
-
-async def read_body(request: falcon.asgi.Request, limit: int = BODY_LIMIT_BYTES) -> bytes:
-    """The whole body; raises PayloadTooLarge as soon as it is longer than the limit, RequestTimeout when it is late."""
-    if (request.content_length or 0) > limit:
-        raise PayloadTooLarge
-    body = bytearray()
-    async for chunk in request.stream:
-        body += chunk
-        if len(body) > limit:
-            raise PayloadTooLarge
-    return bytes(body)
-
-
-async def read_json(request: falcon.asgi.Request, schema: type[Model], *, optional: bool = False) -> Model:
-    """The body as that schema; an `optional` one may be absent or empty, which is read as `{}`."""
-    return validated(schema, await read_document(request, optional=optional))
-
-
-async def read_document(request: falcon.asgi.Request, *, optional: bool = False, limit: int = BODY_LIMIT_BYTES) -> Any:
-    """The body's JSON, of whatever shape; an `optional` one may be absent or empty, which is read as `{}`."""
-    body = await read_body(request, limit)
-    if optional and not body.strip():
-        return {}
-    content_type = (request.content_type or "").partition(";")[0].strip().lower()
-    if content_type != falcon.MEDIA_JSON:
-        raise UnsupportedMedia
-    try:
-        document = orjson.loads(body)
-    except orjson.JSONDecodeError as error:
-        raise RequestError(f"The body is not valid JSON: {error.msg}") from None
-    if is_too_deep(body, document):
-        raise RequestError(f"The body is nested deeper than {MAXIMUM_DEPTH} levels")
-    return document
-
-
-def admins_key(request: falcon.asgi.Request, document: object) -> Key | None:
-    """The Idempotency-Key of a request that the Gatekeeper has let through for an admin; raises ValidationFailed."""
-    route = f"{request.method} {request.path}"
-    return request_key(request.get_header(KEY_HEADER), route, request.context.admin.id, document)
-
-
-def write_reply(response: falcon.asgi.Response, reply: Reply) -> None:
-    """Answer with the reply."""
-    response.status = reply.status
-    response.content_type = falcon.MEDIA_JSON
-    response.data = reply.body
-    if reply.entity_tag is not None:
-        response.set_header("ETag", reply.entity_tag)
-    if reply.replayed:
-        response.set_header(REPLAYED_HEADER, "true")
-
-
-def write_json(response: falcon.asgi.Response, document: object, status: int = 200) -> None:
-    """Answer with the document as JSON."""
-    response.status = status
-    response.content_type = falcon.MEDIA_JSON
-    response.data = orjson.dumps(document)
-
-
-def write_versioned(response: falcon.asgi.Response, record: Versioned, view: object, status: int = 200) -> None:
-    """Answer with the record's view under `item`, and with the ETag of its state."""
-    write_json(response, {"item": view}, status)
-    response.set_header("ETag", entity_tag(record))
-
-
-def read_if_match(request: falcon.asgi.Request) -> IfMatch:
-    """The states in which the caller wants the record to be; raises ValidationFailed."""
-    return if_match(request.get_header("If-Match"))
-
-
-def write_page(response: falcon.asgi.Response, items: list[Any], page: Page[Any], wanted: PageRequest) -> None:
-    """Answer with the items, and with `nextCursor` when a page was asked for: old clients see no change."""
-    document: dict[str, Any] = {"items": items}
-    if wanted.limit is not None:
-        document["nextCursor"] = page.next_cursor
-    write_json(response, document)
 
 
 class RequestContext:
@@ -194,47 +67,6 @@ class Addresses:
         """Raises NotFound."""
         if _NO_ADDRESS.search(request.path):
             raise NotFound
-
-
-class Gatekeeper:
-    """Middleware: lets a request through to its resource when it carries what the route's guard asks for."""
-
-    def __init__(
-        self,
-        routes: Iterable[Route],
-        name: str,
-        service_secret: str,
-        verifier: AccessTokenVerifier | None = None,
-    ):
-        self._routes = {route.path: route for route in routes}
-        self._name = name
-        self._service_secret = service_secret
-        self._verifier = verifier
-
-    async def process_resource(
-        self,
-        request: falcon.asgi.Request,
-        response: falcon.asgi.Response,
-        resource: object,
-        params: dict[str, Any],
-    ) -> None:
-        """Raises Unauthorized, or Forbidden for a lower role; a route outside the table does not open at all."""
-        path = request.uri_template or ""
-        request_route(path)
-        route = self._routes.get(path)
-        guard = route.guard_of(request.method) if route else None
-        if guard is Guard.OPEN:
-            return
-        token = bearer_token(request.get_header("Authorization"))
-        if guard is Guard.SERVICE:
-            request.context.caller = verify_service_token(token, self._service_secret, self._name, now())
-        elif guard is not None and self._verifier is not None:
-            admin = request.context.admin = await self._verifier.verify(token)
-            if ROLES.index(admin.role) < ROLES.index(guard.value):
-                raise Forbidden
-            act_as(admin.id, admin.username, admin.role)
-        else:
-            raise Unauthorized
 
 
 class Lifespan:

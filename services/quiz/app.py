@@ -4,12 +4,13 @@ import os
 
 from services.kit.audit.resource import audit_route
 from services.kit.database import open_database
+from services.kit.guards import READ_AND_WRITE, Guard, Route
 from services.kit.health import health_routes
 from services.kit.integrity.background import integrity_route
 from services.kit.integrity.soundness import SoundnessWatch
 from services.kit.tokens import verifier_of
 from services.kit.use_cases import UseCases
-from services.kit.web import READ_AND_WRITE, Guard, Route, WebApp, create_service_app
+from services.kit.web import WebApp, create_service_app
 from services.quiz import seed
 from services.quiz.config import Settings, read_settings
 from services.quiz.content import content_of

@@ -4,13 +4,7 @@ from functools import partial
 
 from falcon.asgi import Request, Response
 
-from services.kit.entity_tags import entity_tag
-from services.kit.errors import NotFound
-from services.kit.idempotency import KEY_HEADER, Key, Reply, reply_with, request_key
-from services.kit.pagination import DEFAULT_LIMIT, page_request
-from services.kit.schemas import validated
-from services.kit.use_cases import UseCases
-from services.kit.web import (
+from services.kit.documents import (
     BODY_LIMIT_BYTES,
     admins_key,
     read_document,
@@ -21,6 +15,12 @@ from services.kit.web import (
     write_reply,
     write_versioned,
 )
+from services.kit.entity_tags import entity_tag
+from services.kit.errors import NotFound
+from services.kit.idempotency import KEY_HEADER, Key, Reply, reply_with, request_key
+from services.kit.pagination import DEFAULT_LIMIT, page_request
+from services.kit.schemas import validated
+from services.kit.use_cases import UseCases
 from services.quiz.entities import Quiz, Submission
 from services.quiz.following import Follower
 from services.quiz.schemas import (

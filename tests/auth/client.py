@@ -9,10 +9,11 @@ from services.auth.app import routes, verifier
 from services.auth.config import read_settings
 from services.auth.service import AuthService
 from services.kit.database import open_database
+from services.kit.guards import Route
 from services.kit.instants import now
 from services.kit.tokens import issue_service_token
 from services.kit.use_cases import UseCases
-from services.kit.web import Route, create_service_app
+from services.kit.web import create_service_app
 from tests.app_client import Client
 from tests.auth.examples import PASSWORD, CountingHasher, a_service
 from tests.auth.memory import InMemoryAuthStore

@@ -15,10 +15,11 @@ from services.content.entities import Event
 from services.content.repository import ContentStore
 from services.content.service import ContentService
 from services.kit.database import open_database
+from services.kit.guards import Guard, Route
 from services.kit.instants import Clock, now
 from services.kit.tokens import AccessTokenVerifier, FetchKeys, GrantVerifier, issue_service_token
 from services.kit.use_cases import UseCases
-from services.kit.web import Guard, Route, WebApp, create_service_app
+from services.kit.web import WebApp, create_service_app
 from tests import app_client
 from tests.clock import HOUR, NOON, StoppedClock
 from tests.content.examples import SECRET

@@ -5,8 +5,9 @@ from typing import NamedTuple
 
 from falcon.inspect import inspect_routes
 
+from services.kit.guards import Guard, Route
 from services.kit.tokens import ROLES
-from services.kit.web import Guard, Route, WebApp
+from services.kit.web import WebApp
 
 ADMINS = ("viewer", "editor", "owner")
 REFUSED = ("anonymous", "forged", "expired", "wrong audience", "other event's key")

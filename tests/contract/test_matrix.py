@@ -13,7 +13,7 @@ import pytest
 from gateway.app import create_app
 from gateway.config import read_settings
 from gateway.routes import PUBLIC_ROUTES
-from services.kit.web import Guard
+from services.kit.guards import Guard
 from tests.contract.matrix import ADMINS, CALLERS, Operation, is_let_in, mounted
 from tests.contract.people import OWN, USERS, invited, settled
 from tests.contract.samples import (

@@ -15,11 +15,11 @@ from services.content.app import create_app as create_content
 from services.content.app import routes as content_routes
 from services.content.config import read_settings as read_content
 from services.kit.audit.resource import audit_route
+from services.kit.guards import Guard
 from services.kit.health import health_routes
 from services.kit.instants import now
 from services.kit.integrity.background import integrity_route
 from services.kit.tokens import issue_service_token
-from services.kit.web import Guard
 from services.quiz.app import create_app as create_quiz
 from services.quiz.app import routes as quiz_routes
 from services.quiz.config import read_settings as read_quiz

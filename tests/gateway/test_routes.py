@@ -10,9 +10,10 @@ import pytest
 import yaml
 
 from gateway.routes import PUBLIC_ROUTES, To
+from services.kit.documents import BODY_LIMIT_BYTES
+from services.kit.guards import Guard
 from services.kit.instants import now
 from services.kit.tokens import issue_service_token
-from services.kit.web import BODY_LIMIT_BYTES, Guard
 from tests.gateway.door import REQUEST_ID, SECRET, Door, access_token
 
 CONTRACT = Path(__file__).parents[1] / "contract" / "baseline.openapi.yaml"

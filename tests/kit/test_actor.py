@@ -8,8 +8,10 @@ import pytest
 
 from services.kit.actor import CLIENT_ADDRESS_HEADER, Actor, act_as, begin_anonymous, current_actor
 from services.kit.database import open_database
+from services.kit.documents import write_json
+from services.kit.guards import Gatekeeper, Guard, Route
 from services.kit.use_cases import UseCases
-from services.kit.web import Gatekeeper, Guard, Route, create_web_app, write_json
+from services.kit.web import create_web_app
 from tests.app_client import Client
 from tests.content.client import SETTINGS, access_token, service_token, verifier
 

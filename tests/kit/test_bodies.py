@@ -12,8 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from services.kit.bodies import MAXIMUM_DEPTH, has_body, in_time, is_too_deep
+from services.kit.documents import read_body, read_document, write_json
 from services.kit.errors import RequestTimeout
-from services.kit.web import Gatekeeper, Guard, Route, create_web_app, read_body, read_document, write_json
+from services.kit.guards import Gatekeeper, Guard, Route
+from services.kit.web import create_web_app
 
 SECRET = "a secret that only these tests know, long enough"
 SOON = 0.01

@@ -9,7 +9,9 @@ import falcon.asgi
 import pytest
 
 from services.kit.connections import PROTECTING_HEADERS, refusal
-from services.kit.web import Gatekeeper, Guard, Route, WebApp, create_web_app, read_body, write_json
+from services.kit.documents import read_body, write_json
+from services.kit.guards import Gatekeeper, Guard, Route
+from services.kit.web import WebApp, create_web_app
 from tests.serving import Address, exchange, served
 
 SECONDS = 1

@@ -1,4 +1,4 @@
-"""services.kit.web.read_document: any body at all is the document that it says, or refused; nothing else happens."""
+"""services.kit.documents.read_document: any body at all is the document that it says, or refused; nothing else happens."""
 
 import json
 from collections.abc import Iterator
@@ -10,7 +10,9 @@ from falcon.asgi import Request, Response
 from hypothesis import HealthCheck, assume, example, given, settings
 from hypothesis import strategies as st
 
-from services.kit.web import Guard, Route, create_web_app, read_document, write_json
+from services.kit.documents import read_document, write_json
+from services.kit.guards import Guard, Route
+from services.kit.web import create_web_app
 from tests.app_client import Client
 from tests.refusals import INVALID_JSON, NOT_JSON
 

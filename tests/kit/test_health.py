@@ -11,9 +11,10 @@ import pytest
 from services.content.migrations import MIGRATIONS
 from services.kit.database import open_database
 from services.kit.errors import Unavailable
+from services.kit.guards import Gatekeeper
 from services.kit.health import health_routes
 from services.kit.use_cases import UseCases
-from services.kit.web import Gatekeeper, create_web_app
+from services.kit.web import create_web_app
 
 
 def nothing_more() -> None:

@@ -13,11 +13,12 @@ from services.auth.app import create_app
 from services.auth.config import read_settings
 from services.auth.migrations import MIGRATIONS
 from services.kit.database import open_database
+from services.kit.guards import Guard, Route
 from services.kit.instants import now, parse_instant
 from services.kit.integrity import Finding, Progress
 from services.kit.integrity.background import SHOWN_FINDINGS, Integrity
 from services.kit.tokens import issue_service_token
-from services.kit.web import Guard, Route, create_web_app
+from services.kit.web import create_web_app
 from tests.breaches import plant
 
 FOUND = Finding("events", "event-1", "event_link", "wrong", lambda: "made it right")

@@ -19,11 +19,12 @@ from services.content.config import read_settings
 from services.content.migrations import MIGRATIONS
 from services.content.repository import PeeweeContentStore
 from services.kit.database import is_postgresql, open_database
+from services.kit.guards import Gatekeeper
 from services.kit.health import health_routes
 from services.kit.integrity.soundness import SoundnessWatch, damage_of, is_damage
 from services.kit.pagination import PageRequest
 from services.kit.use_cases import DAMAGED, UseCases
-from services.kit.web import Gatekeeper, create_web_app
+from services.kit.web import create_web_app
 from tests.breaches import plant
 
 PAGE = 4096

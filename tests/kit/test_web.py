@@ -25,22 +25,13 @@ from structlog.testing import capture_logs
 from deploy import town
 from gateway.upstream import KEEPALIVE_SECONDS
 from services.kit.database import open_database
+from services.kit.documents import BODY_LIMIT_BYTES, read_body, read_json, write_json, write_page
 from services.kit.errors import Conflict, ServiceError, Unavailable
+from services.kit.guards import Gatekeeper, Guard, Route
 from services.kit.pagination import Page, PageRequest
 from services.kit.schemas import Schema, Text
 from services.kit.use_cases import UseCases
-from services.kit.web import (
-    BODY_LIMIT_BYTES,
-    Gatekeeper,
-    Guard,
-    Lifespan,
-    Route,
-    create_web_app,
-    read_body,
-    read_json,
-    write_json,
-    write_page,
-)
+from services.kit.web import Lifespan, create_web_app
 from tests.serving import Address, exchange, served
 
 REQUEST_ID = {"X-Request-ID": "request-1"}

@@ -11,11 +11,12 @@ import pytest
 
 from services.kit.database import open_database
 from services.kit.errors import ServiceError, Unavailable
+from services.kit.guards import Guard, Route
 from services.kit.instants import now
 from services.kit.pagination import PageRequest
 from services.kit.tokens import AccessTokenVerifier, issue_service_token
 from services.kit.use_cases import UseCases
-from services.kit.web import Guard, Route, create_service_app
+from services.kit.web import create_service_app
 from services.quiz.app import routes
 from services.quiz.config import read_settings
 from services.quiz.entities import Quiz

@@ -4,8 +4,8 @@ from falcon.asgi import Request, Response
 
 from services.auth.resources import AuthResource, HashingResource
 from services.auth.schemas import NewPerson, PersonPatch, invitation_view, person_view
+from services.kit.documents import read_json, write_json, write_page
 from services.kit.pagination import page_request
-from services.kit.web import read_json, write_json, write_page
 
 SORT_KEY = (int, str)
 

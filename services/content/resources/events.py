@@ -7,11 +7,7 @@ from falcon.asgi import Request, Response
 from services.content.entities import Event
 from services.content.resources import ContentResource
 from services.content.schemas import EventPatch, NewEvent, event_view, snapshot_view
-from services.kit.entity_tags import entity_tag
-from services.kit.idempotency import Reply, reply_with
-from services.kit.pagination import page_request
-from services.kit.schemas import validated
-from services.kit.web import (
+from services.kit.documents import (
     admins_key,
     read_document,
     read_if_match,
@@ -21,6 +17,10 @@ from services.kit.web import (
     write_reply,
     write_versioned,
 )
+from services.kit.entity_tags import entity_tag
+from services.kit.idempotency import Reply, reply_with
+from services.kit.pagination import page_request
+from services.kit.schemas import validated
 
 SORT_KEY = (int, str)
 

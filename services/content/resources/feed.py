@@ -7,8 +7,8 @@ from falcon.asgi import Request, Response
 
 from services.content.resources import ContentResource
 from services.content.schemas import ChangesQuery, References, changes_view, feed_view, references_view
+from services.kit.documents import read_json, write_json
 from services.kit.schemas import validated
-from services.kit.web import read_json, write_json
 
 # How late a waiting reader may hear of a change. Asking again finds what any worker or replica has written; it is two
 # short statements.

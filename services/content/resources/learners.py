@@ -17,11 +17,11 @@ from services.content.schemas import (
     public_event_view,
 )
 from services.content.service import ContentService, ShownGrant
+from services.kit.documents import read_json, write_json, write_page
 from services.kit.errors import Unauthorized, Unavailable
 from services.kit.pagination import page_request
 from services.kit.tokens import GRANT_HEADER, GrantVerifier
 from services.kit.use_cases import UseCases
-from services.kit.web import read_json, write_json, write_page
 
 SORT_KEY = (int, str)
 

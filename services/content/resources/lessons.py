@@ -9,12 +9,7 @@ from services.content.entities import Lesson, Material
 from services.content.resources import ContentResource
 from services.content.schemas import LessonPatch, NewLesson, NewMaterials, lesson_view, material_view
 from services.content.service import ContentService
-from services.kit.entity_tags import entity_tag
-from services.kit.idempotency import Reply, reply_with
-from services.kit.pagination import page_request
-from services.kit.schemas import validated
-from services.kit.use_cases import UseCases
-from services.kit.web import (
+from services.kit.documents import (
     admins_key,
     read_document,
     read_if_match,
@@ -24,6 +19,11 @@ from services.kit.web import (
     write_reply,
     write_versioned,
 )
+from services.kit.entity_tags import entity_tag
+from services.kit.idempotency import Reply, reply_with
+from services.kit.pagination import page_request
+from services.kit.schemas import validated
+from services.kit.use_cases import UseCases
 
 LESSON_SORT_KEY = (int, int, str)
 MATERIAL_SORT_KEY = (int,)

@@ -7,11 +7,12 @@ from pydantic import AfterValidator, Field
 
 from services.kit.audit.log import AuditFilter, AuditTrail, audit_key
 from services.kit.audit.model import AuditRecord
+from services.kit.documents import write_page
+from services.kit.guards import Guard, Route
 from services.kit.instants import format_instant
 from services.kit.pagination import DEFAULT_LIMIT, page_of, page_request
 from services.kit.schemas import Instant, Schema, Text, validated
 from services.kit.use_cases import UseCases
-from services.kit.web import Guard, Route, write_page
 
 AUDIT = "/internal/audit"
 SORT_KEY = (int, str)

@@ -10,10 +10,11 @@ import falcon.asgi
 import peewee
 
 from services.kit.database import message_of
+from services.kit.documents import write_json
+from services.kit.guards import Guard, Route
 from services.kit.instants import format_instant, now
 from services.kit.integrity.examination import Examination, examine
 from services.kit.integrity.findings import NOT_CHECKED, WHOLE_TABLE, Finding, Progress
-from services.kit.web import Guard, Route, write_json
 
 INTEGRITY = "/internal/integrity"
 WAIT_SECONDS = 3.0
