@@ -8,7 +8,7 @@ import secrets
 
 import argon2
 import bcrypt
-from zxcvbn import zxcvbn  # type: ignore[import-untyped]
+from zxcvbn import zxcvbn
 
 from services.auth.config import MINIMUM_PASSWORD_LENGTH
 

@@ -7,10 +7,10 @@ from typing import Any
 
 import falcon.asgi
 
-from services.kit.actor import act_as
+from services.kit.actor import act_as, current_actor
 from services.kit.errors import Forbidden, Unauthorized
 from services.kit.instants import now
-from services.kit.observability import request_route
+from services.kit.observability import log, request_route
 from services.kit.tokens import ROLES, AccessTokenVerifier, bearer_token, verify_service_token
 
 
@@ -75,9 +75,16 @@ class Gatekeeper:
         params: dict[str, Any],
     ) -> None:
         """Raises Unauthorized, or Forbidden for a lower role; a route outside the table does not open at all."""
-        path = request.uri_template or ""
-        request_route(path)
-        route = self._routes.get(path)
+        request_route(request.uri_template or "")
+        try:
+            await self._let_in(request)
+        except (Unauthorized, Forbidden) as refusal:
+            # ASVS 5.0, 16.3.2: failed authorization is logged.
+            log.info("request_refused", reason=refusal.code, username=current_actor().name)
+            raise
+
+    async def _let_in(self, request: falcon.asgi.Request) -> None:
+        route = self._routes.get(request.uri_template or "")
         guard = route.guard_of(request.method) if route else None
         if guard is Guard.OPEN:
             return
@@ -86,8 +93,8 @@ class Gatekeeper:
             request.context.caller = verify_service_token(token, self._service_secret, self._name, now())
         elif guard is not None and self._verifier is not None:
             admin = request.context.admin = await self._verifier.verify(token)
+            act_as(admin.id, admin.username, admin.role)
             if ROLES.index(admin.role) < ROLES.index(guard.value):
                 raise Forbidden
-            act_as(admin.id, admin.username, admin.role)
         else:
             raise Unauthorized

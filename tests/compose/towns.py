@@ -39,7 +39,7 @@ def images(figure: Figure) -> Iterator[str]:
     builder = Stack("flix-test")
     prefix = builder.environment["FLIX_IMAGES"] = builder.name
     started = time.monotonic()
-    builder.compose("build", "--quiet")
+    builder.compose("--profile=tools", "build", "--quiet")
     figure(f"images built in {time.monotonic() - started:.1f} s")
     yield prefix
     for image in builder.engine.images.list(filters={"reference": f"{prefix}-*"}):

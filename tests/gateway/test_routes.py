@@ -14,7 +14,7 @@ from services.kit.documents import BODY_LIMIT_BYTES
 from services.kit.guards import Guard
 from services.kit.instants import now
 from services.kit.tokens import issue_service_token
-from tests.gateway.door import REQUEST_ID, SECRET, Door, access_token
+from tests.gateway.door import REQUEST_ID, SECRET, Door, access_token, line
 
 CONTRACT = Path(__file__).parents[1] / "contract" / "baseline.openapi.yaml"
 METHODS = ("get", "post", "put", "delete", "patch")
@@ -141,6 +141,27 @@ def test_a_token_that_auth_did_not_sign_for_the_gateway_opens_no_admin_s_address
     assert {answer.json()["error"] for answer in answers} == {"UNAUTHORIZED"}
     assert {answer.headers["WWW-Authenticate"] for answer in answers} == {"Bearer"}
     assert door.asked == []
+
+
+@pytest.mark.parametrize(
+    ("token", "reason", "username"),
+    [
+        (None, "UNAUTHORIZED", None),
+        ("canary.of-a.forger", "UNAUTHORIZED", None),
+        (access_token(roles=["viewer"]), "FORBIDDEN", "ada"),
+    ],
+    ids=["none", "forged", "of a viewer"],
+)
+def test_a_refusal_is_logged_with_its_reason_and_the_name_as_far_as_it_is_known(
+    door: Door, token: str | None, reason: str, username: str | None
+) -> None:
+    headers = REQUEST_ID if token is None else {"Authorization": f"Bearer {token}", **REQUEST_ID}
+
+    door.send("DELETE", "/api/events/event-1", headers=headers)
+
+    refused = line("request_refused", "/api/events/{event_id}", "DELETE", reason=reason, username=username)
+    assert (door.lines, door.asked) == ([refused], [])
+    assert token is None or token not in door.everything_logged
 
 
 @pytest.mark.parametrize("role", ["learner", "Admin", ""])

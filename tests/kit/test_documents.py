@@ -1,4 +1,4 @@
-"""services.kit.documents.read_document: any body at all is the document that it says, or refused; nothing else happens."""
+"""services.kit.documents: any body at all is the document that it says, or refused; nothing else happens."""
 
 import json
 from collections.abc import Iterator
