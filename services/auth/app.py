@@ -24,7 +24,7 @@ from services.kit.web import WebApp, create_service_app
 def create_app(settings: Settings | None = None) -> WebApp:
     """The ASGI app; without settings, those of the environment."""
     settings = settings or read_settings(os.environ)
-    database = open_database(settings.database_url, "flix-auth")
+    database = open_database(settings.database_url, "flix-auth", create=False)
     use_cases = UseCases(database, settings.threads)
     store = PeeweeAuthStore(database)
     service = AuthService(

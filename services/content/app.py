@@ -31,7 +31,7 @@ PUBLIC_LESSON = PUBLIC_EVENTS + "/{event_slug}/lessons/{lesson_slug}"
 def create_app(settings: Settings | None = None) -> WebApp:
     """The ASGI app; without settings, those of the environment."""
     settings = settings or read_settings(os.environ)
-    database = open_database(settings.database_url, "flix-content")
+    database = open_database(settings.database_url, "flix-content", create=False)
     use_cases = UseCases(database, settings.threads)
     store = PeeweeContentStore(database)
     service = ContentService(store, settings.service_secret)

@@ -4,6 +4,7 @@ SQLite and PostgreSQL answer alike: foreign keys hold on every connection, a wri
 it begins, and an acknowledged commit is durable.
 """
 
+import sqlite3
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -47,8 +48,10 @@ class DatabaseUrlError(ValueError):
     """The URL names no database that this system can open."""
 
 
-def open_database(url: str, application_name: str = "flix") -> peewee.Database:
+def open_database(url: str, application_name: str = "flix", *, create: bool = True) -> peewee.Database:
     """A database handle; no connection is made before the first query.
+
+    Without `create` a SQLite file that is not there, or is there no more, is not made anew by who connects.
 
     `sqlite:///relative/path` and `sqlite:////absolute/path` open a file, `postgresql://...` a server; what
     stands behind its `?` (sslmode, connect_timeout and so on) goes to libpq as it is, before our defaults. Raises
@@ -60,19 +63,27 @@ def open_database(url: str, application_name: str = "flix") -> peewee.Database:
         raise DatabaseUrlError(_URL_FORMS) from None
     # With two slashes the first folder would be taken for a host, and lost.
     if parts.scheme == "sqlite" and not parts.netloc and len(parts.path) > 1 and parts.path != "/:memory:":
-        return _sqlite(Path(parts.path[1:]))
+        return _sqlite(Path(parts.path[1:]), create)
     if parts.scheme in ("postgresql", "postgres") and len(parts.path) > 1:
         return _postgresql(url.replace("postgres://", "postgresql://", 1), application_name)
     raise DatabaseUrlError(_URL_FORMS)
 
 
-def _sqlite(file: Path) -> peewee.Database:
+class _ConnectionToFile(sqlite3.Connection):
+    """A connection to a file that is there."""
+
+    def __init__(self, file: str, **options: Any):
+        super().__init__(f"{Path(file).absolute().as_uri()}?mode=rw", uri=True, **options)
+
+
+def _sqlite(file: Path, create: bool) -> peewee.Database:
     return peewee.SqliteDatabase(
         str(file),
         pragmas=_SQLITE_PRAGMAS,
         timeout=BUSY_TIMEOUT_SECONDS,
         # A deferred transaction that reads and then writes fails at once under concurrency (TRAPS 4).
         lock_type="IMMEDIATE",
+        factory=sqlite3.Connection if create else _ConnectionToFile,
     )
 
 

@@ -25,7 +25,7 @@ from services.quiz.service import QuizService
 def create_app(settings: Settings | None = None) -> WebApp:
     """The ASGI app; without settings, those of the environment."""
     settings = settings or read_settings(os.environ)
-    database = open_database(settings.database_url, "flix-quiz")
+    database = open_database(settings.database_url, "flix-quiz", create=False)
     use_cases = UseCases(database, settings.threads)
     content = content_of(settings)
     store = PeeweeQuizStore(database)

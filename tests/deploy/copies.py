@@ -72,10 +72,22 @@ def rows(url: str, query: str) -> list[tuple[Any, ...]]:
 
 
 def execute(url: str, *statements: str) -> None:
-    """Run the statements, whatever they break."""
+    """Run the statements, whatever they break and whoever writes meanwhile."""
     with closing(open_database(url)) as database:
         for statement in statements:
-            database.execute_sql(statement)
+            while not _has_run(database, statement):
+                pass
+
+
+def _has_run(database: peewee.Database, statement: str) -> bool:
+    """Whether it has; of two who wait for one another PostgreSQL sends one away, to try again."""
+    try:
+        database.execute_sql(statement)
+    except peewee.OperationalError as error:
+        if "deadlock detected" not in str(error):
+            raise
+        return False
+    return True
 
 
 def tables(url: str) -> list[str]:

@@ -160,6 +160,8 @@ def test_a_backup_that_broke_off_leaves_nothing_that_looks_like_one(
     # Stands still within the copying of the second database.
     program = (
         "import sys, signal\n"
+        # A shell's background job, and what it starts, is deaf to it.
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "from deploy import backup\n"
         "from deploy.engines import sqlite\n"
         "dump = sqlite.dump\n"

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from threading import Barrier
 from typing import Any, NamedTuple
 
@@ -149,9 +150,28 @@ def test_opening_makes_neither_a_connection_nor_a_file(sqlite_url: str) -> None:
     assert not any(map(_file_exists, databases[:1]))
 
 
-def _file_exists(database: Any) -> bool:
-    from pathlib import Path
+def test_who_serves_does_not_make_anew_the_file_that_is_gone(sqlite_url: str) -> None:
+    made, served = open_database(sqlite_url), open_database(sqlite_url, create=False)
+    for database in (made, served):
+        database.execute_sql("CREATE TABLE IF NOT EXISTS notes (text TEXT)")
+        database.close()
+    file = Path(made.database)
+    for each in file.parent.glob(f"{file.name}*"):
+        each.unlink()
+    with pytest.raises(peewee.OperationalError, match="unable to open database file"):
+        served.execute_sql("SELECT * FROM notes")
+    assert not file.exists()
 
+
+def test_a_served_file_may_have_any_name(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/a name%20.sqlite"
+    for database in (open_database(url), open_database(url, create=False)):
+        database.execute_sql("CREATE TABLE IF NOT EXISTS notes (text TEXT)")
+        database.close()
+    assert [file.name for file in tmp_path.iterdir()] == ["a name%20.sqlite"]
+
+
+def _file_exists(database: Any) -> bool:
     return Path(database.database).exists()
 
 

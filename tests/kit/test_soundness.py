@@ -169,7 +169,7 @@ def test_a_file_that_is_cut_off_turns_readiness_red(file: Path, left: int) -> No
 
 
 def test_a_file_that_is_gone_turns_readiness_red_and_is_not_made_anew(file: Path) -> None:
-    with Service(open_database(f"sqlite:///{file}"), SOON).running() as service:
+    with Service(open_database(f"sqlite:///{file}", create=False), SOON).running() as service:
         assert len(service.lists_events()) == 7
 
         file.unlink()
