@@ -31,7 +31,7 @@ test: .venv/test ## Format, lint, types, import walls, migration drift, then eve
 	@.venv/bin/mypy
 	@walls=$$(.venv/bin/lint-imports) || { echo "$$walls"; exit 1; }; echo "$$walls" | tail -n 1
 	@for service in content quiz auth; do $(MAKE) --no-print-directory drift SERVICE=$$service || exit 1; done
-	@.venv/bin/pytest -n auto --dist loadfile
+	@.venv/bin/pytest -n auto --dist loadfile --no-loadscope-reorder
 
 test-faults: .venv/test ## Kill, pause, cut off, fill the disk: in full, for most of an hour, with the figures at the end
 	@FAULTS=full .venv/bin/pytest -n 2 --dist worksteal tests/faults

@@ -1,5 +1,6 @@
 """The databases that tests run on, each on SQLite and on PostgreSQL, and the figures that notes quote."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,29 @@ from services.kit.database import is_postgresql, open_database
 from tests.databases import MigratedDatabases
 from tests.postgresql import NoPostgresql, Server, running_server
 from tests.without import do_without
+
+TESTS = Path(__file__).parent
+
+
+# What takes minutes begins first, so that no worker goes on alone at the end; --no-loadscope-reorder keeps the order.
+SLOWEST = ("deploy", "faults", "journeys", "fuzz", "contract")
+# They wait for other processes more than they compute.
+WORKERS_FOR_EACH_CORE = 2
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """For `-n auto`."""
+    return WORKERS_FOR_EACH_CORE * (os.cpu_count() or 1)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Folder by folder, the slowest first."""
+
+    def turn(item: pytest.Item) -> int:
+        folder = item.path.relative_to(TESTS).parts[0]
+        return SLOWEST.index(folder) if folder in SLOWEST else len(SLOWEST)
+
+    items.sort(key=turn)
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
