@@ -34,7 +34,7 @@ test: .venv/test ## Format, lint, types, import walls, migration drift, then eve
 	@.venv/bin/pytest -n auto --dist loadfile --no-loadscope-reorder
 
 test-faults: .venv/test ## Kill, pause, cut off, fill the disk: in full, for most of an hour, with the figures at the end
-	@FAULTS=full .venv/bin/pytest -n 2 --dist worksteal tests/faults
+	@FAULTS=full .venv/bin/pytest -n auto --dist worksteal tests/faults
 
 test-fuzz: .venv/test ## 100,000 requests that nobody thought of, held against gateway/openapi.yaml (half an hour)
 	@FUZZ=full .venv/bin/pytest -n0 tests/fuzz

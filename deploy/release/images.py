@@ -1,5 +1,7 @@
 """Secrets in the images: what they hold besides the public image that they begin with."""
 
+import base64
+import csv
 import hashlib
 import io
 import json
@@ -7,7 +9,7 @@ import re
 import subprocess
 import tarfile
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any, BinaryIO, cast
@@ -15,20 +17,10 @@ from typing import Any, BinaryIO, cast
 import docker
 from docker.models.images import Image
 
-from deploy.release.leaks import Known, Leak, known_secrets, scan_folder
+from deploy.release.leaks import Known, known_secrets, scan_folder
 from deploy.release.verdict import Verdict, judged
 
 CHECK = "secrets in the images"
-# Where pip and apt have put other people's packages; only keys of a certain form are looked for there.
-PACKAGES = re.compile(r"^usr/|/site-packages/")
-# What those packages publish themselves, by kind and SHA-1: examples in their documentation, and a header to look for.
-PUBLISHED: Mapping[tuple[str, str], str] = {
-    ("Private Key", "27c6929aef41ae2bcadac15ca6abcaff72cda9cd"): "cryptography/hazmat/primitives/serialization/ssh.py",
-    ("Basic Auth Credentials", "86efd7a4b462b1f97dc94b27c2860dc1bcbde38d"): "httpx/_urls.py",
-    ("JSON Web Token", "161e5e005575a05bfe40e860580b3a6ff5659438"): "the README of joserfc",
-    ("Basic Auth Credentials", "9d4e1e23bd5b727046a9e3b4b7db57bd8d6ee684"): "pydantic/networks.py; Perl's HTTP/Tiny.pm",
-    ("Basic Auth Credentials", "5baa61e4c9b93f3f0682250b6cf8331b7ee68fd8"): "Perl's HTTP/Tiny.pm",
-}
 # A secret that a program reads is no longer than this.
 LONGEST_FILE = 4 * 1024 * 1024
 
@@ -41,7 +33,7 @@ def check_images(root: Path) -> Verdict:
     except docker.errors.DockerException as error:
         return Verdict(CHECK, "NOT DONE", f"no Docker engine answers here ({' '.join(str(error).split())})")
     names = build_images(root)
-    return scan_images(engine, base_of(root), names, known_secrets(root) | PUBLISHED.keys())
+    return scan_images(engine, base_of(root), names, known_secrets(root))
 
 
 def build_images(root: Path) -> Sequence[str]:
@@ -58,24 +50,43 @@ def base_of(root: Path) -> str:
 
 
 def scan_images(engine: docker.DockerClient, base: str, names: Sequence[str], known: Known) -> Verdict:
-    """No file, variable or step of their making holds a secret that the public image does not, nor one that is none."""
+    """No file, variable or step of their making holds a secret that the public image and public packages do not."""
     seen = {digest for _, _, digest in _files(engine, base)}
     with tempfile.TemporaryDirectory() as folder:
         place, files = Path(folder), 0
         for name in names:
-            _write(place / "own" / name / "image.json", _recipe(engine, name, base))
-            for path, content, digest in _files(engine, name):
+            _write(place / name / "image.json", _recipe(engine, name, base))
+            texts = list(_files(engine, name))
+            seen |= _published(texts)
+            for path, content, digest in texts:
                 if digest not in seen:
                     seen.add(digest)
                     files += 1
-                    _write(place / ("packages" if PACKAGES.search(path) else "own") / name / path, content)
-        leaks = [*_scan(place / "own", guessing=True), *_scan(place / "packages", guessing=False)]
+                    _write(place / name / path, content)
+        leaks = scan_folder(place)
     findings = [str(leak) for leak in leaks if (leak.kind, leak.digest) not in known]
-    return judged(CHECK, findings, f"{files} files in {', '.join(names)}, besides those of {base}")
+    return judged(CHECK, findings, f"{files} files in {', '.join(names)}, besides those of {base} and of packages")
 
 
-def _scan(folder: Path, *, guessing: bool) -> list[Leak]:
-    return scan_folder(folder, guessing=guessing) if folder.exists() else []
+def _published(texts: Sequence[tuple[str, bytes, str]]) -> set[str]:
+    """Digests of what wheels and Debian packages have brought, which anybody may read.
+
+    Each names its files with their digests: a wheel in its RECORD (PyPA, "Recording installed projects"), a package of
+    Debian's in its md5sums (deb-md5sums(5)).
+    """
+    wheels: set[str] = set()
+    debian: set[str] = set()
+    for path, content, _ in texts:
+        if path.endswith(".dist-info/RECORD"):
+            recorded = (row[1].partition("sha256=")[2] for row in csv.reader(content.decode().splitlines()))
+            wheels |= {base64.urlsafe_b64decode(f"{each}=").hex() for each in recorded if each}
+        elif path.startswith("var/lib/dpkg/info/") and path.endswith(".md5sums"):
+            debian |= {line.partition(" ")[0] for line in content.decode().splitlines()}
+    return wheels | {digest for _, content, digest in texts if _md5(content) in debian}
+
+
+def _md5(content: bytes) -> str:
+    return hashlib.md5(content, usedforsecurity=False).hexdigest()
 
 
 def _compose(root: Path, *arguments: str) -> str:

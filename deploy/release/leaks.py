@@ -13,9 +13,6 @@ from deploy.release.verdict import Verdict, judged
 
 # What a person has looked at and found to be no secret, such as a test's password; the tool's own "baseline".
 KNOWN = "deploy/release/known-secrets.json"
-# Detectors that go by how a text looks, not by the form of a certain kind of key.
-GUESSING = ("KeywordDetector", "Base64HighEntropyString", "HexHighEntropyString")
-
 Known = frozenset[tuple[str, str]]
 
 
@@ -54,13 +51,9 @@ def known_secrets(root: Path) -> Known:
     return frozenset((leak.kind, leak.digest) for leak in _leaks(json.loads((root / KNOWN).read_text())))
 
 
-def scan_folder(folder: Path, *, guessing: bool) -> list[Leak]:
-    """Everything like a secret in the folder; without `guessing`, only what has the form of a certain kind of key.
-
-    Raises ScanFailed.
-    """
-    without = () if guessing else tuple(f"--disable-plugin={name}" for name in GUESSING)
-    return _scan(folder, "--all-files", *without, ".")
+def scan_folder(folder: Path) -> list[Leak]:
+    """Everything like a secret in the folder; raises ScanFailed."""
+    return _scan(folder, "--all-files", ".")
 
 
 def _tree(root: Path) -> list[Leak]:
