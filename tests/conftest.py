@@ -19,13 +19,13 @@ TESTS = Path(__file__).parent
 
 # What takes minutes begins first, so that no worker goes on alone at the end; --no-loadscope-reorder keeps the order.
 SLOWEST = ("deploy", "faults", "journeys", "fuzz", "contract")
-# They wait for other processes more than they compute.
-WORKERS_FOR_EACH_CORE = 2
+# Some wait for other processes rather than compute.
+WORKERS_BESIDES_THE_CORES = 1
 
 
 def pytest_xdist_auto_num_workers() -> int:
     """For `-n auto`."""
-    return WORKERS_FOR_EACH_CORE * (os.cpu_count() or 1)
+    return (os.cpu_count() or 1) + WORKERS_BESIDES_THE_CORES
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
