@@ -29,6 +29,8 @@ CALLS = {
 CLIENT_PATIENCE_SECONDS = 5
 # Nobody waits long in here for somebody who is paused, and nobody has to sign in again in a run that takes hours.
 TIMES = {"GATEWAY_TIMEOUT_SECONDS": "2", "UPSTREAM_TIMEOUT_SECONDS": "1", "JWT_ACCESS_TTL": "12h"}
+# Clients say themselves which addresses they have.
+PROXIES_BEFORE_THE_GATEWAY = {"TRUSTED_PROXIES": "1"}
 
 
 class FaultTown(Town):
@@ -149,7 +151,7 @@ def fault_town(
     """A migrated and seeded town with nothing started; `database_urls` replaces those that it would have made."""
     proxies = Proxies()
     changed = {f"{service.upper()}_DATABASE_URL": url for service, url in (database_urls or {}).items()}
-    with installation(folder, server, **TIMES, **changed, **variables) as installed:
+    with installation(folder, server, **TIMES, **PROXIES_BEFORE_THE_GATEWAY, **changed, **variables) as installed:
         built = FaultTown(installed, proxies)
         built.prepare()
         try:
