@@ -134,9 +134,9 @@ class Upstream:
         # httpx-aiohttp calls a refused or broken connection a ConnectTimeout, so that one is not a matter of time.
         timed_out = isinstance(error, TimeoutError | httpx.TimeoutException)
         if timed_out and not isinstance(error, httpx.ConnectTimeout):
-            log.warning("upstream_timeout", upstream=self._name, path=path)
+            log.warning("upstream_timeout", upstream=self._name)
             return UpstreamTimeout()
-        log.warning("upstream_unavailable", upstream=self._name, path=path, error=repr(error))
+        log.warning("upstream_unavailable", upstream=self._name, error=repr(error))
         return Unavailable()
 
 

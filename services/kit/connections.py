@@ -54,7 +54,7 @@ class Connection(ASGIProtocol):
     def _send_error_response(self, status: int, message: str, extra_headers: Iterable[tuple[str, str]] = ()) -> None:
         # The message is gunicorn's and may repeat what was sent.
         request_id = str(uuid_utils.uuid7())
-        log.debug("request_refused", status=status, requestId=request_id)
+        log.debug("request_not_read", status=status, requestId=request_id)
         self._safe_write(refusal(status, request_id))
 
 

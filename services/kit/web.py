@@ -192,5 +192,5 @@ async def _answer_crash(
     error: Exception,
     params: dict[str, Any],
 ) -> None:
-    log.error("request_failed", path=request.path, exc_info=error)
+    log.error("request_failed", exc_info=error)
     await _answer_service_error(request, response, ServiceError(), params)

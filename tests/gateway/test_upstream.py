@@ -357,9 +357,7 @@ def test_a_body_that_drips_is_given_up_at_the_deadline() -> None:
         ask(drip, seconds=0.3)
 
     assert 1 < len(dripped) < 300
-    assert [(line["event"], line["upstream"], line["path"]) for line in lines] == [
-        ("upstream_timeout", "content", "/api/events")
-    ]
+    assert lines == [{"event": "upstream_timeout", "upstream": "content", "log_level": "warning"}]
 
 
 def test_a_head_that_never_ends_is_given_up_at_the_deadline() -> None:
@@ -397,8 +395,8 @@ def test_a_refused_connection_is_unavailable() -> None:
         with capture_logs() as lines, pytest.raises(Unavailable):
             asyncio.run(asking())
 
-    assert [(line["event"], line["upstream"], line["path"]) for line in lines] == [
-        ("upstream_unavailable", "content", "/api/events")
+    assert [(line["event"], line["upstream"], "/api/events" in str(line)) for line in lines] == [
+        ("upstream_unavailable", "content", False)
     ]
 
 
