@@ -5,6 +5,7 @@ import csv
 import hashlib
 import io
 import json
+import posixpath
 import re
 import subprocess
 import tarfile
@@ -69,20 +70,27 @@ def scan_images(engine: docker.DockerClient, base: str, names: Sequence[str], kn
 
 
 def _published(texts: Sequence[tuple[str, bytes, str]]) -> set[str]:
-    """Digests of what wheels and Debian packages have brought, which anybody may read.
+    """Digests of the files that wheels and Debian packages have brought, unchanged: anybody may read those.
 
     Each names its files with their digests: a wheel in its RECORD (PyPA, "Recording installed projects"), a package of
     Debian's in its md5sums (deb-md5sums(5)).
     """
-    wheels: set[str] = set()
-    debian: set[str] = set()
-    for path, content, _ in texts:
-        if path.endswith(".dist-info/RECORD"):
-            recorded = (row[1].partition("sha256=")[2] for row in csv.reader(content.decode().splitlines()))
-            wheels |= {base64.urlsafe_b64decode(f"{each}=").hex() for each in recorded if each}
-        elif path.startswith("var/lib/dpkg/info/") and path.endswith(".md5sums"):
-            debian |= {line.partition(" ")[0] for line in content.decode().splitlines()}
-    return wheels | {digest for _, content, digest in texts if _md5(content) in debian}
+    brought = {each for path, content, _ in texts for each in _brought(path, content.decode(errors="replace"))}
+    return {digest for path, content, digest in texts if brought & {(path, digest), (path, _md5(content))}}
+
+
+def _brought(path: str, text: str) -> Iterator[tuple[str, str]]:
+    """Path and digest of each file that a package's list names, if that is what the text is."""
+    if path.endswith(".dist-info/RECORD"):
+        place = posixpath.dirname(posixpath.dirname(path))
+        for file, digest, _size in csv.reader(text.splitlines()):
+            if digest.startswith("sha256="):
+                sha256 = base64.urlsafe_b64decode(digest.removeprefix("sha256=") + "=").hex()
+                yield posixpath.normpath(posixpath.join(place, file)), sha256
+    elif path.startswith("var/lib/dpkg/info/") and path.endswith(".md5sums"):
+        for line in text.splitlines():
+            md5, _, file = line.partition("  ")
+            yield file, md5
 
 
 def _md5(content: bytes) -> str:

@@ -1,5 +1,7 @@
 """deploy.release.images, with a Docker engine: the images of Flix hold no secret, and one that did would be found."""
 
+import base64
+import hashlib
 import io
 import tarfile
 from collections.abc import Callable, Iterator
@@ -38,7 +40,7 @@ def built() -> Iterator[Callable[..., str]]:
         return str(image.tags[0])
 
     yield build
-    for image in made:
+    for image in reversed(made):
         engine.images.remove(str(image.id), force=True)
 
 
@@ -73,6 +75,23 @@ def test_a_secret_among_packages_and_one_in_a_variable_are_found(built: Callable
     assert verdict.state == "FAILED"
     assert "opt/flix/lib/python3.13/site-packages/key.py:1: Private Key" in kinds
     assert any(kind.startswith("image.json:") and kind.endswith("AWS Access Key") for kind in kinds)
+
+
+def test_what_a_package_has_brought_is_no_secret_until_it_is_changed(
+    built: Callable[..., str],
+) -> None:
+    place, text = "/opt/flix/lib/python3.13/site-packages", f"key = '{AWS_KEY}'\n"
+    digest = base64.urlsafe_b64encode(hashlib.sha256(text.encode()).digest()).decode().rstrip("=")
+    record = f"package/key.py,sha256={digest},{len(text)}\npackage-1.dist-info/RECORD,,\n"
+    files = {"key.py": text, "changed.py": f"# changed\n{text}", "RECORD": record}
+    lines = [f"COPY key.py {place}/package/", f"COPY RECORD {place}/package-1.dist-info/"]
+
+    verdicts = [
+        scan_images(docker.from_env(), BASE, [built(*lines, *more, **files)], KNOWN)
+        for more in ([], [f"COPY changed.py {place}/package/key.py"])
+    ]
+
+    assert [verdict.state for verdict in verdicts] == ["passed", "FAILED"]
 
 
 def test_an_image_that_is_the_public_one_holds_nothing_more(built: Callable[..., str]) -> None:

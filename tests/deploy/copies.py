@@ -16,6 +16,7 @@ from deploy import town
 from deploy.archive import MANIFEST, ArchiveWriter, opened
 from services.kit.database import open_database
 from tests.installation import SERVICES, Installation
+from tests.waiting import until
 
 Done = subprocess.CompletedProcess[str]
 Digests = dict[str, dict[str, tuple[int, str]]]
@@ -75,8 +76,7 @@ def execute(url: str, *statements: str) -> None:
     """Run the statements, whatever they break and whoever writes meanwhile."""
     with closing(open_database(url)) as database:
         for statement in statements:
-            while not _has_run(database, statement):
-                pass
+            until(lambda each=statement: _has_run(database, each), statement)  # type: ignore[misc]
 
 
 def _has_run(database: peewee.Database, statement: str) -> bool:
