@@ -1,4 +1,4 @@
-"""services.kit.web: use cases in threads, bodies, the request's id, errors; in process and under a real gunicorn."""
+"""services.kit.web with its documents and guards: bodies, ids, errors; in process and under a real gunicorn."""
 
 import asyncio
 import json
@@ -7,10 +7,8 @@ import re
 import socket
 import subprocess
 import sys
-import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import closing, contextmanager
-from contextvars import ContextVar
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -145,132 +143,6 @@ async def chunks(*parts: bytes) -> AsyncIterator[bytes]:
     """A body that is sent without a length."""
     for part in parts:
         yield part
-
-
-# Use cases
-
-
-@pytest.fixture
-def sqlite(sqlite_url: str) -> peewee.Database:
-    """A handle on a file."""
-    return open_database(sqlite_url)
-
-
-@contextmanager
-def pool(database: peewee.Database, threads: int = 1, waiting_limit: int = 512) -> Iterator[UseCases]:
-    """Use cases whose threads end with the test."""
-    use_cases = UseCases(database, threads, waiting_limit)
-    try:
-        yield use_cases
-    finally:
-        use_cases.close()
-
-
-def test_a_use_case_runs_in_another_thread_with_its_arguments(sqlite: peewee.Database) -> None:
-    def use_case(left: int, *, right: int) -> tuple[int, bool]:
-        return left + right, threading.current_thread() is threading.main_thread()
-
-    with pool(sqlite) as use_cases:
-        assert asyncio.run(use_cases.run(use_case, 1, right=2)) == (3, False)
-
-
-def test_no_more_than_the_threads_and_the_waiting_limit_are_taken_in(sqlite: peewee.Database) -> None:
-    go_on = threading.Event()
-
-    async def asking(use_cases: UseCases) -> list[object]:
-        taken_in = [asyncio.create_task(use_cases.run(go_on.wait)) for _ in range(2 + 3)]
-        await asyncio.sleep(0)
-        refused = [await asyncio.gather(use_cases.run(go_on.wait), return_exceptions=True) for _ in range(2)]
-        go_on.set()
-        finished = await asyncio.gather(*taken_in)
-        return [finished, [str(error) for [error] in refused], await use_cases.run(go_on.wait)]
-
-    with pool(sqlite, threads=2, waiting_limit=3) as use_cases:
-        answers = asyncio.run(asking(use_cases))
-
-    too_many = "Too many requests are waiting; try again shortly"
-    assert answers == [[True] * 5, [too_many] * 2, True]
-
-
-def test_no_more_use_cases_run_at_once_than_there_are_threads(sqlite: peewee.Database) -> None:
-    running, most = [], []
-    # Two at once are let go together; a third would have to be running by then.
-    meeting = threading.Barrier(2, timeout=30)
-
-    def use_case() -> None:
-        running.append(1)
-        most.append(len(running))
-        meeting.wait()
-        running.pop()
-
-    async def asking(use_cases: UseCases) -> None:
-        await asyncio.gather(*(use_cases.run(use_case) for _ in range(20)))
-
-    with pool(sqlite, threads=2) as use_cases:
-        asyncio.run(asking(use_cases))
-
-    assert max(most) == 2
-
-
-def test_what_the_context_says_of_a_request_reaches_its_thread_and_no_other(sqlite: peewee.Database) -> None:
-    request: ContextVar[str] = ContextVar("request")
-
-    async def asking(use_cases: UseCases, name: str) -> str:
-        request.set(name)
-        return await use_cases.run(request.get)
-
-    async def both(use_cases: UseCases) -> list[str]:
-        return list(await asyncio.gather(asking(use_cases, "one"), asking(use_cases, "two")))
-
-    with pool(sqlite) as use_cases:
-        assert asyncio.run(both(use_cases)) == ["one", "two"]
-
-
-@pytest.mark.parametrize("failure", [peewee.OperationalError("server closed"), peewee.InterfaceError("closed")])
-def test_a_database_error_closes_the_thread_s_connection_and_the_next_use_case_opens_another(
-    sqlite: peewee.Database, failure: Exception
-) -> None:
-    def fail() -> None:
-        connections.append(sqlite.connection())
-        raise failure
-
-    def work() -> object:
-        connections.append(sqlite.connection())
-        return sqlite.execute_sql("SELECT 1").fetchone()
-
-    connections: list[object] = []
-    with pool(sqlite) as use_cases, capture_logs() as lines:
-        assert asyncio.run(use_cases.run(work)) == (1,)
-        with pytest.raises(Unavailable) as refused:
-            asyncio.run(use_cases.run(fail))
-        assert asyncio.run(use_cases.run(work)) == (1,)
-
-    before, failed, after = connections
-    assert before is failed is not after
-    assert (str(refused.value), refused.value.status, refused.value.retry_after) == (
-        "The database is not available; try again shortly",
-        503,
-        1,
-    )
-    assert lines == [{"event": "database_unavailable", "error": str(failure), "log_level": "error"}]
-
-
-def test_a_connection_stays_with_its_thread_for_the_next_use_case(sqlite: peewee.Database) -> None:
-    with pool(sqlite) as use_cases:
-        first, second = (asyncio.run(use_cases.run(sqlite.connection)) for _ in range(2))
-
-    assert first is second
-
-
-def test_an_error_of_the_domain_passes_through_and_keeps_the_connection(sqlite: peewee.Database) -> None:
-    def refuse() -> None:
-        raise Taken
-
-    with pool(sqlite) as use_cases:
-        before = asyncio.run(use_cases.run(sqlite.connection))
-        with pytest.raises(Taken):
-            asyncio.run(use_cases.run(refuse))
-        assert asyncio.run(use_cases.run(sqlite.connection)) is before
 
 
 # Bodies
