@@ -318,7 +318,6 @@ def test_a_crash_is_logged_with_its_traceback_and_its_request_and_told_to_nobody
     assert line == {
         "event": "request_failed",
         "log_level": "error",
-        "path": "/failing/crash",
         "requestId": "request-1",
         "method": "GET",
         "route": "/failing/{kind}",
