@@ -6,11 +6,12 @@ Each example ends with everything healed: then the model must be right, and noth
 import itertools
 from collections import Counter
 from collections.abc import Callable
+from functools import wraps
 from typing import Any, ClassVar
 
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
+from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
 
 from tests.faults.extent import FULL, so_many
 from tests.faults.launches import Launches
@@ -32,6 +33,24 @@ windows = st.sampled_from(
 )
 actions = st.sampled_from(["playback", "quiz", "quiz/submit", "quiz/submit"])
 fates = st.sampled_from([each for each in Fate if each is not Fate.PASS])
+
+
+def where(condition: Callable[[Any], object]) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """The rule does nothing unless that holds.
+
+    It is no precondition: what hypothesis draws must not depend on what has happened, and no two runs of a town in
+    which things break are alike.
+    """
+
+    def decorate(step: Callable[..., None]) -> Callable[..., None]:
+        @wraps(step)
+        def perhaps(self: Any, **drawn: Any) -> None:
+            if condition(self):
+                step(self, **drawn)
+
+        return perhaps
+
+    return decorate
 
 
 class LaunchesUnderFaults(RuleBasedStateMachine):
@@ -71,114 +90,114 @@ class LaunchesUnderFaults(RuleBasedStateMachine):
     def create_event(self, private: bool, keyed: bool) -> None:
         self.launches.create_event(private=private, keyed=keyed)
 
-    @precondition(lambda self: self._has(1))
     @rule(pick=picks)
+    @where(lambda self: self._has(1))
     def update_event(self, pick: int) -> None:
         self.launches.update_event(self._one(1, pick))
 
-    @precondition(lambda self: len(self.launches.known(1)) > 1)
     @rule(pick=picks)
+    @where(lambda self: len(self.launches.known(1)) > 1)
     def delete_event(self, pick: int) -> None:
         self.launches.delete(self._one(1, pick))
 
-    @precondition(lambda self: self._has(1))
     @rule(pick=picks, window=windows, keyed=flags)
+    @where(lambda self: self._has(1))
     def create_lesson(self, pick: int, window: tuple[float, float | None], keyed: bool) -> None:
         self.launches.create_lesson(self._one(1, pick), *window, keyed=keyed)
 
-    @precondition(lambda self: self._has(2))
     @rule(pick=picks, window=windows)
+    @where(lambda self: self._has(2))
     def update_lesson(self, pick: int, window: tuple[float, float | None]) -> None:
         self.launches.update_lesson(self._one(2, pick), *window)
 
-    @precondition(lambda self: self._has(2))
     @rule(pick=picks)
+    @where(lambda self: self._has(2))
     def delete_lesson(self, pick: int) -> None:
         self.launches.delete(self._one(2, pick))
 
-    @precondition(lambda self: self._has(2))
     @rule(pick=picks)
+    @where(lambda self: self._has(2))
     def delete_lesson_while_a_quiz_is_made(self, pick: int) -> None:
         self.launches.delete_while_a_quiz_is_made(self._one(2, pick))
 
-    @precondition(lambda self: self._has(2))
     @rule(pick=picks, keyed=flags)
+    @where(lambda self: self._has(2))
     def attach(self, pick: int, keyed: bool) -> None:
         self.launches.attach(self._one(2, pick), keyed=keyed)
 
-    @precondition(lambda self: self._has(2))
     @rule(pick=picks, keyed=flags)
+    @where(lambda self: self._has(2))
     def create_quiz(self, pick: int, keyed: bool) -> None:
         self.launches.create_quiz(self._one(2, pick), keyed=keyed)
 
-    @precondition(lambda self: self._has(3))
     @rule(pick=picks)
+    @where(lambda self: self._has(3))
     def update_quiz(self, pick: int) -> None:
         self.launches.update_quiz(self._one(3, pick))
 
-    @precondition(lambda self: self._has(3))
     @rule(pick=picks)
+    @where(lambda self: self._has(3))
     def delete_quiz(self, pick: int) -> None:
         self.launches.delete(self._one(3, pick))
 
-    @precondition(lambda self: self._has(1))
     @rule(pick=picks)
+    @where(lambda self: self._has(1))
     def read(self, pick: int) -> None:
         self.launches.read([self._one(1, pick)])
 
     # Learners
 
-    @precondition(lambda self: self._has(1))
     @rule(pick=picks, with_key=flags)
+    @where(lambda self: self._has(1))
     def look(self, pick: int, with_key: bool) -> None:
         self.launches.look(self._one(1, pick), with_key=with_key)
 
-    @precondition(lambda self: self._has(2))
     @rule(pick=picks, with_key=flags)
+    @where(lambda self: self._has(2))
     def check_access(self, pick: int, with_key: bool) -> None:
         self.launches.check_access(self._one(2, pick), with_key=with_key)
 
-    @precondition(lambda self: self._has(2))
     @rule(pick=picks, action=actions, keyed=flags, times=st.integers(1, 10))
+    @where(lambda self: self._has(2))
     def enter(self, pick: int, action: str, keyed: bool, times: int) -> None:
         lesson = self._one(2, pick)
         for _ in range(times):
             self.launches.enter(lesson, action, with_key=True, keyed=keyed)
 
-    @precondition(lambda self: self._has(2))
     @rule(pick=picks, action=actions)
+    @where(lambda self: self._has(2))
     def enter_without_the_key(self, pick: int, action: str) -> None:
         self.launches.enter(self._one(2, pick), action, with_key=False)
 
     # Faults
 
-    @precondition(lambda self: self.broken < FAULTS_AT_ONCE)
     @rule(name=st.sampled_from(PROCESSES))
+    @where(lambda self: self.broken < FAULTS_AT_ONCE)
     def kill(self, name: str) -> None:
         if self.town.is_up(name):
             self._break("killed", lambda: self.town.kill(name))
 
-    @precondition(lambda self: self.broken < FAULTS_AT_ONCE)
     @rule(name=st.sampled_from(PROCESSES))
+    @where(lambda self: self.broken < FAULTS_AT_ONCE)
     def pause(self, name: str) -> None:
         if self.town.is_up(name):
             self._break("paused", lambda: self.town.pause(name))
 
-    @precondition(lambda self: self.broken < FAULTS_AT_ONCE)
     @rule(pick=picks, holding=flags)
+    @where(lambda self: self.broken < FAULTS_AT_ONCE)
     def part(self, pick: int, holding: bool) -> None:
         link = self._line(pick)
         self._break("cut off", link.hold if holding else link.refuse)
 
-    @precondition(lambda self: self.broken < FAULTS_AT_ONCE)
     @rule(pick=picks, fate=fates, times=st.integers(1, 5))
+    @where(lambda self: self.broken < FAULTS_AT_ONCE)
     def break_next(self, pick: int, fate: Fate, times: int) -> None:
         link, coming = self._line(pick), itertools.chain([fate] * times, itertools.repeat(Fate.PASS))
         link.choose = lambda: next(coming)
         self.counts["lines broken"] += 1
 
-    @precondition(lambda self: self.broken)
     @rule()
+    @where(lambda self: self.broken)
     def mend(self) -> None:
         self.town.heal()
         self.broken = 0

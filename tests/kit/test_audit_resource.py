@@ -137,6 +137,7 @@ NO_CURSOR = "must be a nextCursor of this list"
         ("action=event", "action", NO_ACTION),
         ("action=.created", "action", NO_ACTION),
         ("action=event.%25", "action", NO_ACTION),
+        ("action=%C3%A9v%C3%A9nement.", "action", NO_ACTION),
         ("action=event.created.twice", "action", NO_ACTION),
         ("action=", "action", "must have at least 1 characters"),
         ("from=yesterday", "from", NO_INSTANT),

@@ -1,5 +1,6 @@
 """GET /internal/audit: what was done in one service, for the gateway to put beside that of the others."""
 
+import re
 from typing import Annotated, Any
 
 import falcon.asgi
@@ -20,9 +21,11 @@ SORT_KEY = (int, str)
 MAXIMUM_LENGTH = 200
 
 
+_ACTION = re.compile(r"_*[A-Za-z][A-Za-z_]*\.(_*[A-Za-z][A-Za-z_]*)?")
+
+
 def _action(text: str) -> str:
-    kind, dot, done = text.partition(".")
-    if not (dot and kind.replace("_", "").isalpha() and (not done or done.replace("_", "").isalpha())):
+    if not _ACTION.fullmatch(text):
         raise ValueError("must be an action such as event.created, or a kind with its dot, such as event.")
     return text
 
