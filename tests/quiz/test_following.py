@@ -456,8 +456,13 @@ def test_who_is_overtaken_while_comparing_digs_up_nothing_that_has_gone_again(wo
     assert (world.content.meanwhile, world.buried()) == ({}, [ContentKey("lesson", "lesson-1")])
 
 
-def test_what_goes_while_everything_is_compared_is_gone_with_the_same_catching_up(world: World) -> None:
+@pytest.mark.parametrize("never_followed", [False, True], ids=["lost its place", "never followed"])
+def test_what_goes_while_everything_is_compared_is_gone_with_the_same_catching_up(
+    world: World, *, never_followed: bool
+) -> None:
     world.content.renew_feed(pruned=True)
+    if never_followed:
+        world.store.following.move(FeedPosition("", 0), NOON)
     # Everything has been asked for by then.
     world.content.meanwhile = {"present": lambda: world.content.delete("event-1", "lesson-1")}
 
