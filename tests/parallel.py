@@ -5,6 +5,9 @@ from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 from typing import TypeVar
 
+import peewee
+
+from services.kit.database import is_postgresql
 from services.kit.errors import ServiceError
 
 Result = TypeVar("Result")
@@ -23,3 +26,14 @@ def at_once(*use_cases: Callable[[], Result]) -> Sequence[Result | ServiceError]
 
     with ThreadPoolExecutor(len(use_cases)) as pool:
         return list(pool.map(run, use_cases))
+
+
+def without_patience(database: peewee.Database, use_case: Callable[[], object]) -> Callable[[], object]:
+    """The use case on a connection that gives up a lock at once instead of waiting for it."""
+    statement = "SET lock_timeout = 1" if is_postgresql(database) else "PRAGMA busy_timeout = 0"
+
+    def run() -> object:
+        database.execute_sql(statement)
+        return use_case()
+
+    return run

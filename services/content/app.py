@@ -70,6 +70,7 @@ def routes(
         Route("/internal/changes", feed.Changes(service, use_cases), Guard.SERVICE),
         Route("/internal/feed", feed.Feed(service, use_cases), Guard.SERVICE),
         Route("/internal/references", feed.LessonReferences(service, use_cases), Guard.SERVICE),
+        Route("/internal/presence", feed.Presences(service, use_cases), Guard.SERVICE),
         Route(LESSON_REFERENCE, lessons.LessonReference(service, use_cases), Guard.SERVICE),
         Route(PUBLIC_EVENTS, learners.PublicEvents(service, use_cases), Guard.SERVICE),
         Route(PUBLIC_EVENTS + "/{event_slug}/access", learners.EventAccess(service, use_cases), Guard.SERVICE),

@@ -79,7 +79,7 @@ def main(service: Service[AnySettings], arguments: Sequence[str] | None = None) 
     options = _parser(service).parse_args(arguments)
     try:
         settings = service.read_settings(os.environ)
-        database = open_database(settings.database_url, f"flix-{service.name}-cli")
+        database = open_database(settings.database_url, f"flix-{service.name}-cli", create=options.creates)
         wait_for(database, settings.database_wait_seconds)
         return int(options.command(service, settings, database, options) or 0)
     except SettingsError as error:
@@ -102,9 +102,11 @@ def serve(settings: ServerSettings, app: str) -> None:
 
 def _parser(service: Service[AnySettings]) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog=f"python -m services.{service.name}")
+    # What runs on beside the file for days would make an empty one in place of a file that is lost.
+    parser.set_defaults(creates=True)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     serving = commands.add_parser("serve", help="answer requests under gunicorn")
-    serving.set_defaults(command=_serve)
+    serving.set_defaults(command=_serve, creates=False)
     migrate = commands.add_parser("migrate", help="bring the schema up to date, or look at it")
     migrate.add_argument("action", nargs="?", default="up", choices=["up", "down", "status", "check"])
     migrate.add_argument("--yes", action="store_true", help="let down drop tables in the managed profile")
@@ -120,7 +122,7 @@ def _parser(service: Service[AnySettings]) -> argparse.ArgumentParser:
     checking.set_defaults(command=_check)
     if service.follow is not None:
         following = commands.add_parser("follow", help="take in what happens elsewhere, until told to stop")
-        following.set_defaults(command=_follow)
+        following.set_defaults(command=_follow, creates=False)
     if service.importer:
         _add_import(commands.add_parser("import-baseline", help="move an old installation's rows in"), service.importer)
     for command in service.commands:

@@ -17,7 +17,7 @@ SERVICE = Service(
     read_settings=read_settings,
     migrations=MIGRATIONS,
     seeder=Seeder(seed.SETS, seed.plant),
-    examination=lambda settings: examination(seed.places(), content_of(settings).missing),
+    examination=lambda settings: examination(seed.places(), content_of(settings)),
     follow=follow,
     importer=IMPORTER,
 )

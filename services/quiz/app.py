@@ -35,7 +35,7 @@ def create_app(settings: Settings | None = None) -> WebApp:
         *routes(service, Follower(store, content), use_cases),
         *health_routes(use_cases, database, MIGRATIONS),
         audit_route(settings.name, store.audit, use_cases),
-        integrity_route(database, examination(seed.places(), content.missing)),
+        integrity_route(database, examination(seed.places(), content)),
     )
     watch = SoundnessWatch(database, MIGRATIONS, use_cases, settings.integrity_interval_seconds)
     return create_service_app(table, settings, use_cases, verifier, watch, verifier.prepare)

@@ -8,11 +8,11 @@ from urllib.parse import quote
 import httpx
 
 from services.kit.errors import NotFound, Unavailable
-from services.kit.instants import Clock, now
+from services.kit.instants import Clock, now, parse_instant
 from services.kit.observability import REQUEST_ID_HEADER, current_request_id, log
 from services.kit.tokens import issue_service_token
 from services.quiz.config import Settings
-from services.quiz.entities import ContentChange, FeedHead, LessonReference
+from services.quiz.entities import ContentChange, ContentKey, FeedHead, LessonReference
 from services.quiz.errors import EventNotFound, FeedPositionLost, LessonNotFound
 
 REFERENCES_IN_ONE_QUESTION = 500
@@ -66,6 +66,18 @@ class Content:
             missing += _understood(answer, _missing)
         return missing
 
+    def present(self, keys: Sequence[ContentKey]) -> set[ContentKey]:
+        """Those that content has."""
+        present: set[ContentKey] = set()
+        for start in range(0, len(keys), REFERENCES_IN_ONE_QUESTION):
+            asked = keys[start : start + REFERENCES_IN_ONE_QUESTION]
+            events = [each.id for each in asked if each.kind == "event"]
+            lessons = [each.id for each in asked if each.kind == "lesson"]
+            answer = self._ask("POST", "/internal/presence", json={"events": events, "lessons": lessons})
+            # Whatever else the answer names, nobody has asked for it.
+            present |= _understood(answer, _present) & {*asked}
+        return present
+
     def _ask(self, method: str, path: str, wait_seconds: int = 0, **request: Any) -> httpx.Response:
         token = issue_service_token(self._secret, "quiz", "content", self._clock())
         headers = {"Authorization": f"Bearer {token}", REQUEST_ID_HEADER: current_request_id()}
@@ -109,11 +121,18 @@ def _changes(document: Any) -> list[ContentChange]:
 
 def _change(event: Any) -> ContentChange:
     kind, action = event["type"].split(".")[-2:]
-    return ContentChange(int(event["sequence"]), kind, action, event["data"]["eventId"], event["data"]["lessonId"])
+    about = event["data"]
+    occurred_at = parse_instant(event["time"])
+    return ContentChange(int(event["sequence"]), kind, action, about["eventId"], about["lessonId"], occurred_at)
 
 
 def _missing(document: Any) -> list[LessonReference]:
     return [LessonReference(each["eventId"], each["lessonId"]) for each in document["missing"]]
+
+
+def _present(document: Any) -> set[ContentKey]:
+    events = {ContentKey("event", each) for each in document["events"]}
+    return events | {ContentKey("lesson", each) for each in document["lessons"]}
 
 
 def _require_success(response: httpx.Response) -> None:

@@ -151,6 +151,7 @@ class ContentChange:
     action: str
     event_id: str
     lesson_id: str | None
+    occurred_at: datetime
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from services.quiz.repository import QuizFilter, QuizStore
 
 CHANGES_AT_ONCE = 200
 QUIZZES_AT_ONCE = 500
+TOMBSTONES_AT_ONCE = 500
 
 
 class Feed(Protocol):
@@ -29,6 +30,9 @@ class Feed(Protocol):
 
     def missing(self, lessons: Sequence[LessonReference]) -> Sequence[LessonReference]:
         """Those that are not there."""
+
+    def present(self, keys: Sequence[ContentKey]) -> set[ContentKey]:
+        """Those that are there."""
 
 
 class Follower:
@@ -50,11 +54,12 @@ class Follower:
         """Take in the next changes, for the first of which content may wait so long; how many there were."""
         position = self._store.following.position()
         if position is None:
-            return self._compare_everything()
+            return self._compare_everything(position) + self.step(wait_seconds)
         try:
             changes = self._content.changes(position.feed_id, position.sequence, CHANGES_AT_ONCE, wait_seconds)
         except FeedPositionLost:
-            return self._compare_everything()
+            # What happens while everything is compared is in the feed, behind the end that was seen before.
+            return self._compare_everything(position) + self.step(wait_seconds)
         self._take_in(position, changes)
         return len(changes)
 
@@ -62,15 +67,14 @@ class Follower:
         if not changes:
             return
         with self._store.transaction():
-            if self._store.following.position(for_update=True) != read_from:
-                # Another follower was faster.
+            if not self._is_still_at(read_from):
                 return
             gone = _gone_after(changes)
             self._forget(gone)
             self._store.following.dig_up(_back_after(changes))
             self._store.following.move(FeedPosition(read_from.feed_id, changes[-1].sequence), self._clock())
 
-    def _compare_everything(self) -> int:
+    def _compare_everything(self, read_from: FeedPosition | None) -> int:
         """Where the feed cannot be read on: ask which lessons are there, and go on from the feed's end.
 
         What the feed still tells is read as well: it names what has gone while a quiz for it was being made.
@@ -81,12 +85,29 @@ class Follower:
             raise ContentIsEmpty
         told = self._told(head)
         log.info("content_compared", feed=head.feed_id, sequence=head.last_sequence)
-        missing = self._missing_lessons()
+        missing = [ContentKey("lesson", each.lesson_id) for each in self._missing_lessons()]
+        gone = [*_gone_after(told), *missing]
+        # What has come back behind the feed's end may have a new quiz.
+        back = self._content.present(gone)
+        self._dig_up_what_is_there(read_from)
         with self._store.transaction():
-            self._store.following.position(for_update=True)
-            self._forget([*_gone_after(told), *(ContentKey("lesson", each.lesson_id) for each in missing)])
-            self._store.following.move(FeedPosition(head.feed_id, head.last_sequence), self._clock())
+            if self._is_still_at(read_from):
+                self._forget([each for each in gone if each not in back])
+                self._store.following.move(FeedPosition(head.feed_id, head.last_sequence), self._clock())
         return len(told)
+
+    def _is_still_at(self, read_from: FeedPosition | None) -> bool:
+        """Whether no other follower was faster, nor will be until the transaction ends."""
+        return self._store.following.position(for_update=True) == read_from
+
+    def _dig_up_what_is_there(self, read_from: FeedPosition | None) -> None:
+        # A page at a time, each of a transaction of its own: while the place stays, all of this is done again.
+        for buried in self._store.following.buried(TOMBSTONES_AT_ONCE):
+            back = self._content.present(buried)
+            with self._store.transaction():
+                if not self._is_still_at(read_from):
+                    return
+                self._store.following.dig_up(sorted(back, key=lambda each: (each.kind, each.id)))
 
     def _told(self, head: FeedHead) -> list[ContentChange]:
         told: list[ContentChange] = []

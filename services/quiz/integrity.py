@@ -1,28 +1,42 @@
 """The check of quiz's own rules, also those that only content can judge; the kit checks what the tables promise."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Protocol
 
 import peewee
 
 from services.kit.errors import ServiceError
+from services.kit.instants import Clock, now
 from services.kit.integrity import Examination, Finding, Progress, breaches
-from services.kit.integrity.findings import NOT_CHECKED, WHOLE_TABLE
+from services.kit.integrity.findings import NOT_CHECKED, WHOLE_TABLE, Breach
 from services.quiz import rules
-from services.quiz.entities import Attempt, LessonReference, Revision
+from services.quiz.entities import Attempt, ContentChange, FeedHead, LessonReference, Revision
+from services.quiz.errors import FeedPositionLost
 from services.quiz.migrations import MIGRATIONS
 from services.quiz.repository import QuizInspection, QuizReference
 
 QUIZZES = "quizzes"
 REVISIONS = "quiz_revisions"
 ATTEMPTS = "quiz_attempts"
+FEED_POSITION = "feed_position"
 # What content answers at once.
 REFERENCES_ASKED = 500
 
-# Those of the lessons that content does not have; raises a ServiceError when content does not answer.
-MissingLessons = Callable[[Sequence[LessonReference]], Sequence[LessonReference]]
+
+class Content(Protocol):
+    """What is asked of content; raises a ServiceError when it does not answer."""
+
+    def missing(self, lessons: Sequence[LessonReference]) -> Sequence[LessonReference]:
+        """Those of the lessons that it does not have."""
+
+    def feed(self) -> FeedHead:
+        """Which feed it has, and how far that goes."""
+
+    def changes(self, feed_id: str, after: int, limit: int) -> Sequence[ContentChange]:
+        """The first changes behind `after`."""
 
 
-def examination(samples: Mapping[str, LessonReference], missing_lessons: MissingLessons) -> Examination:
+def examination(samples: Mapping[str, LessonReference], content: Content, clock: Clock = now) -> Examination:
     """What there is to check of quiz; `samples` says where each sample belongs, by the seed's definitions."""
 
     def domain(database: peewee.Database, progress: Progress) -> Iterator[Finding]:
@@ -33,7 +47,13 @@ def examination(samples: Mapping[str, LessonReference], missing_lessons: Missing
         yield from _attempt_findings(inspection, progress)
 
     def between(database: peewee.Database, progress: Progress) -> Iterator[Finding]:
-        yield from _lost_lessons(QuizInspection(database), missing_lessons)
+        inspection = QuizInspection(database)
+        try:
+            yield from _lost_lessons(inspection, content)
+            yield from breaches(FEED_POSITION, WHOLE_TABLE, _lag(inspection, content, clock))
+        except ServiceError as error:
+            message = f"whether their lessons exist, and are followed: content says: {error}"
+            yield Finding(QUIZZES, WHOLE_TABLE, NOT_CHECKED, message)
 
     return Examination(MIGRATIONS, domain, between)
 
@@ -57,13 +77,25 @@ def _misplaced_samples(inspection: QuizInspection, samples: Mapping[str, LessonR
             yield Finding(QUIZZES, each.quiz_id, "sample_place", message)
 
 
-def _lost_lessons(inspection: QuizInspection, missing_lessons: MissingLessons) -> Iterator[Finding]:
+def _lag(inspection: QuizInspection, content: Content, clock: Clock) -> Iterator[Breach]:
+    place = inspection.place()
+    # Asked for after the place was read, which may have moved on since, content's feed is never behind it.
+    head = content.feed()
+    can_go_on = place is not None and place.feed_id == head.feed_id
+    after = place.sequence if place is not None and can_go_on else head.pruned_through
+    if not head.pruned_through <= after <= head.last_sequence:
+        after = head.pruned_through
+    try:
+        next_changes = content.changes(head.feed_id, after, 1)
+    except FeedPositionLost:
+        # Pruned, or replaced, between the two questions: whoever does not follow is found the next time.
+        return
+    yield from rules.place_breaches(place, head, next_changes[0].occurred_at if next_changes else None, clock())
+
+
+def _lost_lessons(inspection: QuizInspection, content: Content) -> Iterator[Finding]:
     for batch in inspection.references(REFERENCES_ASKED):
-        try:
-            missing = set(missing_lessons([each.lesson for each in batch]))
-        except ServiceError as error:
-            yield Finding(QUIZZES, WHOLE_TABLE, NOT_CHECKED, f"whether their lessons exist: content says: {error}")
-            return
+        missing = set(content.missing([each.lesson for each in batch]))
         for each in batch:
             # Whoever deletes a lesson has its quiz deleted right after.
             if each.lesson in missing and inspection.still_there(each):

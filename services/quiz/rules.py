@@ -1,13 +1,28 @@
 """The rules of quizzes, as BEHAVIOUR.md states them. No clock, no storage, no HTTP."""
 
 from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime, timedelta
 
 from services.kit.errors import ValidationFailed
 from services.kit.integrity.findings import Breach
-from services.quiz.entities import Answer, Attempt, Grade, GradedAnswer, NewQuestion, Option, Question, Quiz, Revision
+from services.quiz.entities import (
+    Answer,
+    Attempt,
+    FeedHead,
+    FeedPosition,
+    Grade,
+    GradedAnswer,
+    NewQuestion,
+    Option,
+    Question,
+    Quiz,
+    Revision,
+)
 from services.quiz.errors import InvalidAttempt, MissingCorrectOption
 
 MINIMUM_OPTIONS = 2
+# A follower that runs takes a change in within a second.
+FEED_LAG_LIMIT = timedelta(minutes=1)
 
 
 def identified(questions: Sequence[NewQuestion], new_id: Callable[[], str]) -> tuple[Question, ...]:
@@ -92,6 +107,27 @@ def attempt_breaches(attempt: Attempt, revision: Revision) -> Iterator[Breach]:
             "attempt_pass_percentage",
             f"it had to reach {stored.pass_percentage}, its revision {right.pass_percentage}",
         )
+
+
+def place_breaches(
+    place: FeedPosition | None, head: FeedHead, next_change: datetime | None, now: datetime
+) -> Iterator[Breach]:
+    """The rules that the place in content's feed breaks; what is to be taken in first happened at `next_change`.
+
+    That is the first that the feed still tells, for a place from which it cannot be read on.
+    """
+    if next_change is None or now - next_change <= FEED_LAG_LIMIT:
+        return
+    since = f"for {(now - next_change) // timedelta(minutes=1)} minutes: is the follower running?"
+    if place is None:
+        yield "feed_lag", f"content's feed was never followed, {since}"
+    elif place.feed_id != head.feed_id:
+        yield "feed_lag", f"it follows the feed {place.feed_id}, and content has {head.feed_id}, {since}"
+    elif not head.pruned_through <= place.sequence <= head.last_sequence:
+        told = f"content tells {head.pruned_through + 1} to {head.last_sequence}"
+        yield "feed_lag", f"it is at {place.sequence}, and {told}, {since}"
+    else:
+        yield "feed_lag", f"it is {head.last_sequence - place.sequence} changes behind, {since}"
 
 
 def _options(question: NewQuestion, new_id: Callable[[], str]) -> tuple[Option, ...]:

@@ -66,6 +66,7 @@ COSTS: list[Cost[ContentService]] = [
     # Keeping the place, and looking for what may be pruned.
     Cost("read_changes, further on", lambda service: service.read_changes("known", None, 1, 1000), 6),
     Cost("missing_lessons", lambda service: service.missing_lessons([LESSON] * 500), 1),
+    Cost("present", lambda service: service.present(["event-1"] * 500, ["lesson-1"] * 500), 2),
 ]
 
 

@@ -8,7 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.figures import figure
 from tests.installation import Town, installation
+
+__all__ = ["figure"]
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

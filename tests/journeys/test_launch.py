@@ -1,5 +1,6 @@
 """The main job on real processes: an admin launches an event, a learner goes through it, everything is still there."""
 
+import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -8,7 +9,9 @@ import httpx
 import pytest
 
 from services.kit.instants import format_instant
+from tests.figures import Figure
 from tests.installation import Town
+from tests.waiting import until
 
 Document = dict[str, Any]
 
@@ -191,7 +194,9 @@ def test_a_lesson_opens_at_its_instant_and_not_before(town: Town) -> None:
 
 
 @pytest.mark.parametrize("what", ["event", "lesson"])
-def test_a_deletion_takes_the_quiz_with_it_and_succeeds_while_quiz_is_down(town: Town, what: str) -> None:
+def test_a_deletion_takes_the_quiz_with_it_and_stands_while_quiz_is_down_which_catches_up_when_it_is_back(
+    town: Town, what: str, figure: Figure
+) -> None:
     with town.admin() as admin:
         first, second = (launch(admin, f"{name}-{what}", visibility="public") for name in ("first", "second"))
 
@@ -201,11 +206,20 @@ def test_a_deletion_takes_the_quiz_with_it_and_succeeds_while_quiz_is_down(town:
 
         assert delete(first).status_code == 204
         assert admin.get(f"/api/quizzes/{first['quiz']['id']}").json()["error"] == "QUIZ_NOT_FOUND"
-        town.stop("quiz")
+        town.stop("quiz", "follow-quiz")
         assert delete(second).status_code == 204
         public = f"/api/public/events/{second['event']['slug']}/lessons/opening/quiz"
         assert admin.post(public).json()["error"] == ("EVENT_NOT_FOUND" if what == "event" else "LESSON_NOT_FOUND")
-    assert "quiz_deletion_postponed" in town.log_lines("gateway")
+        assert "quiz_deletion_postponed" in town.log_lines("gateway")
+
+        town.start("quiz", "follow-quiz")
+        returned = time.monotonic()
+        address = f"/api/quizzes/{second['quiz']['id']}"
+        until(lambda: admin.get(address).status_code == 404, "the quiz of what was deleted is gone")
+        seconds = time.monotonic() - returned
+        assert admin.get(address).json()["error"] == "QUIZ_NOT_FOUND"
+        assert admin.get(f"{address}/attempts").status_code == 404
+    figure(f"{what} deleted while quiz was down: its quiz was gone {seconds:.2f} s after quiz was ready again")
 
 
 def test_with_quiz_down_everything_else_goes_on_and_quiz_routes_say_when_to_try_again(town: Town) -> None:

@@ -18,6 +18,7 @@ from services.quiz.migrations import MIGRATIONS
 from tests.audit import deeds_in
 from tests.breaches import found, named, repair
 from tests.clock import StoppedClock
+from tests.quiz.agreeing import AgreeingContent
 
 
 @pytest.fixture
@@ -164,7 +165,7 @@ def test_a_migration_up_or_down_of_the_log_s_indexes_takes_no_deed(own: peewee.D
     assert refusals(own, CHANGES).keys() == CHANGES.keys()
 
 
-EXAMINATION = examination({}, lambda references: [])
+EXAMINATION = examination({}, AgreeingContent())
 BREAKING = {
     "sqlite": {
         "audit_log_no_UPDATE": ["DROP TRIGGER audit_log_no_UPDATE"],

@@ -271,3 +271,40 @@ def test_a_wrong_command_line_is_answered_with_how_to_use_it(arguments: tuple[st
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith("usage: python -m services.content ")
     assert "Traceback" not in done.stderr
+
+
+LOSES_ITS_FILE = """
+import sys
+from dataclasses import replace
+from pathlib import Path
+from services.content.__main__ import SERVICE
+from services.kit.cli import main
+
+def follow(database, settings):
+    Path(database.database).unlink()
+    database.close()
+    database.execute_sql("SELECT 1")
+
+sys.exit(main(replace(SERVICE, follow=follow), ["follow"]))
+"""
+
+
+def test_a_file_that_is_lost_under_a_follower_is_not_made_anew(file: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", LOSES_ITS_FILE],
+        cwd=town.ROOT,
+        env={"PATH": os.environ["PATH"], "DATABASE_URL": f"sqlite:///{file}"},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+    assert refusal(done) == f"content: the database at sqlite:///{file} failed: unable to open database file"
+    assert not file.exists()
+
+
+def test_serve_makes_no_file(tmp_path: Path) -> None:
+    file = tmp_path / "content.sqlite"
+    assert "migrate" in refusal(run("serve", DATABASE_URL=f"sqlite:///{file}"))
+    assert not file.exists()

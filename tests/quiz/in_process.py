@@ -6,7 +6,7 @@ from services.content import entities, errors
 from services.content.repository import ContentStore
 from services.content.service import ContentService
 from services.kit.instants import Clock, now
-from services.quiz.entities import ContentChange, FeedHead, LessonReference
+from services.quiz.entities import ContentChange, ContentKey, FeedHead, LessonReference
 from services.quiz.errors import EventNotFound, FeedPositionLost, LessonNotFound
 from tests.content.examples import SECRET
 
@@ -39,7 +39,8 @@ class ContentInProcess:
         except errors.FeedPositionLost:
             raise FeedPositionLost from None
         return [
-            ContentChange(each.sequence, each.kind, each.action, each.event_id, each.lesson_id) for each in page.changes
+            ContentChange(each.sequence, each.kind, each.action, each.event_id, each.lesson_id, each.occurred_at)
+            for each in page.changes
         ]
 
     def missing(self, lessons: Sequence[LessonReference]) -> Sequence[LessonReference]:
@@ -47,3 +48,10 @@ class ContentInProcess:
         asked = [entities.LessonReference(each.event_id, each.lesson_id) for each in lessons]
         missing = self.service.missing_lessons(asked)
         return [LessonReference(each.event_id, each.lesson_id) for each in missing]
+
+    def present(self, keys: Sequence[ContentKey]) -> set[ContentKey]:
+        """Those that are there."""
+        events, lessons = self.service.present(
+            [each.id for each in keys if each.kind == "event"], [each.id for each in keys if each.kind == "lesson"]
+        )
+        return {ContentKey("event", each) for each in events} | {ContentKey("lesson", each) for each in lessons}

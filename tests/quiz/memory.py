@@ -192,6 +192,12 @@ class InMemoryFollowing:
         """No quiz may be made for these any more."""
         self._rows.tombstones |= set(gone)
 
+    def buried(self, at_once: int) -> Iterator[Sequence[ContentKey]]:
+        """All that are, so many at a time."""
+        keys = sorted(self._rows.tombstones, key=lambda each: (each.kind, each.id))
+        for start in range(0, len(keys), at_once):
+            yield keys[start : start + at_once]
+
     def dig_up(self, back: Sequence[ContentKey]) -> None:
         """These are there (again)."""
         self._rows.tombstones -= set(back)

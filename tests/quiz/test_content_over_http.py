@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 from services.kit.errors import Unavailable
 from services.kit.tokens import verify_service_token
 from services.quiz.content import Content
-from services.quiz.entities import ContentChange, FeedHead, LessonReference
+from services.quiz.entities import ContentChange, ContentKey, FeedHead, LessonReference
 from services.quiz.errors import EventNotFound, FeedPositionLost, LessonNotFound
-from tests.clock import NOON
+from tests.clock import LATER, NOON
 
 SECRET = "a secret that only these tests know"
 TIMEOUT_SECONDS = 0.5
@@ -109,11 +109,13 @@ TOLD = {
     "items": [
         {
             "type": "app.flix.lesson.deleted",
+            "time": "2026-03-01T12:00:00.000Z",
             "sequence": "6",
             "data": {"eventId": "event-1", "lessonId": "lesson-1", "materialId": None, "version": 3},
         },
         {
             "type": "app.flix.event.created",
+            "time": "2026-03-01T12:01:00.000Z",
             "sequence": "7",
             "data": {"eventId": "event-2", "lessonId": None, "materialId": None, "version": 1},
         },
@@ -121,16 +123,18 @@ TOLD = {
 }
 LESSONS = [LessonReference("event-1", "lesson-1"), LessonReference("event-2", "lesson-2")]
 
+BURIED = [ContentKey("event", "event-1"), ContentKey("lesson", "lesson-1"), ContentKey("event", "event-2")]
+
 QUESTIONS: dict[str, Callable[[Content], object]] = {
     "require_lesson": lambda content: content.require_lesson("event-1", "lesson-1"),
     "feed": lambda content: content.feed(),
     "changes": lambda content: content.changes("feed-1", 5, 200),
     "missing": lambda content: content.missing(LESSONS),
+    "present": lambda content: content.present(BURIED),
 }
 every_question = pytest.mark.parametrize("question", QUESTIONS.values(), ids=QUESTIONS.keys())
-reading_questions = pytest.mark.parametrize(
-    "question", [QUESTIONS[name] for name in ("feed", "changes", "missing")], ids=["feed", "changes", "missing"]
-)
+READING = ("feed", "changes", "missing", "present")
+reading_questions = pytest.mark.parametrize("question", [QUESTIONS[name] for name in READING], ids=READING)
 
 
 def test_the_head_of_the_feed_is_read() -> None:
@@ -145,8 +149,8 @@ def test_the_head_of_the_feed_is_read() -> None:
 def test_changes_are_asked_for_by_place_and_read_in_order() -> None:
     with content_that(says(TOLD)) as (content, server):
         assert content.changes("feed-1", 5, 200) == [
-            ContentChange(6, "lesson", "deleted", "event-1", "lesson-1"),
-            ContentChange(7, "event", "created", "event-2", None),
+            ContentChange(6, "lesson", "deleted", "event-1", "lesson-1", NOON),
+            ContentChange(7, "event", "created", "event-2", None, LATER),
         ]
         [asked] = server.asked
     assert asked.line == "GET /internal/changes?feed=feed-1&after=5&limit=200&wait=0 HTTP/1.1"
@@ -163,6 +167,17 @@ def test_the_missing_of_a_thousand_and_one_lessons_are_asked_for_in_three_questi
     assert [reference["lessonId"] for each in bodies for reference in each] == [each.lesson_id for each in lessons]
 
 
+def test_what_is_there_of_a_thousand_and_one_is_asked_for_in_three_questions() -> None:
+    keys = [ContentKey("lesson", f"lesson-{number}") for number in range(1001)]
+    with content_that(says({"events": ["event-1"], "lessons": ["lesson-1"]})) as (content, server):
+        assert content.present(BURIED) == set(BURIED[:2])
+        assert content.present(keys) == {ContentKey("lesson", "lesson-1")}
+        assert [asked.line for asked in server.asked] == ["POST /internal/presence HTTP/1.1"] * 4
+        bodies = [json.loads(asked.body) for asked in server.asked]
+    assert bodies[0] == {"events": ["event-1", "event-2"], "lessons": ["lesson-1"]}
+    assert [each for body in bodies[1:] for each in body["lessons"]] == [key.id for key in keys]
+
+
 @pytest.mark.parametrize(("code", "error"), [("EVENT_NOT_FOUND", EventNotFound), ("LESSON_NOT_FOUND", LessonNotFound)])
 def test_a_lesson_that_is_not_there_is_not_found(code: str, error: type[Exception]) -> None:
     with content_that(says({"error": code}, "404 Not Found")) as (content, _), pytest.raises(error):
@@ -173,7 +188,7 @@ def test_a_place_that_is_lost_is_told_apart_from_a_content_that_is_down() -> Non
     with content_that(says({"error": "FEED_POSITION_LOST"}, "410 Gone")) as (content, _):
         with pytest.raises(FeedPositionLost):
             content.changes("feed-1", 5, 200)
-        for name in ("require_lesson", "feed", "missing"):
+        for name in ("require_lesson", "feed", "missing", "present"):
             with pytest.raises(Unavailable):
                 QUESTIONS[name](content)
 
@@ -195,10 +210,10 @@ NONSENSE: dict[str, bytes] = {
     "a number": b"7",
     "a list": b"[]",
     "another object": b"{}",
-    "null inside": b'{"item": null, "items": null, "missing": null}',
-    "numbers inside": b'{"item": 7, "items": 7, "missing": 7}',
+    "null inside": b'{"item": null, "items": null, "missing": null, "events": null, "lessons": null}',
+    "numbers inside": b'{"item": 7, "items": 7, "missing": 7, "events": 7, "lessons": 7}',
     "texts inside": b'{"item": "a", "items": "a", "missing": "a"}',
-    "empty objects inside": b'{"item": {}, "items": [{}], "missing": [{}]}',
+    "empty objects inside": b'{"item": {}, "items": [{}], "missing": [{}], "events": [{}], "lessons": [{}]}',
     "half a change": b'{"item": {"id": "f", "lastSequence": "x"}, "items": [{"type": "deleted"}], "missing": [[]]}',
     "no number": b'{"item": {"id": "f", "lastSequence": [], "prunedThrough": 0}, "missing": [1],'
     b' "items": [{"type": "a.b", "sequence": "x", "data": {}}]}',
@@ -219,7 +234,21 @@ JSON = st.recursive(
     lambda inner: (
         st.lists(inner, max_size=2)
         | st.dictionaries(
-            st.sampled_from(["item", "items", "missing", "type", "sequence", "data", "id", "lastSequence", "eventId"]),
+            st.sampled_from(
+                [
+                    "item",
+                    "items",
+                    "missing",
+                    "events",
+                    "lessons",
+                    "type",
+                    "time",
+                    "sequence",
+                    "data",
+                    "id",
+                    "lastSequence",
+                ]
+            ),
             inner,
             max_size=4,
         )
@@ -233,7 +262,7 @@ def test_no_document_makes_quiz_crash(document: Any) -> None:
     transport = httpx.MockTransport(lambda request: httpx.Response(200, json=document))
     with httpx.Client(base_url="http://content.test", transport=transport) as client:
         content = Content(client, SECRET, 5)
-        for name in ("feed", "changes", "missing"):
+        for name in READING:
             try:
                 QUESTIONS[name](content)
             except Unavailable:

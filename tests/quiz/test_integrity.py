@@ -5,16 +5,24 @@ from collections.abc import Sequence
 import peewee
 import pytest
 
+import services.content.rules
 from services.kit.errors import Unavailable
-from services.kit.integrity import Examination
+from services.kit.integrity import Examination, Silent, examine
 from services.quiz import seed
 from services.quiz.config import read_settings
-from services.quiz.entities import LessonReference
+from services.quiz.entities import FeedHead, FeedPosition, LessonReference
+from services.quiz.following import Follower
 from services.quiz.integrity import examination
 from services.quiz.repository import PeeweeQuizStore
+from services.quiz.rules import FEED_LAG_LIMIT
 from services.quiz.service import QuizService
 from tests.breaches import Breach, all_rows, found, judge, named, plant, repair
+from tests.clock import NOON, SECOND, StoppedClock
+from tests.content.examples import with_two_events
+from tests.content.memory import InMemoryContentStore
+from tests.quiz.agreeing import AgreeingContent
 from tests.quiz.examples import new_question, numbered_quiz, right
+from tests.quiz.in_process import ContentInProcess
 
 NEW_REVISION = (
     "INSERT INTO quiz_revisions SELECT 'revision-9', quiz_id, title, pass_percentage, questions, created_at "
@@ -109,17 +117,31 @@ BREACHES = {
 }
 
 
-def nothing_missing(lessons: Sequence[LessonReference]) -> Sequence[LessonReference]:
-    """Content has every lesson."""
-    return []
+class WithoutTheFirstLesson(AgreeingContent):
+    """A content that does not have lesson-1."""
+
+    def __init__(self) -> None:
+        self.asked: list[Sequence[LessonReference]] = []
+
+    def missing(self, lessons: Sequence[LessonReference]) -> Sequence[LessonReference]:
+        """That one."""
+        self.asked.append(lessons)
+        return [lesson for lesson in lessons if lesson.lesson_id == "lesson-1"]
 
 
-def content_is_down(lessons: Sequence[LessonReference]) -> Sequence[LessonReference]:
-    """Content does not answer."""
-    raise Unavailable("Lessons cannot be looked up now")
+class SilentContent(AgreeingContent):
+    """A content that does not answer."""
+
+    def missing(self, lessons: Sequence[LessonReference]) -> Sequence[LessonReference]:
+        """Raises Unavailable."""
+        raise Unavailable("Lessons cannot be looked up now")
+
+    def feed(self) -> FeedHead:
+        """Raises Unavailable."""
+        raise Unavailable("Lessons cannot be looked up now")
 
 
-WHOLE = examination({}, nothing_missing)
+WHOLE = examination({}, AgreeingContent())
 
 
 def with_two_quizzes(database: peewee.Database) -> None:
@@ -152,16 +174,11 @@ def test_a_planted_breach_is_found_and_nothing_else_is_found_or_changed(
 def test_a_quiz_whose_lesson_content_does_not_have_goes_and_its_attempts_stay(quiz_database: peewee.Database) -> None:
     with_two_quizzes(quiz_database)
     before = all_rows(quiz_database, WHOLE.migrations.tables)
-    asked: list[Sequence[LessonReference]] = []
-
-    def missing(lessons: Sequence[LessonReference]) -> Sequence[LessonReference]:
-        asked.append(lessons)
-        return [lesson for lesson in lessons if lesson.lesson_id == "lesson-1"]
-
-    gone = examination({}, missing)
+    content = WithoutTheFirstLesson()
+    gone = examination({}, content)
 
     assert named(found(quiz_database, gone)) == [("quizzes", "quiz-1", "lesson_exists")]
-    assert asked == [[LessonReference("event-1", "lesson-1"), LessonReference("event-1", "lesson-2")]]
+    assert content.asked == [[LessonReference("event-1", "lesson-1"), LessonReference("event-1", "lesson-2")]]
     remaining, lines = repair(quiz_database, gone)
     assert (remaining, lines) == (
         0,
@@ -183,12 +200,13 @@ def test_lessons_that_content_could_not_be_asked_for_are_a_finding_and_nothing_i
 ) -> None:
     with_two_quizzes(quiz_database)
     before = all_rows(quiz_database, WHOLE.migrations.tables)
-    unasked = examination({}, content_is_down)
+    unasked = examination({}, SilentContent())
 
     [finding] = found(quiz_database, unasked)
 
     assert finding.line() == (
-        "quizzes - not_checked: whether their lessons exist: content says: Lessons cannot be looked up now"
+        "quizzes - not_checked: whether their lessons exist, and are followed: "
+        "content says: Lessons cannot be looked up now"
     )
     assert repair(quiz_database, unasked)[0] == 1
     assert all_rows(quiz_database, WHOLE.migrations.tables) == before
@@ -202,7 +220,9 @@ def test_a_sample_for_another_lesson_is_found(quiz_database: peewee.Database) ->
         "quiz-3": LessonReference("event-1", "lesson-3"),
     }
 
-    assert named(found(quiz_database, examination(samples, nothing_missing))) == [("quizzes", "quiz-2", "sample_place")]
+    assert named(found(quiz_database, examination(samples, AgreeingContent()))) == [
+        ("quizzes", "quiz-2", "sample_place")
+    ]
 
 
 def test_what_the_seeds_and_the_service_write_is_never_a_finding(quiz_database: peewee.Database) -> None:
@@ -221,4 +241,112 @@ def test_what_the_seeds_and_the_service_write_is_never_a_finding(quiz_database: 
 
 
 def _seeded() -> Examination:
-    return examination(seed.places(), nothing_missing)
+    return examination(seed.places(), AgreeingContent())
+
+
+# Following
+
+
+class Followed:
+    """A content in which two events with their lessons have begun at noon, and who follows it."""
+
+    def __init__(self, database: peewee.Database):
+        self.clock = StoppedClock()
+        self.database = database
+        self.store = InMemoryContentStore(self.clock)
+        self.content = ContentInProcess(with_two_events(self.store), self.clock)
+        self.quiz = PeeweeQuizStore(database)
+        self.follower = Follower(self.quiz, self.content)
+
+    def lag(self, *, alone: bool = False) -> list[str]:
+        """What a check says."""
+        judged = examination({}, self.content, self.clock)
+        return [each.line() for each in examine(self.database, judged, Silent(), alone=alone)]
+
+    def change(self) -> None:
+        """One more, now."""
+        self.content.service.update_event("event-1", {"title": "Changed"})
+
+
+@pytest.fixture
+def followed(quiz_database: peewee.Database) -> Followed:
+    """A quiz that has not followed yet."""
+    return Followed(quiz_database)
+
+
+def test_a_feed_that_was_never_followed_is_a_finding_once_its_first_change_is_older_than_the_limit(
+    followed: Followed,
+) -> None:
+    followed.clock.at = NOON + FEED_LAG_LIMIT
+    # As after a seed, before the follower's first step.
+    assert followed.lag() == []
+
+    followed.clock.at = NOON + 5 * FEED_LAG_LIMIT
+    assert followed.lag() == [
+        "feed_position - feed_lag: content's feed was never followed, for 5 minutes: is the follower running?"
+    ]
+    assert followed.lag(alone=True) == []
+
+    followed.follower.catch_up()
+    assert followed.lag() == []
+
+
+def test_a_feed_in_which_nothing_has_happened_need_not_be_followed(quiz_database: peewee.Database) -> None:
+    followed = Followed(quiz_database)
+    followed.content = ContentInProcess(InMemoryContentStore(followed.clock), followed.clock)
+    followed.clock.at = NOON + 5 * FEED_LAG_LIMIT
+    assert followed.lag() == []
+
+
+def test_a_follower_that_is_behind_for_longer_than_the_limit_is_a_finding(followed: Followed) -> None:
+    followed.follower.catch_up()
+    followed.clock.at = NOON + 10 * FEED_LAG_LIMIT
+    # However long ago the last change was taken in.
+    assert followed.lag() == []
+    followed.change()
+    followed.clock.at += FEED_LAG_LIMIT
+    followed.change()
+    assert followed.lag() == []
+
+    followed.clock.at += SECOND
+    assert followed.lag() == [
+        "feed_position - feed_lag: it is 2 changes behind, for 1 minutes: is the follower running?"
+    ]
+    assert followed.lag(alone=True) == []
+    [reader] = followed.store.changes.readers()
+    place = followed.quiz.following.position()
+    assert place is not None
+    assert reader.position == place.sequence
+
+    followed.follower.catch_up()
+    assert followed.lag() == []
+
+
+def test_a_follower_of_another_feed_is_a_finding(followed: Followed) -> None:
+    feed_id = followed.content.feed().feed_id
+    followed.quiz.following.position(for_update=True)
+    followed.quiz.following.move(FeedPosition("another", 3), NOON)
+    assert followed.lag() == []
+
+    followed.clock.at = NOON + 2 * FEED_LAG_LIMIT
+    assert followed.lag() == [
+        f"feed_position - feed_lag: it follows the feed another, and content has {feed_id}, "
+        "for 2 minutes: is the follower running?"
+    ]
+
+
+@pytest.mark.parametrize("place", [1, 7])
+def test_a_place_from_which_the_feed_cannot_be_read_on_is_a_finding(followed: Followed, place: int) -> None:
+    followed.store.changes.prune(2)
+    followed.quiz.following.position(for_update=True)
+    followed.quiz.following.move(FeedPosition(followed.content.feed().feed_id, place), NOON)
+    assert followed.lag() == []
+
+    followed.clock.at = NOON + 2 * FEED_LAG_LIMIT
+    assert followed.lag() == [
+        f"feed_position - feed_lag: it is at {place}, and content tells 3 to 6, for 2 minutes: is the follower running?"
+    ]
+
+
+def test_content_and_quiz_have_the_same_patience() -> None:
+    assert services.content.rules.FEED_LAG_LIMIT == FEED_LAG_LIMIT

@@ -7,7 +7,6 @@ from datetime import datetime
 import peewee
 import pytest
 
-from services.kit.database import is_postgresql
 from services.kit.errors import ServiceError
 from services.quiz.entities import Submission
 from services.quiz.errors import LessonHasQuiz, QuizNotFound
@@ -15,7 +14,7 @@ from services.quiz.migrations import MIGRATIONS
 from services.quiz.repository import ALL, PeeweeQuizStore, QuizFilter
 from services.quiz.service import QuizService
 from tests.clock import NOON, StoppedClock
-from tests.parallel import at_once
+from tests.parallel import at_once, without_patience
 from tests.quiz.examples import a_quiz, new_question, right
 
 
@@ -33,17 +32,6 @@ def store(database: peewee.Database) -> PeeweeQuizStore:
 def service(store: PeeweeQuizStore) -> QuizService:
     """The service over it; every lesson exists."""
     return QuizService(store, lambda event_id, lesson_id: None, StoppedClock())
-
-
-def without_patience(database: peewee.Database, use_case: Callable[[], object]) -> Callable[[], object]:
-    """The use case on a connection that gives up a lock at once instead of waiting for it."""
-    statement = "SET lock_timeout = 1" if is_postgresql(database) else "PRAGMA busy_timeout = 0"
-
-    def run() -> object:
-        database.execute_sql(statement)
-        return use_case()
-
-    return run
 
 
 def test_of_ten_quizzes_for_one_lesson_exactly_one_is_created(service: QuizService, store: PeeweeQuizStore) -> None:

@@ -6,7 +6,15 @@ from functools import partial
 from falcon.asgi import Request, Response
 
 from services.content.resources import ContentResource
-from services.content.schemas import ChangesQuery, References, changes_view, feed_view, references_view
+from services.content.schemas import (
+    ChangesQuery,
+    Presence,
+    References,
+    changes_view,
+    feed_view,
+    presence_view,
+    references_view,
+)
 from services.kit.documents import read_json, write_json
 from services.kit.schemas import validated
 
@@ -46,3 +54,12 @@ class LessonReferences(ContentResource):
         """Which of the lessons that somebody refers to are not there."""
         sent = await read_json(request, References)
         write_json(response, references_view(await self._run(self._service.missing_lessons, sent.lessons())))
+
+
+class Presences(ContentResource):
+    """/internal/presence."""
+
+    async def on_post(self, request: Request, response: Response) -> None:
+        """Which of the events and lessons, each named by its id alone, are there."""
+        sent = await read_json(request, Presence)
+        write_json(response, presence_view(*await self._run(self._service.present, sent.events, sent.lessons)))

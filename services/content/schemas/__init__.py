@@ -8,6 +8,7 @@ from services.content.schemas.incoming import (
     NewEvent,
     NewLesson,
     NewMaterials,
+    Presence,
     References,
 )
 from services.content.schemas.views import (
@@ -20,6 +21,7 @@ from services.content.schemas.views import (
     lesson_view,
     material_view,
     playback_view,
+    presence_view,
     public_event_view,
     references_view,
     snapshot_view,
@@ -33,6 +35,7 @@ __all__ = [
     "NewEvent",
     "NewLesson",
     "NewMaterials",
+    "Presence",
     "References",
     "access_view",
     "catalog_view",
@@ -43,6 +46,7 @@ __all__ = [
     "lesson_view",
     "material_view",
     "playback_view",
+    "presence_view",
     "public_event_view",
     "references_view",
     "snapshot_view",

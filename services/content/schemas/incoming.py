@@ -220,6 +220,13 @@ class References(Schema):
         return [LessonReference(each.event_id, each.lesson_id) for each in self.references]
 
 
+class Presence(Schema):
+    """POST /internal/presence."""
+
+    events: Annotated[list[str], Field(max_length=500)]
+    lessons: Annotated[list[str], Field(max_length=500)]
+
+
 class AccessRequest(Schema):
     """What a learner sends to open an event."""
 

@@ -122,6 +122,11 @@ def references_view(missing: Sequence[LessonReference]) -> dict[str, Any]:
     return {"missing": [{"eventId": each.event_id, "lessonId": each.lesson_id} for each in missing]}
 
 
+def presence_view(events: set[str], lessons: set[str]) -> dict[str, Any]:
+    """The ids of those that are there."""
+    return {"events": sorted(events), "lessons": sorted(lessons)}
+
+
 def snapshot_view(snapshot: Snapshot) -> dict[str, Any]:
     """The dashboard's counts; it calls the three states upcoming, available and expired."""
     lessons = snapshot.lessons

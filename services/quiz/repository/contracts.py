@@ -88,6 +88,9 @@ class Following(Protocol):
     def bury(self, gone: Sequence[ContentKey], now: datetime) -> None:
         """No quiz may be made for these any more; repeating it is harmless."""
 
+    def buried(self, at_once: int) -> Iterator[Sequence[ContentKey]]:
+        """All that are, so many at a time; those that have been shown may be dug up meanwhile."""
+
     def dig_up(self, back: Sequence[ContentKey]) -> None:
         """These are there (again)."""
 

@@ -1,6 +1,6 @@
 """The place in content's feed in SQLite or PostgreSQL, and the tombstones of what is gone from there."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -49,6 +49,20 @@ class PeeweeFollowing:
             row = {"kind": each.kind, "content_id": each.id, "deleted_at": now}
             query: Any = TombstoneRow.insert(row)
             query.on_conflict_ignore().execute(self._database)
+
+    def buried(self, at_once: int) -> Iterator[Sequence[ContentKey]]:
+        """All that are, so many at a time."""
+        columns = (TombstoneRow.kind, TombstoneRow.content_id)
+        key = peewee.Tuple(*columns)
+        of_all = TombstoneRow.select(*columns).order_by(*columns).limit(at_once)
+        behind = ("", "")
+        while True:
+            query = of_all.where(key > peewee.Tuple(*(peewee.Value(part) for part in behind)))
+            keys = Statement(self._database, query, ContentKey).all()
+            if not keys:
+                return
+            yield keys
+            behind = (keys[-1].kind, keys[-1].id)
 
     def dig_up(self, back: Sequence[ContentKey]) -> None:
         """These are there (again)."""

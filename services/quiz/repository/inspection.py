@@ -11,9 +11,10 @@ from peewee import SQL, fn
 from services.kit.audit import AuditLog
 from services.kit.database import Statement, snapshot, transaction
 from services.kit.integrity.rows import batches
-from services.quiz.entities import Attempt, LessonReference, Option, Question, Quiz, Revision
+from services.quiz.entities import Attempt, FeedPosition, LessonReference, Option, Question, Quiz, Revision
 from services.quiz.models import AttemptRow, OptionRow, QuestionRow, QuizRow, RevisionRow
 from services.quiz.repository.contracts import QuizFilter
+from services.quiz.repository.following import PeeweeFollowing
 from services.quiz.repository.frozen import attempt_of, revision_of
 from services.quiz.repository.store import PeeweeQuizzes
 
@@ -92,6 +93,10 @@ class QuizInspection:
     def references(self, size: int) -> Iterator[list[QuizReference]]:
         """The lessons of all quizzes, so many at a time."""
         return batches(self._database, _REFERENCES, (QuizRow.id,), _reference, size)
+
+    def place(self) -> FeedPosition | None:
+        """How much of which feed has been taken in."""
+        return PeeweeFollowing(self._database).position()
 
     def still_there(self, reference: QuizReference) -> bool:
         """Whether the quiz has not gone since it was read."""
