@@ -209,6 +209,12 @@ class Watched:
         self.looks += 1
         return self._changes.read(after, limit)
 
+    def looked(self, times: int, is_answered: Callable[[], bool]) -> None:
+        """Wait for so many looks more, of a request that must not be answered meanwhile."""
+        wanted = self.looks + times
+        until(lambda: self.looks >= wanted or is_answered(), f"{times} looks more")
+        assert not is_answered()
+
     def __getattr__(self, name: str) -> Any:
         return getattr(self._changes, name)
 
@@ -243,15 +249,13 @@ def test_a_request_is_held_until_a_change_is_committed_elsewhere(
     looks_before: list[int] = []
 
     def commit(is_answered: Callable[[], bool]) -> None:
-        until(lambda: watched.looks >= 2, "the request has found nothing")
+        watched.looked(2, is_answered)
         with suppress(Undo), kept_store.transaction():
             kept_store.events.save(an_event(version=2))
-            seen = watched.looks
-            until(lambda: watched.looks >= seen + 2, "the request has not found what is not committed")
+            # What is not committed is not found, nor what is undone.
+            watched.looked(2, is_answered)
             raise Undo
-        seen = watched.looks
-        until(lambda: watched.looks >= seen + 2, "the request has not found what is undone")
-        assert not is_answered()
+        watched.looked(2, is_answered)
         kept_store.events.save(an_event(version=3))
         looks_before.append(watched.looks)
 
@@ -269,8 +273,7 @@ def test_a_request_that_waits_hears_when_the_feed_becomes_another(
     feed_id = kept_store.changes.feed().feed_id
 
     def restore(is_answered: Callable[[], bool]) -> None:
-        until(lambda: watched.looks >= 2, "the request has found nothing")
-        assert not is_answered()
+        watched.looked(2, is_answered)
         database.execute_sql("UPDATE change_feed SET feed_id = 'restored'")
 
     answer = follower.send_during(restore, "GET", f"{CHANGES}?feed={feed_id}&after=1&wait=10", service_token())
