@@ -1,5 +1,6 @@
 """services.content.integrity: each planted breach is found by table, id and rule, and nothing else is."""
 
+from dataclasses import replace
 from typing import Any
 
 import peewee
@@ -161,7 +162,7 @@ def test_a_planted_breach_is_found_and_nothing_else_is_found_or_changed(
     ids=["a lesson with its materials", "a material"],
 )
 def test_what_a_repair_deletes_is_told_by_the_feed_and_the_audit_log(
-    content_database: peewee.Database, orphaning: str, told: list[tuple[Any, ...]]
+    content_database: peewee.Database, orphaning: str, told: list[Any]
 ) -> None:
     store = with_two_events(PeeweeContentStore(content_database, StoppedClock()))
     store.materials.add_all([a_material(id="material-3", lesson_id="lesson-2", position=2)])
@@ -171,7 +172,7 @@ def test_what_a_repair_deletes_is_told_by_the_feed_and_the_audit_log(
 
     assert repair(content_database, EXAMINATION)[0] == 0
 
-    assert store.changes.read(8, 100) == [Change(number, *each, occurred_at=NOON) for number, each in enumerate(told, 9)]
+    assert store.changes.read(8, 100) == [Change(number, *each, NOON) for number, each in enumerate(told, 9)]  # type: ignore[call-arg]
     assert deeds_in(store.audit) == [*deeds, *((f"{kind}.deleted", told_of(*ids)) for kind, _, *ids, _ in told)]
     assert found(content_database, EXAMINATION) == []
 
@@ -188,6 +189,22 @@ def test_a_repair_that_cannot_be_told_does_not_delete(content_database: peewee.D
     assert [lesson.id for lesson in store.lessons.list("event-2")] == ["lesson-2"]
     assert [material.id for material in store.materials.list("lesson-2")] == ["material-2"]
     assert store.changes.feed().last_sequence == 6
+
+
+def test_a_deletion_that_fails_after_it_was_told_was_never_told(content_database: peewee.Database) -> None:
+    store = with_two_events(PeeweeContentStore(content_database, StoppedClock()))
+    deeds = deeds_in(store.audit)
+    plant(content_database, "DELETE FROM events WHERE id = 'event-2'")
+
+    def tell_and_fail(*removal: Any) -> None:
+        assert EXAMINATION.before_removal is not None
+        EXAMINATION.before_removal(*removal)
+        raise peewee.OperationalError("the disk is full")
+
+    remaining, lines = repair(content_database, replace(EXAMINATION, before_removal=tell_and_fail))
+
+    assert (remaining, [line.rpartition(": ")[2] for line in lines]) == (1, ["the disk is full"])
+    assert (store.changes.feed().last_sequence, deeds_in(store.audit)) == (6, deeds)
 
 
 def test_what_is_no_orphan_any_more_when_it_is_repaired_stays_and_nothing_is_told(
