@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Self
 
@@ -35,12 +35,32 @@ class Client:
         self, method: str, path: str, token: str | None = None, headers: Mapping[str, str] | None = None, **more: Any
     ) -> Result:
         """The answer with its headers; `more` goes to Falcon as it is: body, json, params and so on."""
-        authorization = {"Authorization": f"Bearer {token}"} if token is not None else {}
-        sent = {"X-Request-ID": REQUEST_ID, **authorization, **(headers or {})}
-        result: Result = self._runner.run(self._conductor.simulate_request(method, path, headers=sent, **more))
-        return result
+        return self._runner.run(self._exchange(method, path, token, headers, **more))
 
     def send(self, method: str, path: str, token: str | None = None, **more: Any) -> Answer:
         """The answer's status and document."""
-        result = self.exchange(method, path, token, **more)
-        return Answer(result.status_code, json.loads(result.content) if result.content else None)
+        return _answer(self.exchange(method, path, token, **more))
+
+    def send_during(
+        self, act: Callable[[Callable[[], bool]], None], method: str, path: str, token: str | None = None, **more: Any
+    ) -> Answer:
+        """As `send`, while `act` runs in another thread; it is given whether the answer is there already."""
+
+        async def both() -> Result:
+            exchange = asyncio.create_task(self._exchange(method, path, token, **more))
+            await asyncio.to_thread(act, exchange.done)
+            return await exchange
+
+        return _answer(self._runner.run(both()))
+
+    async def _exchange(
+        self, method: str, path: str, token: str | None, headers: Mapping[str, str] | None = None, **more: Any
+    ) -> Result:
+        authorization = {"Authorization": f"Bearer {token}"} if token is not None else {}
+        sent = {"X-Request-ID": REQUEST_ID, **authorization, **(headers or {})}
+        result: Result = await self._conductor.simulate_request(method, path, headers=sent, **more)
+        return result
+
+
+def _answer(result: Result) -> Answer:
+    return Answer(result.status_code, json.loads(result.content) if result.content else None)

@@ -9,9 +9,9 @@ import peewee
 from services.content import rules
 from services.content.entities import FeedState
 from services.content.migrations import MIGRATIONS
-from services.content.repository import ContentInspection
+from services.content.repository import ContentInspection, PeeweeContentStore
 from services.kit.instants import Clock, now
-from services.kit.integrity import Examination, Finding, Progress, breaches
+from services.kit.integrity import Examination, Finding, Progress, Table, breaches
 from services.kit.integrity.findings import Breach
 
 CHANGES = "changes"
@@ -37,7 +37,11 @@ def examination(samples: Samples, clock: Clock = now) -> Examination:
     def between(database: peewee.Database, progress: Progress) -> Iterator[Finding]:
         yield from _reader_findings(ContentInspection(database).feed(), clock)
 
-    return Examination(MIGRATIONS, domain, between)
+    def before_removal(database: peewee.Database, table: Table, row_id: str) -> None:
+        changes = ContentInspection(database).removal(table, row_id)
+        PeeweeContentStore(database, clock).changes.append(changes)
+
+    return Examination(MIGRATIONS, domain, between, before_removal=before_removal)
 
 
 def _records(inspection: ContentInspection, progress: Progress) -> Iterator[Finding]:

@@ -1,23 +1,29 @@
 """services.content.integrity: each planted breach is found by table, id and rule, and nothing else is."""
 
+from dataclasses import replace
+from typing import Any
+
 import peewee
 import pytest
 
 from services.content import seed
 from services.content.config import read_settings
+from services.content.entities import Change
 from services.content.integrity import Samples, examination
 from services.content.migrations import MIGRATIONS
 from services.content.models import LessonRow
 from services.content.repository import PeeweeContentStore
 from services.content.service import ContentService
 from services.kit.instants import now, to_milliseconds
-from tests.breaches import Breach, found, judge, named, plant
+from tests.audit import deeds_in
+from tests.breaches import Breach, found, judge, named, plant, repair
 from tests.clock import NOON, StoppedClock
-from tests.content.examples import EVENT_FIELDS, LESSON_FIELDS, SECRET, a_lesson, an_event, with_two_events
+from tests.content.examples import EVENT_FIELDS, LESSON_FIELDS, SECRET, a_lesson, a_material, an_event, with_two_events
 
 EXAMINATION = examination(Samples({}, {}), StoppedClock())
 OLD = to_milliseconds(NOON) - 120_000
 NEW = to_milliseconds(NOON) - 2_000
+FEED_AND_AUDIT = ("changes", "change_feed", "audit_log")
 
 
 def a_change(sequence: int, occurred_at: int = NEW) -> str:
@@ -34,6 +40,11 @@ def the_feed(last: int, pruned: int) -> tuple[str, ...]:
         head,
         *(a_change(each) for each in range(pruned + 1, last + 1)),
     )
+
+
+def told_of(event_id: str, lesson_id: str | None, material_id: str | None) -> str:
+    """The id that the audit log has of a change."""
+    return material_id or lesson_id or event_id
 
 
 BREACHES = {
@@ -80,12 +91,14 @@ BREACHES = {
         [("lessons", "lesson-2", "foreign_key")],
         repaired=True,
         gone=[("lessons", "lesson-2"), ("materials", "material-2")],
+        tells=FEED_AND_AUDIT,
     ),
     "a material without its lesson": Breach(
         ["UPDATE materials SET lesson_id = 'nowhere' WHERE id = 'material-2'"],
         [("materials", "material-2", "foreign_key")],
         repaired=True,
         gone=[("materials", "material-2")],
+        tells=FEED_AND_AUDIT,
     ),
     "changes that are missing": Breach(
         [*the_feed(9, 2), "DELETE FROM changes WHERE sequence IN (3, 5, 6, 9)"],
@@ -128,6 +141,85 @@ def test_a_planted_breach_is_found_and_nothing_else_is_found_or_changed(
 ) -> None:
     with_two_events(PeeweeContentStore(content_database, StoppedClock()))
     judge(content_database, EXAMINATION, BREACHES[name])
+
+
+@pytest.mark.parametrize(
+    ("orphaning", "told"),
+    [
+        (
+            "DELETE FROM events WHERE id = 'event-2'",
+            [
+                ("material", "deleted", "event-2", "lesson-2", "material-2", 1),
+                ("material", "deleted", "event-2", "lesson-2", "material-3", 1),
+                ("lesson", "deleted", "event-2", "lesson-2", None, 3),
+            ],
+        ),
+        (
+            "UPDATE materials SET lesson_id = 'nowhere' WHERE id = 'material-2'",
+            [("material", "deleted", "", "nowhere", "material-2", 1)],
+        ),
+    ],
+    ids=["a lesson with its materials", "a material"],
+)
+def test_what_a_repair_deletes_is_told_by_the_feed_and_the_audit_log(
+    content_database: peewee.Database, orphaning: str, told: list[Any]
+) -> None:
+    store = with_two_events(PeeweeContentStore(content_database, StoppedClock()))
+    store.materials.add_all([a_material(id="material-3", lesson_id="lesson-2", position=2)])
+    store.lessons.save(a_lesson(id="lesson-2", event_id="event-2", version=3))
+    deeds = deeds_in(store.audit)
+    plant(content_database, orphaning)
+
+    assert repair(content_database, EXAMINATION)[0] == 0
+
+    assert store.changes.read(8, 100) == [Change(number, *each, NOON) for number, each in enumerate(told, 9)]  # type: ignore[call-arg]
+    assert deeds_in(store.audit) == [*deeds, *((f"{kind}.deleted", told_of(*ids)) for kind, _, *ids, _ in told)]
+    assert found(content_database, EXAMINATION) == []
+
+
+def test_a_repair_that_cannot_be_told_does_not_delete(content_database: peewee.Database) -> None:
+    store = with_two_events(PeeweeContentStore(content_database, StoppedClock()))
+    # Where the next entry of the feed belongs there is one already.
+    plant(content_database, "DELETE FROM events WHERE id = 'event-2'", a_change(7))
+
+    remaining, lines = repair(content_database, EXAMINATION)
+
+    assert remaining == 2
+    assert ": not repaired: " in lines[0]
+    assert [lesson.id for lesson in store.lessons.list("event-2")] == ["lesson-2"]
+    assert [material.id for material in store.materials.list("lesson-2")] == ["material-2"]
+    assert store.changes.feed().last_sequence == 6
+
+
+def test_a_deletion_that_fails_after_it_was_told_was_never_told(content_database: peewee.Database) -> None:
+    store = with_two_events(PeeweeContentStore(content_database, StoppedClock()))
+    deeds = deeds_in(store.audit)
+    plant(content_database, "DELETE FROM events WHERE id = 'event-2'")
+
+    def tell_and_fail(*removal: Any) -> None:
+        assert EXAMINATION.before_removal is not None
+        EXAMINATION.before_removal(*removal)
+        raise peewee.OperationalError("the disk is full")
+
+    remaining, lines = repair(content_database, replace(EXAMINATION, before_removal=tell_and_fail))
+
+    assert (remaining, [line.rpartition(": ")[2] for line in lines]) == (1, ["the disk is full"])
+    assert (store.changes.feed().last_sequence, deeds_in(store.audit)) == (6, deeds)
+
+
+def test_what_is_no_orphan_any_more_when_it_is_repaired_stays_and_nothing_is_told(
+    content_database: peewee.Database,
+) -> None:
+    store = with_two_events(PeeweeContentStore(content_database, StoppedClock()))
+    plant(content_database, "UPDATE lessons SET event_id = 'nowhere' WHERE id = 'lesson-2'")
+    [orphan] = found(content_database, EXAMINATION)
+    content_database.execute_sql("UPDATE lessons SET event_id = 'event-2' WHERE id = 'lesson-2'")
+
+    assert orphan.repair is not None
+    assert orphan.repair() == "it is no orphan, or not there, any more"
+
+    assert [lesson.id for lesson in store.lessons.list("event-2")] == ["lesson-2"]
+    assert store.changes.feed().last_sequence == 6
 
 
 @pytest.mark.parametrize("content_database", ["sqlite"], indirect=True)

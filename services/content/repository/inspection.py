@@ -8,12 +8,14 @@ from typing import Any
 import peewee
 from peewee import SQL, fn
 
-from services.content.entities import ChangeFeed, Event, FeedReader, FeedState, Lesson, Material
+from services.content.entities import ChangeFeed, Event, FeedReader, FeedState, Lesson, Material, NewChange
 from services.content.models import ChangeFeedRow, ChangeRow, EventRow, FeedReaderRow, LessonRow, MaterialRow
 from services.kit.database import Statement, snapshot, transaction
-from services.kit.integrity.rows import BATCH_ROWS, batches
+from services.kit.integrity.rows import BATCH_ROWS, Table, batches
 
 NO_FEED = ChangeFeed("", 0, 0)
+# A material whose lesson is gone does not say of which event that was.
+UNKNOWN_EVENT = ""
 
 
 class ContentInspection:
@@ -62,6 +64,26 @@ class ContentInspection:
         with transaction(self._database):
             pruned = ChangeFeedRow.select(ChangeFeedRow.pruned_through)
             return int(ChangeRow.delete().where(ChangeRow.sequence <= pruned).execute(self._database))
+
+    def removal(self, table: Table, row_id: str) -> Sequence[NewChange]:
+        """What the feed tells when that lesson or material goes; of a lesson's materials, too, which go with it.
+
+        Of an orphan no more is read than its ids and version: the rest of the row may be broken as well.
+        """
+        if table is MaterialRow:
+            material = MaterialRow.select(MaterialRow.lesson).where(MaterialRow.id == row_id)
+            return [
+                NewChange("material", "deleted", UNKNOWN_EVENT, lesson_id, row_id, 1)
+                for (lesson_id,) in material.tuples().execute(self._database)
+            ]
+        changes: list[NewChange] = []
+        lesson = LessonRow.select(LessonRow.event, LessonRow.version.cast("INTEGER")).where(LessonRow.id == row_id)
+        for event_id, version in lesson.tuples().execute(self._database):
+            of_lesson = MaterialRow.select(MaterialRow.id).where(MaterialRow.lesson == row_id)
+            for (material_id,) in of_lesson.order_by(MaterialRow.position).tuples().execute(self._database):
+                changes.append(NewChange("material", "deleted", event_id, row_id, material_id, 1))
+            changes.append(NewChange("lesson", "deleted", event_id, row_id, None, version))
+        return changes
 
     def _parents(self, key: Any, parent: Any, ids: Iterable[str]) -> Mapping[str, str]:
         found: dict[str, str] = {}

@@ -2,7 +2,7 @@
 
 from services.kit.integrity.examination import Domain, Examination, examine
 from services.kit.integrity.findings import Finding, Progress, Silent, breaches
-from services.kit.integrity.rows import BATCH_ROWS, batches
+from services.kit.integrity.rows import BATCH_ROWS, Table, batches
 
 __all__ = [
     "BATCH_ROWS",
@@ -11,6 +11,7 @@ __all__ = [
     "Finding",
     "Progress",
     "Silent",
+    "Table",
     "batches",
     "breaches",
     "examine",

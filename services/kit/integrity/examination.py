@@ -7,7 +7,7 @@ import peewee
 
 from services.kit.database import is_absent, is_postgresql, message_of, unhurried
 from services.kit.integrity.findings import NOT_CHECKED, WHOLE_TABLE, Finding, Progress
-from services.kit.integrity.rows import row_findings
+from services.kit.integrity.rows import BeforeRemoval, row_findings
 from services.kit.integrity.schema import index_rebuild, missing_tables, schema_findings, table_finding
 from services.kit.integrity.soundness import DATABASE_ERRORS, quick_check
 from services.kit.migrations import MigrationError, Migrations, SchemaBehind, SchemaNewer
@@ -22,13 +22,15 @@ Domain = Callable[[peewee.Database, Progress], Iterable[Finding]]
 class Examination:
     """What there is to check: the service's own rules, and `between` it and others, which may have to be asked.
 
-    `tidy` clears, in a repair only, what has run out and breaks no rule; it says what.
+    `tidy` clears, in a repair only, what has run out and breaks no rule; it says what. `before_removal` is told, in the
+    same transaction, what a repair is about to delete.
     """
 
     migrations: Migrations
     domain: Domain
     between: Domain | None = None
     tidy: Callable[[peewee.Database], Iterable[str]] | None = None
+    before_removal: BeforeRemoval | None = None
 
 
 def examine(
@@ -106,7 +108,9 @@ def _table_findings(database: peewee.Database, examination: Examination, progres
     for table in examination.migrations.tables:
         parents = {field.rel_model._meta.table_name for field in table._meta.refs}
         if not {table._meta.table_name, *parents} & {*incomplete}:
-            yield from _guarded(table._meta.table_name, row_findings(database, table, progress))
+            yield from _guarded(
+                table._meta.table_name, row_findings(database, table, progress, examination.before_removal)
+            )
     if incomplete:
         message = f"the rules of the rows need {', '.join(sorted({*incomplete}))}"
         yield Finding(DATABASE, WHOLE_TABLE, NOT_CHECKED, message)

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import peewee
 from peewee import SQL, fn
 
-from services.kit.database import InstantField, is_postgresql, transaction
+from services.kit.database import InstantField, is_postgresql, locked, transaction
 from services.kit.instants import FIRST_MILLISECOND, LAST_MILLISECOND
 from services.kit.integrity.findings import Finding, Progress
 
@@ -19,6 +19,9 @@ BATCH_ROWS = 1_000
 
 Record = TypeVar("Record")
 Table = type[peewee.Model]
+
+# Told of a row, by its id, in the transaction that is about to delete it with whatever belongs to it.
+BeforeRemoval = Callable[[peewee.Database, Table, str], None]
 
 
 def batches(
@@ -46,8 +49,13 @@ def batches(
         wanted = query.where(_behind(keys, rows[-1]))
 
 
-def row_findings(database: peewee.Database, table: Table, progress: Progress) -> Iterator[Finding]:
-    """Rows that break the table's types, NOT NULLs, CHECKs, unique indexes and foreign keys, each by its id."""
+def row_findings(
+    database: peewee.Database, table: Table, progress: Progress, before_removal: BeforeRemoval | None = None
+) -> Iterator[Finding]:
+    """Rows that break the table's types, NOT NULLs, CHECKs, unique indexes and foreign keys, each by its id.
+
+    Some repairs delete a row, which `before_removal` is then told.
+    """
     name = table._meta.table_name
     progress.begin(f"rows of {name}", 0)
     yield from _breaking_themselves(database, table)
@@ -55,7 +63,7 @@ def row_findings(database: peewee.Database, table: Table, progress: Progress) ->
         if index._unique:
             yield from _repeated(database, table, index)
     for field in table._meta.refs:
-        yield from _orphans(database, table, field)
+        yield from _orphans(database, table, field, before_removal)
 
 
 def check_constraints(table: Table) -> Iterator[tuple[str, str]]:
@@ -128,7 +136,9 @@ def _repeated(database: peewee.Database, table: Table, index: Any) -> Iterator[F
         yield from (Finding(table._meta.table_name, _id(row), index._name, message) for row in batch)
 
 
-def _orphans(database: peewee.Database, table: Table, field: Any) -> Iterator[Finding]:
+def _orphans(
+    database: peewee.Database, table: Table, field: Any, before_removal: BeforeRemoval | None
+) -> Iterator[Finding]:
     parent = field.rel_model
     there = parent.select(SQL("1")).where(field.rel_field == field)
     is_orphan = field.is_null(False) & ~fn.EXISTS(there)
@@ -137,8 +147,15 @@ def _orphans(database: peewee.Database, table: Table, field: Any) -> Iterator[Fi
 
     def found(row_id: str) -> Finding:
         def remove() -> str:
+            this_orphan = (keys[0] == row_id) & is_orphan
             with transaction(database):
-                table.delete().where(keys[0] == row_id, is_orphan).execute(database)
+                # Held, so that what is told of it is so: somebody else may have repaired it meanwhile.
+                held = locked(table.select(*keys).where(this_orphan), database)
+                if not _fetched(database, held):
+                    return "it is no orphan, or not there, any more"
+                if before_removal is not None:
+                    before_removal(database, table, row_id)
+                table.delete().where(this_orphan).execute(database)
             return f"deleted it, since {message}"
 
         repair = remove if (field.on_delete or "").upper() == "CASCADE" else None
