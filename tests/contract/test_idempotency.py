@@ -1,16 +1,14 @@
 """Idempotency-Key at the gateway: on every POST that creates, and on no other."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import httpx
-import peewee
 import pytest
 
-from services.kit.database import is_postgresql, open_database, transaction
+from tests.contract import tables
 from tests.contract.conftest import judged
 from tests.contract.openapi import ADDED
 from tests.contract.samples import (
@@ -32,6 +30,7 @@ from tests.contract.samples import (
     said,
     unique,
 )
+from tests.contract.tables import nobody_writes
 from tests.contract.tokens import Tokens
 from tests.installation import ADMIN, Installation
 from tests.refusals import UNAUTHORIZED, invalid, refusal
@@ -98,28 +97,9 @@ def creation(request: pytest.FixtureRequest, admin: httpx.Client, learner: httpx
     return make(admin, learner)
 
 
-def database_of(town: Installation, creation: Creation) -> peewee.Database:
-    """The database that the creation writes to."""
-    return open_database(town.environment[f"{creation.service.upper()}_DATABASE_URL"])
-
-
 def rows(town: Installation, creation: Creation) -> int:
     """How many there are by now."""
-    database = database_of(town, creation)
-    count: int = database.execute_sql(f"SELECT COUNT(*) FROM {creation.table}").fetchone()[0]
-    database.close()
-    return count
-
-
-@contextmanager
-def nobody_writes(town: Installation, creation: Creation) -> Iterator[None]:
-    """Whoever writes to the table waits."""
-    database = database_of(town, creation)
-    with transaction(database):
-        if is_postgresql(database):
-            database.execute_sql(f"LOCK TABLE {creation.table} IN EXCLUSIVE MODE")
-        yield
-    database.close()
+    return tables.rows(town, creation.service, creation.table)
 
 
 def replayed(answer: httpx.Response) -> str | None:
@@ -152,7 +132,7 @@ def test_another_body_under_the_key_is_refused_and_changes_nothing(town: Install
 def test_while_one_is_under_way_another_is_told_when_to_come_again(town: Installation, creation: Creation) -> None:
     key, before = unique("key"), rows(town, creation)
     with ThreadPoolExecutor(2) as pool:
-        with nobody_writes(town, creation):
+        with nobody_writes(town, creation.service, creation.table):
             sent = [pool.submit(creation.send, key) for _ in range(2)]
             told, waiting = wait(sent, timeout=30, return_when=FIRST_COMPLETED)
         [refused], [first] = [each.result() for each in told], [each.result() for each in waiting]
@@ -174,7 +154,8 @@ def test_what_is_no_key_is_refused_by_name_and_creates_nothing(
 
 def test_every_answer_that_only_a_key_brings_is_documented_here() -> None:
     assert {(answer.status, answer.document["error"]) for answer in (REUSED, IN_FLIGHT)} == ADDED - {
-        (403, "PASSWORD_CHANGE_REQUIRED")
+        (403, "PASSWORD_CHANGE_REQUIRED"),
+        (412, "PRECONDITION_FAILED"),
     }
 
 
