@@ -11,6 +11,7 @@ import pytest
 from tests.contract import tables
 from tests.contract.conftest import judged
 from tests.contract.openapi import ADDED
+from tests.contract.people import LOGIN, OWN, USERS, a_name
 from tests.contract.samples import (
     FUTURE,
     Json,
@@ -87,7 +88,11 @@ def an_attempt(admin: httpx.Client, learner: httpx.Client) -> Creation:
     return Creation(learner, public_address(event, lesson["slug"], "quiz/submit"), answers, "quiz", "quiz_attempts")
 
 
-CREATIONS = (an_event, a_lesson, materials, a_quiz, an_attempt)
+def an_invitation(admin: httpx.Client, learner: httpx.Client) -> Creation:
+    return Creation(admin, USERS, {"username": a_name(), "role": "viewer"}, "auth", "admins")
+
+
+CREATIONS = (an_event, a_lesson, materials, a_quiz, an_attempt, an_invitation)
 
 
 @pytest.fixture(params=CREATIONS, ids=lambda creation: creation.__name__)
@@ -195,6 +200,20 @@ def test_a_sign_in_is_never_given_again(learner: httpx.Client) -> None:
     headers = {"Idempotency-Key": unique("key")}
     answers = [learner.post("/api/admin/login", json=ADMIN, headers=headers) for _ in range(2)]
     assert [(each.status_code, replayed(each)) for each in answers] == [(200, None)] * 2
+
+
+def test_an_invitation_is_answered_again_whatever_became_of_the_person(
+    admin: httpx.Client, learner: httpx.Client
+) -> None:
+    headers, body = {"Idempotency-Key": unique("key")}, {"username": a_name(), "role": "viewer"}
+    first = admin.post(USERS, json=body, headers=headers)
+    credentials = {"username": body["username"], "password": first.json()["initialPassword"]}
+    assert learner.post(LOGIN, json={**credentials, "newPassword": OWN}).status_code == 200
+    assert admin.put(f"{USERS}/{first.json()['item']['id']}", json={"role": "editor"}).status_code == 200
+    again = admin.post(USERS, json=body, headers=headers)
+    assert (again.status_code, again.content, replayed(again)) == (201, first.content, "true")
+    # The answer is the first, and opens no more than the first would by now.
+    assert learner.post(LOGIN, json=credentials).status_code == 401
 
 
 # A lesson that closes between the submission and its repetition
