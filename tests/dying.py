@@ -10,10 +10,18 @@ from typing import Any, NoReturn
 
 import httpx
 
+import services.auth.app
+import services.auth.config
 import services.content.app
 import services.content.config
 import services.quiz.app
 import services.quiz.config
+from services.auth.entities import Invitation
+from services.auth.migrations import MIGRATIONS as AUTH_MIGRATIONS
+from services.auth.passwords import HASHER
+from services.auth.repository import PeeweeAuthStore
+from services.auth.service import AuthService
+from services.auth.service.people import People
 from services.content.entities import Event
 from services.content.migrations import MIGRATIONS as CONTENT_MIGRATIONS
 from services.content.repository import PeeweeContentStore
@@ -21,6 +29,7 @@ from services.content.service import ContentService
 from services.kit.cli import serve
 from services.kit.database import open_database
 from services.kit.health import health_routes
+from services.kit.instants import now
 from services.kit.tokens import GrantVerifier, verifier_of
 from services.kit.use_cases import UseCases
 from services.kit.web import WebApp, create_service_app
@@ -37,6 +46,14 @@ class DyingContent(ContentService):
 
     def create_event(self, *arguments: Any) -> Event:
         super().create_event(*arguments)
+        _end()
+
+
+class DyingPeople(People):
+    """Invites one person."""
+
+    def invite(self, *arguments: Any) -> Invitation:
+        super().invite(*arguments)
         _end()
 
 
@@ -57,6 +74,20 @@ def content_app() -> WebApp:
     verifier = verifier_of(settings)
     table = services.content.app.routes(service, use_cases, settings, GrantVerifier(verifier))
     health = health_routes(use_cases, database, CONTENT_MIGRATIONS)
+    return create_service_app((*table, *health), settings, use_cases, verifier)
+
+
+def auth_app() -> WebApp:
+    """Auth over the environment's database."""
+    settings = services.auth.config.read_settings(os.environ)
+    database = open_database(settings.database_url)
+    use_cases = UseCases(database, threads=1)
+    secret, store = settings.signing_key_secret, PeeweeAuthStore(database)
+    service = AuthService(store, settings.access_token_lifetime, secret)
+    service.people = DyingPeople(store, service.sessions, secret, HASHER, now)
+    table = services.auth.app.routes(service, use_cases)
+    health = health_routes(use_cases, database, AUTH_MIGRATIONS)
+    verifier = services.auth.app.verifier(service, use_cases)
     return create_service_app((*table, *health), settings, use_cases, verifier)
 
 
@@ -81,6 +112,7 @@ def _end() -> NoReturn:
 
 
 SETTINGS: dict[str, Any] = {
+    "auth": services.auth.config.read_settings,
     "content": services.content.config.read_settings,
     "quiz": services.quiz.config.read_settings,
 }

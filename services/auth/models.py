@@ -6,6 +6,7 @@ from peewee import SQL, Check, ForeignKeyField, IntegerField, TextField
 from services.auth.entities import EVER
 from services.kit.audit import AuditRow
 from services.kit.database import InstantField
+from services.kit.idempotency import IdempotentAnswerRow
 
 
 class AdminRow(peewee.Model):
@@ -85,4 +86,4 @@ class SignInThrottleRow(peewee.Model):
         legacy_table_names = False
 
 
-TABLES = (AdminRow, SessionRow, SigningKeyRow, RefreshTokenRow, SignInThrottleRow, AuditRow)
+TABLES = (AdminRow, SessionRow, SigningKeyRow, RefreshTokenRow, SignInThrottleRow, IdempotentAnswerRow, AuditRow)

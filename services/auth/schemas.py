@@ -71,7 +71,12 @@ def person_view(admin: Admin) -> dict[str, Any]:
 
 def invitation_view(invitation: Invitation) -> dict[str, Any]:
     """The person, and the password that is answered this once."""
-    return {"item": person_view(invitation.admin), "initialPassword": invitation.initial_password}
+    return told_invitation(person_view(invitation.admin), invitation.initial_password)
+
+
+def told_invitation(person: dict[str, Any], initial_password: str) -> dict[str, Any]:
+    """The same, of what `person_view` has given."""
+    return {"item": person, "initialPassword": initial_password}
 
 
 class NewGrant(Schema):

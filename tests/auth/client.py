@@ -5,8 +5,11 @@ from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 
+import peewee
+
 from services.auth.app import routes, verifier
 from services.auth.config import read_settings
+from services.auth.repository import AuthStore, PeeweeAuthStore
 from services.auth.service import AuthService
 from services.kit.database import open_database
 from services.kit.guards import Route
@@ -32,15 +35,15 @@ def service_token(audience: str = "auth", secret: str = SECRET) -> str:
 
 
 class Auth:
-    """Auth over fakes, with the admin `ada`, whose id is admin-1."""
+    """Auth over fakes, or over a database, with the admin `ada`, whose id is admin-1."""
 
-    def __init__(self) -> None:
+    def __init__(self, database: peewee.Database | None = None) -> None:
         self.clock = StoppedClock()
-        self.store = InMemoryAuthStore()
+        self.store: AuthStore = InMemoryAuthStore() if database is None else PeeweeAuthStore(database, self.clock)
         self.hasher = CountingHasher()
         self.service: AuthService = a_service(self.store, self.clock, self.hasher)
         self.service.create_admin("ada", PASSWORD, "admin-1")
-        self.use_cases = UseCases(open_database("sqlite:////nowhere/auth.sqlite"), threads=1)
+        self.use_cases = UseCases(database or open_database("sqlite:////nowhere/auth.sqlite"), threads=1)
 
     @property
     def routes(self) -> tuple[Route, ...]:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from zxcvbn.frequency_lists import FREQUENCY_LISTS
 
-from services.auth.passwords import new_initial_password, new_password_problems
+from services.auth.passwords import initial_password_of, new_initial_password, new_password_problems
 
 TOO_SHORT = ["must have at least 12 characters"]
 TOO_EASY = ["is too easy to guess: take several words that have nothing to do with one another or with you"]
@@ -78,5 +78,17 @@ def test_every_text_is_judged(password: str, username: str) -> None:
 def test_an_initial_password_can_be_read_out_is_never_the_same_and_is_taken() -> None:
     made = [new_initial_password() for _ in range(200)]
     assert len(set(made)) == 200
-    assert all(re.fullmatch("([a-hjkmnp-z2-9]{4}-){4}[a-hjkmnp-z2-9]{4}", each) for each in made)
+    assert all(re.fullmatch("([a-hjkmnp-z2-9]{4}-){6}[a-hjkmnp-z2-9]{4}", each) for each in made)
     assert [new_password_problems(each, "ada") for each in made] == [[]] * 200
+
+
+def test_an_initial_password_has_128_bits_and_is_that_of_its_seed() -> None:
+    assert 31 ** len(new_initial_password().replace("-", "")) >= 2**128
+    assert initial_password_of(bytes(32)) == "aaaa-aaaa-aaaa-aaaa-aaaa-aaaa-aaaa"
+    assert initial_password_of((31**28 - 1).to_bytes(32, "big")) == "9999-9999-9999-9999-9999-9999-9999"
+    assert initial_password_of((1 + 2 * 31 + 3 * 31**27).to_bytes(32, "big")) == "bcaa-aaaa-aaaa-aaaa-aaaa-aaaa-aaad"
+
+
+@given(st.sets(st.integers(0, 31**28 - 1), min_size=2, max_size=2))
+def test_two_seeds_make_two_passwords(numbers: set[int]) -> None:
+    assert len({initial_password_of(each.to_bytes(32, "big")) for each in numbers}) == 2

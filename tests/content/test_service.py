@@ -32,7 +32,8 @@ from services.content.errors import (
 )
 from services.content.repository import ContentStore
 from services.content.service import ContentService
-from services.kit.errors import ServiceError, Unavailable
+from services.kit.entity_tags import entity_tag
+from services.kit.errors import PreconditionFailed, ServiceError, Unavailable
 from services.kit.idempotency import Keep
 from services.kit.pagination import Page, PageRequest
 from services.kit.tokens import Grant
@@ -165,6 +166,21 @@ def test_a_page_says_whether_there_is_another(service: ContentService, store: Co
     assert service.list_events(PageRequest(5)).next_cursor is None
 
 
+def test_an_event_is_changed_or_deleted_in_the_named_states_only(service: ContentService, clock: StoppedClock) -> None:
+    before = frozenset({entity_tag(service.get_event("event-1"))})
+    clock.at = NOON + HOUR
+    changed = service.update_event("event-1", {"title": "Other"}, before)
+    with pytest.raises(PreconditionFailed):
+        service.update_event("event-1", {"title": "Stale"}, before)
+    with pytest.raises(PreconditionFailed):
+        service.delete_event("event-1", before)
+    assert service.get_event("event-1") == changed
+    assert [each.id for each in service.list_lessons("event-1", ALL).items] == ["lesson-1"]
+    service.delete_event("event-1", before | {entity_tag(changed)})
+    with pytest.raises(EventNotFound):
+        service.get_event("event-1")
+
+
 # Lessons
 
 
@@ -222,6 +238,27 @@ def test_an_update_of_a_lesson_that_breaks_a_rule_changes_nothing(
     store.lessons.add(a_lesson(id="lesson-3", slug="other"))
     with pytest.raises(error):
         service.update_lesson("event-1", "lesson-1", {"title": "Other", **changes})
+    assert service.get_lesson("event-1", "lesson-1") == a_lesson()
+
+
+def test_a_lesson_is_changed_or_deleted_in_the_named_states_only(service: ContentService, clock: StoppedClock) -> None:
+    before = frozenset({entity_tag(service.get_lesson("event-1", "lesson-1"))})
+    clock.at = NOON + HOUR
+    changed = service.update_lesson("event-1", "lesson-1", {"title": "Other"}, before)
+    with pytest.raises(PreconditionFailed):
+        service.update_lesson("event-1", "lesson-1", {"title": "Stale"}, before)
+    with pytest.raises(PreconditionFailed):
+        service.delete_lesson("event-1", "lesson-1", before)
+    assert service.get_lesson("event-1", "lesson-1") == changed
+    assert service.list_materials("event-1", "lesson-1", ALL) == Page([a_material()], None)
+    service.delete_lesson("event-1", "lesson-1", before | {entity_tag(changed)})
+    with pytest.raises(LessonNotFound):
+        service.get_lesson("event-1", "lesson-1")
+
+
+def test_a_condition_is_judged_before_the_rules_of_a_lesson(service: ContentService) -> None:
+    with pytest.raises(PreconditionFailed):
+        service.update_lesson("event-1", "lesson-1", {"expires_at": NOON - 900 * HOUR}, frozenset({'"1-0"'}))
     assert service.get_lesson("event-1", "lesson-1") == a_lesson()
 
 

@@ -1,18 +1,17 @@
 """Idempotency-Key at the gateway: on every POST that creates, and on no other."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import httpx
-import peewee
 import pytest
 
-from services.kit.database import is_postgresql, open_database, transaction
+from tests.contract import tables
 from tests.contract.conftest import judged
 from tests.contract.openapi import ADDED
+from tests.contract.people import LOGIN, OWN, USERS, a_name
 from tests.contract.samples import (
     FUTURE,
     Json,
@@ -32,6 +31,7 @@ from tests.contract.samples import (
     said,
     unique,
 )
+from tests.contract.tables import nobody_writes
 from tests.contract.tokens import Tokens
 from tests.installation import ADMIN, Installation
 from tests.refusals import UNAUTHORIZED, invalid, refusal
@@ -88,7 +88,11 @@ def an_attempt(admin: httpx.Client, learner: httpx.Client) -> Creation:
     return Creation(learner, public_address(event, lesson["slug"], "quiz/submit"), answers, "quiz", "quiz_attempts")
 
 
-CREATIONS = (an_event, a_lesson, materials, a_quiz, an_attempt)
+def an_invitation(admin: httpx.Client, learner: httpx.Client) -> Creation:
+    return Creation(admin, USERS, {"username": a_name(), "role": "viewer"}, "auth", "admins")
+
+
+CREATIONS = (an_event, a_lesson, materials, a_quiz, an_attempt, an_invitation)
 
 
 @pytest.fixture(params=CREATIONS, ids=lambda creation: creation.__name__)
@@ -98,28 +102,9 @@ def creation(request: pytest.FixtureRequest, admin: httpx.Client, learner: httpx
     return make(admin, learner)
 
 
-def database_of(town: Installation, creation: Creation) -> peewee.Database:
-    """The database that the creation writes to."""
-    return open_database(town.environment[f"{creation.service.upper()}_DATABASE_URL"])
-
-
 def rows(town: Installation, creation: Creation) -> int:
     """How many there are by now."""
-    database = database_of(town, creation)
-    count: int = database.execute_sql(f"SELECT COUNT(*) FROM {creation.table}").fetchone()[0]
-    database.close()
-    return count
-
-
-@contextmanager
-def nobody_writes(town: Installation, creation: Creation) -> Iterator[None]:
-    """Whoever writes to the table waits."""
-    database = database_of(town, creation)
-    with transaction(database):
-        if is_postgresql(database):
-            database.execute_sql(f"LOCK TABLE {creation.table} IN EXCLUSIVE MODE")
-        yield
-    database.close()
+    return tables.rows(town, creation.service, creation.table)
 
 
 def replayed(answer: httpx.Response) -> str | None:
@@ -152,7 +137,7 @@ def test_another_body_under_the_key_is_refused_and_changes_nothing(town: Install
 def test_while_one_is_under_way_another_is_told_when_to_come_again(town: Installation, creation: Creation) -> None:
     key, before = unique("key"), rows(town, creation)
     with ThreadPoolExecutor(2) as pool:
-        with nobody_writes(town, creation):
+        with nobody_writes(town, creation.service, creation.table):
             sent = [pool.submit(creation.send, key) for _ in range(2)]
             told, waiting = wait(sent, timeout=30, return_when=FIRST_COMPLETED)
         [refused], [first] = [each.result() for each in told], [each.result() for each in waiting]
@@ -174,7 +159,8 @@ def test_what_is_no_key_is_refused_by_name_and_creates_nothing(
 
 def test_every_answer_that_only_a_key_brings_is_documented_here() -> None:
     assert {(answer.status, answer.document["error"]) for answer in (REUSED, IN_FLIGHT)} == ADDED - {
-        (403, "PASSWORD_CHANGE_REQUIRED")
+        (403, "PASSWORD_CHANGE_REQUIRED"),
+        (412, "PRECONDITION_FAILED"),
     }
 
 
@@ -214,6 +200,20 @@ def test_a_sign_in_is_never_given_again(learner: httpx.Client) -> None:
     headers = {"Idempotency-Key": unique("key")}
     answers = [learner.post("/api/admin/login", json=ADMIN, headers=headers) for _ in range(2)]
     assert [(each.status_code, replayed(each)) for each in answers] == [(200, None)] * 2
+
+
+def test_an_invitation_is_answered_again_whatever_became_of_the_person(
+    admin: httpx.Client, learner: httpx.Client
+) -> None:
+    headers, body = {"Idempotency-Key": unique("key")}, {"username": a_name(), "role": "viewer"}
+    first = admin.post(USERS, json=body, headers=headers)
+    credentials = {"username": body["username"], "password": first.json()["initialPassword"]}
+    assert learner.post(LOGIN, json={**credentials, "newPassword": OWN}).status_code == 200
+    assert admin.put(f"{USERS}/{first.json()['item']['id']}", json={"role": "editor"}).status_code == 200
+    again = admin.post(USERS, json=body, headers=headers)
+    assert (again.status_code, again.content, replayed(again)) == (201, first.content, "true")
+    # The answer is the first, and opens no more than the first would by now.
+    assert learner.post(LOGIN, json=credentials).status_code == 401
 
 
 # A lesson that closes between the submission and its repetition

@@ -18,7 +18,7 @@ from tests.waiting import until
 
 OTHER = "seven ships sail on sand"
 INSTANT: Any = Matching(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
-INITIAL_PASSWORD: Any = Matching("([a-z2-9]{4}-){4}[a-z2-9]{4}")
+INITIAL_PASSWORD: Any = Matching("([a-z2-9]{4}-){6}[a-z2-9]{4}")
 SOME_TEXT = Matching(".+")
 NOT_FOUND = refusal(404, "ADMIN_NOT_FOUND", "Admin not found")
 WRONG = refusal(401, "INVALID_CREDENTIALS", "The username or the password is wrong")

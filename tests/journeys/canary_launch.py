@@ -73,6 +73,7 @@ class CanaryLaunch:
         with self.cage.listen(self.town.client()) as anyone:
             self.sign_in_wrong(anyone)
             with self.sign_in(anyone) as admin:
+                self.invite(admin)
                 event, lesson = self.launch(admin)
                 self.make_mistakes(admin, event)
                 self.learn(anyone, event, lesson)
@@ -135,6 +136,26 @@ class CanaryLaunch:
         assert anyone.get(address, params={"password": new("password in a query")}).status_code == 405
         credentials = base64.b64encode(f"{name}:{new('password in a Basic header')}".encode()).decode()
         assert anyone.get("/api/events", headers={"Authorization": f"Basic {credentials}"}).status_code == 401
+
+    def invite(self, admin: httpx.Client) -> None:
+        """Somebody, under a key and without one; the password is told to who invites, again under the key."""
+        key = self.cage.new("Idempotency-Key of an invitation") + self.town.environment["LOG_LEVEL"]
+        keyed, address = {"Idempotency-Key": key}, "/api/admin/users"
+        body = {"username": unique("invited"), "role": "viewer"}
+        answers = [admin.post(address, json=body, headers=keyed) for _ in range(2)]
+        assert [(each.status_code, each.content) for each in answers] == [(201, answers[0].content)] * 2
+        assert admin.post(address, json={**body, "role": "editor"}, headers=keyed).status_code == 422
+        plain = admin.post(address, json={**body, "username": unique("invited")})
+        reset = admin.post(f"{address}/{plain.json()['item']['id']}/password")
+        invited, replaced = f"POST {address}", f"POST {address}/[^/]+/password"
+        for name, answer, told_by in (
+            ("with a key", answers[0], invited),
+            ("without a key", plain, invited),
+            ("in place of a lost one", reset, replaced),
+        ):
+            password: str = answer.json()["initialPassword"]
+            self.cage.catch(f"initial password {name}", password, told_by=told_by)
+            self.cage.catch(f"initial password {name}, bare", password.replace("-", ""))
 
     def launch(self, admin: httpx.Client) -> tuple[Json, Json]:
         """An event behind a key, which is then another one, with a lesson, a material and a quiz."""

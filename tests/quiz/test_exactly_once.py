@@ -18,10 +18,17 @@ from services.kit.database import is_postgresql, open_database, transaction
 from services.kit.instants import now
 from services.kit.tokens import issue_service_token
 from tests.contract.doors import unused_port
+from tests.contract.people import OWN
 from tests.installation import Installation, installation
 
 SUBMIT = "/api/public/events/flix-mvp-launch-event/lessons/kickoff-do-mvp/quiz/submit"
 EVENT = {"title": "Made once", "slug": "made-once"}
+PERSON = {"username": "invited-once", "role": "viewer"}
+REQUESTS: dict[str, tuple[str, Any]] = {
+    "quiz": (SUBMIT, {"answers": []}),
+    "content": ("/api/events", EVENT),
+    "auth": ("/api/admin/users", PERSON),
+}
 KEY = {"Idempotency-Key": "8e03978e-40d5-43dd-bc93-6894a57f9324"}
 SUBMITTED = {
     "eventSlug": "flix-mvp-launch-event",
@@ -73,7 +80,10 @@ def dying(town: Installation, service: str) -> Iterator[subprocess.Popen[bytes]]
         processes.kill(started)
 
 
-@pytest.mark.parametrize(("service", "table", "status"), [("quiz", "quiz_attempts", 200), ("content", "events", 201)])
+@pytest.mark.parametrize(
+    ("service", "table", "status"),
+    [("quiz", "quiz_attempts", 200), ("content", "events", 201), ("auth", "admins", 201)],
+)
 def test_what_was_committed_by_a_process_that_was_killed_before_it_answered_is_answered_by_the_next(
     town: Installation, service: str, table: str, status: int
 ) -> None:
@@ -81,9 +91,8 @@ def test_what_was_committed_by_a_process_that_was_killed_before_it_answered_is_a
     with town.admin() as admin:
 
         def send() -> httpx.Response:
-            if service == "quiz":
-                return admin.post(SUBMIT, json={"answers": []}, headers=KEY)
-            return admin.post("/api/events", json=EVENT, headers=KEY)
+            address, body = REQUESTS[service]
+            return admin.post(address, json=body, headers=KEY)
 
         with dying(town, service) as process:
             unheard = send()
@@ -97,6 +106,11 @@ def test_what_was_committed_by_a_process_that_was_killed_before_it_answered_is_a
     assert [(each.status_code, each.headers.get("Idempotency-Replayed")) for each in answers] == [(status, "true")] * 2
     assert answers[0].content == answers[1].content
     assert count(town, service, table) == before + 1
+    if service == "auth":
+        # It was answered by no process that knew the password, and is the right one.
+        came = {"username": PERSON["username"], "password": answers[0].json()["initialPassword"], "newPassword": OWN}
+        with town.client() as anyone:
+            assert anyone.post("/api/admin/login", json=came).status_code == 200
 
 
 @contextmanager

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from services.kit.errors import ServiceError, Unavailable, ValidationFailed
+from services.kit.entity_tags import entity_tag
+from services.kit.errors import PreconditionFailed, ServiceError, Unavailable, ValidationFailed
 from services.kit.idempotency import Keep
 from services.kit.pagination import Page, PageRequest
 from services.quiz.entities import (
@@ -209,6 +210,20 @@ def test_an_update_that_breaks_a_rule_changes_nothing(
 
 
 # Deleting
+
+
+def test_a_quiz_is_changed_or_deleted_in_the_named_states_only(world: World) -> None:
+    before = frozenset({entity_tag(a_quiz())})
+    changed = world.service.update_quiz("quiz-1", "Another", None, [new_question()], before)
+    everything = world.everything()
+    with pytest.raises(PreconditionFailed):
+        world.service.update_quiz("quiz-1", "Stale", None, [new_question()], before)
+    with pytest.raises(PreconditionFailed):
+        world.service.delete_quiz("quiz-1", before)
+    assert world.everything() == everything
+    world.service.delete_quiz("quiz-1", before | {entity_tag(changed)})
+    with pytest.raises(QuizNotFound):
+        world.service.get_quiz("quiz-1")
 
 
 def test_a_deleted_quiz_is_gone_and_its_attempts_stay(world: World) -> None:

@@ -1,11 +1,13 @@
 """HTTP in, one service call, HTTP out."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from typing import ParamSpec, TypeVar
 
 from services.auth.service import AuthService
 from services.kit.errors import Unavailable
+from services.kit.idempotency import Keep, Key, Reply
 from services.kit.use_cases import UseCases
 
 # At 25 a second the last of them waits for some three seconds, less than anybody's deadline.
@@ -29,6 +31,7 @@ class HashingResource(AuthResource):
     def __init__(self, service: AuthService, use_cases: UseCases, hashing: "Hashing"):
         super().__init__(service, use_cases)
         self._hash = hashing.run
+        self._hash_once = hashing.run_once
 
 
 class Hashing:
@@ -49,11 +52,23 @@ class Hashing:
         self, use_case: Callable[Parameters, Result], *args: Parameters.args, **kwargs: Parameters.kwargs
     ) -> Result:
         """The use case's result; raises Unavailable when too many wait."""
+        async with self._turn():
+            return await self._use_cases.run(use_case, *args, **kwargs)
+
+    async def run_once(
+        self, key: Key | None, use_case: Callable[[Keep[Result]], Result], render: Callable[[Result], Reply]
+    ) -> Reply:
+        """As UseCases.run_once; raises Unavailable when too many wait."""
+        async with self._turn():
+            return await self._use_cases.run_once(key, use_case, render)
+
+    @asynccontextmanager
+    async def _turn(self) -> AsyncIterator[None]:
         if self._running >= self._limit:
             raise Unavailable("Too many sign-ins are waiting; try again shortly")
         self._running += 1
         try:
             async with self._free:
-                return await self._use_cases.run(use_case, *args, **kwargs)
+                yield
         finally:
             self._running -= 1

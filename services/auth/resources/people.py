@@ -1,11 +1,25 @@
 """People, for owners."""
 
+from dataclasses import replace
+from functools import partial
+
+import orjson
 from falcon.asgi import Request, Response
 
+from services.auth.entities import Invitation
 from services.auth.resources import AuthResource, HashingResource
-from services.auth.schemas import NewPerson, PersonPatch, invitation_view, person_view
-from services.kit.documents import read_json, write_json, write_page
+from services.auth.schemas import NewPerson, PersonPatch, invitation_view, person_view, told_invitation
+from services.kit.documents import (
+    admins_key,
+    read_document,
+    read_json,
+    write_json,
+    write_page,
+    write_reply,
+)
+from services.kit.idempotency import Key, Reply, reply_with
 from services.kit.pagination import page_request
+from services.kit.schemas import validated
 
 SORT_KEY = (int, str)
 
@@ -20,10 +34,22 @@ class People(HashingResource):
         write_page(response, [person_view(admin) for admin in page.items], page, wanted)
 
     async def on_post(self, request: Request, response: Response) -> None:
-        """Invite somebody. The answer is a secret, so that no Idempotency-Key is read and nothing is kept of it."""
-        sent = await read_json(request, NewPerson)
-        invitation = await self._hash(self._service.people.invite, sent.username, sent.role)
-        write_json(response, invitation_view(invitation), 201)
+        """Invite somebody."""
+        document = await read_document(request)
+        sent, key = validated(NewPerson, document), admins_key(request, document)
+        if key is None:
+            invitation = await self._hash(self._service.people.invite, sent.username, sent.role)
+            write_json(response, invitation_view(invitation), 201)
+        else:
+            write_reply(response, await self._invited_once(key, sent))
+
+    async def _invited_once(self, key: Key, sent: NewPerson) -> Reply:
+        people = self._service.people
+        kept_key = replace(key, id=people.kept_under(key.id))
+        reply = await self._hash_once(kept_key, partial(people.invite, sent.username, sent.role, key.id), _kept)
+        person = orjson.loads(reply.body)["item"]
+        document = told_invitation(person, people.password_under(key.id, person["id"]))
+        return replace(reply, body=orjson.dumps(document))
 
 
 class Person(AuthResource):
@@ -47,3 +73,8 @@ class PersonPassword(HashingResource):
         """A new initial password, in the place of a lost one."""
         invitation = await self._hash(self._service.people.reset_password, user_id)
         write_json(response, invitation_view(invitation))
+
+
+def _kept(invitation: Invitation) -> Reply:
+    # The password is a secret of the person's: whoever answers again computes it again.
+    return reply_with({"item": person_view(invitation.admin)}, 201)

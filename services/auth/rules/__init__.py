@@ -1,6 +1,7 @@
 """The rules of auth: tokens, keys, people, and how often one may try. No clock, no storage, no HTTP."""
 
 from services.auth.rules.grants import GRANT_LIFETIME, learner_grant
+from services.auth.rules.invitations import INVITATIONS, invitation_seed, kept_under
 from services.auth.rules.keys import (
     KEY_LEAD,
     KEY_MARGIN,
@@ -60,6 +61,7 @@ __all__ = [
     "FAMILIAR_FOR",
     "GRANT_LIFETIME",
     "INITIAL_PASSWORD_LIFETIME",
+    "INVITATIONS",
     "KEY_LEAD",
     "KEY_MARGIN",
     "REFRESH_GRACE",
@@ -79,6 +81,7 @@ __all__ = [
     "deeds",
     "derived_key",
     "ends_sessions",
+    "invitation_seed",
     "is_acting_owner",
     "is_forgotten",
     "is_full",
@@ -86,6 +89,7 @@ __all__ = [
     "is_published",
     "is_sealed",
     "judge_refresh",
+    "kept_under",
     "key_breaches",
     "last_use",
     "learner_grant",

@@ -11,17 +11,21 @@ from services.auth.entities import Admin, Invitation, Role
 from services.auth.errors import LastOwner
 from services.auth.repository import AuthStore, admin_key
 from services.auth.service.sessions import Sessions
+from services.kit.idempotency import Keep, not_kept
 from services.kit.instants import Clock
 from services.kit.pagination import Page, PageRequest, page_of
 
 
 class People:
     """What owners do about people. An invited person gets an initial password, which opens nothing until they have
-    replaced it by one of their own at the first sign-in, within seven days."""
+    replaced it by one of their own at the first sign-in, within seven days.
 
-    def __init__(self, store: AuthStore, sessions: Sessions, hasher: argon2.PasswordHasher, clock: Clock):
+    With an Idempotency-Key that password is made of the key and of `secret`."""
+
+    def __init__(self, store: AuthStore, sessions: Sessions, secret: str, hasher: argon2.PasswordHasher, clock: Clock):
         self._store = store
         self._sessions = sessions
+        self._invitations = rules.derived_key(secret, rules.INVITATIONS)
         self._hasher = hasher
         self._clock = clock
 
@@ -33,15 +37,28 @@ class People:
         """Raises AdminNotFound."""
         return self._store.admins.get(admin_id)
 
-    def invite(self, username: str, role: Role) -> Invitation:
-        """A new person; raises UsernameTaken."""
-        password, at = passwords.new_initial_password(), self._clock()
-        nobody_yet = Admin(str(uuid_utils.uuid7()), username, "", at, at, role)
+    def invite(
+        self, username: str, role: Role, key_id: str | None = None, keep: Keep[Invitation] = not_kept
+    ) -> Invitation:
+        """A new person, whose password is that of the Idempotency-Key if there is one; raises UsernameTaken."""
+        new_id, at = str(uuid_utils.uuid7()), self._clock()
+        password = passwords.new_initial_password() if key_id is None else self.password_under(key_id, new_id)
+        nobody_yet = Admin(new_id, username, "", at, at, role)
         admin = rules.with_initial_password(nobody_yet, self._hasher.hash(password), at)
+        invitation = Invitation(admin, password)
         with self._store.transaction():
             self._store.admins.add(admin)
             self._store.audit.append([("admin.invited", admin.id)])
-        return Invitation(admin, password)
+            keep(invitation)
+        return invitation
+
+    def password_under(self, key_id: str, admin_id: str) -> str:
+        """The initial password with which that person was invited under that key, however often it is asked for."""
+        return passwords.initial_password_of(rules.invitation_seed(key_id, admin_id, self._invitations))
+
+    def kept_under(self, key_id: str) -> str:
+        """The id under which the answer is kept, but for the password."""
+        return rules.kept_under(key_id, self._invitations)
 
     def change(self, admin_id: str, changes: Mapping[str, Any]) -> Admin:
         """The person after the changes of schemas.PersonPatch; raises AdminNotFound, LastOwner."""

@@ -42,7 +42,7 @@ class AuthService:
         self.keys = Keys(store, signing_key_secret, max(access_token_lifetime, grant_lifetime), clock)
         self.sessions = Sessions(store, self.keys, signing_key_secret, access_token_lifetime, clock)
         self.grants = Grants(store, self.keys, grant_lifetime, clock)
-        self.people = People(store, self.sessions, hasher, clock)
+        self.people = People(store, self.sessions, signing_key_secret, hasher, clock)
         self.throttling = Throttling(store, clock)
         self._store = store
         self._clock = clock

@@ -6,6 +6,7 @@ import pytest
 
 from tests.auth.client import AuthClient
 from tests.auth.examples import PASSWORD
+from tests.auth.memory import InMemoryAuthStore
 from tests.matching import Matching
 from tests.refusals import NOT_JSON, UNAUTHORIZED, Answer, invalid, refusal
 
@@ -92,6 +93,7 @@ def test_no_refusal_repeats_a_password(client: AuthClient) -> None:
 
 def test_whoever_is_not_there_any_more_is_unauthorized(client: AuthClient) -> None:
     sign_in = client.login()
+    assert isinstance(client.auth.store, InMemoryAuthStore)
     client.auth.store.forget_admins()
     assert client.admin(sign_in, "GET", ME) == UNAUTHORIZED
     assert change(client, sign_in) == UNAUTHORIZED

@@ -10,7 +10,7 @@ from tests.refusals import FORBIDDEN, NOT_JSON, UNAUTHORIZED, Answer, invalid, r
 
 USERS = "/api/admin/users"
 NOON, A_WEEK_LATER = "2026-03-01T12:00:00.000Z", "2026-03-08T12:00:00.000Z"
-INITIAL_PASSWORD: Any = Matching("([a-z2-9]{4}-){4}[a-z2-9]{4}")
+INITIAL_PASSWORD: Any = Matching("([a-z2-9]{4}-){6}[a-z2-9]{4}")
 SOME_TEXT = Matching(".+")
 ADA = {
     "id": "admin-1",
@@ -67,12 +67,8 @@ def test_an_invitation_that_will_not_do_is_refused_by_the_field(
     assert app.owner("GET", USERS) == Answer(200, {"items": [ADA]})
 
 
-def test_a_taken_name_is_a_conflict_also_when_the_request_is_sent_again(app: Owner) -> None:
-    # The password of the first answer must not be kept anywhere, so that there is nothing to answer again.
-    answers = [
-        app.owner("POST", USERS, {"username": "grace", "role": "viewer"}, headers={"Idempotency-Key": "once"})
-        for _ in range(2)
-    ]
+def test_a_taken_name_is_a_conflict_also_when_the_request_is_sent_again_without_a_key(app: Owner) -> None:
+    answers = [app.owner("POST", USERS, {"username": "grace", "role": "viewer"}) for _ in range(2)]
     taken = refusal(409, "USERNAME_CONFLICT", "Another admin already has this username")
     assert [answers[0].status, answers[1]] == [201, taken]
     assert app.owner("POST", USERS, {"username": "ada", "role": "viewer"}) == taken

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from services.auth.entities import Admin
+from services.auth.entities import Admin, Invitation
 from services.auth.errors import AdminNotFound, InvalidCredentials, LastOwner, UsernameTaken
 from services.kit.actor import act_as
 from services.kit.pagination import PageRequest
@@ -47,9 +47,31 @@ def test_an_invited_person_has_the_role_and_an_initial_password_for_a_week(world
         NEW_ID, "grace", admin.password_hash, LATER, LATER, role, None, initial_password_ends_at=LATER + timedelta(7)
     )
     assert world.store.admins.get(admin.id) == admin
-    assert re.fullmatch("([a-z2-9]{4}-){4}[a-z2-9]{4}", invitation.initial_password)
+    assert re.fullmatch("([a-z2-9]{4}-){6}[a-z2-9]{4}", invitation.initial_password)
     assert world.hasher.verify(admin.password_hash, invitation.initial_password)
     assert deeds_of(world.store)[-1] == ("admin.invited", admin.id)
+
+
+def test_the_password_under_a_key_is_that_of_key_and_person_and_is_computed_again(world: World) -> None:
+    people = world.service.people
+    kept: list[Invitation] = []
+    invitation = people.invite("grace", "viewer", "key-1", kept.append)
+    assert kept == [invitation]
+    assert people.password_under("key-1", invitation.admin.id) == invitation.initial_password
+    assert world.hasher.verify(invitation.admin.password_hash, invitation.initial_password)
+    others = [people.password_under("key-2", invitation.admin.id), people.password_under("key-1", "admin-1")]
+    assert len({invitation.initial_password, *others}) == 3
+
+
+def test_what_cannot_be_kept_was_not_done(world: World) -> None:
+    before = deeds_of(world.store)
+
+    def refuse(_invitation: Invitation) -> None:
+        raise UsernameTaken
+
+    with pytest.raises(UsernameTaken):
+        world.service.people.invite("grace", "viewer", "key-1", refuse)
+    assert (world.store.admins.list(), deeds_of(world.store)) == ([world.ada], before)
 
 
 def test_a_taken_name_is_refused_and_nobody_is_invited(world: World) -> None:
