@@ -19,10 +19,16 @@ def test_every_package_that_runs_has_a_known_licence(tmp_path: Path) -> None:
     assert (listed["falcon"], listed["peewee"], listed["httpx-aiohttp"]) == ("Apache-2.0", "MIT", "BSD-3-Clause")
 
 
-def test_strong_copyleft_and_what_is_not_installed_are_refused(tmp_path: Path) -> None:
-    # A tool of the tests that no image holds; it is under the GPL.
-    lock = f"rfc3987==1.3.8 \\\n    --hash=sha256:{'a1' * 32}\nno-such-package==1 \\\n    --hash=sha256:{'a1' * 32}\n"
-    (tmp_path / "requirements.lock").write_text(lock)
+def test_strong_copyleft_and_what_is_not_installed_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    installed = tmp_path / "copyleft-1.dist-info"
+    installed.mkdir()
+    classifier = "License :: OSI Approved :: GNU General Public License v3 or later (GPLv3+)"
+    (installed / "METADATA").write_text(
+        f"Metadata-Version: 2.1\nName: copyleft\nVersion: 1\nClassifier: {classifier}\n"
+    )
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    locked = (f"{name}==1 \\\n    --hash=sha256:{'a1' * 32}\n" for name in ("copyleft", "no-such-package"))
+    (tmp_path / "requirements.lock").write_text("".join(locked))
 
     verdict = list_licences(tmp_path, tmp_path)
 
@@ -30,7 +36,7 @@ def test_strong_copyleft_and_what_is_not_installed_are_refused(tmp_path: Path) -
         "FAILED",
         [
             "no-such-package is locked and not installed: make clean test",
-            "rfc3987: GNU General Public License v3 or later (GPLv3+)",
+            "copyleft: GNU General Public License v3 or later (GPLv3+)",
         ],
     )
 

@@ -51,7 +51,6 @@ def test_a_deletion_stands_while_quiz_is_down(door: Door, address: str, template
             template,
             "DELETE",
             upstream="quiz",
-            path="/internal/catch-up",
             error="ConnectError('refused')",
         ),
         line("quiz_deletion_postponed", template, "DELETE", reason="UPSTREAM_UNAVAILABLE", **gone),
