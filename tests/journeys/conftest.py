@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.figures import figure
+from tests.figures import figure as journey_figure
 from tests.installation import Town, installation
 
-__all__ = ["figure"]
+# Under a name of its own: on containers `figure` is the session's, of tests/compose/towns.py.
+__all__ = ["journey_figure"]
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

@@ -195,7 +195,7 @@ def test_a_lesson_opens_at_its_instant_and_not_before(town: Town) -> None:
 
 @pytest.mark.parametrize("what", ["event", "lesson"])
 def test_a_deletion_takes_the_quiz_with_it_and_stands_while_quiz_is_down_which_catches_up_when_it_is_back(
-    town: Town, what: str, figure: Figure
+    town: Town, what: str, journey_figure: Figure
 ) -> None:
     with town.admin() as admin:
         first, second = (launch(admin, f"{name}-{what}", visibility="public") for name in ("first", "second"))
@@ -219,7 +219,7 @@ def test_a_deletion_takes_the_quiz_with_it_and_stands_while_quiz_is_down_which_c
         seconds = time.monotonic() - returned
         assert admin.get(address).json()["error"] == "QUIZ_NOT_FOUND"
         assert admin.get(f"{address}/attempts").status_code == 404
-    figure(f"{what} deleted while quiz was down: its quiz was gone {seconds:.2f} s after quiz was ready again")
+    journey_figure(f"{what} deleted while quiz was down: its quiz was gone {seconds:.2f} s after quiz was ready again")
 
 
 def test_with_quiz_down_everything_else_goes_on_and_quiz_routes_say_when_to_try_again(town: Town) -> None:
