@@ -75,20 +75,20 @@ def _published(texts: Sequence[tuple[str, bytes, str]]) -> set[str]:
     Each names its files with their digests: a wheel in its RECORD (PyPA, "Recording installed projects"), a package of
     Debian's in its md5sums (deb-md5sums(5)).
     """
-    brought = {each for path, content, _ in texts for each in _brought(path, content.decode(errors="replace"))}
+    brought = {each for path, content, _ in texts for each in _brought(path, content)}
     return {digest for path, content, digest in texts if brought & {(path, digest), (path, _md5(content))}}
 
 
-def _brought(path: str, text: str) -> Iterator[tuple[str, str]]:
-    """Path and digest of each file that a package's list names, if that is what the text is."""
+def _brought(path: str, content: bytes) -> Iterator[tuple[str, str]]:
+    """Path and digest of each file that a package's list names, if that is what this is."""
     if path.endswith(".dist-info/RECORD"):
         place = posixpath.dirname(posixpath.dirname(path))
-        for file, digest, _size in csv.reader(text.splitlines()):
+        for file, digest, _size in csv.reader(content.decode(errors="replace").splitlines()):
             if digest.startswith("sha256="):
                 sha256 = base64.urlsafe_b64decode(digest.removeprefix("sha256=") + "=").hex()
                 yield posixpath.normpath(posixpath.join(place, file)), sha256
     elif path.startswith("var/lib/dpkg/info/") and path.endswith(".md5sums"):
-        for line in text.splitlines():
+        for line in content.decode(errors="replace").splitlines():
             md5, _, file = line.partition("  ")
             yield file, md5
 

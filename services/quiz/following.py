@@ -5,6 +5,7 @@ repeats an effect. Any number of followers may be at work; of two that have read
 """
 
 from collections.abc import Sequence
+from contextlib import suppress
 from contextvars import Context
 from typing import Protocol
 
@@ -53,15 +54,13 @@ class Follower:
     def step(self, wait_seconds: int = 0) -> int:
         """Take in the next changes, for the first of which content may wait so long; how many there were."""
         position = self._store.following.position()
-        if position is None:
-            return self._compare_everything(position) + self.step(wait_seconds)
-        try:
-            changes = self._content.changes(position.feed_id, position.sequence, CHANGES_AT_ONCE, wait_seconds)
-        except FeedPositionLost:
-            # What happens while everything is compared is in the feed, behind the end that was seen before.
-            return self._compare_everything(position) + self.step(wait_seconds)
-        self._take_in(position, changes)
-        return len(changes)
+        if position is not None:
+            with suppress(FeedPositionLost):
+                changes = self._content.changes(position.feed_id, position.sequence, CHANGES_AT_ONCE, wait_seconds)
+                self._take_in(position, changes)
+                return len(changes)
+        # What happens while everything is compared is in the feed, behind the end that was seen before.
+        return self._compare_everything(position) + self.step(wait_seconds)
 
     def _take_in(self, read_from: FeedPosition, changes: Sequence[ContentChange]) -> None:
         if not changes:

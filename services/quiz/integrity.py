@@ -81,10 +81,9 @@ def _lag(inspection: QuizInspection, content: Content, clock: Clock) -> Iterator
     place = inspection.place()
     # Asked for after the place was read, which may have moved on since, content's feed is never behind it.
     head = content.feed()
-    can_go_on = place is not None and place.feed_id == head.feed_id
-    after = place.sequence if place is not None and can_go_on else head.pruned_through
-    if not head.pruned_through <= after <= head.last_sequence:
-        after = head.pruned_through
+    after = head.pruned_through
+    if place is not None and place.feed_id == head.feed_id and after <= place.sequence <= head.last_sequence:
+        after = place.sequence
     try:
         next_changes = content.changes(head.feed_id, after, 1)
     except FeedPositionLost:

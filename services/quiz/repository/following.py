@@ -8,6 +8,7 @@ import peewee
 
 from services.kit.database import Parameter, Statement, locked
 from services.kit.instants import from_milliseconds
+from services.kit.integrity.rows import batches
 from services.quiz.entities import ContentKey, FeedPosition
 from services.quiz.errors import EventNotFound, LessonNotFound
 from services.quiz.models import FeedPositionRow, TombstoneRow
@@ -52,17 +53,8 @@ class PeeweeFollowing:
 
     def buried(self, at_once: int) -> Iterator[Sequence[ContentKey]]:
         """All that are, so many at a time."""
-        columns = (TombstoneRow.kind, TombstoneRow.content_id)
-        key = peewee.Tuple(*columns)
-        of_all = TombstoneRow.select(*columns).order_by(*columns).limit(at_once)
-        behind = ("", "")
-        while True:
-            query = of_all.where(key > peewee.Tuple(*(peewee.Value(part) for part in behind)))
-            keys = Statement(self._database, query, ContentKey).all()
-            if not keys:
-                return
-            yield keys
-            behind = (keys[-1].kind, keys[-1].id)
+        keys = (TombstoneRow.kind, TombstoneRow.content_id)
+        return batches(self._database, TombstoneRow.select(*keys), keys, ContentKey, at_once)
 
     def dig_up(self, back: Sequence[ContentKey]) -> None:
         """These are there (again)."""

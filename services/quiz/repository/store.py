@@ -11,6 +11,7 @@ import peewee
 from services.kit.audit import AuditLog, AuditTrail
 from services.kit.database import Parameter, Statement, breached, locked, transaction
 from services.kit.instants import Clock, now
+from services.kit.integrity.rows import batches
 from services.kit.pagination import PageRequest, paged
 from services.quiz.entities import (
     Attempt,
@@ -120,15 +121,8 @@ class PeeweeQuizzes:
 
     def references(self, at_once: int) -> Iterator[Sequence[LessonReference]]:
         """The lessons of all quizzes, so many at a time."""
-        behind = ""
-        of_all = QuizRow.select(QuizRow.event_id, QuizRow.lesson_id).order_by(QuizRow.lesson_id).limit(at_once)
-        while True:
-            query = of_all.where(QuizRow.lesson_id > behind)
-            references = Statement(self._database, query, LessonReference).all()
-            if not references:
-                return
-            yield references
-            behind = references[-1].lesson_id
+        query = QuizRow.select(QuizRow.lesson_id, QuizRow.event_id)
+        return batches(self._database, query, (QuizRow.lesson_id,), _reference, at_once)
 
     def find(self, quiz_ids: Iterable[str], lesson_ids: Iterable[str]) -> Sequence[Quiz]:
         """Those that have one of the ids or are of one of the lessons, oldest first."""
@@ -264,6 +258,10 @@ def _quiz_columns(quiz: Quiz) -> dict[str, Any]:
         "updated_at": quiz.updated_at,
         "version": quiz.version,
     }
+
+
+def _reference(lesson_id: str, event_id: str) -> LessonReference:
+    return LessonReference(event_id, lesson_id)
 
 
 def _conditions(which: QuizFilter) -> list[Any]:
