@@ -36,7 +36,7 @@ test: .venv/test ## Format, lint, types, import walls, migration drift, then eve
 test-faults: .venv/test ## Kill, pause, cut off, fill the disk: in full, for most of an hour, with the figures at the end
 	@FAULTS=full .venv/bin/pytest -n auto --dist worksteal tests/faults
 
-test-fuzz: .venv/test ## 100,000 requests that nobody thought of, held against gateway/openapi.yaml (half an hour)
+test-fuzz: .venv/test ## 100,000 requests that nobody thought of, held against gateway/openapi.yaml (three quarters of an hour)
 	@FUZZ=full .venv/bin/pytest -n0 tests/fuzz
 
 test-compose: .venv/test ## The journeys again, on containers, and the tests of the deployment (needs a Docker engine)
