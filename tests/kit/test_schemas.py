@@ -145,7 +145,7 @@ def test_what_was_sent_is_not_repeated() -> None:
     assert "canary" not in str(refusal(Outer, {"shortTitle": "canary-secret", "size": "canary", "startsAt": "canary"}))
 
 
-@given(st.text(st.characters(categories=["Cc"], exclude_characters="\t\n\r\x1c\x1d\x1e\x1f\x85"), min_size=1))
+@given(st.text(st.characters(categories=["Cc"], exclude_characters="\t\n\r"), min_size=1))
 def test_control_characters_have_no_place_in_a_text(controls: str) -> None:
     assert refusal(Required, {"firstName": f"a{controls}b", "lastName": ""}) == fields(
         firstName=["must not contain control characters"]

@@ -1,0 +1,51 @@
+"""The patterns of the gateway's page against the schemas of the services: each takes the texts that the other takes."""
+
+import re
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import example, given
+from hypothesis import strategies as st
+from pydantic import TypeAdapter, ValidationError
+
+from services.auth.schemas import Username
+from services.content.schemas.incoming import AccessKey, EventSlug, LessonSlug, Title
+from services.kit.schemas import Text
+from services.quiz.schemas import Reference
+from tests.contract.openapi import GATEWAY
+
+PATTERNS = {
+    name: re.compile(schema["pattern"])
+    for name, schema in yaml.safe_load(GATEWAY.read_text())["components"]["schemas"].items()
+    if "pattern" in schema
+}
+TAKEN_BY: list[tuple[str, Any]] = [
+    ("Text0", Text),
+    ("Text1", Reference),
+    ("Text3", Title),
+    ("Text3", Username),
+    ("Text6", AccessKey),
+    ("EventSlug", EventSlug),
+    ("LessonSlug", LessonSlug),
+]
+# Whatever a rule treats in a way of its own: letters, signs, white space of every kind, other control characters.
+CHARACTERS = st.sampled_from(
+    "aZ09-_/?é😀 \t\n\v\f\r\x00\x1b\x1c\x1f\x7f\x85\x9f\xa0\u1680\u2003\u2028\u3000\u200b\ufeff"
+)
+TEXTS = st.text(CHARACTERS, max_size=9)
+
+
+@pytest.mark.parametrize(("name", "schema"), TAKEN_BY)
+@given(text=TEXTS)
+@example("\vabcdef\x85")
+@example("\x1cabcdef")
+@example("abc\vdef")
+def test_a_text_is_taken_exactly_when_its_pattern_says_so(name: str, schema: Any, text: str) -> None:
+    try:
+        TypeAdapter(schema).validate_python(text)
+        is_taken = True
+    except ValidationError:
+        is_taken = False
+
+    assert is_taken == bool(PATTERNS[name].search(text)), repr(text)
