@@ -1,13 +1,10 @@
 """Installations for the tests of backup and restore."""
 
 from collections.abc import Iterator
-from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from deploy import town
-from services.kit.database import open_database
 from tests.installation import Installation, installation
 from tests.postgresql import Server
 
@@ -19,7 +16,7 @@ def built(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Installati
     folder = tmp_path / "installation"
     folder.mkdir()
     with installation(folder, server) as made:
-        _prepare(made)
+        made.prepare()
         yield made
 
 
@@ -29,14 +26,5 @@ def built_on_sqlite(tmp_path: Path) -> Iterator[Installation]:
     folder = tmp_path / "installation"
     folder.mkdir()
     with installation(folder) as made:
-        _prepare(made)
+        made.prepare()
         yield made
-
-
-def _prepare(made: Installation) -> None:
-    """Migrate and seed every service in this process, which starts none."""
-    for service in town.SERVICES.values():
-        settings = service.read_settings(made.environment)
-        with closing(open_database(settings.database_url)) as database:
-            service.migrations.up(database)
-            service.seeder.plant(database, settings, service.seeder.sets[0])

@@ -14,6 +14,8 @@ from tests.installation import Town, installation
 # Under a name of its own: on containers `figure` is the session's, of tests/compose/towns.py.
 __all__ = ["journey_figure"]
 
+HERE = Path(__file__).parent
+
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """What an installation is made of."""
@@ -23,10 +25,17 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("shared_town", kinds, indirect=True, scope="module")
 
 
-def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
-    """The README's session is about `make run`."""
-    on_compose = config.getoption("--town", "local") == "compose"
-    return True if on_compose and collection_path.name == "test_readme.py" else None
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """On containers only what the containers serve runs again, not what has processes of its own."""
+    if config.getoption("--town", "local") != "compose":
+        return
+    own = [each for each in items if HERE in each.path.parents and "shared_town" not in _fixtures(each)]
+    config.hook.pytest_deselected(items=own)
+    items[:] = [each for each in items if each not in own]
+
+
+def _fixtures(item: pytest.Item) -> list[str]:
+    return item.fixturenames if isinstance(item, pytest.Function) else []
 
 
 @pytest.fixture(scope="module")
