@@ -1,8 +1,7 @@
 """The check on real processes: clean after real work, and a damaged database is named and not served from."""
 
 import os
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +10,8 @@ import pytest
 
 from tests.contract.samples import attached, chosen, new_event, new_lesson, new_quiz, public_address
 from tests.installation import SERVICES, Installation, installation
+from tests.waiting import until
 
-PATIENCE_SECONDS = 60
 ADDRESS = "/api/admin/integrity"
 
 
@@ -28,18 +27,14 @@ def built(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
 
 def report(admin: httpx.Client) -> Any:
     """The finished report of all services, of which none runs any more."""
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while (item := admin.get(ADDRESS).json()["item"])["status"] == "running":
-        assert time.monotonic() < deadline
-    return item
+    items: list[Any] = []
 
+    def is_finished() -> bool:
+        items.append(admin.get(ADDRESS).json()["item"])
+        return bool(items[-1]["status"] != "running")
 
-def until(condition: Callable[[], bool]) -> None:
-    """Wait for it."""
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while not condition():
-        assert time.monotonic() < deadline, "it never came"
-        time.sleep(0.1)
+    until(is_finished, "the check ends")
+    return items[-1]
 
 
 def test_after_real_work_nothing_is_found_by_the_api_and_by_the_command(built: Installation) -> None:
@@ -93,8 +88,8 @@ def test_a_file_that_is_overwritten_under_a_running_service_is_not_served_from(
             opened.seek(4096)
             opened.write(os.urandom(len(sound) - 4096))
 
-        until(lambda: learner.get("/health/ready").status_code == 503)
-        until(lambda: learner.get("/api/public/events").status_code == 503)
+        until(lambda: learner.get("/health/ready").status_code == 503, "readiness turns red")
+        until(lambda: learner.get("/api/public/events").status_code == 503, "no wrong row is served")
         assert learner.get("/health/ready").json()["message"] == "Not ready: content"
         item = report(admin)
         assert (item["services"]["content"]["status"], item["services"]["auth"]["status"]) == ("findings", "ok")
@@ -105,6 +100,6 @@ def test_a_file_that_is_overwritten_under_a_running_service_is_not_served_from(
         file.with_suffix(".restored").write_bytes(sound)
         file.with_suffix(".restored").replace(file)
 
-        until(lambda: learner.get("/health/ready").status_code == 200)
+        until(lambda: learner.get("/health/ready").status_code == 200, "readiness is green again")
         assert learner.get("/api/public/events").status_code == 200
         assert report(admin)["services"]["content"]["status"] == "ok"

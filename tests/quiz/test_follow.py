@@ -68,13 +68,12 @@ class Beside:
         until(self.heartbeat.exists, "the follower touches its heartbeat")
 
 
-@pytest.fixture
-def beside(tmp_path: Path) -> Iterator[Beside]:
-    """Content and quiz are migrated and seeded; nothing runs yet."""
-    with installation(tmp_path) as built:
-        for service in ("content", "quiz"):
-            for arguments in (("migrate",), ("seed", "minimal")):
-                assert built.command(service, *arguments).returncode == 0
+@pytest.fixture(params=["sqlite", "postgresql"])
+def beside(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Beside]:
+    """Everything is migrated and seeded; nothing runs yet."""
+    server = None if request.param == "sqlite" else request.getfixturevalue("postgresql_server")
+    with installation(tmp_path, server) as built:
+        built.prepare()
         made = Beside(built, tmp_path)
         try:
             yield made
@@ -112,6 +111,7 @@ def test_without_content_it_says_so_and_goes_on_when_content_is_back(beside: Bes
     assert follower.popen.returncode == 0
 
 
+@pytest.mark.parametrize("beside", ["sqlite"], indirect=True)
 def test_a_file_that_is_lost_is_not_made_anew_and_it_goes_on_when_the_file_is_back(beside: Beside) -> None:
     beside.start("content")
     follower = beside.start("follow-quiz")
