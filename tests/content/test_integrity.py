@@ -223,6 +223,21 @@ def test_what_is_no_orphan_any_more_when_it_is_repaired_stays_and_nothing_is_tol
 
 
 @pytest.mark.parametrize("content_database", ["sqlite"], indirect=True)
+def test_an_orphan_whose_id_is_no_text_is_found_and_stays(content_database: peewee.Database) -> None:
+    with_two_events(PeeweeContentStore(content_database, StoppedClock()))
+    plant(content_database, "UPDATE materials SET id = x'FF00', lesson_id = 'nowhere' WHERE id = 'material-2'")
+    breaches = [("materials", "b'\\xff\\x00'", rule) for rule in ("column_type", "foreign_key")]
+
+    remaining, lines = repair(content_database, EXAMINATION)
+
+    assert (remaining, [line.rpartition(" (")[2] for line in lines]) == (
+        2,
+        ["no repair is the right one for certain)"] * 2,
+    )
+    assert named(found(content_database, EXAMINATION)) == breaches
+
+
+@pytest.mark.parametrize("content_database", ["sqlite"], indirect=True)
 def test_a_value_of_another_type_is_found_and_the_rest_is_checked_all_the_same(
     content_database: peewee.Database,
 ) -> None:

@@ -145,7 +145,9 @@ def _orphans(
     keys = keys_of(table)
     message = f"{field.column_name} names no row of {parent._meta.table_name}"
 
-    def found(row_id: str) -> Finding:
+    def found(key: Any) -> Finding:
+        row_id = str(key)
+
         def remove() -> str:
             this_orphan = (keys[0] == row_id) & is_orphan
             with transaction(database):
@@ -158,11 +160,13 @@ def _orphans(
                 table.delete().where(this_orphan).execute(database)
             return f"deleted it, since {message}"
 
-        repair = remove if (field.on_delete or "").upper() == "CASCADE" else None
+        # SQLite keeps a blob where a text belongs: that is no id by which a row could be told from another.
+        goes_with_its_parent = (field.on_delete or "").upper() == "CASCADE" and isinstance(key, str)
+        repair = remove if goes_with_its_parent else None
         return Finding(table._meta.table_name, row_id, "foreign_key", message, repair)
 
     for batch in batches(database, table.select(*keys).where(is_orphan), keys, lambda *row: row):
-        yield from (found(_id(row)) for row in batch)
+        yield from (found(key) for (key,) in batch)
 
 
 def _fetched(database: peewee.Database, query: Any) -> list[Any]:
