@@ -10,10 +10,12 @@ import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from importlib import import_module
 from pathlib import Path
 from typing import Generic, TypeVar
 
 import peewee
+from gunicorn.app.wsgiapp import run as run_gunicorn
 
 from services.kit.audit import AuditLog
 from services.kit.baseline import BaselineError, Importer, Part, import_baseline, opened
@@ -92,12 +94,16 @@ def main(service: Service[AnySettings], arguments: Sequence[str] | None = None) 
 
 
 def serve(settings: ServerSettings, app: str) -> None:
-    """Become gunicorn serving the app; does not return."""
-    bind = f"{settings.host}:{settings.port}"
-    environment = {**os.environ, "FLIX_PROCESS": settings.name, "LOG_LEVEL": settings.log_level}
-    command = ["gunicorn", "--config", str(GUNICORN_SETTINGS), "--bind", bind]
-    command += ["--workers", str(settings.workers), app]
-    os.execve(sys.executable, [sys.executable, "-m", *command], environment)  # noqa: S606 no shell is involved
+    """Serve the app under gunicorn, which ends the process when it is told to stop.
+
+    The app's module is imported before gunicorn forks, so that a worker is there at once, also in place of one that
+    died; whatever holds a connection or a thread is made by the factory in it, behind the fork (TRAPS 7).
+    """
+    import_module(app.partition(":")[0])
+    os.environ.update(FLIX_PROCESS=settings.name, LOG_LEVEL=settings.log_level)
+    options = ["--config", str(GUNICORN_SETTINGS), "--bind", f"{settings.host}:{settings.port}"]
+    sys.argv = ["gunicorn", *options, "--workers", str(settings.workers), app]
+    run_gunicorn()
 
 
 def _parser(service: Service[AnySettings]) -> argparse.ArgumentParser:

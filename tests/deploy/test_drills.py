@@ -27,6 +27,8 @@ DRILLS = int(os.environ.get("DRILLS", "10"))
 WRITERS = 2
 WRITES_BETWEEN = 6
 PATIENCE_SECONDS = 120
+# Each takes a breath after a lesson and its quiz, so that the drills have a part of the machine, too.
+BREATH_SECONDS = 0.05
 
 Acknowledged = dict[str, tuple[str, str]]
 
@@ -84,6 +86,7 @@ class Writers:
                 lesson = self._send(client, "lesson", title, f"/api/events/{self._event_id}/lessons", new)
                 if lesson is not None:
                     self._send(client, "quiz", title, "/api/quizzes", self._quiz(lesson, title))
+                    self._stopped.wait(BREATH_SECONDS)
 
     def _quiz(self, lesson: str, title: str) -> dict[str, Any]:
         options = [{"text": "Yes", "isCorrect": True}, {"text": "No", "isCorrect": False}]
@@ -98,7 +101,7 @@ class Writers:
             answer = httpx.Response(503)
         if answer.status_code != 201:
             # Nobody hammers a town in ruins.
-            self._stopped.wait(0.05)
+            self._stopped.wait(BREATH_SECONDS)
             return None
         written: str = answer.json()["item"]["id"]
         with self._changed:
