@@ -124,6 +124,10 @@ class Installation(Town):
         for name in names or tuple(self._processes):
             town.kill(self._processes.pop(name))
 
+    def pid(self, name: str) -> int:
+        """The id of the process, which is gunicorn's master where it has workers."""
+        return self._processes[name].popen.pid
+
     def log_lines(self, name: str) -> str:
         return (self.logs / f"{name}.log").read_text()
 
