@@ -9,6 +9,7 @@ from gateway.limiter import Counts, store_at
 from gateway.resources import Endpoint, Health, Ready
 from gateway.routes import PUBLIC_ROUTES
 from gateway.upstream import Upstreams, connect
+from gateway.views import deletions
 from services.kit.guards import Gatekeeper, Guard, Route
 from services.kit.health import Live
 from services.kit.tokens import AccessTokenVerifier, verifier_of
@@ -33,6 +34,7 @@ def assemble(settings: Settings, upstreams: Upstreams, verifier: AccessTokenVeri
     table = routes(upstreams, guesses)
 
     async def close() -> None:
+        await deletions.finish()
         await upstreams.close()
         await counts.close()
 

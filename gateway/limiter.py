@@ -12,7 +12,6 @@ from limits import RateLimitItemPerSecond
 from limits.aio.storage import RedisStorage, Storage
 from limits.aio.strategies import FixedWindowRateLimiter
 from valkey.asyncio import ConnectionPool
-from valkey.exceptions import ValkeyError
 
 from services.kit.observability import log
 
@@ -49,22 +48,40 @@ class Counts:
         """The shared store's answer; this worker's own when there is none within STORE_SECONDS. Never fails."""
         if self._shared is None:
             return await question(self._own)
-        async with self._turns:
-            if not self._may_be_asked():
-                return await question(self._own)
-            try:
-                async with asyncio.timeout(STORE_SECONDS):
-                    answer = await question(self._shared)
-            except (ValkeyError, OSError) as error:
-                self._went_away(error)
-                return await question(self._own)
-            self._is_there()
-            return answer
+        if not await self._has_a_turn():
+            return await question(self._own)
+        try:
+            return await self._ask_shared(self._shared, question)
+        finally:
+            self._turns.release()
 
     async def close(self) -> None:
         """Close the connections to the store."""
         if self._store is not None:
             await self._store.aclose()
+
+    async def _has_a_turn(self) -> bool:
+        try:
+            async with asyncio.timeout(STORE_SECONDS):
+                return await self._turns.acquire()
+        except TimeoutError:
+            return False
+
+    async def _ask_shared(
+        self, shared: FixedWindowRateLimiter, question: Callable[[FixedWindowRateLimiter], Awaitable[Result]]
+    ) -> Result:
+        if not self._may_be_asked():
+            return await question(self._own)
+        try:
+            async with asyncio.timeout(STORE_SECONDS):
+                answer = await question(shared)
+        # Not its own errors alone: uvloop has a RuntimeError for a connection that is reset under a write, and what is
+        # no answer of a store ends in a ValueError or a TypeError.
+        except Exception as error:
+            self._went_away(error)
+            return await question(self._own)
+        self._is_there()
+        return answer
 
     def _may_be_asked(self) -> bool:
         if not self._away:

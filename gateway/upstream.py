@@ -25,6 +25,8 @@ MAXIMUM_CONNECTIONS = 256
 # What a service says besides its body that concerns the client.
 PASSED_ON_HEADERS = ("Content-Type", "ETag", "Idempotency-Replayed", "Retry-After", "WWW-Authenticate", "Allow")
 
+JSON = "application/json"
+
 READING_METHODS = ("GET", "HEAD", "OPTIONS")
 
 HTTP_OK = 200
@@ -77,7 +79,7 @@ class Answer:
 
 def answer_with(document: object, status: int = HTTP_OK) -> Answer:
     """An answer of the gateway's own."""
-    return Answer(status, orjson.dumps(document), {"Content-Type": "application/json"})
+    return Answer(status, orjson.dumps(document), {"Content-Type": JSON})
 
 
 class Upstream:
@@ -125,12 +127,17 @@ class Upstream:
             # httpx's own timeouts bound each read, not the whole (TRAPS 9).
             async with asyncio.timeout(self._timeout):
                 response = await self._client.request(sent.method, url, content=sent.body, headers=headers)
-        except (TimeoutError, httpx.HTTPError) as error:
-            raise self._failure(error, sent.path) from error
+        # httpx-aiohttp leaves aiohttp's error for what is no HTTP as it is.
+        except (TimeoutError, httpx.HTTPError, aiohttp.ClientError) as error:
+            raise self._failure(error) from error
+        if response.content and response.headers.get("Content-Type") != JSON:
+            # No service of ours: what stands in its place, as a load balancer or another process on its port.
+            log.warning("upstream_unintelligible", upstream=self._name, status=response.status_code)
+            raise Unavailable
         passed_on = {name: response.headers[name] for name in PASSED_ON_HEADERS if name in response.headers}
         return Answer(response.status_code, response.content, passed_on)
 
-    def _failure(self, error: Exception, path: str) -> ServiceError:
+    def _failure(self, error: Exception) -> ServiceError:
         # httpx-aiohttp calls a refused or broken connection a ConnectTimeout, so that one is not a matter of time.
         timed_out = isinstance(error, TimeoutError | httpx.TimeoutException)
         if timed_out and not isinstance(error, httpx.ConnectTimeout):

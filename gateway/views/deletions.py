@@ -22,6 +22,11 @@ async def delete_lesson(upstreams: Upstreams, sent: Sent, event_id: str, lesson_
     return await _to_the_end(_delete(upstreams, sent, {"eventId": event_id, "lessonId": lesson_id}))
 
 
+async def finish() -> None:
+    """Wait for the deletions whose clients have gone; for whoever is about to close the upstreams."""
+    await asyncio.gather(*_going_on, return_exceptions=True)
+
+
 async def _delete(upstreams: Upstreams, sent: Sent, gone: dict[str, str]) -> Answer:
     answer = await upstreams.content.forward(sent)
     if answer.status == HTTP_NO_CONTENT:

@@ -28,6 +28,19 @@ _POSTGRESQL_TIMEOUTS = {
     "lock_timeout": 5_000,
     "idle_in_transaction_session_timeout": 15_000,
 }
+# A host that is gone without a word is noticed after some ten seconds, not after the two hours of a kernel: by libpq,
+# whose threads wait for answers, and after a minute by the server, whose sessions hold locks.
+_LIBPQ_KEEPALIVE = {
+    "keepalives_idle": 5,
+    "keepalives_interval": 2,
+    "keepalives_count": 3,
+    # In milliseconds.
+    "tcp_user_timeout": 10_000,
+}
+_SERVER_KEEPALIVE = {"tcp_keepalives_idle": 30, "tcp_keepalives_interval": 10, "tcp_keepalives_count": 3}
+# What PostgreSQL refuses because of the session or the server, not because of the statement (its manual, appendix A):
+# it is read-only, as after a failover; a prepared statement does not fit the schema any more, or is gone.
+_OUTAGES = frozenset({"25006", "0A000", "26000"})
 # A commit is acknowledged only when it is on disk: FULL, because NORMAL may lose it at a power loss (TRAPS 6).
 _SQLITE_PRAGMAS = {"journal_mode": "wal", "synchronous": "full", "foreign_keys": 1}
 
@@ -91,7 +104,10 @@ def _postgresql(url: str, application_name: str) -> peewee.Database:
     defaults: dict[str, Any] = {
         "connect_timeout": CONNECT_TIMEOUT_SECONDS,
         "application_name": application_name,
-        "options": " ".join(f"-c {name}={value}" for name, value in _POSTGRESQL_TIMEOUTS.items()),
+        "options": " ".join(
+            f"-c {name}={value}" for name, value in {**_POSTGRESQL_TIMEOUTS, **_SERVER_KEEPALIVE}.items()
+        ),
+        **_LIBPQ_KEEPALIVE,
     }
     chosen = parse_qs(urlsplit(url).query)
     ours = {name: value for name, value in defaults.items() if name not in chosen}
@@ -215,6 +231,13 @@ def message_of(error: BaseException) -> str:
     """What an error says; of PostgreSQL's only the first part, since the others repeat the values of the row."""
     diagnosis = getattr(getattr(error, "orig", error), "diag", None)
     return str(getattr(diagnosis, "message_primary", None) or error)
+
+
+def is_outage(error: BaseException) -> bool:
+    """Whether the error is the server's, the connection's or the session's, and another connection may do better."""
+    if isinstance(error, peewee.OperationalError | peewee.InterfaceError | sqlite3.OperationalError):
+        return True
+    return getattr(getattr(error, "orig", None), "sqlstate", None) in _OUTAGES
 
 
 def is_foreign_key_breach(error: peewee.IntegrityError) -> bool:

@@ -4,14 +4,15 @@ import asyncio
 import sqlite3
 import threading
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from contextvars import copy_context
 from functools import partial
 from typing import ParamSpec, TypeVar
 
 import peewee
 
-from services.kit.database import message_of
+from services.kit.database import is_outage, message_of
 from services.kit.errors import Unavailable
 from services.kit.idempotency import Keep, Key, Once, Reply, not_kept
 from services.kit.integrity.soundness import is_damage
@@ -38,8 +39,7 @@ class UseCases:
         self._once = Once(database)
         self.threads = threads
         self._pool = self._new_pool()
-        self._limit = threads + waiting_limit
-        self._running = 0
+        self._room = threading.Semaphore(threads + waiting_limit)
         self.damaged = False
         self.wake = threading.Event()
 
@@ -52,14 +52,18 @@ class UseCases:
         """The use case's result; raises Unavailable when too many wait or the database is away or damaged."""
         if self.damaged:
             raise Unavailable(DAMAGED)
-        if self._running >= self._limit:
+        if not self._room.acquire(blocking=False):
             raise Unavailable("Too many requests are waiting; try again shortly")
         call = partial(copy_context().run, partial(self.run_here, use_case, *args, **kwargs))
-        self._running += 1
+        # The executor's own future would be cancelled with its client, stay in the queue, and be counted no more.
+        heard: Future[Result] = Future()
+        waiting = [(call, heard)]
+        self._pool.submit(self._begin, waiting)
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._pool, call)
+            return await asyncio.wrap_future(heard)
         finally:
-            self._running -= 1
+            # Nobody waits any more: what has not begun is not begun, and the queue lets go what it holds.
+            waiting.clear()
 
     async def run_once(
         self, key: Key | None, use_case: Callable[[Keep[Result]], Result], render: Callable[[Result], Reply]
@@ -106,15 +110,35 @@ class UseCases:
             return use_case(*args, **kwargs)
         # Peewee leaves an error of SQLite's that comes while rows are fetched as it is.
         except (peewee.DatabaseError, peewee.InterfaceError, sqlite3.DatabaseError) as error:
+            # The connection may be gone with its server, or its session be good for nothing any more; the next use case
+            # of this thread opens another.
+            self._database.close()
             if is_damage(error):
                 self.close_for_damage(message_of(error))
-            elif not isinstance(error, peewee.OperationalError | peewee.InterfaceError | sqlite3.OperationalError):
-                raise
-            else:
+            elif is_outage(error):
                 log.error("database_unavailable", error=message_of(error))
-            # The connection may be gone with its server; the next use case of this thread opens another.
-            self._database.close()
+            else:
+                raise
             raise Unavailable(DAMAGED if self.damaged else AWAY) from error
+
+    def _begin(self, waiting: list[tuple[partial[Result], Future[Result]]]) -> None:
+        outcome = None
+        with suppress(IndexError):
+            call, heard = waiting.pop()
+            outcome = _outcome(call, heard)
+        self._room.release()
+        if outcome is not None:
+            outcome()
 
     def _new_pool(self) -> ThreadPoolExecutor:
         return ThreadPoolExecutor(self.threads, thread_name_prefix="use-case")
+
+
+def _outcome(call: Callable[[], Result], heard: Future[Result]) -> Callable[[], None] | None:
+    """Do it, unless nobody wants to hear of it; how to tell."""
+    if not heard.set_running_or_notify_cancel():
+        return None
+    try:
+        return partial(heard.set_result, call())
+    except BaseException as error:  # As an executor does: whoever waits decides what to make of it.
+        return partial(heard.set_exception, error)

@@ -42,7 +42,8 @@ class Content:
                 raise EventNotFound
             case LessonNotFound.code | NotFound.code:
                 raise LessonNotFound
-        _require_success(response)
+        if _understood(response, lambda document: document["item"]["id"]) != lesson_id:
+            raise Unavailable(_UNAVAILABLE)
 
     def feed(self) -> FeedHead:
         """Which feed content has now, and how far it goes."""

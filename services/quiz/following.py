@@ -9,6 +9,7 @@ from contextlib import suppress
 from contextvars import Context
 from typing import Protocol
 
+from services.kit.errors import Unavailable
 from services.kit.instants import Clock, now
 from services.kit.observability import log
 from services.quiz.entities import ContentChange, ContentKey, FeedHead, FeedPosition, LessonReference
@@ -54,13 +55,21 @@ class Follower:
     def step(self, wait_seconds: int = 0) -> int:
         """Take in the next changes, for the first of which content may wait so long; how many there were."""
         position = self._store.following.position()
-        if position is not None:
-            with suppress(FeedPositionLost):
-                changes = self._content.changes(position.feed_id, position.sequence, CHANGES_AT_ONCE, wait_seconds)
-                self._take_in(position, changes)
-                return len(changes)
-        # What happens while everything is compared is in the feed, behind the end that was seen before.
-        return self._compare_everything(position) + self.step(wait_seconds)
+        with suppress(FeedPositionLost):
+            return self._read_on(position, wait_seconds)
+        compared = self._compare_everything(position)
+        try:
+            # What happens while everything is compared is in the feed, behind the end that was seen before.
+            return compared + self._read_on(self._store.following.position(), wait_seconds)
+        except FeedPositionLost:
+            raise Unavailable("Content's feed cannot be read from where it says that it ends") from None
+
+    def _read_on(self, position: FeedPosition | None, wait_seconds: int) -> int:
+        if position is None:
+            raise FeedPositionLost
+        changes = self._content.changes(position.feed_id, position.sequence, CHANGES_AT_ONCE, wait_seconds)
+        self._take_in(position, changes)
+        return len(changes)
 
     def _take_in(self, read_from: FeedPosition, changes: Sequence[ContentChange]) -> None:
         if not changes:
@@ -113,6 +122,8 @@ class Follower:
         after = head.pruned_through
         while after < head.last_sequence:
             changes = self._content.changes(head.feed_id, after, CHANGES_AT_ONCE)
+            if not changes:
+                raise Unavailable("Content's feed does not go as far as it says")
             # Only ends of lives matter, so that what is kept in memory is short.
             told += [each for each in changes if each.kind != "material" and each.action != "changed"]
             after = changes[-1].sequence

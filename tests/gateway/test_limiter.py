@@ -3,18 +3,33 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
+from itertools import count
 from typing import Any
 
 import pytest
+import uvloop
 from hypothesis import given
 from hypothesis import strategies as some
 from structlog.testing import capture_logs
 
-from gateway.limiter import LEAST_ROOM, MOST_NAMES, RETRY_SECONDS, Counts, Memory, Throttle, network, store_at
+from gateway.limiter import (
+    LEAST_ROOM,
+    MOST_NAMES,
+    RETRY_SECONDS,
+    STORE_CONNECTIONS,
+    Counts,
+    Memory,
+    Throttle,
+    network,
+    store_at,
+)
+from tests.resetting import resetting
 from tests.valkey import Valkey, running_valkey
 
 HOUR = 3600
+HITS = 600
+AT_ONCE = 6
 UNAVAILABLE = "rate_limit_store_unavailable"
 AVAILABLE = "rate_limit_store_available"
 
@@ -216,6 +231,56 @@ def test_a_store_that_answers_nothing_holds_up_only_those_that_ask_it_first(valk
             assert await throttle.blocked_for("summer") is None
 
     assert events(scenario()) == [UNAVAILABLE, AVAILABLE]
+
+
+@pytest.mark.parametrize(
+    "said", [b"+OK\r\n", b"$-1\r\n", b"*1\r\n+x\r\n", b"$abc\r\n", b"HTTP/1.1 400 Bad Request\r\n\r\n"]
+)
+def test_what_is_no_store_counts_as_away(said: bytes) -> None:
+    async def speak(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with closing(writer):
+            while await reader.read(65_536):
+                writer.write(said)
+                await writer.drain()
+
+    async def scenario() -> None:
+        server = await asyncio.start_server(speak, "127.0.0.1", 0)
+        async with counting(f"redis://127.0.0.1:{server.sockets[0].getsockname()[1]}/0") as counts:
+            assert await within_limit(Throttle(counts, "requests", 1, HOUR), 2) == [True, False]
+        server.close()
+
+    assert events(scenario()) == [UNAVAILABLE]
+
+
+def test_a_store_that_resets_its_connections_never_fails_a_count() -> None:
+    async def scenario(url: str) -> None:
+        # As if there were enough time between any two hits that the store is asked again.
+        async with counting(url, count(step=RETRY_SECONDS).__next__) as counts:
+            throttle = Throttle(counts, "requests", HITS, HOUR)
+            for _ in range(HITS // AT_ONCE):
+                assert await asyncio.gather(*(throttle.hit() for _ in range(AT_ONCE))) == [None] * AT_ONCE
+
+    with resetting(b":1\r\n") as address, capture_logs() as lines:
+        # uvloop has an error of its own for what is written to a connection that has just been reset.
+        uvloop.run(scenario(f"redis://{address}/0"))
+
+    assert {line["event"] for line in lines} == {UNAVAILABLE, AVAILABLE}
+
+
+def test_who_gets_no_turn_at_a_slow_store_is_counted_without_it(
+    valkey: Valkey, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gateway.limiter.STORE_SECONDS", 0.01)
+
+    async def scenario() -> None:
+        async with counting(valkey.url) as counts, asyncio.timeout(60):
+            for _ in range(STORE_CONNECTIONS):
+                await counts._turns.acquire()
+
+            assert await within_limit(Throttle(counts, "requests", 1, HOUR), 2) == [True, False]
+
+    # The store is not to blame.
+    assert events(scenario()) == []
 
 
 def test_a_store_that_refuses_the_password_counts_as_away_and_the_password_is_not_logged() -> None:

@@ -379,6 +379,39 @@ def test_an_answer_that_breaks_off_is_unavailable() -> None:
         ask(break_off)
 
 
+NO_HTTP = {
+    "another protocol": b"220 mail.example ESMTP\r\n",
+    "an alert of TLS": b"\x15\x03\x01\x00\x02\x02\x46",
+    "a chunk of no length": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\n{}\r\n0\r\n\r\n",
+    "two lengths": b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\n{}",
+    "a header that is too long": b"HTTP/1.1 200 OK\r\nX: " + b"x" * 20_000 + b"\r\nContent-Length: 0\r\n\r\n",
+}
+NOT_OURS = {
+    "a page": b"HTTP/1.1 404 Not Found\r\nContent-Type: text/html\r\nContent-Length: 6\r\n\r\n<html>",
+    "a balancer's text": b"HTTP/1.1 503 No\r\nContent-Type: text/plain\r\nContent-Length: 4\r\n\r\ndown",
+    "a body of no type": b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}",
+}
+
+
+@pytest.mark.parametrize(
+    ("said", "event"),
+    [
+        *((said, "upstream_unavailable") for said in NO_HTTP.values()),
+        *((said, "upstream_unintelligible") for said in NOT_OURS.values()),
+    ],
+    ids=[*NO_HTTP, *NOT_OURS],
+)
+def test_what_no_service_of_ours_would_answer_is_unavailable(said: bytes, event: str) -> None:
+    async def say(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(said)
+        await writer.drain()
+
+    with capture_logs() as lines, pytest.raises(Unavailable):
+        ask(say)
+
+    assert [(line["event"], line["upstream"]) for line in lines] == [(event, "content")]
+
+
 def test_a_refused_connection_is_unavailable() -> None:
     with socket.socket() as nobody:
         # Bound and not listening: nobody else can take the port meanwhile.
@@ -412,7 +445,7 @@ def send_on_a_kept_connection_that_breaks(method: str) -> Answer:
     """What becomes of a request that is heard and not answered; on another connection it would be."""
 
     async def answer_once(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}")
         await writer.drain()
         await reader.readuntil(b"\r\n\r\n")
 
@@ -435,4 +468,4 @@ def test_a_write_whose_connection_breaks_is_not_sent_again_for_it_may_have_been_
 
 
 def test_a_read_whose_connection_breaks_is_sent_again() -> None:
-    assert send_on_a_kept_connection_that_breaks("GET") == Answer(200, b"{}")
+    assert send_on_a_kept_connection_that_breaks("GET") == Answer(200, b"{}", {"Content-Type": "application/json"})

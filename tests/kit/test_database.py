@@ -1,7 +1,10 @@
 """services.kit.database on both engines, with real files and a real server."""
 
+import os
+import socket
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from threading import Barrier
@@ -142,6 +145,20 @@ def test_the_limits_hold_on_the_connection_of_every_thread(postgresql_url: str) 
             database.close()
 
     assert in_threads(4, limits) == [("10s", "5s", "15s", "flix-content")] * 4
+
+
+@pytest.mark.skipif(not hasattr(socket, "TCP_USER_TIMEOUT"), reason="Linux alone tells this of a socket")
+def test_a_server_whose_host_is_gone_is_given_up_within_seconds_and_gives_us_up(postgresql_url: str) -> None:
+    database = open_database(postgresql_url)
+    with closing(database), socket.socket(fileno=os.dup(database.connection().fileno())) as ours:
+        names = ("TCP_KEEPIDLE", "TCP_KEEPINTVL", "TCP_KEEPCNT", "TCP_USER_TIMEOUT")
+        options = {name: ours.getsockopt(socket.IPPROTO_TCP, getattr(socket, name)) for name in names}
+        theirs = [value(database, f"SHOW tcp_keepalives_{name}") for name in ("idle", "interval", "count")]
+        keeps_alive = ours.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
+
+    assert keeps_alive == 1
+    assert options == {"TCP_KEEPIDLE": 5, "TCP_KEEPINTVL": 2, "TCP_KEEPCNT": 3, "TCP_USER_TIMEOUT": 10_000}
+    assert theirs == ["30", "10", "3"]
 
 
 def test_opening_makes_neither_a_connection_nor_a_file(sqlite_url: str) -> None:

@@ -1,7 +1,9 @@
 """services.kit.use_cases: use cases in threads, each with a connection that is its own."""
 
 import asyncio
+import gc
 import threading
+import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -13,6 +15,9 @@ from structlog.testing import capture_logs
 from services.kit.database import open_database
 from services.kit.errors import Conflict, Unavailable
 from services.kit.use_cases import UseCases
+
+
+PATIENCE_SECONDS = 30
 
 
 class Taken(Conflict):
@@ -141,3 +146,107 @@ def test_an_error_of_the_domain_passes_through_and_keeps_the_connection(sqlite: 
         with pytest.raises(Taken):
             asyncio.run(use_cases.run(refuse))
         assert asyncio.run(use_cases.run(sqlite.connection)) is before
+
+
+# PostgreSQL, while it refuses for a reason that passes
+
+
+@pytest.fixture
+def notes(postgresql_url: str) -> peewee.Database:
+    """A handle on a table with one row."""
+    database = open_database(postgresql_url)
+    database.execute_sql("CREATE TABLE notes (id int PRIMARY KEY, number int)")
+    database.execute_sql("INSERT INTO notes VALUES (1, 1)")
+    database.close()
+    return database
+
+
+def elsewhere(database: peewee.Database, *statements: str) -> None:
+    """Execute them on a connection of their own."""
+    for statement in statements:
+        database.execute_sql(statement)
+    database.close()
+
+
+def read_only(setting: str) -> str:
+    """As a failover to a standby makes a database, or the end of one; for sessions that begin then."""
+    return f"DO $$ BEGIN EXECUTE format('ALTER DATABASE %%I {setting}', current_database()); END $$"
+
+
+def test_a_read_only_server_is_an_outage_and_ends_with_it(notes: peewee.Database) -> None:
+    def write() -> int:
+        changed: int = notes.execute_sql("UPDATE notes SET number = number + 1").rowcount
+        return changed
+
+    with pool(notes) as use_cases, capture_logs() as lines:
+        elsewhere(notes, read_only("SET default_transaction_read_only = on"))
+        with pytest.raises(Unavailable):
+            asyncio.run(use_cases.run(write))
+        elsewhere(notes, "SET default_transaction_read_only = off", read_only("RESET default_transaction_read_only"))
+        assert asyncio.run(use_cases.run(write)) == 1
+
+    assert [line["event"] for line in lines] == ["database_unavailable"]
+
+
+# psycopg prepares a statement by itself when it has been executed so often.
+OFTEN = 8
+
+
+def test_a_prepared_statement_that_a_migration_has_made_stale_costs_one_request(notes: peewee.Database) -> None:
+    def read() -> object:
+        return notes.execute_sql("SELECT * FROM notes").fetchall()
+
+    with pool(notes) as use_cases, capture_logs():
+        for _ in range(OFTEN):
+            asyncio.run(use_cases.run(read))
+        elsewhere(notes, "ALTER TABLE notes ALTER COLUMN number TYPE bigint")
+        with pytest.raises(Unavailable):
+            asyncio.run(use_cases.run(read))
+        assert asyncio.run(use_cases.run(read)) == [(1, 1)]
+
+
+def test_a_wrong_statement_is_no_outage_and_its_session_is_not_used_again(notes: peewee.Database) -> None:
+    def wrong() -> object:
+        return notes.execute_sql("SELECT nothing FROM notes")
+
+    with pool(notes) as use_cases:
+        before = asyncio.run(use_cases.run(notes.connection))
+        with pytest.raises(peewee.ProgrammingError):
+            asyncio.run(use_cases.run(wrong))
+        assert asyncio.run(use_cases.run(notes.connection)) is not before
+
+
+# Clients that go
+
+
+class Body:
+    """What a request has brought."""
+
+
+def test_whoever_goes_while_waiting_keeps_a_place_but_no_body_and_is_not_served(sqlite: peewee.Database) -> None:
+    go_on = threading.Event()
+    begun: list[Body] = []
+    bodies = [Body() for _ in range(3)]
+    alive = [weakref.ref(body) for body in bodies]
+
+    async def asking(use_cases: UseCases) -> list[object]:
+        busy = asyncio.create_task(use_cases.run(go_on.wait))
+        leaving = [asyncio.create_task(use_cases.run(begun.append, body)) for body in bodies]
+        await asyncio.sleep(0)
+        while leaving:
+            leaving[-1].cancel()
+            await asyncio.wait([leaving.pop()])
+        bodies.clear()
+        gc.collect()
+        held = [body() for body in alive]
+        asked = asyncio.wait_for(use_cases.run(go_on.wait), PATIENCE_SECONDS)
+        [refused] = await asyncio.gather(asked, return_exceptions=True)
+        go_on.set()
+        return [held, str(refused), await busy, await use_cases.run(go_on.wait)]
+
+    with pool(sqlite, threads=1, waiting_limit=3) as use_cases:
+        answers = asyncio.run(asking(use_cases))
+
+    too_many = "Too many requests are waiting; try again shortly"
+    assert answers == [[None] * 3, too_many, True, True]
+    assert begun == []

@@ -15,8 +15,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.kit.audit import AuditFilter
+from services.kit.errors import Unavailable
 from services.quiz.entities import ContentChange, ContentKey, FeedHead, FeedPosition, Quiz
-from services.quiz.errors import ContentIsEmpty, EventNotFound, LessonHasQuiz, LessonNotFound
+from services.quiz.errors import ContentIsEmpty, EventNotFound, FeedPositionLost, LessonHasQuiz, LessonNotFound
 from services.quiz.following import Follower
 from services.quiz.migrations import MIGRATIONS
 from services.quiz.repository import ALL, PeeweeQuizStore, QuizFilter
@@ -492,6 +493,47 @@ def test_a_content_that_never_held_anything_is_the_end_of_no_quiz(quiz_database:
             follower.catch_up()
 
     assert all_rows(quiz_database, MIGRATIONS.tables) == before
+
+
+def test_a_feed_that_ends_before_it_says_so_is_read_later_and_nothing_is_done_meanwhile(
+    quiz_database: peewee.Database, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.content.renew_feed()
+    before = all_rows(quiz_database, MIGRATIONS.tables)
+
+    def changes(feed_id: str, *_rest: object) -> Sequence[ContentChange]:
+        if feed_id == world.content.feed().feed_id:
+            return []
+        raise FeedPositionLost
+
+    monkeypatch.setattr(world.content, "changes", changes)
+
+    with pytest.raises(Unavailable, match="does not go as far as it says"):
+        world.follower.catch_up()
+
+    assert all_rows(quiz_database, MIGRATIONS.tables) == before
+
+
+def test_a_feed_that_cannot_be_read_from_its_own_end_is_compared_once_and_read_later(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.content.renew_feed(pruned=True)
+    asked: list[FeedHead] = []
+
+    def lost(*_question: object) -> Sequence[ContentChange]:
+        raise FeedPositionLost
+
+    def feed() -> FeedHead:
+        asked.append(ContentInProcess.feed(world.content))
+        return asked[-1]
+
+    monkeypatch.setattr(world.content, "changes", lost)
+    monkeypatch.setattr(world.content, "feed", feed)
+
+    with pytest.raises(Unavailable, match="cannot be read from where it says that it ends"):
+        world.follower.catch_up()
+
+    assert len(asked) == 1
 
 
 def test_without_quizzes_an_empty_content_is_followed_from_its_beginning(quiz_database: peewee.Database) -> None:

@@ -32,6 +32,8 @@ def services(door: Door) -> Mapping[str, FakeService]:
         (("ok", "ok", "ok"), "ok"),
         (("ok", "running", "ok"), "running"),
         (("ok", "findings", "running"), "findings"),
+        # Of another version, during a redeployment.
+        (("another", "another", "another"), "unavailable"),
     ],
 )
 def test_the_three_reports_are_joined_under_the_worst_status(

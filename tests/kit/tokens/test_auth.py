@@ -1,11 +1,7 @@
 """services.kit.tokens.auth: what comes of asking an auth that is not as it should be."""
 
 import asyncio
-import socket
-import struct
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 
 import httpx
 import pytest
@@ -13,36 +9,11 @@ import uvloop
 
 from services.kit.config import LOCAL_SERVICE_SECRET
 from services.kit.tokens import FetchKeys, fetch_keys_from, fetch_revoked_from
+from tests.resetting import resetting
 
 # Without the care taken for it, one in sixteen met the moment in which such a connection is neither open nor closed.
 QUESTIONS = 400
 AT_ONCE = 4
-# What `close` does then: the peer is told that the connection is broken, not that it is over.
-RESET = struct.pack("ii", 1, 0)
-
-
-@contextmanager
-def breaking_auth() -> Iterator[str]:
-    """The address of an auth that resets each connection as soon as it is made."""
-    listener = socket.create_server(("127.0.0.1", 0))
-
-    def reset_each() -> None:
-        while True:
-            try:
-                connection, _ = listener.accept()
-            except OSError:
-                return
-            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
-            connection.close()
-
-    thread = threading.Thread(target=reset_each)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-    finally:
-        listener.shutdown(socket.SHUT_RDWR)
-        thread.join()
-        listener.close()
 
 
 async def failures(fetch: FetchKeys) -> list[BaseException]:
@@ -63,5 +34,5 @@ QUESTIONERS: list[Callable[[str], FetchKeys]] = [
 def test_a_connection_that_is_reset_at_once_is_a_failure_of_http_and_nothing_else(
     asking: Callable[[str], FetchKeys],
 ) -> None:
-    with breaking_auth() as address:
-        assert uvloop.run(failures(asking(address))) == []
+    with resetting() as address:
+        assert uvloop.run(failures(asking(f"http://{address}"))) == []
