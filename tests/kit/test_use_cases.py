@@ -16,7 +16,6 @@ from services.kit.database import open_database
 from services.kit.errors import Conflict, Unavailable
 from services.kit.use_cases import UseCases
 
-
 PATIENCE_SECONDS = 30
 
 
