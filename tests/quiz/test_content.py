@@ -32,7 +32,7 @@ def asked(event_id: str, lesson_id: str) -> httpx.Request:
 
     def answer(request: httpx.Request) -> httpx.Response:
         requests.append(request)
-        return httpx.Response(200, json={"item": {}})
+        return httpx.Response(200, json={"item": {"id": lesson_id}})
 
     ask(answer, event_id, lesson_id)
     [request] = requests
@@ -75,7 +75,12 @@ def test_no_id_leads_to_another_address(event_id: str, lesson_id: str) -> None:
 
 
 def test_a_lesson_that_content_has_is_accepted_whatever_else_it_says_of_it() -> None:
-    ask(lambda request: httpx.Response(200, content=b"not read"))
+    ask(lambda request: httpx.Response(200, json={"item": {"id": "lesson-1", "title": 7}, "more": []}))
+
+
+def test_an_answer_about_another_lesson_is_none() -> None:
+    with pytest.raises(Unavailable):
+        ask(lambda request: httpx.Response(200, json={"item": {"id": "lesson-2"}}))
 
 
 @pytest.mark.parametrize(
