@@ -3,11 +3,16 @@
 - For the head of a connection's first request it waits for ever. Here each head has `keepalive` seconds.
 - What it refuses itself (an address or headers over the limits, what is not HTTP) it answers in plain text that repeats
   parts of the request. Here it is the error envelope of the contract, with the headers that protect every answer.
+- A worker that stops closes its listeners over connections that the kernel has made and nobody has accepted yet: they
+  are reset. Here they are answered first.
 - It hands WebSockets to the app, past every middleware; nothing here takes them. Here they are requests like others: a
   server may ignore Upgrade (RFC 9110 section 7.8).
 """
 
+import asyncio
+import socket
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from http import HTTPStatus
 from typing import Any
 
@@ -65,6 +70,29 @@ class Worker(gasgi.ASGIWorker):
         """Called in the worker after the fork."""
         gasgi.ASGIProtocol = Connection
         super().init_process()
+
+    async def _shutdown(self) -> None:
+        for accepted in await self._stop_listening():
+            # Its client may have gone meanwhile.
+            with suppress(OSError):
+                await self.loop.connect_accepted_socket(lambda: Connection(self), accepted)
+        await super()._shutdown()
+
+    async def _stop_listening(self) -> list[socket.socket]:
+        """Close the listeners; the connections that the kernel has made already, which it would reset."""
+        listeners = [each.sock.dup() for each in self.sockets]
+        for each in (*self.servers, *self.sockets):
+            each.close()
+        # In its next turn uvloop lets go of them, too: whoever closes the last copy must be who looked last.
+        await asyncio.sleep(0)
+        accepted: list[socket.socket] = []
+        for listener in listeners:
+            with listener, suppress(OSError):
+                while True:
+                    accepted.append(listener.accept()[0])
+        for each in accepted:
+            each.setblocking(False)
+        return accepted
 
 
 def refusal(status: int, request_id: str) -> bytes:

@@ -1,0 +1,89 @@
+"""services.kit.connections.Worker, when it is told to stop while connections wait that nobody has accepted yet."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+from deploy import town
+from services.kit.connections import Worker
+from tests.contract.doors import unused_port
+from tests.waiting import until
+
+WAITING = 5
+REQUEST = b"GET /counted HTTP/1.1\r\nHost: kit\r\nConnection: close\r\n\r\n"
+
+
+class BusyWorker(Worker):
+    """Between the last time that it has accepted and the end of listening it is kept busy, as by other requests."""
+
+    async def _shutdown(self) -> None:
+        folder = Path(os.environ["BUSY_FOLDER"])
+        (folder / "stopping").touch()
+        while not (folder / "connected").exists():
+            time.sleep(0.01)  # noqa: ASYNC251 nothing else is to go on in this worker
+        await super()._shutdown()
+
+
+@contextmanager
+def serving(folder: Path) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
+    """gunicorn's master with one such worker, which alone hold the listener at that port."""
+    port = unused_port()
+    process = subprocess.Popen(
+        [
+            *(sys.executable, "-m", "gunicorn", "--config", str(town.ROOT / "deploy" / "gunicorn.conf.py")),
+            *("--bind", f"127.0.0.1:{port}", "--workers", "1", "--worker-class", "tests.kit.test_stopping.BusyWorker"),
+            "tests.kit.test_connections:create_app()",
+        ],
+        cwd=town.ROOT,
+        env={"PATH": os.environ["PATH"], "FLIX_PROCESS": "tested", "LOG_LEVEL": "info", "BUSY_FOLDER": str(folder)},
+        stdout=subprocess.DEVNULL,
+    )
+    try:
+        until(lambda: answers(port), "gunicorn serves")
+        yield process, port
+    finally:
+        (folder / "connected").touch()
+        process.terminate()
+        process.wait(30)
+
+
+def answers(port: int) -> bool:
+    """Whether somebody listens there and answers."""
+    try:
+        with asked(port) as connection:
+            return answer(connection).startswith(b"HTTP/1.1 200")
+    except ConnectionError:
+        return False
+
+
+def asked(port: int) -> socket.socket:
+    """A connection on which a request was sent."""
+    connection = socket.create_connection(("127.0.0.1", port), timeout=60)
+    connection.sendall(REQUEST)
+    return connection
+
+
+def answer(connection: socket.socket) -> bytes:
+    """All that is said on it."""
+    with closing(connection):
+        said = b""
+        while received := connection.recv(65_536):
+            said += received
+        return said
+
+
+def test_a_connection_that_was_made_before_the_worker_stopped_listening_is_answered(tmp_path: Path) -> None:
+    with serving(tmp_path) as (process, port):
+        process.send_signal(signal.SIGTERM)
+        until((tmp_path / "stopping").exists, "the worker begins to stop")
+        waiting = [asked(port) for _ in range(WAITING)]
+        (tmp_path / "connected").touch()
+
+        assert [answer(each).partition(b"\r\n")[0] for each in waiting] == [b"HTTP/1.1 200 OK"] * WAITING
+        assert process.wait(30) == 0
