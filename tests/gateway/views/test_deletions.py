@@ -15,6 +15,8 @@ from gateway.views.deletions import delete_event, delete_lesson
 from services.kit.tokens import AccessTokenVerifier, Revoked
 from tests.gateway.door import REQUEST_ID, SECRET, Door, error, line
 
+# Of the event loop: enough for a gateway that waits for nothing to have closed everything.
+TURNS = 200
 DELETIONS = [
     ("/api/events/event-1", "/api/events/{event_id}", {"eventId": "event-1"}),
     (
@@ -140,13 +142,19 @@ def test_a_deletion_goes_on_to_its_end_when_its_client_hangs_up_and_the_gateway_
 
         upstreams = Upstreams(upstream("content", content), upstream("quiz", quiz), upstream("auth", quiz))
         view: Any = delete_lesson if "lessonId" in gone else delete_event
-        async with asyncio.timeout(30), ASGIConductor(gateway_over(upstreams)):
+        gateway = ASGIConductor(gateway_over(upstreams))
+        async with asyncio.timeout(30):
+            await gateway.__aenter__()
             deletion = asyncio.create_task(view(upstreams, Sent("DELETE", address), *gone.values()))
             await content_was_asked.wait()
             deletion.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await deletion
+            stopping = asyncio.create_task(gateway.__aexit__(None, None, None))
+            for _ in range(TURNS):
+                await asyncio.sleep(0)
             content_answers.set()
+            await stopping
         return asked
 
     assert asyncio.run(hang_up()) == [("POST", "/internal/catch-up", b"")]
