@@ -12,6 +12,29 @@ import httpx
 from deploy import town
 
 Address = tuple[str, int]
+Gunicorn = subprocess.Popen[bytes]
+
+
+@contextmanager
+def gunicorn(
+    app: str, variables: Mapping[str, str], *options: str, inherit: tuple[int, ...] = ()
+) -> Iterator[Gunicorn]:
+    """gunicorn's master, of one worker, with the app of that import path; it inherits those file descriptors."""
+    process = subprocess.Popen(
+        [
+            *(sys.executable, "-m", "gunicorn", "--config", str(town.ROOT / "deploy" / "gunicorn.conf.py")),
+            *("--workers", "1", *options, app),
+        ],
+        cwd=town.ROOT,
+        env={"PATH": os.environ["PATH"], "FLIX_PROCESS": "tested", "LOG_LEVEL": "info", **variables},
+        pass_fds=inherit,
+        stdout=subprocess.DEVNULL,
+    )
+    try:
+        yield process
+    finally:
+        process.terminate()
+        process.wait(30)
 
 
 @contextmanager
@@ -21,23 +44,11 @@ def served(app: str, path: str, variables: Mapping[str, str], *options: str) -> 
         listener.bind(("127.0.0.1", 0))
         listener.listen()
         host, port = listener.getsockname()
-        process = subprocess.Popen(
-            [
-                *(sys.executable, "-m", "gunicorn", "--config", str(town.ROOT / "deploy" / "gunicorn.conf.py")),
-                *("--bind", f"fd://{listener.fileno()}", "--workers", "1", *options, app),
-            ],
-            cwd=town.ROOT,
-            env={"PATH": os.environ["PATH"], "FLIX_PROCESS": "tested", "LOG_LEVEL": "info", **variables},
-            pass_fds=[listener.fileno()],
-            stdout=subprocess.DEVNULL,
-        )
-        try:
+        at = ("--bind", f"fd://{listener.fileno()}", *options)
+        with gunicorn(app, variables, *at, inherit=(listener.fileno(),)):
             # The socket listens already: a connection waits until the worker is there.
             assert httpx.get(f"http://{host}:{port}{path}", timeout=30, trust_env=False).is_success
             yield host, port
-        finally:
-            process.terminate()
-            process.wait(30)
 
 
 def exchange(address: Address, *parts: bytes) -> bytes:
@@ -47,8 +58,13 @@ def exchange(address: Address, *parts: bytes) -> bytes:
         with suppress(ConnectionError):
             for part in parts:
                 connection.sendall(part)
-        answer = b""
-        with suppress(ConnectionError):
-            while received := connection.recv(65_536):
-                answer += received
-        return answer
+        return said_on(connection)
+
+
+def said_on(connection: socket.socket) -> bytes:
+    """Everything that is said on the connection until it is closed, or broken off."""
+    answer = b""
+    with suppress(ConnectionError):
+        while received := connection.recv(65_536):
+            answer += received
+    return answer

@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Generic, TypeVar
 
 import peewee
-from gunicorn.app.wsgiapp import run as run_gunicorn
 
 from services.kit.audit import AuditLog
 from services.kit.baseline import BaselineError, Importer, Part, import_baseline, opened
@@ -99,6 +98,9 @@ def serve(settings: ServerSettings, app: str) -> None:
     The app's module is imported before gunicorn forks, so that a worker is there at once, also in place of one that
     died; whatever holds a connection or a thread is made by the factory in it, behind the fork (TRAPS 7).
     """
+    # No other command has a use for it, and it takes 65 ms.
+    from gunicorn.app.wsgiapp import run as run_gunicorn  # noqa: PLC0415
+
     import_module(app.partition(":")[0])
     os.environ.update(FLIX_PROCESS=settings.name, LOG_LEVEL=settings.log_level)
     options = ["--config", str(GUNICORN_SETTINGS), "--bind", f"{settings.host}:{settings.port}"]

@@ -22,14 +22,17 @@ CONNECT_TIMEOUT_SECONDS = 5
 CONNECT_RETRY_SECONDS = 0.2
 _FOREIGN_KEY_VIOLATION = "23503"
 _URL_FORMS = "the database URL must be sqlite:///FILE or postgresql://USER:PASSWORD@HOST/NAME"
-# In milliseconds: a statement, the wait for a row's lock, an open transaction that does nothing.
-_POSTGRESQL_TIMEOUTS = {
+_SESSION_SETTINGS = {
+    # In milliseconds: a statement, the wait for a row's lock, an open transaction that does nothing.
     "statement_timeout": 10_000,
     "lock_timeout": 5_000,
     "idle_in_transaction_session_timeout": 15_000,
+    # In seconds: a client's host that is gone without a word is given up after a minute, for its session holds locks.
+    "tcp_keepalives_idle": 30,
+    "tcp_keepalives_interval": 10,
+    "tcp_keepalives_count": 3,
 }
-# A host that is gone without a word is noticed after some ten seconds, not after the two hours of a kernel: by libpq,
-# whose threads wait for answers, and after a minute by the server, whose sessions hold locks.
+# The server's host is given up after some ten seconds, not after the two hours of a kernel: threads wait for answers.
 _LIBPQ_KEEPALIVE = {
     "keepalives_idle": 5,
     "keepalives_interval": 2,
@@ -37,7 +40,6 @@ _LIBPQ_KEEPALIVE = {
     # In milliseconds.
     "tcp_user_timeout": 10_000,
 }
-_SERVER_KEEPALIVE = {"tcp_keepalives_idle": 30, "tcp_keepalives_interval": 10, "tcp_keepalives_count": 3}
 # What PostgreSQL refuses because of the session or the server, not because of the statement (its manual, appendix A):
 # it is read-only, as after a failover; a prepared statement does not fit the schema any more, or is gone.
 _OUTAGES = frozenset({"25006", "0A000", "26000"})
@@ -104,9 +106,7 @@ def _postgresql(url: str, application_name: str) -> peewee.Database:
     defaults: dict[str, Any] = {
         "connect_timeout": CONNECT_TIMEOUT_SECONDS,
         "application_name": application_name,
-        "options": " ".join(
-            f"-c {name}={value}" for name, value in {**_POSTGRESQL_TIMEOUTS, **_SERVER_KEEPALIVE}.items()
-        ),
+        "options": " ".join(f"-c {name}={value}" for name, value in _SESSION_SETTINGS.items()),
         **_LIBPQ_KEEPALIVE,
     }
     chosen = parse_qs(urlsplit(url).query)
@@ -233,17 +233,21 @@ def message_of(error: BaseException) -> str:
     return str(getattr(diagnosis, "message_primary", None) or error)
 
 
+def sqlstate_of(error: BaseException) -> str | None:
+    """PostgreSQL's five characters for what is wrong (its manual, appendix A); None for another's error."""
+    return getattr(getattr(error, "orig", error), "sqlstate", None)
+
+
 def is_outage(error: BaseException) -> bool:
     """Whether the error is the server's, the connection's or the session's, and another connection may do better."""
     if isinstance(error, peewee.OperationalError | peewee.InterfaceError | sqlite3.OperationalError):
         return True
-    return getattr(getattr(error, "orig", None), "sqlstate", None) in _OUTAGES
+    return sqlstate_of(error) in _OUTAGES
 
 
 def is_foreign_key_breach(error: peewee.IntegrityError) -> bool:
     """Whether what the row refers to is not there; PostgreSQL says so by its SQLSTATE, in whatever language."""
-    sqlstate = getattr(getattr(error, "orig", None), "sqlstate", None)
-    return sqlstate == _FOREIGN_KEY_VIOLATION or str(error) == "FOREIGN KEY constraint failed"
+    return sqlstate_of(error) == _FOREIGN_KEY_VIOLATION or str(error) == "FOREIGN KEY constraint failed"
 
 
 class _Placeholder(str):

@@ -1,7 +1,6 @@
 """Synchronous use cases under an asynchronous server: a bounded pool of threads, each with its own connection."""
 
 import asyncio
-import sqlite3
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -15,7 +14,7 @@ import peewee
 from services.kit.database import is_outage, message_of
 from services.kit.errors import Unavailable
 from services.kit.idempotency import Keep, Key, Once, Reply, not_kept
-from services.kit.integrity.soundness import is_damage
+from services.kit.integrity.soundness import DATABASE_ERRORS, is_damage
 from services.kit.observability import log
 
 # Use cases that may wait for a thread; beyond that the honest answer is "try again".
@@ -109,7 +108,7 @@ class UseCases:
         try:
             return use_case(*args, **kwargs)
         # Peewee leaves an error of SQLite's that comes while rows are fetched as it is.
-        except (peewee.DatabaseError, peewee.InterfaceError, sqlite3.DatabaseError) as error:
+        except DATABASE_ERRORS as error:
             # The connection may be gone with its server, or its session be good for nothing any more; the next use case
             # of this thread opens another.
             self._database.close()

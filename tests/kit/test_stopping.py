@@ -3,16 +3,14 @@
 import os
 import signal
 import socket
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 
-from deploy import town
 from services.kit.connections import Worker
 from tests.contract.doors import unused_port
+from tests.serving import Gunicorn, exchange, gunicorn, said_on
 from tests.waiting import until
 
 WAITING = 5
@@ -31,33 +29,22 @@ class BusyWorker(Worker):
 
 
 @contextmanager
-def serving(folder: Path) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
+def serving(folder: Path) -> Iterator[tuple[Gunicorn, int]]:
     """gunicorn's master with one such worker, which alone hold the listener at that port."""
     port = unused_port()
-    process = subprocess.Popen(
-        [
-            *(sys.executable, "-m", "gunicorn", "--config", str(town.ROOT / "deploy" / "gunicorn.conf.py")),
-            *("--bind", f"127.0.0.1:{port}", "--workers", "1", "--worker-class", "tests.kit.test_stopping.BusyWorker"),
-            "tests.kit.test_connections:create_app()",
-        ],
-        cwd=town.ROOT,
-        env={"PATH": os.environ["PATH"], "FLIX_PROCESS": "tested", "LOG_LEVEL": "info", "BUSY_FOLDER": str(folder)},
-        stdout=subprocess.DEVNULL,
-    )
-    try:
-        until(lambda: answers(port), "gunicorn serves")
-        yield process, port
-    finally:
-        (folder / "connected").touch()
-        process.terminate()
-        process.wait(30)
+    options = ("--bind", f"127.0.0.1:{port}", "--worker-class", "tests.kit.test_stopping.BusyWorker")
+    with gunicorn("tests.kit.test_connections:create_app()", {"BUSY_FOLDER": str(folder)}, *options) as process:
+        try:
+            until(lambda: answers(port), "gunicorn serves")
+            yield process, port
+        finally:
+            (folder / "connected").touch()
 
 
 def answers(port: int) -> bool:
     """Whether somebody listens there and answers."""
     try:
-        with asked(port) as connection:
-            return answer(connection).startswith(b"HTTP/1.1 200")
+        return exchange(("127.0.0.1", port), REQUEST).startswith(b"HTTP/1.1 200")
     except ConnectionError:
         return False
 
@@ -69,15 +56,6 @@ def asked(port: int) -> socket.socket:
     return connection
 
 
-def answer(connection: socket.socket) -> bytes:
-    """All that is said on it."""
-    with closing(connection):
-        said = b""
-        while received := connection.recv(65_536):
-            said += received
-        return said
-
-
 def test_a_connection_that_was_made_before_the_worker_stopped_listening_is_answered(tmp_path: Path) -> None:
     with serving(tmp_path) as (process, port):
         process.send_signal(signal.SIGTERM)
@@ -85,5 +63,8 @@ def test_a_connection_that_was_made_before_the_worker_stopped_listening_is_answe
         waiting = [asked(port) for _ in range(WAITING)]
         (tmp_path / "connected").touch()
 
-        assert [answer(each).partition(b"\r\n")[0] for each in waiting] == [b"HTTP/1.1 200 OK"] * WAITING
+        said = [said_on(each) for each in waiting]
+        for each in waiting:
+            each.close()
+        assert [each.partition(b"\r\n")[0] for each in said] == [b"HTTP/1.1 200 OK"] * WAITING
         assert process.wait(30) == 0

@@ -8,7 +8,7 @@ from typing import Protocol
 
 import peewee
 
-from services.kit.database import is_absent, is_postgresql, message_of, unhurried
+from services.kit.database import is_absent, is_postgresql, message_of, sqlstate_of, unhurried
 from services.kit.integrity.schema import missing_tables
 from services.kit.migrations import MigrationError, Migrations
 from services.kit.observability import log
@@ -101,7 +101,7 @@ def is_damage(error: BaseException) -> bool:
     original = getattr(error, "orig", error)
     sqlite_code = getattr(original, "sqlite_errorcode", 0) & 0xFF
     gone = str(original).startswith("no such table: ")
-    return sqlite_code in _SQLITE_DAMAGE or gone or getattr(original, "sqlstate", None) in _POSTGRESQL_DAMAGE
+    return sqlite_code in _SQLITE_DAMAGE or gone or sqlstate_of(error) in _POSTGRESQL_DAMAGE
 
 
 def damage_of(database: peewee.Database, migrations: Migrations, *, every_row: bool = False) -> str | None:

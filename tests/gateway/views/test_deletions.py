@@ -12,8 +12,9 @@ from gateway.app import assemble
 from gateway.config import read_settings
 from gateway.upstream import Sent, Upstream, Upstreams
 from gateway.views.deletions import delete_event, delete_lesson
-from services.kit.tokens import AccessTokenVerifier, Revoked
+from services.kit.tokens import AccessTokenVerifier
 from tests.gateway.door import REQUEST_ID, SECRET, Door, error, line
+from tests.kit.forging import nothing_revoked
 
 # Of the event loop: enough for a gateway that waits for nothing to have closed everything.
 TURNS = 200
@@ -110,9 +111,6 @@ def upstream(name: str, answer: Callable[[httpx.Request], Coroutine[None, None, 
 
 def gateway_over(upstreams: Upstreams) -> Any:
     """A gateway that knows no key and nothing that is revoked."""
-
-    async def nothing_revoked() -> Revoked:
-        return Revoked()
 
     async def no_keys() -> Any:
         return {"keys": []}
