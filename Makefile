@@ -40,7 +40,7 @@ test-fuzz: .venv/test ## 100,000 requests that nobody thought of, held against g
 	@FUZZ=full .venv/bin/pytest -n0 tests/fuzz
 
 test-compose: .venv/test ## The journeys again, on containers, and the tests of the deployment (needs a Docker engine)
-	@.venv/bin/pytest --town=compose tests/compose tests/journeys
+	@.venv/bin/pytest --stack=compose tests/compose tests/journeys
 
 .PHONY: drift
 drift: .venv/test

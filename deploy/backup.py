@@ -1,4 +1,4 @@
-"""`make backup`: copies every service's database into one file, while the town serves.
+"""`make backup`: copies every service's database into one file, while the stack serves.
 
 What was acknowledged before it began is in it. Each copy is of one moment; together they are not, so that quiz comes
 first: what it has taken in of content's changes is never ahead of the copy of content.
@@ -21,19 +21,19 @@ import peewee
 from dotenv import load_dotenv
 from tqdm import tqdm
 
-from deploy import town
+from deploy import stack
 from deploy.archive import FORMAT, MANIFEST, ArchiveWriter, Copy, Manifest
 from deploy.engines import engine_of
 from deploy.engines.common import BackupError, Progress
-from services.kit.config import ServiceSettings, SettingsError
-from services.kit.database import open_database, wait_for
-from services.kit.instants import format_instant, now
+from services.kit.core.config import ServiceSettings, SettingsError
+from services.kit.core.instants import format_instant, now
+from services.kit.storage.database import open_database, wait_for
 
 FOLDER = Path("data/backups")
 # What goes before a file's name in advice: in containers another command restores.
 RESTORE = os.environ.get("RESTORE_COMMAND", "make restore FILE=")
 # Of the services in the order of their start, the last first.
-ORDER = tuple(reversed(tuple(town.SERVICES)))
+ORDER = tuple(reversed(tuple(stack.SERVICES)))
 
 
 def main() -> int:
@@ -48,12 +48,12 @@ def command(work: Callable[[], None]) -> int:
     """Run the work of a command with the settings of `make run`; what stops it is told in one line."""
     # Copies hold password hashes and signing keys.
     os.umask(0o077)
-    load_dotenv(town.ROOT / ".env")
+    load_dotenv(stack.ROOT / ".env")
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.default_int_handler)
     try:
         work()
-    except (BackupError, SettingsError, town.StartFailed) as error:
+    except (BackupError, SettingsError, stack.StartFailed) as error:
         sys.stderr.write(f"{error}\n")
         return 1
     except OSError as error:
@@ -68,14 +68,14 @@ def command(work: Callable[[], None]) -> int:
 def read_services(environment: Mapping[str, str]) -> dict[str, ServiceSettings]:
     """Every service's settings, each with a database of its own; raises SettingsError and StartFailed."""
     settings, problems = {}, []
-    for name, service in town.SERVICES.items():
+    for name, service in stack.SERVICES.items():
         try:
             settings[name] = service.read_settings(environment)
         except SettingsError as error:
             problems += error.problems
     if problems:
         raise SettingsError(list(dict.fromkeys(problems)))
-    town.require_own_databases(settings.values())
+    stack.require_own_databases(settings.values())
     return settings
 
 

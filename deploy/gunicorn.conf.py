@@ -1,6 +1,6 @@
 """gunicorn's settings for every process; the bind address and the number of workers come from the command line.
 
-The times along the chain: the head of a request has 10 s to arrive (`keepalive`, see kit/connections.py), its body
+The times along the chain: the head of a request has 10 s to arrive (`keepalive`, see kit/web/worker.py), its body
 another 10 s (REQUEST_BODY_TIMEOUT_SECONDS); a call from the gateway may take 10 s, and a request there makes two at
 most; a connection from the gateway is reused for at most 2 s after its last request there and kept for 10 s here, so
 that the client always closes first (TRAPS 10). A stopping worker waits for idle connections as well, hence the short
@@ -9,9 +9,9 @@ times; it finishes what it has for at most 20 s, which must be less than the con
 
 import os
 
-from services.kit.observability import logging_configuration
+from services.kit.core.logging import logging_configuration
 
-worker_class = "services.kit.connections.Worker"
+worker_class = "services.kit.web.worker.Worker"
 asgi_loop = "uvloop"
 # Not the C parser: gunicorn 27 wants gunicorn_h1c 0.6.14 and the newest there is 0.6.9, which keeps at most 64 KiB of a
 # request that arrives while the one before is being finished; gunicorn then closes the connection unanswered. Of

@@ -10,10 +10,10 @@ from pathlib import Path
 import peewee
 from dotenv import load_dotenv
 
-from deploy import town
+from deploy import stack
 from services.kit.baseline import BaselineError, Part, import_baseline, opened
-from services.kit.config import ServerSettings, ServiceSettings, SettingsError
-from services.kit.database import open_database
+from services.kit.core.config import ServerSettings, ServiceSettings, SettingsError
+from services.kit.storage.database import open_database
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -21,15 +21,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     # The databases hold password hashes and signing keys.
     os.umask(0o077)
-    load_dotenv(town.ROOT / ".env")
+    load_dotenv(stack.ROOT / ".env")
     try:
-        settings = town.read_settings(os.environ)
-        town.require_own_databases(settings.values())
+        settings = stack.read_settings(os.environ)
+        stack.require_own_databases(settings.values())
         # One look at the old file for all: what is not one makes no databases, and its server may go on meanwhile.
         with opened(options.file) as old, ExitStack() as connections:
-            parts = [_part(name, settings, connections) for name in town.SERVICES]
+            parts = [_part(name, settings, connections) for name in stack.SERVICES]
             done = import_baseline(old, parts, skip_invalid=options.skip_invalid, dry_run=options.dry_run)
-    except (town.StartFailed, SettingsError, BaselineError, peewee.DatabaseError, peewee.InterfaceError) as error:
+    except (stack.StartFailed, SettingsError, BaselineError, peewee.DatabaseError, peewee.InterfaceError) as error:
         # A command that failed has said why itself.
         reason = str(error) if isinstance(error, SettingsError) else " ".join(str(error).split())
         sys.stderr.write(f"{reason}\n" if reason else "")
@@ -46,10 +46,10 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _part(name: str, settings: Mapping[str, ServerSettings], connections: ExitStack) -> Part:
-    town.run_command(name, "migrate", "up")
-    service, own = town.SERVICES[name], settings[name]
+    stack.run_command(name, "migrate", "up")
+    service, own = stack.SERVICES[name], settings[name]
     if service.importer is None or not isinstance(own, ServiceSettings):
-        raise town.StartFailed(f"{name} has no part in an import")
+        raise stack.StartFailed(f"{name} has no part in an import")
     database = open_database(own.database_url, f"flix-{name}-import")
     connections.enter_context(closing(database))
     return Part(name, service.importer, database)

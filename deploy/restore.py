@@ -16,7 +16,7 @@ from pathlib import Path
 
 import uuid_utils
 
-from deploy import town
+from deploy import stack
 from deploy.archive import Archive, Manifest, opened
 from deploy.backup import (
     FOLDER,
@@ -33,9 +33,9 @@ from deploy.backup import (
 from deploy.engines import engine_of
 from deploy.engines.common import BackupError
 from services.content.models import ChangeFeedRow
-from services.kit.config import ServiceSettings
-from services.kit.database import open_database
-from services.kit.instants import now
+from services.kit.core.config import ServiceSettings
+from services.kit.core.instants import now
+from services.kit.storage.database import open_database
 
 Services = Mapping[str, ServiceSettings]
 
@@ -70,7 +70,7 @@ def _restore(options: Options) -> None:
         _confirm(options, archive.manifest, services)
         require_servers(services)
         # Content before quiz: quiz must never follow, from its older place, what the present content says.
-        wanted = {name: services[name] for name in town.SERVICES if name in archive.manifest.services}
+        wanted = {name: services[name] for name in stack.SERVICES if name in archive.manifest.services}
         _require_stopped_where_needed(wanted)
         copies = {name: scratches.enter_context(_good_copy(archive, name, wanted[name])) for name in wanted}
         safety = _back_up_present(wanted, options.safety_folder) if options.keep_present else None
@@ -109,8 +109,8 @@ def _require_stopped_where_needed(services: Services) -> None:
     for name, settings in services.items():
         if engine_of(settings.database_url).needs_stop(settings.database_url):
             try:
-                town.require_free_ports([settings])
-            except town.StartFailed:
+                stack.require_free_ports([settings])
+            except stack.StartFailed:
                 raise BackupError(
                     f"the database of {name} is gone or unreadable while {name} runs: stop Flix, then restore again"
                 ) from None
@@ -136,7 +136,7 @@ def _good_copy(archive: Archive, name: str, settings: ServiceSettings) -> Iterat
 
 
 def _migrate(name: str, url: str) -> None:
-    if any(not each.applied for each in town.SERVICES[name].migrations.status(open_database(url))):
+    if any(not each.applied for each in stack.SERVICES[name].migrations.status(open_database(url))):
         applied = _run(name, url, "migrate", "up")
         say(f"{name}: the backup is of an older release; {', '.join(applied)} to the copy")
 
@@ -155,8 +155,8 @@ def _run(name: str, url: str, *arguments: str) -> list[str]:
     variable = f"{name.upper()}_DATABASE_URL"
     environment = {key: value for key, value in os.environ.items() if key != f"{variable}_FILE"} | {variable: url}
     done = subprocess.run(  # noqa: S603 our own module, under our own interpreter
-        [sys.executable, "-m", town.PROCESSES[name][0], *arguments],
-        cwd=town.ROOT,
+        [sys.executable, "-m", stack.PROCESSES[name][0], *arguments],
+        cwd=stack.ROOT,
         env=environment,
         capture_output=True,
         text=True,

@@ -1,4 +1,4 @@
-"""`make run`: migrates, seeds `demo` into an empty installation, starts the town, says where it is, stops on Ctrl-C."""
+"""`make run`: migrate, seed `demo` into an empty installation, start the stack, and stop it on Ctrl-C."""
 
 import os
 import signal
@@ -11,44 +11,44 @@ from pathlib import Path
 import httpx
 from dotenv import load_dotenv
 
-from deploy import town
+from deploy import stack
 from services.auth.config import Settings as AuthSettings
-from services.content.repository import PeeweeContentStore
-from services.kit.config import ServerSettings, ServiceSettings, SettingsError
-from services.kit.database import open_database
+from services.content.repository.store import PeeweeContentStore
+from services.kit.core.config import ServerSettings, ServiceSettings, SettingsError
+from services.kit.storage.database import open_database
 
 LOGS = Path("data/logs")
 WATCH_SECONDS = 0.5
 
 
 def main() -> int:
-    """Exit code 0 after Ctrl-C, 1 when the town could not start or lost a process."""
+    """Exit code 0 after Ctrl-C, 1 when the stack could not start or lost a process."""
     # The databases hold password hashes and signing keys.
     os.umask(0o077)
-    load_dotenv(town.ROOT / ".env")
+    load_dotenv(stack.ROOT / ".env")
     stopping = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda _number, _frame: stopping.set())
-    processes: list[town.Process] = []
+    processes: list[stack.Process] = []
     started_at = time.monotonic()
     try:
-        settings = town.read_settings(os.environ)
-        town.require_own_databases(settings.values())
-        town.require_free_ports(settings.values())
+        settings = stack.read_settings(os.environ)
+        stack.require_own_databases(settings.values())
+        stack.require_free_ports(settings.values())
         _make_folder(LOGS)
         _prepare(settings)
-        processes.extend(town.start(name, os.environ, LOGS) for name in town.PROCESSES)
+        processes.extend(stack.start(name, os.environ, LOGS) for name in stack.PROCESSES)
         address = f"http://{settings['gateway'].host}:{settings['gateway'].port}"
-        town.wait_until(lambda: stopping.is_set() or town.is_ready(address), processes)
+        stack.wait_until(lambda: stopping.is_set() or stack.is_ready(address), processes)
         if not stopping.is_set():
             _say(_welcome(address, settings, time.monotonic() - started_at))
         _watch(processes, stopping)
-    except (town.StartFailed, SettingsError) as error:
+    except (stack.StartFailed, SettingsError) as error:
         # A command that failed has said why itself.
         sys.stderr.write(f"{error}\n" if str(error) else "")
         return 1
     finally:
-        town.stop(processes)
+        stack.stop(processes)
     _say("stopped")
     return 0
 
@@ -59,20 +59,20 @@ def _make_folder(folder: Path) -> None:
         (folder / ".writable").touch()
         (folder / ".writable").unlink()
     except OSError as error:
-        raise town.StartFailed(f"the folder {folder} cannot be written to ({error.strerror})") from None
+        raise stack.StartFailed(f"the folder {folder} cannot be written to ({error.strerror})") from None
 
 
 def _prepare(settings: Mapping[str, ServerSettings]) -> None:
-    for name in town.SERVICES:
+    for name in stack.SERVICES:
         _say(f"{name}: migrating")
-        town.run_command(name, "migrate", "up")
-    town.run_command("auth", "seed")
+        stack.run_command(name, "migrate", "up")
+    stack.run_command("auth", "seed")
     content = settings["content"]
     if content.profile == "local" and isinstance(content, ServiceSettings) and _is_empty(content):
         _say("empty installation: seeding demo")
         # Content last: while it is empty, a start that broke off here is made good by the next.
-        town.run_command("quiz", "seed", "demo")
-        town.run_command("content", "seed", "demo")
+        stack.run_command("quiz", "seed", "demo")
+        stack.run_command("content", "seed", "demo")
 
 
 def _is_empty(content: ServiceSettings) -> bool:
@@ -83,11 +83,11 @@ def _is_empty(content: ServiceSettings) -> bool:
         database.close()
 
 
-def _watch(processes: list[town.Process], stopping: threading.Event) -> None:
+def _watch(processes: list[stack.Process], stopping: threading.Event) -> None:
     while not stopping.wait(WATCH_SECONDS):
         for process in processes:
             if not process.is_running:
-                raise town.StartFailed(f"{process.name} stopped unexpectedly; see {process.log}")
+                raise stack.StartFailed(f"{process.name} stopped unexpectedly; see {process.log}")
 
 
 def _welcome(address: str, settings: Mapping[str, ServerSettings], seconds: float) -> str:

@@ -4,8 +4,8 @@ import os
 import sys
 
 from gateway.config import read_settings
-from services.kit.cli import serve
-from services.kit.config import SettingsError
+from services.kit.core.config import SettingsError
+from services.kit.web.serving import serve
 
 
 def main(arguments: list[str]) -> int:

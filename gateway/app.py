@@ -10,10 +10,11 @@ from gateway.resources import Endpoint, Health, Ready
 from gateway.routes import PUBLIC_ROUTES
 from gateway.upstream import Upstreams, connect
 from gateway.views import deletions
-from services.kit.guards import Gatekeeper, Guard, Route
-from services.kit.health import Live
-from services.kit.tokens import AccessTokenVerifier, verifier_of
-from services.kit.web import Lifespan, WebApp, create_web_app
+from services.kit.web.app import Lifespan, WebApp, create_web_app
+from services.kit.web.guards import Gatekeeper, Guard, Route
+from services.kit.web.health import Live
+from services.kit.web.tokens.access import AccessTokenVerifier
+from services.kit.web.tokens.auth import verifier_of
 
 
 def create_app(settings: Settings | None = None) -> WebApp:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from services.kit.config import Environment, ServerSettings, server_settings
+from services.kit.core.config import Environment, ServerSettings, server_settings
 
 DEFAULT_ORIGINS = ",".join(f"http://localhost:{port}" for port in (5173, 5174, 3000, 3002))
 # As browsers and web views send it (RFC 6454 section 6.2): http, https, or an app's own scheme.

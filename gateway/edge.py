@@ -8,9 +8,9 @@ from ipaddress import ip_address
 from falcon.asgi import Request, Response
 
 from gateway.limiter import Counts, Throttle, network
-from services.kit.config import Profile
-from services.kit.connections import PROTECTING_HEADERS
-from services.kit.errors import Forbidden, TooManyRequests
+from services.kit.core.config import Profile
+from services.kit.core.errors import Forbidden, TooManyRequests
+from services.kit.web.headers import PROTECTING_HEADERS
 
 ALLOWED_METHODS = "GET, POST, PUT, DELETE, OPTIONS"
 ALLOWED_HEADERS = "Authorization, Content-Type, Idempotency-Key, If-Match, X-Request-ID"

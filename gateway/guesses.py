@@ -14,8 +14,8 @@ import orjson
 
 from gateway.limiter import Counts, Throttle, network
 from gateway.upstream import HTTP_OK, Answer, Sent
-from services.kit.errors import TooManyRequests, Unavailable
-from services.kit.observability import log
+from services.kit.core.errors import TooManyRequests, Unavailable
+from services.kit.core.logging import log
 
 # Keys of one client and event that are judged at once, by each worker: so many less one may be judged beyond the bound.
 AT_ONCE = 8

@@ -13,7 +13,7 @@ from limits.aio.storage import RedisStorage, Storage
 from limits.aio.strategies import FixedWindowRateLimiter
 from valkey.asyncio import ConnectionPool
 
-from services.kit.observability import log
+from services.kit.core.logging import log
 
 # A count that takes longer is made here: to count wrongly is better than to keep a client waiting.
 STORE_SECONDS = 1

@@ -11,9 +11,9 @@ from falcon.asgi import Request, Response
 from gateway.guesses import Guesses
 from gateway.routes import PublicRoute, To, View
 from gateway.upstream import HTTP_OK, Answer, Sent, Upstream, Upstreams
-from services.kit.documents import read_body, write_json
-from services.kit.errors import ServiceError, Unavailable, UnsupportedMedia
-from services.kit.instants import format_instant, now
+from services.kit.core.errors import ServiceError, Unavailable, UnsupportedMedia
+from services.kit.core.instants import format_instant, now
+from services.kit.web.documents import read_body, write_json
 
 # What stands in a query as it is (RFC 3986 section 3.4), besides letters and digits.
 QUERY_CHARACTERS = "-._~!$&'()*+,;=:@/?%"

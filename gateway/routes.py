@@ -6,7 +6,7 @@ from enum import Enum
 
 from gateway.upstream import Answer
 from gateway.views import deletions, learners, reports, sessions
-from services.kit.guards import Guard
+from services.kit.web.guards import Guard
 
 View = Callable[..., Awaitable[Answer]]
 

@@ -10,11 +10,12 @@ import httpx
 import orjson
 from httpx_aiohttp import AiohttpTransport
 
-from services.kit.actor import CLIENT_ADDRESS_HEADER
-from services.kit.errors import ServiceError, Unauthorized, Unavailable, UpstreamTimeout
-from services.kit.instants import Clock, now
-from services.kit.observability import REQUEST_ID_HEADER, current_request_id, log
-from services.kit.tokens import GRANT_HEADER, issue_service_token
+from services.kit.core.actor import CLIENT_ADDRESS_HEADER
+from services.kit.core.errors import ServiceError, Unauthorized, Unavailable, UpstreamTimeout
+from services.kit.core.instants import Clock, now
+from services.kit.core.logging import REQUEST_ID_HEADER, current_request_id, log
+from services.kit.web.tokens.grants import GRANT_HEADER
+from services.kit.web.tokens.service import issue_service_token
 
 # Less than the services' keep-alive of 10 s, so that no request meets a connection that is being closed (TRAPS 10);
 # and short, because a service that stops waits until the idle ones are gone, which takes up to twice this time.

@@ -8,7 +8,7 @@ from typing import Any, Self
 
 from falcon.testing import ASGIConductor, Result
 
-from services.kit.web import WebApp
+from services.kit.web.app import WebApp
 from tests.refusals import REQUEST_ID, Answer
 
 

@@ -8,40 +8,41 @@ from typing import Protocol
 
 import peewee
 
-from services.kit.actor import act_as, begin_anonymous
-from services.kit.audit import AuditFilter, AuditLog, AuditRecord, AuditTrail, Deed, audit_key, record_of
-from services.kit.instants import Clock
-from services.kit.observability import start_request
-from services.kit.pagination import PageRequest
+from services.kit.core.actor import act_as, begin_anonymous
+from services.kit.core.instants import Clock
+from services.kit.core.logging import start_request
+from services.kit.storage.audit.log import AuditFilter, AuditLog, AuditTrail, audit_key
+from services.kit.storage.audit.model import AuditEntry, AuditRecord, record_of
+from services.kit.web.pages import PageRequest
 from tests.clock import NOON, StoppedClock
 
 ALL = PageRequest()
 EVERYTHING = AuditFilter()
 
 
-class HoldsDeeds(Protocol):
+class HoldsEntries(Protocol):
     """The rows of an in-memory store, of which a transaction puts everything back when it fails."""
 
-    deeds: tuple[AuditRecord, ...]
+    entries: tuple[AuditRecord, ...]
 
 
 class InMemoryAudit:
     """AuditTrail over a tuple."""
 
-    def __init__(self, rows: HoldsDeeds, clock: Clock):
+    def __init__(self, rows: HoldsEntries, clock: Clock):
         self._rows = rows
         self._clock = clock
 
-    def append(self, deeds: Iterable[Deed]) -> None:
+    def append(self, entries: Iterable[AuditEntry]) -> None:
         """As of now, by whoever acts."""
         at = self._clock()
-        self._rows.deeds += tuple(record_of(action, subject_id, at) for action, subject_id in deeds)
+        self._rows.entries += tuple(record_of(action, subject_id, at) for action, subject_id in entries)
 
     def list(self, which: AuditFilter, request: PageRequest) -> Sequence[AuditRecord]:
         """Those that match, newest first."""
         found = [
             each
-            for each in self._rows.deeds
+            for each in self._rows.entries
             if _matches(each, which) and (request.after is None or audit_key(each) < request.after)
         ]
         return sorted(found, key=audit_key, reverse=True)[: request.fetch_limit]
@@ -51,7 +52,7 @@ class InMemoryAudit:
 class Rows:
     """What an in-memory store holds."""
 
-    deeds: tuple[AuditRecord, ...] = ()
+    entries: tuple[AuditRecord, ...] = ()
 
 
 class KeptAudit:
@@ -63,7 +64,7 @@ class KeptAudit:
             InMemoryAudit(Rows(), self.clock) if database is None else AuditLog(database, self.clock)
         )
 
-    def append(self, *deeds: tuple[str, str], at: timedelta = timedelta(0), admin: str | None = None) -> None:
+    def append(self, *entries: tuple[str, str], at: timedelta = timedelta(0), admin: str | None = None) -> None:
         """By that admin, whose name is the id in capitals, after that time."""
         self.clock.at = NOON + at
 
@@ -72,7 +73,7 @@ class KeptAudit:
                 start_request(f"request-of-{admin}", "POST")
                 begin_anonymous("192.0.2.7")
                 act_as(admin, admin.upper(), "editor")
-            self.trail.append(deeds)
+            self.trail.append(entries)
 
         copy_context().run(as_admin)
 
@@ -81,7 +82,7 @@ class KeptAudit:
         return [each.subject_id for each in self.trail.list(which, ALL)]
 
 
-def deeds_in(trail: AuditTrail) -> list[Deed]:
+def entries_in(trail: AuditTrail) -> list[AuditEntry]:
     """Every action with its subject, oldest first."""
     return [(each.action, each.subject_id) for each in reversed(trail.list(EVERYTHING, ALL))]
 

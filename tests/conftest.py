@@ -8,8 +8,8 @@ from typing import Any
 import peewee
 import pytest
 
-from services.kit.actor import begin_anonymous
-from services.kit.database import is_postgresql, open_database
+from services.kit.core.actor import begin_anonymous
+from services.kit.storage.database import is_postgresql, open_database
 from tests.databases import MigratedDatabases
 from tests.postgresql import NoPostgresql, Server, running_server
 from tests.without import do_without

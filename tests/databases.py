@@ -5,9 +5,10 @@ from collections.abc import Callable
 import peewee
 import pytest
 
-from services.kit.audit import AuditRow, append_only
-from services.kit.database import delete_every_row, is_postgresql, open_database
-from services.kit.migrations import Migrations
+from services.kit.storage.audit.append_only import append_only
+from services.kit.storage.audit.model import AuditRow
+from services.kit.storage.database import delete_every_row, is_postgresql, open_database
+from services.kit.storage.migrations import Migrations
 
 
 class MigratedDatabases:
@@ -26,7 +27,7 @@ class MigratedDatabases:
         database = self._databases[migrations.service]
         delete_every_row(database, migrations.tables)
         if AuditRow.select().exists(database):
-            forget_deeds(database)
+            forget_entries(database)
         return database
 
     def close(self) -> None:
@@ -35,7 +36,7 @@ class MigratedDatabases:
             database.close()
 
 
-def forget_deeds(database: peewee.Database) -> None:
+def forget_entries(database: peewee.Database) -> None:
     """Empty the audit log, as nobody but the owner of the schema could."""
     if is_postgresql(database):
         database.execute_sql("ALTER TABLE audit_log DISABLE TRIGGER USER; DELETE FROM audit_log")

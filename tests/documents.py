@@ -6,8 +6,8 @@ import orjson
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
-from services.kit.errors import ValidationFailed
-from services.kit.schemas import validated
+from services.kit.core.errors import ValidationFailed
+from services.kit.web.schemas import validated
 
 TEXTS = st.text(st.characters(codec="utf-8"), max_size=20)
 NUMBERS = st.integers(-(2**63), 2**64 - 1) | st.floats(allow_nan=False, allow_infinity=False)

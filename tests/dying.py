@@ -19,25 +19,27 @@ import services.quiz.config
 from services.auth.entities import Invitation
 from services.auth.migrations import MIGRATIONS as AUTH_MIGRATIONS
 from services.auth.passwords import HASHER
-from services.auth.repository import PeeweeAuthStore
-from services.auth.service import AuthService
+from services.auth.repository.store import PeeweeAuthStore
 from services.auth.service.people import People
+from services.auth.service.sign_in import AuthService
 from services.content.entities import Event
 from services.content.migrations import MIGRATIONS as CONTENT_MIGRATIONS
-from services.content.repository import PeeweeContentStore
+from services.content.repository.store import PeeweeContentStore
 from services.content.service import ContentService
-from services.kit.cli import serve
-from services.kit.database import open_database
-from services.kit.health import health_routes
-from services.kit.instants import now
-from services.kit.tokens import GrantVerifier, verifier_of
-from services.kit.use_cases import UseCases
-from services.kit.web import WebApp, create_service_app
+from services.kit.core.instants import now
+from services.kit.storage.database import open_database
+from services.kit.storage.health import health_routes
+from services.kit.storage.service_app import create_service_app
+from services.kit.storage.use_cases import UseCases
+from services.kit.web.app import WebApp
+from services.kit.web.serving import serve
+from services.kit.web.tokens.auth import verifier_of
+from services.kit.web.tokens.grants import GrantVerifier
 from services.quiz.content import Content
 from services.quiz.entities import Submission
 from services.quiz.following import Follower
 from services.quiz.migrations import MIGRATIONS as QUIZ_MIGRATIONS
-from services.quiz.repository import PeeweeQuizStore
+from services.quiz.repository.store import PeeweeQuizStore
 from services.quiz.service import QuizService
 
 

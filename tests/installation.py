@@ -12,17 +12,17 @@ from typing import Any
 
 import httpx
 
-from deploy import town
-from services.kit.database import open_database
+from deploy import stack
+from services.kit.storage.database import open_database
 from tests.postgresql import Server
 
 ADMIN = {"username": "admin", "password": "a password of some length"}
 SERVICES = ("auth", "content", "quiz")
 SERVERS = (*SERVICES, "gateway")
-PROCESSES = tuple(town.PROCESSES)
+PROCESSES = tuple(stack.PROCESSES)
 
 
-class Town(ABC):
+class Stack(ABC):
     """What a journey needs to know of an installation, be it of processes or of containers."""
 
     address: str
@@ -64,7 +64,7 @@ class Town(ABC):
         return self.client(Authorization=f"Bearer {answer.json()['accessToken']}")
 
 
-class Installation(Town):
+class Installation(Stack):
     """All processes, with their own ports, databases and logs under one folder."""
 
     def __init__(self, folder: Path, database_urls: Mapping[str, str], **variables: str):
@@ -91,12 +91,12 @@ class Installation(Town):
             **{f"{name.upper()}_DATABASE_URL": database_urls[name] for name in SERVICES},
             **variables,
         }
-        self._processes: dict[str, town.Process] = {}
+        self._processes: dict[str, stack.Process] = {}
 
     def command(self, service: str, *arguments: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [sys.executable, "-m", f"services.{service}", *arguments],
-            cwd=town.ROOT,
+            cwd=stack.ROOT,
             env=self.environment,
             capture_output=True,
             text=True,
@@ -105,24 +105,24 @@ class Installation(Town):
 
     def prepare(self, seed_set: str = "minimal") -> None:
         """Migrate and seed every service in this process: to start six others takes longer than many a test."""
-        for service in town.SERVICES.values():
+        for service in stack.SERVICES.values():
             settings = service.read_settings(self.environment)
             with closing(open_database(settings.database_url)) as database:
                 service.migrations.up(database)
-                service.seeder.plant(database, settings, seed_set)
+                service.seeder.seed_database(database, settings, seed_set)
 
     def start(self, *names: str) -> None:
         for name in names or PROCESSES:
             if name not in self._processes:
-                self._processes[name] = town.start(name, self.environment, self.logs)
-        town.wait_until(lambda: town.is_ready(self.address), self._processes.values())
+                self._processes[name] = stack.start(name, self.environment, self.logs)
+        stack.wait_until(lambda: stack.is_ready(self.address), self._processes.values())
 
     def stop(self, *names: str) -> None:
-        town.stop([self._processes.pop(name) for name in names or tuple(self._processes)])
+        stack.stop([self._processes.pop(name) for name in names or tuple(self._processes)])
 
     def kill(self, *names: str) -> None:
         for name in names or tuple(self._processes):
-            town.kill(self._processes.pop(name))
+            stack.kill(self._processes.pop(name))
 
     def pid(self, name: str) -> int:
         """The id of the process, which is gunicorn's master where it has workers."""

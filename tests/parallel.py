@@ -7,8 +7,8 @@ from typing import TypeVar
 
 import peewee
 
-from services.kit.database import is_postgresql
-from services.kit.errors import ServiceError
+from services.kit.core.errors import ServiceError
+from services.kit.storage.database import is_postgresql
 
 Result = TypeVar("Result")
 

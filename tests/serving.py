@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 
 import httpx
 
-from deploy import town
+from deploy import stack
 
 Address = tuple[str, int]
 Gunicorn = subprocess.Popen[bytes]
@@ -22,10 +22,10 @@ def gunicorn(
     """gunicorn's master, of one worker, with the app of that import path; it inherits those file descriptors."""
     process = subprocess.Popen(
         [
-            *(sys.executable, "-m", "gunicorn", "--config", str(town.ROOT / "deploy" / "gunicorn.conf.py")),
+            *(sys.executable, "-m", "gunicorn", "--config", str(stack.ROOT / "deploy" / "gunicorn.conf.py")),
             *("--workers", "1", *options, app),
         ],
-        cwd=town.ROOT,
+        cwd=stack.ROOT,
         env={"PATH": os.environ["PATH"], "FLIX_PROCESS": "tested", "LOG_LEVEL": "info", **variables},
         pass_fds=inherit,
         stdout=subprocess.DEVNULL,

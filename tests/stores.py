@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
-from services.kit.pagination import PageRequest, SortKey, page_of
+from services.kit.web.pages import PageRequest, SortKey, page_of
 
 Item = TypeVar("Item")
 

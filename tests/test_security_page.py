@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from deploy.town import ROOT
+from deploy.stack import ROOT
 
 PAGE = (ROOT / "SECURITY.md").read_text()
 # `tests/...`, with or without the name of one test.

@@ -19,8 +19,8 @@ from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from deploy.engines.common import CHUNK, LEDGER, BackupError, Content, Progress
-from services.kit.config import Environment
-from services.kit.database import CONNECT_TIMEOUT_SECONDS
+from services.kit.core.config import Environment
+from services.kit.storage.database import CONNECT_TIMEOUT_SECONDS
 
 NAME = "postgresql"
 UNIT = "B"

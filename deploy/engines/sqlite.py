@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import IO
 
 from deploy.engines.common import CHUNK, LEDGER, BackupError, Content, Progress
-from services.kit.database import BUSY_TIMEOUT_SECONDS
-from services.kit.instants import format_instant, now
+from services.kit.core.instants import format_instant, now
+from services.kit.storage.database import BUSY_TIMEOUT_SECONDS
 
 NAME = "sqlite"
 UNIT = "pages"

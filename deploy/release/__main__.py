@@ -14,7 +14,7 @@ from deploy.release.leaks import check_tree
 from deploy.release.licences import list_licences
 from deploy.release.lock import check_lock
 from deploy.release.verdict import Verdict, table
-from deploy.town import ROOT
+from deploy.stack import ROOT
 
 OUTPUT = Path("data/release")
 

@@ -5,8 +5,8 @@ from collections.abc import Coroutine
 from typing import Any
 
 from gateway.upstream import HTTP_NO_CONTENT, HTTP_OK, Answer, Sent, Upstreams
-from services.kit.errors import ServiceError
-from services.kit.observability import log
+from services.kit.core.errors import ServiceError
+from services.kit.core.logging import log
 
 # The event loop keeps only weak references to its tasks.
 _going_on: set[asyncio.Task[Answer]] = set()

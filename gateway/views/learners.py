@@ -9,9 +9,9 @@ from urllib.parse import quote
 import orjson
 
 from gateway.upstream import HTTP_FORBIDDEN, HTTP_NOT_FOUND, HTTP_OK, Answer, Sent, Upstreams
-from services.kit.errors import Unauthorized
-from services.kit.observability import log
-from services.kit.tokens import bearer_token
+from services.kit.core.errors import Unauthorized
+from services.kit.core.logging import log
+from services.kit.web.tokens.access import bearer_token
 
 PUBLIC_EVENTS = "/internal/public/events"
 

@@ -7,9 +7,9 @@ from typing import Any
 from urllib.parse import parse_qs
 
 from gateway.upstream import HTTP_OK, Answer, Sent, Upstream, Upstreams, answer_with
-from services.kit.errors import ServiceError, ValidationFailed
-from services.kit.instants import parse_instant, to_milliseconds
-from services.kit.pagination import DEFAULT_LIMIT, PageRequest, SortKey, page_of
+from services.kit.core.errors import ServiceError, ValidationFailed
+from services.kit.core.instants import parse_instant, to_milliseconds
+from services.kit.web.pages import DEFAULT_LIMIT, PageRequest, SortKey, page_of
 
 # The worst first.
 INTEGRITY_STATUSES = ("findings", "unavailable", "running", "ok")
@@ -64,15 +64,15 @@ def _audited(upstreams: Upstreams, named: Sequence[str] | None) -> Sequence[Upst
 
 def _merged(pages: Sequence[Any], limit: int) -> dict[str, Any]:
     """The first items of pages that are each the first of their service in the same order, behind the same place."""
-    items = list(merge(*(page["items"] for page in pages), key=_deed_key, reverse=True))
-    page = page_of(items, PageRequest(limit), _deed_key)
+    items = list(merge(*(page["items"] for page in pages), key=_entry_key, reverse=True))
+    page = page_of(items, PageRequest(limit), _entry_key)
     # Where all of them fit and one service still has more, the page is all that one's, and so is the cursor.
     of_one = next((page["nextCursor"] for page in pages if page["nextCursor"] is not None), None)
     return {"items": page.items, "nextCursor": page.next_cursor or of_one}
 
 
-def _deed_key(deed: dict[str, Any]) -> SortKey:
-    return (to_milliseconds(parse_instant(deed["occurredAt"])), deed["id"])
+def _entry_key(entry: dict[str, Any]) -> SortKey:
+    return (to_milliseconds(parse_instant(entry["occurredAt"])), entry["id"])
 
 
 async def _report(upstream: Upstream) -> dict[str, Any]:

@@ -1,9 +1,9 @@
 """Signing in, staying so, and signing out: answered by auth, and told to the log."""
 
 from gateway.upstream import HTTP_NO_CONTENT, HTTP_OK, Answer, Sent, Upstreams
-from services.kit.actor import current_actor
-from services.kit.errors import ServiceError
-from services.kit.observability import log
+from services.kit.core.actor import current_actor
+from services.kit.core.errors import ServiceError
+from services.kit.core.logging import log
 
 
 async def login(upstreams: Upstreams, sent: Sent) -> Answer:

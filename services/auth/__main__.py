@@ -8,14 +8,14 @@ from services.auth.config import read_settings
 from services.auth.integrity import examination
 from services.auth.keys import COMMAND as KEYS
 from services.auth.migrations import MIGRATIONS
-from services.kit.cli import Seeder, Service, main
+from services.kit.maintenance.command_line import Seeder, Service, main
 
 SERVICE = Service(
     name="auth",
     app="services.auth.app:create_app()",
     read_settings=read_settings,
     migrations=MIGRATIONS,
-    seeder=Seeder(seed.SETS, seed.plant),
+    seeder=Seeder(seed.SETS, seed.seed_database),
     examination=examination,
     importer=IMPORTER,
     commands=(KEYS,),

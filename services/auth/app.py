@@ -1,24 +1,27 @@
 """Auth's composition root: its parts put together, and its routes."""
 
 import os
+from collections.abc import Iterable
 from typing import Any
 
 from services.auth.config import Settings, read_settings
-from services.auth.integrity import examination
 from services.auth.migrations import MIGRATIONS
-from services.auth.repository import PeeweeAuthStore
+from services.auth.repository.store import PeeweeAuthStore
 from services.auth.resources import Hashing, grants, keys, me, people, sessions, sign_in
-from services.auth.service import AuthService
-from services.kit.audit.resource import audit_route
-from services.kit.database import open_database
-from services.kit.guards import Guard, Route
-from services.kit.health import health_routes
-from services.kit.instants import Clock, now
-from services.kit.integrity.background import integrity_route
-from services.kit.integrity.soundness import SoundnessWatch
-from services.kit.tokens import AccessTokenVerifier, Revoked
-from services.kit.use_cases import UseCases
-from services.kit.web import WebApp, create_service_app
+from services.auth.service.sign_in import AuthService
+from services.kit.core.findings import Finding, Progress
+from services.kit.core.instants import Clock, now
+from services.kit.storage.audit.resource import audit_route
+from services.kit.storage.database import open_database
+from services.kit.storage.health import health_routes
+from services.kit.storage.integrity import integrity_route
+from services.kit.storage.service_app import create_service_app
+from services.kit.storage.soundness import SoundnessWatch
+from services.kit.storage.use_cases import UseCases
+from services.kit.web.app import WebApp
+from services.kit.web.guards import Guard, Route
+from services.kit.web.tokens.access import AccessTokenVerifier
+from services.kit.web.tokens.revocation import Revoked
 
 
 def create_app(settings: Settings | None = None) -> WebApp:
@@ -33,11 +36,19 @@ def create_app(settings: Settings | None = None) -> WebApp:
         settings.signing_key_secret,
         grant_lifetime=settings.learner_grant_lifetime,
     )
+
+    def check(progress: Progress) -> Iterable[Finding]:
+        # Load the examination when somebody asks for a check, not at the start of every process.
+        from services.auth.integrity import examination  # noqa: PLC0415
+        from services.kit.maintenance.examination import examine  # noqa: PLC0415
+
+        return examine(database, examination(settings), progress, files=False)
+
     table = (
         *routes(service, use_cases),
         *health_routes(use_cases, database, MIGRATIONS, service.keys.require_readable),
         audit_route(settings.name, store.audit, use_cases),
-        integrity_route(database, examination(settings)),
+        integrity_route(check),
     )
     watch = SoundnessWatch(database, MIGRATIONS, use_cases, settings.integrity_interval_seconds)
     return create_service_app(table, settings, use_cases, verifier(service, use_cases), watch)

@@ -8,7 +8,8 @@ import peewee
 
 from services.auth import passwords
 from services.auth.entities import Admin
-from services.auth.repository import AuthStore, PeeweeAuthStore
+from services.auth.repository.contracts import AuthStore
+from services.auth.repository.store import PeeweeAuthStore
 from services.kit.baseline import Candidate, Importer, Moving, OldRow
 
 USERNAME_REPEATED = "username is that of an earlier admin"

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
-from services.kit.config import Environment, ServiceSettings
+from services.kit.core.config import Environment, ServiceSettings
 
 LOCAL_ADMIN_USERNAME = "admin"
 LOCAL_ADMIN_PASSWORD = "admin123"  # noqa: S105 refused in the managed profile

@@ -8,7 +8,7 @@ TooManyRequests: SignInThrottled
 Unavailable:     SigningUnavailable, KeyUnreadable
 """
 
-from services.kit.errors import Conflict, Forbidden, NotFound, TooManyRequests, Unauthorized, Unavailable
+from services.kit.core.errors import Conflict, Forbidden, NotFound, TooManyRequests, Unauthorized, Unavailable
 
 
 class InvalidCredentials(Unauthorized):

@@ -8,9 +8,11 @@ import peewee
 from services.auth import rules
 from services.auth.config import Settings
 from services.auth.migrations import MIGRATIONS
-from services.auth.repository import AuthInspection, PeeweeAuthStore
-from services.kit.instants import now
-from services.kit.integrity import Examination, Finding, Progress, breaches
+from services.auth.repository.inspection import AuthInspection
+from services.auth.repository.store import PeeweeAuthStore
+from services.kit.core.findings import Finding, Progress, violations
+from services.kit.core.instants import now
+from services.kit.maintenance.examination import Examination
 
 
 def examination(settings: Settings) -> Examination:
@@ -24,18 +26,18 @@ def _findings(database: peewee.Database, progress: Progress) -> Iterator[Finding
     progress.begin("admins and signing keys", 0)
     for admins in inspection.admins():
         for admin in admins:
-            yield from breaches("admins", admin.id, rules.admin_breaches(admin))
-    # None at all is no breach: auth makes one when it is first needed.
+            yield from violations("admins", admin.id, rules.admin_violations(admin))
+    # None at all is no violation: auth makes one when it is first needed.
     for keys in inspection.usable_keys(now()):
         for key in keys:
-            yield from breaches("signing_keys", key.id, rules.key_breaches(key))
+            yield from violations("signing_keys", key.id, rules.key_violations(key))
 
 
 def _seal_findings(seal: bytes, database: peewee.Database, progress: Progress) -> Iterator[Finding]:
     progress.begin("private parts of signing keys", 0)
     for keys in AuthInspection(database).usable_keys(now()):
         for key in keys:
-            yield from breaches("signing_keys", key.id, rules.seal_breaches(key, seal))
+            yield from violations("signing_keys", key.id, rules.seal_violations(key, seal))
 
 
 def _tidy(database: peewee.Database) -> Iterator[str]:

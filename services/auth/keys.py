@@ -9,10 +9,10 @@ import peewee
 from services.auth import rules
 from services.auth.config import Settings
 from services.auth.entities import SigningKey
-from services.auth.repository import PeeweeAuthStore
-from services.auth.service import AuthService
-from services.kit.cli import Command
-from services.kit.instants import format_instant, now
+from services.auth.repository.store import PeeweeAuthStore
+from services.auth.service.sign_in import AuthService
+from services.kit.core.instants import format_instant, now
+from services.kit.maintenance.command_line import Command
 
 COST = (
     "every access token that there was is refused from now on (within 2 s, and by a process that cannot reach auth not "

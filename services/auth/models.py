@@ -4,9 +4,9 @@ import peewee
 from peewee import SQL, Check, ForeignKeyField, IntegerField, TextField
 
 from services.auth.entities import EVER
-from services.kit.audit import AuditRow
-from services.kit.database import InstantField
-from services.kit.idempotency import IdempotentAnswerRow
+from services.kit.storage.audit.model import AuditRow
+from services.kit.storage.database import InstantField
+from services.kit.storage.idempotency import IdempotentAnswerRow
 
 
 class AdminRow(peewee.Model):

@@ -5,9 +5,9 @@ from typing import Annotated, Any
 from pydantic import Field, StringConstraints
 
 from services.auth.entities import Admin, Invitation, IssuedGrant, Role, SignIn
-from services.kit.instants import format_instant
-from services.kit.schemas import Patch, Schema, Text
-from services.kit.tokens import Revoked
+from services.kit.core.instants import format_instant
+from services.kit.web.schemas import Patch, Schema, Text
+from services.kit.web.tokens.revocation import Revoked
 
 Username = Annotated[Text, Field(min_length=3, max_length=200)]
 # What costs as much to hash as it is long has an end.

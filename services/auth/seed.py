@@ -5,15 +5,15 @@ import peewee
 from services.auth import passwords
 from services.auth.config import Settings
 from services.auth.errors import UsernameTaken
-from services.auth.repository import PeeweeAuthStore
-from services.auth.service import AuthService
-from services.kit.config import SettingsError
+from services.auth.repository.store import PeeweeAuthStore
+from services.auth.service.sign_in import AuthService
+from services.kit.core.config import SettingsError
 
 SETS = ("minimal", "demo")
 ADMIN_ID = "admin-1"
 
 
-def plant(database: peewee.Database, settings: Settings, name: str) -> dict[str, int]:
+def seed_database(database: peewee.Database, settings: Settings, name: str) -> dict[str, int]:
     """Add the admin of ADMIN_USERNAME and ADMIN_PASSWORD unless there is one; both sets are the same here.
 
     The managed profile takes no password that no person could set; raises SettingsError.

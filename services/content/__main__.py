@@ -7,14 +7,14 @@ from services.content.baseline import IMPORTER
 from services.content.config import read_settings
 from services.content.integrity import examination
 from services.content.migrations import MIGRATIONS
-from services.kit.cli import Seeder, Service, main
+from services.kit.maintenance.command_line import Seeder, Service, main
 
 SERVICE = Service(
     name="content",
     app="services.content.app:create_app()",
     read_settings=read_settings,
     migrations=MIGRATIONS,
-    seeder=Seeder(seed.SETS, seed.plant),
+    seeder=Seeder(seed.SETS, seed.seed_database),
     examination=lambda settings: examination(seed.places()),
     importer=IMPORTER,
 )

@@ -1,23 +1,26 @@
 """Content's composition root: its parts put together, and its routes."""
 
 import os
+from collections.abc import Iterable
 
 from services.content import seed
 from services.content.config import Settings, read_settings
-from services.content.integrity import examination
 from services.content.migrations import MIGRATIONS
-from services.content.repository import PeeweeContentStore
+from services.content.repository.store import PeeweeContentStore
 from services.content.resources import events, feed, learners, lessons
 from services.content.service import ContentService
-from services.kit.audit.resource import audit_route
-from services.kit.database import open_database
-from services.kit.guards import READ_AND_WRITE, Guard, Route
-from services.kit.health import health_routes
-from services.kit.integrity.background import integrity_route
-from services.kit.integrity.soundness import SoundnessWatch
-from services.kit.tokens import GrantVerifier, verifier_of
-from services.kit.use_cases import UseCases
-from services.kit.web import WebApp, create_service_app
+from services.kit.core.findings import Finding, Progress
+from services.kit.storage.audit.resource import audit_route
+from services.kit.storage.database import open_database
+from services.kit.storage.health import health_routes
+from services.kit.storage.integrity import integrity_route
+from services.kit.storage.service_app import create_service_app
+from services.kit.storage.soundness import SoundnessWatch
+from services.kit.storage.use_cases import UseCases
+from services.kit.web.app import WebApp
+from services.kit.web.guards import READ_AND_WRITE, Guard, Route
+from services.kit.web.tokens.auth import verifier_of
+from services.kit.web.tokens.grants import GrantVerifier
 
 EVENTS = "/api/events"
 EVENT = EVENTS + "/{event_id}"
@@ -36,11 +39,19 @@ def create_app(settings: Settings | None = None) -> WebApp:
     store = PeeweeContentStore(database)
     service = ContentService(store, settings.service_secret)
     verifier = verifier_of(settings)
+
+    def check(progress: Progress) -> Iterable[Finding]:
+        # Load the examination when somebody asks for a check, not at the start of every process.
+        from services.content.integrity import examination  # noqa: PLC0415
+        from services.kit.maintenance.examination import examine  # noqa: PLC0415
+
+        return examine(database, examination(seed.places()), progress, files=False)
+
     table = (
         *routes(service, use_cases, settings, GrantVerifier(verifier)),
         *health_routes(use_cases, database, MIGRATIONS),
         audit_route(settings.name, store.audit, use_cases),
-        integrity_route(database, examination(seed.places())),
+        integrity_route(check),
     )
     watch = SoundnessWatch(database, MIGRATIONS, use_cases, settings.integrity_interval_seconds)
     return create_service_app(table, settings, use_cases, verifier, watch, verifier.prepare)

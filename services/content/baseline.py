@@ -23,7 +23,8 @@ from services.content.entities import (
     Visibility,
 )
 from services.content.errors import InvalidWindow
-from services.content.repository import ContentStore, PeeweeContentStore
+from services.content.repository.contracts import ContentStore
+from services.content.repository.store import PeeweeContentStore
 from services.content.schemas.incoming import DEFAULT_VISUAL_STYLE
 from services.kit.baseline import Candidate, Importer, Moving, OldRow
 

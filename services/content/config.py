@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from services.kit.config import Environment, ServiceSettings
+from services.kit.core.config import Environment, ServiceSettings
 
 DEFAULT_ALLOWED_DOMAINS = "flix.app,www.flix.app"
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from services.kit.audit import Deed
+from services.kit.storage.audit.model import AuditEntry
 
 Visibility = Literal["public", "private"]
 VideoProvider = Literal["youtube", "vimeo", "gemini_stream"]
@@ -100,7 +100,7 @@ class NewChange:
     version: int
 
     @property
-    def deed(self) -> Deed:
+    def entry(self) -> AuditEntry:
         """What the audit log says of it."""
         return f"{self.kind}.{self.action}", self.material_id or self.lesson_id or self.event_id
 

@@ -7,7 +7,7 @@ Forbidden: EventAccessDenied, LessonAccessDenied
 Gone:      FeedPositionLost
 """
 
-from services.kit.errors import Conflict, Forbidden, Gone, Invalid, NotFound
+from services.kit.core.errors import Conflict, Forbidden, Gone, Invalid, NotFound
 
 
 class EventNotFound(NotFound):

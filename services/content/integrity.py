@@ -9,10 +9,12 @@ import peewee
 from services.content import rules
 from services.content.entities import FeedState
 from services.content.migrations import MIGRATIONS
-from services.content.repository import ContentInspection, PeeweeContentStore
-from services.kit.instants import Clock, now
-from services.kit.integrity import Examination, Finding, Progress, Table, breaches
-from services.kit.integrity.findings import Breach
+from services.content.repository.inspection import ContentInspection
+from services.content.repository.store import PeeweeContentStore
+from services.kit.core.findings import Finding, Progress, Violation, violations
+from services.kit.core.instants import Clock, now
+from services.kit.maintenance.examination import Examination
+from services.kit.storage.batches import Table
 
 CHANGES = "changes"
 
@@ -46,17 +48,17 @@ def examination(samples: Samples, clock: Clock = now) -> Examination:
 
 def _records(inspection: ContentInspection, progress: Progress) -> Iterator[Finding]:
     progress.begin("events, lessons and materials", inspection.count())
-    yield from _judged("events", inspection.events(), rules.event_breaches, progress)
-    yield from _judged("lessons", inspection.lessons(), rules.lesson_breaches, progress)
-    yield from _judged("materials", inspection.materials(), rules.material_breaches, progress)
+    yield from _judged("events", inspection.events(), rules.event_violations, progress)
+    yield from _judged("lessons", inspection.lessons(), rules.lesson_violations, progress)
+    yield from _judged("materials", inspection.materials(), rules.material_violations, progress)
 
 
 def _judged(
-    table: str, batches: Iterable[list[Any]], judge: Callable[[Any], Iterable[Breach]], progress: Progress
+    table: str, batches: Iterable[list[Any]], judge: Callable[[Any], Iterable[Violation]], progress: Progress
 ) -> Iterator[Finding]:
     for batch in batches:
         for record in batch:
-            yield from breaches(table, record.id, judge(record))
+            yield from violations(table, record.id, judge(record))
         progress.advance(len(batch))
 
 
@@ -76,8 +78,8 @@ def _misplaced(table: str, parent: str, there: Mapping[str, str], wanted: Mappin
 
 def _reader_findings(state: FeedState, clock: Clock) -> Iterator[Finding]:
     for reader, next_change in state.readers:
-        yield from breaches(
-            "feed_readers", reader.name, rules.reader_breaches(reader, state.feed, next_change, clock())
+        yield from violations(
+            "feed_readers", reader.name, rules.reader_violations(reader, state.feed, next_change, clock())
         )
 
 

@@ -13,9 +13,9 @@ from services.content.entities import (
     VideoProvider,
     Visibility,
 )
-from services.kit.audit import AuditRow
-from services.kit.database import InstantField
-from services.kit.idempotency import IdempotentAnswerRow
+from services.kit.storage.audit.model import AuditRow
+from services.kit.storage.database import InstantField
+from services.kit.storage.idempotency import IdempotentAnswerRow
 
 
 def _one_of(column: str, values: Any) -> str:

@@ -23,9 +23,9 @@ from services.content.entities import (
     VideoProvider,
 )
 from services.content.errors import FeedPositionLost, InvalidWindow
-from services.kit.integrity.findings import Breach
-from services.kit.schemas import is_web_address
-from services.kit.tokens import Grant
+from services.kit.core.findings import Violation
+from services.kit.web.schemas import is_web_address
+from services.kit.web.tokens.grants import Grant
 
 ACCESS_MESSAGES: Mapping[AccessStatus, str] = {
     "released": "Lesson is available",
@@ -177,7 +177,7 @@ def prunable_through(feed: ChangeFeed, readers: Sequence[FeedReader], first_kept
 # What a stored record must be, besides what its table's own constraints hold.
 
 
-def event_breaches(event: Event) -> Iterator[Breach]:
+def event_violations(event: Event) -> Iterator[Violation]:
     """The rules that a stored event breaks."""
     if event_slug(event.slug) != event.slug:
         yield "event_slug_form", "the slug is not in its normal form: no address names it"
@@ -186,21 +186,21 @@ def event_breaches(event: Event) -> Iterator[Breach]:
             yield "event_link", f"{name} is no http or https address"
 
 
-def lesson_breaches(lesson: Lesson) -> Iterator[Breach]:
+def lesson_violations(lesson: Lesson) -> Iterator[Violation]:
     """The rules that a stored lesson breaks."""
     if lesson_slug(lesson.slug) != lesson.slug or not is_addressable(lesson.slug):
         yield "lesson_slug_form", "the slug is not in its normal form: no address names it"
 
 
-def material_breaches(material: Material) -> Iterator[Breach]:
+def material_violations(material: Material) -> Iterator[Violation]:
     """The rules that a stored material breaks."""
     if not is_web_address(material.download_url):
         yield "material_link", "download_url is no http or https address"
 
 
-def reader_breaches(
+def reader_violations(
     reader: FeedReader, feed: ChangeFeed, next_change: datetime | None, now: datetime
-) -> Iterator[Breach]:
+) -> Iterator[Violation]:
     """The rules that a reader's place in the feed breaks; what it has to take in next happened at `next_change`."""
     if reader.position > feed.last_sequence:
         yield "reader_position", f"it is at {reader.position}, and the feed ends at {feed.last_sequence}"

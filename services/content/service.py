@@ -27,13 +27,13 @@ from services.content.entities import (
     Upload,
 )
 from services.content.errors import EventAccessDenied, EventNotFound, LessonAccessDenied
-from services.content.repository import ContentStore, event_key, lesson_key, material_key
-from services.kit.entity_tags import ANY_STATE, IfMatch, require_match
-from services.kit.errors import Unavailable
-from services.kit.idempotency import Keep, not_kept
-from services.kit.instants import Clock, now
-from services.kit.pagination import Page, PageRequest, page_of
-from services.kit.tokens import Grant
+from services.content.repository.contracts import ContentStore, event_key, lesson_key, material_key
+from services.kit.core.errors import Unavailable
+from services.kit.core.instants import Clock, now
+from services.kit.storage.idempotency import Keep, not_kept
+from services.kit.web.entity_tags import ANY_STATE, IfMatch, require_match
+from services.kit.web.pages import Page, PageRequest, page_of
+from services.kit.web.tokens.grants import Grant
 
 ShownGrant = Grant | Unavailable | None
 """The grant that came with a request, or why it cannot be verified now; one that is none counts as no grant."""

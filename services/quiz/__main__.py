@@ -2,7 +2,7 @@
 
 import sys
 
-from services.kit.cli import Seeder, Service, main
+from services.kit.maintenance.command_line import Seeder, Service, main
 from services.quiz import seed
 from services.quiz.baseline import IMPORTER
 from services.quiz.config import read_settings
@@ -16,7 +16,7 @@ SERVICE = Service(
     app="services.quiz.app:create_app()",
     read_settings=read_settings,
     migrations=MIGRATIONS,
-    seeder=Seeder(seed.SETS, seed.plant),
+    seeder=Seeder(seed.SETS, seed.seed_database),
     examination=lambda settings: examination(seed.places(), content_of(settings)),
     follow=follow,
     importer=IMPORTER,

@@ -1,23 +1,25 @@
 """Quiz's composition root: its parts put together, and its routes."""
 
 import os
+from collections.abc import Iterable
 
-from services.kit.audit.resource import audit_route
-from services.kit.database import open_database
-from services.kit.guards import READ_AND_WRITE, Guard, Route
-from services.kit.health import health_routes
-from services.kit.integrity.background import integrity_route
-from services.kit.integrity.soundness import SoundnessWatch
-from services.kit.tokens import verifier_of
-from services.kit.use_cases import UseCases
-from services.kit.web import WebApp, create_service_app
+from services.kit.core.findings import Finding, Progress
+from services.kit.storage.audit.resource import audit_route
+from services.kit.storage.database import open_database
+from services.kit.storage.health import health_routes
+from services.kit.storage.integrity import integrity_route
+from services.kit.storage.service_app import create_service_app
+from services.kit.storage.soundness import SoundnessWatch
+from services.kit.storage.use_cases import UseCases
+from services.kit.web.app import WebApp
+from services.kit.web.guards import READ_AND_WRITE, Guard, Route
+from services.kit.web.tokens.auth import verifier_of
 from services.quiz import seed
 from services.quiz.config import Settings, read_settings
 from services.quiz.content import content_of
 from services.quiz.following import Follower
-from services.quiz.integrity import examination
 from services.quiz.migrations import MIGRATIONS
-from services.quiz.repository import PeeweeQuizStore
+from services.quiz.repository.store import PeeweeQuizStore
 from services.quiz.resources import Attempts, CatchUp, LessonQuiz, QuizItem, Quizzes, Replays, Submissions
 from services.quiz.service import QuizService
 
@@ -31,11 +33,19 @@ def create_app(settings: Settings | None = None) -> WebApp:
     store = PeeweeQuizStore(database)
     service = QuizService(store, content.require_lesson)
     verifier = verifier_of(settings)
+
+    def check(progress: Progress) -> Iterable[Finding]:
+        # Load the examination when somebody asks for a check, not at the start of every process.
+        from services.kit.maintenance.examination import examine  # noqa: PLC0415
+        from services.quiz.integrity import examination  # noqa: PLC0415
+
+        return examine(database, examination(seed.places(), content), progress, files=False)
+
     table = (
         *routes(service, Follower(store, content), use_cases),
         *health_routes(use_cases, database, MIGRATIONS),
         audit_route(settings.name, store.audit, use_cases),
-        integrity_route(database, examination(seed.places(), content)),
+        integrity_route(check),
     )
     watch = SoundnessWatch(database, MIGRATIONS, use_cases, settings.integrity_interval_seconds)
     return create_service_app(table, settings, use_cases, verifier, watch, verifier.prepare)

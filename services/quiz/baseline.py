@@ -14,7 +14,8 @@ import uuid_utils
 
 from services.kit.baseline import Candidate, Importer, Moving, OldRow
 from services.quiz.entities import Option, Question, Quiz
-from services.quiz.repository import PeeweeQuizStore, QuizStore
+from services.quiz.repository.contracts import QuizStore
+from services.quiz.repository.store import PeeweeQuizStore
 
 # As many as an attempt can answer, and three times what the old API took; a quiz has to fit into memory.
 MAXIMUM_QUESTIONS = 100

@@ -7,10 +7,10 @@ from urllib.parse import quote
 
 import httpx
 
-from services.kit.errors import NotFound, Unavailable
-from services.kit.instants import Clock, now, parse_instant
-from services.kit.observability import REQUEST_ID_HEADER, current_request_id, log
-from services.kit.tokens import issue_service_token
+from services.kit.core.errors import NotFound, Unavailable
+from services.kit.core.instants import Clock, now, parse_instant
+from services.kit.core.logging import REQUEST_ID_HEADER, current_request_id, log
+from services.kit.web.tokens.service import issue_service_token
 from services.quiz.config import Settings
 from services.quiz.entities import ContentChange, ContentKey, FeedHead, LessonReference
 from services.quiz.errors import EventNotFound, FeedPositionLost, LessonNotFound

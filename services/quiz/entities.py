@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from services.kit.pagination import Page
+from services.kit.web.pages import Page
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ Gone:     FeedPositionLost
 Unavailable: ContentIsEmpty
 """
 
-from services.kit.errors import Conflict, Gone, Invalid, NotFound, Unavailable
+from services.kit.core.errors import Conflict, Gone, Invalid, NotFound, Unavailable
 
 
 class QuizNotFound(NotFound):

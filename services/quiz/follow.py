@@ -6,15 +6,15 @@ from pathlib import Path
 
 import peewee
 
-from services.kit.errors import ServiceError
-from services.kit.integrity.soundness import SoundnessWatch
-from services.kit.observability import log
-from services.kit.use_cases import UseCases
+from services.kit.core.errors import ServiceError
+from services.kit.core.logging import log
+from services.kit.storage.soundness import SoundnessWatch
+from services.kit.storage.use_cases import UseCases
 from services.quiz.config import Settings
 from services.quiz.content import content_of
 from services.quiz.following import Follower
 from services.quiz.migrations import MIGRATIONS
-from services.quiz.repository import PeeweeQuizStore
+from services.quiz.repository.store import PeeweeQuizStore
 
 # Content answers as soon as there is a change; this is how long it may hold the question while there is none.
 WAIT_SECONDS = 5

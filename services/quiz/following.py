@@ -9,12 +9,12 @@ from contextlib import suppress
 from contextvars import Context
 from typing import Protocol
 
-from services.kit.errors import Unavailable
-from services.kit.instants import Clock, now
-from services.kit.observability import log
+from services.kit.core.errors import Unavailable
+from services.kit.core.instants import Clock, now
+from services.kit.core.logging import log
 from services.quiz.entities import ContentChange, ContentKey, FeedHead, FeedPosition, LessonReference
 from services.quiz.errors import ContentIsEmpty, FeedPositionLost
-from services.quiz.repository import QuizFilter, QuizStore
+from services.quiz.repository.contracts import QuizFilter, QuizStore
 
 CHANGES_AT_ONCE = 200
 QUIZZES_AT_ONCE = 500
@@ -79,7 +79,7 @@ class Follower:
                 return
             gone = _gone_after(changes)
             self._forget(gone)
-            self._store.following.dig_up(_back_after(changes))
+            self._store.following.remove_tombstones(_back_after(changes))
             self._store.following.move(FeedPosition(read_from.feed_id, changes[-1].sequence), self._clock())
 
     def _compare_everything(self, read_from: FeedPosition | None) -> int:
@@ -115,7 +115,7 @@ class Follower:
             with self._store.transaction():
                 if not self._is_still_at(read_from):
                     return
-                self._store.following.dig_up(sorted(back, key=lambda each: (each.kind, each.id)))
+                self._store.following.remove_tombstones(sorted(back, key=lambda each: (each.kind, each.id)))
 
     def _told(self, head: FeedHead) -> list[ContentChange]:
         told: list[ContentChange] = []
@@ -136,7 +136,7 @@ class Follower:
         return missing
 
     def _forget(self, gone: Sequence[ContentKey]) -> None:
-        self._store.following.bury(gone, self._clock())
+        self._store.following.add_tombstones(gone, self._clock())
         for each in gone:
             which = QuizFilter(event_id=each.id) if each.kind == "event" else QuizFilter(lesson_id=each.id)
             # Whatever request has made it look, and for whomever: what it finds gone, others have deleted.

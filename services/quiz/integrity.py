@@ -5,15 +5,15 @@ from typing import Protocol
 
 import peewee
 
-from services.kit.errors import ServiceError
-from services.kit.instants import Clock, now
-from services.kit.integrity import Examination, Finding, Progress, breaches
-from services.kit.integrity.findings import NOT_CHECKED, WHOLE_TABLE, Breach
+from services.kit.core.errors import ServiceError
+from services.kit.core.findings import NOT_CHECKED, WHOLE_TABLE, Finding, Progress, Violation, violations
+from services.kit.core.instants import Clock, now
+from services.kit.maintenance.examination import Examination
 from services.quiz import rules
 from services.quiz.entities import Attempt, ContentChange, FeedHead, LessonReference, Revision
 from services.quiz.errors import FeedPositionLost
 from services.quiz.migrations import MIGRATIONS
-from services.quiz.repository import QuizInspection, QuizReference
+from services.quiz.repository.inspection import QuizInspection, QuizReference
 
 QUIZZES = "quizzes"
 REVISIONS = "quiz_revisions"
@@ -50,7 +50,7 @@ def examination(samples: Mapping[str, LessonReference], content: Content, clock:
         inspection = QuizInspection(database)
         try:
             yield from _lost_lessons(inspection, content)
-            yield from breaches(FEED_POSITION, WHOLE_TABLE, _lag(inspection, content, clock))
+            yield from violations(FEED_POSITION, WHOLE_TABLE, _lag(inspection, content, clock))
         except ServiceError as error:
             message = f"whether their lessons exist, and are followed: content says: {error}"
             yield Finding(QUIZZES, WHOLE_TABLE, NOT_CHECKED, message)
@@ -62,9 +62,9 @@ def _quiz_findings(inspection: QuizInspection, progress: Progress) -> Iterator[F
     progress.begin("quizzes", inspection.count_quizzes())
     for batch in inspection.quizzes():
         for quiz, revision in batch:
-            yield from breaches(QUIZZES, quiz.id, rules.quiz_breaches(quiz))
+            yield from violations(QUIZZES, quiz.id, rules.quiz_violations(quiz))
             if revision is not None:
-                yield from breaches(QUIZZES, quiz.id, rules.revision_breaches(quiz, revision))
+                yield from violations(QUIZZES, quiz.id, rules.revision_violations(quiz, revision))
         progress.advance(len(batch))
 
 
@@ -77,7 +77,7 @@ def _misplaced_samples(inspection: QuizInspection, samples: Mapping[str, LessonR
             yield Finding(QUIZZES, each.quiz_id, "sample_place", message)
 
 
-def _lag(inspection: QuizInspection, content: Content, clock: Clock) -> Iterator[Breach]:
+def _lag(inspection: QuizInspection, content: Content, clock: Clock) -> Iterator[Violation]:
     place = inspection.place()
     # Asked for after the place was read, which may have moved on since, content's feed is never behind it.
     head = content.feed()
@@ -89,7 +89,7 @@ def _lag(inspection: QuizInspection, content: Content, clock: Clock) -> Iterator
     except FeedPositionLost:
         # Pruned, or replaced, between the two questions: whoever does not follow is found the next time.
         return
-    yield from rules.place_breaches(place, head, next_changes[0].occurred_at if next_changes else None, clock())
+    yield from rules.place_violations(place, head, next_changes[0].occurred_at if next_changes else None, clock())
 
 
 def _lost_lessons(inspection: QuizInspection, content: Content) -> Iterator[Finding]:
@@ -139,4 +139,4 @@ def _judged_attempt(attempt_id: str, attempt: Attempt | None, revision: Revision
     if attempt is None:
         yield Finding(ATTEMPTS, attempt_id, "attempt_readable", "its answers cannot be read")
     elif revision is not None:
-        yield from breaches(ATTEMPTS, attempt_id, rules.attempt_breaches(attempt, revision))
+        yield from violations(ATTEMPTS, attempt_id, rules.attempt_violations(attempt, revision))

@@ -3,9 +3,9 @@
 import peewee
 from peewee import SQL, BigIntegerField, BooleanField, Check, ForeignKeyField, IntegerField, TextField
 
-from services.kit.audit import AuditRow
-from services.kit.database import InstantField
-from services.kit.idempotency import IdempotentAnswerRow
+from services.kit.storage.audit.model import AuditRow
+from services.kit.storage.database import InstantField
+from services.kit.storage.idempotency import IdempotentAnswerRow
 
 
 class RevisionRow(peewee.Model):

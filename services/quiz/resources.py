@@ -4,7 +4,9 @@ from functools import partial
 
 from falcon.asgi import Request, Response
 
-from services.kit.documents import (
+from services.kit.core.errors import NotFound
+from services.kit.storage.use_cases import UseCases
+from services.kit.web.documents import (
     BODY_LIMIT_BYTES,
     admins_key,
     read_document,
@@ -12,15 +14,13 @@ from services.kit.documents import (
     read_json,
     write_json,
     write_page,
-    write_reply,
+    write_stored_response,
     write_versioned,
 )
-from services.kit.entity_tags import entity_tag
-from services.kit.errors import NotFound
-from services.kit.idempotency import KEY_HEADER, Key, Reply, reply_with, request_key
-from services.kit.pagination import DEFAULT_LIMIT, page_request
-from services.kit.schemas import validated
-from services.kit.use_cases import UseCases
+from services.kit.web.entity_tags import entity_tag
+from services.kit.web.idempotency import KEY_HEADER, IdempotencyKey, StoredResponse, request_key, stored_response
+from services.kit.web.pages import DEFAULT_LIMIT, page_request
+from services.kit.web.schemas import validated
 from services.quiz.entities import Quiz, Submission
 from services.quiz.following import Follower
 from services.quiz.schemas import (
@@ -75,7 +75,7 @@ class Quizzes(QuizResource):
             new_quiz.pass_percentage,
             new_quiz.new_questions(),
         )
-        write_reply(response, await self._run_once(admins_key(request, document), create, _created))
+        write_stored_response(response, await self._run_once(admins_key(request, document), create, _created))
 
 
 class QuizItem(QuizResource):
@@ -133,7 +133,7 @@ class Submissions(QuizResource):
         answers = validated(NewAttempt, sent.submission).chosen()
         submit = partial(self._service.submit, sent.lesson_id, answers)
         reply = await self._run_once(_learners_key(request, sent), submit, partial(_graded, sent))
-        write_reply(response, reply)
+        write_stored_response(response, reply)
 
 
 class Replays(QuizResource):
@@ -146,7 +146,7 @@ class Replays(QuizResource):
         reply = await self._replay(key) if key else None
         if reply is None:
             raise NotFound
-        write_reply(response, reply)
+        write_stored_response(response, reply)
 
 
 class CatchUp:
@@ -161,14 +161,14 @@ class CatchUp:
         write_json(response, {"changes": await self._run(self._follower.catch_up)})
 
 
-def _created(quiz: Quiz) -> Reply:
-    return reply_with({"item": quiz_view(quiz)}, 201, entity_tag(quiz))
+def _created(quiz: Quiz) -> StoredResponse:
+    return stored_response({"item": quiz_view(quiz)}, 201, entity_tag(quiz))
 
 
-def _graded(sent: NewSubmission, submission: Submission) -> Reply:
-    return reply_with({"lesson": sent.lesson_view(), **submission_view(submission)}, 200)
+def _graded(sent: NewSubmission, submission: Submission) -> StoredResponse:
+    return stored_response({"lesson": sent.lesson_view(), **submission_view(submission)}, 200)
 
 
-def _learners_key(request: Request, sent: SentSubmission) -> Key | None:
+def _learners_key(request: Request, sent: SentSubmission) -> IdempotencyKey | None:
     # Nobody signs in to submit: who knows the key and the whole body is the one who sent them.
     return request_key(request.get_header(KEY_HEADER), SUBMIT_ROUTE.format(sent), "", sent.submission)

@@ -3,8 +3,8 @@
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
 
-from services.kit.errors import ValidationFailed
-from services.kit.integrity.findings import Breach
+from services.kit.core.errors import ValidationFailed
+from services.kit.core.findings import Violation
 from services.quiz.entities import (
     Answer,
     Attempt,
@@ -60,7 +60,7 @@ def percentage(part: int, whole: int) -> int:
 # What a stored record must be, besides what its table's own constraints hold.
 
 
-def quiz_breaches(quiz: Quiz) -> Iterator[Breach]:
+def quiz_violations(quiz: Quiz) -> Iterator[Violation]:
     """The rules that what a stored quiz asks breaks."""
     if not quiz.questions:
         yield "quiz_questions", "it asks nothing"
@@ -71,7 +71,7 @@ def quiz_breaches(quiz: Quiz) -> Iterator[Breach]:
             yield "quiz_right_option", f"question {question.id} has no right option"
 
 
-def revision_breaches(quiz: Quiz, revision: Revision) -> Iterator[Breach]:
+def revision_violations(quiz: Quiz, revision: Revision) -> Iterator[Violation]:
     """The rules that the frozen copy of what a quiz asks now breaks."""
     if revision.quiz_id != quiz.id:
         yield "quiz_revision", f"its revision {revision.id} is of the quiz {revision.quiz_id}"
@@ -80,7 +80,7 @@ def revision_breaches(quiz: Quiz, revision: Revision) -> Iterator[Breach]:
         yield "quiz_revision", f"its revision {revision.id} is not what it asks now"
 
 
-def attempt_breaches(attempt: Attempt, revision: Revision) -> Iterator[Breach]:
+def attempt_violations(attempt: Attempt, revision: Revision) -> Iterator[Violation]:
     """The rules that a stored attempt breaks, judged by the frozen copy of what was asked."""
     if attempt.quiz_id != revision.quiz_id:
         yield "attempt_revision", f"its revision {revision.id} is of the quiz {revision.quiz_id}"
@@ -109,9 +109,9 @@ def attempt_breaches(attempt: Attempt, revision: Revision) -> Iterator[Breach]:
         )
 
 
-def place_breaches(
+def place_violations(
     place: FeedPosition | None, head: FeedHead, next_change: datetime | None, now: datetime
-) -> Iterator[Breach]:
+) -> Iterator[Violation]:
     """The rules that the place in content's feed breaks; what is to be taken in first happened at `next_change`.
 
     That is the first that the feed still tells, for a place from which it cannot be read on.

@@ -4,8 +4,8 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from services.kit.instants import format_instant
-from services.kit.schemas import Integer, Schema, Text
+from services.kit.core.instants import format_instant
+from services.kit.web.schemas import Integer, Schema, Text
 from services.quiz.entities import (
     Answer,
     Attempt,

@@ -8,14 +8,14 @@ from dataclasses import replace
 
 import uuid_utils
 
-from services.kit.entity_tags import ANY_STATE, IfMatch, require_match
-from services.kit.idempotency import Keep, not_kept
-from services.kit.instants import Clock, now
-from services.kit.pagination import Page, PageRequest, page_of
+from services.kit.core.instants import Clock, now
+from services.kit.storage.idempotency import Keep, not_kept
+from services.kit.web.entity_tags import ANY_STATE, IfMatch, require_match
+from services.kit.web.pages import Page, PageRequest, page_of
 from services.quiz import rules
 from services.quiz.entities import Answer, Attempt, AttemptHistory, NewQuestion, Quiz, Submission
 from services.quiz.errors import EventNotFound, LessonNotFound, QuizNotFound
-from services.quiz.repository import QuizFilter, QuizStore, attempt_key, quiz_key
+from services.quiz.repository.contracts import QuizFilter, QuizStore, attempt_key, quiz_key
 
 DEFAULT_PASS_PERCENTAGE = 70
 

@@ -9,14 +9,15 @@ import peewee
 
 from services.auth.app import routes, verifier
 from services.auth.config import read_settings
-from services.auth.repository import AuthStore, PeeweeAuthStore
-from services.auth.service import AuthService
-from services.kit.database import open_database
-from services.kit.guards import Route
-from services.kit.instants import now
-from services.kit.tokens import issue_service_token
-from services.kit.use_cases import UseCases
-from services.kit.web import create_service_app
+from services.auth.repository.contracts import AuthStore
+from services.auth.repository.store import PeeweeAuthStore
+from services.auth.service.sign_in import AuthService
+from services.kit.core.instants import now
+from services.kit.storage.database import open_database
+from services.kit.storage.service_app import create_service_app
+from services.kit.storage.use_cases import UseCases
+from services.kit.web.guards import Route
+from services.kit.web.tokens.service import issue_service_token
 from tests.app_client import Client
 from tests.auth.examples import PASSWORD, CountingHasher, a_service
 from tests.auth.memory import InMemoryAuthStore

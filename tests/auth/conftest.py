@@ -4,8 +4,9 @@ import peewee
 import pytest
 
 from services.auth.migrations import MIGRATIONS
-from services.auth.repository import AuthStore, PeeweeAuthStore
-from services.kit.actor import begin_anonymous
+from services.auth.repository.contracts import AuthStore
+from services.auth.repository.store import PeeweeAuthStore
+from services.kit.core.actor import begin_anonymous
 from tests.auth.memory import InMemoryAuthStore
 from tests.auth.world import World
 from tests.databases import emptied_database

@@ -9,9 +9,9 @@ import argon2
 
 from services.auth import rules
 from services.auth.entities import Admin, RefreshToken, Session, SigningKey
-from services.auth.repository import AuthStore
-from services.auth.service import AuthService
-from services.kit.instants import Clock
+from services.auth.repository.contracts import AuthStore
+from services.auth.service.sign_in import AuthService
+from services.kit.core.instants import Clock
 from tests.clock import NOON, StoppedClock
 
 PASSWORD = "correct horse battery staple"

@@ -10,10 +10,10 @@ import peewee
 
 from services.auth.entities import Admin, RefreshToken, Session, SigningKey, Throttle
 from services.auth.errors import AdminNotFound, SessionNotFound, UsernameTaken
-from services.auth.repository import ALL, admin_key
-from services.kit.audit import AuditRecord
-from services.kit.instants import Clock, now
-from services.kit.pagination import PageRequest
+from services.auth.repository.contracts import ALL, admin_key
+from services.kit.core.instants import Clock, now
+from services.kit.storage.audit.model import AuditRecord
+from services.kit.web.pages import PageRequest
 from tests.audit import InMemoryAudit
 
 
@@ -26,7 +26,7 @@ class _Rows:
     refresh_tokens: dict[str, RefreshToken] = field(default_factory=dict)
     keys: dict[str, SigningKey] = field(default_factory=dict)
     throttles: dict[str, Throttle] = field(default_factory=dict)
-    deeds: tuple[AuditRecord, ...] = ()
+    entries: tuple[AuditRecord, ...] = ()
 
     def copy(self) -> "_Rows":
         """The same records in other collections."""

@@ -9,7 +9,7 @@ import pytest
 
 from services.auth.baseline import IMPORTER
 from services.auth.entities import Admin
-from services.auth.repository import PeeweeAuthStore
+from services.auth.repository.store import PeeweeAuthStore
 from tests.auth.examples import a_service, an_admin
 from tests.baseline_file import PASSWORD, PASSWORD_HASH, an_installation, old
 from tests.clock import LATER, StoppedClock

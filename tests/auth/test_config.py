@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from services.auth.config import read_settings
-from services.kit.config import SettingsError
+from services.kit.core.config import SettingsError
 
 MANAGED = {
     "DATABASE_PROFILE": "managed",

@@ -1,4 +1,4 @@
-"""services.auth.integrity: each planted breach is found by table, id and rule, and no secret is in what is said."""
+"""services.auth.integrity: each planted violation is found by table, id and rule, and no secret is in what is said."""
 
 import json
 from dataclasses import replace
@@ -12,12 +12,13 @@ from joserfc.jwk import OKPKey
 from services.auth import rules, seed
 from services.auth.config import read_settings
 from services.auth.integrity import examination
-from services.auth.repository import PeeweeAuthStore
-from services.auth.service import AuthService
-from services.kit.instants import now
-from services.kit.integrity import Silent, examine
+from services.auth.repository.store import PeeweeAuthStore
+from services.auth.service.sign_in import AuthService
+from services.kit.core.findings import Silent
+from services.kit.core.instants import now
+from services.kit.maintenance.examination import examine
 from tests.auth.examples import a_key, a_refresh_token, a_session, an_admin
-from tests.breaches import Breach, all_rows, found, judge, named, plant, repair
+from tests.violations import Violation, all_rows, execute, found, judge, named, repair
 
 SETTINGS = read_settings({})
 EXAMINATION = examination(SETTINGS)
@@ -25,63 +26,63 @@ SEAL = rules.derived_key(SETTINGS.signing_key_secret, rules.SEALING)
 A_BCRYPT_HASH = bcrypt.hashpw(b"a password", bcrypt.gensalt(4)).decode()
 
 BREACHES = {
-    "a name with a space behind it": Breach(
+    "a name with a space behind it": Violation(
         ["UPDATE admins SET username = 'ada ' WHERE id = 'admin-2'"], [("admins", "admin-2", "admin_username")]
     ),
-    "an empty name": Breach(
+    "an empty name": Violation(
         ["UPDATE admins SET username = '' WHERE id = 'admin-2'"], [("admins", "admin-2", "admins_username_not_empty")]
     ),
-    "a password in clear text": Breach(
+    "a password in clear text": Violation(
         ["UPDATE admins SET password_hash = 'canary' WHERE id = 'admin-2'"],
         [("admins", "admin-2", "admin_password_hash")],
     ),
-    "a hash of the wrong kind of argon2": Breach(
+    "a hash of the wrong kind of argon2": Violation(
         ["UPDATE admins SET password_hash = replace(password_hash, 'argon2id', 'argon2i') WHERE id = 'admin-1'"],
         [("admins", "admin-1", "admin_password_hash")],
     ),
-    "a key whose parts are of two keys": Breach(
+    "a key whose parts are of two keys": Violation(
         [
             "UPDATE signing_keys SET public_key = (SELECT public_key FROM signing_keys WHERE id = 'key-3') "
             "WHERE id = 'key-2'"
         ],
         [("signing_keys", "key-2", "signing_key")],
     ),
-    "a key whose public part cannot be read": Breach(
+    "a key whose public part cannot be read": Violation(
         ["UPDATE signing_keys SET public_key = replace(public_key, '\"x\": \"', '\"x\": \"canary') WHERE id = 'key-2'"],
         [("signing_keys", "key-2", "signing_key"), ("signing_keys", "key-2", "signing_key_public")],
     ),
-    "a key that was sealed for another row": Breach(
+    "a key that was sealed for another row": Violation(
         [
             "UPDATE signing_keys SET private_key = (SELECT private_key FROM signing_keys WHERE id = 'key-3') "
             "WHERE id = 'key-2'"
         ],
         [("signing_keys", "key-2", "signing_key")],
     ),
-    "a key that is published for a while and cannot be read": Breach(
+    "a key that is published for a while and cannot be read": Violation(
         ["UPDATE signing_keys SET private_key = 'canary' WHERE id = 'key-3'"],
         [("signing_keys", "key-3", "signing_key")],
     ),
-    "a refresh token of no session": Breach(
+    "a refresh token of no session": Violation(
         ["UPDATE refresh_tokens SET session_id = 'nothing' WHERE id = 'token-2'"],
         [("refresh_tokens", "token-2", "foreign_key")],
         repaired=True,
         gone=[("refresh_tokens", "token-2")],
     ),
-    "a refresh token that is over before it begins": Breach(
+    "a refresh token that is over before it begins": Violation(
         ["UPDATE refresh_tokens SET expires_at = created_at WHERE id = 'token-2'"],
         [("refresh_tokens", "token-2", "refresh_tokens_window")],
     ),
-    "a key that cannot be read": Breach(
+    "a key that cannot be read": Violation(
         ["UPDATE signing_keys SET private_key = 'canary' WHERE id = 'key-2'"],
         [("signing_keys", "key-2", "signing_key")],
     ),
-    "a session of nobody": Breach(
+    "a session of nobody": Violation(
         ["UPDATE sessions SET admin_id = 'nobody' WHERE id = 'session-2'"],
         [("sessions", "session-2", "foreign_key")],
         repaired=True,
         gone=[("sessions", "session-2")],
     ),
-    "a session that ends before it begins": Breach(
+    "a session that ends before it begins": Violation(
         ["UPDATE sessions SET expires_at = created_at WHERE id = 'session-2'"],
         [("sessions", "session-2", "sessions_window")],
     ),
@@ -92,7 +93,7 @@ BREACHES = {
 def database(auth_database: peewee.Database) -> peewee.Database:
     """With two admins, one of them of an old installation, a session and a key that go on, and a retired key."""
     store = PeeweeAuthStore(auth_database)
-    seed.plant(auth_database, SETTINGS, "minimal")
+    seed.seed_database(auth_database, SETTINGS, "minimal")
     store.admins.add(an_admin(id="admin-2", username="grace", password_hash=A_BCRYPT_HASH))
     store.sessions.add(a_session(id="session-2", expires_at=now() + timedelta(days=1)))
     store.sessions.add(a_session(id="session-3", expires_at=now() + timedelta(days=1)))
@@ -100,17 +101,19 @@ def database(auth_database: peewee.Database) -> peewee.Database:
     store.signing_keys.add(rules.new_signing_key("key-1", now(), SEAL))
     store.signing_keys.add(rules.new_signing_key("key-2", now(), SEAL))
     store.signing_keys.add(replace(rules.new_signing_key("key-3", now(), SEAL), retired_at=now() + timedelta(days=1)))
-    plant(auth_database, "UPDATE signing_keys SET retired_at = 1, private_key = 'gone' WHERE id = 'key-1'")
+    execute(auth_database, "UPDATE signing_keys SET retired_at = 1, private_key = 'gone' WHERE id = 'key-1'")
     return auth_database
 
 
 @pytest.mark.parametrize("name", BREACHES)
-def test_a_planted_breach_is_found_and_nothing_else_is_found_or_changed(database: peewee.Database, name: str) -> None:
+def test_a_planted_violation_is_found_and_nothing_else_is_found_or_changed(
+    database: peewee.Database, name: str
+) -> None:
     judge(database, EXAMINATION, BREACHES[name])
 
 
 def test_no_finding_repeats_a_hash_or_a_key(database: peewee.Database) -> None:
-    plant(
+    execute(
         database,
         "UPDATE admins SET password_hash = 'canary', username = 'canary ' WHERE id = 'admin-2'",
         "UPDATE signing_keys SET private_key = 'canary', public_key = 'canary'",
@@ -152,7 +155,7 @@ def test_sessions_that_are_over_are_no_finding_and_a_repair_clears_them(database
 
 def test_what_the_seed_and_the_service_write_is_never_a_finding(auth_database: peewee.Database) -> None:
     assert found(auth_database, EXAMINATION) == []
-    seed.plant(auth_database, SETTINGS, "demo")
+    seed.seed_database(auth_database, SETTINGS, "demo")
     service = AuthService(PeeweeAuthStore(auth_database), SETTINGS.access_token_lifetime, SETTINGS.signing_key_secret)
     sign_in = service.sign_in(SETTINGS.admin_username, SETTINGS.admin_password)
     service.keys.rotate()

@@ -8,11 +8,11 @@ import sys
 import peewee
 import pytest
 
-from deploy import town
+from deploy import stack
 from services.auth.migrations import MIGRATIONS
-from services.auth.repository import PeeweeAuthStore
-from services.kit.database import open_database
-from services.kit.instants import parse_instant
+from services.auth.repository.store import PeeweeAuthStore
+from services.kit.core.instants import parse_instant
+from services.kit.storage.database import open_database
 from tests.auth.examples import a_service
 
 SECRET = "a secret that encrypts the keys of this installation"
@@ -24,7 +24,7 @@ def keys(url: str, *arguments: str, secret: str = SECRET) -> subprocess.Complete
     """What the command does with the installation at that address."""
     return subprocess.run(
         [sys.executable, "-m", "services.auth", "keys", *arguments],
-        cwd=town.ROOT,
+        cwd=stack.ROOT,
         env={"PATH": os.environ["PATH"], "AUTH_DATABASE_URL": url, "SIGNING_KEY_SECRET": secret},
         capture_output=True,
         text=True,

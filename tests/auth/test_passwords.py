@@ -5,7 +5,7 @@ import pytest
 
 from services.auth import passwords
 from services.auth.errors import InvalidCredentials
-from services.auth.repository import AuthStore
+from services.auth.repository.contracts import AuthStore
 from tests.auth.examples import CountingHasher, a_service, an_admin
 from tests.clock import LATER, NOON, StoppedClock
 

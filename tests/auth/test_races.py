@@ -10,9 +10,9 @@ from services.auth import rules
 from services.auth.entities import Rotation, SignIn
 from services.auth.errors import InvalidCredentials, InvalidRefreshToken, KeyWaiting, UsernameTaken
 from services.auth.migrations import MIGRATIONS
-from services.auth.repository import PeeweeAuthStore
-from services.auth.service import AuthService
-from services.kit.errors import ServiceError
+from services.auth.repository.store import PeeweeAuthStore
+from services.auth.service.sign_in import AuthService
+from services.kit.core.errors import ServiceError
 from tests.auth.examples import PASSWORD, a_service
 from tests.clock import SECOND, StoppedClock
 from tests.parallel import at_once

@@ -9,9 +9,10 @@ import pytest
 
 from services.auth.errors import InvalidCredentials, LastOwner, SignInThrottled
 from services.auth.migrations import MIGRATIONS
-from services.auth.repository import AuthStore, PeeweeAuthStore
-from services.auth.service import AuthService
-from services.kit.errors import ServiceError
+from services.auth.repository.contracts import AuthStore
+from services.auth.repository.store import PeeweeAuthStore
+from services.auth.service.sign_in import AuthService
+from services.kit.core.errors import ServiceError
 from tests.auth.examples import PASSWORD, CountingHasher, a_service, an_admin
 from tests.clock import LATER
 from tests.parallel import at_once

@@ -10,7 +10,8 @@ from hypothesis import given
 from services.auth.entities import Admin, RefreshToken, Session, SigningKey
 from services.auth.errors import AdminNotFound, SessionNotFound, UsernameTaken
 from services.auth.models import AdminRow
-from services.auth.repository import AuthStore, PeeweeAuthStore
+from services.auth.repository.contracts import AuthStore
+from services.auth.repository.store import PeeweeAuthStore
 from tests.auth.examples import a_key, a_refresh_token, a_session, an_admin
 from tests.clock import LATER, MILLISECOND, NOON, SECOND
 from tests.stores import TEXTS, over_one_store, undone
@@ -51,7 +52,7 @@ def test_two_admins_cannot_have_one_name(store: AuthStore) -> None:
     assert store.admins.get_by_username("grace") == an_admin(id="admin-3", username="grace")
 
 
-def test_a_name_that_tells_of_a_constraint_is_no_breach_of_it(store: AuthStore) -> None:
+def test_a_name_that_tells_of_a_constraint_is_no_violation_of_it(store: AuthStore) -> None:
     store.admins.add(an_admin())
     with pytest.raises(peewee.IntegrityError), store.transaction():
         store.admins.add(an_admin(username="admins_username: admins.username foreign key"))

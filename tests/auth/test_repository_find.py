@@ -2,7 +2,7 @@
 
 import pytest
 
-from services.auth.repository import AuthStore
+from services.auth.repository.contracts import AuthStore
 from tests.auth.examples import an_admin
 
 

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from services.kit.guards import Guard
-from services.kit.instants import now
-from services.kit.tokens import issue_service_token
+from services.kit.core.instants import now
+from services.kit.web.guards import Guard
+from services.kit.web.tokens.service import issue_service_token
 from tests.auth.client import CREDENTIALS, LOGIN, Auth, AuthClient, running, service_token
 from tests.auth.examples import PASSWORD, CountingHasher, an_admin
 from tests.kit.forging import BAD_ACCESS_TOKENS, SECRET, Forge

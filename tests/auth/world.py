@@ -11,11 +11,13 @@ from joserfc.jwk import KeySet
 
 from services.auth.entities import Session, SignIn
 from services.auth.errors import SessionNotFound
-from services.auth.repository import AuthStore
-from services.auth.service import AuthService
-from services.kit.tokens import AccessTokenVerifier, Grant, GrantVerifier, Revoked
-from services.kit.tokens import Admin as VerifiedAdmin
-from tests.auth.deeds import deeds_of
+from services.auth.repository.contracts import AuthStore
+from services.auth.service.sign_in import AuthService
+from services.kit.web.tokens.access import AccessTokenVerifier
+from services.kit.web.tokens.access import Admin as VerifiedAdmin
+from services.kit.web.tokens.grants import Grant, GrantVerifier
+from services.kit.web.tokens.revocation import Revoked
+from tests.auth.entries import entries_of
 from tests.auth.examples import PASSWORD, CountingHasher, a_service
 from tests.clock import LATER, StoppedClock
 from tests.matching import Matching
@@ -50,9 +52,9 @@ class World:
             return self.store.sessions.get(session_id)
         return None
 
-    def deeds(self) -> Sequence[tuple[str, str]]:
+    def entries(self) -> Sequence[tuple[str, str]]:
         """What the audit log says was done, in order, and to which id."""
-        return deeds_of(self.store)
+        return entries_of(self.store)
 
     def token_of(self, sign_in: SignIn) -> Any:
         """What the token says, verified with the published keys."""

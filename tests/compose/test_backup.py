@@ -1,20 +1,20 @@
-"""deploy/backup-compose and deploy/restore-compose, while the town serves."""
+"""deploy/backup-compose and deploy/restore-compose, while the stack serves."""
 
 import os
 import stat
 import subprocess
 from pathlib import Path
 
-from tests.compose.stack import ComposeTown
+from tests.compose.project import ComposeStack
 
 
-def run(town: ComposeTown, *command: str) -> "subprocess.CompletedProcess[str]":
+def run(stack: ComposeStack, *command: str) -> "subprocess.CompletedProcess[str]":
     """A script of deploy/ in the project's environment, without a terminal."""
     root = Path(__file__).parents[2]
     return subprocess.run(
         command,
         cwd=root,
-        env=town.stack.environment,
+        env=stack.project.environment,
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
@@ -22,30 +22,30 @@ def run(town: ComposeTown, *command: str) -> "subprocess.CompletedProcess[str]":
     )
 
 
-def test_a_backup_of_running_containers_brings_everything_back(compose_town: ComposeTown, tmp_path: Path) -> None:
-    town, before = compose_town, compose_town.everything()
+def test_a_backup_of_running_containers_brings_everything_back(compose_stack: ComposeStack, tmp_path: Path) -> None:
+    stack, before = compose_stack, compose_stack.everything()
 
-    made = run(town, "deploy/backup-compose", str(tmp_path))
+    made = run(stack, "deploy/backup-compose", str(tmp_path))
     assert made.returncode == 0, made.stderr
     (file,) = tmp_path.iterdir()
     assert made.stdout.endswith(f" s; to go back to it: deploy/restore-compose {file}\n")
     assert (file.stat().st_uid, stat.S_IMODE(file.stat().st_mode)) == (os.getuid(), 0o600)
 
-    town.stack.sql("content", "DELETE FROM events")
-    town.stack.sql("quiz", "DROP TABLE quizzes CASCADE")
-    town.stack.sql("auth", "DELETE FROM admins")
-    refused = run(town, "deploy/restore-compose", str(file))
+    stack.project.sql("content", "DELETE FROM events")
+    stack.project.sql("quiz", "DROP TABLE quizzes CASCADE")
+    stack.project.sql("auth", "DELETE FROM admins")
+    refused = run(stack, "deploy/restore-compose", str(file))
     assert (refused.returncode, refused.stderr.splitlines()[-1]) == (1, "nothing was replaced")
-    done = run(town, "deploy/restore-compose", str(file), "--yes")
+    done = run(stack, "deploy/restore-compose", str(file), "--yes")
     assert done.returncode == 0, done.stderr
 
-    assert town.everything() == before
+    assert stack.everything() == before
     assert len(list(tmp_path.glob("flix-before-restore-*.tar"))) == 1
     # The runtime roles may do as before, and no scratch database is left.
-    runtime = town.stack.sql(
+    runtime = stack.project.sql(
         "quiz",
         "SELECT privilege_type FROM information_schema.role_table_grants WHERE grantee = 'quiz_runtime' "
         "AND table_name = 'quizzes' ORDER BY 1",
     )
     assert runtime == [["DELETE"], ["INSERT"], ["SELECT"], ["UPDATE"]]
-    assert town.stack.sql("postgres", "SELECT datname FROM pg_database WHERE datname ~ '_restore_'") == []
+    assert stack.project.sql("postgres", "SELECT datname FROM pg_database WHERE datname ~ '_restore_'") == []

@@ -2,12 +2,12 @@
 
 import httpx
 
-from tests.compose.stack import MIGRATIONS, ONE_SHOTS, SERVERS, ComposeTown, Stack
+from tests.compose.project import MIGRATIONS, ONE_SHOTS, SERVERS, ComposeProject, ComposeStack
 from tests.installation import SERVICES
 
 
-def test_everything_is_healthy_and_what_runs_once_has_succeeded(stack: Stack) -> None:
-    states = {service: stack.container(service).attrs["State"] for service in (*SERVERS, *ONE_SHOTS)}
+def test_everything_is_healthy_and_what_runs_once_has_succeeded(project: ComposeProject) -> None:
+    states = {service: project.container(service).attrs["State"] for service in (*SERVERS, *ONE_SHOTS)}
 
     assert {name: states[name]["Health"]["Status"] for name in SERVERS} == dict.fromkeys(SERVERS, "healthy")
     assert {name: (states[name]["Status"], states[name]["ExitCode"]) for name in ONE_SHOTS} == dict.fromkeys(
@@ -15,8 +15,8 @@ def test_everything_is_healthy_and_what_runs_once_has_succeeded(stack: Stack) ->
     )
 
 
-def test_the_first_up_migrates_and_seeds(compose_town: ComposeTown) -> None:
-    said = compose_town.said_at_first
+def test_the_first_up_migrates_and_seeds(compose_stack: ComposeStack) -> None:
+    said = compose_stack.said_at_first
 
     assert said["secrets"] == ""
     for service in SERVICES:
@@ -26,42 +26,42 @@ def test_the_first_up_migrates_and_seeds(compose_town: ComposeTown) -> None:
     assert said["seed-quiz"].startswith("added ") and " quizzes" in said["seed-quiz"]
 
 
-def test_only_the_gateway_is_published(stack: Stack) -> None:
+def test_only_the_gateway_is_published(project: ComposeProject) -> None:
     published = {
-        service: [port["HostPort"] for ports in stack.container(service).ports.values() for port in ports or ()]
+        service: [port["HostPort"] for ports in project.container(service).ports.values() for port in ports or ()]
         for service in SERVERS
     }
 
-    assert {service: set(ports) for service, ports in published.items() if ports} == {"gateway": {str(stack.port)}}
+    assert {service: set(ports) for service, ports in published.items() if ports} == {"gateway": {str(project.port)}}
 
 
-def test_a_second_up_changes_nothing(compose_town: ComposeTown) -> None:
-    stack = compose_town.stack
-    ids, before = stack.ids(), compose_town.everything()
-    started = {service: stack.container(service).attrs["State"]["StartedAt"] for service in SERVERS}
+def test_a_second_up_changes_nothing(compose_stack: ComposeStack) -> None:
+    project = compose_stack.project
+    ids, before = project.ids(), compose_stack.everything()
+    started = {service: project.container(service).attrs["State"]["StartedAt"] for service in SERVERS}
 
-    stack.up()
+    project.up()
 
-    assert stack.ids() == ids
-    assert {service: stack.container(service).attrs["State"]["StartedAt"] for service in SERVERS} == started
-    assert {service: stack.container(service).attrs["State"]["ExitCode"] for service in ONE_SHOTS} == dict.fromkeys(
+    assert project.ids() == ids
+    assert {service: project.container(service).attrs["State"]["StartedAt"] for service in SERVERS} == started
+    assert {service: project.container(service).attrs["State"]["ExitCode"] for service in ONE_SHOTS} == dict.fromkeys(
         ONE_SHOTS, 0
     )
-    assert compose_town.everything() == before
+    assert compose_stack.everything() == before
 
 
-def test_down_and_up_keep_the_data_and_the_secrets(compose_town: ComposeTown) -> None:
-    stack = compose_town.stack
-    with compose_town.admin() as admin:
+def test_down_and_up_keep_the_data_and_the_secrets(compose_stack: ComposeStack) -> None:
+    project = compose_stack.project
+    with compose_stack.admin() as admin:
         admin.post("/api/events", json={"title": "Kept", "slug": "kept"}).raise_for_status()
         token = admin.headers["Authorization"]
-    before, secret = compose_town.everything(), stack.secret("shared/service_token_secret")
+    before, secret = compose_stack.everything(), project.secret("shared/service_token_secret")
 
-    stack.down()
-    assert stack.ids() == {}
-    stack.up()
+    project.down()
+    assert project.ids() == {}
+    project.up()
 
-    assert compose_town.everything() == before
-    assert stack.secret("shared/service_token_secret") == secret
+    assert compose_stack.everything() == before
+    assert project.secret("shared/service_token_secret") == secret
     # The signing key is data as well: a token from before still opens.
-    assert httpx.get(f"{stack.address}/api/events", headers={"Authorization": token}).status_code == 200
+    assert httpx.get(f"{project.address}/api/events", headers={"Authorization": token}).status_code == 200

@@ -4,35 +4,35 @@ import json
 
 import pytest
 
-from tests.compose.stack import Stack
-from tests.compose.towns import Figure
+from tests.compose.project import ComposeProject
+from tests.compose.stacks import Figure
 from tests.installation import PROCESSES, SERVERS, SERVICES
 
 PACKAGES = {"gateway": "gateway", **{service: f"services.{service}" for service in SERVICES}}
 
 
 @pytest.mark.parametrize("part", SERVERS)
-def test_an_image_holds_the_kit_and_its_own_package_only(stack: Stack, part: str, figure: Figure) -> None:
+def test_an_image_holds_the_kit_and_its_own_package_only(project: ComposeProject, part: str, figure: Figure) -> None:
     def imports(module: str) -> bool:
-        return stack.execute(part, "python", "-c", f"import {module}").returncode == 0
+        return project.execute(part, "python", "-c", f"import {module}").returncode == 0
 
-    image = stack.container(part).image
+    image = project.container(part).image
     assert image is not None
     figure(f"image of {part}: {image.attrs['Size'] / 1e6:.0f} MB")
 
     assert [name for name, package in PACKAGES.items() if imports(package)] == [part]
     own = [] if part == "gateway" else [part]
-    listed = stack.execute(part, "ls", "/app", "/app/services").stdout.split()
+    listed = project.execute(part, "ls", "/app", "/app/services").stdout.split()
     top = ["deploy", *(["gateway"] if part == "gateway" else []), "services"]
     assert listed == ["/app:", *top, "/app/services:", *sorted(["__init__.py", "__pycache__", "kit", *own])]
     # Nothing to build with, and nothing of the tests.
-    assert stack.execute(part, "sh", "-c", "command -v gcc pip").stdout == ""
+    assert project.execute(part, "sh", "-c", "command -v gcc pip").stdout == ""
     assert not imports("pytest")
 
 
 @pytest.mark.parametrize("part", PROCESSES)
-def test_a_container_has_no_more_rights_than_it_needs(stack: Stack, part: str) -> None:
-    container = stack.container(part)
+def test_a_container_has_no_more_rights_than_it_needs(project: ComposeProject, part: str) -> None:
+    container = project.container(part)
     host, config = container.attrs["HostConfig"], container.attrs["Config"]
 
     assert (host["ReadonlyRootfs"], host["CapDrop"], host["CapAdd"]) == (True, ["ALL"], None)
@@ -43,21 +43,21 @@ def test_a_container_has_no_more_rights_than_it_needs(stack: Stack, part: str) -
     # More than gunicorn's graceful_timeout of 20 s.
     assert config["StopTimeout"] == 30
 
-    status = dict(line.split(":\t", 1) for line in stack.execute(part, "cat", "/proc/1/status").stdout.splitlines())
+    status = dict(line.split(":\t", 1) for line in project.execute(part, "cat", "/proc/1/status").stdout.splitlines())
     assert {status[name].strip() for name in ("CapEff", "CapPrm", "CapBnd")} == {"0" * 16}
     assert (status["NoNewPrivs"], status["Uid"].split()) == ("1", ["10001"] * 4)
     for place in ("/app/new", "/opt/flix/new", "/etc/new", "/run/flix/new"):
-        assert stack.execute(part, "touch", place).stderr.strip().endswith("Read-only file system")
-    assert stack.execute(part, "touch", "/tmp/new").returncode == 0
+        assert project.execute(part, "touch", place).stderr.strip().endswith("Read-only file system")
+    assert project.execute(part, "touch", "/tmp/new").returncode == 0
 
 
-def test_a_container_that_takes_too_much_memory_is_ended(stack: Stack) -> None:
-    done = stack.run_python("content", "print(len(b'x' * 1024 ** 3))")
+def test_a_container_that_takes_too_much_memory_is_ended(project: ComposeProject) -> None:
+    done = project.run_python("content", "print(len(b'x' * 1024 ** 3))")
 
     assert (done.returncode, done.stdout) == (137, "")
 
 
-def test_a_container_cannot_start_processes_without_end(stack: Stack) -> None:
+def test_a_container_cannot_start_processes_without_end(project: ComposeProject) -> None:
     program = """
 import os, time
 made = 0
@@ -70,14 +70,14 @@ except BlockingIOError:
     print(made < 128, flush=True)
 os.kill(1, 9) if os.getpid() != 1 else os._exit(0)
 """
-    done = stack.run_python("content", program)
+    done = project.run_python("content", program)
 
     assert (done.returncode, done.stdout) == (0, "True\n")
 
 
 @pytest.mark.parametrize("part", PROCESSES)
-def test_logs_are_json_lines(stack: Stack, part: str) -> None:
-    lines = stack.log(part).splitlines()
+def test_logs_are_json_lines(project: ComposeProject, part: str) -> None:
+    lines = project.log(part).splitlines()
 
     assert lines
     assert {json.loads(line)["service"] for line in lines} == {part}

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.compose.stack import MIGRATIONS, ComposeTown, Stack
+from tests.compose.project import MIGRATIONS, ComposeProject, ComposeStack
 from tests.compose.traffic import everyday_traffic
 from tests.installation import SERVICES
 from tests.waiting import until
@@ -39,25 +39,25 @@ def rollback(migrator, database, *, fake=False):
 """
 
 
-def test_two_migrate_containers_at_once_apply_each_migration_once(stack: Stack) -> None:
+def test_two_migrate_containers_at_once_apply_each_migration_once(project: ComposeProject) -> None:
     for number in range(ROUNDS):
         service = SERVICES[number % len(SERVICES)]
-        stack.sql("postgres", "DROP DATABASE IF EXISTS emptied WITH (FORCE)")
-        stack.sql(
+        project.sql("postgres", "DROP DATABASE IF EXISTS emptied WITH (FORCE)")
+        project.sql(
             "postgres", f"CREATE DATABASE emptied OWNER {service}_owner TEMPLATE template0 LC_COLLATE 'C' LC_CTYPE 'C'"
         )
-        url = stack.secret(f"{service}_owner/database_url").removesuffix(service) + "emptied"
+        url = project.secret(f"{service}_owner/database_url").removesuffix(service) + "emptied"
         arguments = (f"migrate-{service}", "migrate", "up")
-        racers = [stack.start_run(*arguments, DATABASE_URL_FILE="", DATABASE_URL=url) for _ in range(2)]
+        racers = [project.start_run(*arguments, DATABASE_URL_FILE="", DATABASE_URL=url) for _ in range(2)]
         said = [(racer.communicate(), racer.returncode) for racer in racers]
 
         applied = "".join(f"applied {name}\n" for name in MIGRATIONS[service])
         assert sorted(output for (output, _), _ in said) == [applied, "nothing to do\n"], said
         assert [code for _, code in said] == [0, 0]
         for table in ("schema_ledger", "migratehistory"):
-            names = stack.sql("emptied", f"SELECT name FROM {table} ORDER BY name")
+            names = project.sql("emptied", f"SELECT name FROM {table} ORDER BY name")
             assert names == [[name] for name in MIGRATIONS[service]]
-    stack.sql("postgres", "DROP DATABASE emptied WITH (FORCE)")
+    project.sql("postgres", "DROP DATABASE emptied WITH (FORCE)")
 
 
 @pytest.fixture
@@ -69,19 +69,19 @@ def next_version(tmp_path: Path) -> str:
 
 
 @pytest.fixture
-def populated_town(compose_town: ComposeTown, next_version: str) -> Iterator[ComposeTown]:
+def populated_stack(compose_stack: ComposeStack, next_version: str) -> Iterator[ComposeStack]:
     """With the demo seeds; back on the schema of the code afterwards."""
     for service in ("content", "quiz"):
-        assert compose_town.command(service, "seed", "demo").returncode == 0
-    yield compose_town
-    if NEXT in str(compose_town.stack.sql("content", "SELECT name FROM schema_ledger")):
-        compose_town.stack.run("migrate-content", "migrate", "down", volumes=[next_version])
+        assert compose_stack.command(service, "seed", "demo").returncode == 0
+    yield compose_stack
+    if NEXT in str(compose_stack.project.sql("content", "SELECT name FROM schema_ledger")):
+        compose_stack.project.run("migrate-content", "migrate", "down", volumes=[next_version])
 
 
-def columns(stack: Stack) -> dict[str, list[str]]:
+def columns(project: ComposeProject) -> dict[str, list[str]]:
     """Content's columns by table, without the migrations' own tables."""
     found: dict[str, list[str]] = {}
-    for table, column in stack.sql(
+    for table, column in project.sql(
         "content",
         "SELECT table_name, column_name FROM information_schema.columns WHERE table_schema = 'public' "
         "AND table_name NOT IN ('schema_ledger', 'migratehistory') ORDER BY 1, ordinal_position",
@@ -90,10 +90,10 @@ def columns(stack: Stack) -> dict[str, list[str]]:
     return found
 
 
-def contents(stack: Stack, wanted: dict[str, list[str]]) -> dict[str, list[str]]:
+def contents(project: ComposeProject, wanted: dict[str, list[str]]) -> dict[str, list[str]]:
     """The number of rows of each table, and the checksum of those columns over all of them."""
     return {
-        table: stack.sql(
+        table: project.sql(
             "content",
             f"SELECT count(*), md5(string_agg(row::text, E'\\n' ORDER BY row::text COLLATE \"C\")) "
             f"FROM (SELECT ROW({', '.join(names)}) AS row FROM {table}) AS rows",
@@ -103,11 +103,11 @@ def contents(stack: Stack, wanted: dict[str, list[str]]) -> dict[str, list[str]]
 
 
 def test_a_populated_database_keeps_every_row_through_the_next_version_and_back(
-    populated_town: ComposeTown, next_version: str
+    populated_stack: ComposeStack, next_version: str
 ) -> None:
-    stack = populated_town.stack
-    old = columns(stack)
-    before = contents(stack, old)
+    project = populated_stack.project
+    old = columns(project)
+    before = contents(project, old)
     assert {table for table, (count, _) in before.items() if int(count) > 5} == {
         "events",
         "lessons",
@@ -116,39 +116,39 @@ def test_a_populated_database_keeps_every_row_through_the_next_version_and_back(
         "audit_log",
     }
 
-    up = stack.run("migrate-content", "migrate", "up", volumes=[next_version])
+    up = project.run("migrate-content", "migrate", "up", volumes=[next_version])
     assert (up.returncode, up.stdout) == (0, f"applied {NEXT}\n"), up.stderr
-    assert contents(stack, old) == before
-    new = {table: set(names) - set(old[table]) for table, names in columns(stack).items()}
+    assert contents(project, old) == before
+    new = {table: set(names) - set(old[table]) for table, names in columns(project).items()}
     assert new == {**{key: set() for key in old}, "events": {"motto"}, "lessons": {"seconds"}}
-    assert stack.sql("content", "SELECT DISTINCT motto FROM events") == [["Ready when you are"]]
+    assert project.sql("content", "SELECT DISTINCT motto FROM events") == [["Ready when you are"]]
 
-    down = stack.run("migrate-content", "migrate", "down", volumes=[next_version])
+    down = project.run("migrate-content", "migrate", "down", volumes=[next_version])
     assert (down.returncode, down.stdout) == (0, f"rolled back {NEXT}\n"), down.stderr
-    assert columns(stack) == old
-    assert contents(stack, old) == before
+    assert columns(project) == old
+    assert contents(project, old) == before
 
 
 def test_old_code_on_a_newer_schema_says_what_to_do_and_goes_on_serving(
-    populated_town: ComposeTown, next_version: str
+    populated_stack: ComposeStack, next_version: str
 ) -> None:
-    stack = populated_town.stack
+    project = populated_stack.project
     advice = (
         f"{NEXT} is applied and this code does not know it: deploy the code that does, "
         "or run python -m services.content migrate down there"
     )
-    assert stack.ask("content", "/health/ready")[0] == 200
-    assert stack.run("migrate-content", "migrate", "up", volumes=[next_version]).returncode == 0
+    assert project.ask("content", "/health/ready")[0] == 200
+    assert project.run("migrate-content", "migrate", "up", volumes=[next_version]).returncode == 0
 
-    status, retry_after, document = stack.ask("content", "/health/ready")
+    status, retry_after, document = project.ask("content", "/health/ready")
     assert (status, retry_after, document["error"], document["message"]) == (503, "1", "UPSTREAM_UNAVAILABLE", advice)
     for command in (("content", "serve"), ("migrate-content", "migrate", "up"), ("seed-content", "seed", "demo")):
-        refused = stack.run(*command)
+        refused = project.run(*command)
         assert (refused.returncode, refused.stdout, refused.stderr) == (1, "", f"{advice}\n")
     # What has started before goes on, so that new code can take over without a gap.
-    with everyday_traffic(populated_town) as flow:
+    with everyday_traffic(populated_stack) as flow:
         flow.await_more(50)
     assert flow.failures == {}
 
-    assert stack.run("migrate-content", "migrate", "down", volumes=[next_version]).returncode == 0
-    until(lambda: stack.ask("content", "/health/ready")[0] == 200, "content is ready again")
+    assert project.run("migrate-content", "migrate", "down", volumes=[next_version]).returncode == 0
+    until(lambda: project.ask("content", "/health/ready")[0] == 200, "content is ready again")

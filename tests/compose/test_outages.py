@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import httpx
 import pytest
 
-from tests.compose.stack import ComposeTown, Stack
+from tests.compose.project import ComposeProject, ComposeStack
 from tests.waiting import until
 
 LESSON = "/api/public/events/flix-mvp-launch-event/lessons/kickoff-do-mvp"
@@ -17,33 +17,33 @@ LESSON = "/api/public/events/flix-mvp-launch-event/lessons/kickoff-do-mvp"
 class Outage:
     """How it begins, how it ends, and what a client is told meanwhile."""
 
-    begin: Callable[[Stack], object]
-    end: Callable[[Stack], object]
+    begin: Callable[[ComposeProject], object]
+    end: Callable[[ComposeProject], object]
     answers: frozenset[tuple[int, str]]
 
 
 UNAVAILABLE, TIMEOUT = (503, "UPSTREAM_UNAVAILABLE"), (504, "UPSTREAM_TIMEOUT")
 
 
-def cut_off(stack: Stack) -> None:
+def cut_off(project: ComposeProject) -> None:
     """Take quiz off the network."""
-    stack.engine.networks.get(f"{stack.name}_back").disconnect(stack.container("quiz"))
+    project.engine.networks.get(f"{project.name}_back").disconnect(project.container("quiz"))
 
 
-def connect(stack: Stack) -> None:
+def connect(project: ComposeProject) -> None:
     """Put it back under its name."""
-    stack.engine.networks.get(f"{stack.name}_back").connect(stack.container("quiz"), aliases=["quiz"])
+    project.engine.networks.get(f"{project.name}_back").connect(project.container("quiz"), aliases=["quiz"])
 
 
 OUTAGES = {
     "stopped": Outage(
-        lambda stack: stack.container("quiz").stop(),
-        lambda stack: stack.container("quiz").start(),
+        lambda project: project.container("quiz").stop(),
+        lambda project: project.container("quiz").start(),
         frozenset({UNAVAILABLE}),
     ),
     "paused": Outage(
-        lambda stack: stack.container("quiz").pause(),
-        lambda stack: stack.container("quiz").unpause(),
+        lambda project: project.container("quiz").pause(),
+        lambda project: project.container("quiz").unpause(),
         frozenset({TIMEOUT}),
     ),
     # A connection that is still open runs into the deadline, a new one is not made.
@@ -64,13 +64,13 @@ def ask_quiz_routes(client: httpx.Client) -> list[httpx.Response]:
 
 
 @pytest.mark.parametrize("name", OUTAGES)
-def test_without_quiz_the_rest_goes_on_and_quiz_heals_by_itself(compose_town: ComposeTown, name: str) -> None:
-    outage, stack = OUTAGES[name], compose_town.stack
-    started = stack.container("gateway").attrs["State"]["StartedAt"]
+def test_without_quiz_the_rest_goes_on_and_quiz_heals_by_itself(compose_stack: ComposeStack, name: str) -> None:
+    outage, project = OUTAGES[name], compose_stack.project
+    started = project.container("gateway").attrs["State"]["StartedAt"]
     slug = f"without-quiz-{name.replace(' ', '-')}"
-    with compose_town.admin() as admin, compose_town.client() as learner:
+    with compose_stack.admin() as admin, compose_stack.client() as learner:
         assert [answer.status_code for answer in ask_quiz_routes(admin)] == [200, 200, 200, 200]
-        outage.begin(stack)
+        outage.begin(project)
         try:
             answers = ask_quiz_routes(admin)
             made = admin.post("/api/events", json={"title": "On we go", "slug": slug, "visibility": "public"})
@@ -80,12 +80,12 @@ def test_without_quiz_the_rest_goes_on_and_quiz_heals_by_itself(compose_town: Co
                 learner.post(f"{LESSON}/playback"),
                 learner.post(f"{LESSON}/materials"),
                 admin.get("/api/events"),
-                learner.post("/api/admin/login", json=dict(compose_town.sign_in)),
+                learner.post("/api/admin/login", json=dict(compose_stack.sign_in)),
                 admin.delete(f"/api/events/{made.json()['item']['id']}"),
             ]
             unready = learner.get("/health/ready")
         finally:
-            outage.end(stack)
+            outage.end(project)
 
         assert {(each.status_code, each.json()["error"]) for each in answers} <= outage.answers
         assert all(int(each.headers["Retry-After"]) >= 1 for each in answers)
@@ -94,5 +94,5 @@ def test_without_quiz_the_rest_goes_on_and_quiz_heals_by_itself(compose_town: Co
         assert (unready.status_code, unready.json()["message"]) == (503, "Not ready: quiz")
         until(lambda: learner.post(f"{LESSON}/quiz").status_code == 200, "quiz answers again")
         assert [answer.status_code for answer in ask_quiz_routes(admin)] == [200, 200, 200, 200]
-    assert stack.container("gateway").attrs["State"]["StartedAt"] == started
-    assert "Traceback" not in stack.log("gateway")
+    assert project.container("gateway").attrs["State"]["StartedAt"] == started
+    assert "Traceback" not in project.log("gateway")

@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator
 import httpx
 import pytest
 
-from deploy.town import ROOT
-from tests.compose.stack import SERVERS, Stack
+from deploy.stack import ROOT
+from tests.compose.project import SERVERS, ComposeProject
 from tests.installation import PROCESSES
 from tests.waiting import until
 
@@ -31,12 +31,12 @@ def test_what_is_demanded() -> None:
 
 @pytest.mark.parametrize(("name", "meaning"), DEMANDED)
 def test_a_missing_or_empty_variable_stops_everything_and_is_named(name: str, meaning: str) -> None:
-    stack = Stack("flix", FILE, **given())
-    assert stack.try_compose("config", "--quiet").returncode == 0
+    project = ComposeProject("flix", FILE, **given())
+    assert project.try_compose("config", "--quiet").returncode == 0
 
-    for variables in ({**stack.environment, name: ""}, {k: v for k, v in stack.environment.items() if k != name}):
-        stack.environment = variables
-        refused = stack.try_compose("config", "--quiet")
+    for variables in ({**project.environment, name: ""}, {k: v for k, v in project.environment.items() if k != name}):
+        project.environment = variables
+        refused = project.try_compose("config", "--quiet")
 
         assert refused.returncode != 0
         assert f"required variable {name} is missing a value: {meaning}" in refused.stderr
@@ -49,15 +49,15 @@ def variables() -> dict[str, str]:
 
 
 @pytest.fixture
-def production(other_stack: Callable[..., Stack], variables: dict[str, str]) -> Iterator[Stack]:
+def production(other_stack: Callable[..., ComposeProject], variables: dict[str, str]) -> Iterator[ComposeProject]:
     """Up, on empty volumes."""
-    stack = other_stack(FILE, **variables)
-    stack.up()
-    yield stack
+    project = other_stack(FILE, **variables)
+    project.up()
+    yield project
 
 
 def test_production_starts_without_samples_and_its_first_admin_is_made_by_hand(
-    production: Stack, variables: dict[str, str]
+    production: ComposeProject, variables: dict[str, str]
 ) -> None:
     services = {each.labels["com.docker.compose.service"] for each in production.containers()}
     assert services == {*SERVERS, "valkey", "secrets", "migrate-content", "migrate-quiz", "migrate-auth"}
@@ -113,31 +113,31 @@ def test_production_starts_without_samples_and_its_first_admin_is_made_by_hand(
 
 
 def test_gateways_share_the_count_of_requests_and_go_on_without_it(
-    other_stack: Callable[..., Stack], variables: dict[str, str]
+    other_stack: Callable[..., ComposeProject], variables: dict[str, str]
 ) -> None:
     limit = {"RATE_LIMIT_MAX": "20", "RATE_LIMIT_WINDOW_MS": "3600000"}
-    stack = other_stack(FILE, "deploy/compose.replicas.yml", **{**variables, **limit})
-    stack.up()
-    stack.wait_until_healthy("valkey", "door")
-    assert len(stack.containers("gateway")) == 2
+    project = other_stack(FILE, "deploy/compose.replicas.yml", **{**variables, **limit})
+    project.up()
+    project.wait_until_healthy("valkey", "door")
+    assert len(project.containers("gateway")) == 2
 
-    with httpx.Client(base_url=stack.address, trust_env=False, timeout=30) as client:
+    with httpx.Client(base_url=project.address, trust_env=False, timeout=30) as client:
         # Each request a connection of its own: nginx takes the gateways in turn.
         statuses = [client.get("/api/public/events").status_code for _ in range(30)]
         assert statuses == [200] * 20 + [429] * 10
         assert int(client.get("/api/public/events").headers["Retry-After"]) in range(3500, 3601)
 
-        stack.compose("stop", "valkey")
+        project.compose("stop", "valkey")
         alone = [client.get("/api/public/events").status_code for _ in range(60)]
         assert sorted(alone) == [200] * 40 + [429] * 20
-        assert stack.log("gateway").count("rate_limit_store_unavailable") == 2
+        assert project.log("gateway").count("rate_limit_store_unavailable") == 2
 
-        stack.compose("start", "valkey")
-        stack.wait_until_healthy("valkey")
+        project.compose("start", "valkey")
+        project.wait_until_healthy("valkey")
         until(lambda: client.get("/api/public/events").status_code == 200, "the gateways count in the store again")
 
 
-def test_the_store_of_the_counts_has_no_more_rights_than_it_needs(production: Stack) -> None:
+def test_the_store_of_the_counts_has_no_more_rights_than_it_needs(production: ComposeProject) -> None:
     production.wait_until_healthy("valkey")
     container = production.container("valkey")
     host = container.attrs["HostConfig"]
@@ -167,13 +167,13 @@ def test_the_store_of_the_counts_has_no_more_rights_than_it_needs(production: St
 def test_a_password_that_cannot_be_used_stops_the_first_start(
     images: str, variables: dict[str, str], value: str, complaint: str
 ) -> None:
-    stack = Stack(images, FILE, **{**variables, "POSTGRES_PASSWORD": value})
+    project = ComposeProject(images, FILE, **{**variables, "POSTGRES_PASSWORD": value})
     try:
-        refused = stack.run("secrets")
-        up = stack.try_compose("up", "--detach", "--no-build")
-        running = [each.name for each in stack.containers() if each.status == "running"]
+        refused = project.run("secrets")
+        up = project.try_compose("up", "--detach", "--no-build")
+        running = [each.name for each in project.containers() if each.status == "running"]
     finally:
-        stack.down("--volumes")
+        project.down("--volumes")
 
     assert (refused.returncode, refused.stdout, refused.stderr) == (1, "", complaint)
     assert up.returncode != 0

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.compose.stack import ComposeTown
-from tests.compose.towns import Figure
+from tests.compose.project import ComposeStack
+from tests.compose.stacks import Figure
 from tests.compose.traffic import Flow, everyday_traffic
 from tests.installation import SERVERS
 
@@ -16,58 +16,58 @@ COMPLAINT = re.compile(r'"level":"(error|warning)"|\[(error|warn)\]')
 
 
 @pytest.fixture(scope="module")
-def replicated_town(first_town: ComposeTown) -> Iterator[ComposeTown]:
+def replicated_stack(first_stack: ComposeStack) -> Iterator[ComposeStack]:
     """Two containers of each part, behind nginx."""
-    first_town.stack.down()
-    stack = first_town.stack.with_files("deploy/compose.replicas.yml")
-    stack.up()
-    stack.wait_until_healthy("door")
-    yield ComposeTown(stack)
-    stack.down()
+    first_stack.project.down()
+    project = first_stack.project.with_files("deploy/compose.replicas.yml")
+    project.up()
+    project.wait_until_healthy("door")
+    yield ComposeStack(project)
+    project.down()
 
 
-def evidence(town: ComposeTown, flow: Flow) -> str:
+def evidence(stack: ComposeStack, flow: Flow) -> str:
     """What the clients were told and what the others said of it; containers that are gone have taken theirs along."""
-    said = [line for name in (*SERVERS, "door") for line in town.log_lines(name).splitlines()]
+    said = [line for name in (*SERVERS, "door") for line in stack.log_lines(name).splitlines()]
     return "\n".join([*flow.refusals, *(line for line in said if COMPLAINT.search(line))])
 
 
 @pytest.mark.parametrize("service", ["content", "quiz", "auth", "gateway"])
-def test_redeploying_a_service_loses_no_request(replicated_town: ComposeTown, service: str, figure: Figure) -> None:
-    stack = replicated_town.stack
-    before = {str(each.id) for each in stack.containers(service)}
-    with everyday_traffic(replicated_town) as flow:
+def test_redeploying_a_service_loses_no_request(replicated_stack: ComposeStack, service: str, figure: Figure) -> None:
+    project = replicated_stack.project
+    before = {str(each.id) for each in project.containers(service)}
+    with everyday_traffic(replicated_stack) as flow:
         flow.await_more(REQUESTS_BEFORE_AND_AFTER)
-        with stack.start_command("deploy/redeploy", service) as redeploy:
+        with project.start_command("deploy/redeploy", service) as redeploy:
             _, errors = redeploy.communicate()
         flow.await_more(REQUESTS_BEFORE_AND_AFTER)
-    after = {str(each.id) for each in stack.containers(service)}
+    after = {str(each.id) for each in project.containers(service)}
 
     figure(f"{service} redeployed: {flow.requests} requests, {sum(flow.failures.values())} failures")
     assert redeploy.returncode == 0, errors
-    assert flow.failures == {}, evidence(replicated_town, flow)
+    assert flow.failures == {}, evidence(replicated_stack, flow)
     assert (len(before), len(after), before & after) == (2, 2, set())
 
 
-def test_new_containers_that_do_not_become_healthy_go_and_the_old_ones_stay(replicated_town: ComposeTown) -> None:
-    stack = replicated_town.stack
-    before = stack.ids()
-    with everyday_traffic(replicated_town, 2) as flow:
+def test_new_containers_that_do_not_become_healthy_go_and_the_old_ones_stay(replicated_stack: ComposeStack) -> None:
+    project = replicated_stack.project
+    before = project.ids()
+    with everyday_traffic(replicated_stack, 2) as flow:
         # As a variable that is wrong does, or an image that is broken.
         command = ("env", "WEB_CONCURRENCY=0", "deploy/redeploy", "content")
-        with stack.start_command(*command) as redeploy:
+        with project.start_command(*command) as redeploy:
             _, errors = redeploy.communicate()
 
     assert redeploy.returncode == 1
     assert errors.splitlines()[-1] == (
         "content: the new containers did not become healthy and are gone; the old ones go on"
     )
-    assert stack.ids() == before
-    assert flow.failures == {}, evidence(replicated_town, flow)
+    assert project.ids() == before
+    assert flow.failures == {}, evidence(replicated_stack, flow)
 
 
-def test_redeploying_what_does_not_run_says_how_to_start_it(replicated_town: ComposeTown) -> None:
-    with replicated_town.stack.start_command("deploy/redeploy", "migrate-content") as redeploy:
+def test_redeploying_what_does_not_run_says_how_to_start_it(replicated_stack: ComposeStack) -> None:
+    with replicated_stack.project.start_command("deploy/redeploy", "migrate-content") as redeploy:
         _, errors = redeploy.communicate()
 
     assert (redeploy.returncode, errors) == (1, "migrate-content does not run: docker compose up -d migrate-content\n")

@@ -12,8 +12,8 @@ from docker.models.images import Image
 
 from deploy.release.images import base_of, scan_images
 from deploy.release.leaks import known_secrets
-from deploy.town import ROOT
-from tests.compose.towns import Figure
+from deploy.stack import ROOT
+from tests.compose.stacks import Figure
 
 BASE = base_of(ROOT)
 # Put together here, so that the check of the tree finds none.

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.compose.stack import Stack
+from tests.compose.project import ComposeProject
 from tests.installation import PROCESSES, SERVICES
 
 SECRETS = (
@@ -16,30 +16,30 @@ SECRETS = (
 
 
 @pytest.mark.parametrize("part", PROCESSES)
-def test_a_container_reads_its_own_secrets_and_no_other(stack: Stack, part: str) -> None:
-    readable = [file for file in SECRETS if stack.execute(part, "cat", f"/run/flix/{file}").returncode == 0]
+def test_a_container_reads_its_own_secrets_and_no_other(project: ComposeProject, part: str) -> None:
+    readable = [file for file in SECRETS if project.execute(part, "cat", f"/run/flix/{file}").returncode == 0]
 
     keys = ["auth_keys/signing_key_secret"] if part == "auth" else []
     own = [] if part == "gateway" else [f"{part.removeprefix('follow-')}_runtime/database_url"]
     assert readable == ["shared/service_token_secret", *keys, *own]
 
 
-def test_secrets_are_different_and_random(stack: Stack) -> None:
-    secrets = [stack.secret(file) for file in SECRETS]
+def test_secrets_are_different_and_random(project: ComposeProject) -> None:
+    secrets = [project.secret(file) for file in SECRETS]
 
     assert len(set(secrets)) == len(secrets)
     assert all(len(each) >= 48 for each in secrets)
 
 
 @pytest.mark.parametrize("service", SERVICES)
-def test_the_runtime_role_reads_and_writes_rows_and_nothing_else(stack: Stack, service: str) -> None:
-    url = stack.secret(f"{service}_runtime/database_url")
-    (table,) = stack.sql(
+def test_the_runtime_role_reads_and_writes_rows_and_nothing_else(project: ComposeProject, service: str) -> None:
+    url = project.secret(f"{service}_runtime/database_url")
+    (table,) = project.sql(
         service, "SELECT min(tablename) FROM pg_tables WHERE schemaname = 'public' AND tablename NOT LIKE '%ledger'"
     )[0]
 
     def refusal(statement: str) -> str:
-        return stack.execute("postgres", "psql", "-X", "-q", url, "-c", statement).stderr.strip()
+        return project.execute("postgres", "psql", "-X", "-q", url, "-c", statement).stderr.strip()
 
     assert refusal(f"SELECT count(*) FROM {table}") == ""
     assert refusal("CREATE TABLE mine (id int)").startswith("ERROR:  permission denied for schema public")
@@ -56,11 +56,11 @@ def test_the_runtime_role_reads_and_writes_rows_and_nothing_else(stack: Stack, s
 
 @pytest.mark.parametrize("role", ["owner", "runtime"])
 @pytest.mark.parametrize("service", SERVICES)
-def test_no_role_gets_into_another_database(stack: Stack, service: str, role: str) -> None:
-    url = stack.secret(f"{service}_{role}/database_url")
+def test_no_role_gets_into_another_database(project: ComposeProject, service: str, role: str) -> None:
+    url = project.secret(f"{service}_{role}/database_url")
     refused = []
     for database in (*SERVICES, "postgres", "template1"):
-        done = stack.execute("postgres", "psql", "-X", "-q", url.removesuffix(service) + database, "-c", "SELECT 1")
+        done = project.execute("postgres", "psql", "-X", "-q", url.removesuffix(service) + database, "-c", "SELECT 1")
         if f'permission denied for database "{database}"' in done.stderr:
             refused.append(database)
 

@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 
 from tests.clients import Clients
-from tests.compose.stack import ComposeTown
+from tests.compose.project import ComposeStack
 from tests.waiting import until
 
 Document = dict[str, Any]
@@ -43,10 +43,10 @@ class Flow:
 
 
 @contextmanager
-def everyday_traffic(town: ComposeTown, number: int = 6) -> Iterator[Flow]:
+def everyday_traffic(stack: ComposeStack, number: int = 6) -> Iterator[Flow]:
     """Learners and an admin of one event, on every service, over connections that are kept."""
     flow, slugs = Flow(), count()
-    with town.admin() as admin:
+    with stack.admin() as admin:
         token = admin.headers["Authorization"]
         run = f"traffic-{time.monotonic_ns()}"
         event = admin.post("/api/events", json={"title": run, "slug": run, "visibility": "public"}).json()["item"]
@@ -61,12 +61,12 @@ def everyday_traffic(town: ComposeTown, number: int = 6) -> Iterator[Flow]:
         lambda client: client.post(f"{lesson}/quiz"),
         lambda client: client.post(f"{lesson}/quiz/submit", json={"answers": []}),
         lambda client: client.get("/api/quizzes/quiz-public-1"),
-        lambda client: client.post("/api/admin/login", json=dict(town.sign_in)),
+        lambda client: client.post("/api/admin/login", json=dict(stack.sign_in)),
         lambda client: client.post(f"{lesson}/playback"),
     ]
 
     def work(index: int) -> Iterator[None]:
-        with town.client(Authorization=token) as client:
+        with stack.client(Authorization=token) as client:
             for send in cycle(kinds[index % len(kinds) :] + kinds[: index % len(kinds)]):
                 answer, said = _answer(client, send)
                 flow.answers[answer] += 1
@@ -114,9 +114,9 @@ def _upload(name: str) -> Document:
 
 
 @contextmanager
-def writers(town: ComposeTown, number: int) -> Iterator[Written]:
+def writers(stack: ComposeStack, number: int) -> Iterator[Written]:
     """Each writes a lesson, then three files of it at once, and so on; refusals must be 503 or 504."""
-    with town.admin() as admin:
+    with stack.admin() as admin:
         token = admin.headers["Authorization"]
         slug = f"writing-{time.monotonic_ns()}"
         answer = admin.post("/api/events", json={"title": slug, "slug": slug, "visibility": "public"})
@@ -135,7 +135,7 @@ def writers(town: ComposeTown, number: int) -> Iterator[Written]:
         return None
 
     def work(index: int) -> Iterator[None]:
-        with town.client(Authorization=token) as client:
+        with stack.client(Authorization=token) as client:
             for turn in count():
                 name = f"lesson-{index}-{turn}"
                 new = {"title": name, "slug": name, "releaseAt": "2026-01-01T00:00:00Z"}
@@ -151,11 +151,11 @@ def writers(town: ComposeTown, number: int) -> Iterator[Written]:
         yield written
 
 
-def losses(town: ComposeTown, written: Written) -> tuple[list[Document], list[list[Document]], list[str]]:
+def losses(stack: ComposeStack, written: Written) -> tuple[list[Document], list[list[Document]], list[str]]:
     """What was acknowledged and is not there as it was answered: lessons, uploads; and lessons with half an upload."""
-    with town.admin() as admin:
+    with stack.admin() as admin:
         kept = {each["id"]: each for each in admin.get(f"/api/events/{written.event['id']}/lessons").json()["items"]}
-    rows = town.stack.sql(
+    rows = stack.project.sql(
         "content",
         "SELECT m.lesson_id, m.id, m.file_name FROM materials m JOIN lessons l ON l.id = m.lesson_id "
         f"WHERE l.event_id = '{written.event['id']}'",

@@ -12,14 +12,17 @@ from services.content import rules
 from services.content.app import routes
 from services.content.config import Settings, read_settings
 from services.content.entities import Event
-from services.content.repository import ContentStore
+from services.content.repository.contracts import ContentStore
 from services.content.service import ContentService
-from services.kit.database import open_database
-from services.kit.guards import Guard, Route
-from services.kit.instants import Clock, now
-from services.kit.tokens import AccessTokenVerifier, FetchKeys, GrantVerifier, issue_service_token
-from services.kit.use_cases import UseCases
-from services.kit.web import WebApp, create_service_app
+from services.kit.core.instants import Clock, now
+from services.kit.storage.database import open_database
+from services.kit.storage.service_app import create_service_app
+from services.kit.storage.use_cases import UseCases
+from services.kit.web.app import WebApp
+from services.kit.web.guards import Guard, Route
+from services.kit.web.tokens.access import AccessTokenVerifier, FetchKeys
+from services.kit.web.tokens.grants import GrantVerifier
+from services.kit.web.tokens.service import issue_service_token
 from tests import app_client
 from tests.clock import HOUR, NOON, StoppedClock
 from tests.content.examples import SECRET

@@ -5,7 +5,8 @@ import pytest
 from hypothesis import settings
 
 from services.content.migrations import MIGRATIONS
-from services.content.repository import ContentStore, PeeweeContentStore
+from services.content.repository.contracts import ContentStore
+from services.content.repository.store import PeeweeContentStore
 from tests.content.memory import InMemoryContentStore
 from tests.databases import emptied_database
 

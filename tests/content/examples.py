@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any, TypeVar
 
 from services.content.entities import Event, Lesson, Material
-from services.content.repository import ContentStore
+from services.content.repository.contracts import ContentStore
 from tests.clock import HOUR, NOON, SECOND
 
 Store = TypeVar("Store", bound=ContentStore)

@@ -23,11 +23,11 @@ from services.content.entities import (
     StatusCounts,
 )
 from services.content.errors import EventNotFound, EventSlugTaken, LessonNotFound, LessonSlugTaken, MaterialNotFound
-from services.content.repository import ALL, event_key, lesson_key, material_key
+from services.content.repository.contracts import ALL, event_key, lesson_key, material_key
 from services.content.repository.feed import event_change, lesson_change, material_change
-from services.kit.audit import AuditRecord
-from services.kit.instants import Clock, now
-from services.kit.pagination import PageRequest, SortKey
+from services.kit.core.instants import Clock, now
+from services.kit.storage.audit.model import AuditRecord
+from services.kit.web.pages import PageRequest, SortKey
 from tests.audit import InMemoryAudit
 
 Item = TypeVar("Item")
@@ -43,7 +43,7 @@ class _Rows:
     changes: tuple[Change, ...] = ()
     feed: ChangeFeed = field(default_factory=lambda: ChangeFeed(str(uuid_utils.uuid7()), 0, 0))
     readers: dict[str, FeedReader] = field(default_factory=dict)
-    deeds: tuple[AuditRecord, ...] = ()
+    entries: tuple[AuditRecord, ...] = ()
 
 
 class InMemoryContentStore:
@@ -83,7 +83,7 @@ class InMemoryChanges:
             last = self._rows.feed.last_sequence + 1
             self._rows.feed = replace(self._rows.feed, last_sequence=last)
             self._rows.changes += (Change(last, **asdict(change), occurred_at=self._clock()),)
-        self._audit.append(change.deed for change in changes)
+        self._audit.append(change.entry for change in changes)
 
     def feed(self) -> ChangeFeed:
         """Which feed this is, and how far it goes."""

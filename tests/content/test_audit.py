@@ -1,4 +1,4 @@
-"""Content's deeds: whatever is created, changed or deleted is in the audit log once, and what failed is not at all."""
+"""The audit log of content: every change is in it once, and a failed request is not."""
 
 import subprocess
 import sys
@@ -9,15 +9,16 @@ from typing import Any
 import peewee
 import pytest
 
-from deploy.town import ROOT
+from deploy.stack import ROOT
 from services.content.entities import Upload
 from services.content.errors import EventSlugTaken, InvalidWindow, LessonSlugTaken
 from services.content.migrations import MIGRATIONS
-from services.content.repository import ContentStore, PeeweeContentStore
+from services.content.repository.contracts import ContentStore
+from services.content.repository.store import PeeweeContentStore
 from services.content.service import ContentService
-from services.kit.audit import Deed
-from services.kit.errors import NotFound, PreconditionFailed
-from tests.audit import deeds_in
+from services.kit.core.errors import NotFound, PreconditionFailed
+from services.kit.storage.audit.model import AuditEntry
+from tests.audit import entries_in
 from tests.clock import HOUR, NOON, StoppedClock
 from tests.content.examples import EVENT_FIELDS, LESSON_FIELDS, SECRET, an_event, with_two_events
 from tests.parallel import at_once
@@ -36,9 +37,9 @@ def service(store: ContentStore) -> ContentService:
     return ContentService(store, SECRET, StoppedClock())
 
 
-def test_every_record_that_a_repository_adds_is_a_deed(store: ContentStore) -> None:
+def test_every_record_that_a_repository_adds_is_an_entry(store: ContentStore) -> None:
     with_two_events(store)
-    assert deeds_in(store.audit) == [
+    assert entries_in(store.audit) == [
         *(("event.created", "event-1"), ("event.created", "event-2")),
         *(("lesson.created", "lesson-1"), ("lesson.created", "lesson-2")),
         *(("material.created", "material-1"), ("material.created", "material-2")),
@@ -46,7 +47,7 @@ def test_every_record_that_a_repository_adds_is_a_deed(store: ContentStore) -> N
 
 
 @pytest.mark.parametrize(
-    ("use_case", "deeds"),
+    ("use_case", "entries"),
     [
         (lambda service: [("event.created", service.create_event(EVENT_FIELDS).id)], None),
         (lambda service: [("lesson.created", service.create_lesson("event-1", LESSON_FIELDS).id)], None),
@@ -79,12 +80,12 @@ def test_every_record_that_a_repository_adds_is_a_deed(store: ContentStore) -> N
         *("delete material", "delete lesson", "delete event"),
     ],
 )
-def test_a_use_case_is_the_deeds_that_it_does(
-    service: ContentService, store: ContentStore, use_case: UseCase, deeds: list[Deed] | None
+def test_a_use_case_is_the_entries_that_it_does(
+    service: ContentService, store: ContentStore, use_case: UseCase, entries: list[AuditEntry] | None
 ) -> None:
-    before = deeds_in(store.audit)
+    before = entries_in(store.audit)
     result = use_case(service)
-    assert deeds_in(store.audit) == [*before, *(result if deeds is None else deeds)]
+    assert entries_in(store.audit) == [*before, *(result if entries is None else entries)]
 
 
 @pytest.mark.parametrize(
@@ -104,26 +105,26 @@ def test_a_use_case_is_the_deeds_that_it_does(
         (lambda service: service.delete_material("event-1", "lesson-1", "material-2"), NotFound),
     ],
 )
-def test_what_is_refused_is_no_deed(
+def test_what_is_refused_is_no_entry(
     service: ContentService, store: ContentStore, use_case: UseCase, error: type[Exception]
 ) -> None:
-    before = deeds_in(store.audit)
+    before = entries_in(store.audit)
     with pytest.raises(error):
         use_case(service)
-    assert deeds_in(store.audit) == before
+    assert entries_in(store.audit) == before
 
 
-def test_what_reads_is_no_deed(service: ContentService, store: ContentStore) -> None:
-    before = deeds_in(store.audit)
+def test_what_reads_is_no_entry(service: ContentService, store: ContentStore) -> None:
+    before = entries_in(store.audit)
     service.catalog("launch", None)
     service.play("launch", "first", None)
     service.snapshot()
     service.read_changes("quiz", None, 0, 100)
-    assert deeds_in(store.audit) == before
+    assert entries_in(store.audit) == before
 
 
-def test_a_deed_whose_change_is_undone_was_never_done(service: ContentService, store: ContentStore) -> None:
-    before = deeds_in(store.audit)
+def test_an_entry_whose_change_is_undone_was_never_done(service: ContentService, store: ContentStore) -> None:
+    before = entries_in(store.audit)
 
     def fail(_result: object) -> None:
         raise Undo
@@ -134,30 +135,30 @@ def test_a_deed_whose_change_is_undone_was_never_done(service: ContentService, s
         service.update_event("event-1", {"title": "Other"})
         service.delete_event("event-2")
         raise Undo
-    assert deeds_in(store.audit) == before
+    assert entries_in(store.audit) == before
 
 
-def test_a_material_that_cannot_be_stored_takes_the_deeds_of_the_others_with_it(
+def test_a_material_that_cannot_be_stored_takes_the_entries_of_the_others_with_it(
     service: ContentService, store: ContentStore
 ) -> None:
-    before = deeds_in(store.audit)
+    before = entries_in(store.audit)
     taken = store.materials.list("lesson-1")
     with pytest.raises(peewee.IntegrityError), store.transaction():
         store.materials.add_all(taken)
-    assert deeds_in(store.audit) == before
+    assert entries_in(store.audit) == before
 
 
 def test_the_log_says_what_the_feed_tells(service: ContentService, store: ContentStore) -> None:
     service.update_event("event-1", {"title": "Other"})
     service.delete_event("event-2")
     told = store.changes.read(0, 1000)
-    assert deeds_in(store.audit) == [(f"{each.kind}.{each.action}", each.subject_id) for each in told]
+    assert entries_in(store.audit) == [(f"{each.kind}.{each.action}", each.subject_id) for each in told]
 
 
 KILLED = """
 import os, signal, sys
 from services.content.repository import PeeweeContentStore
-from services.kit.database import open_database
+from services.kit.storage.database import open_database
 from tests.content.examples import an_event
 
 store = PeeweeContentStore(open_database(sys.argv[1]))
@@ -169,7 +170,7 @@ with store.transaction():
 """
 
 
-def test_a_process_that_is_killed_before_the_commit_leaves_neither_the_change_nor_the_deed(
+def test_a_process_that_is_killed_before_the_commit_leaves_neither_the_change_nor_the_entry(
     database: peewee.Database, database_url: str
 ) -> None:
     MIGRATIONS.up(database)
@@ -178,10 +179,10 @@ def test_a_process_that_is_killed_before_the_commit_leaves_neither_the_change_no
 
     store = PeeweeContentStore(database)
     assert [event.id for event in store.events.list()] == ["kept"]
-    assert deeds_in(store.audit) == [("event.created", "kept")]
+    assert entries_in(store.audit) == [("event.created", "kept")]
 
 
-def test_every_change_at_the_same_time_that_was_acknowledged_is_one_deed(database: peewee.Database) -> None:
+def test_every_change_at_the_same_time_that_was_acknowledged_is_one_entry(database: peewee.Database) -> None:
     MIGRATIONS.up(database)
     store = PeeweeContentStore(database)
     store.events.add(an_event())
@@ -194,7 +195,7 @@ def test_every_change_at_the_same_time_that_was_acknowledged_is_one_deed(databas
     new = [each.id for each in created if not isinstance(each, Exception)]
     assert (len(new), len([each for each in deleted if each is None])) == (1, 1)
     assert sorted(each.version for each in changed if not isinstance(each, Exception)) == [2, 3, 4, 5, 6, 7]
-    assert deeds_in(store.audit) == [
+    assert entries_in(store.audit) == [
         ("event.created", "event-1"),
         ("event.created", new[0]),
         *[("event.changed", "event-1")] * 6,

@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 from services.content.baseline import IMPORTER
 from services.content.entities import Event, Lesson, Material
 from services.content.migrations import MIGRATIONS
-from services.content.repository import ALL, PeeweeContentStore
-from services.kit.database import delete_every_row
-from services.kit.instants import format_instant, truncated
+from services.content.repository.contracts import ALL
+from services.content.repository.store import PeeweeContentStore
+from services.kit.core.instants import format_instant, truncated
+from services.kit.storage.database import delete_every_row
 from tests.baseline_file import an_installation, old, together
 from tests.content.examples import a_lesson, a_material, an_event
 from tests.moving import Import

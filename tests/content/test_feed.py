@@ -16,10 +16,11 @@ from services.content import rules
 from services.content.entities import Change, ChangeFeed, FeedReader, Upload
 from services.content.errors import EventSlugTaken, FeedPositionLost
 from services.content.migrations import MIGRATIONS
-from services.content.repository import ContentStore, PeeweeContentStore
+from services.content.repository.contracts import ContentStore
+from services.content.repository.store import PeeweeContentStore
 from services.content.rules import CHANGES_KEPT
 from services.content.service import ContentService
-from services.kit.database import is_postgresql
+from services.kit.storage.database import is_postgresql
 from tests.clock import HOUR, LATER, MILLISECOND, NOON, StoppedClock
 from tests.content.examples import (
     EVENT_FIELDS,

@@ -1,4 +1,4 @@
-"""services.content.integrity: each planted breach is found by table, id and rule, and nothing else is."""
+"""services.content.integrity: each planted violation is found by table, id and rule, and nothing else is."""
 
 from dataclasses import replace
 from typing import Any
@@ -12,13 +12,13 @@ from services.content.entities import Change
 from services.content.integrity import Samples, examination
 from services.content.migrations import MIGRATIONS
 from services.content.models import LessonRow
-from services.content.repository import PeeweeContentStore
+from services.content.repository.store import PeeweeContentStore
 from services.content.service import ContentService
-from services.kit.instants import now, to_milliseconds
-from tests.audit import deeds_in
-from tests.breaches import Breach, found, judge, named, plant, repair
+from services.kit.core.instants import now, to_milliseconds
+from tests.audit import entries_in
 from tests.clock import NOON, StoppedClock
 from tests.content.examples import EVENT_FIELDS, LESSON_FIELDS, SECRET, a_lesson, a_material, an_event, with_two_events
+from tests.violations import Violation, execute, found, judge, named, repair
 
 EXAMINATION = examination(Samples({}, {}), StoppedClock())
 OLD = to_milliseconds(NOON) - 120_000
@@ -48,82 +48,82 @@ def told_of(event_id: str, lesson_id: str | None, material_id: str | None) -> st
 
 
 BREACHES = {
-    "a slug that is not normal": Breach(
+    "a slug that is not normal": Violation(
         ["UPDATE events SET slug = 'The Launch' WHERE id = 'event-1'"], [("events", "event-1", "event_slug_form")]
     ),
-    "an empty slug": Breach(
+    "an empty slug": Violation(
         ["UPDATE events SET slug = '' WHERE id = 'event-1'"], [("events", "event-1", "events_slug_not_empty")]
     ),
-    "a visibility that is none": Breach(
+    "a visibility that is none": Violation(
         ["UPDATE events SET visibility = 'hidden' WHERE id = 'event-1'"], [("events", "event-1", "events_visibility")]
     ),
-    "links that run code": Breach(
+    "links that run code": Violation(
         ["UPDATE events SET logo_url = 'javascript:alert(1)', highlight_video_url = 'file:///x' WHERE id = 'event-2'"],
         [("events", "event-2", "event_link"), ("events", "event-2", "event_link")],
     ),
-    "an instant that no calendar has": Breach(
+    "an instant that no calendar has": Violation(
         ["UPDATE events SET created_at = 999999999999999999 WHERE id = 'event-1'"], [("events", "event-1", "instant")]
     ),
-    "a window that ends before it begins": Breach(
+    "a window that ends before it begins": Violation(
         ["UPDATE lessons SET expires_at = release_at - 1 WHERE id = 'lesson-1'"],
         [("lessons", "lesson-1", "lessons_window")],
     ),
-    "a lesson's slug with a slash": Breach(
+    "a lesson's slug with a slash": Violation(
         ["UPDATE lessons SET slug = 'a/b' WHERE id = 'lesson-1'"], [("lessons", "lesson-1", "lesson_slug_form")]
     ),
-    "a lesson's slug in capitals": Breach(
+    "a lesson's slug in capitals": Violation(
         ["UPDATE lessons SET slug = 'First' WHERE id = 'lesson-1'"], [("lessons", "lesson-1", "lesson_slug_form")]
     ),
-    "a video from nowhere": Breach(
+    "a video from nowhere": Violation(
         ["UPDATE lessons SET video_provider = 'vhs' WHERE id = 'lesson-1'"],
         [("lessons", "lesson-1", "lessons_video_provider")],
     ),
-    "a material that is too big, of a wrong type and at no place": Breach(
+    "a material that is too big, of a wrong type and at no place": Violation(
         ["UPDATE materials SET size_bytes = 26214401, mime_type = 'text/html', position = 0 WHERE id = 'material-1'"],
         [("materials", "material-1", f"materials_{rule}") for rule in ("size_bytes", "mime_type", "position")],
     ),
-    "a download that is no address": Breach(
+    "a download that is no address": Violation(
         ["UPDATE materials SET download_url = 'ftp://files/x' WHERE id = 'material-1'"],
         [("materials", "material-1", "material_link")],
     ),
-    "a lesson without its event": Breach(
+    "a lesson without its event": Violation(
         ["DELETE FROM events WHERE id = 'event-2'"],
         [("lessons", "lesson-2", "foreign_key")],
         repaired=True,
         gone=[("lessons", "lesson-2"), ("materials", "material-2")],
         tells=FEED_AND_AUDIT,
     ),
-    "a material without its lesson": Breach(
+    "a material without its lesson": Violation(
         ["UPDATE materials SET lesson_id = 'nowhere' WHERE id = 'material-2'"],
         [("materials", "material-2", "foreign_key")],
         repaired=True,
         gone=[("materials", "material-2")],
         tells=FEED_AND_AUDIT,
     ),
-    "changes that are missing": Breach(
+    "changes that are missing": Violation(
         [*the_feed(9, 2), "DELETE FROM changes WHERE sequence IN (3, 5, 6, 9)"],
         [("changes", each, "feed_gap") for each in ("3", "5", "9")],
     ),
-    "all changes missing": Breach([*the_feed(9, 2), "DELETE FROM changes"], [("changes", "3", "feed_gap")]),
-    "a change behind the feed's end": Breach([*the_feed(4, 0), a_change(6)], [("changes", "6", "feed_end")]),
-    "changes of no feed": Breach(
+    "all changes missing": Violation([*the_feed(9, 2), "DELETE FROM changes"], [("changes", "3", "feed_gap")]),
+    "a change behind the feed's end": Violation([*the_feed(4, 0), a_change(6)], [("changes", "6", "feed_end")]),
+    "changes of no feed": Violation(
         ["DELETE FROM change_feed", "DELETE FROM changes", a_change(1)], [("changes", "1", "feed_end")]
     ),
-    "changes that are pruned and there": Breach(
+    "changes that are pruned and there": Violation(
         [*the_feed(5, 3), a_change(2), a_change(3)],
         [("changes", "2", "feed_pruned")],
         repaired=True,
         gone=[("changes", "2"), ("changes", "3")],
     ),
-    "a reader ahead of the feed": Breach(
+    "a reader ahead of the feed": Violation(
         [*the_feed(5, 3), f"INSERT INTO feed_readers VALUES ('quiz', 6, {NEW})"],
         [("feed_readers", "quiz", "reader_position")],
     ),
-    "a reader behind what is pruned": Breach(
+    "a reader behind what is pruned": Violation(
         [*the_feed(5, 3), f"INSERT INTO feed_readers VALUES ('quiz', 2, {NEW})"],
         [("feed_readers", "quiz", "reader_position")],
     ),
-    "a reader that has not read for two minutes": Breach(
+    "a reader that has not read for two minutes": Violation(
         [
             *the_feed(5, 3),
             a_change(6, OLD),
@@ -136,7 +136,7 @@ BREACHES = {
 
 
 @pytest.mark.parametrize("name", BREACHES)
-def test_a_planted_breach_is_found_and_nothing_else_is_found_or_changed(
+def test_a_planted_violation_is_found_and_nothing_else_is_found_or_changed(
     content_database: peewee.Database, name: str
 ) -> None:
     with_two_events(PeeweeContentStore(content_database, StoppedClock()))
@@ -167,20 +167,20 @@ def test_what_a_repair_deletes_is_told_by_the_feed_and_the_audit_log(
     store = with_two_events(PeeweeContentStore(content_database, StoppedClock()))
     store.materials.add_all([a_material(id="material-3", lesson_id="lesson-2", position=2)])
     store.lessons.save(a_lesson(id="lesson-2", event_id="event-2", version=3))
-    deeds = deeds_in(store.audit)
-    plant(content_database, orphaning)
+    entries = entries_in(store.audit)
+    execute(content_database, orphaning)
 
     assert repair(content_database, EXAMINATION)[0] == 0
 
     assert store.changes.read(8, 100) == [Change(number, *each, NOON) for number, each in enumerate(told, 9)]  # type: ignore[call-arg]
-    assert deeds_in(store.audit) == [*deeds, *((f"{kind}.deleted", told_of(*ids)) for kind, _, *ids, _ in told)]
+    assert entries_in(store.audit) == [*entries, *((f"{kind}.deleted", told_of(*ids)) for kind, _, *ids, _ in told)]
     assert found(content_database, EXAMINATION) == []
 
 
 def test_a_repair_that_cannot_be_told_does_not_delete(content_database: peewee.Database) -> None:
     store = with_two_events(PeeweeContentStore(content_database, StoppedClock()))
     # Where the next entry of the feed belongs there is one already.
-    plant(content_database, "DELETE FROM events WHERE id = 'event-2'", a_change(7))
+    execute(content_database, "DELETE FROM events WHERE id = 'event-2'", a_change(7))
 
     remaining, lines = repair(content_database, EXAMINATION)
 
@@ -193,8 +193,8 @@ def test_a_repair_that_cannot_be_told_does_not_delete(content_database: peewee.D
 
 def test_a_deletion_that_fails_after_it_was_told_was_never_told(content_database: peewee.Database) -> None:
     store = with_two_events(PeeweeContentStore(content_database, StoppedClock()))
-    deeds = deeds_in(store.audit)
-    plant(content_database, "DELETE FROM events WHERE id = 'event-2'")
+    entries = entries_in(store.audit)
+    execute(content_database, "DELETE FROM events WHERE id = 'event-2'")
 
     def tell_and_fail(*removal: Any) -> None:
         assert EXAMINATION.before_removal is not None
@@ -204,14 +204,14 @@ def test_a_deletion_that_fails_after_it_was_told_was_never_told(content_database
     remaining, lines = repair(content_database, replace(EXAMINATION, before_removal=tell_and_fail))
 
     assert (remaining, [line.rpartition(": ")[2] for line in lines]) == (1, ["the disk is full"])
-    assert (store.changes.feed().last_sequence, deeds_in(store.audit)) == (6, deeds)
+    assert (store.changes.feed().last_sequence, entries_in(store.audit)) == (6, entries)
 
 
 def test_what_is_no_orphan_any_more_when_it_is_repaired_stays_and_nothing_is_told(
     content_database: peewee.Database,
 ) -> None:
     store = with_two_events(PeeweeContentStore(content_database, StoppedClock()))
-    plant(content_database, "UPDATE lessons SET event_id = 'nowhere' WHERE id = 'lesson-2'")
+    execute(content_database, "UPDATE lessons SET event_id = 'nowhere' WHERE id = 'lesson-2'")
     [orphan] = found(content_database, EXAMINATION)
     content_database.execute_sql("UPDATE lessons SET event_id = 'event-2' WHERE id = 'lesson-2'")
 
@@ -225,8 +225,8 @@ def test_what_is_no_orphan_any_more_when_it_is_repaired_stays_and_nothing_is_tol
 @pytest.mark.parametrize("content_database", ["sqlite"], indirect=True)
 def test_an_orphan_whose_id_is_no_text_is_found_and_stays(content_database: peewee.Database) -> None:
     with_two_events(PeeweeContentStore(content_database, StoppedClock()))
-    plant(content_database, "UPDATE materials SET id = x'FF00', lesson_id = 'nowhere' WHERE id = 'material-2'")
-    breaches = [("materials", "b'\\xff\\x00'", rule) for rule in ("column_type", "foreign_key")]
+    execute(content_database, "UPDATE materials SET id = x'FF00', lesson_id = 'nowhere' WHERE id = 'material-2'")
+    violations = [("materials", "b'\\xff\\x00'", rule) for rule in ("column_type", "foreign_key")]
 
     remaining, lines = repair(content_database, EXAMINATION)
 
@@ -234,7 +234,7 @@ def test_an_orphan_whose_id_is_no_text_is_found_and_stays(content_database: peew
         2,
         ["no repair is the right one for certain)"] * 2,
     )
-    assert named(found(content_database, EXAMINATION)) == breaches
+    assert named(found(content_database, EXAMINATION)) == violations
 
 
 @pytest.mark.parametrize("content_database", ["sqlite"], indirect=True)
@@ -242,7 +242,7 @@ def test_a_value_of_another_type_is_found_and_the_rest_is_checked_all_the_same(
     content_database: peewee.Database,
 ) -> None:
     with_two_events(PeeweeContentStore(content_database, StoppedClock()))
-    plant(
+    execute(
         content_database,
         "UPDATE lessons SET created_at = 'yesterday' WHERE id = 'lesson-1'",
         "UPDATE lessons SET slug = 'A/B' WHERE id = 'lesson-2'",
@@ -263,7 +263,7 @@ def test_a_sample_under_another_event_is_found(content_database: peewee.Database
 
 
 def test_what_the_seeds_and_the_service_write_is_never_a_finding(content_database: peewee.Database) -> None:
-    seed.plant(content_database, read_settings({}), "demo")
+    seed.seed_database(content_database, read_settings({}), "demo")
     service = ContentService(PeeweeContentStore(content_database), SECRET)
     event = service.create_event({**EVENT_FIELDS, "slug": "a-new-one"})
     lesson = service.create_lesson(event.id, {**LESSON_FIELDS, "slug": "ein käse & más"})
@@ -277,18 +277,18 @@ def test_an_access_key_never_appears_in_a_finding(content_database: peewee.Datab
     store = PeeweeContentStore(content_database, StoppedClock())
     store.events.add(an_event(access_key="canary-key", visibility="private"))
     store.lessons.add(a_lesson())
-    plant(content_database, "UPDATE events SET slug = 'A B', logo_url = 'x', created_at = 999999999999999999")
+    execute(content_database, "UPDATE events SET slug = 'A B', logo_url = 'x', created_at = 999999999999999999")
 
     assert "canary" not in "".join(finding.line() for finding in found(content_database, EXAMINATION))
 
 
-def test_more_breaches_than_a_batch_are_all_found(content_database: peewee.Database) -> None:
+def test_more_violations_than_a_batch_are_all_found(content_database: peewee.Database) -> None:
     PeeweeContentStore(content_database, StoppedClock()).events.add(an_event())
     lessons = [a_lesson(id=f"lesson-{number:05}", slug=f"lesson-{number:05}") for number in range(1_050)]
     fields = LessonRow._meta.sorted_fields
     rows = [[getattr(lesson, field.column_name) for field in fields] for lesson in lessons]
     LessonRow.insert_many(rows, fields=fields).execute(content_database)
-    plant(content_database, "DELETE FROM events")
+    execute(content_database, "DELETE FROM events")
 
     findings = found(content_database, examination(Samples({}, {}), StoppedClock()))
 

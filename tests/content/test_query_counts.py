@@ -8,12 +8,12 @@ import peewee
 import pytest
 
 from services.content.entities import LessonReference, Upload
-from services.content.repository import PeeweeContentStore
+from services.content.repository.store import PeeweeContentStore
 from services.content.service import ContentService
-from services.kit.database import is_postgresql
-from services.kit.errors import Forbidden
-from services.kit.pagination import PageRequest
-from services.kit.tokens import Grant
+from services.kit.core.errors import Forbidden
+from services.kit.storage.database import is_postgresql
+from services.kit.web.pages import PageRequest
+from services.kit.web.tokens.grants import Grant
 from tests.clock import HOUR, NOON, StoppedClock
 from tests.content.examples import (
     EVENT_FIELDS,

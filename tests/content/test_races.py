@@ -8,10 +8,10 @@ import pytest
 from services.content.entities import Event, Material, Upload
 from services.content.errors import EventSlugTaken, LessonNotFound, LessonSlugTaken
 from services.content.migrations import MIGRATIONS
-from services.content.repository import PeeweeContentStore
+from services.content.repository.store import PeeweeContentStore
 from services.content.service import ContentService
-from services.kit.errors import ServiceError
-from services.kit.pagination import PageRequest
+from services.kit.core.errors import ServiceError
+from services.kit.web.pages import PageRequest
 from tests.clock import StoppedClock
 from tests.content.examples import EVENT_FIELDS, LESSON_FIELDS, SECRET, a_lesson, an_event
 from tests.parallel import at_once

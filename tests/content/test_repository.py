@@ -20,8 +20,9 @@ from services.content.errors import (
     MaterialNotFound,
 )
 from services.content.models import MaterialRow
-from services.content.repository import ContentStore, PeeweeContentStore, event_key, lesson_key, material_key
-from services.kit.pagination import PageRequest
+from services.content.repository.contracts import ContentStore, event_key, lesson_key, material_key
+from services.content.repository.store import PeeweeContentStore
+from services.kit.web.pages import PageRequest
 from tests.clock import HOUR, MILLISECOND, NOON
 from tests.content.examples import a_lesson, a_material, an_event, some_events, some_lessons, some_materials
 from tests.stores import Undo, over_one_store, turned_over, undone

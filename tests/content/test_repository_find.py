@@ -1,6 +1,6 @@
 """What the import of the old baseline asks a ContentStore: the contract, for the twin and for both engines."""
 
-from services.content.repository import ContentStore
+from services.content.repository.contracts import ContentStore
 from tests.content.examples import a_lesson, a_material, an_event, with_two_events
 
 

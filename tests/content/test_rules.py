@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from services.content import rules
 from services.content.entities import Access, AccessStatus, Event, Lesson, VideoProvider, Visibility
 from services.content.errors import InvalidWindow
-from services.kit.tokens import Grant
+from services.kit.web.tokens.grants import Grant
 from tests.clock import HOUR, MILLISECOND, NOON, SECOND
 from tests.content.examples import SECRET, a_lesson, an_event
 

@@ -15,16 +15,16 @@ from services.content.entities import Event, Lesson, StatusCounts, Upload
 from services.content.errors import InvalidWindow, LessonAccessDenied
 from services.content.migrations import MIGRATIONS
 from services.content.models import TABLES
-from services.content.repository import PeeweeContentStore
-from services.content.schemas import NewEvent, NewLesson, NewMaterials
-from services.content.seed import SAMPLES, SETS, plant, planted
+from services.content.repository.store import PeeweeContentStore
+from services.content.schemas.incoming import NewEvent, NewLesson, NewMaterials
+from services.content.seed import SAMPLES, SETS, seed_database, seed_store
 from services.content.service import ContentService
-from services.kit.audit import AuditFilter
-from services.kit.database import delete_every_row
-from services.kit.instants import format_instant
-from services.kit.pagination import PageRequest
-from services.kit.schemas import validated
-from tests.audit import deeds_in
+from services.kit.core.instants import format_instant
+from services.kit.storage.audit.log import AuditFilter
+from services.kit.storage.database import delete_every_row
+from services.kit.web.pages import PageRequest
+from services.kit.web.schemas import validated
+from tests.audit import entries_in
 from tests.clock import NOON
 from tests.content.examples import SECRET
 
@@ -62,7 +62,7 @@ def lessons_of(service: ContentService, name: str) -> list[Lesson]:
 
 
 def test_minimal_is_what_the_issue_says(store: PeeweeContentStore, service: ContentService) -> None:
-    added = planted(store, SAMPLES["minimal"], NOON)
+    added = seed_store(store, SAMPLES["minimal"], NOON)
     events = service.list_events(ALL).items
     public = service.open_materials("flix-mvp-launch-event", "kickoff-do-mvp", None)
     private = service.open_materials("flix-growth-intensive", "growth-playbook", KEY)
@@ -78,13 +78,13 @@ def test_minimal_is_what_the_issue_says(store: PeeweeContentStore, service: Cont
 
 
 def test_the_private_event_stays_closed_without_its_key(store: PeeweeContentStore, service: ContentService) -> None:
-    planted(store, SAMPLES["minimal"], NOON)
+    seed_store(store, SAMPLES["minimal"], NOON)
     with pytest.raises(LessonAccessDenied):
         service.open_lesson("flix-growth-intensive", "growth-playbook", "growth2025")
 
 
 def test_demo_is_a_season_in_full_swing(store: PeeweeContentStore, service: ContentService) -> None:
-    added = planted(store, SAMPLES["demo"], NOON)
+    added = seed_store(store, SAMPLES["demo"], NOON)
     listed = [event.id for event in service.list_public_events(ALL).items]
     everything = [(event.id, event.visibility, event.is_active) for event in service.list_events(ALL).items]
     assert added == {"events": 7, "lessons": 31, "materials": 19}
@@ -104,7 +104,7 @@ def test_demo_is_a_season_in_full_swing(store: PeeweeContentStore, service: Cont
 def test_each_event_of_the_season_is_in_the_state_that_its_id_tells(
     store: PeeweeContentStore, service: ContentService
 ) -> None:
-    planted(store, SAMPLES["demo"], NOON)
+    seed_store(store, SAMPLES["demo"], NOON)
 
     def states(event_id: str) -> list[str]:
         return [rules.lesson_status(lesson, NOON) for lesson in service.list_lessons(event_id, ALL).items]
@@ -119,7 +119,7 @@ def test_each_event_of_the_season_is_in_the_state_that_its_id_tells(
 def test_the_next_event_opens_five_minutes_after_the_seeding(
     store: PeeweeContentStore, service: ContentService
 ) -> None:
-    planted(store, SAMPLES["demo"], NOON)
+    seed_store(store, SAMPLES["demo"], NOON)
     first = service.list_lessons("event-opening-1", ALL).items[0]
     assert first.release_at == NOON + timedelta(minutes=5)
 
@@ -127,13 +127,13 @@ def test_the_next_event_opens_five_minutes_after_the_seeding(
 def test_nothing_is_made_after_the_seeding_or_after_it_opens(
     store: PeeweeContentStore, service: ContentService
 ) -> None:
-    planted(store, SAMPLES["demo"], NOON)
+    seed_store(store, SAMPLES["demo"], NOON)
     for lesson in lessons_of(service, "demo"):
         assert service.get_event(lesson.event_id).created_at < lesson.created_at < min(NOON, lesson.release_at)
 
 
 def test_every_sample_is_one_that_a_person_could_have_made(store: PeeweeContentStore, service: ContentService) -> None:
-    planted(store, SAMPLES["demo"], NOON)
+    seed_store(store, SAMPLES["demo"], NOON)
     for event in service.list_events(ALL).items:
         assert validated(NewEvent, _event_document(event)).slug == event.slug
         for lesson in service.list_lessons(event.id, ALL).items:
@@ -146,17 +146,17 @@ def test_every_sample_is_one_that_a_person_could_have_made(store: PeeweeContentS
 def test_a_second_seeding_adds_nothing_and_changes_nothing(
     content_database: peewee.Database, store: PeeweeContentStore, name: str
 ) -> None:
-    plant(content_database, SETTINGS, name)
+    seed_database(content_database, SETTINGS, name)
     before = rows(content_database)
-    again = planted(store, SAMPLES[name], NOON)
+    again = seed_store(store, SAMPLES[name], NOON)
     assert again == {"events": 0, "lessons": 0, "materials": 0}
     assert rows(content_database) == before
 
 
 def test_demo_after_minimal_adds_only_the_rest(content_database: peewee.Database, store: PeeweeContentStore) -> None:
-    planted(store, SAMPLES["minimal"], NOON)
+    seed_store(store, SAMPLES["minimal"], NOON)
     before = records(content_database)
-    added = planted(store, SAMPLES["demo"], NOON + timedelta(days=1))
+    added = seed_store(store, SAMPLES["demo"], NOON + timedelta(days=1))
     after = rows(content_database)
     assert added == {"events": 5, "lessons": 29, "materials": 18}
     assert all(row in after[table] for table, of_table in before.items() for row in of_table)
@@ -165,12 +165,12 @@ def test_demo_after_minimal_adds_only_the_rest(content_database: peewee.Database
 def test_what_a_person_has_changed_stays(
     content_database: peewee.Database, store: PeeweeContentStore, service: ContentService
 ) -> None:
-    planted(store, SAMPLES["demo"], NOON)
+    seed_store(store, SAMPLES["demo"], NOON)
     service.update_event("event-public-1", {"slug": "my-own-launch", "is_active": False, "title": "Mine"})
     service.update_lesson("event-public-1", "lesson-public-1", {"slug": "renamed", "expires_at": None})
     service.update_event("event-private-1", {"access_key": None})
     before = rows(content_database)
-    added = planted(store, SAMPLES["demo"], NOON)
+    added = seed_store(store, SAMPLES["demo"], NOON)
     assert added == {"events": 0, "lessons": 0, "materials": 0}
     assert rows(content_database) == before
 
@@ -178,11 +178,11 @@ def test_what_a_person_has_changed_stays(
 def test_what_a_person_has_deleted_comes_back_and_the_rest_stays(
     store: PeeweeContentStore, service: ContentService
 ) -> None:
-    planted(store, SAMPLES["demo"], NOON)
+    seed_store(store, SAMPLES["demo"], NOON)
     service.delete_material("event-live-1", "lesson-live-4", "material-live-3")
     service.delete_lesson("event-live-1", "lesson-live-1")
     service.delete_event("event-draft-1")
-    added = planted(store, SAMPLES["demo"], NOON)
+    added = seed_store(store, SAMPLES["demo"], NOON)
     materials = service.list_materials("event-live-1", "lesson-live-4", ALL).items
     assert added == {"events": 1, "lessons": 5, "materials": 3}
     assert [material.id for material in materials] == ["material-live-4", "material-live-3"]
@@ -192,7 +192,7 @@ def test_an_event_whose_slug_a_person_has_taken_is_left_out_with_all_that_is_in_
     store: PeeweeContentStore, service: ContentService
 ) -> None:
     store.events.add(replace(SAMPLES["minimal"][0].at(NOON), id="mine"))
-    added = planted(store, SAMPLES["minimal"], NOON)
+    added = seed_store(store, SAMPLES["minimal"], NOON)
     assert added == {"events": 1, "lessons": 1, "materials": 0}
     assert {event.id for event in service.list_events(ALL).items} == {"mine", "event-private-1"}
     assert service.list_lessons("mine", ALL).items == []
@@ -205,17 +205,17 @@ def test_a_lesson_whose_slug_a_person_has_taken_is_left_out_with_its_materials(
     store.events.add(event.at(NOON))
     mine = replace(event.lessons[0].at(event.id, NOON, NOON), id="mine")
     store.lessons.add(mine)
-    added = planted(store, SAMPLES["minimal"], NOON)
+    added = seed_store(store, SAMPLES["minimal"], NOON)
     assert added == {"events": 1, "lessons": 1, "materials": 0}
     assert service.list_lessons("event-public-1", ALL).items == [mine]
 
 
 def test_a_material_goes_behind_what_people_have_uploaded(store: PeeweeContentStore, service: ContentService) -> None:
-    planted(store, SAMPLES["minimal"], NOON)
+    seed_store(store, SAMPLES["minimal"], NOON)
     service.delete_material("event-public-1", "lesson-public-1", "material-public-1")
     upload = Upload("notes.txt", "text/plain", 12, "https://files.example/notes.txt")
     (mine,) = service.add_materials("event-public-1", "lesson-public-1", [upload])
-    planted(store, SAMPLES["minimal"], NOON)
+    seed_store(store, SAMPLES["minimal"], NOON)
     materials = service.list_materials("event-public-1", "lesson-public-1", ALL).items
     assert [material.id for material in materials] == [mine.id, "material-public-1"]
 
@@ -224,7 +224,7 @@ def test_a_lesson_whose_id_another_event_has_is_left_out(store: PeeweeContentSto
     event = SAMPLES["minimal"][0]
     store.events.add(replace(event.at(NOON), id="mine", slug="mine"))
     store.lessons.add(event.lessons[0].at("mine", NOON, NOON))
-    added = planted(store, SAMPLES["minimal"], NOON)
+    added = seed_store(store, SAMPLES["minimal"], NOON)
     assert added == {"events": 2, "lessons": 1, "materials": 0}
     assert service.list_lessons("event-public-1", ALL).items == []
 
@@ -233,7 +233,7 @@ def test_a_seeding_that_breaks_off_leaves_nothing(content_database: peewee.Datab
     event = SAMPLES["minimal"][1]
     broken = replace(event, lessons=(replace(event.lessons[0], closes=timedelta(days=-8)),))
     with pytest.raises(InvalidWindow):
-        planted(store, [SAMPLES["minimal"][0], broken], NOON)
+        seed_store(store, [SAMPLES["minimal"][0], broken], NOON)
     assert not any(rows(content_database).values())
 
 
@@ -242,34 +242,34 @@ def test_seedings_at_the_same_time_add_every_row_once(database: peewee.Database)
     MIGRATIONS.up(database)
     store = PeeweeContentStore(database)
     with ThreadPoolExecutor(4) as pool:
-        added = list(pool.map(lambda _: Counter(planted(store, SAMPLES["demo"], NOON)), range(4)))
+        added = list(pool.map(lambda _: Counter(seed_store(store, SAMPLES["demo"], NOON)), range(4)))
     assert sum(added, Counter()) == {"events": 7, "lessons": 31, "materials": 19}
 
 
 def test_clear_and_plant_bring_back_the_same_rows(content_database: peewee.Database, store: PeeweeContentStore) -> None:
-    planted(store, SAMPLES["demo"], NOON)
-    before, deeds = records(content_database), deeds_in(store.audit)
+    seed_store(store, SAMPLES["demo"], NOON)
+    before, entries = records(content_database), entries_in(store.audit)
     delete_every_row(content_database, TABLES)
     assert not any(records(content_database).values())
-    assert deeds_in(store.audit) == deeds
-    planted(store, SAMPLES["demo"], NOON)
+    assert entries_in(store.audit) == entries
+    seed_store(store, SAMPLES["demo"], NOON)
     assert records(content_database) == before
-    assert deeds_in(store.audit) == deeds * 2
+    assert entries_in(store.audit) == entries * 2
 
 
 def test_the_feed_tells_of_every_row_that_was_added(
     content_database: peewee.Database, store: PeeweeContentStore
 ) -> None:
-    added = planted(store, SAMPLES["demo"], NOON)
+    added = seed_store(store, SAMPLES["demo"], NOON)
     told = store.changes.read(0, 1000)
     assert [change.sequence for change in told] == list(range(1, sum(added.values()) + 1))
     assert Counter(f"{change.kind}s" for change in told if change.action == "created") == added
 
 
 def test_the_audit_log_says_of_every_row_that_nobody_who_signs_in_has_added_it(store: PeeweeContentStore) -> None:
-    planted(store, SAMPLES["demo"], NOON)
+    seed_store(store, SAMPLES["demo"], NOON)
     told = [(f"{change.kind}.{change.action}", change.subject_id) for change in store.changes.read(0, 1000)]
-    assert deeds_in(store.audit) == told
+    assert entries_in(store.audit) == told
     said = {
         (each.actor_id, each.actor_name, each.actor_role, each.address, each.request_id)
         for each in store.audit.list(AuditFilter(), ALL)

@@ -30,13 +30,13 @@ from services.content.errors import (
     LessonSlugTaken,
     MaterialNotFound,
 )
-from services.content.repository import ContentStore
+from services.content.repository.contracts import ContentStore
 from services.content.service import ContentService
-from services.kit.entity_tags import entity_tag
-from services.kit.errors import PreconditionFailed, ServiceError, Unavailable
-from services.kit.idempotency import Keep
-from services.kit.pagination import Page, PageRequest
-from services.kit.tokens import Grant
+from services.kit.core.errors import PreconditionFailed, ServiceError, Unavailable
+from services.kit.storage.idempotency import Keep
+from services.kit.web.entity_tags import entity_tag
+from services.kit.web.pages import Page, PageRequest
+from services.kit.web.tokens.grants import Grant
 from tests.clock import HOUR, MILLISECOND, NOON, StoppedClock
 from tests.content.examples import (
     EVENT_FIELDS,

@@ -23,13 +23,13 @@ def contract() -> Contract:
 
 
 @pytest.fixture(scope="session")
-def sqlite_town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
+def sqlite_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
     """An installation on SQLite files, for the whole session."""
     yield from _running(tmp_path_factory.mktemp("sqlite"))
 
 
 @pytest.fixture(scope="session")
-def postgresql_town(tmp_path_factory: pytest.TempPathFactory, postgresql_server: Server) -> Iterator[Installation]:
+def postgresql_stack(tmp_path_factory: pytest.TempPathFactory, postgresql_server: Server) -> Iterator[Installation]:
     """An installation on PostgreSQL, for the whole session."""
     yield from _running(tmp_path_factory.mktemp("postgresql"), postgresql_server)
 
@@ -42,7 +42,7 @@ def _running(folder: Path, server: Server | None = None) -> Iterator[Installatio
 
 
 @pytest.fixture(scope="session", params=["sqlite", "postgresql"])
-def town(request: pytest.FixtureRequest) -> Installation:
+def stack(request: pytest.FixtureRequest) -> Installation:
     """A migrated and seeded installation, running; the tests share it and make their own events in it.
 
     Each engine's stays until the session ends: were it built here, every file of tests would build it anew.
@@ -52,16 +52,16 @@ def town(request: pytest.FixtureRequest) -> Installation:
 
 
 @pytest.fixture(scope="module")
-def admin(town: Installation) -> Iterator[httpx.Client]:
+def admin(stack: Installation) -> Iterator[httpx.Client]:
     """A client of the gateway that has signed in; for one file only, since its token lives for a quarter of an hour."""
-    with judged(town.admin()) as client:
+    with judged(stack.admin()) as client:
         yield client
 
 
 @pytest.fixture(scope="session")
-def learner(town: Installation) -> Iterator[httpx.Client]:
+def learner(stack: Installation) -> Iterator[httpx.Client]:
     """A client of the gateway without a token."""
-    with judged(town.client()) as client:
+    with judged(stack.client()) as client:
         yield client
 
 
@@ -78,6 +78,6 @@ def judged(client: httpx.Client) -> httpx.Client:
 
 
 @pytest.fixture(scope="module")
-def tokens(town: Installation, admin: httpx.Client) -> Tokens:
+def tokens(stack: Installation, admin: httpx.Client) -> Tokens:
     """Signs tokens as the installation's auth does; after the first sign-in, which makes the key."""
-    return Tokens(town)
+    return Tokens(stack)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import httpx
 
-from deploy import town as processes
+from deploy import stack as processes
 from tests.installation import Installation
 
 

@@ -5,9 +5,9 @@ from typing import NamedTuple
 
 from falcon.inspect import inspect_routes
 
-from services.kit.guards import Guard, Route
-from services.kit.tokens import ROLES
-from services.kit.web import WebApp
+from services.kit.web.app import WebApp
+from services.kit.web.guards import Guard, Route
+from services.kit.web.tokens.access import ROLES
 
 ADMINS = ("viewer", "editor", "owner")
 REFUSED = ("anonymous", "forged", "expired", "wrong audience", "other event's key")

@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
-from services.kit.instants import parse_instant
+from services.kit.core.instants import parse_instant
 from tests.contract.conftest import judged
 from tests.contract.doors import another_gateway, unused_port
 from tests.contract.samples import (
@@ -32,7 +32,7 @@ ADDRESS = "/api/admin/audit"
 ACTOR = {"id": "admin-1", "username": ADMIN["username"], "role": "owner"}
 
 
-def deeds(admin: httpx.Client, **filters: str) -> list[Json]:
+def entries(admin: httpx.Client, **filters: str) -> list[Json]:
     """What the list answers, newest first; it must all be on one page."""
     status, body = said(admin.get(ADDRESS, params={"limit": 100, **filters}))
     assert (status, body["nextCursor"]) == (200, None)
@@ -41,18 +41,18 @@ def deeds(admin: httpx.Client, **filters: str) -> list[Json]:
 
 def actions(admin: httpx.Client, record: Json) -> list[str]:
     """What was done to the record, in the order in which it was done."""
-    return [each["action"] for each in reversed(deeds(admin, subjectId=record["id"]))]
+    return [each["action"] for each in reversed(entries(admin, subjectId=record["id"]))]
 
 
-def test_a_deed_says_who_did_what_to_which_id_when_from_where_and_in_which_request(admin: httpx.Client) -> None:
+def test_an_entry_says_who_did_what_to_which_id_when_from_where_and_in_which_request(admin: httpx.Client) -> None:
     request_id = f"audit-{uuid.uuid4()}"
     answer = admin.post("/api/events", json=event_body(), headers={"X-Request-ID": request_id})
     event = answer.json()["item"]
 
-    (deed,) = deeds(admin, subjectId=event["id"])
-    assert deed == {
-        "id": deed["id"],
-        "occurredAt": deed["occurredAt"],
+    (entry,) = entries(admin, subjectId=event["id"])
+    assert entry == {
+        "id": entry["id"],
+        "occurredAt": entry["occurredAt"],
         "service": "content",
         "actor": ACTOR,
         "address": "127.0.0.1",
@@ -60,7 +60,7 @@ def test_a_deed_says_who_did_what_to_which_id_when_from_where_and_in_which_reque
         "action": "event.created",
         "subjectId": event["id"],
     }
-    assert parse_instant(deed["occurredAt"]) >= parse_instant(event["createdAt"])
+    assert parse_instant(entry["occurredAt"]) >= parse_instant(event["createdAt"])
 
 
 def test_whatever_an_admin_creates_changes_and_deletes_is_there_once(admin: httpx.Client) -> None:
@@ -78,7 +78,7 @@ def test_whatever_an_admin_creates_changes_and_deletes_is_there_once(admin: http
         name: actions(admin, record) for name, record in {"event": event, "lesson": lesson, "quiz": quiz}.items()
     } == {name: [f"{name}.created", f"{name}.changed", f"{name}.deleted"] for name in ("event", "lesson", "quiz")}
     assert [actions(admin, each) for each in (*kept, *deleted)] == [["material.created", "material.deleted"]] * 2
-    last = {record["id"]: deeds(admin, subjectId=record["id"])[0] for record in (event, lesson, *kept, quiz)}
+    last = {record["id"]: entries(admin, subjectId=record["id"])[0] for record in (event, lesson, *kept, quiz)}
     assert [last[each["id"]]["actor"] for each in (event, lesson, *kept)] == [ACTOR] * 3
     # It went because its lesson did: whoever has deleted that has not deleted this.
     gone = last[quiz["id"]]
@@ -89,15 +89,15 @@ def test_a_quiz_that_an_admin_deletes_is_deleted_by_the_admin(admin: httpx.Clien
     quiz = new_quiz(admin, new_lesson(admin, new_event(admin)))
     answer = admin.delete(f"/api/quizzes/{quiz['id']}")
 
-    deed = deeds(admin, subjectId=quiz["id"])[0]
-    assert (deed["action"], deed["actor"], deed["requestId"]) == (
+    entry = entries(admin, subjectId=quiz["id"])[0]
+    assert (entry["action"], entry["actor"], entry["requestId"]) == (
         "quiz.deleted",
         ACTOR,
         answer.headers["X-Request-ID"],
     )
 
 
-def test_what_is_refused_and_what_is_replayed_is_no_deed(admin: httpx.Client) -> None:
+def test_what_is_refused_and_what_is_replayed_is_no_entry(admin: httpx.Client) -> None:
     key, body = {"Idempotency-Key": str(uuid.uuid4())}, event_body()
     answers = [admin.post("/api/events", json=body, headers=key) for _ in range(3)]
     event = answers[0].json()["item"]
@@ -110,7 +110,7 @@ def test_what_is_refused_and_what_is_replayed_is_no_deed(admin: httpx.Client) ->
     assert actions(admin, event) == ["event.created"]
 
 
-def test_what_learners_do_is_no_deed(admin: httpx.Client, learner: httpx.Client) -> None:
+def test_what_learners_do_is_no_entry(admin: httpx.Client, learner: httpx.Client) -> None:
     event = new_event(admin)
     lesson = new_lesson(admin, event)
     quiz = new_quiz(admin, lesson)
@@ -122,19 +122,19 @@ def test_what_learners_do_is_no_deed(admin: httpx.Client, learner: httpx.Client)
 
 
 def test_what_the_seed_has_planted_is_nobody_s(admin: httpx.Client) -> None:
-    planted = deeds(admin, subjectId="event-public-1") + deeds(admin, subjectId="quiz-public-1")
+    planted = entries(admin, subjectId="event-public-1") + entries(admin, subjectId="quiz-public-1")
     said_of = [(each["service"], each["action"], each["actor"], each["address"]) for each in planted]
     assert said_of == [("content", "event.created", None, None), ("quiz", "quiz.created", None, None)]
 
 
 def test_pages_lead_through_all_services_without_a_gap_or_a_repetition(admin: httpx.Client) -> None:
     first = new_event(admin)
-    begun = deeds(admin, subjectId=first["id"])[0]["occurredAt"]
+    begun = entries(admin, subjectId=first["id"])[0]["occurredAt"]
     quizzes = [new_quiz(admin, new_lesson(admin, new_event(admin))) for _ in range(4)]
-    ended = deeds(admin, subjectId=quizzes[-1]["id"])[0]["occurredAt"]
+    ended = entries(admin, subjectId=quizzes[-1]["id"])[0]["occurredAt"]
     within = {"from": begun, "to": ended, "actorId": "admin-1"}
 
-    whole = deeds(admin, **within)
+    whole = entries(admin, **within)
     pages: list[list[Json]] = []
     cursor: Json = {}
     while not pages or cursor["cursor"]:
@@ -168,7 +168,7 @@ def test_a_bad_filter_is_refused_by_its_name(admin: httpx.Client, filters: Json,
     assert (list(told), answer) == ([field], invalid({field: told[field]}))
 
 
-def test_nobody_but_an_owner_reads_it(town: Installation, learner: httpx.Client, tokens: Tokens) -> None:
+def test_nobody_but_an_owner_reads_it(stack: Installation, learner: httpx.Client, tokens: Tokens) -> None:
     assert said(learner.get(ADDRESS)) == UNAUTHORIZED
     for role in ("viewer", "editor"):
         headers = {"Authorization": f"Bearer {tokens.access_token(roles=[role])}"}
@@ -181,11 +181,11 @@ def test_nobody_writes_it(admin: httpx.Client, method: str) -> None:
 
 
 def test_while_a_service_is_away_the_others_can_be_asked_alone(
-    town: Installation, admin: httpx.Client, tmp_path: Path
+    stack: Installation, admin: httpx.Client, tmp_path: Path
 ) -> None:
     event = new_event(admin)
     nowhere = f"http://127.0.0.1:{unused_port()}"
-    with another_gateway(town, tmp_path, QUIZ_URL=nowhere) as client:
+    with another_gateway(stack, tmp_path, QUIZ_URL=nowhere) as client:
         client.headers["Authorization"] = admin.headers["Authorization"]
         door = judged(client)
         away = refusal(503, "UPSTREAM_UNAVAILABLE", "A part of the system is not available; try again shortly")

@@ -560,12 +560,12 @@ def test_a_quiz_for_an_odd_id_is_refused(admin: httpx.Client, stage: Stage, odd:
 
 
 def at_once(
-    town: Installation, admin: httpx.Client, method: str, addresses: list[str], bodies: list[Json]
+    stack: Installation, admin: httpx.Client, method: str, addresses: list[str], bodies: list[Json]
 ) -> list[Any]:
     """What is answered to requests that are all under way together."""
 
     def ask(address: str, body: Json) -> Any:
-        with town.client(Authorization=admin.headers["Authorization"]) as client:
+        with stack.client(Authorization=admin.headers["Authorization"]) as client:
             return said(client.request(method, address, json=body))
 
     with ThreadPoolExecutor(len(bodies)) as pool:
@@ -580,47 +580,47 @@ def winner(answers: list[Any], status: int, conflict: Any) -> Any:
     return won[0]["item"]
 
 
-def test_of_twenty_events_with_one_slug_one_is_made(town: Installation, admin: httpx.Client) -> None:
+def test_of_twenty_events_with_one_slug_one_is_made(stack: Installation, admin: httpx.Client) -> None:
     slug = unique("event")
     bodies = [event_body(slug=slug, title=f"Event {place}") for place in range(20)]
-    answers = at_once(town, admin, "POST", ["/api/events"] * 20, bodies)
+    answers = at_once(stack, admin, "POST", ["/api/events"] * 20, bodies)
     conflict = refusal(409, "EVENT_SLUG_CONFLICT", f"Another event already has the slug {slug}")
     event = winner(answers, 201, conflict)
     assert [item for item in admin.get("/api/events").json()["items"] if item["slug"] == slug] == [event]
 
 
-def test_of_twenty_lessons_with_one_slug_one_is_made(town: Installation, admin: httpx.Client) -> None:
+def test_of_twenty_lessons_with_one_slug_one_is_made(stack: Installation, admin: httpx.Client) -> None:
     event, slug = new_event(admin), unique("lesson")
     address = f"/api/events/{event['id']}/lessons"
-    answers = at_once(town, admin, "POST", [address] * 20, [lesson_body(slug=slug)] * 20)
+    answers = at_once(stack, admin, "POST", [address] * 20, [lesson_body(slug=slug)] * 20)
     conflict = refusal(409, "LESSON_SLUG_CONFLICT", f"Another lesson of this event already has the slug {slug}")
     assert said(admin.get(address)) == (200, {"items": [winner(answers, 201, conflict)]})
 
 
-def test_of_twenty_quizzes_for_one_lesson_one_is_made(town: Installation, admin: httpx.Client) -> None:
+def test_of_twenty_quizzes_for_one_lesson_one_is_made(stack: Installation, admin: httpx.Client) -> None:
     lesson = new_lesson(admin, new_event(admin))
     place = {"eventId": lesson["eventId"], "lessonId": lesson["id"]}
     bodies = [{**place, "title": f"Quiz {place_}", "questions": questions()} for place_ in range(20)]
-    answers = at_once(town, admin, "POST", ["/api/quizzes"] * 20, bodies)
+    answers = at_once(stack, admin, "POST", ["/api/quizzes"] * 20, bodies)
     quiz = winner(answers, 201, refusal(409, "QUIZ_LESSON_CONFLICT", "The lesson already has a quiz"))
     assert said(admin.get(f"/api/quizzes?lessonId={lesson['id']}")) == (200, {"items": [quiz]})
 
 
-def test_of_events_that_all_take_one_slug_one_gets_it(town: Installation, admin: httpx.Client) -> None:
+def test_of_events_that_all_take_one_slug_one_gets_it(stack: Installation, admin: httpx.Client) -> None:
     slug = unique("event")
     events = [new_event(admin) for _ in range(20)]
     addresses = [f"/api/events/{event['id']}" for event in events]
-    answers = at_once(town, admin, "PUT", addresses, [{"slug": slug}] * 20)
+    answers = at_once(stack, admin, "PUT", addresses, [{"slug": slug}] * 20)
     conflict = refusal(409, "EVENT_SLUG_CONFLICT", f"Another event already has the slug {slug}")
     renamed = winner(answers, 200, conflict)
     slugs = {said(admin.get(address))[1]["item"]["slug"] for address in addresses}
     assert slugs == {event["slug"] for event in events if event["id"] != renamed["id"]} | {slug}
 
 
-def test_uploads_at_the_same_time_are_all_kept(town: Installation, admin: httpx.Client) -> None:
+def test_uploads_at_the_same_time_are_all_kept(stack: Installation, admin: httpx.Client) -> None:
     lesson = new_lesson(admin, new_event(admin), releaseAt=PAST)
     bodies = [{"files": [file_body(fileName=f"{place}-{part}.pdf") for part in range(3)]} for place in range(20)]
-    answers = at_once(town, admin, "POST", [materials_address(lesson)] * 20, bodies)
+    answers = at_once(stack, admin, "POST", [materials_address(lesson)] * 20, bodies)
     assert [status for status, _ in answers] == [201] * 20
     listed = [item["id"] for item in admin.get(materials_address(lesson)).json()["items"]]
     uploads = [[item["id"] for item in body["items"]] for _, body in answers]
@@ -630,7 +630,7 @@ def test_uploads_at_the_same_time_are_all_kept(town: Installation, admin: httpx.
     assert all(place == list(range(place[0], place[0] + 3)) for place in places)
 
 
-def test_no_log_has_a_traceback(town: Installation, admin: httpx.Client) -> None:
+def test_no_log_has_a_traceback(stack: Installation, admin: httpx.Client) -> None:
     assert admin.get("/health").status_code == 200
     for name in ("gateway", "content", "quiz", "auth"):
-        assert "Traceback" not in town.log_lines(name), name
+        assert "Traceback" not in stack.log_lines(name), name

@@ -7,7 +7,7 @@ import httpx
 import pytest
 from joserfc.jws import extract_compact
 
-from services.kit.instants import now
+from services.kit.core.instants import now
 from tests.contract.samples import event_body, new_event, said
 from tests.contract.tokens import Tokens
 from tests.installation import ADMIN

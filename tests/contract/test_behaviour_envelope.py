@@ -9,8 +9,8 @@ from typing import Any
 import httpx
 import pytest
 
-from deploy import town as processes
-from services.kit.config import SettingsError
+from deploy import stack as processes
+from services.kit.core.config import SettingsError
 from tests.contract.conftest import judged
 from tests.contract.doors import another_gateway, silent_service, unused_port
 from tests.contract.samples import (
@@ -366,7 +366,7 @@ def test_a_token_of_another_role_is_not_enough(admin: httpx.Client, tokens: Any)
 
 
 @contextmanager
-def misfit_gateway(town: Installation, folder: Path) -> Iterator[httpx.Client]:
+def misfit_gateway(stack: Installation, folder: Path) -> Iterator[httpx.Client]:
     """A gateway whose service token auth refuses, whose content never answers, and whose quiz is not there.
 
     It has the default origins and counts a million requests an hour, of which none is refused; it logs to the folder.
@@ -374,7 +374,7 @@ def misfit_gateway(town: Installation, folder: Path) -> Iterator[httpx.Client]:
     with (
         silent_service() as content,
         another_gateway(
-            town,
+            stack,
             folder,
             DATABASE_PROFILE="local",
             SERVICE_TOKEN_SECRET="another secret than the one of the services",
@@ -388,9 +388,9 @@ def misfit_gateway(town: Installation, folder: Path) -> Iterator[httpx.Client]:
 
 
 @pytest.fixture(scope="module")
-def misfit(town: Installation, tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
+def misfit(stack: Installation, tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
     """A misfit for all tests."""
-    with misfit_gateway(town, tmp_path_factory.mktemp("misfit")) as client:
+    with misfit_gateway(stack, tmp_path_factory.mktemp("misfit")) as client:
         yield client
 
 
@@ -424,10 +424,10 @@ def test_without_a_list_four_local_origins_may_call(misfit: httpx.Client) -> Non
 
 
 @pytest.fixture(scope="module")
-def hurried(town: Installation, tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
+def hurried(stack: Installation, tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
     """A gateway that answers three requests an hour."""
     hour = {"RATE_LIMIT_MAX": "3", "RATE_LIMIT_WINDOW_MS": "3600000"}
-    with another_gateway(town, tmp_path_factory.mktemp("hurried"), **hour) as client:
+    with another_gateway(stack, tmp_path_factory.mktemp("hurried"), **hour) as client:
         yield judged(client)
 
 
@@ -446,17 +446,17 @@ def test_who_asks_too_often_must_wait_for_the_window_to_end(hurried: httpx.Clien
     assert [hurried.get("/health").status_code for _ in range(5)] == [200] * 5
 
 
-def test_the_logs_of_a_failure_have_no_secret(town: Installation, admin: httpx.Client, tmp_path: Path) -> None:
+def test_the_logs_of_a_failure_have_no_secret(stack: Installation, admin: httpx.Client, tmp_path: Path) -> None:
     """INTERNAL_ERROR (500, never a traceback)"""
     slug, key, token = "a-slug-of-a-secret", f"{ACCESS_KEY} of nobody else", admin.headers["Authorization"]
-    with misfit_gateway(town, tmp_path) as misfit:
+    with misfit_gateway(stack, tmp_path) as misfit:
         answers = [
             misfit.post("/api/admin/login", json=ADMIN),
             misfit.get(f"/api/quizzes/{slug}", headers={"Authorization": token}),
             misfit.post(f"/api/public/events/{slug}/catalog", json={"eventAccessKey": key}),
         ]
-    logs = (tmp_path / "gateway.log").read_text() + "".join(map(town.log_lines, PROCESSES))
+    logs = (tmp_path / "gateway.log").read_text() + "".join(map(stack.log_lines, PROCESSES))
     assert [answer.status_code for answer in answers] == [500, 503, 504]
     assert all(f'"event":"{event}"' in logs for event in ("upstream_unavailable", "upstream_timeout"))
-    secrets = (ADMIN["password"], slug, key, token.removeprefix("Bearer "), town.environment["SERVICE_TOKEN_SECRET"])
+    secrets = (ADMIN["password"], slug, key, token.removeprefix("Bearer "), stack.environment["SERVICE_TOKEN_SECRET"])
     assert [secret for secret in secrets if secret in logs] == []

@@ -27,8 +27,8 @@ PUBLIC_LESSON = "/api/public/events/{event_slug}/lessons/{lesson_slug}"
 class Watched:
     """A learner's requests, and what the gateway logs of each."""
 
-    def __init__(self, town: Installation, learner: httpx.Client):
-        self._town, self._learner = town, learner
+    def __init__(self, stack: Installation, learner: httpx.Client):
+        self._town, self._learner = stack, learner
 
     def post(self, address: str, body: Any) -> list[Json]:
         """The lines about this request, without what every line has."""
@@ -42,9 +42,9 @@ class Watched:
 
 
 @pytest.fixture
-def watched(town: Installation, learner: httpx.Client) -> Watched:
+def watched(stack: Installation, learner: httpx.Client) -> Watched:
     """A learner who is watched."""
-    return Watched(town, learner)
+    return Watched(stack, learner)
 
 
 def test_a_sign_in_is_logged(watched: Watched) -> None:

@@ -117,9 +117,9 @@ def stale_tag(record: Record) -> str:
 
 
 @pytest.fixture(scope="module")
-def colleague(town: Installation, tokens: Tokens) -> Iterator[httpx.Client]:
+def colleague(stack: Installation, tokens: Tokens) -> Iterator[httpx.Client]:
     """Another admin."""
-    with judged(town.client(Authorization=f"Bearer {tokens.access_token(sub='a-colleague')}")) as client:
+    with judged(stack.client(Authorization=f"Bearer {tokens.access_token(sub='a-colleague')}")) as client:
         yield client
 
 
@@ -243,10 +243,10 @@ def test_what_is_gone_is_not_found_whatever_the_condition(record: Record, write:
 # Two admins who hold the same tag
 
 
-def at_once(town: Installation, record: Record, *sends: Callable[[], httpx.Response]) -> list[Answer]:
+def at_once(stack: Installation, record: Record, *sends: Callable[[], httpx.Response]) -> list[Answer]:
     """What each is told, when all have come before the first is let through."""
     with ThreadPoolExecutor(len(sends)) as pool:
-        with nobody_writes(town, record.kind.service, record.kind.table):
+        with nobody_writes(stack, record.kind.service, record.kind.table):
             sent = [pool.submit(send) for send in sends]
             early, _ = wait(sent, timeout=UNTIL_BOTH_WAIT_SECONDS)
             assert not early, [each.result() for each in early]
@@ -254,11 +254,11 @@ def at_once(town: Installation, record: Record, *sends: Callable[[], httpx.Respo
 
 
 def test_of_two_changes_at_once_on_the_same_tag_exactly_one_wins(
-    town: Installation, record: Record, colleague: httpx.Client
+    stack: Installation, record: Record, colleague: httpx.Client
 ) -> None:
     tag = record.first_tag
     mine, theirs = at_once(
-        town,
+        stack,
         record,
         lambda: record.put(tag, title="Mine"),
         lambda: record.put(tag, by=colleague, title="Theirs"),
@@ -272,10 +272,10 @@ def test_of_two_changes_at_once_on_the_same_tag_exactly_one_wins(
 
 
 def test_of_a_change_and_a_deletion_at_once_on_the_same_tag_exactly_one_wins(
-    town: Installation, record: Record, colleague: httpx.Client
+    stack: Installation, record: Record, colleague: httpx.Client
 ) -> None:
     tag = record.first_tag
-    changed, deleted = at_once(town, record, lambda: record.put(tag), lambda: record.delete(tag, by=colleague))
+    changed, deleted = at_once(stack, record, lambda: record.put(tag), lambda: record.delete(tag, by=colleague))
     if deleted.status == 204:
         assert (changed, record.read()) == (record.kind.gone, (record.kind.gone, None))
     else:

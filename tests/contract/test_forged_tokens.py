@@ -4,7 +4,7 @@ from collections import Counter
 
 import httpx
 
-from services.kit.instants import now
+from services.kit.core.instants import now
 from tests.contract.tokens import Tokens
 from tests.figures import Figure, figure
 from tests.installation import Installation
@@ -26,13 +26,13 @@ def answered(client: httpx.Client, token: str) -> str:
 
 
 def test_no_forged_token_opens_the_gateway_and_the_untouched_one_does(
-    town: Installation, tokens: Tokens, figure: Figure
+    stack: Installation, tokens: Tokens, figure: Figure
 ) -> None:
     forge = tokens.forge()
     made = forgeries(forge, now())
 
     # Not the judged client: not all of this is answered by Flix.
-    with town.client() as client:
+    with stack.client() as client:
         answers = {trick: answered(client, token) for trick, token in made.items()}
         untouched = answered(client, forge.token())
 

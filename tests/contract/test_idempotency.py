@@ -102,9 +102,9 @@ def creation(request: pytest.FixtureRequest, admin: httpx.Client, learner: httpx
     return make(admin, learner)
 
 
-def rows(town: Installation, creation: Creation) -> int:
+def rows(stack: Installation, creation: Creation) -> int:
     """How many there are by now."""
-    return tables.rows(town, creation.service, creation.table)
+    return tables.rows(stack, creation.service, creation.table)
 
 
 def replayed(answer: httpx.Response) -> str | None:
@@ -113,48 +113,48 @@ def replayed(answer: httpx.Response) -> str | None:
     return text
 
 
-def test_it_is_created_once_and_answered_alike_each_time(town: Installation, creation: Creation) -> None:
-    key, before = unique("key"), rows(town, creation)
+def test_it_is_created_once_and_answered_alike_each_time(stack: Installation, creation: Creation) -> None:
+    key, before = unique("key"), rows(stack, creation)
     first = creation.send(key)
-    created = rows(town, creation) - before
+    created = rows(stack, creation) - before
     again = [creation.send(f'"{key}"'), creation.send(key)]
     assert first.status_code in (200, 201)
     assert (created, replayed(first)) == (len(creation.body.get("files", [None])), None)
     assert [(each.status_code, each.content, replayed(each)) for each in again] == [
         (first.status_code, first.content, "true")
     ] * 2
-    assert rows(town, creation) - before == created
+    assert rows(stack, creation) - before == created
 
 
-def test_another_body_under_the_key_is_refused_and_changes_nothing(town: Installation, creation: Creation) -> None:
+def test_another_body_under_the_key_is_refused_and_changes_nothing(stack: Installation, creation: Creation) -> None:
     key = unique("key")
     creation.send(key)
-    before = rows(town, creation)
+    before = rows(stack, creation)
     assert said(creation.send(key, unknown=1)) == REUSED
-    assert rows(town, creation) == before
+    assert rows(stack, creation) == before
 
 
-def test_while_one_is_under_way_another_is_told_when_to_come_again(town: Installation, creation: Creation) -> None:
-    key, before = unique("key"), rows(town, creation)
+def test_while_one_is_under_way_another_is_told_when_to_come_again(stack: Installation, creation: Creation) -> None:
+    key, before = unique("key"), rows(stack, creation)
     with ThreadPoolExecutor(2) as pool:
-        with nobody_writes(town, creation.service, creation.table):
+        with nobody_writes(stack, creation.service, creation.table):
             sent = [pool.submit(creation.send, key) for _ in range(2)]
             told, waiting = wait(sent, timeout=30, return_when=FIRST_COMPLETED)
         [refused], [first] = [each.result() for each in told], [each.result() for each in waiting]
     assert (said(refused), refused.headers["Retry-After"]) == (IN_FLIGHT, "1")
     assert first.status_code in (200, 201)
     assert (creation.send(key).content, replayed(first)) == (first.content, None)
-    assert rows(town, creation) - before == len(creation.body.get("files", [None]))
+    assert rows(stack, creation) - before == len(creation.body.get("files", [None]))
 
 
 @pytest.mark.parametrize("key", ["", '"half', "a" * 256, b"\xe9"], ids=["empty", "half quoted", "long", "not ASCII"])
 def test_what_is_no_key_is_refused_by_name_and_creates_nothing(
-    town: Installation, creation: Creation, key: str | bytes
+    stack: Installation, creation: Creation, key: str | bytes
 ) -> None:
-    before = rows(town, creation)
+    before = rows(stack, creation)
     headers: Any = {"Idempotency-Key": key}
     assert said(creation.client.post(creation.address, json=creation.body, headers=headers)) == NO_KEY
-    assert rows(town, creation) == before
+    assert rows(stack, creation) == before
 
 
 def test_every_answer_that_only_a_key_brings_is_documented_here() -> None:
@@ -164,8 +164,8 @@ def test_every_answer_that_only_a_key_brings_is_documented_here() -> None:
     }
 
 
-def test_a_key_belongs_to_the_admin_who_sent_it(town: Installation, admin: httpx.Client, tokens: Tokens) -> None:
-    with judged(town.client(Authorization=f"Bearer {tokens.access_token(sub='another-admin')}")) as other:
+def test_a_key_belongs_to_the_admin_who_sent_it(stack: Installation, admin: httpx.Client, tokens: Tokens) -> None:
+    with judged(stack.client(Authorization=f"Bearer {tokens.access_token(sub='another-admin')}")) as other:
         headers, body = {"Idempotency-Key": unique("key")}, event_body()
         assert admin.post("/api/events", json=body, headers=headers).status_code == 201
         assert said(other.post("/api/events", json=body, headers=headers)) == refusal(

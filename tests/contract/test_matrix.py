@@ -13,7 +13,7 @@ import pytest
 from gateway.app import create_app
 from gateway.config import read_settings
 from gateway.routes import PUBLIC_ROUTES
-from services.kit.guards import Guard
+from services.kit.web.guards import Guard
 from tests.contract.matrix import ADMINS, CALLERS, Operation, is_let_in, mounted
 from tests.contract.people import OWN, USERS, invited, settled
 from tests.contract.samples import (
@@ -97,7 +97,7 @@ OPENED: Mapping[str, tuple[int, str | None]] = {
 class World:
     """A private event with all that belongs to it, another one, people of each role, and everyone else's tokens."""
 
-    def __init__(self, town: Installation, admin: httpx.Client, learner: httpx.Client, tokens: Tokens):
+    def __init__(self, stack: Installation, admin: httpx.Client, learner: httpx.Client, tokens: Tokens):
         self.admin, self.learner, self.tokens = admin, learner, tokens
         self.event = private_event(admin)
         self.lesson = new_lesson(admin, self.event)
@@ -196,9 +196,9 @@ class World:
 
 
 @pytest.fixture(scope="module")
-def world(town: Installation, admin: httpx.Client, learner: httpx.Client, tokens: Tokens) -> World:
+def world(stack: Installation, admin: httpx.Client, learner: httpx.Client, tokens: Tokens) -> World:
     """See World."""
-    return World(town, admin, learner, tokens)
+    return World(stack, admin, learner, tokens)
 
 
 def cell(caller: str, operation: Operation) -> Answer:

@@ -14,12 +14,12 @@ from services.auth.config import read_settings as read_auth
 from services.content.app import create_app as create_content
 from services.content.app import routes as content_routes
 from services.content.config import read_settings as read_content
-from services.kit.audit.resource import audit_route
-from services.kit.guards import Guard
-from services.kit.health import health_routes
-from services.kit.instants import now
-from services.kit.integrity.background import integrity_route
-from services.kit.tokens import issue_service_token
+from services.kit.core.instants import now
+from services.kit.storage.audit.resource import audit_route
+from services.kit.storage.health import health_routes
+from services.kit.storage.integrity import integrity_route
+from services.kit.web.guards import Guard
+from services.kit.web.tokens.service import issue_service_token
 from services.quiz.app import create_app as create_quiz
 from services.quiz.app import routes as quiz_routes
 from services.quiz.config import read_settings as read_quiz
@@ -45,7 +45,7 @@ _NOTHING: Any = _Nothing()
 COMMON = (
     *health_routes(_NOTHING, _NOTHING, _NOTHING),
     audit_route("a service", _NOTHING, _NOTHING),
-    integrity_route(_NOTHING, _NOTHING),
+    integrity_route(_NOTHING),
 )
 TABLES = {
     "auth": (*auth_routes(_NOTHING, _NOTHING), *COMMON),
@@ -69,8 +69,8 @@ OTHER_EVENT_S_KEY = {"eventAccessKey": "the key of another event"}
 class Callers:
     """Everyone who might reach a service."""
 
-    def __init__(self, town: Installation, tokens: Tokens):
-        self.town, self.tokens = town, tokens
+    def __init__(self, stack: Installation, tokens: Tokens):
+        self.stack, self.tokens = stack, tokens
 
     def token(self, caller: str, service: str) -> str | None:
         """What the caller shows to that service."""
@@ -80,7 +80,7 @@ class Callers:
                 return None
             case "gateway" | "gateway, for another service":
                 audience = service if caller == "gateway" else others[-1]
-                return issue_service_token(self.town.environment["SERVICE_TOKEN_SECRET"], "gateway", audience, now())
+                return issue_service_token(self.stack.environment["SERVICE_TOKEN_SECRET"], "gateway", audience, now())
             case "forged":
                 return self.tokens.of_another_key()
         claims: Mapping[str, Any] = {"expired": {"exp": 1_000_000_000}, "wrong audience": {"aud": others}}
@@ -98,15 +98,15 @@ class Callers:
 
 
 @pytest.fixture(scope="module")
-def callers(town: Installation, tokens: Tokens) -> Callers:
+def callers(stack: Installation, tokens: Tokens) -> Callers:
     """See Callers."""
-    return Callers(town, tokens)
+    return Callers(stack, tokens)
 
 
 @pytest.fixture(scope="module")
-def direct(town: Installation) -> Iterator[Mapping[str, httpx.Client]]:
+def direct(stack: Installation) -> Iterator[Mapping[str, httpx.Client]]:
     """A client of each service."""
-    clients = {name: httpx.Client(base_url=town.addresses[name], timeout=30, trust_env=False) for name in TABLES}
+    clients = {name: httpx.Client(base_url=stack.addresses[name], timeout=30, trust_env=False) for name in TABLES}
     yield clients
     for client in clients.values():
         client.close()

@@ -44,9 +44,9 @@ def person(username: str, role: str, **fields: Any) -> Json:
 
 
 @contextmanager
-def acting(town: Installation, sign_in: Json) -> Iterator[httpx.Client]:
+def acting(stack: Installation, sign_in: Json) -> Iterator[httpx.Client]:
     """A client with that sign-in's token."""
-    with judged(town.client(Authorization=f"Bearer {sign_in['accessToken']}")) as client:
+    with judged(stack.client(Authorization=f"Bearer {sign_in['accessToken']}")) as client:
         yield client
 
 
@@ -78,10 +78,10 @@ def test_an_invited_person_comes_in_with_a_password_of_their_own_and_no_other(
     [("viewer", [200, 403, 403]), ("editor", [200, 201, 403]), ("owner", [200, 201, 200])],
 )
 def test_a_role_opens_what_it_should(
-    town: Installation, admin: httpx.Client, learner: httpx.Client, role: str, statuses: list[int]
+    stack: Installation, admin: httpx.Client, learner: httpx.Client, role: str, statuses: list[int]
 ) -> None:
     somebody, sign_in = settled(admin, learner, role)
-    with acting(town, sign_in) as client:
+    with acting(stack, sign_in) as client:
         answers = [client.get("/api/events"), client.post("/api/events", json=event_body()), client.get(USERS)]
         me = client.get("/api/admin/me")
     assert [answer.status_code for answer in answers] == statuses
@@ -92,11 +92,11 @@ def test_a_role_opens_what_it_should(
 
 
 def test_another_role_takes_hold_everywhere_within_seconds(
-    town: Installation, admin: httpx.Client, learner: httpx.Client
+    stack: Installation, admin: httpx.Client, learner: httpx.Client
 ) -> None:
     somebody, sign_in = settled(admin, learner, "editor")
     address, event = f"{USERS}/{somebody['id']}", new_event(admin)
-    with acting(town, sign_in) as client:
+    with acting(stack, sign_in) as client:
         assert client.put(f"/api/events/{event['id']}", json={"title": "By an editor"}).status_code == 200
         assert said(admin.put(address, json={"role": "viewer"})) == (
             200,
@@ -106,18 +106,18 @@ def test_another_role_takes_hold_everywhere_within_seconds(
         assert said(client.put(f"/api/events/{event['id']}", json={"title": "Too late"})) == UNAUTHORIZED
         assert said(client.get("/api/admin/me")) == UNAUTHORIZED
     again = learner.post(LOGIN, json={"username": somebody["username"], "password": OWN}).json()
-    with acting(town, again) as client:
+    with acting(stack, again) as client:
         assert client.get("/api/events").status_code == 200
         assert said(client.put(f"/api/events/{event['id']}", json={"title": "As a viewer"})) == FORBIDDEN
     assert admin.get(f"/api/events/{event['id']}").json()["item"]["title"] == "By an editor"
 
 
 def test_a_disabled_person_is_out_within_seconds_and_comes_back_when_enabled(
-    town: Installation, admin: httpx.Client, learner: httpx.Client
+    stack: Installation, admin: httpx.Client, learner: httpx.Client
 ) -> None:
     somebody, sign_in = settled(admin, learner, "viewer")
     address, credentials = f"{USERS}/{somebody['id']}", {"username": somebody["username"], "password": OWN}
-    with acting(town, sign_in) as client:
+    with acting(stack, sign_in) as client:
         assert client.get("/api/quizzes").status_code == 200
         disabled = {**somebody, "disabled": True, "updatedAt": INSTANT}
         assert said(admin.put(address, json={"disabled": True})) == (200, {"item": disabled})
@@ -132,7 +132,7 @@ def test_a_disabled_person_is_out_within_seconds_and_comes_back_when_enabled(
 
 
 def test_a_lost_password_is_replaced_by_an_initial_one(
-    town: Installation, admin: httpx.Client, learner: httpx.Client
+    stack: Installation, admin: httpx.Client, learner: httpx.Client
 ) -> None:
     somebody, sign_in = settled(admin, learner, "editor")
     answer = admin.post(f"{USERS}/{somebody['id']}/password")
@@ -142,7 +142,7 @@ def test_a_lost_password_is_replaced_by_an_initial_one(
     assert said(learner.post(LOGIN, json={"username": username, "password": OWN})) == WRONG
     credentials = {"username": username, "password": answer.json()["initialPassword"], "newPassword": OTHER}
     assert learner.post(LOGIN, json=credentials).status_code == 200
-    with acting(town, sign_in) as client:
+    with acting(stack, sign_in) as client:
         until(lambda: said(client.get("/api/events")) == UNAUTHORIZED, "the old token is refused")
 
 
@@ -181,9 +181,9 @@ def test_nobody_is_not_found(admin: httpx.Client) -> None:
 
 
 @pytest.fixture
-def lonely(town: Installation, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[httpx.Client]:
+def lonely(stack: Installation, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[httpx.Client]:
     """The only owner of an installation of its own, since other tests make owners of the one that all share."""
-    on_sqlite = town.environment["AUTH_DATABASE_URL"].startswith("sqlite")
+    on_sqlite = stack.environment["AUTH_DATABASE_URL"].startswith("sqlite")
     with installation(tmp_path, None if on_sqlite else request.getfixturevalue("postgresql_server")) as built:
         built.prepare()
         built.start()
@@ -205,7 +205,7 @@ def test_the_last_owner_stays(lonely: httpx.Client) -> None:
 
 
 def test_who_guesses_too_often_has_to_wait_and_nobody_else(
-    town: Installation, admin: httpx.Client, learner: httpx.Client
+    stack: Installation, admin: httpx.Client, learner: httpx.Client
 ) -> None:
     username = settled(admin, learner, "viewer")[0]["username"]
     answers = [learner.post(LOGIN, json={"username": username, "password": f"guess {n}"}) for n in range(12)]
@@ -219,7 +219,7 @@ def test_who_guesses_too_often_has_to_wait_and_nobody_else(
 
 
 def test_no_password_is_in_an_answer_or_a_log_but_the_one_that_tells_it(
-    town: Installation, admin: httpx.Client, learner: httpx.Client
+    stack: Installation, admin: httpx.Client, learner: httpx.Client
 ) -> None:
     invitation = invited(admin, "viewer")
     username, initial = invitation["item"]["username"], invitation["initialPassword"]
@@ -232,5 +232,5 @@ def test_no_password_is_in_an_answer_or_a_log_but_the_one_that_tells_it(
         admin.get(USERS),
     ]
     assert [answer.status_code for answer in answers] == [403, 200, 200, 401, 200]
-    told = "".join(answer.text for answer in answers) + "".join(town.log_lines(name) for name in ("gateway", "auth"))
+    told = "".join(answer.text for answer in answers) + "".join(stack.log_lines(name) for name in ("gateway", "auth"))
     assert [secret in told for secret in (initial, own)] == [False, False]

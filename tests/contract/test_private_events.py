@@ -283,14 +283,14 @@ def test_from_outside_a_lesson_and_none_are_one_answer_to_the_last_header(
 
 
 def test_neither_keys_nor_grants_nor_guesses_are_logged(
-    town: Installation, admin: httpx.Client, learner: httpx.Client
+    stack: Installation, admin: httpx.Client, learner: httpx.Client
 ) -> None:
     key, guess = unique("canary-key"), unique("canary-guess")
     launch = Launch(admin, private_event(admin, accessKey=key))
     grant = grant_for(learner, launch.event, eventAccessKey=key)
     for address in (access_address(launch.event), *launch.addresses):
         launch.ask(learner, address, grant, eventAccessKey=guess)
-    logs = "".join(town.log_lines(name) for name in ("gateway", "content", "quiz", "auth"))
+    logs = "".join(stack.log_lines(name) for name in ("gateway", "content", "quiz", "auth"))
     assert "event_access_evaluated" in logs
     assert not [secret for secret in (key, guess, grant, grant.split(".")[2]) if secret in logs]
 
@@ -299,7 +299,7 @@ def test_neither_keys_nor_grants_nor_guesses_are_logged(
 
 
 @pytest.fixture(scope="module")
-def strict(town: Installation, tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
+def strict(stack: Installation, tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
     """A gateway that lets a client guess five times an hour, and all together twelve times, behind a proxy of ours."""
     bounds = {
         "ACCESS_KEY_GUESSES_MAX": str(GUESSES),
@@ -307,7 +307,7 @@ def strict(town: Installation, tmp_path_factory: pytest.TempPathFactory) -> Iter
         "ACCESS_KEY_GUESSES_WINDOW_MS": "3600000",
         "TRUSTED_PROXIES": "1",
     }
-    with another_gateway(town, tmp_path_factory.mktemp("strict"), **bounds) as client:
+    with another_gateway(stack, tmp_path_factory.mktemp("strict"), **bounds) as client:
         yield judged(client)
 
 

@@ -3,7 +3,7 @@
 import httpx
 import pytest
 
-from services.kit.connections import PROTECTING_HEADERS
+from services.kit.web.headers import PROTECTING_HEADERS
 from tests.contract.samples import file_body, materials_address, new_event, new_lesson, said
 from tests.installation import Installation
 from tests.refusals import invalid, refusal
@@ -11,14 +11,14 @@ from tests.refusals import invalid, refusal
 ORIGIN = "https://learn.example"
 
 
-def protection(town: Installation) -> dict[str, str]:
+def protection(stack: Installation) -> dict[str, str]:
     """The headers that every answer has."""
-    managed = town.environment["DATABASE_PROFILE"] == "managed"
+    managed = stack.environment["DATABASE_PROFILE"] == "managed"
     strict = {"Strict-Transport-Security": "max-age=63072000; includeSubDomains"} if managed else {}
     return {**PROTECTING_HEADERS, **strict}
 
 
-def test_every_kind_of_answer_is_protected(town: Installation, admin: httpx.Client, learner: httpx.Client) -> None:
+def test_every_kind_of_answer_is_protected(stack: Installation, admin: httpx.Client, learner: httpx.Client) -> None:
     page = {"Origin": ORIGIN, "Access-Control-Request-Method": "POST"}
     answers = [
         learner.get("/health"),
@@ -38,7 +38,7 @@ def test_every_kind_of_answer_is_protected(town: Installation, admin: httpx.Clie
 
     statuses = [answer.status_code for answer in answers]
     assert statuses == [200, 200, 200, 200, 200, 401, 404, 404, 405, 415, 413, 204, 403]
-    expected = protection(town)
+    expected = protection(stack)
     for answer in answers:
         named = {name: answer.headers.get(name) for name in (*PROTECTING_HEADERS, "Strict-Transport-Security")}
         assert {name: text for name, text in named.items() if text is not None} == expected, answer.request.url
@@ -90,11 +90,11 @@ def test_a_websocket_is_answered_as_any_other_request(learner: httpx.Client) -> 
 
 @pytest.mark.parametrize("address", ["http://localhost:9000/a.pdf", "http://127.1/a.pdf", "http://[fe80::1]/a.pdf"])
 def test_a_file_on_an_inner_host_is_refused_in_the_managed_profile(
-    admin: httpx.Client, town: Installation, address: str
+    admin: httpx.Client, stack: Installation, address: str
 ) -> None:
     lesson = new_lesson(admin, new_event(admin))
     answer = admin.post(materials_address(lesson), json={"files": [file_body(downloadUrl=address)]})
-    if town.environment["DATABASE_PROFILE"] == "managed":
+    if stack.environment["DATABASE_PROFILE"] == "managed":
         flaw = "must be at a public host: not a local or private one, and written in the usual way"
         assert said(answer) == invalid({"files": [f"0.downloadUrl: {flaw}"]})
     else:

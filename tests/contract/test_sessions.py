@@ -90,7 +90,7 @@ def test_a_refresh_needs_no_access_token_and_a_body(learner: httpx.Client) -> No
     assert answer.status_code == 200
 
 
-def test_a_logout_ends_its_session_everywhere_and_no_other(town: Installation, learner: httpx.Client) -> None:
+def test_a_logout_ends_its_session_everywhere_and_no_other(stack: Installation, learner: httpx.Client) -> None:
     ended, other = signed_in(learner), signed_in(learner)
     answer = learner.post(LOGOUT, headers=bearer(ended))
     assert (answer.status_code, answer.content) == (204, b"")

@@ -11,7 +11,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from services.auth.schemas import Username
 from services.content.schemas.incoming import AccessKey, EventSlug, LessonSlug, Title
-from services.kit.schemas import Text
+from services.kit.web.schemas import Text
 from services.quiz.schemas import Reference
 from tests.contract.openapi import GATEWAY
 

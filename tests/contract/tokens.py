@@ -10,9 +10,9 @@ from joserfc.jwk import OctKey
 
 from services.auth import rules
 from services.auth.entities import SigningKey
-from services.auth.repository import PeeweeAuthStore
-from services.kit.database import open_database
-from services.kit.instants import now
+from services.auth.repository.store import PeeweeAuthStore
+from services.kit.core.instants import now
+from services.kit.storage.database import open_database
 from tests.installation import Installation
 from tests.kit.forging import Forge
 
@@ -22,11 +22,11 @@ ALGORITHM = "Ed25519"
 class Tokens:
     """Signs with the key of a running installation."""
 
-    def __init__(self, town: Installation):
-        database = open_database(town.environment["AUTH_DATABASE_URL"])
+    def __init__(self, stack: Installation):
+        database = open_database(stack.environment["AUTH_DATABASE_URL"])
         self._key = PeeweeAuthStore(database).signing_keys.list()[-1]
         database.close()
-        self._seal = rules.derived_key(town.environment["SIGNING_KEY_SECRET"], rules.SEALING)
+        self._seal = rules.derived_key(stack.environment["SIGNING_KEY_SECRET"], rules.SEALING)
 
     def access_token(self, **claims: Any) -> str:
         """A token that is right but for these claims; None leaves a claim out."""

@@ -12,9 +12,9 @@ from typing import Any
 
 import peewee
 
-from deploy import town
+from deploy import stack
 from deploy.archive import MANIFEST, ArchiveWriter, opened
-from services.kit.database import open_database
+from services.kit.storage.database import open_database
 from tests.installation import SERVICES, Installation
 from tests.waiting import until
 
@@ -37,7 +37,7 @@ def run(built: Installation, command: str, *arguments: object, **variables: str)
 
 def environment(built: Installation, **variables: str) -> dict[str, str]:
     """What the commands find in their environment there."""
-    return {**built.environment, "PYTHONPATH": str(town.ROOT), "DATABASE_WAIT_SECONDS": "0", **variables}
+    return {**built.environment, "PYTHONPATH": str(stack.ROOT), "DATABASE_WAIT_SECONDS": "0", **variables}
 
 
 def backed_up(built: Installation, folder: Path) -> Path:

@@ -15,7 +15,7 @@ import pytest
 from deploy.archive import FORMAT, opened
 from deploy.engines import engine_of, postgresql
 from deploy.engines.common import BackupError
-from services.kit.instants import now, parse_instant
+from services.kit.core.instants import now, parse_instant
 from tests.deploy.copies import backed_up, database_url, digests, environment, run
 from tests.installation import SERVICES, Installation
 

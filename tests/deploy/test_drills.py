@@ -18,8 +18,8 @@ from typing import Any
 import httpx
 import pytest
 
-from deploy import town
-from services.kit.database import delete_every_row, is_postgresql, open_database
+from deploy import stack
+from services.kit.storage.database import delete_every_row, is_postgresql, open_database
 from tests.deploy.copies import backed_up, database_url, execute, restored, rows, tables
 from tests.installation import SERVICES, Installation
 
@@ -100,7 +100,7 @@ class Writers:
         except httpx.HTTPError:
             answer = httpx.Response(503)
         if answer.status_code != 201:
-            # Nobody hammers a town in ruins.
+            # Nobody hammers a stack in ruins.
             self._stopped.wait(BREATH_SECONDS)
             return None
         written: str = answer.json()["item"]["id"]
@@ -112,15 +112,15 @@ class Writers:
 
 
 def rows_deleted(built: Installation) -> None:
-    """Someone has emptied every table, while the town serves."""
+    """Someone has emptied every table, while the stack serves."""
     for service in SERVICES:
         database = open_database(database_url(built, service))
-        delete_every_row(database, town.SERVICES[service].migrations.tables)
+        delete_every_row(database, stack.SERVICES[service].migrations.tables)
         database.close()
 
 
 def rows_garbled(built: Installation) -> None:
-    """A wrong statement has spoilt half of the rows, while the town serves."""
+    """A wrong statement has spoilt half of the rows, while the stack serves."""
     execute(
         database_url(built, "content"),
         "UPDATE lessons SET title = 'lost'",
@@ -131,7 +131,7 @@ def rows_garbled(built: Installation) -> None:
 
 
 def tables_dropped(built: Installation) -> None:
-    """Someone has dropped tables, while the town serves."""
+    """Someone has dropped tables, while the stack serves."""
     for service, gone in {"content": ("materials", "lessons"), "quiz": ("quiz_options", "quiz_questions")}.items():
         execute(database_url(built, service), *(f"DROP TABLE {table}" for table in gone))
 
@@ -149,7 +149,7 @@ def disk_lost(built: Installation) -> None:
                 each.unlink()
 
 
-# The last takes a start of the whole town, so it has its turn less often.
+# The last takes a start of the whole stack, so it has its turn less often.
 DISASTERS: tuple[Callable[[Installation], None], ...] = (
     *(rows_deleted, rows_garbled, tables_dropped) * 3,
     disk_lost,

@@ -15,9 +15,9 @@ import peewee
 import psycopg
 import pytest
 
-from deploy import town
+from deploy import stack
 from services.content.models import EventRow, LessonRow, MaterialRow
-from services.kit.database import open_database
+from services.kit.storage.database import open_database
 from tests.baseline_file import PASSWORD, an_installation, old, old_quiz, together, write_baseline
 from tests.baseline_reference import Document, OldServer
 from tests.installation import ADMIN, Installation, installation
@@ -116,7 +116,7 @@ def importing(place: Installation, *arguments: object) -> subprocess.Popen[str]:
     """`make import-baseline` in that installation, as it begins."""
     return subprocess.Popen(
         [sys.executable, "-m", "deploy.import_baseline", *map(str, arguments)],
-        cwd=town.ROOT,
+        cwd=stack.ROOT,
         env={**place.environment, "PYTHONUNBUFFERED": "1"},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -291,7 +291,7 @@ def test_rows_that_break_a_rule_stop_it_and_are_left_behind_on_demand(place: Ins
 
 def test_the_services_one_after_the_other_hand_the_lessons_on(place: Installation, file: Path, tmp_path: Path) -> None:
     lessons = tmp_path / "lessons"
-    for service in town.SERVICES:
+    for service in stack.SERVICES:
         assert place.command(service, "migrate").returncode == 0
     outcomes = [
         place.command("auth", "import-baseline", str(file)),
@@ -307,7 +307,7 @@ def test_the_services_one_after_the_other_hand_the_lessons_on(place: Installatio
 
 def test_what_is_no_old_installation_is_told_before_anything_is_made(tmp_path: Path) -> None:
     (tmp_path / "flix.sqlite").write_text("no database")
-    with installation(tmp_path / "town") as place:
+    with installation(tmp_path / "stack") as place:
         outcome = imported(place, tmp_path / "flix.sqlite")
     reason = f"{tmp_path}/flix.sqlite is not a SQLite file: name the old installation's\n"
     assert (outcome, list(tmp_path.iterdir())) == ((1, [], reason), [tmp_path / "flix.sqlite"])
@@ -346,7 +346,7 @@ def test_killed_in_the_middle_of_a_service_nothing_of_that_service_has_moved(
 ) -> None:
     lessons = [old("lessons", f"lesson-{number}", slug=f"l-{number}") for number in range(1500)]
     file = write_baseline(tmp_path / "large.sqlite", {"events": [old("events", "event-1")], "lessons": lessons})
-    for service in town.SERVICES:
+    for service in stack.SERVICES:
         assert place.command(service, "migrate").returncode == 0
     with importing(place, file) as run:
         assert run.stdout is not None

@@ -17,8 +17,8 @@ import pytest
 
 from deploy.archive import MANIFEST
 from deploy.engines import engine_of
-from services.kit.audit import AuditLog
-from services.kit.database import open_database
+from services.kit.storage.audit.log import AuditLog
+from services.kit.storage.database import open_database
 from tests.deploy.copies import (
     Digests,
     backed_up,
@@ -109,18 +109,18 @@ def test_after_a_restore_everything_is_as_at_the_backup_and_the_way_back_is_kept
 def test_after_a_restore_the_audit_log_is_as_at_the_backup_and_takes_no_change(
     built: Installation, tmp_path: Path
 ) -> None:
-    url, deeds = database_url(built, "content"), "SELECT * FROM audit_log ORDER BY id"
-    file, before = backed_up(built, tmp_path), rows(database_url(built, "content"), deeds)
+    url, entries = database_url(built, "content"), "SELECT * FROM audit_log ORDER BY id"
+    file, before = backed_up(built, tmp_path), rows(database_url(built, "content"), entries)
     with closing(open_database(url)) as database:
         AuditLog(database).append([("event.deleted", "event-1")])
 
     restored(built, file)
 
-    assert rows(url, deeds) == before != []
+    assert rows(url, entries) == before != []
     for statement in ("DELETE FROM audit_log", "UPDATE audit_log SET action = 'event.changed'"):
         with pytest.raises(peewee.DatabaseError, match="audit_log takes no"):
             execute(url, statement)
-    assert rows(url, deeds) == before
+    assert rows(url, entries) == before
 
 
 def test_into_an_empty_installation_everything_comes_as_it_was(built: Installation, tmp_path: Path) -> None:

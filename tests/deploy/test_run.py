@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from deploy import town
+from deploy import stack
 
 Run = subprocess.Popen[str]
 
@@ -24,8 +24,8 @@ def environment(tmp_path: Path) -> dict[str, str]:
     ports = {name: str(probe.getsockname()[1]) for name, probe in zip(names, probes, strict=True)}
     for probe in probes:
         probe.close()
-    urls = {f"{name.upper()}_DATABASE_URL": f"sqlite:///{tmp_path}/{name}.sqlite" for name in town.SERVICES}
-    return {"PATH": os.environ["PATH"], "PYTHONPATH": str(town.ROOT), **ports, **urls}
+    urls = {f"{name.upper()}_DATABASE_URL": f"sqlite:///{tmp_path}/{name}.sqlite" for name in stack.SERVICES}
+    return {"PATH": os.environ["PATH"], "PYTHONPATH": str(stack.ROOT), **ports, **urls}
 
 
 @contextmanager
@@ -100,12 +100,12 @@ def test_it_says_how_to_sign_in_only_as_long_as_that_works_and_ends_when_the_ter
     with running(tmp_path, environment) as run:
         first = table(run)
         assert ended(run, signal.SIGHUP) == (0, "stopped\n", "")
-    town.require_free_ports(town.read_settings(environment).values())
+    stack.require_free_ports(stack.read_settings(environment).values())
 
     with running(tmp_path, {**environment, "ADMIN_PASSWORD": "another one"}) as run:
         second = table(run)
         assert ended(run, signal.SIGINT) == (0, "stopped\n", "")
-    town.require_free_ports(town.read_settings(environment).values())
+    stack.require_free_ports(stack.read_settings(environment).values())
 
     expected = {
         "API": address,

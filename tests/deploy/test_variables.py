@@ -2,7 +2,7 @@
 
 import re
 
-from deploy.town import ROOT
+from deploy.stack import ROOT
 
 # What the containers have their own of: addresses, databases, secrets, and who the first admin is.
 OF_THE_CONTAINERS = re.compile(

@@ -1,4 +1,4 @@
-"""What a process of the town and the workers that it forks have in common (TRAPS 7)."""
+"""What a process of the stack and the workers that it forks have in common (TRAPS 7)."""
 
 import os
 import signal

@@ -1,11 +1,11 @@
-"""Towns to break, on each engine in turn, and the figures that a note quotes."""
+"""Stacks to break, on each engine in turn, and the figures that a note quotes."""
 
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.faults.town import FaultTown, fault_town
+from tests.faults.stack import FaultStack, fault_stack
 from tests.figures import figure
 from tests.postgresql import Server
 
@@ -19,18 +19,18 @@ def engine(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture(scope="module")
-def broken_town(
+def broken_stack(
     engine: str, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[FaultTown]:
-    """A town in whatever state the test before has left it."""
+) -> Iterator[FaultStack]:
+    """A stack in whatever state the test before has left it."""
     server: Server | None = request.getfixturevalue("postgresql_server") if engine == "postgresql" else None
     folder: Path = tmp_path_factory.mktemp(engine)
-    with fault_town(folder, server) as built:
+    with fault_stack(folder, server) as built:
         yield built
 
 
 @pytest.fixture
-def town(broken_town: FaultTown) -> FaultTown:
-    """The town with everything running and every line passing."""
-    broken_town.heal()
-    return broken_town
+def stack(broken_stack: FaultStack) -> FaultStack:
+    """The stack with everything running and every line passing."""
+    broken_stack.heal()
+    return broken_stack

@@ -9,11 +9,11 @@ from typing import Any
 
 import httpx
 
-from services.kit.instants import format_instant, now
+from services.kit.core.instants import format_instant, now
 from tests.contract.samples import ACCESS_KEY, event_body, file_body, lesson_body, questions, unique
 from tests.faults.ledger import ATTEMPTS, Ledger, Lesson, Request, state_of
 from tests.faults.model import ABSENT, QUIZ, Path
-from tests.faults.town import FaultTown
+from tests.faults.stack import FaultStack
 from tests.faults.writing import DEEDS
 from tests.waiting import until
 
@@ -27,12 +27,12 @@ ORPHAN_SECONDS = 10
 class Launches:
     """Events with lessons, files and quizzes, and learners who want in."""
 
-    def __init__(self, town: FaultTown):
-        self.town = town
+    def __init__(self, stack: FaultStack):
+        self.stack = stack
         self.ledger = Ledger()
         self._model = self.ledger.model
-        self._admin = town.admin()
-        self._learner = town.client()
+        self._admin = stack.admin()
+        self._learner = stack.client()
         self._keys: dict[str, str | None] = {}
 
     def close(self) -> None:
@@ -167,7 +167,7 @@ class Launches:
 
     def settle(self) -> None:
         """Heal everything: what was acknowledged is there, once and whole, and nothing is left over."""
-        self.town.heal()
+        self.stack.heal()
         self._await_no_orphans()
         owed, self.ledger.owed = self.ledger.owed, []
         for request in owed:
@@ -175,13 +175,13 @@ class Launches:
         self.read(self._model.paths((), 1))
         if self._model.is_anything_under_way():
             # Whoever may still have a request in hand loses it; what is read then is decided.
-            self.town.kill()
-            self.town.heal()
+            self.stack.kill()
+            self.stack.heal()
             self._await_no_orphans()
             self._model.nothing_is_under_way()
             self.read(self._model.paths((), 1))
         self._count_attempts()
-        assert [self.town.rows(*each) for each in DEEDS] == [[] for _ in DEEDS]
+        assert [self.stack.rows(*each) for each in DEEDS] == [[] for _ in DEEDS]
 
     def clear(self) -> None:
         """Every event is deleted, and takes everything with it."""
@@ -192,8 +192,8 @@ class Launches:
 
     def orphans(self) -> list[tuple[Any, ...]]:
         """Quizzes whose lesson is gone."""
-        lessons = set(self.town.rows("content", "SELECT event_id, id FROM lessons"))
-        quizzes = self.town.rows("quiz", "SELECT event_id, lesson_id FROM quizzes")
+        lessons = set(self.stack.rows("content", "SELECT event_id, id FROM lessons"))
+        quizzes = self.stack.rows("quiz", "SELECT event_id, lesson_id FROM quizzes")
         return [each for each in quizzes if each not in lessons]
 
     def _await_no_orphans(self) -> None:
@@ -213,7 +213,7 @@ class Launches:
         self.ledger.answered_again(request, answers[0])
 
     def _count_attempts(self) -> None:
-        kept = Counter(lesson for (lesson,) in self.town.rows("quiz", "SELECT lesson_id FROM quiz_attempts"))
+        kept = Counter(lesson for (lesson,) in self.stack.rows("quiz", "SELECT lesson_id FROM quiz_attempts"))
         for lesson, attempts in self.ledger.attempts.items():
             number = kept[self.ledger.ids[lesson]]
             assert attempts.certain <= number <= attempts.certain + attempts.perhaps, (number, attempts)

@@ -11,7 +11,7 @@ import pytest
 
 from tests.contract.samples import catalog_address, new_event
 from tests.faults.extent import so_many
-from tests.faults.town import FaultTown, fault_town
+from tests.faults.stack import FaultStack, fault_stack
 from tests.faults.writing import WRITERS, half_there, losses, writing
 from tests.figures import Figure
 from tests.installation import SERVICES
@@ -60,39 +60,39 @@ def filled(disk: Path) -> Iterator[None]:
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def small(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[FaultTown, Path]]:
-    """A town whose rows are on a small disk, and that disk."""
-    with ExitStack() as stack:
-        disk = stack.enter_context(small_disk(MEGABYTES[request.param]))
+def small(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[FaultStack, Path]]:
+    """A stack whose rows are on a small disk, and that disk."""
+    with ExitStack() as resources:
+        disk = resources.enter_context(small_disk(MEGABYTES[request.param]))
         if request.param == "sqlite":
             files = {service: f"sqlite:///{disk / service}.sqlite" for service in SERVICES}
-            yield stack.enter_context(fault_town(tmp_path, None, files)), disk
+            yield resources.enter_context(fault_stack(tmp_path, None, files)), disk
             return
         rows = disk / "data"
         rows.mkdir()
         # The write-ahead log is elsewhere, as PostgreSQL's manual advises: without room for it the server ends itself.
-        log = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="flix-log-")))
+        log = Path(resources.enter_context(tempfile.TemporaryDirectory(prefix="flix-log-")))
         try:
-            server = stack.enter_context(durable_server(rows, log))
+            server = resources.enter_context(durable_server(rows, log))
         except NoPostgresql as reason:
             do_without("PostgreSQL", str(reason))
-        yield stack.enter_context(fault_town(tmp_path, server)), disk
+        yield resources.enter_context(fault_stack(tmp_path, server)), disk
 
 
 def test_on_a_full_disk_writes_are_refused_and_reads_go_on_and_with_room_again_everything_does(
-    small: tuple[FaultTown, Path], request: pytest.FixtureRequest, figure: Figure
+    small: tuple[FaultStack, Path], request: pytest.FixtureRequest, figure: Figure
 ) -> None:
-    town, disk = small
-    town.heal()
-    processes = town.process_ids()
-    with town.admin() as admin:
+    stack, disk = small
+    stack.heal()
+    processes = stack.process_ids()
+    with stack.admin() as admin:
         event, token = new_event(admin), admin.headers["Authorization"]
 
     def read(client: httpx.Client) -> list[int]:
         answers = [client.get("/api/events"), client.get("/api/quizzes"), client.post(catalog_address(event))]
         return [answer.status_code for answer in answers]
 
-    with town.client(Authorization=token) as reader, writing(town, *WRITERS.values()) as journal:
+    with stack.client(Authorization=token) as reader, writing(stack, *WRITERS.values()) as journal:
         for _ in range(ROUNDS):
             journal.await_more(WRITES, *SERVICES)
             with filled(disk):
@@ -100,10 +100,10 @@ def test_on_a_full_disk_writes_are_refused_and_reads_go_on_and_with_room_again_e
                 assert read(reader) == [200, 200, 200]
             journal.await_more(WRITES, *SERVICES)
 
-    lost, halves = losses(town, journal), half_there(town)
+    lost, halves = losses(stack, journal), half_there(stack)
     figure(
         f"{request.node.callspec.id}, disk full {ROUNDS} times under writers: {len(journal.acknowledged)} writes "
         f"acknowledged, refused {journal.statuses()}, lost {len(lost)}, half there {len(halves)}, restarts 0"
     )
-    assert (lost, halves, town.findings()) == ([], [], [])
-    assert town.process_ids() == processes
+    assert (lost, halves, stack.findings()) == ([], [], [])
+    assert stack.process_ids() == processes

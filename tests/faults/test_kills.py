@@ -6,7 +6,7 @@ import time
 import pytest
 
 from tests.faults.extent import so_many
-from tests.faults.town import FaultTown
+from tests.faults.stack import FaultStack
 from tests.faults.writing import WRITERS, half_there, losses, writing
 from tests.figures import Figure
 from tests.installation import SERVICES
@@ -18,23 +18,23 @@ PEOPLE = 3
 
 @pytest.mark.parametrize("service", SERVICES)
 def test_a_service_killed_again_and_again_loses_nothing_that_it_has_acknowledged(
-    town: FaultTown, engine: str, service: str, figure: Figure
+    stack: FaultStack, engine: str, service: str, figure: Figure
 ) -> None:
     seconds: list[float] = []
-    with writing(town, *[WRITERS[service]] * PEOPLE) as journal:
+    with writing(stack, *[WRITERS[service]] * PEOPLE) as journal:
         for _ in range(KILLS):
             journal.await_more(WRITES_BETWEEN_KILLS, service)
-            town.kill(service)
+            stack.kill(service)
             started = time.monotonic()
-            town.start(service)
+            stack.start(service)
             seconds.append(time.monotonic() - started)
         journal.await_more(WRITES_BETWEEN_KILLS, service)
 
-    lost, halves = losses(town, journal), half_there(town)
+    lost, halves = losses(stack, journal), half_there(stack)
     figure(
         f"{service} on {engine}, kill -9 {KILLS} times under writers: {len(journal.acknowledged)} writes acknowledged, "
         f"refused {journal.statuses()}, lost {len(lost)}, half there {len(halves)}, "
         f"ready again after {statistics.median(seconds):.2f} s (median)"
     )
-    assert (lost, halves, town.findings()) == ([], [], [])
+    assert (lost, halves, stack.findings()) == ([], [], [])
     assert journal.refused.total() > 0

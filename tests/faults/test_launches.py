@@ -17,7 +17,7 @@ from tests.faults.extent import FULL, so_many
 from tests.faults.launches import Launches
 from tests.faults.model import Path
 from tests.faults.proxy import Fate
-from tests.faults.town import FaultTown
+from tests.faults.stack import FaultStack
 from tests.figures import Figure
 from tests.installation import PROCESSES
 
@@ -38,7 +38,7 @@ fates = st.sampled_from([each for each in Fate if each is not Fate.PASS])
 def where(condition: Callable[[Any], object]) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """The rule does nothing unless that holds.
 
-    It is no precondition: what hypothesis draws must not depend on what has happened, and no two runs of a town in
+    It is no precondition: what hypothesis draws must not depend on what has happened, and no two runs of a stack in
     which things break are alike.
     """
 
@@ -56,13 +56,13 @@ def where(condition: Callable[[Any], object]) -> Callable[[Callable[..., None]],
 class LaunchesUnderFaults(RuleBasedStateMachine):
     """Each rule is one operation, or one fault."""
 
-    town: ClassVar[FaultTown]
+    stack: ClassVar[FaultStack]
     counts: ClassVar[Counter[str]]
 
     def __init__(self) -> None:
         super().__init__()
-        self.town.heal()
-        self.launches = Launches(self.town)
+        self.stack.heal()
+        self.launches = Launches(self.stack)
         self.broken = 0
 
     @initialize(private=flags, keyed=flags)
@@ -174,14 +174,14 @@ class LaunchesUnderFaults(RuleBasedStateMachine):
     @rule(name=st.sampled_from(PROCESSES))
     @where(lambda self: self.broken < FAULTS_AT_ONCE)
     def kill(self, name: str) -> None:
-        if self.town.is_up(name):
-            self._break("killed", lambda: self.town.kill(name))
+        if self.stack.is_up(name):
+            self._break("killed", lambda: self.stack.kill(name))
 
     @rule(name=st.sampled_from(PROCESSES))
     @where(lambda self: self.broken < FAULTS_AT_ONCE)
     def pause(self, name: str) -> None:
-        if self.town.is_up(name):
-            self._break("paused", lambda: self.town.pause(name))
+        if self.stack.is_up(name):
+            self._break("paused", lambda: self.stack.pause(name))
 
     @rule(pick=picks, holding=flags)
     @where(lambda self: self.broken < FAULTS_AT_ONCE)
@@ -199,11 +199,11 @@ class LaunchesUnderFaults(RuleBasedStateMachine):
     @rule()
     @where(lambda self: self.broken)
     def mend(self) -> None:
-        self.town.heal()
+        self.stack.heal()
         self.broken = 0
 
     def _line(self, pick: int) -> Any:
-        lines = list(self.town.links.values())
+        lines = list(self.stack.links.values())
         return lines[pick % len(lines)]
 
     def _break(self, how: str, fault: Callable[[], None]) -> None:
@@ -220,9 +220,9 @@ class LaunchesUnderFaults(RuleBasedStateMachine):
             self.launches.close()
 
 
-def test_launches_lose_nothing_and_open_on_time_whatever_breaks(town: FaultTown, engine: str, figure: Figure) -> None:
+def test_launches_lose_nothing_and_open_on_time_whatever_breaks(stack: FaultStack, engine: str, figure: Figure) -> None:
     counts: Counter[str] = Counter()
-    machine = type("Launches", (LaunchesUnderFaults,), {"town": town, "counts": counts})
+    machine = type("Launches", (LaunchesUnderFaults,), {"stack": stack, "counts": counts})
     run_state_machine_as_test(
         machine,
         settings=settings(

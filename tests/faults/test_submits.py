@@ -14,7 +14,7 @@ from tests.clients import Clients
 from tests.contract.samples import chosen, new_event, new_lesson, new_quiz, public_address, unique
 from tests.faults.extent import so_many
 from tests.faults.proxy import Fate
-from tests.faults.town import FaultTown
+from tests.faults.stack import FaultStack
 from tests.figures import Figure
 from tests.waiting import PATIENCE_SECONDS, until
 
@@ -63,8 +63,10 @@ class Rush:
             self.sent += 1
 
 
-def test_every_submission_is_one_attempt_however_often_it_is_sent(town: FaultTown, engine: str, figure: Figure) -> None:
-    with town.admin() as admin:
+def test_every_submission_is_one_attempt_however_often_it_is_sent(
+    stack: FaultStack, engine: str, figure: Figure
+) -> None:
+    with stack.admin() as admin:
         event = new_event(admin)
         lesson = new_lesson(admin, event)
         quiz = new_quiz(admin, lesson)
@@ -75,11 +77,11 @@ def test_every_submission_is_one_attempt_however_often_it_is_sent(town: FaultTow
     rush = Rush(chance.sample(keys * TIMES_SENT, SUBMISSIONS * TIMES_SENT))
     fates = [*BROKEN, Fate.PASS]
     weights = [*BROKEN.values(), 1 - sum(BROKEN.values())]
-    for link in (town.entrance, town.links["gateway", "quiz"]):
+    for link in (stack.entrance, stack.links["gateway", "quiz"]):
         link.choose = lambda: chance.choices(fates, weights)[0]
 
     def learn(_: int) -> Iterator[None]:
-        with town.client() as client:
+        with stack.client() as client:
             while (key := rush.next_key()) is not None:
                 answer = None
                 with suppress(httpx.HTTPError):
@@ -92,20 +94,20 @@ def test_every_submission_is_one_attempt_however_often_it_is_sent(town: FaultTow
         for kill in range(1, KILLS + 1):
             aim = kill * SUBMISSIONS * TIMES_SENT // (KILLS + 1)
             until(lambda: rush.sent >= aim, f"{aim} sent")  # noqa: B023 it is awaited here
-            town.kill("quiz")
+            stack.kill("quiz")
             rush.goes_on.clear()
-            town.start("quiz")
+            stack.start("quiz")
             rush.goes_on.set()
         until(lambda: rush.sent >= SUBMISSIONS * TIMES_SENT, "all sent")
-    broken = sum(link.broken for link in town.links.values())
-    town.heal()
+    broken = sum(link.broken for link in stack.links.values())
+    stack.heal()
     # Those that broke every time are sent until they are answered.
     rush.to_send = [key for key in keys if key not in rush.answers]
     with Clients(LEARNERS, learn):
         until(lambda: len(rush.answers) == SUBMISSIONS, "every submission answered")
 
-    listed = attempts(town, quiz)
-    [(kept,)] = town.rows("quiz", f"SELECT COUNT(*) FROM quiz_attempts WHERE quiz_id = '{quiz['id']}'")
+    listed = attempts(stack, quiz)
+    [(kept,)] = stack.rows("quiz", f"SELECT COUNT(*) FROM quiz_attempts WHERE quiz_id = '{quiz['id']}'")
     said = ", ".join(f"{number} {what}" for what, number in rush.said.items())
     figure(
         f"{SUBMISSIONS} submissions on {engine}, each sent {TIMES_SENT} times, {broken} lines broken, quiz killed "
@@ -114,14 +116,14 @@ def test_every_submission_is_one_attempt_however_often_it_is_sent(town: FaultTow
     assert (len(listed), len(set(listed)), kept) == (SUBMISSIONS, SUBMISSIONS, SUBMISSIONS)
     # Whoever was told twice was told the same.
     assert [key for key, answers in rush.answers.items() if any(each != answers[0] for each in answers)] == []
-    assert town.findings() == []
+    assert stack.findings() == []
 
 
-def attempts(town: FaultTown, quiz: Json) -> list[str]:
+def attempts(stack: FaultStack, quiz: Json) -> list[str]:
     """The ids of all attempts, page by page."""
     found: list[str] = []
     cursor: str | None = ""
-    with town.admin() as admin:
+    with stack.admin() as admin:
         while cursor is not None:
             page = {"limit": "100", **({"cursor": cursor} if cursor else {})}
             document = admin.get(f"/api/quizzes/{quiz['id']}/attempts", params=page).json()

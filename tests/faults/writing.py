@@ -12,11 +12,11 @@ from typing import Any
 
 import httpx
 
-from services.kit.instants import parse_instant, to_milliseconds
+from services.kit.core.instants import parse_instant, to_milliseconds
 from tests.clients import Clients
 from tests.contract.samples import file_body, lesson_body, new_event, new_lesson, new_quiz, public_address, questions
 from tests.faults.extent import so_many
-from tests.faults.town import FaultTown
+from tests.faults.stack import FaultStack
 from tests.installation import ADMIN
 from tests.waiting import until
 
@@ -45,22 +45,22 @@ KEPT = {
     "attempt": ("quiz", "SELECT quiz_id || ' ' || submitted_at FROM quiz_attempts"),
 }
 _WRITTEN = f"title IN ('{FIRST_TITLE}', '{SECOND_TITLE}')"
-# What must find nothing: changes without their one deed in the audit log, and deeds without their change.
+# What must find nothing: changes without their one entry in the audit log, and entries without their change.
 DEEDS = (
     (
         "content",
-        "SELECT 'deeds of', action, subject_id FROM (SELECT kind || '.' || action AS action, "
+        "SELECT 'entries of', action, subject_id FROM (SELECT kind || '.' || action AS action, "
         "COALESCE(material_id, lesson_id, event_id) AS subject_id, 1 AS number FROM changes UNION ALL "
         "SELECT action, subject_id, -1 FROM audit_log) AS told GROUP BY action, subject_id HAVING SUM(number) <> 0",
     ),
     (
         "quiz",
-        "SELECT 'deeds of', id FROM quizzes WHERE version <> "
+        "SELECT 'entries of', id FROM quizzes WHERE version <> "
         "(SELECT COUNT(*) FROM audit_log WHERE subject_id = quizzes.id)",
     ),
     (
         "quiz",
-        "SELECT 'deeds of', subject_id FROM (SELECT id AS subject_id, 1 AS number FROM quizzes UNION ALL "
+        "SELECT 'entries of', subject_id FROM (SELECT id AS subject_id, 1 AS number FROM quizzes UNION ALL "
         "SELECT subject_id, CASE action WHEN 'quiz.created' THEN -1 WHEN 'quiz.deleted' THEN 1 ELSE 0 END "
         "FROM audit_log) AS told GROUP BY subject_id HAVING SUM(number) <> 0",
     ),
@@ -148,18 +148,18 @@ class Desk:
 
 
 @contextmanager
-def writing(town: FaultTown, *writers: Writer) -> Iterator[Journal]:
+def writing(stack: FaultStack, *writers: Writer) -> Iterator[Journal]:
     """All of them, until the block ends."""
     journal = Journal()
     if write_sessions in writers:
-        _sign_in_everywhere(town)
-    with town.admin() as admin:
+        _sign_in_everywhere(stack)
+    with stack.admin() as admin:
         event, token = new_event(admin), admin.headers["Authorization"]
         lesson = new_lesson(admin, event)
         new_quiz(admin, lesson, title=FIRST_TITLE)
 
     def work(index: int) -> Iterator[None]:
-        with town.client(Authorization=token) as client:
+        with stack.client(Authorization=token) as client:
             yield from writers[index](Desk(client, event, lesson, journal))
 
     with Clients(len(writers), work):
@@ -209,10 +209,10 @@ def write_sessions(desk: Desk) -> Iterator[None]:
             desk.note("session", _session(signed_in["accessToken"]))
 
 
-def _sign_in_everywhere(town: FaultTown) -> None:
+def _sign_in_everywhere(stack: FaultStack) -> None:
     # Where one has signed in one may go on, however often that fails from elsewhere.
     for address in ADDRESSES:
-        with town.client(**{"X-Forwarded-For": address}) as client:
+        with stack.client(**{"X-Forwarded-For": address}) as client:
             answer = client.post("/api/admin/login", json=ADMIN)
             assert answer.is_success, answer.text
 
@@ -220,16 +220,16 @@ def _sign_in_everywhere(town: FaultTown) -> None:
 WRITERS: dict[str, Writer] = {"auth": write_sessions, "content": write_content, "quiz": write_quizzes}
 
 
-def losses(town: FaultTown, journal: Journal) -> list[Acknowledged]:
+def losses(stack: FaultStack, journal: Journal) -> list[Acknowledged]:
     """What was acknowledged and is not there."""
     kinds = {kind for kind, _ in journal.acknowledged}
-    kept = {kind: {id_ for (id_,) in town.rows(*KEPT[kind])} for kind in kinds}
+    kept = {kind: {id_ for (id_,) in stack.rows(*KEPT[kind])} for kind in kinds}
     return [(kind, ids) for kind, ids in journal.acknowledged if not kept[kind].issuperset(ids)]
 
 
-def half_there(town: FaultTown) -> list[tuple[Any, ...]]:
+def half_there(stack: FaultStack) -> list[tuple[Any, ...]]:
     """What was written without what belongs to it."""
-    return [row for service, statement in HALVES for row in town.rows(service, statement)]
+    return [row for service, statement in HALVES for row in stack.rows(service, statement)]
 
 
 def _attempt(result: Json) -> str:

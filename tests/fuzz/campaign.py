@@ -13,14 +13,14 @@ from schemathesis.engine import events, from_schema
 from schemathesis.generation.meta import CoveragePhaseData
 from schemathesis.openapi.checks import RejectedPositiveData, UseAfterFree
 
-from deploy.town import ROOT
+from deploy.stack import ROOT
 from tests.figures import Figure
 from tests.fuzz.stage import Stage, build_stage
-from tests.installation import Town
+from tests.installation import Stack
 
 DOCUMENT = ROOT / "gateway" / "openapi.yaml"
 # Whoever fuzzes signs in as another client: guesses at a password that it sent before must not keep it out
-# (TRUSTED_PROXIES=1 in its town).
+# (TRUSTED_PROXIES=1 in its stack).
 OWN_ADDRESS = {"X-Forwarded-For": "198.51.100.7"}
 # What counts attempts to sign in. All together they would soon be too many from one address, and no more be looked at.
 COUNTING_ATTEMPTS = ("login", "changePassword")
@@ -63,7 +63,7 @@ class Outcome:
         return sum(self.cases.values())
 
 
-def fuzz(town: Town, wanted: int, examples: int, scenarios: int, figure: Figure) -> Outcome:
+def fuzz(stack: Stack, wanted: int, examples: int, scenarios: int, figure: Figure) -> Outcome:
     """At least so many cases, in rounds that differ by their seed; it ends with the first round that finds something.
 
     `examples` are generated for each operation in a round, and so many `scenarios` of several requests.
@@ -71,7 +71,7 @@ def fuzz(town: Town, wanted: int, examples: int, scenarios: int, figure: Figure)
     outcome, rounds = Outcome(), 0
     while outcome.total < wanted and not outcome.failures:
         rounds += 1
-        _round(town, rounds, examples, scenarios, outcome)
+        _round(stack, rounds, examples, scenarios, outcome)
     phases = ", ".join(f"{count:,} {phase}" for phase, count in outcome.cases.items())
     statuses = ", ".join(f"{count:,} x {status}" for status, count in sorted(outcome.answers.items()))
     figure(f"{outcome.total:,} cases in {rounds} rounds ({phases}): {len(outcome.failures)} failures")
@@ -84,11 +84,11 @@ def operations() -> set[str]:
     return {result.ok().label for result in _load("http://gateway.test", 1, 1, 1).get_all_operations()}
 
 
-def _round(town: Town, seed: int, examples: int, scenarios: int, outcome: Outcome) -> None:
-    with town.admin() as admin:
+def _round(stack: Stack, seed: int, examples: int, scenarios: int, outcome: Outcome) -> None:
+    with stack.admin() as admin:
         stages = [build_stage(admin) for _ in range(STAGES)]
-    schema = _load(town.address, seed, examples, scenarios, stages)
-    _sign_in_for(schema, town)
+    schema = _load(stack.address, seed, examples, scenarios, stages)
+    _sign_in_for(schema, stack)
     schema.hook(filter_failure)
     for event in from_schema(schema).execute():
         if isinstance(event, events.ScenarioFinished):
@@ -149,14 +149,14 @@ def _word(dictionary: str, probability: float) -> dict[str, Any]:
     return {"dictionary": dictionary, "probability": probability}
 
 
-def _sign_in_for(schema: Any, town: Town) -> None:
+def _sign_in_for(schema: Any, stack: Stack) -> None:
     class SignedIn:
         """Signs in when the token is missing, old, or no longer good."""
 
         def get(self, case: Any, context: Any) -> str:
             """A token of the installation's admin."""
-            with town.client(**OWN_ADDRESS) as client:
-                answer = client.post("/api/admin/login", json=dict(town.sign_in))
+            with stack.client(**OWN_ADDRESS) as client:
+                answer = client.post("/api/admin/login", json=dict(stack.sign_in))
             answer.raise_for_status()
             return str(answer.json()["accessToken"])
 

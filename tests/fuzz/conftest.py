@@ -1,4 +1,4 @@
-"""A town for the fuzzer, and the figures that a note quotes."""
+"""A stack for the fuzzer, and the figures that a note quotes."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +12,7 @@ __all__ = ["figure"]
 
 
 @pytest.fixture
-def town(tmp_path: Path) -> Iterator[Installation]:
+def stack(tmp_path: Path) -> Iterator[Installation]:
     """A migrated and seeded installation on SQLite, running, with one proxy in front of it: the fuzzer."""
     with installation(tmp_path, TRUSTED_PROXIES="1") as built:
         built.prepare()

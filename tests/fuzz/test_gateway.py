@@ -13,12 +13,12 @@ NEVER_SUCCEEDS = {"POST /api/admin/login", "POST /api/admin/token/refresh", "POS
 UNLUCKY = 0 if FULL else 3
 
 
-def test_no_request_meets_a_failure_or_an_answer_that_is_not_documented(town: Installation, figure: Figure) -> None:
-    outcome = fuzz(town, CASES, EXAMPLES, SCENARIOS, figure)
+def test_no_request_meets_a_failure_or_an_answer_that_is_not_documented(stack: Installation, figure: Figure) -> None:
+    outcome = fuzz(stack, CASES, EXAMPLES, SCENARIOS, figure)
 
     assert outcome.failures == [], "\n\n".join(outcome.failures[:5])
     # Neither did it ask in vain: every phase ran, and the operations did what they are for.
     assert outcome.total >= CASES
     assert all(outcome.cases[phase] > 0 for phase in ("examples", "coverage", "fuzzing", "stateful"))
     assert len(operations() - outcome.succeeded - NEVER_SUCCEEDS) <= UNLUCKY, outcome.succeeded
-    assert [name for name in PROCESSES if '"level":"error"' in town.log_lines(name)] == []
+    assert [name for name in PROCESSES if '"level":"error"' in stack.log_lines(name)] == []

@@ -15,7 +15,7 @@ from structlog.testing import capture_logs
 from gateway.app import assemble
 from gateway.config import read_settings
 from gateway.upstream import Upstream, Upstreams
-from services.kit.tokens import AccessTokenVerifier
+from services.kit.web.tokens.access import AccessTokenVerifier
 from tests.kit.forging import nothing_revoked
 
 # The id of the request whose lines `line` expects.

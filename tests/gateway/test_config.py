@@ -3,7 +3,7 @@
 import pytest
 
 from gateway.config import Settings, read_settings
-from services.kit.config import LOCAL_SERVICE_SECRET, SettingsError
+from services.kit.core.config import LOCAL_SERVICE_SECRET, SettingsError
 
 MANAGED = {
     "DATABASE_PROFILE": "managed",

@@ -14,7 +14,7 @@ from typing import Any
 import httpx
 import pytest
 
-from deploy import town
+from deploy import stack
 from tests.gateway.door import SECRET
 
 USAGE = "usage: python -m gateway serve\n"
@@ -24,7 +24,7 @@ def run(*arguments: str, **variables: str) -> tuple[int, str, str]:
     """The exit code and what was said."""
     done = subprocess.run(
         [sys.executable, "-m", "gateway", *arguments],
-        cwd=town.ROOT,
+        cwd=stack.ROOT,
         env={"PATH": os.environ["PATH"], **variables},
         capture_output=True,
         text=True,
@@ -88,7 +88,7 @@ def behind() -> Iterator[str]:
 
 
 @pytest.fixture
-def gateway(behind: str, tmp_path: Path) -> Iterator[town.Process]:
+def gateway(behind: str, tmp_path: Path) -> Iterator[stack.Process]:
     """The gateway's process, which tells all that it can; its address is in `addresses`."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -102,13 +102,13 @@ def gateway(behind: str, tmp_path: Path) -> Iterator[town.Process]:
         "RATE_LIMIT_WINDOW_MS": "3600000",
         "LOG_LEVEL": "debug",
     }
-    process = town.start("gateway", environment, tmp_path)
+    process = stack.start("gateway", environment, tmp_path)
     try:
-        town.wait_until(lambda: is_alive(port), [process])
+        stack.wait_until(lambda: is_alive(port), [process])
         (tmp_path / "port").write_text(str(port))
         yield process
     finally:
-        town.stop([process])
+        stack.stop([process])
 
 
 def is_alive(port: int) -> bool:
@@ -119,7 +119,9 @@ def is_alive(port: int) -> bool:
         return False
 
 
-def test_a_real_gateway_limits_by_connection_and_its_log_tells_no_secret(gateway: town.Process, tmp_path: Path) -> None:
+def test_a_real_gateway_limits_by_connection_and_its_log_tells_no_secret(
+    gateway: stack.Process, tmp_path: Path
+) -> None:
     address = f"http://127.0.0.1:{(tmp_path / 'port').read_text()}"
     headers = {"Authorization": "Bearer canary-bearer", "X-Request-ID": "request-1", "Cookie": "canary-cookie"}
     catalog = "/api/public/events/launch/catalog"
@@ -130,7 +132,7 @@ def test_a_real_gateway_limits_by_connection_and_its_log_tells_no_secret(gateway
         unknown = client.get("/nowhere?eventAccessKey=canary-query")
         malformed = client.post(catalog, content=b'{"eventAccessKey": "canary-key', headers={"Content-Type": "text/x"})
         limited = [client.get("/nowhere", headers={"X-Forwarded-For": f"198.51.100.{each}"}) for each in range(3)]
-    town.stop([gateway])
+    stack.stop([gateway])
 
     assert [each.status_code for each in (signed_in, shown, forged, unknown, malformed)] == [200, 200, 401, 404, 200]
     assert [each.status_code for each in limited] == [429, 429, 429]

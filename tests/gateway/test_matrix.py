@@ -10,7 +10,7 @@ from joserfc.jwk import OKPKey
 from gateway.app import create_app
 from gateway.config import read_settings
 from gateway.routes import PUBLIC_ROUTES
-from services.kit.guards import Guard
+from services.kit.web.guards import Guard
 from tests.contract.matrix import ADMINS, CALLERS, Operation, is_let_in, mounted
 from tests.gateway.door import Door, access_token
 

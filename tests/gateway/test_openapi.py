@@ -13,7 +13,7 @@ from gateway.app import routes
 from gateway.guesses import Guesses
 from gateway.limiter import Counts
 from gateway.upstream import connect
-from services.kit.guards import Guard
+from services.kit.web.guards import Guard
 from tests.contract.openapi import BASELINE, GATEWAY, METHODS, Contract
 
 Json = Mapping[str, Any]

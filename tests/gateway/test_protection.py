@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 
-from services.kit.documents import BODY_LIMIT_BYTES
+from services.kit.web.documents import BODY_LIMIT_BYTES
 from tests.gateway.door import ALLOWED_ORIGIN, EVENTS, Door, cors, error, opened
 
 CATALOG = "/api/public/events/launch/catalog"

@@ -3,8 +3,8 @@
 import httpx
 import pytest
 
-from services.kit.instants import now, parse_instant
-from services.kit.tokens import verify_service_token
+from services.kit.core.instants import now, parse_instant
+from services.kit.web.tokens.service import verify_service_token
 from tests.gateway.door import SECRET, Door, error
 
 READY = "GET /health/ready"

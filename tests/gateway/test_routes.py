@@ -10,10 +10,10 @@ import pytest
 import yaml
 
 from gateway.routes import PUBLIC_ROUTES, To
-from services.kit.documents import BODY_LIMIT_BYTES
-from services.kit.guards import Guard
-from services.kit.instants import now
-from services.kit.tokens import issue_service_token
+from services.kit.core.instants import now
+from services.kit.web.documents import BODY_LIMIT_BYTES
+from services.kit.web.guards import Guard
+from services.kit.web.tokens.service import issue_service_token
 from tests.gateway.door import REQUEST_ID, SECRET, Door, access_token, line
 
 CONTRACT = Path(__file__).parents[1] / "contract" / "baseline.openapi.yaml"

@@ -10,10 +10,10 @@ import pytest
 from structlog.testing import capture_logs
 
 from gateway.upstream import Answer, Sent, Upstreams, connect
-from services.kit.connections import PROTECTING_HEADERS
-from services.kit.errors import Unavailable, UpstreamTimeout
-from services.kit.instants import now
-from services.kit.tokens import verify_service_token
+from services.kit.core.errors import Unavailable, UpstreamTimeout
+from services.kit.core.instants import now
+from services.kit.web.headers import PROTECTING_HEADERS
+from services.kit.web.tokens.service import verify_service_token
 from tests.gateway.door import SECRET, Door, access_token, error
 
 PLAIN_HEADERS = {"host", "accept", "accept-encoding", "connection", "user-agent", "x-client-address", "x-request-id"}

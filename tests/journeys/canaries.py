@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 import httpx
 
-from services.kit.database import open_database
+from services.kit.storage.database import open_database
 from tests.installation import SERVICES, Installation
 
 NOWHERE: frozenset[str] = frozenset()
@@ -97,31 +97,31 @@ def in_answers(cage: Cage, _town: Installation) -> Iterator[Sighting]:
                 yield Sighting(canary.name, asked)
 
 
-def in_logs(cage: Cage, town: Installation) -> Iterator[Sighting]:
+def in_logs(cage: Cage, stack: Installation) -> Iterator[Sighting]:
     """In what any process has written to its standard output or error."""
-    for file in sorted(town.logs.rglob("*")):
+    for file in sorted(stack.logs.rglob("*")):
         if file.is_file():
-            yield from _seen(cage, file.read_text(errors="replace"), f"log of {file.relative_to(town.logs)}")
+            yield from _seen(cage, file.read_text(errors="replace"), f"log of {file.relative_to(stack.logs)}")
 
 
-def in_databases(cage: Cage, town: Installation) -> Iterator[Sighting]:
+def in_databases(cage: Cage, stack: Installation) -> Iterator[Sighting]:
     """In any column of any row of any table of any service."""
     for service in SERVICES:
-        for column, text in columns(town, service):
+        for column, text in columns(stack, service):
             yield from _seen(cage, text, column)
 
 
-def in_files(cage: Cage, town: Installation) -> Iterator[Sighting]:
+def in_files(cage: Cage, stack: Installation) -> Iterator[Sighting]:
     """In any file beside the databases and the logs, such as a lock's or a heartbeat's."""
-    for file in sorted(town.logs.parent.rglob("*")):
-        if file.is_file() and ".sqlite" not in file.name and town.logs not in file.parents:
+    for file in sorted(stack.logs.parent.rglob("*")):
+        if file.is_file() and ".sqlite" not in file.name and stack.logs not in file.parents:
             yield from _seen(cage, file.read_text(errors="replace"), f"file {file.name}")
 
 
 PLACES: tuple[Callable[[Cage, Installation], Iterator[Sighting]], ...] = (in_answers, in_logs, in_databases, in_files)
 
 
-def escaped(cage: Cage, town: Installation) -> set[Sighting]:
+def escaped(cage: Cage, stack: Installation) -> set[Sighting]:
     """Canaries where they do not belong."""
     canaries = {canary.name: canary for canary in cage.canaries.values()}
 
@@ -131,12 +131,12 @@ def escaped(cage: Cage, town: Installation) -> set[Sighting]:
             seen.place in canary.kept_in or re.fullmatch(canary.told_by, seen.place) is not None
         )
 
-    return {seen for place in PLACES for seen in place(cage, town) if not belongs(seen)}
+    return {seen for place in PLACES for seen in place(cage, stack) if not belongs(seen)}
 
 
-def columns(town: Installation, service: str) -> Iterator[tuple[str, str]]:
+def columns(stack: Installation, service: str) -> Iterator[tuple[str, str]]:
     """Each column as service.table.column, with everything that stands in it."""
-    with closing(open_database(town.environment[f"{service.upper()}_DATABASE_URL"])) as database:
+    with closing(open_database(stack.environment[f"{service.upper()}_DATABASE_URL"])) as database:
         for table in database.get_tables():
             names = [each.name for each in database.get_columns(table)]
             rows = database.execute_sql(f'SELECT {", ".join(map(_quoted, names))} FROM "{table}"').fetchall()
@@ -144,9 +144,9 @@ def columns(town: Installation, service: str) -> Iterator[tuple[str, str]]:
                 yield f"{service}.{table}.{name}", "\n".join(str(row[place]) for row in rows)
 
 
-def private_keys(town: Installation) -> Iterator[str]:
+def private_keys(stack: Installation) -> Iterator[str]:
     """The private parts of auth's signing keys, as far as they stand in the database as they are."""
-    texts: Mapping[str, str] = dict(columns(town, "auth"))
+    texts: Mapping[str, str] = dict(columns(stack, "auth"))
     for text in texts["auth.signing_keys.private_key"].splitlines():
         if text.startswith("{"):
             yield json.loads(text)["d"]

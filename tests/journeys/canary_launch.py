@@ -12,8 +12,8 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from deploy import town as processes
-from services.kit.database import is_postgresql, open_database
+from deploy import stack as processes
+from services.kit.storage.database import is_postgresql, open_database
 from tests.contract.samples import Json, attached, lesson_body, new_lesson, new_quiz, public_address, unique
 from tests.installation import ADMIN, SERVERS, SERVICES, Installation
 from tests.journeys.canaries import Cage, private_keys
@@ -41,17 +41,17 @@ def own_role(server: Server | None, cage: Cage) -> Iterator[str]:
         database.execute_sql(f"DROP ROLE {role}")
 
 
-def connect_as(role: str, town: Installation) -> None:
+def connect_as(role: str, stack: Installation) -> None:
     """From now on every service does."""
     for service in SERVICES if role else ():
         variable = f"{service.upper()}_DATABASE_URL"
-        url = urlsplit(town.environment[variable])
-        town.environment[variable] = url._replace(netloc=f"{role}@{url.netloc.rpartition('@')[2]}").geturl()
+        url = urlsplit(stack.environment[variable])
+        stack.environment[variable] = url._replace(netloc=f"{role}@{url.netloc.rpartition('@')[2]}").geturl()
 
 
-def refuse_a_title(town: Installation) -> None:
+def refuse_a_title(stack: Installation) -> None:
     """From now on an event of that title is a surprise, in the middle of a row that holds an access key."""
-    with closing(open_database(town.environment["CONTENT_DATABASE_URL"])) as database:
+    with closing(open_database(stack.environment["CONTENT_DATABASE_URL"])) as database:
         if is_postgresql(database):
             database.execute_sql(f"ALTER TABLE events ADD CHECK (title <> '{REFUSED_TITLE}')")
         else:
@@ -64,13 +64,13 @@ def refuse_a_title(town: Installation) -> None:
 class CanaryLaunch:
     """One launch: each method is something that people do, right or wrong, with a secret in their hands."""
 
-    def __init__(self, town: Installation, cage: Cage):
-        self.town = town
+    def __init__(self, stack: Installation, cage: Cage):
+        self.stack = stack
         self.cage = cage
 
     def run(self) -> None:
         """All of it."""
-        with self.cage.listen(self.town.client()) as anyone:
+        with self.cage.listen(self.stack.client()) as anyone:
             self.sign_in_wrong(anyone)
             with self.sign_in(anyone) as admin:
                 self.invite(admin)
@@ -80,7 +80,7 @@ class CanaryLaunch:
                 self.knock(anyone)
                 self.talk_nonsense()
                 self.break_down(admin, anyone, event, lesson)
-        for number, key in enumerate(private_keys(self.town)):
+        for number, key in enumerate(private_keys(self.stack)):
             self.cage.catch(f"signing key {number}", key, {"auth.signing_keys.private_key"})
 
     def sign_in(self, anyone: httpx.Client) -> httpx.Client:
@@ -91,7 +91,7 @@ class CanaryLaunch:
         self.catch_tokens(answer, "POST /api/admin/login")
         answer = self.use_refresh_tokens(anyone, answer.json()["refreshToken"])
         self.catch_tokens(answer, "POST /api/admin/token/refresh", "refreshed ")
-        return self.cage.listen(self.town.client(Authorization=f"Bearer {answer.json()['accessToken']}"))
+        return self.cage.listen(self.stack.client(Authorization=f"Bearer {answer.json()['accessToken']}"))
 
     def catch_tokens(self, answer: httpx.Response, told_by: str, which: str = "") -> None:
         """What a sign-in or a refresh has told, which only that is to tell."""
@@ -139,7 +139,7 @@ class CanaryLaunch:
 
     def invite(self, admin: httpx.Client) -> None:
         """Somebody, under a key and without one; the password is told to who invites, again under the key."""
-        key = self.cage.new("Idempotency-Key of an invitation") + self.town.environment["LOG_LEVEL"]
+        key = self.cage.new("Idempotency-Key of an invitation") + self.stack.environment["LOG_LEVEL"]
         keyed, address = {"Idempotency-Key": key}, "/api/admin/users"
         body = {"username": unique("invited"), "role": "viewer"}
         answers = [admin.post(address, json=body, headers=keyed) for _ in range(2)]
@@ -160,7 +160,7 @@ class CanaryLaunch:
     def launch(self, admin: httpx.Client) -> tuple[Json, Json]:
         """An event behind a key, which is then another one, with a lesson, a material and a quiz."""
         # Of each round another one, or the second would replay the first.
-        key = self.cage.new("Idempotency-Key of an event") + self.town.environment["LOG_LEVEL"]
+        key = self.cage.new("Idempotency-Key of an event") + self.stack.environment["LOG_LEVEL"]
         keyed = {"Idempotency-Key": key}
         body = {
             "title": "A launch",
@@ -223,7 +223,7 @@ class CanaryLaunch:
             refused = anyone.post(address, json={"eventAccessKey": wrong, **answers})
             assert refused.status_code == (200 if action == "access-check" else 403)
         submit = public_address(event, lesson["slug"], "quiz/submit")
-        keyed = {"Idempotency-Key": new("Idempotency-Key of a submission") + self.town.environment["LOG_LEVEL"]}
+        keyed = {"Idempotency-Key": new("Idempotency-Key of a submission") + self.stack.environment["LOG_LEVEL"]}
         for key, status in ((right, 200), (right, 200), (wrong, 422)):
             sent = {"eventAccessKey": key, "answers": []}
             assert anyone.post(submit, json=sent, headers=keyed).status_code == status
@@ -281,49 +281,49 @@ class CanaryLaunch:
         key = self.cage.new("access key in a row that breaks a rule")
         sent = {"title": REFUSED_TITLE, "slug": unique("refused"), "accessKey": key}
         assert admin.post("/api/events", json=sent).status_code == 500
-        self.town.stop("quiz", "auth")
+        self.stack.stop("quiz", "auth")
         learn = {"eventAccessKey": self.cage.new("access key"), "answers": []}
         address = public_address(event, lesson["slug"], "quiz/submit")
         assert anyone.post(address, json=learn).status_code == 503
         credentials = {"username": ADMIN["username"], "password": self.cage.new("admin's password")}
         assert anyone.post("/api/admin/login", json=credentials).status_code == 503
-        self.town.start()
+        self.stack.start()
         assert admin.delete(f"/api/events/{event['id']}/lessons/{lesson['id']}").status_code == 204
 
     def _said(self, server: str, request: str) -> str:
-        address = urlsplit(self.town.addresses[server])
+        address = urlsplit(self.stack.addresses[server])
         with socket.create_connection((str(address.hostname), int(address.port or 0)), timeout=30) as connection:
             connection.sendall(request.encode())
             connection.shutdown(socket.SHUT_WR)
             return b"".join(iter(lambda: connection.recv(65536), b"")).decode(errors="replace")
 
 
-def run_commands(town: Installation, cage: Cage) -> None:
+def run_commands(stack: Installation, cage: Cage) -> None:
     """What an operator runs, also against a database that cannot be had; what they say counts as an answer."""
     for service in SERVICES:
         for arguments in (("migrate", "status"), ("seed", "minimal"), ("check",), ("migrate", "check")):
-            cage.answers.append((f"{service} {arguments}", _output(town, service, arguments)))
+            cage.answers.append((f"{service} {arguments}", _output(stack, service, arguments)))
         variable = f"{service.upper()}_DATABASE_URL"
-        sound = town.environment[variable]
+        sound = stack.environment[variable]
         is_file = sound.startswith("sqlite")
-        town.environment[variable] = "sqlite:////nowhere/at/all" if is_file else f"{sound}_that_is_not"
-        town.environment["DATABASE_WAIT_SECONDS"] = "0"
-        cage.answers.append((f"{service} without a database", _output(town, service, ("check",))))
-        town.environment[variable] = sound
+        stack.environment[variable] = "sqlite:////nowhere/at/all" if is_file else f"{sound}_that_is_not"
+        stack.environment["DATABASE_WAIT_SECONDS"] = "0"
+        cage.answers.append((f"{service} without a database", _output(stack, service, ("check",))))
+        stack.environment[variable] = sound
     backup = subprocess.run(
-        [sys.executable, "-m", "deploy.backup", "--to", str(town.logs / "backups")],
-        cwd=town.logs.parent,
-        env={**town.environment, "PYTHONPATH": str(processes.ROOT)},
+        [sys.executable, "-m", "deploy.backup", "--to", str(stack.logs / "backups")],
+        cwd=stack.logs.parent,
+        env={**stack.environment, "PYTHONPATH": str(processes.ROOT)},
         capture_output=True,
         text=True,
         check=False,
     )
     cage.answers.append(("backup", backup.stdout + backup.stderr))
     # It holds the databases, which are searched themselves.
-    for file in (town.logs / "backups").glob("*"):
+    for file in (stack.logs / "backups").glob("*"):
         file.unlink()
 
 
-def _output(town: Installation, service: str, arguments: tuple[str, ...]) -> str:
-    done = town.command(service, *arguments)
+def _output(stack: Installation, service: str, arguments: tuple[str, ...]) -> str:
+    done = stack.command(service, *arguments)
     return done.stdout + done.stderr

@@ -1,4 +1,4 @@
-"""Journeys run over real processes, on both engines, or with `--town=compose` over containers.
+"""Journeys run over real processes, on both engines, or with `--stack=compose` over containers.
 
 One installation serves all of them, each with its own slugs.
 """
@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from tests.figures import figure as journey_figure
-from tests.installation import Town, installation
+from tests.installation import Stack, installation
 
-# Under a name of its own: on containers `figure` is the session's, of tests/compose/towns.py.
+# Under a name of its own: on containers `figure` is the session's, of tests/compose/stacks.py.
 __all__ = ["journey_figure"]
 
 HERE = Path(__file__).parent
@@ -19,17 +19,17 @@ HERE = Path(__file__).parent
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """What an installation is made of."""
-    if "shared_town" in metafunc.fixturenames:
-        on_compose = metafunc.config.getoption("--town", "local") == "compose"
+    if "shared_stack" in metafunc.fixturenames:
+        on_compose = metafunc.config.getoption("--stack", "local") == "compose"
         kinds = ["compose"] if on_compose else ["sqlite", "postgresql"]
-        metafunc.parametrize("shared_town", kinds, indirect=True, scope="module")
+        metafunc.parametrize("shared_stack", kinds, indirect=True, scope="module")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """On containers only what the containers serve runs again, not what has processes of its own."""
-    if config.getoption("--town", "local") != "compose":
+    if config.getoption("--stack", "local") != "compose":
         return
-    own = [each for each in items if HERE in each.path.parents and "shared_town" not in _fixtures(each)]
+    own = [each for each in items if HERE in each.path.parents and "shared_stack" not in _fixtures(each)]
     config.hook.pytest_deselected(items=own)
     items[:] = [each for each in items if each not in own]
 
@@ -39,10 +39,10 @@ def _fixtures(item: pytest.Item) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def shared_town(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
+def shared_stack(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """A migrated and seeded installation."""
     if request.param == "compose":
-        yield request.getfixturevalue("first_town")
+        yield request.getfixturevalue("first_stack")
         return
     server = None if request.param == "sqlite" else request.getfixturevalue("postgresql_server")
     folder: Path = tmp_path_factory.mktemp(request.param)
@@ -52,7 +52,7 @@ def shared_town(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPat
 
 
 @pytest.fixture
-def town(shared_town: Town) -> Town:
+def stack(shared_stack: Stack) -> Stack:
     """The installation with every process running, whatever the journey before has ended."""
-    shared_town.start()
-    return shared_town
+    shared_stack.start()
+    return shared_stack

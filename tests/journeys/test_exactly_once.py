@@ -5,15 +5,15 @@ from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 
-from tests.installation import Town
+from tests.installation import Stack
 from tests.journeys.test_launch import launch, right_answers
 
 SENDINGS = 5
 LEARNERS = 10
 
 
-def test_a_submission_that_is_sent_five_times_at_once_is_one_attempt_and_one_answer(town: Town) -> None:
-    with town.admin() as admin, town.client() as learner:
+def test_a_submission_that_is_sent_five_times_at_once_is_one_attempt_and_one_answer(stack: Stack) -> None:
+    with stack.admin() as admin, stack.client() as learner:
         launched = launch(admin, "exactly-once", visibility="public")
         address = "/api/public/events/exactly-once/lessons/opening/quiz/submit"
         answers = {"answers": right_answers(launched["quiz"])}
@@ -39,14 +39,14 @@ def test_a_submission_that_is_sent_five_times_at_once_is_one_attempt_and_one_ans
     assert [attempt["scorePercentage"] for attempt in attempts] == [100] * LEARNERS
 
 
-def test_an_answer_that_was_given_is_given_again_after_everything_was_killed(town: Town) -> None:
+def test_an_answer_that_was_given_is_given_again_after_everything_was_killed(stack: Stack) -> None:
     key = {"Idempotency-Key": str(uuid.uuid4())}
     event = {"title": "Once", "slug": f"once-{uuid.uuid4().hex[:12]}"}
-    with town.admin() as admin:
+    with stack.admin() as admin:
         first = admin.post("/api/events", json=event, headers=key)
-    town.kill()
-    town.start()
-    with town.admin() as admin:
+    stack.kill()
+    stack.start()
+    with stack.admin() as admin:
         again = admin.post("/api/events", json=event, headers=key)
     assert (first.status_code, again.status_code, again.content) == (201, 201, first.content)
     assert again.headers["Idempotency-Replayed"] == "true"

@@ -2,22 +2,22 @@
 
 import uuid
 
-from tests.installation import Town
+from tests.installation import Stack
 
 
-def test_grants_go_on_opening_while_auth_is_away(town: Town) -> None:
+def test_grants_go_on_opening_while_auth_is_away(stack: Stack) -> None:
     slug, key = f"away-{uuid.uuid4().hex[:12]}", {"eventAccessKey": "open sesame"}
     event = {"title": "Away", "slug": slug, "visibility": "private", "accessKey": "open sesame"}
     catalog = f"/api/public/events/{slug}/catalog"
-    with town.admin() as admin, town.client() as learner:
+    with stack.admin() as admin, stack.client() as learner:
         assert admin.post("/api/events", json=event).status_code == 201
         grant = learner.post(f"/api/events/{slug}/access", json=key).json()["accessToken"]
         bearer = {"Authorization": f"Bearer {grant}"}
         before = learner.post(catalog, headers=bearer)
-        town.stop("auth")
+        stack.stop("auth")
         away = [learner.post(catalog, headers=bearer), learner.post(catalog, json=key), learner.post(catalog)]
         another = learner.post(f"/api/events/{slug}/access", json=key)
-        town.start("auth")
+        stack.start("auth")
         again = learner.post(f"/api/events/{slug}/access", json=key)
 
     assert [answer.status_code for answer in (before, *away)] == [200, 200, 200, 403]

@@ -20,7 +20,7 @@ FROM = "X-Forwarded-For"
 
 
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])
-def town(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
+def stack(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
     """A migrated and seeded installation behind a proxy, with two workers of each process."""
     server = None if request.param == "sqlite" else request.getfixturevalue("postgresql_server")
     folder: Path = tmp_path_factory.mktemp(request.param)
@@ -30,9 +30,9 @@ def town(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
         yield built
 
 
-def new_person(town: Installation, username: str) -> dict[str, str]:
+def new_person(stack: Installation, username: str) -> dict[str, str]:
     """The credentials of a viewer."""
-    with town.admin() as admin, town.client() as client:
+    with stack.admin() as admin, stack.client() as client:
         initial = admin.post(USERS, json={"username": username, "role": "viewer"}).json()["initialPassword"]
         first = {"username": username, "password": initial, "newPassword": OWN}
         assert client.post(LOGIN, json=first, headers={FROM: "203.0.113.250"}).status_code == 200
@@ -46,11 +46,11 @@ def guess(client: httpx.Client, username: str, number: int, address: str) -> htt
 
 @pytest.mark.parametrize(("kind", "looked_at"), [("one", 10), ("many", 20)])
 def test_however_many_guesses_come_at_once_few_are_looked_at_and_others_sign_in(
-    town: Installation, kind: str, looked_at: int
+    stack: Installation, kind: str, looked_at: int
 ) -> None:
-    credentials = new_person(town, f"{kind}-address")
+    credentials = new_person(stack, f"{kind}-address")
     addresses = ["203.0.113.1"] if kind == "one" else [f"203.0.113.{number}" for number in range(200)]
-    with town.client() as client, ThreadPoolExecutor(AT_ONCE) as guessers:
+    with stack.client() as client, ThreadPoolExecutor(AT_ONCE) as guessers:
         guesses = [
             guessers.submit(guess, client, credentials["username"], number, addresses[number % len(addresses)])
             for number in range(GUESSES)
@@ -71,18 +71,18 @@ def test_however_many_guesses_come_at_once_few_are_looked_at_and_others_sign_in(
         assert (stranger.status_code, at_home.status_code) == (429, 200)
 
 
-def test_who_has_to_wait_has_to_when_auth_was_started_anew(town: Installation) -> None:
-    credentials = new_person(town, "patient")
-    with town.client() as client:
+def test_who_has_to_wait_has_to_when_auth_was_started_anew(stack: Installation) -> None:
+    credentials = new_person(stack, "patient")
+    with stack.client() as client:
         wrong = [guess(client, "patient", number, "203.0.113.7").status_code for number in range(11)]
-        town.kill("auth")
-        town.start()
+        stack.kill("auth")
+        stack.start()
         right = client.post(LOGIN, json=credentials, headers={FROM: "203.0.113.7"})
     assert (wrong, right.status_code) == ([401] * 10 + [429], 429)
 
 
-def test_whoever_writes_another_address_into_the_header_is_known_by_the_proxy_s_word(town: Installation) -> None:
-    new_person(town, "honest")
-    with town.client() as client:
+def test_whoever_writes_another_address_into_the_header_is_known_by_the_proxy_s_word(stack: Installation) -> None:
+    new_person(stack, "honest")
+    with stack.client() as client:
         answers = [guess(client, "honest", number, f"192.0.2.{number}, 203.0.113.9") for number in range(12)]
     assert Counter(each.status_code for each in answers) == {401: 10, 429: 2}

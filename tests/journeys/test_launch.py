@@ -8,9 +8,9 @@ from typing import Any
 import httpx
 import pytest
 
-from services.kit.instants import format_instant
+from services.kit.core.instants import format_instant
 from tests.figures import Figure
-from tests.installation import Town
+from tests.installation import Stack
 from tests.waiting import until
 
 Document = dict[str, Any]
@@ -98,8 +98,8 @@ def everything(admin: httpx.Client, launched: Document) -> Document:
     }
 
 
-def test_a_launch_from_sign_in_to_grade_survives_being_killed(town: Town) -> None:
-    with town.admin() as admin, town.client() as learner:
+def test_a_launch_from_sign_in_to_grade_survives_being_killed(stack: Stack) -> None:
+    with stack.admin() as admin, stack.client() as learner:
         launched = launch(admin, "spring-launch", visibility="private", accessKey="sesame42", isActive=True)
         event, lesson, quiz = launched["event"], launched["lesson"], launched["quiz"]
         key = {"eventAccessKey": "sesame42"}
@@ -127,28 +127,28 @@ def test_a_launch_from_sign_in_to_grade_survives_being_killed(town: Town) -> Non
         before = everything(admin, launched)
         assert [attempt["scorePercentage"] for attempt in before["attempts"]["items"]] == [100]
 
-    town.kill()
-    town.start()
+    stack.kill()
+    stack.start()
 
-    with town.admin() as admin:
+    with stack.admin() as admin:
         assert everything(admin, launched) == before
         answers = {**key, "answers": []}
         again = admin.post(f"{public}/lessons/opening/quiz/submit", json=answers).json()
         assert (again["result"]["scorePercentage"], again["result"]["status"]) == (0, "failed")
 
 
-def test_an_acknowledged_write_survives_a_kill_in_the_middle_of_writing(town: Town) -> None:
-    with town.admin() as admin:
+def test_an_acknowledged_write_survives_a_kill_in_the_middle_of_writing(stack: Stack) -> None:
+    with stack.admin() as admin:
         event = created(admin.post("/api/events", json={"title": "Rush", "slug": "rush"}))
         authorization = admin.headers["Authorization"]
     acknowledged: list[str] = []
 
     def write(writer: int) -> int:
         """The status of the first lesson that this writer is refused; the first writer ends content midway."""
-        with town.client(Authorization=authorization) as client:
+        with stack.client(Authorization=authorization) as client:
             for number in range(MAXIMUM_WRITES):
                 if (writer, number) == (0, KILLED_BEFORE):
-                    town.kill("content")
+                    stack.kill("content")
                 lesson = {
                     "title": f"Lesson {number}",
                     "slug": f"lesson-{writer}-{number}",
@@ -164,17 +164,17 @@ def test_an_acknowledged_write_survives_a_kill_in_the_middle_of_writing(town: To
         refusals = set(writers.map(write, range(WRITERS)))
     assert refusals <= {503, 504}
     assert len(acknowledged) >= KILLED_BEFORE
-    town.start("content")
+    stack.start("content")
 
-    with town.admin() as admin:
+    with stack.admin() as admin:
         kept = [lesson["id"] for lesson in admin.get(f"/api/events/{event['id']}/lessons").json()["items"]]
     assert set(acknowledged) <= set(kept)
     # At most the requests in flight were written without having been acknowledged.
     assert len(kept) - len(acknowledged) <= WRITERS
 
 
-def test_a_lesson_opens_at_its_instant_and_not_before(town: Town) -> None:
-    with town.admin() as admin, town.client() as learner:
+def test_a_lesson_opens_at_its_instant_and_not_before(stack: Stack) -> None:
+    with stack.admin() as admin, stack.client() as learner:
         event = created(admin.post("/api/events", json={"title": "Gate", "slug": "gate", "visibility": "public"}))
         release_at = in_seconds(2)
         lesson = {"title": "Opens soon", "slug": "soon", "releaseAt": release_at}
@@ -195,9 +195,9 @@ def test_a_lesson_opens_at_its_instant_and_not_before(town: Town) -> None:
 
 @pytest.mark.parametrize("what", ["event", "lesson"])
 def test_a_deletion_takes_the_quiz_with_it_and_stands_while_quiz_is_down_which_catches_up_when_it_is_back(
-    town: Town, what: str, journey_figure: Figure
+    stack: Stack, what: str, journey_figure: Figure
 ) -> None:
-    with town.admin() as admin:
+    with stack.admin() as admin:
         first, second = (launch(admin, f"{name}-{what}", visibility="public") for name in ("first", "second"))
 
         def delete(launched: Document) -> httpx.Response:
@@ -206,13 +206,13 @@ def test_a_deletion_takes_the_quiz_with_it_and_stands_while_quiz_is_down_which_c
 
         assert delete(first).status_code == 204
         assert admin.get(f"/api/quizzes/{first['quiz']['id']}").json()["error"] == "QUIZ_NOT_FOUND"
-        town.stop("quiz", "follow-quiz")
+        stack.stop("quiz", "follow-quiz")
         assert delete(second).status_code == 204
         public = f"/api/public/events/{second['event']['slug']}/lessons/opening/quiz"
         assert admin.post(public).json()["error"] == ("EVENT_NOT_FOUND" if what == "event" else "LESSON_NOT_FOUND")
-        assert "quiz_deletion_postponed" in town.log_lines("gateway")
+        assert "quiz_deletion_postponed" in stack.log_lines("gateway")
 
-        town.start("quiz", "follow-quiz")
+        stack.start("quiz", "follow-quiz")
         returned = time.monotonic()
         address = f"/api/quizzes/{second['quiz']['id']}"
         until(lambda: admin.get(address).status_code == 404, "the quiz of what was deleted is gone")
@@ -222,9 +222,9 @@ def test_a_deletion_takes_the_quiz_with_it_and_stands_while_quiz_is_down_which_c
     journey_figure(f"{what} deleted while quiz was down: its quiz was gone {seconds:.2f} s after quiz was ready again")
 
 
-def test_with_quiz_down_everything_else_goes_on_and_quiz_routes_say_when_to_try_again(town: Town) -> None:
-    with town.admin() as admin, town.client() as learner:
-        town.kill("quiz")
+def test_with_quiz_down_everything_else_goes_on_and_quiz_routes_say_when_to_try_again(stack: Stack) -> None:
+    with stack.admin() as admin, stack.client() as learner:
+        stack.kill("quiz")
         lesson = "/api/public/events/flix-mvp-launch-event/lessons/kickoff-do-mvp"
         for answer in (
             learner.post(f"{lesson}/quiz"),
@@ -239,15 +239,15 @@ def test_with_quiz_down_everything_else_goes_on_and_quiz_routes_say_when_to_try_
         unready = learner.get("/health/ready")
         assert (unready.status_code, unready.json()["message"]) == (503, "Not ready: quiz")
 
-        town.start("quiz")
+        stack.start("quiz")
         assert learner.post(f"{lesson}/quiz").json()["item"]["id"] == "quiz-public-1"
 
 
-def test_a_second_migration_and_seed_change_nothing(town: Town) -> None:
-    with town.admin() as admin:
+def test_a_second_migration_and_seed_change_nothing(stack: Stack) -> None:
+    with stack.admin() as admin:
         before = admin.get("/api/events").json(), admin.get("/api/quizzes").json()
         for service in ("auth", "content", "quiz"):
-            assert town.command(service, "migrate", "up").stdout == "nothing to do\n"
-            assert town.command(service, "seed", "minimal").stdout == "nothing to add\n"
-            assert town.command(service, "migrate", "check").stdout == "no findings\n"
+            assert stack.command(service, "migrate", "up").stdout == "nothing to do\n"
+            assert stack.command(service, "seed", "minimal").stdout == "nothing to add\n"
+            assert stack.command(service, "migrate", "check").stdout == "no findings\n"
         assert (admin.get("/api/events").json(), admin.get("/api/quizzes").json()) == before

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from deploy import town as processes
+from deploy import stack as processes
 from tests.installation import Installation, installation
 from tests.journeys.canaries import Cage, Sighting, escaped, in_databases, sightings_in
 from tests.journeys.canary_launch import CanaryLaunch, connect_as, own_role, refuse_a_title, run_commands
@@ -19,7 +19,7 @@ LEVELS = ("debug", "info")
 class Staged:
     """An installation and what was said to it and by it."""
 
-    town: Installation
+    stack: Installation
     cage: Cage
 
 
@@ -34,21 +34,21 @@ def staged(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
         "SIGNING_KEY_SECRET": cage.new("secret of the signing keys"),
     }
     folder = tmp_path_factory.mktemp(request.param)
-    with own_role(server, cage) as role, installation(folder, server, **variables) as town:
-        connect_as(role, town)
-        town.prepare()
-        refuse_a_title(town)
+    with own_role(server, cage) as role, installation(folder, server, **variables) as stack:
+        connect_as(role, stack)
+        stack.prepare()
+        refuse_a_title(stack)
         for level in LEVELS:
-            town.environment["LOG_LEVEL"] = level
-            town.start()
-            CanaryLaunch(town, cage).run()
-            town.stop()
-        run_commands(town, cage)
-        yield Staged(town, cage)
+            stack.environment["LOG_LEVEL"] = level
+            stack.start()
+            CanaryLaunch(stack, cage).run()
+            stack.stop()
+        run_commands(stack, cage)
+        yield Staged(stack, cage)
 
 
 def test_no_secret_is_anywhere_but_where_it_belongs(staged: Staged) -> None:
-    assert "\n".join(f"{each.canary}: {each.place}" for each in sorted(escaped(staged.cage, staged.town))) == ""
+    assert "\n".join(f"{each.canary}: {each.place}" for each in sorted(escaped(staged.cage, staged.stack))) == ""
 
 
 def test_every_canary_was_sent_and_those_that_are_kept_or_told_were_seen_there(staged: Staged) -> None:
@@ -65,7 +65,7 @@ def test_every_canary_was_sent_and_those_that_are_kept_or_told_were_seen_there(s
     )
     unsent = [each.name for each in staged.cage.canaries.values() if not each.is_in(said)]
     assert [name for name in unsent if not name.startswith(made)] == []
-    kept = set(in_databases(staged.cage, staged.town))
+    kept = set(in_databases(staged.cage, staged.stack))
     told = {
         canary.name for canary in staged.cage.canaries.values() for _, text in staged.cage.answers if canary.is_in(text)
     }
@@ -76,10 +76,10 @@ def test_every_canary_was_sent_and_those_that_are_kept_or_told_were_seen_there(s
 
 def test_every_process_has_said_something_at_each_level(staged: Staged) -> None:
     for name in processes.PROCESSES:
-        lines = staged.town.log_lines(name)
+        lines = staged.stack.log_lines(name)
         assert '"level":"info"' in lines
-    assert '"event":"request_failed"' in staged.town.log_lines("content")
-    assert '"level":"debug"' in staged.town.log_lines("content")
+    assert '"event":"request_failed"' in staged.stack.log_lines("content")
+    assert '"level":"debug"' in staged.stack.log_lines("content")
 
 
 @pytest.mark.parametrize("shift", ["", "a", "ab", "abc"])

@@ -11,15 +11,15 @@ import httpx
 import pytest
 from joserfc.jws import extract_compact
 
-from deploy import town
+from deploy import stack
 from services.auth.models import SigningKeyRow
-from services.kit.database import open_database
-from services.kit.instants import now
-from services.kit.tokens import KEYS_LIFETIME
+from services.kit.core.instants import now
+from services.kit.storage.database import open_database
+from services.kit.web.tokens.access import KEYS_LIFETIME
 from tests.clients import Clients
 from tests.clock import SECOND
 from tests.contract.people import OWN, settled
-from tests.installation import ADMIN, Installation, Town, installation
+from tests.installation import ADMIN, Installation, Stack, installation
 from tests.waiting import until
 
 NEW_PASSWORD = "violins under the ferry"
@@ -58,8 +58,8 @@ def key_of(signed_in: Any) -> str:
     return str(extract_compact(signed_in["accessToken"].encode()).protected["kid"])
 
 
-def test_a_changed_password_ends_every_other_session_everywhere(town: Town) -> None:
-    with town.admin() as owner, town.client() as client:
+def test_a_changed_password_ends_every_other_session_everywhere(stack: Stack) -> None:
+    with stack.admin() as owner, stack.client() as client:
         person, first = settled(owner, client, "viewer")
         second = sign_in(client, person["username"], OWN)
         assert [status(client, each, second) for each in ADMINS_ADDRESSES] == [200] * 3
@@ -177,7 +177,7 @@ def test_with_another_secret_auth_is_not_ready_and_says_which_variable_is_wrong(
             log = (tmp_path / "auth.log").read_text()
         checked = subprocess.run(
             [sys.executable, "-m", "services.auth", "check"],
-            cwd=town.ROOT,
+            cwd=stack.ROOT,
             env=environment,
             capture_output=True,
             text=True,
@@ -201,12 +201,12 @@ def test_with_another_secret_auth_is_not_ready_and_says_which_variable_is_wrong(
 def _auth_with_secret(secret: str, built: Installation, logs: Path) -> Iterator[dict[str, str]]:
     """Auth in the place of the installation's, alive; gives its environment."""
     environment = {**built.environment, "SIGNING_KEY_SECRET": secret}
-    process = town.start("auth", environment, logs)
+    process = stack.start("auth", environment, logs)
     try:
-        town.wait_until(lambda: _is_alive(built.addresses["auth"]), [process])
+        stack.wait_until(lambda: _is_alive(built.addresses["auth"]), [process])
         yield environment
     finally:
-        town.stop([process])
+        stack.stop([process])
 
 
 def _is_alive(address: str) -> bool:

@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from joserfc import jwt
 from joserfc.jwk import OctKey, OKPKey
 
-from services.kit.tokens import Revoked
+from services.kit.web.tokens.revocation import Revoked
 from tests.clock import HOUR, NOON
 
 SECRET = "a secret that only these tests know, long enough"

@@ -4,7 +4,8 @@ import peewee
 import pytest
 
 from services.quiz.migrations import MIGRATIONS
-from services.quiz.repository import PeeweeQuizStore, QuizStore
+from services.quiz.repository.contracts import QuizStore
+from services.quiz.repository.store import PeeweeQuizStore
 from tests.databases import emptied_database
 from tests.quiz.memory import InMemoryQuizStore
 

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 
 from services.content import entities, errors
-from services.content.repository import ContentStore
+from services.content.repository.contracts import ContentStore
 from services.content.service import ContentService
-from services.kit.instants import Clock, now
+from services.kit.core.instants import Clock, now
 from services.quiz.entities import ContentChange, ContentKey, FeedHead, LessonReference
 from services.quiz.errors import EventNotFound, FeedPositionLost, LessonNotFound
 from tests.content.examples import SECRET

@@ -8,12 +8,12 @@ from datetime import datetime
 
 import peewee
 
-from services.kit.audit import AuditRecord
-from services.kit.instants import Clock, now
-from services.kit.pagination import PageRequest
+from services.kit.core.instants import Clock, now
+from services.kit.storage.audit.model import AuditRecord
+from services.kit.web.pages import PageRequest
 from services.quiz.entities import Attempt, ContentKey, FeedPosition, LessonReference, Quiz, Revision
 from services.quiz.errors import EventNotFound, LessonHasQuiz, LessonNotFound, QuizNotFound
-from services.quiz.repository import ALL, QuizFilter, attempt_key, quiz_key
+from services.quiz.repository.contracts import ALL, QuizFilter, attempt_key, quiz_key
 from tests.audit import InMemoryAudit
 
 
@@ -26,7 +26,7 @@ class _Rows:
     attempts: dict[str, Attempt] = field(default_factory=dict)
     position: FeedPosition | None = None
     tombstones: frozenset[ContentKey] = frozenset()
-    deeds: tuple[AuditRecord, ...] = ()
+    entries: tuple[AuditRecord, ...] = ()
 
 
 class InMemoryQuizStore:
@@ -188,7 +188,7 @@ class InMemoryFollowing:
         """Go on from there."""
         self._rows.position = position
 
-    def bury(self, gone: Sequence[ContentKey], now: datetime) -> None:
+    def add_tombstones(self, gone: Sequence[ContentKey], now: datetime) -> None:
         """No quiz may be made for these any more."""
         self._rows.tombstones |= set(gone)
 
@@ -198,7 +198,7 @@ class InMemoryFollowing:
         for start in range(0, len(keys), at_once):
             yield keys[start : start + at_once]
 
-    def dig_up(self, back: Sequence[ContentKey]) -> None:
+    def remove_tombstones(self, back: Sequence[ContentKey]) -> None:
         """These are there (again)."""
         self._rows.tombstones -= set(back)
 

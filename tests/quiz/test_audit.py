@@ -1,4 +1,4 @@
-"""Quiz's deeds: quizzes in the audit log once each, whoever deletes them; attempts are a history by themselves."""
+"""Quiz's entries: quizzes in the audit log once each, whoever deletes them; attempts are a history by themselves."""
 
 import subprocess
 import sys
@@ -10,18 +10,19 @@ from typing import Any
 import peewee
 import pytest
 
-from deploy.town import ROOT
-from services.kit.actor import Actor, act_as, begin_anonymous
-from services.kit.audit import AuditFilter
-from services.kit.errors import Conflict, NotFound, PreconditionFailed
-from services.kit.observability import start_request
-from services.kit.pagination import PageRequest
+from deploy.stack import ROOT
+from services.kit.core.actor import Actor, act_as, begin_anonymous
+from services.kit.core.errors import Conflict, NotFound, PreconditionFailed
+from services.kit.core.logging import start_request
+from services.kit.storage.audit.log import AuditFilter
+from services.kit.web.pages import PageRequest
 from services.quiz.errors import QuizNotFound
 from services.quiz.following import Follower
 from services.quiz.migrations import MIGRATIONS
-from services.quiz.repository import PeeweeQuizStore, QuizFilter, QuizStore
+from services.quiz.repository.contracts import QuizFilter, QuizStore
+from services.quiz.repository.store import PeeweeQuizStore
 from services.quiz.service import QuizService
-from tests.audit import ALL, deeds_in
+from tests.audit import ALL, entries_in
 from tests.clock import StoppedClock
 from tests.content.examples import with_two_events
 from tests.content.memory import InMemoryContentStore
@@ -44,11 +45,11 @@ def service(store: QuizStore) -> QuizService:
     return QuizService(store, lambda event_id, lesson_id: None, StoppedClock())
 
 
-def test_creating_changing_and_deleting_a_quiz_is_a_deed_each(service: QuizService, store: QuizStore) -> None:
+def test_creating_changing_and_deleting_a_quiz_is_an_entry_each(service: QuizService, store: QuizStore) -> None:
     created = service.create_quiz("event-1", "lesson-2", "Quiz", None, [new_question()])
     service.update_quiz(created.id, "Other", None, [new_question()])
     service.delete_quiz(created.id)
-    assert deeds_in(store.audit) == [
+    assert entries_in(store.audit) == [
         FIRST,
         ("quiz.created", created.id),
         ("quiz.changed", created.id),
@@ -66,22 +67,22 @@ def test_creating_changing_and_deleting_a_quiz_is_a_deed_each(service: QuizServi
         (lambda service: service.delete_quiz("nothing"), NotFound),
     ],
 )
-def test_what_is_refused_is_no_deed(
+def test_what_is_refused_is_no_entry(
     service: QuizService, store: QuizStore, use_case: UseCase, error: type[Exception]
 ) -> None:
     with pytest.raises(error):
         use_case(service)
-    assert deeds_in(store.audit) == [FIRST]
+    assert entries_in(store.audit) == [FIRST]
 
 
-def test_what_learners_do_is_no_deed(service: QuizService, store: QuizStore) -> None:
+def test_what_learners_do_is_no_entry(service: QuizService, store: QuizStore) -> None:
     service.submit("lesson-1", [])
     service.get_lesson_quiz("lesson-1")
     service.list_attempts("quiz-1", PageRequest(50))
-    assert deeds_in(store.audit) == [FIRST]
+    assert entries_in(store.audit) == [FIRST]
 
 
-def test_a_deed_whose_change_is_undone_was_never_done(service: QuizService, store: QuizStore) -> None:
+def test_an_entry_whose_change_is_undone_was_never_done(service: QuizService, store: QuizStore) -> None:
     def fail(_result: object) -> None:
         raise Undo
 
@@ -91,17 +92,17 @@ def test_a_deed_whose_change_is_undone_was_never_done(service: QuizService, stor
         service.update_quiz("quiz-1", "Other", None, [new_question()])
         service.delete_quiz("quiz-1")
         raise Undo
-    assert deeds_in(store.audit) == [FIRST]
+    assert entries_in(store.audit) == [FIRST]
 
 
-def test_all_that_are_deleted_together_are_a_deed_each(service: QuizService, store: QuizStore) -> None:
+def test_all_that_are_deleted_together_are_an_entry_each(service: QuizService, store: QuizStore) -> None:
     store.quizzes.add(numbered_quiz(2))
     store.quizzes.add(numbered_quiz(3, event_id="event-2"))
-    before = deeds_in(store.audit)
+    before = entries_in(store.audit)
 
     assert store.quizzes.remove_all(QuizFilter(event_id="event-1")) == 2
     assert store.quizzes.remove_all(QuizFilter(event_id="event-1")) == 0
-    assert sorted(deeds_in(store.audit)[len(before) :]) == [("quiz.deleted", "quiz-1"), ("quiz.deleted", "quiz-2")]
+    assert sorted(entries_in(store.audit)[len(before) :]) == [("quiz.deleted", "quiz-1"), ("quiz.deleted", "quiz-2")]
 
 
 def test_what_follows_a_deletion_in_content_is_nobody_s_whatever_request_has_caused_it(
@@ -131,7 +132,7 @@ def test_what_follows_a_deletion_in_content_is_nobody_s_whatever_request_has_cau
 
 KILLED = """
 import os, signal, sys
-from services.kit.database import open_database
+from services.kit.storage.database import open_database
 from services.quiz.repository import PeeweeQuizStore
 from tests.quiz.examples import a_quiz, numbered_quiz
 
@@ -144,7 +145,7 @@ with store.transaction():
 """
 
 
-def test_a_process_that_is_killed_before_the_commit_leaves_neither_the_change_nor_the_deed(
+def test_a_process_that_is_killed_before_the_commit_leaves_neither_the_change_nor_the_entry(
     database: peewee.Database, database_url: str
 ) -> None:
     MIGRATIONS.up(database)
@@ -153,10 +154,10 @@ def test_a_process_that_is_killed_before_the_commit_leaves_neither_the_change_no
 
     store = PeeweeQuizStore(database)
     assert [quiz.id for quiz in store.quizzes.list(QuizFilter())] == ["quiz-1"]
-    assert deeds_in(store.audit) == [FIRST]
+    assert entries_in(store.audit) == [FIRST]
 
 
-def test_every_change_at_the_same_time_that_was_acknowledged_is_one_deed(database: peewee.Database) -> None:
+def test_every_change_at_the_same_time_that_was_acknowledged_is_one_entry(database: peewee.Database) -> None:
     MIGRATIONS.up(database)
     store = PeeweeQuizStore(database)
     store.quizzes.add(a_quiz())
@@ -167,4 +168,4 @@ def test_every_change_at_the_same_time_that_was_acknowledged_is_one_deed(databas
 
     assert not any(isinstance(each, Exception) for each in changed)
     assert [type(each) for each in deleted].count(QuizNotFound) == 5
-    assert deeds_in(store.audit) == [FIRST, *[("quiz.changed", "quiz-1")] * 6, ("quiz.deleted", "quiz-1")]
+    assert entries_in(store.audit) == [FIRST, *[("quiz.changed", "quiz-1")] * 6, ("quiz.deleted", "quiz-1")]

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.kit.errors import Unavailable
-from services.kit.observability import start_request
-from services.kit.tokens import verify_service_token
+from services.kit.core.errors import Unavailable
+from services.kit.core.logging import start_request
+from services.kit.web.tokens.service import verify_service_token
 from services.quiz.content import Content
 from services.quiz.errors import EventNotFound, LessonNotFound
 from tests.clock import NOON

@@ -13,8 +13,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.kit.errors import Unavailable
-from services.kit.tokens import verify_service_token
+from services.kit.core.errors import Unavailable
+from services.kit.web.tokens.service import verify_service_token
 from services.quiz.content import Content
 from services.quiz.entities import ContentChange, ContentKey, FeedHead, LessonReference
 from services.quiz.errors import EventNotFound, FeedPositionLost, LessonNotFound

@@ -13,10 +13,10 @@ import httpx
 import peewee
 import pytest
 
-from deploy import town as processes
-from services.kit.database import is_postgresql, open_database, transaction
-from services.kit.instants import now
-from services.kit.tokens import issue_service_token
+from deploy import stack as processes
+from services.kit.core.instants import now
+from services.kit.storage.database import is_postgresql, open_database, transaction
+from services.kit.web.tokens.service import issue_service_token
 from tests.contract.doors import unused_port
 from tests.contract.people import OWN
 from tests.installation import Installation, installation
@@ -40,7 +40,7 @@ SUBMITTED = {
 
 
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])
-def town(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
+def stack(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
     """A migrated and seeded installation, running, on each engine in turn."""
     server = None if request.param == "sqlite" else request.getfixturevalue("postgresql_server")
     with installation(tmp_path_factory.mktemp(request.param), server) as built:
@@ -50,31 +50,31 @@ def town(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
 
 
 @contextmanager
-def database_of(town: Installation, service: str) -> Iterator[peewee.Database]:
+def database_of(stack: Installation, service: str) -> Iterator[peewee.Database]:
     """A connection of the test's own."""
-    database = open_database(town.environment[f"{service.upper()}_DATABASE_URL"])
+    database = open_database(stack.environment[f"{service.upper()}_DATABASE_URL"])
     yield database
     database.close()
 
 
-def count(town: Installation, service: str, table: str) -> int:
+def count(stack: Installation, service: str, table: str) -> int:
     """How many rows there are."""
-    with database_of(town, service) as database:
+    with database_of(stack, service) as database:
         return int(database.execute_sql(f"SELECT COUNT(*) FROM {table}").fetchone()[0])
 
 
 @contextmanager
-def dying(town: Installation, service: str) -> Iterator[subprocess.Popen[bytes]]:
+def dying(stack: Installation, service: str) -> Iterator[subprocess.Popen[bytes]]:
     """The service in its place, as one that ends when it has created something."""
-    town.stop(service)
-    with (town.logs / f"dying-{service}.log").open("wb") as log:
+    stack.stop(service)
+    with (stack.logs / f"dying-{service}.log").open("wb") as log:
         command = [sys.executable, "-m", "tests.dying", service]
         process = subprocess.Popen(
-            command, cwd=processes.ROOT, env=town.environment, stdout=log, stderr=log, start_new_session=True
+            command, cwd=processes.ROOT, env=stack.environment, stdout=log, stderr=log, start_new_session=True
         )
     started = processes.Process(service, process, Path(log.name))
     try:
-        processes.wait_until(lambda: processes.is_ready(town.addresses[service]), [started])
+        processes.wait_until(lambda: processes.is_ready(stack.addresses[service]), [started])
         yield process
     finally:
         processes.kill(started)
@@ -85,39 +85,39 @@ def dying(town: Installation, service: str) -> Iterator[subprocess.Popen[bytes]]
     [("quiz", "quiz_attempts", 200), ("content", "events", 201), ("auth", "admins", 201)],
 )
 def test_what_was_committed_by_a_process_that_was_killed_before_it_answered_is_answered_by_the_next(
-    town: Installation, service: str, table: str, status: int
+    stack: Installation, service: str, table: str, status: int
 ) -> None:
-    before = count(town, service, table)
-    with town.admin() as admin:
+    before = count(stack, service, table)
+    with stack.admin() as admin:
 
         def send() -> httpx.Response:
             address, body = REQUESTS[service]
             return admin.post(address, json=body, headers=KEY)
 
-        with dying(town, service) as process:
+        with dying(stack, service) as process:
             unheard = send()
             process.wait(30)
         assert (unheard.status_code, unheard.json()["error"]) == (503, "UPSTREAM_UNAVAILABLE")
-        assert count(town, service, table) == before + 1
+        assert count(stack, service, table) == before + 1
 
-        town.start(service)
+        stack.start(service)
         answers = [send(), send()]
 
     assert [(each.status_code, each.headers.get("Idempotency-Replayed")) for each in answers] == [(status, "true")] * 2
     assert answers[0].content == answers[1].content
-    assert count(town, service, table) == before + 1
+    assert count(stack, service, table) == before + 1
     if service == "auth":
         # It was answered by no process that knew the password, and is the right one.
         came = {"username": PERSON["username"], "password": answers[0].json()["initialPassword"], "newPassword": OWN}
-        with town.client() as anyone:
+        with stack.client() as anyone:
             assert anyone.post("/api/admin/login", json=came).status_code == 200
 
 
 @contextmanager
-def second_quiz(town: Installation) -> Iterator[str]:
+def second_quiz(stack: Installation) -> Iterator[str]:
     """The address of another process of quiz on the same database."""
     port = str(unused_port())
-    process = processes.start("quiz", {**town.environment, "QUIZ_PORT": port}, town.logs / "second")
+    process = processes.start("quiz", {**stack.environment, "QUIZ_PORT": port}, stack.logs / "second")
     address = f"http://127.0.0.1:{port}"
     try:
         processes.wait_until(lambda: processes.is_ready(address), [process])
@@ -127,17 +127,17 @@ def second_quiz(town: Installation) -> Iterator[str]:
 
 
 @contextmanager
-def nobody_submits(town: Installation) -> Iterator[peewee.Database]:
+def nobody_submits(stack: Installation) -> Iterator[peewee.Database]:
     """Whoever keeps an attempt waits."""
-    with database_of(town, "quiz") as database, transaction(database):
+    with database_of(stack, "quiz") as database, transaction(database):
         if is_postgresql(database):
             database.execute_sql("LOCK TABLE quiz_attempts IN EXCLUSIVE MODE")
         yield database
 
 
-def submit(town: Installation, address: str, key: str) -> httpx.Response:
+def submit(stack: Installation, address: str, key: str) -> httpx.Response:
     """Ask a process of quiz itself, as the gateway does."""
-    token = issue_service_token(town.environment["SERVICE_TOKEN_SECRET"], "gateway", "quiz", now())
+    token = issue_service_token(stack.environment["SERVICE_TOKEN_SECRET"], "gateway", "quiz", now())
     headers = {"Authorization": f"Bearer {token}", "Idempotency-Key": key}
     return httpx.post(f"{address}/internal/submissions", json=SUBMITTED, headers=headers, timeout=30, trust_env=False)
 
@@ -157,41 +157,41 @@ def wait_for_key(database: peewee.Database, sent: Future[Any]) -> None:
         time.sleep(0.01)
 
 
-@pytest.mark.parametrize("town", ["postgresql"], indirect=True)
+@pytest.mark.parametrize("stack", ["postgresql"], indirect=True)
 @pytest.mark.parametrize("fate", ["finishes", "is killed"])
 def test_on_postgresql_another_process_says_in_flight_until_the_first_one_finishes_or_is_gone(
-    town: Installation, fate: str
+    stack: Installation, fate: str
 ) -> None:
-    before = count(town, "quiz", "quiz_attempts")
-    with second_quiz(town) as other, ThreadPoolExecutor(1) as pool:
-        with nobody_submits(town) as database:
-            sent = pool.submit(submit, town, town.addresses["quiz"], fate)
+    before = count(stack, "quiz", "quiz_attempts")
+    with second_quiz(stack) as other, ThreadPoolExecutor(1) as pool:
+        with nobody_submits(stack) as database:
+            sent = pool.submit(submit, stack, stack.addresses["quiz"], fate)
             wait_for_key(database, sent)
-            refused = submit(town, other, fate)
+            refused = submit(stack, other, fate)
             if fate == "is killed":
-                town.kill("quiz")
+                stack.kill("quiz")
         assert (refused.status_code, refused.json()["error"]) == (409, "IDEMPOTENCY_KEY_IN_FLIGHT")
         assert refused.headers["Retry-After"] == "1"
         if fate == "is killed":
             assert isinstance(sent.exception(), httpx.HTTPError)
         else:
             assert told(sent.result()) == (200, None)
-        answer = submit(town, other, fate)
+        answer = submit(stack, other, fate)
         while answer.status_code == 409:
             # The server notices a connection that is gone when it next uses it.
-            answer = submit(town, other, fate)
+            answer = submit(stack, other, fate)
     assert told(answer) == (200, None if fate == "is killed" else "true")
-    assert count(town, "quiz", "quiz_attempts") == before + 1
-    town.start()
+    assert count(stack, "quiz", "quiz_attempts") == before + 1
+    stack.start()
 
 
-@pytest.mark.parametrize("town", ["sqlite"], indirect=True)
-def test_on_sqlite_another_process_waits_for_its_turn_and_gives_the_same_answer(town: Installation) -> None:
-    before = count(town, "quiz", "quiz_attempts")
-    with second_quiz(town) as other, ThreadPoolExecutor(2) as pool:
-        with nobody_submits(town):
-            sent = [pool.submit(submit, town, address, "two") for address in (town.addresses["quiz"], other)]
+@pytest.mark.parametrize("stack", ["sqlite"], indirect=True)
+def test_on_sqlite_another_process_waits_for_its_turn_and_gives_the_same_answer(stack: Installation) -> None:
+    before = count(stack, "quiz", "quiz_attempts")
+    with second_quiz(stack) as other, ThreadPoolExecutor(2) as pool:
+        with nobody_submits(stack):
+            sent = [pool.submit(submit, stack, address, "two") for address in (stack.addresses["quiz"], other)]
         answers = [each.result() for each in sent]
     assert sorted(told(each) for each in answers if each.headers.get("Idempotency-Replayed")) == [(200, "true")]
     assert answers[0].content == answers[1].content
-    assert count(town, "quiz", "quiz_attempts") == before + 1
+    assert count(stack, "quiz", "quiz_attempts") == before + 1

@@ -6,14 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from deploy import town
-from services.content.repository import PeeweeContentStore
+from deploy import stack
+from services.content.repository.store import PeeweeContentStore
 from services.content.resources.feed import POLL_SECONDS
 from services.content.service import ContentService
-from services.kit.database import open_database
+from services.kit.storage.database import open_database
 from services.quiz import seed
 from services.quiz.follow import RETRY_SECONDS
-from services.quiz.repository import PeeweeQuizStore, QuizFilter
+from services.quiz.repository.contracts import QuizFilter
+from services.quiz.repository.store import PeeweeQuizStore
 from tests.installation import Installation, installation
 from tests.waiting import until
 
@@ -32,19 +33,19 @@ class Beside:
         }
         self.quiz_file = Path(self._environment["QUIZ_DATABASE_URL"].removeprefix("sqlite:///"))
         self._built = built
-        self._running: list[town.Process] = []
+        self._running: list[stack.Process] = []
 
-    def start(self, name: str) -> town.Process:
+    def start(self, name: str) -> stack.Process:
         """Start the follower; or content, and wait until it is ready."""
-        process = town.start(name, self._environment, self._built.logs)
+        process = stack.start(name, self._environment, self._built.logs)
         self._running.append(process)
         if name == "content":
-            until(lambda: town.is_ready(self._built.addresses["content"]), "content is ready")
+            until(lambda: stack.is_ready(self._built.addresses["content"]), "content is ready")
         return process
 
     def stop(self) -> None:
         """Stop what runs."""
-        town.stop(self._running)
+        stack.stop(self._running)
 
     def delete_a_lesson(self) -> str:
         """One that has a quiz, as content deletes it when it is asked over HTTP."""
@@ -89,7 +90,7 @@ def test_it_follows_until_it_is_told_to_stop_and_ends_well(beside: Beside) -> No
     lesson_id = beside.delete_a_lesson()
     until(lambda: not beside.has_quiz(lesson_id), "the quiz of the deleted lesson is gone")
     beside.looks_again()
-    town.stop([follower])
+    stack.stop([follower])
 
     # Killed it would be -9.
     assert follower.popen.returncode == 0
@@ -107,7 +108,7 @@ def test_without_content_it_says_so_and_goes_on_when_content_is_back(beside: Bes
     until(lambda: not beside.has_quiz(lesson_id), "the quiz of the deleted lesson is gone")
 
     assert follower.is_running
-    town.stop([follower])
+    stack.stop([follower])
     assert follower.popen.returncode == 0
 
 

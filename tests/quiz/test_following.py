@@ -14,15 +14,15 @@ import uuid_utils
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.kit.audit import AuditFilter
-from services.kit.errors import Unavailable
+from services.kit.core.errors import Unavailable
+from services.kit.storage.audit.log import AuditFilter
 from services.quiz.entities import ContentChange, ContentKey, FeedHead, FeedPosition, Quiz
 from services.quiz.errors import ContentIsEmpty, EventNotFound, FeedPositionLost, LessonHasQuiz, LessonNotFound
 from services.quiz.following import Follower
 from services.quiz.migrations import MIGRATIONS
-from services.quiz.repository import ALL, PeeweeQuizStore, QuizFilter
+from services.quiz.repository.contracts import ALL, QuizFilter
+from services.quiz.repository.store import PeeweeQuizStore
 from services.quiz.service import QuizService
-from tests.breaches import all_rows
 from tests.clock import NOON
 from tests.content.examples import a_lesson, an_event
 from tests.content.memory import InMemoryContentStore
@@ -30,6 +30,7 @@ from tests.parallel import at_once, without_patience
 from tests.quiz.examples import new_question
 from tests.quiz.in_process import ContentInProcess
 from tests.stores import over_one_store, undone
+from tests.violations import all_rows
 
 
 class ContentOfTests(ContentInProcess):
@@ -126,9 +127,9 @@ class World:
         return {quiz.lesson_id for quiz in self.store.quizzes.list(QuizFilter())}
 
     def deletions(self) -> list[str]:
-        """The deleted quizzes, as often as a deed tells of each."""
-        deeds = self.store.audit.list(AuditFilter(), ALL)
-        return [each.subject_id for each in deeds if each.action == "quiz.deleted"]
+        """The deleted quizzes, as often as an entry tells of each."""
+        entries = self.store.audit.list(AuditFilter(), ALL)
+        return [each.subject_id for each in entries if each.action == "quiz.deleted"]
 
     def buried(self) -> list[ContentKey]:
         """The tombstones."""
@@ -298,7 +299,12 @@ class BreaksAfter:
 @pytest.mark.parametrize("compared", [False, True], ids=["read", "compared"])
 @pytest.mark.parametrize(
     ("part", "method"),
-    [("following", "bury"), ("quizzes", "remove_all"), ("following", "dig_up"), ("following", "move")],
+    [
+        ("following", "add_tombstones"),
+        ("quizzes", "remove_all"),
+        ("following", "remove_tombstones"),
+        ("following", "move"),
+    ],
 )
 def test_the_place_and_the_effects_are_kept_together_or_not_at_all_and_then_once(
     quiz_database: peewee.Database, world: World, part: str, method: str, *, compared: bool
@@ -318,7 +324,7 @@ def test_the_place_and_the_effects_are_kept_together_or_not_at_all_and_then_once
     with pytest.raises(Broken):
         follower.catch_up()
     kept = all_rows(quiz_database, MIGRATIONS.tables)
-    if compared and (part, method) != ("following", "dig_up"):
+    if compared and (part, method) != ("following", "remove_tombstones"):
         # What is back is dug up before, by itself: that is harmless, whatever becomes of the rest.
         before["tombstones"] = []
     assert kept == before
@@ -476,7 +482,9 @@ def test_what_goes_while_everything_is_compared_is_gone_with_the_same_catching_u
 def test_many_tombstones_are_asked_for_in_pages(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("services.quiz.following.TOMBSTONES_AT_ONCE", 2)
     gone = [ContentKey("lesson", f"gone-{number}") for number in range(5)]
-    world.store.following.bury([*gone, ContentKey("lesson", "lesson-1"), ContentKey("event", "event-1")], NOON)
+    world.store.following.add_tombstones(
+        [*gone, ContentKey("lesson", "lesson-1"), ContentKey("event", "event-1")], NOON
+    )
     world.content.renew_feed(pruned=True)
 
     world.follower.catch_up()
@@ -580,9 +588,9 @@ class History(World):
         super().__init__(store)
         self.gone: set[str] = set()
 
-    def happen(self, deed: str, what: Any) -> None:
+    def happen(self, entry: str, what: Any) -> None:
         """One thing more; what cannot be now does not happen."""
-        match deed:
+        match entry:
             case "add" if (LESSON_OF[what], what) not in self.content.lessons():
                 self.content.add(LESSON_OF[what], what)
             case "delete":
@@ -628,15 +636,15 @@ class History(World):
 
 
 @over_one_store
-@given(deeds=DEEDS)
+@given(entries=DEEDS)
 def test_after_any_history_the_quizzes_are_those_of_lessons_that_are_alive_and_those_can_have_one(
-    quiz_database: peewee.Database, deeds: Sequence[tuple[str, Any]]
+    quiz_database: peewee.Database, entries: Sequence[tuple[str, Any]]
 ) -> None:
     store = PeeweeQuizStore(quiz_database)
     with undone(store):
         history = History(store)
-        for deed, what in deeds:
-            history.happen(deed, what)
+        for entry, what in entries:
+            history.happen(entry, what)
 
         history.catch_up()
         rows = all_rows(quiz_database, MIGRATIONS.tables)

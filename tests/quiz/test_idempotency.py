@@ -8,15 +8,17 @@ import peewee
 import pytest
 from falcon.testing import Result
 
-from services.kit.errors import ServiceError, Unavailable
-from services.kit.instants import now
-from services.kit.tokens import AccessTokenVerifier, issue_service_token
-from services.kit.use_cases import UseCases
-from services.kit.web import create_service_app
+from services.kit.core.errors import ServiceError, Unavailable
+from services.kit.core.instants import now
+from services.kit.storage.service_app import create_service_app
+from services.kit.storage.use_cases import UseCases
+from services.kit.web.tokens.access import AccessTokenVerifier
+from services.kit.web.tokens.service import issue_service_token
 from services.quiz.app import routes
 from services.quiz.config import read_settings
 from services.quiz.following import Follower
-from services.quiz.repository import ALL, PeeweeQuizStore, QuizFilter
+from services.quiz.repository.contracts import ALL, QuizFilter
+from services.quiz.repository.store import PeeweeQuizStore
 from services.quiz.service import QuizService
 from tests.app_client import Client
 from tests.clock import NOON, StoppedClock

@@ -1,4 +1,4 @@
-"""services.quiz.integrity: each planted breach is found by table, id and rule, and nothing else is."""
+"""services.quiz.integrity: each planted violation is found by table, id and rule, and nothing else is."""
 
 from collections.abc import Sequence
 
@@ -6,23 +6,24 @@ import peewee
 import pytest
 
 import services.content.rules
-from services.kit.errors import Unavailable
-from services.kit.integrity import Examination, Silent, examine
+from services.kit.core.errors import Unavailable
+from services.kit.core.findings import Silent
+from services.kit.maintenance.examination import Examination, examine
 from services.quiz import seed
 from services.quiz.config import read_settings
 from services.quiz.entities import FeedHead, FeedPosition, LessonReference
 from services.quiz.following import Follower
 from services.quiz.integrity import examination
-from services.quiz.repository import PeeweeQuizStore
+from services.quiz.repository.store import PeeweeQuizStore
 from services.quiz.rules import FEED_LAG_LIMIT
 from services.quiz.service import QuizService
-from tests.breaches import Breach, all_rows, found, judge, named, plant, repair
 from tests.clock import NOON, SECOND, StoppedClock
 from tests.content.examples import with_two_events
 from tests.content.memory import InMemoryContentStore
 from tests.quiz.agreeing import AgreeingContent
 from tests.quiz.examples import new_question, numbered_quiz, right
 from tests.quiz.in_process import ContentInProcess
+from tests.violations import Violation, all_rows, execute, found, judge, named, repair
 
 NEW_REVISION = (
     "INSERT INTO quiz_revisions SELECT 'revision-9', quiz_id, title, pass_percentage, questions, created_at "
@@ -32,44 +33,44 @@ OF_QUIZ_1 = "question_id IN (SELECT id FROM quiz_questions WHERE quiz_id = 'quiz
 ATTEMPT = "UPDATE quiz_attempts SET {} WHERE id = 'attempt-1'"
 
 BREACHES = {
-    "a quiz that asks nothing": Breach(
+    "a quiz that asks nothing": Violation(
         [f"DELETE FROM quiz_options WHERE {OF_QUIZ_1}", "DELETE FROM quiz_questions WHERE quiz_id = 'quiz-1'"],
         [("quizzes", "quiz-1", "quiz_questions"), ("quizzes", "quiz-1", "quiz_revision")],
     ),
-    "a question with one option": Breach(
+    "a question with one option": Violation(
         ["DELETE FROM quiz_options WHERE id = 'option-2-2-of-1'"],
         [("quizzes", "quiz-1", "quiz_options"), ("quizzes", "quiz-1", "quiz_revision")],
     ),
-    "a question without a right option": Breach(
+    "a question without a right option": Violation(
         [f"UPDATE quiz_options SET is_correct = (1 = 0) WHERE {OF_QUIZ_1}"],
         [("quizzes", "quiz-1", "quiz_right_option")] * 2 + [("quizzes", "quiz-1", "quiz_revision")],
     ),
-    "a revision that is not what is asked now": Breach(
+    "a revision that is not what is asked now": Violation(
         ["UPDATE quiz_questions SET prompt = 'Another' WHERE id = 'question-1-of-1'"],
         [("quizzes", "quiz-1", "quiz_revision")],
     ),
-    "a revision of another quiz": Breach(
+    "a revision of another quiz": Violation(
         ["UPDATE quizzes SET revision_id = 'revision-2' WHERE id = 'quiz-1'"],
         [("quizzes", "quiz-1", "quiz_revision")] * 2,
     ),
-    "a revision that is not there": Breach(
+    "a revision that is not there": Violation(
         ["UPDATE quizzes SET revision_id = 'nowhere' WHERE id = 'quiz-1'"], [("quizzes", "quiz-1", "foreign_key")]
     ),
-    "a revision that nothing uses": Breach(
+    "a revision that nothing uses": Violation(
         [NEW_REVISION],
         [("quiz_revisions", "revision-9", "revision_used")],
         repaired=True,
         gone=[("quiz_revisions", "revision-9")],
     ),
-    "a revision that cannot be read": Breach(
+    "a revision that cannot be read": Violation(
         ["UPDATE quiz_revisions SET questions = '[{\"id\": 1}' WHERE id = 'revision-2'"],
         [("quiz_revisions", "revision-2", "revision_readable")],
     ),
-    "a question without its quiz": Breach(
+    "a question without its quiz": Violation(
         ["UPDATE quiz_questions SET quiz_id = 'nowhere' WHERE id = 'question-1-of-2'"],
         [("quiz_questions", "question-1-of-2", "foreign_key"), ("quizzes", "quiz-2", "quiz_revision")],
     ),
-    "options without their question": Breach(
+    "options without their question": Violation(
         [
             "INSERT INTO quiz_options SELECT 'lost', 'nowhere', text, is_correct, position "
             "FROM quiz_options WHERE id = 'option-1-1-of-1'"
@@ -78,40 +79,40 @@ BREACHES = {
         repaired=True,
         gone=[("quiz_options", "lost")],
     ),
-    "percentages beyond the hundred": Breach(
+    "percentages beyond the hundred": Violation(
         ["UPDATE quizzes SET pass_percentage = 101 WHERE id = 'quiz-2'"],
         [("quizzes", "quiz-2", "quizzes_pass_percentage"), ("quizzes", "quiz-2", "quiz_revision")],
     ),
-    "an attempt whose revision is gone": Breach(
+    "an attempt whose revision is gone": Violation(
         [ATTEMPT.format("revision_id = 'nowhere'")], [("quiz_attempts", "attempt-1", "foreign_key")]
     ),
-    "an attempt with another quiz's revision": Breach(
+    "an attempt with another quiz's revision": Violation(
         [ATTEMPT.format("revision_id = 'revision-2'")],
         [("quiz_attempts", "attempt-1", "attempt_revision"), ("quiz_attempts", "attempt-1", "attempt_answers")],
     ),
-    "an attempt that cannot be read": Breach(
+    "an attempt that cannot be read": Violation(
         [ATTEMPT.format("answers = '{}'".format('[{"question_id": 7}]'))],
         [("quiz_attempts", "attempt-1", "attempt_readable")],
     ),
-    "an attempt that is no JSON": Breach(
+    "an attempt that is no JSON": Violation(
         [ATTEMPT.format("answers = 'nonsense'")], [("quiz_attempts", "attempt-1", "attempt_readable")]
     ),
-    "an answer that was never asked for": Breach(
+    "an answer that was never asked for": Violation(
         [ATTEMPT.format("answers = replace(answers, 'question-1-of-1', 'question-7')")],
         [("quiz_attempts", "attempt-1", "attempt_answers")],
     ),
-    "an answer called wrong that is right": Breach(
+    "an answer called wrong that is right": Violation(
         [ATTEMPT.format("""answers = replace(answers, '"is_correct":true', '"is_correct":false')""")],
         [("quiz_attempts", "attempt-1", "attempt_answers")],
     ),
-    "counts that are not those of the answers": Breach(
+    "counts that are not those of the answers": Violation(
         [ATTEMPT.format("correct_answers = 0, answered_questions = 2")],
         [("quiz_attempts", "attempt-1", "attempt_counts")],
     ),
-    "a score that the rule does not give": Breach(
+    "a score that the rule does not give": Violation(
         [ATTEMPT.format("score_percentage = 51")], [("quiz_attempts", "attempt-1", "attempt_score")]
     ),
-    "a pass percentage of no revision": Breach(
+    "a pass percentage of no revision": Violation(
         [ATTEMPT.format("pass_percentage = 10")], [("quiz_attempts", "attempt-1", "attempt_pass_percentage")]
     ),
 }
@@ -152,18 +153,18 @@ def with_two_quizzes(database: peewee.Database) -> None:
     store.quizzes.add(numbered_quiz(2))
     service = QuizService(store, lambda event_id, lesson_id: None)
     attempt = service.submit("lesson-1", [right(quiz.questions[0])]).attempt
-    plant(database, f"UPDATE quiz_attempts SET id = 'attempt-1' WHERE id = '{attempt.id}'")
+    execute(database, f"UPDATE quiz_attempts SET id = 'attempt-1' WHERE id = '{attempt.id}'")
 
 
 @pytest.mark.parametrize("name", BREACHES)
-def test_a_planted_breach_is_found_and_nothing_else_is_found_or_changed(
+def test_a_planted_violation_is_found_and_nothing_else_is_found_or_changed(
     quiz_database: peewee.Database, name: str
 ) -> None:
     with_two_quizzes(quiz_database)
 
     if name == "a question without its quiz":
         # Its repair brings nothing back: what the quiz asks remains another thing than its revision.
-        plant(quiz_database, *BREACHES[name].statements)
+        execute(quiz_database, *BREACHES[name].statements)
         assert named(found(quiz_database, WHOLE)) == sorted(BREACHES[name].findings)
         assert repair(quiz_database, WHOLE)[0] == 1
         assert named(found(quiz_database, WHOLE)) == [("quizzes", "quiz-2", "quiz_revision")]
@@ -226,7 +227,7 @@ def test_a_sample_for_another_lesson_is_found(quiz_database: peewee.Database) ->
 
 
 def test_what_the_seeds_and_the_service_write_is_never_a_finding(quiz_database: peewee.Database) -> None:
-    seed.plant(quiz_database, read_settings({}), "demo")
+    seed.seed_database(quiz_database, read_settings({}), "demo")
     service = QuizService(PeeweeQuizStore(quiz_database), lambda event_id, lesson_id: None)
     quiz = service.create_quiz(
         "event", "lesson", "A quiz", None, [new_question(), new_question("More?", 7, True, True)]

@@ -11,9 +11,9 @@ from typing import Any
 
 import peewee
 
-from services.kit.database import is_postgresql, transaction, unhurried
+from services.kit.storage.database import is_postgresql, transaction, unhurried
 from services.quiz.migrations import MIGRATIONS
-from services.quiz.repository import PeeweeQuizStore
+from services.quiz.repository.store import PeeweeQuizStore
 from services.quiz.service import QuizService
 from tests.quiz.examples import a_quiz, right
 
@@ -24,8 +24,9 @@ MEMORY_LIMIT_MIB = 120
 CHECK = r"""
 import re, sys, time
 from pathlib import Path
-from services.kit.database import open_database
-from services.kit.integrity import examine
+from services.kit.storage.database import open_database
+from services.kit.core.findings import Silent
+from services.kit.maintenance.examination import examine
 from services.quiz.integrity import examination
 from tests.quiz.agreeing import AgreeingContent
 class Count:

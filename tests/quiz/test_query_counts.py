@@ -3,8 +3,9 @@
 import peewee
 import pytest
 
-from services.kit.pagination import PageRequest
-from services.quiz.repository import ALL, PeeweeQuizStore
+from services.kit.web.pages import PageRequest
+from services.quiz.repository.contracts import ALL
+from services.quiz.repository.store import PeeweeQuizStore
 from services.quiz.service import QuizService
 from tests.clock import StoppedClock
 from tests.query_counts import Cost, counted, split
@@ -19,13 +20,13 @@ COSTS: list[Cost[QuizService]] = [
     Cost("list_quizzes, a page", lambda service: service.list_quizzes("event-1", None, PageRequest(20)), 1),
     Cost("get_quiz", lambda service: service.get_quiz("quiz-1"), 1),
     # The place in the feed is held, the tombstones are read; the frozen copy, the quiz, its questions, their options,
-    # the deed.
+    # the entry.
     Cost("create_quiz, one question", lambda service: service.create_quiz("event-1", "new", "Quiz", None, ONE), 7, 2),
     Cost("create_quiz, thirty", lambda service: service.create_quiz("event-1", "new", "Quiz", None, THIRTY), 7, 2),
     # Two readings and the hold, the same five, the old questions, the unused revisions.
     Cost("update_quiz, one question", lambda service: service.update_quiz("quiz-1", "Quiz", None, ONE), 10),
     Cost("update_quiz, thirty", lambda service: service.update_quiz("quiz-1", "Quiz", None, THIRTY), 10),
-    # The hold, the reading, for If-Match, the quiz, the unused revisions, the deed.
+    # The hold, the reading, for If-Match, the quiz, the unused revisions, the entry.
     Cost("delete_quiz", lambda service: service.delete_quiz("quiz-1"), 5),
     Cost("list_attempts", lambda service: service.list_attempts("quiz-1", PageRequest(50)), 2),
     Cost("get_lesson_quiz", lambda service: service.get_lesson_quiz("lesson-1"), 1),

@@ -7,11 +7,12 @@ from datetime import datetime
 import peewee
 import pytest
 
-from services.kit.errors import ServiceError
+from services.kit.core.errors import ServiceError
 from services.quiz.entities import Submission
 from services.quiz.errors import LessonHasQuiz, QuizNotFound
 from services.quiz.migrations import MIGRATIONS
-from services.quiz.repository import ALL, PeeweeQuizStore, QuizFilter
+from services.quiz.repository.contracts import ALL, QuizFilter
+from services.quiz.repository.store import PeeweeQuizStore
 from services.quiz.service import QuizService
 from tests.clock import NOON, StoppedClock
 from tests.parallel import at_once, without_patience

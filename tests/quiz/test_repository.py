@@ -9,12 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.kit.pagination import PageRequest
+from services.kit.web.pages import PageRequest
 from services.quiz import rules
 from services.quiz.entities import Attempt, Grade, GradedAnswer, Option, Question, Quiz, Revision
 from services.quiz.errors import LessonHasQuiz, QuizNotFound
 from services.quiz.models import AttemptRow, OptionRow, QuestionRow, QuizRow, RevisionRow
-from services.quiz.repository import ALL, PeeweeQuizStore, QuizFilter, QuizStore, attempt_key, quiz_key
+from services.quiz.repository.contracts import ALL, QuizFilter, QuizStore, attempt_key, quiz_key
+from services.quiz.repository.store import PeeweeQuizStore
 from tests.clock import LATER, NOON, SECOND
 from tests.quiz.examples import (
     a_question,
@@ -500,7 +501,7 @@ BREACHES = [
 
 
 @pytest.mark.parametrize(("table", "columns"), SOUND_ROWS)
-def test_a_sound_row_is_kept_so_that_the_breaches_below_have_one_cause_each(
+def test_a_sound_row_is_kept_so_that_the_violations_below_have_one_cause_each(
     quiz_database: peewee.Database, table: type[peewee.Model], columns: dict[str, object]
 ) -> None:
     add(PeeweeQuizStore(quiz_database), a_quiz())

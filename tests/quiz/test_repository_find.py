@@ -1,6 +1,6 @@
 """What the import of the old baseline asks a QuizStore: the contract, for the twin and for both engines."""
 
-from services.quiz.repository import QuizStore
+from services.quiz.repository.contracts import QuizStore
 from tests.quiz.examples import a_quiz, numbered_quiz
 
 

@@ -9,20 +9,21 @@ from typing import Any
 
 import pytest
 
-from services.kit.database import open_database
-from services.kit.errors import ServiceError, Unavailable
-from services.kit.guards import Guard, Route
-from services.kit.instants import now
-from services.kit.pagination import PageRequest
-from services.kit.tokens import AccessTokenVerifier, issue_service_token
-from services.kit.use_cases import UseCases
-from services.kit.web import create_service_app
+from services.kit.core.errors import ServiceError, Unavailable
+from services.kit.core.instants import now
+from services.kit.storage.database import open_database
+from services.kit.storage.service_app import create_service_app
+from services.kit.storage.use_cases import UseCases
+from services.kit.web.guards import Guard, Route
+from services.kit.web.pages import PageRequest
+from services.kit.web.tokens.access import AccessTokenVerifier
+from services.kit.web.tokens.service import issue_service_token
 from services.quiz.app import routes
 from services.quiz.config import read_settings
 from services.quiz.entities import Quiz
 from services.quiz.errors import EventNotFound, LessonNotFound
 from services.quiz.following import Follower
-from services.quiz.repository import ALL, QuizFilter
+from services.quiz.repository.contracts import ALL, QuizFilter
 from services.quiz.service import QuizService
 from tests.app_client import Client
 from tests.clock import HOUR, LATER, NOON, SECOND, StoppedClock

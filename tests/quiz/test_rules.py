@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.kit.errors import ValidationFailed
+from services.kit.core.errors import ValidationFailed
 from services.quiz import rules
 from services.quiz.entities import Answer, Grade, GradedAnswer, NewQuestion, Option, Question, Quiz
 from services.quiz.errors import InvalidAttempt, MissingCorrectOption

@@ -7,19 +7,19 @@ from typing import Any, cast
 import peewee
 import pytest
 
-from services.kit.database import delete_every_row
-from services.kit.pagination import PageRequest
-from services.kit.schemas import validated
+from services.kit.storage.database import delete_every_row
+from services.kit.web.pages import PageRequest
+from services.kit.web.schemas import validated
 from services.quiz.config import Settings, read_settings
 from services.quiz.entities import Answer, NewQuestion, Option, Question, Quiz
 from services.quiz.migrations import MIGRATIONS
 from services.quiz.models import TABLES, RevisionRow
-from services.quiz.repository import PeeweeQuizStore
+from services.quiz.repository.store import PeeweeQuizStore
 from services.quiz.schemas import NewQuiz, quiz_view
-from services.quiz.seed import SAMPLES, SETS, plant, planted
+from services.quiz.seed import SAMPLES, SETS, seed_database, seed_store
 from services.quiz.seed.samples import SampleQuiz
 from services.quiz.service import QuizService
-from tests.audit import deeds_in
+from tests.audit import entries_in
 from tests.clock import NOON
 
 ALL = PageRequest()
@@ -50,7 +50,7 @@ def quizzes(service: QuizService) -> list[Quiz]:
 
 
 def test_minimal_is_one_quiz_of_two_questions(store: PeeweeQuizStore, service: QuizService) -> None:
-    added = planted(store, SAMPLES["minimal"], NOON)
+    added = seed_store(store, SAMPLES["minimal"], NOON)
     (quiz,) = quizzes(service)
     assert added == {"quizzes": 1}
     assert (quiz.id, quiz.event_id, quiz.lesson_id) == ("quiz-public-1", "event-public-1", "lesson-public-1")
@@ -68,13 +68,13 @@ def test_minimal_is_one_quiz_of_two_questions(store: PeeweeQuizStore, service: Q
 
 
 def test_demo_is_a_dozen_quizzes_in_order(store: PeeweeQuizStore, service: QuizService) -> None:
-    added = planted(store, SAMPLES["demo"], NOON)
+    added = seed_store(store, SAMPLES["demo"], NOON)
     assert added == {"quizzes": 12}
     assert [quiz.id for quiz in quizzes(service)] == [sample.id for sample in SAMPLES["demo"]]
 
 
 def test_every_sample_is_one_that_a_person_could_have_made(store: PeeweeQuizStore, service: QuizService) -> None:
-    planted(store, SAMPLES["demo"], NOON)
+    seed_store(store, SAMPLES["demo"], NOON)
     for quiz in quizzes(service):
         assert validated(NewQuiz, quiz_view(quiz)).title == quiz.title
         assert 2 <= len(quiz.questions) <= 5
@@ -84,7 +84,7 @@ def test_every_sample_is_one_that_a_person_could_have_made(store: PeeweeQuizStor
 
 
 def test_both_of_two_right_options_pass(store: PeeweeQuizStore, service: QuizService) -> None:
-    planted(store, SAMPLES["minimal"], NOON)
+    seed_store(store, SAMPLES["minimal"], NOON)
     first = Answer("quiz-public-1-question-1", "quiz-public-1-question-1-option-2")
     for option in (1, 3):
         second = Answer("quiz-public-1-question-2", f"quiz-public-1-question-2-option-{option}")
@@ -95,17 +95,17 @@ def test_both_of_two_right_options_pass(store: PeeweeQuizStore, service: QuizSer
 def test_a_second_seeding_adds_nothing_and_changes_nothing(
     quiz_database: peewee.Database, store: PeeweeQuizStore, name: str
 ) -> None:
-    plant(quiz_database, SETTINGS, name)
+    seed_database(quiz_database, SETTINGS, name)
     before = rows(quiz_database)
-    again = planted(store, SAMPLES[name], NOON)
+    again = seed_store(store, SAMPLES[name], NOON)
     assert again == {"quizzes": 0}
     assert rows(quiz_database) == before
 
 
 def test_demo_after_minimal_adds_only_the_rest(store: PeeweeQuizStore, service: QuizService) -> None:
-    planted(store, SAMPLES["minimal"], NOON)
+    seed_store(store, SAMPLES["minimal"], NOON)
     before = service.get_quiz("quiz-public-1")
-    added = planted(store, SAMPLES["demo"], NOON)
+    added = seed_store(store, SAMPLES["demo"], NOON)
     assert added == {"quizzes": 11}
     assert service.get_quiz("quiz-public-1") == before
 
@@ -113,10 +113,10 @@ def test_demo_after_minimal_adds_only_the_rest(store: PeeweeQuizStore, service: 
 def test_what_a_person_has_changed_stays(
     quiz_database: peewee.Database, store: PeeweeQuizStore, service: QuizService
 ) -> None:
-    planted(store, SAMPLES["demo"], NOON)
+    seed_store(store, SAMPLES["demo"], NOON)
     service.update_quiz("quiz-public-1", "Mine", 10, [NEW_QUESTION])
     before = rows(quiz_database)
-    added = planted(store, SAMPLES["demo"], NOON)
+    added = seed_store(store, SAMPLES["demo"], NOON)
     assert added == {"quizzes": 0}
     assert rows(quiz_database) == before
 
@@ -126,7 +126,7 @@ def test_a_lesson_that_has_a_persons_quiz_keeps_it(
 ) -> None:
     mine = service.create_quiz("event-public-1", "lesson-public-1", "Mine", None, [NEW_QUESTION])
     before = rows(quiz_database)
-    added = planted(store, SAMPLES["minimal"], NOON)
+    added = seed_store(store, SAMPLES["minimal"], NOON)
     assert added == {"quizzes": 0}
     assert service.get_lesson_quiz("lesson-public-1") == mine
     assert rows(quiz_database) == before
@@ -135,10 +135,10 @@ def test_a_lesson_that_has_a_persons_quiz_keeps_it(
 def test_a_deleted_quiz_comes_back_beside_its_attempts(
     quiz_database: peewee.Database, store: PeeweeQuizStore, service: QuizService
 ) -> None:
-    planted(store, SAMPLES["minimal"], NOON)
+    seed_store(store, SAMPLES["minimal"], NOON)
     attempt = service.submit("lesson-public-1", []).attempt
     service.delete_quiz("quiz-public-1")
-    added = planted(store, SAMPLES["minimal"], NOON)
+    added = seed_store(store, SAMPLES["minimal"], NOON)
     history = service.list_attempts("quiz-public-1", ALL)
     assert added == {"quizzes": 1}
     assert list(history.page.items) == [attempt]
@@ -147,7 +147,7 @@ def test_a_deleted_quiz_comes_back_beside_its_attempts(
 
 def test_a_seeding_that_breaks_off_leaves_nothing(quiz_database: peewee.Database, store: PeeweeQuizStore) -> None:
     with pytest.raises(AttributeError):
-        planted(store, [*SAMPLES["demo"], cast(SampleQuiz, None)], NOON)
+        seed_store(store, [*SAMPLES["demo"], cast(SampleQuiz, None)], NOON)
     assert not any(rows(quiz_database).values())
 
 
@@ -156,19 +156,19 @@ def test_seedings_at_the_same_time_add_every_quiz_once(database: peewee.Database
     MIGRATIONS.up(database)
     store = PeeweeQuizStore(database)
     with ThreadPoolExecutor(4) as pool:
-        added = list(pool.map(lambda _: planted(store, SAMPLES["demo"], NOON)["quizzes"], range(4)))
+        added = list(pool.map(lambda _: seed_store(store, SAMPLES["demo"], NOON)["quizzes"], range(4)))
     assert sum(added) == 12
 
 
 def test_clear_and_plant_bring_back_the_same_quizzes(
     quiz_database: peewee.Database, store: PeeweeQuizStore, service: QuizService
 ) -> None:
-    planted(store, SAMPLES["demo"], NOON)
+    seed_store(store, SAMPLES["demo"], NOON)
     service.submit("lesson-public-1", [])
-    before, deeds = quizzes(service), [("quiz.created", sample.id) for sample in SAMPLES["demo"]]
-    assert deeds_in(store.audit) == deeds
+    before, entries = quizzes(service), [("quiz.created", sample.id) for sample in SAMPLES["demo"]]
+    assert entries_in(store.audit) == entries
     delete_every_row(quiz_database, TABLES)
     assert {table for table, of_table in rows(quiz_database).items() if of_table} == {"AuditRow"}
-    planted(store, SAMPLES["demo"], NOON)
+    seed_store(store, SAMPLES["demo"], NOON)
     assert quizzes(service) == before
-    assert deeds_in(store.audit) == deeds * 2
+    assert entries_in(store.audit) == entries * 2

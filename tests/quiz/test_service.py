@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from services.kit.entity_tags import entity_tag
-from services.kit.errors import PreconditionFailed, ServiceError, Unavailable, ValidationFailed
-from services.kit.idempotency import Keep
-from services.kit.pagination import Page, PageRequest
+from services.kit.core.errors import PreconditionFailed, ServiceError, Unavailable, ValidationFailed
+from services.kit.storage.idempotency import Keep
+from services.kit.web.entity_tags import entity_tag
+from services.kit.web.pages import Page, PageRequest
 from services.quiz.entities import (
     Answer,
     Attempt,
@@ -30,7 +30,7 @@ from services.quiz.errors import (
     MissingCorrectOption,
     QuizNotFound,
 )
-from services.quiz.repository import ALL, QuizFilter, QuizStore, attempt_key, quiz_key
+from services.quiz.repository.contracts import ALL, QuizFilter, QuizStore, attempt_key, quiz_key
 from services.quiz.service import QuizService
 from tests.clock import LATER, NOON, SECOND, StoppedClock
 from tests.matching import NEW_ID

@@ -3,6 +3,6 @@
 from pathlib import Path
 
 from services.auth.models import TABLES
-from services.kit.migrations import Migrations
+from services.kit.storage.migrations import Migrations
 
 MIGRATIONS = Migrations("auth", Path(__file__).parent, TABLES)

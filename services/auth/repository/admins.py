@@ -10,8 +10,11 @@ from services.auth.entities import Admin
 from services.auth.errors import AdminNotFound, UsernameTaken
 from services.auth.models import AdminRow
 from services.auth.repository.contracts import ALL
-from services.kit.database import Parameter, Statement, breached, locked, transaction
-from services.kit.pagination import PageRequest, paged
+from services.kit.storage.database import locked, transaction
+from services.kit.storage.database_errors import violates
+from services.kit.storage.pages import paged
+from services.kit.storage.statements import Parameter, Statement
+from services.kit.web.pages import PageRequest
 
 _ORDER = (AdminRow.created_at, AdminRow.id)
 
@@ -84,6 +87,6 @@ class PeeweeAdmins:
                 if not query.execute(self._database):
                     raise AdminNotFound
         except peewee.IntegrityError as error:
-            if breached(error, "admins_username", ["admins.username"]):
+            if violates(error, "admins_username", ["admins.username"]):
                 raise UsernameTaken from None
             raise

@@ -9,9 +9,9 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from services.auth.entities import Admin, RefreshToken, Session, SigningKey, Throttle
-from services.kit.audit import AuditTrail
-from services.kit.instants import to_milliseconds
-from services.kit.pagination import PageRequest, SortKey
+from services.kit.core.instants import to_milliseconds
+from services.kit.storage.audit.log import AuditTrail
+from services.kit.web.pages import PageRequest, SortKey
 
 ALL = PageRequest()
 

@@ -7,7 +7,7 @@ import peewee
 
 from services.auth.entities import Admin, SigningKey
 from services.auth.models import AdminRow, SigningKeyRow
-from services.kit.integrity import batches
+from services.kit.storage.batches import batches
 
 
 class AuthInspection:

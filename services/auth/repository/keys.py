@@ -7,7 +7,8 @@ import peewee
 
 from services.auth.entities import SigningKey
 from services.auth.models import SigningKeyRow
-from services.kit.database import Statement, is_postgresql
+from services.kit.storage.database import is_postgresql
+from services.kit.storage.statements import Statement
 
 
 class PeeweeSigningKeys:

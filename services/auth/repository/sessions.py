@@ -9,7 +9,9 @@ import peewee
 from services.auth.entities import RefreshToken, Session
 from services.auth.errors import AdminNotFound, SessionNotFound
 from services.auth.models import RefreshTokenRow, SessionRow
-from services.kit.database import Parameter, Statement, is_foreign_key_breach, locked, transaction
+from services.kit.storage.database import locked, transaction
+from services.kit.storage.database_errors import is_foreign_key_violation
+from services.kit.storage.statements import Parameter, Statement
 
 
 class PeeweeSessions:
@@ -31,7 +33,7 @@ class PeeweeSessions:
             with transaction(self._database):
                 SessionRow.insert(columns).execute(self._database)
         except peewee.IntegrityError as error:
-            if is_foreign_key_breach(error):
+            if is_foreign_key_violation(error):
                 raise AdminNotFound from None
             raise
 
@@ -83,7 +85,7 @@ class PeeweeRefreshTokens:
             with transaction(self._database):
                 RefreshTokenRow.insert(columns).execute(self._database)
         except peewee.IntegrityError as error:
-            if is_foreign_key_breach(error):
+            if is_foreign_key_violation(error):
                 raise SessionNotFound from None
             raise
 

@@ -9,9 +9,9 @@ from services.auth.repository.admins import PeeweeAdmins
 from services.auth.repository.keys import PeeweeSigningKeys
 from services.auth.repository.sessions import PeeweeRefreshTokens, PeeweeSessions
 from services.auth.repository.throttles import PeeweeThrottles
-from services.kit.audit import AuditLog
-from services.kit.database import transaction
-from services.kit.instants import Clock, now
+from services.kit.core.instants import Clock, now
+from services.kit.storage.audit.log import AuditLog
+from services.kit.storage.database import transaction
 
 
 class PeeweeAuthStore:

@@ -7,7 +7,8 @@ import peewee
 
 from services.auth.entities import Throttle
 from services.auth.models import SignInThrottleRow as Row
-from services.kit.database import Parameter, Statement, locked
+from services.kit.storage.database import locked
+from services.kit.storage.statements import Parameter, Statement
 
 
 class PeeweeThrottles:

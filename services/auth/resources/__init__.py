@@ -5,10 +5,11 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import ParamSpec, TypeVar
 
-from services.auth.service import AuthService
-from services.kit.errors import Unavailable
-from services.kit.idempotency import Keep, Key, Reply
-from services.kit.use_cases import UseCases
+from services.auth.service.sign_in import AuthService
+from services.kit.core.errors import Unavailable
+from services.kit.storage.idempotency import Keep
+from services.kit.storage.use_cases import UseCases
+from services.kit.web.idempotency import IdempotencyKey, StoredResponse
 
 # At 25 a second the last of them waits for some three seconds, less than anybody's deadline.
 WAITING_LIMIT = 64
@@ -56,8 +57,11 @@ class Hashing:
             return await self._use_cases.run(use_case, *args, **kwargs)
 
     async def run_once(
-        self, key: Key | None, use_case: Callable[[Keep[Result]], Result], render: Callable[[Result], Reply]
-    ) -> Reply:
+        self,
+        key: IdempotencyKey | None,
+        use_case: Callable[[Keep[Result]], Result],
+        render: Callable[[Result], StoredResponse],
+    ) -> StoredResponse:
         """As UseCases.run_once; raises Unavailable when too many wait."""
         async with self._turn():
             return await self._use_cases.run_once(key, use_case, render)

@@ -3,7 +3,7 @@
 from falcon.asgi import Request, Response
 
 from services.auth.resources import AuthResource
-from services.kit.documents import write_json
+from services.kit.web.documents import write_json
 
 
 class PublishedKeys(AuthResource):

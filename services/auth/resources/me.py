@@ -4,8 +4,8 @@ from falcon.asgi import Request, Response
 
 from services.auth.resources import AuthResource, HashingResource
 from services.auth.schemas import PasswordChange, me_view, sign_in_view
-from services.kit.actor import current_actor
-from services.kit.documents import read_json, write_json
+from services.kit.core.actor import current_actor
+from services.kit.web.documents import read_json, write_json
 
 
 class Me(AuthResource):

@@ -9,17 +9,17 @@ from falcon.asgi import Request, Response
 from services.auth.entities import Invitation
 from services.auth.resources import AuthResource, HashingResource
 from services.auth.schemas import NewPerson, PersonPatch, invitation_view, person_view, told_invitation
-from services.kit.documents import (
+from services.kit.web.documents import (
     admins_key,
     read_document,
     read_json,
     write_json,
     write_page,
-    write_reply,
+    write_stored_response,
 )
-from services.kit.idempotency import Key, Reply, reply_with
-from services.kit.pagination import page_request
-from services.kit.schemas import validated
+from services.kit.web.idempotency import IdempotencyKey, StoredResponse, stored_response
+from services.kit.web.pages import page_request
+from services.kit.web.schemas import validated
 
 SORT_KEY = (int, str)
 
@@ -41,9 +41,9 @@ class People(HashingResource):
             invitation = await self._hash(self._service.people.invite, sent.username, sent.role)
             write_json(response, invitation_view(invitation), 201)
         else:
-            write_reply(response, await self._invited_once(key, sent))
+            write_stored_response(response, await self._invited_once(key, sent))
 
-    async def _invited_once(self, key: Key, sent: NewPerson) -> Reply:
+    async def _invited_once(self, key: IdempotencyKey, sent: NewPerson) -> StoredResponse:
         people = self._service.people
         kept_key = replace(key, id=people.kept_under(key.id))
         reply = await self._hash_once(kept_key, partial(people.invite, sent.username, sent.role, key.id), _kept)
@@ -75,6 +75,6 @@ class PersonPassword(HashingResource):
         write_json(response, invitation_view(invitation))
 
 
-def _kept(invitation: Invitation) -> Reply:
+def _kept(invitation: Invitation) -> StoredResponse:
     # The password is a secret of the person's: whoever answers again computes it again.
-    return reply_with({"item": person_view(invitation.admin)}, 201)
+    return stored_response({"item": person_view(invitation.admin)}, 201)

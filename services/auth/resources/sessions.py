@@ -4,7 +4,7 @@ from falcon.asgi import Request, Response
 
 from services.auth.resources import AuthResource
 from services.auth.schemas import Refresh, revoked_view, sign_in_view
-from services.kit.documents import read_json, write_json
+from services.kit.web.documents import read_json, write_json
 
 
 class TokenRefresh(AuthResource):

@@ -23,14 +23,14 @@ from services.auth.rules.keys import (
 from services.auth.rules.people import (
     INITIAL_PASSWORD_LIFETIME,
     changed_person,
-    deeds,
     ends_sessions,
+    entries,
     is_acting_owner,
     may_sign_in,
     with_initial_password,
     with_own_password,
 )
-from services.auth.rules.stored import admin_breaches, is_password_hash, key_breaches, seal_breaches
+from services.auth.rules.stored import admin_violations, is_password_hash, key_violations, seal_violations
 from services.auth.rules.throttles import (
     FAMILIAR_FOR,
     WINDOW,
@@ -76,11 +76,11 @@ __all__ = [
     "SignInBuckets",
     "access_token",
     "access_token_end",
-    "admin_breaches",
+    "admin_violations",
     "changed_person",
-    "deeds",
     "derived_key",
     "ends_sessions",
+    "entries",
     "invitation_seed",
     "is_acting_owner",
     "is_forgotten",
@@ -90,7 +90,7 @@ __all__ = [
     "is_sealed",
     "judge_refresh",
     "kept_under",
-    "key_breaches",
+    "key_violations",
     "last_use",
     "learner_grant",
     "may_sign_in",
@@ -102,7 +102,7 @@ __all__ = [
     "refresh_token_end",
     "refresh_token_id",
     "retry_after",
-    "seal_breaches",
+    "seal_violations",
     "sealed",
     "session_end",
     "sign_in_buckets",

@@ -5,13 +5,8 @@ from datetime import datetime, timedelta
 from joserfc import jwt
 from joserfc.jwk import OKPKey
 
-from services.kit.tokens import (
-    ACCESS_TOKEN_ALGORITHM,
-    ACCESS_TOKEN_ISSUER,
-    FINGERPRINT_CLAIM,
-    GRANT_AUDIENCE,
-    GRANT_TYPE,
-)
+from services.kit.web.tokens.access import ACCESS_TOKEN_ALGORITHM, ACCESS_TOKEN_ISSUER
+from services.kit.web.tokens.grants import FINGERPRINT_CLAIM, GRANT_AUDIENCE, GRANT_TYPE
 
 GRANT_LIFETIME = timedelta(hours=1)
 

@@ -14,7 +14,7 @@ from joserfc.jwk import OctKey, OKPKey
 
 from services.auth.entities import EVER, SigningKey
 from services.auth.errors import KeyUnreadable
-from services.kit.tokens import ACCESS_TOKEN_ALGORITHM, KEYS_LIFETIME
+from services.kit.web.tokens.access import ACCESS_TOKEN_ALGORITHM, KEYS_LIFETIME
 
 # Longer than anyone keeps the keys that were published before.
 KEY_LEAD = KEYS_LIFETIME + timedelta(minutes=1)

@@ -42,7 +42,7 @@ def with_own_password(admin: Admin, password_hash: str, now: datetime) -> Admin:
     return replace(admin, password_hash=password_hash, updated_at=now, initial_password_ends_at=None)
 
 
-def deeds(before: Admin, after: Admin) -> Iterator[tuple[str, str]]:
+def entries(before: Admin, after: Admin) -> Iterator[tuple[str, str]]:
     """What the audit log says of a changed role and of somebody disabled or enabled: actions, each with the id."""
     if after.role != before.role:
         yield "admin.role_changed", after.id

@@ -13,12 +13,12 @@ from joserfc.jwk import OKPKey
 from services.auth.entities import Admin, SigningKey
 from services.auth.errors import KeyUnreadable
 from services.auth.rules.keys import opened
-from services.kit.integrity.findings import Breach
+from services.kit.core.findings import Violation
 
 _BCRYPT = re.compile(r"\$2[abxy]\$\d\d\$[./A-Za-z0-9]{53}", re.ASCII)
 
 
-def admin_breaches(admin: Admin) -> Iterator[Breach]:
+def admin_violations(admin: Admin) -> Iterator[Violation]:
     """The rules that a stored admin breaks."""
     if admin.username != admin.username.strip():
         yield "admin_username", "nobody can sign in by this name: it begins or ends with a space"
@@ -34,13 +34,13 @@ def is_password_hash(text: str) -> bool:
         return _BCRYPT.fullmatch(text) is not None
 
 
-def key_breaches(key: SigningKey) -> Iterator[Breach]:
+def key_violations(key: SigningKey) -> Iterator[Violation]:
     """The rules that a stored signing key breaks, as far as can be seen without SIGNING_KEY_SECRET."""
     if _public_part(key) is None:
         yield "signing_key_public", "its public part cannot be read: rotate the keys at once"
 
 
-def seal_breaches(key: SigningKey, seal: bytes) -> Iterator[Breach]:
+def seal_violations(key: SigningKey, seal: bytes) -> Iterator[Violation]:
     """What is wrong with its private part, seen with the key that SIGNING_KEY_SECRET gives."""
     try:
         signer = opened(key, seal).private_key

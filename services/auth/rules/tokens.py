@@ -11,7 +11,7 @@ from joserfc import jwt
 from joserfc.jwk import OKPKey
 
 from services.auth.entities import Admin, RefreshToken, Session
-from services.kit.tokens import ACCESS_TOKEN_ALGORITHM, ACCESS_TOKEN_ISSUER, ACCESS_TOKEN_TYPE, ADMIN_ROLE
+from services.kit.web.tokens.access import ACCESS_TOKEN_ALGORITHM, ACCESS_TOKEN_ISSUER, ACCESS_TOKEN_TYPE, ADMIN_ROLE
 
 # Everyone who acts on an admin's token; each accepts it only while its own name is here (RFC 8725 section 3.9).
 ACCESS_TOKEN_AUDIENCES = ("gateway", "content", "quiz", "auth")

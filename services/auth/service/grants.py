@@ -6,9 +6,9 @@ import uuid_utils
 
 from services.auth import rules
 from services.auth.entities import IssuedGrant
-from services.auth.repository import AuthStore
+from services.auth.repository.contracts import AuthStore
 from services.auth.service.keys import Keys
-from services.kit.instants import Clock
+from services.kit.core.instants import Clock
 
 
 class Grants:

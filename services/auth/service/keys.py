@@ -11,9 +11,9 @@ from joserfc.jwk import OKPKey
 from services.auth import rules
 from services.auth.entities import Rotation, SigningKey
 from services.auth.errors import KeyUnreadable, KeyWaiting, SigningUnavailable
-from services.auth.repository import AuthStore
-from services.kit.instants import Clock
-from services.kit.observability import log
+from services.auth.repository.contracts import AuthStore
+from services.kit.core.instants import Clock
+from services.kit.core.logging import log
 
 
 class Keys:
@@ -115,8 +115,8 @@ class Keys:
         for each in retired:
             self._store.signing_keys.save(each)
         self._store.signing_keys.add(key)
-        deeds = [("signing_key.retired", each.id) for each in retired]
-        self._store.audit.append([("signing_key.created", key.id), *deeds])
+        entries = [("signing_key.retired", each.id) for each in retired]
+        self._store.audit.append([("signing_key.created", key.id), *entries])
         return Rotation(key, retired)
 
     def _tidy(self, at: datetime) -> None:

@@ -9,11 +9,11 @@ import uuid_utils
 from services.auth import passwords, rules
 from services.auth.entities import Admin, Invitation, Role
 from services.auth.errors import LastOwner
-from services.auth.repository import AuthStore, admin_key
+from services.auth.repository.contracts import AuthStore, admin_key
 from services.auth.service.sessions import Sessions
-from services.kit.idempotency import Keep, not_kept
-from services.kit.instants import Clock
-from services.kit.pagination import Page, PageRequest, page_of
+from services.kit.core.instants import Clock
+from services.kit.storage.idempotency import Keep, not_kept
+from services.kit.web.pages import Page, PageRequest, page_of
 
 
 class People:
@@ -70,7 +70,7 @@ class People:
             self._save(changed, owners)
             if rules.ends_sessions(admin, changed):
                 self._sessions.end_all_of(admin_id)
-            self._store.audit.append(rules.deeds(admin, changed))
+            self._store.audit.append(rules.entries(admin, changed))
         return changed
 
     def reset_password(self, admin_id: str) -> Invitation:

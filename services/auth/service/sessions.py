@@ -9,12 +9,12 @@ import uuid_utils
 from services.auth import rules
 from services.auth.entities import Admin, RefreshToken, Session, SignIn
 from services.auth.errors import InvalidRefreshToken, SessionNotFound
-from services.auth.repository import AuthStore
+from services.auth.repository.contracts import AuthStore
 from services.auth.rules import Shown
 from services.auth.service.keys import Keys
-from services.kit.instants import Clock
-from services.kit.observability import log
-from services.kit.tokens import LEEWAY
+from services.kit.core.instants import Clock
+from services.kit.core.logging import log
+from services.kit.web.tokens.claims import LEEWAY
 
 
 class Sessions:

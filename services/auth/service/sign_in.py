@@ -10,16 +10,16 @@ import uuid_utils
 from services.auth import passwords, rules
 from services.auth.entities import Admin, SignIn
 from services.auth.errors import AdminNotFound, InvalidCredentials, PasswordChangeRequired
-from services.auth.repository import AuthStore
+from services.auth.repository.contracts import AuthStore
 from services.auth.service.grants import Grants
 from services.auth.service.keys import Keys
 from services.auth.service.people import People
 from services.auth.service.sessions import Sessions
 from services.auth.service.throttling import Throttling
-from services.kit.actor import act_as
-from services.kit.errors import Unauthorized, ValidationFailed
-from services.kit.instants import Clock, now
-from services.kit.tokens import Revoked
+from services.kit.core.actor import act_as
+from services.kit.core.errors import Unauthorized, ValidationFailed
+from services.kit.core.instants import Clock, now
+from services.kit.web.tokens.revocation import Revoked
 
 
 class AuthService:

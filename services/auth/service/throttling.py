@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from services.auth import rules
 from services.auth.entities import Admin, Throttle
 from services.auth.errors import SignInThrottled
-from services.auth.repository import AuthStore
-from services.kit.instants import Clock
+from services.auth.repository.contracts import AuthStore
+from services.kit.core.instants import Clock
 
 # With each refusal at most so many go whose windows are over: more than one attempt makes, so that none pile up.
 _ENDED_AT_ONCE = 10

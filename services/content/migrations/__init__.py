@@ -3,6 +3,6 @@
 from pathlib import Path
 
 from services.content.models import TABLES
-from services.kit.migrations import Migrations
+from services.kit.storage.migrations import Migrations
 
 MIGRATIONS = Migrations("content", Path(__file__).parent, TABLES)

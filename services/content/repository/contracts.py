@@ -20,9 +20,9 @@ from services.content.entities import (
     NewChange,
     StatusCounts,
 )
-from services.kit.audit import AuditTrail
-from services.kit.instants import to_milliseconds
-from services.kit.pagination import PageRequest, SortKey
+from services.kit.core.instants import to_milliseconds
+from services.kit.storage.audit.log import AuditTrail
+from services.kit.web.pages import PageRequest, SortKey
 
 ALL = PageRequest()
 
@@ -112,7 +112,7 @@ class ChangeLog(Protocol):
     """The change feed: numbered changes in the order of their commits, and how far each reader has come."""
 
     def append(self, changes: Sequence[NewChange]) -> None:
-        """Behind what is there, with the next numbers, as of now; what changed is a deed for the audit log, too."""
+        """Behind what is there, with the next numbers, as of now; what changed is an entry for the audit log, too."""
 
     def feed(self) -> ChangeFeed:
         """Which feed this is, and how far it goes."""

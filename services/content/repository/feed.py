@@ -20,9 +20,10 @@ from services.content.entities import (
     NewChange,
 )
 from services.content.models import ChangeFeedRow, ChangeRow, FeedReaderRow
-from services.kit.audit import AuditTrail
-from services.kit.database import Parameter, Statement, transaction
-from services.kit.instants import Clock
+from services.kit.core.instants import Clock
+from services.kit.storage.audit.log import AuditTrail
+from services.kit.storage.database import transaction
+from services.kit.storage.statements import Parameter, Statement
 
 _ROWS_IN_ONE_STATEMENT = 500
 
@@ -67,7 +68,7 @@ class PeeweeChanges:
             ]
             for start in range(0, len(rows), _ROWS_IN_ONE_STATEMENT):
                 ChangeRow.insert_many(rows[start : start + _ROWS_IN_ONE_STATEMENT]).execute(self._database)
-            self._audit.append(change.deed for change in changes)
+            self._audit.append(change.entry for change in changes)
 
     def feed(self) -> ChangeFeed:
         """Which feed this is; one that nothing was appended to yet begins now."""

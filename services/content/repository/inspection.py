@@ -10,8 +10,9 @@ from peewee import SQL, fn
 
 from services.content.entities import ChangeFeed, Event, FeedReader, FeedState, Lesson, Material, NewChange
 from services.content.models import ChangeFeedRow, ChangeRow, EventRow, FeedReaderRow, LessonRow, MaterialRow
-from services.kit.database import Statement, snapshot, transaction
-from services.kit.integrity.rows import BATCH_ROWS, Table, batches
+from services.kit.storage.batches import BATCH_ROWS, Table, batches
+from services.kit.storage.database import snapshot, transaction
+from services.kit.storage.statements import Statement
 
 NO_FEED = ChangeFeed("", 0, 0)
 # A material whose lesson is gone does not say of which event that was.
@@ -100,7 +101,7 @@ class ContentInspection:
     def _bounds(self) -> tuple[int | None, int | None, int]:
         columns = (fn.MIN(ChangeRow.sequence), fn.MAX(ChangeRow.sequence), fn.COUNT(SQL("*")))
         bounds: tuple[int | None, int | None, int]
-        [bounds] = Statement(self._database, ChangeRow.select(*columns), lambda *row: row).all()
+        [bounds] = Statement(self._database, ChangeRow.select(*columns), tuple).all()
         return bounds
 
     def _gaps(self, feed: ChangeFeed) -> Sequence[tuple[int, int]]:

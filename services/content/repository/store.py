@@ -21,10 +21,13 @@ from services.content.errors import (
 from services.content.models import EventRow, LessonRow, MaterialRow
 from services.content.repository.contracts import ALL
 from services.content.repository.feed import PeeweeChanges, event_change, lesson_change, material_change
-from services.kit.audit import AuditLog
-from services.kit.database import Parameter, Statement, breached, is_foreign_key_breach, locked, transaction
-from services.kit.instants import Clock, now
-from services.kit.pagination import PageRequest, paged
+from services.kit.core.instants import Clock, now
+from services.kit.storage.audit.log import AuditLog
+from services.kit.storage.database import locked, transaction
+from services.kit.storage.database_errors import is_foreign_key_violation, violates
+from services.kit.storage.pages import paged
+from services.kit.storage.statements import Parameter, Statement
+from services.kit.web.pages import PageRequest
 
 
 class PeeweeContentStore:
@@ -123,7 +126,7 @@ class PeeweeEvents:
                     raise EventNotFound
                 self._changes.append([event_change(action, event)])
         except peewee.IntegrityError as error:
-            if breached(error, "events_slug", ["events.slug"]):
+            if violates(error, "events_slug", ["events.slug"]):
                 raise EventSlugTaken(event.slug) from None
             raise
 
@@ -190,7 +193,7 @@ class PeeweeLessons:
         locked_ones = LessonRow.release_at > now
         expired = ~locked_ones & LessonRow.expires_at.is_null(False) & (LessonRow.expires_at <= now)
         counts = [fn.COUNT(peewee.Case(None, [(each, 1)])) for each in (locked_ones, expired)]
-        statement = Statement(self._database, LessonRow.select(fn.COUNT(peewee.SQL("*")), *counts), lambda *row: row)
+        statement = Statement(self._database, LessonRow.select(fn.COUNT(peewee.SQL("*")), *counts), tuple)
         total, upcoming, over = statement.all()[0]
         return StatusCounts(locked=upcoming, released=total - upcoming - over, expired=over)
 
@@ -215,11 +218,11 @@ class PeeweeLessons:
                     raise LessonNotFound
                 self._changes.append([lesson_change(action, lesson)])
         except peewee.IntegrityError as error:
-            if breached(error, "lessons_window", []):
+            if violates(error, "lessons_window", []):
                 raise InvalidWindow from None
-            if breached(error, "lessons_event_id_slug", ["lessons.event_id", "lessons.slug"]):
+            if violates(error, "lessons_event_id_slug", ["lessons.event_id", "lessons.slug"]):
                 raise LessonSlugTaken(lesson.slug) from None
-            if is_foreign_key_breach(error):
+            if is_foreign_key_violation(error):
                 raise EventNotFound from None
             raise
 
@@ -249,7 +252,7 @@ class PeeweeMaterials:
         """The highest position so far of each lesson that has a material."""
         of_lessons = MaterialRow.select(MaterialRow.lesson, fn.MAX(MaterialRow.position))
         query = of_lessons.where(MaterialRow.lesson.in_([*lesson_ids])).group_by(MaterialRow.lesson)
-        return dict(Statement(self._database, query, lambda *row: row).all())
+        return dict(Statement(self._database, query, tuple).all())
 
     def find(self, material_ids: Iterable[str]) -> Sequence[Material]:
         """Those that have one of the ids, in no order."""

@@ -1,7 +1,7 @@
 """HTTP in, one service call, HTTP out."""
 
 from services.content.service import ContentService
-from services.kit.use_cases import UseCases
+from services.kit.storage.use_cases import UseCases
 
 
 class ContentResource:

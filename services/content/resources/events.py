@@ -6,21 +6,22 @@ from falcon.asgi import Request, Response
 
 from services.content.entities import Event
 from services.content.resources import ContentResource
-from services.content.schemas import EventPatch, NewEvent, event_view, snapshot_view
-from services.kit.documents import (
+from services.content.schemas.incoming import EventPatch, NewEvent
+from services.content.schemas.views import event_view, snapshot_view
+from services.kit.web.documents import (
     admins_key,
     read_document,
     read_if_match,
     read_json,
     write_json,
     write_page,
-    write_reply,
+    write_stored_response,
     write_versioned,
 )
-from services.kit.entity_tags import entity_tag
-from services.kit.idempotency import Reply, reply_with
-from services.kit.pagination import page_request
-from services.kit.schemas import validated
+from services.kit.web.entity_tags import entity_tag
+from services.kit.web.idempotency import StoredResponse, stored_response
+from services.kit.web.pages import page_request
+from services.kit.web.schemas import validated
 
 SORT_KEY = (int, str)
 
@@ -39,7 +40,7 @@ class Events(ContentResource):
         document = await read_document(request)
         create = partial(self._service.create_event, validated(NewEvent, document).fields())
         reply = await self._run_once(admins_key(request, document), create, _created)
-        write_reply(response, reply)
+        write_stored_response(response, reply)
 
 
 class EventItem(ContentResource):
@@ -70,5 +71,5 @@ class OperationalSnapshot(ContentResource):
         write_json(response, snapshot_view(await self._run(self._service.snapshot)))
 
 
-def _created(event: Event) -> Reply:
-    return reply_with({"item": event_view(event)}, 201, entity_tag(event))
+def _created(event: Event) -> StoredResponse:
+    return stored_response({"item": event_view(event)}, 201, entity_tag(event))

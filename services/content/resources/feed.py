@@ -6,17 +6,10 @@ from functools import partial
 from falcon.asgi import Request, Response
 
 from services.content.resources import ContentResource
-from services.content.schemas import (
-    ChangesQuery,
-    Presence,
-    References,
-    changes_view,
-    feed_view,
-    presence_view,
-    references_view,
-)
-from services.kit.documents import read_json, write_json
-from services.kit.schemas import validated
+from services.content.schemas.incoming import ChangesQuery, Presence, References
+from services.content.schemas.views import changes_view, feed_view, presence_view, references_view
+from services.kit.web.documents import read_json, write_json
+from services.kit.web.schemas import validated
 
 # How late a waiting reader may hear of a change. Asking again finds what any worker or replica has written; it is two
 # short statements.

@@ -6,8 +6,8 @@ from typing import TypeVar
 from falcon.asgi import Request, Response
 
 from services.content.resources import ContentResource
-from services.content.schemas import (
-    AccessRequest,
+from services.content.schemas.incoming import AccessRequest
+from services.content.schemas.views import (
     access_view,
     catalog_view,
     event_access_view,
@@ -17,11 +17,11 @@ from services.content.schemas import (
     public_event_view,
 )
 from services.content.service import ContentService, ShownGrant
-from services.kit.documents import read_json, write_json, write_page
-from services.kit.errors import Unauthorized, Unavailable
-from services.kit.pagination import page_request
-from services.kit.tokens import GRANT_HEADER, GrantVerifier
-from services.kit.use_cases import UseCases
+from services.kit.core.errors import Unauthorized, Unavailable
+from services.kit.storage.use_cases import UseCases
+from services.kit.web.documents import read_json, write_json, write_page
+from services.kit.web.pages import page_request
+from services.kit.web.tokens.grants import GRANT_HEADER, GrantVerifier
 
 SORT_KEY = (int, str)
 

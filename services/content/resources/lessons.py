@@ -7,23 +7,24 @@ from falcon.asgi import Request, Response
 
 from services.content.entities import Lesson, Material
 from services.content.resources import ContentResource
-from services.content.schemas import LessonPatch, NewLesson, NewMaterials, lesson_view, material_view
+from services.content.schemas.incoming import LessonPatch, NewLesson, NewMaterials
+from services.content.schemas.views import lesson_view, material_view
 from services.content.service import ContentService
-from services.kit.documents import (
+from services.kit.storage.use_cases import UseCases
+from services.kit.web.documents import (
     admins_key,
     read_document,
     read_if_match,
     read_json,
     write_json,
     write_page,
-    write_reply,
+    write_stored_response,
     write_versioned,
 )
-from services.kit.entity_tags import entity_tag
-from services.kit.idempotency import Reply, reply_with
-from services.kit.pagination import page_request
-from services.kit.schemas import validated
-from services.kit.use_cases import UseCases
+from services.kit.web.entity_tags import entity_tag
+from services.kit.web.idempotency import StoredResponse, stored_response
+from services.kit.web.pages import page_request
+from services.kit.web.schemas import validated
 
 LESSON_SORT_KEY = (int, int, str)
 MATERIAL_SORT_KEY = (int,)
@@ -43,7 +44,7 @@ class Lessons(ContentResource):
         document = await read_document(request)
         create = partial(self._service.create_lesson, event_id, validated(NewLesson, document).fields())
         reply = await self._run_once(admins_key(request, document), create, _created)
-        write_reply(response, reply)
+        write_stored_response(response, reply)
 
 
 class LessonItem(ContentResource):
@@ -96,7 +97,7 @@ class Materials(ContentResource):
         uploads = validated(NewMaterials, document, self._context).uploads()
         attach = partial(self._service.add_materials, event_id, lesson_id, uploads)
         reply = await self._run_once(admins_key(request, document), attach, partial(_attached, event_id))
-        write_reply(response, reply)
+        write_stored_response(response, reply)
 
 
 class MaterialItem(ContentResource):
@@ -115,9 +116,9 @@ class MaterialItem(ContentResource):
         response.status = 204
 
 
-def _created(lesson: Lesson) -> Reply:
-    return reply_with({"item": lesson_view(lesson)}, 201, entity_tag(lesson))
+def _created(lesson: Lesson) -> StoredResponse:
+    return stored_response({"item": lesson_view(lesson)}, 201, entity_tag(lesson))
 
 
-def _attached(event_id: str, materials: Sequence[Material]) -> Reply:
-    return reply_with({"items": [material_view(material, event_id) for material in materials]}, 201)
+def _attached(event_id: str, materials: Sequence[Material]) -> StoredResponse:
+    return stored_response({"items": [material_view(material, event_id) for material in materials]}, 201)

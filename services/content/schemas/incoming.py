@@ -14,7 +14,7 @@ from services.content.entities import (
     VideoProvider,
     Visibility,
 )
-from services.kit.schemas import Instant, Integer, Patch, Schema, Text, WebAddress
+from services.kit.web.schemas import Instant, Integer, Patch, Schema, Text, WebAddress
 
 
 def _event_slug(text: str) -> str:

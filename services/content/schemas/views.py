@@ -19,7 +19,7 @@ from services.content.entities import (
     Playback,
     Snapshot,
 )
-from services.kit.instants import format_instant
+from services.kit.core.instants import format_instant
 
 
 def event_view(event: Event) -> dict[str, Any]:

@@ -13,12 +13,13 @@ import peewee
 from services.content.config import Settings
 from services.content.entities import Lesson
 from services.content.integrity import Samples
-from services.content.repository import ContentStore, PeeweeContentStore
+from services.content.repository.contracts import ContentStore
+from services.content.repository.store import PeeweeContentStore
 from services.content.seed.demo import SEASON
 from services.content.seed.minimal import MINIMAL
 from services.content.seed.samples import SampleEvent, SampleLesson, SampleMaterial
-from services.kit.errors import Conflict, NotFound
-from services.kit.instants import now
+from services.kit.core.errors import Conflict, NotFound
+from services.kit.core.instants import now
 
 SAMPLES: Mapping[str, Sequence[SampleEvent]] = {"minimal": MINIMAL, "demo": (*MINIMAL, *SEASON)}
 SETS = tuple(SAMPLES)
@@ -33,28 +34,28 @@ def places() -> Samples:
     )
 
 
-def plant(database: peewee.Database, settings: Settings, name: str) -> dict[str, int]:
+def seed_database(database: peewee.Database, settings: Settings, name: str) -> dict[str, int]:
     """Add what the set has and the database has not, around the present moment; how many rows, by table."""
-    return planted(PeeweeContentStore(database), SAMPLES[name], now())
+    return seed_store(PeeweeContentStore(database), SAMPLES[name], now())
 
 
-def planted(store: ContentStore, samples: Sequence[SampleEvent], moment: datetime) -> dict[str, int]:
+def seed_store(store: ContentStore, samples: Sequence[SampleEvent], moment: datetime) -> dict[str, int]:
     """Add what is absent as of `moment`, all or nothing; how many rows, by table."""
     added = Counter(events=0, lessons=0, materials=0)
     with store.transaction():
         for sample in samples:
-            added.update(_unless_taken(_plant_event, store, sample, moment))
+            added.update(_unless_taken(_add_event, store, sample, moment))
     return dict(added)
 
 
-def _unless_taken(plant_one: Callable[..., Counter[str]], store: ContentStore, *arguments: object) -> Counter[str]:
+def _unless_taken(add_one: Callable[..., Counter[str]], store: ContentStore, *arguments: object) -> Counter[str]:
     """Nothing where the slug or id is a person's, or another seeding's that runs at the same time."""
     with suppress(Conflict, peewee.IntegrityError), store.transaction():
-        return plant_one(store, *arguments)
+        return add_one(store, *arguments)
     return Counter()
 
 
-def _plant_event(store: ContentStore, sample: SampleEvent, moment: datetime) -> Counter[str]:
+def _add_event(store: ContentStore, sample: SampleEvent, moment: datetime) -> Counter[str]:
     added: Counter[str] = Counter()
     event = sample.at(moment)
     if not _is_there(store.events.get, event.id):
@@ -62,20 +63,20 @@ def _plant_event(store: ContentStore, sample: SampleEvent, moment: datetime) -> 
         added["events"] += 1
     for place, lesson in enumerate(sample.lessons, 1):
         created_at = event.created_at + timedelta(minutes=place)
-        added.update(_unless_taken(_plant_lesson, store, lesson, lesson.at(event.id, created_at, moment)))
+        added.update(_unless_taken(_add_lesson, store, lesson, lesson.at(event.id, created_at, moment)))
     return added
 
 
-def _plant_lesson(store: ContentStore, sample: SampleLesson, lesson: Lesson) -> Counter[str]:
+def _add_lesson(store: ContentStore, sample: SampleLesson, lesson: Lesson) -> Counter[str]:
     added: Counter[str] = Counter()
     if not _is_there(store.lessons.get, lesson.event_id, lesson.id):
         store.lessons.add(lesson)
         added["lessons"] += 1
-    added.update(_unless_taken(_plant_materials, store, sample.materials, lesson))
+    added.update(_unless_taken(_add_materials, store, sample.materials, lesson))
     return added
 
 
-def _plant_materials(store: ContentStore, samples: Sequence[SampleMaterial], lesson: Lesson) -> Counter[str]:
+def _add_materials(store: ContentStore, samples: Sequence[SampleMaterial], lesson: Lesson) -> Counter[str]:
     there = {material.id for material in store.materials.list(lesson.id)}
     absent = [sample for sample in samples if sample.id not in there]
     if absent:

@@ -14,7 +14,7 @@ from tqdm import tqdm
 
 from services.kit.baseline.old_file import BaselineError, OldFile
 from services.kit.baseline.old_row import OldRow
-from services.kit.database import is_postgresql, transaction
+from services.kit.storage.database import is_postgresql, transaction
 
 REPEATED_ID = "id is that of an earlier row"
 TAKEN_ID = "id is taken by another row of this installation"

@@ -6,7 +6,7 @@ from enum import Enum
 from typing import Any
 from urllib.parse import urlsplit
 
-from services.kit.instants import from_milliseconds, parse_instant
+from services.kit.core.instants import from_milliseconds, parse_instant
 
 MAXIMUM_ID_CHARACTERS = 200
 # What an index of PostgreSQL holds beside an id: an entry has at most 2704 bytes, an id of 200 characters up to 800.

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from services.kit.migrations import Migrations
+from services.kit.storage.migrations import Migrations
 from services.quiz.models import TABLES
 
 MIGRATIONS = Migrations("quiz", Path(__file__).parent, TABLES)

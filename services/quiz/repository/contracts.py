@@ -1,6 +1,6 @@
 """What every repository of quiz promises, whatever keeps the records. Nothing here commits: the service does.
 
-Whatever adds, saves or removes a quiz also appends that deed to the audit log, in the same transaction. Attempts are
+Whatever adds, saves or removes a quiz also appends that entry to the audit log, in the same transaction. Attempts are
 a history by themselves.
 """
 
@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
-from services.kit.audit import AuditTrail
-from services.kit.instants import to_milliseconds
-from services.kit.pagination import PageRequest, SortKey
+from services.kit.core.instants import to_milliseconds
+from services.kit.storage.audit.log import AuditTrail
+from services.kit.web.pages import PageRequest, SortKey
 from services.quiz.entities import Attempt, ContentKey, FeedPosition, LessonReference, Quiz, Revision
 
 ALL = PageRequest()
@@ -85,13 +85,13 @@ class Following(Protocol):
     def move(self, position: FeedPosition, now: datetime) -> None:
         """Go on from there."""
 
-    def bury(self, gone: Sequence[ContentKey], now: datetime) -> None:
+    def add_tombstones(self, gone: Sequence[ContentKey], now: datetime) -> None:
         """No quiz may be made for these any more; repeating it is harmless."""
 
     def buried(self, at_once: int) -> Iterator[Sequence[ContentKey]]:
         """All that are, so many at a time; those that have been shown may be dug up meanwhile."""
 
-    def dig_up(self, back: Sequence[ContentKey]) -> None:
+    def remove_tombstones(self, back: Sequence[ContentKey]) -> None:
         """These are there (again)."""
 
     def require_alive(self, event_id: str, lesson_id: str) -> None:

@@ -6,9 +6,10 @@ from typing import Any
 
 import peewee
 
-from services.kit.database import Parameter, Statement, locked
-from services.kit.instants import from_milliseconds
-from services.kit.integrity.rows import batches
+from services.kit.core.instants import from_milliseconds
+from services.kit.storage.batches import batches
+from services.kit.storage.database import locked
+from services.kit.storage.statements import Parameter, Statement
 from services.quiz.entities import ContentKey, FeedPosition
 from services.quiz.errors import EventNotFound, LessonNotFound
 from services.quiz.models import FeedPositionRow, TombstoneRow
@@ -44,7 +45,7 @@ class PeeweeFollowing:
         }
         FeedPositionRow.update(place).execute(self._database)
 
-    def bury(self, gone: Sequence[ContentKey], now: datetime) -> None:
+    def add_tombstones(self, gone: Sequence[ContentKey], now: datetime) -> None:
         """No quiz may be made for these any more."""
         for each in gone:
             row = {"kind": each.kind, "content_id": each.id, "deleted_at": now}
@@ -56,7 +57,7 @@ class PeeweeFollowing:
         keys = (TombstoneRow.kind, TombstoneRow.content_id)
         return batches(self._database, TombstoneRow.select(*keys), keys, ContentKey, at_once)
 
-    def dig_up(self, back: Sequence[ContentKey]) -> None:
+    def remove_tombstones(self, back: Sequence[ContentKey]) -> None:
         """These are there (again)."""
         for each in back:
             that = (TombstoneRow.kind == each.kind) & (TombstoneRow.content_id == each.id)

@@ -8,9 +8,10 @@ from typing import Any, TypeVar
 import peewee
 from peewee import SQL, fn
 
-from services.kit.audit import AuditLog
-from services.kit.database import Statement, snapshot, transaction
-from services.kit.integrity.rows import batches
+from services.kit.storage.audit.log import AuditLog
+from services.kit.storage.batches import batches
+from services.kit.storage.database import snapshot, transaction
+from services.kit.storage.statements import Statement
 from services.quiz.entities import Attempt, FeedPosition, LessonReference, Option, Question, Quiz, Revision
 from services.quiz.models import AttemptRow, OptionRow, QuestionRow, QuizRow, RevisionRow
 from services.quiz.repository.contracts import QuizFilter
@@ -51,7 +52,7 @@ class QuizInspection:
 
     def quizzes(self) -> Iterator[list[tuple[Quiz, Revision | None]]]:
         """All, also those that ask nothing, with the frozen copy that can be read; each batch of one moment."""
-        found = batches(self._database, QuizRow.select(), (QuizRow.id,), _row, BATCH_QUIZZES)
+        found = batches(self._database, QuizRow.select(), (QuizRow.id,), tuple, BATCH_QUIZZES)
         while True:
             with snapshot(self._database):
                 rows = next(found, None)
@@ -63,7 +64,7 @@ class QuizInspection:
 
     def revisions_unreadable(self) -> Iterator[list[str]]:
         """The frozen copies that no JSON reader understands, by id."""
-        for batch in batches(self._database, RevisionRow.select(), (RevisionRow.id,), _row, KEPT_REVISIONS):
+        for batch in batches(self._database, RevisionRow.select(), (RevisionRow.id,), tuple, KEPT_REVISIONS):
             yield [row[0] for row in batch if _read(revision_of, row) is None]
 
     def revisions_unused(self) -> Iterator[list[str]]:
@@ -79,7 +80,7 @@ class QuizInspection:
     def attempts(self) -> Iterator[list[tuple[str, Attempt | None, Revision | None]]]:
         """All, by id, each with the frozen copy of what was asked; None for what cannot be read."""
         kept: dict[str, Revision] = {}
-        for batch in batches(self._database, AttemptRow.select(), (AttemptRow.id,), _row):
+        for batch in batches(self._database, AttemptRow.select(), (AttemptRow.id,), tuple):
             named = {row[2] for row in batch}
             kept = kept if len(kept) < KEPT_REVISIONS else {}
             kept |= self._revisions(named - kept.keys())
@@ -118,21 +119,17 @@ class QuizInspection:
         return [Quiz(*(*row, tuple(of_quiz[row[0]]))) for row in quizzes]
 
     def _ordered(self, query: Any, position: Any) -> list[tuple[Any, ...]]:
-        return Statement(self._database, query.order_by(position), _row).all()
+        return Statement(self._database, query.order_by(position), tuple).all()
 
     def _revisions(self, revision_ids: Iterable[str]) -> dict[str, Revision]:
         query = RevisionRow.select().where(RevisionRow.id.in_(list(revision_ids)))
-        rows = Statement(self._database, query, _row).all()
+        rows = Statement(self._database, query, tuple).all()
         read = (_read(revision_of, row) for row in rows)
         return {revision.id: revision for revision in read if revision is not None}
 
 
 def _reference(quiz_id: str, event_id: str, lesson_id: str) -> QuizReference:
     return QuizReference(quiz_id, LessonReference(event_id, lesson_id))
-
-
-def _row(*columns: Any) -> tuple[Any, ...]:
-    return columns
 
 
 def _read(record: Callable[..., Record], row: Sequence[Any]) -> Record | None:

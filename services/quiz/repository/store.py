@@ -8,11 +8,14 @@ from typing import Any
 
 import peewee
 
-from services.kit.audit import AuditLog, AuditTrail
-from services.kit.database import Parameter, Statement, breached, locked, transaction
-from services.kit.instants import Clock, now
-from services.kit.integrity.rows import batches
-from services.kit.pagination import PageRequest, paged
+from services.kit.core.instants import Clock, now
+from services.kit.storage.audit.log import AuditLog, AuditTrail
+from services.kit.storage.batches import batches
+from services.kit.storage.database import locked, transaction
+from services.kit.storage.database_errors import violates
+from services.kit.storage.pages import paged
+from services.kit.storage.statements import Parameter, Statement
+from services.kit.web.pages import PageRequest
 from services.quiz.entities import (
     Attempt,
     LessonReference,
@@ -69,7 +72,7 @@ class PeeweeQuizzes:
                 self._add_questions(quiz)
                 self._audit.append([("quiz.created", quiz.id)])
         except peewee.IntegrityError as error:
-            if breached(error, "quizzes_lesson_id", ["quizzes.lesson_id"]):
+            if violates(error, "quizzes_lesson_id", ["quizzes.lesson_id"]):
                 raise LessonHasQuiz from None
             raise
 
@@ -224,7 +227,7 @@ def _whole_quizzes(database: peewee.Database, condition: Any) -> Statement[tuple
         .where(condition)
         .order_by(QuizRow.created_at, QuizRow.id, QuestionRow.position, OptionRow.position)
     )
-    return Statement(database, query, lambda *columns: columns)
+    return Statement(database, query, tuple)
 
 
 def _assembled(rows: Iterable[tuple[Any, ...]]) -> Sequence[Quiz]:

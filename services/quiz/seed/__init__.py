@@ -9,11 +9,12 @@ from datetime import datetime, timedelta
 
 import peewee
 
-from services.kit.instants import now
+from services.kit.core.instants import now
 from services.quiz.config import Settings
 from services.quiz.entities import LessonReference, Quiz
 from services.quiz.errors import LessonHasQuiz, QuizNotFound
-from services.quiz.repository import PeeweeQuizStore, QuizStore
+from services.quiz.repository.contracts import QuizStore
+from services.quiz.repository.store import PeeweeQuizStore
 from services.quiz.seed.demo import SEASON
 from services.quiz.seed.minimal import MINIMAL
 from services.quiz.seed.samples import SampleQuiz
@@ -31,12 +32,12 @@ def places() -> Mapping[str, LessonReference]:
     return {sample.id: LessonReference(sample.event_id, sample.lesson_id) for sample in SAMPLES["demo"]}
 
 
-def plant(database: peewee.Database, settings: Settings, name: str) -> dict[str, int]:
+def seed_database(database: peewee.Database, settings: Settings, name: str) -> dict[str, int]:
     """Add what the set has and the database has not; how many quizzes."""
-    return planted(PeeweeQuizStore(database), SAMPLES[name], now())
+    return seed_store(PeeweeQuizStore(database), SAMPLES[name], now())
 
 
-def planted(store: QuizStore, samples: Sequence[SampleQuiz], moment: datetime) -> dict[str, int]:
+def seed_store(store: QuizStore, samples: Sequence[SampleQuiz], moment: datetime) -> dict[str, int]:
     """Add what is absent as of `moment`, all or nothing; how many quizzes."""
     with store.transaction():
         added = [

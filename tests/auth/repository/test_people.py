@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 
 from services.auth.entities import Admin
 from services.auth.errors import AdminNotFound, UsernameTaken
-from services.auth.repository import AuthStore, admin_key
-from services.kit.pagination import PageRequest
-from tests.auth.deeds import deeds_of
+from services.auth.repository.contracts import AuthStore, admin_key
+from services.kit.web.pages import PageRequest
+from tests.auth.entries import entries_of
 from tests.auth.examples import a_session, an_admin
 from tests.clock import LATER, NOON, SECOND
 from tests.stores import over_one_store, turned_over, undone
@@ -102,13 +102,13 @@ def test_the_sessions_of_an_admin_that_go_on_end_all_at_once(store: AuthStore) -
     assert found == [a_session(ended_at=LATER), a_session(id="session-2", ended_at=LATER), ended, others]
 
 
-def test_deeds_are_of_the_transaction_and_in_order(store: AuthStore) -> None:
+def test_entries_are_of_the_transaction_and_in_order(store: AuthStore) -> None:
     with undone(store):
         store.audit.append([("admin.invited", "admin-8")])
     with store.transaction():
         store.audit.append([])
         store.audit.append([("admin.invited", "admin-1"), ("admin.disabled", "admin-1")])
-    assert deeds_of(store) == [("admin.invited", "admin-1"), ("admin.disabled", "admin-1")]
+    assert entries_of(store) == [("admin.invited", "admin-1"), ("admin.disabled", "admin-1")]
 
 
 WRITES: dict[str, Callable[[AuthStore], object]] = {

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 import pytest
 
 from services.auth.entities import Throttle
-from services.auth.repository import AuthStore
+from services.auth.repository.contracts import AuthStore
 from tests.clock import LATER, MILLISECOND, NOON, SECOND
 from tests.stores import undone
 

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 import pytest
 
 from services.auth.resources import Hashing
-from services.kit.database import open_database
-from services.kit.errors import Unavailable
-from services.kit.use_cases import UseCases
+from services.kit.core.errors import Unavailable
+from services.kit.storage.database import open_database
+from services.kit.storage.use_cases import UseCases
 
 THREADS = 4
 SECONDS = 30

@@ -8,7 +8,7 @@ import pytest
 from falcon.testing import Result
 
 from services.auth.models import TABLES
-from services.kit.idempotency import IdempotentAnswerRow
+from services.kit.storage.idempotency import IdempotentAnswerRow
 from tests.auth.client import Auth, running
 from tests.auth.examples import a_service
 from tests.auth.resources.owner import OWN, Owner

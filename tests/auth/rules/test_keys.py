@@ -13,7 +13,7 @@ from joserfc.jwk import OctKey, OKPKey
 from services.auth import rules
 from services.auth.entities import EVER, SigningKey
 from services.auth.errors import KeyUnreadable
-from services.kit.tokens import KEYS_LIFETIME
+from services.kit.web.tokens.access import KEYS_LIFETIME
 from tests.auth.examples import SEAL, a_key
 from tests.clock import HOUR, MILLISECOND, NOON, SECOND
 

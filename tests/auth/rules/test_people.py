@@ -53,7 +53,7 @@ def test_only_an_owner_with_a_password_of_their_own_is_sure_to_act(changes: dict
 
 
 @pytest.mark.parametrize(
-    ("before", "changes", "after", "deeds"),
+    ("before", "changes", "after", "entries"),
     [
         ({}, {"role": "viewer"}, {"role": "viewer"}, ["admin.role_changed"]),
         ({}, {"disabled": True}, {"disabled_at": LATER}, ["admin.disabled"]),
@@ -67,11 +67,11 @@ def test_only_an_owner_with_a_password_of_their_own_is_sure_to_act(changes: dict
     ],
 )
 def test_a_change_is_made_dated_and_told(
-    before: dict[str, Any], changes: dict[str, Any], after: dict[str, Any], deeds: list[str]
+    before: dict[str, Any], changes: dict[str, Any], after: dict[str, Any], entries: list[str]
 ) -> None:
     old, new = an_admin(**before), an_admin(**{**before, **after}, updated_at=LATER)
     assert rules.changed_person(old, changes, LATER) == new
-    assert list(rules.deeds(old, new)) == [(deed, "admin-1") for deed in deeds]
+    assert list(rules.entries(old, new)) == [(entry, "admin-1") for entry in entries]
 
 
 @pytest.mark.parametrize(
@@ -86,7 +86,7 @@ def test_a_change_is_made_dated_and_told(
 def test_what_is_so_already_is_no_change(before: dict[str, Any], changes: dict[str, Any]) -> None:
     admin = an_admin(**before)
     assert rules.changed_person(admin, changes, LATER) is admin
-    assert list(rules.deeds(admin, admin)) == []
+    assert list(rules.entries(admin, admin)) == []
 
 
 @given(ADMINS, CHANGES)

@@ -6,8 +6,8 @@ from datetime import timedelta
 import pytest
 
 from services.auth.entities import IssuedGrant
-from services.kit.errors import Unauthorized
-from services.kit.tokens import Grant
+from services.kit.core.errors import Unauthorized
+from services.kit.web.tokens.grants import Grant
 from tests.auth.examples import PASSWORD, a_service
 from tests.auth.world import A_TOKEN, World
 from tests.clock import HOUR, LATER, SECOND

@@ -11,8 +11,8 @@ from structlog.testing import capture_logs
 from services.auth import rules
 from services.auth.entities import SigningKey
 from services.auth.errors import KeyUnreadable, KeyWaiting, SigningUnavailable
-from services.auth.repository import AuthStore
-from services.kit.errors import Unauthorized
+from services.auth.repository.contracts import AuthStore
+from services.kit.core.errors import Unauthorized
 from tests.auth.examples import LIFETIME, PASSWORD, SEAL, a_key, a_service
 from tests.auth.world import World
 from tests.clock import LATER, MILLISECOND, NOON
@@ -65,7 +65,7 @@ def test_a_new_key_is_kept_so_that_only_the_secret_opens_it(world: World) -> Non
     world.service.sign_in("ada", PASSWORD)
     [key] = world.store.signing_keys.list()
     assert rules.is_sealed(key)
-    assert list(rules.seal_breaches(key, SEAL)) == []
+    assert list(rules.seal_violations(key, SEAL)) == []
 
 
 def test_keys_of_the_first_release_go_on_and_are_sealed_when_one_of_them_signs(world: World) -> None:
@@ -155,7 +155,7 @@ def test_what_was_done_to_keys_is_in_the_audit_log(world: World) -> None:
     first = world.service.keys.rotate().key.id
     second = world.service.keys.rotate().key.id
     third = world.service.keys.rotate_at_once().key.id
-    assert world.deeds()[1:] == [
+    assert world.entries()[1:] == [
         ("signing_key.created", first),
         ("signing_key.created", second),
         ("signing_key.retired", first),

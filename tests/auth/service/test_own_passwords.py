@@ -6,10 +6,10 @@ import pytest
 
 from services.auth.entities import Invitation
 from services.auth.errors import InvalidCredentials, PasswordChangeRequired
-from services.auth.repository import AuthStore
-from services.kit.actor import current_actor
-from services.kit.errors import ValidationFailed
-from tests.auth.deeds import deeds_of, records_of
+from services.auth.repository.contracts import AuthStore
+from services.kit.core.actor import current_actor
+from services.kit.core.errors import ValidationFailed
+from tests.auth.entries import entries_of, records_of
 from tests.auth.examples import PASSWORD, CountingHasher, InterruptedHasher
 from tests.auth.world import World
 from tests.clock import LATER, MILLISECOND
@@ -57,7 +57,7 @@ def test_an_initial_password_opens_nothing_but_says_to_whom_it_belongs_what_to_d
         },
     )
     assert (world.hasher.work_of(), world.store.admins.get(invitation.admin.id)) == ((0, 1), invitation.admin)
-    assert "session.started" not in [action for action, _ in deeds_of(world.store)]
+    assert "session.started" not in [action for action, _ in entries_of(world.store)]
 
 
 def test_an_initial_password_is_replaced_and_good_no_more(world: World, invitation: Invitation) -> None:
@@ -103,11 +103,11 @@ def test_an_initial_password_is_a_secret_of_one_person(world: World, invitation:
 def test_a_new_password_that_will_not_do_is_refused_by_name_and_nothing_is_changed(
     world: World, invitation: Invitation, new_password: str, texts: list[str]
 ) -> None:
-    before = deeds_of(world.store)
+    before = entries_of(world.store)
     with pytest.raises(ValidationFailed) as refusal:
         world.service.sign_in("grace", invitation.initial_password, new_password)
     assert refusal.value.extra == {"details": {"formErrors": [], "fieldErrors": {"newPassword": texts}}}
-    assert (world.store.admins.get(invitation.admin.id), deeds_of(world.store)) == (invitation.admin, before)
+    assert (world.store.admins.get(invitation.admin.id), entries_of(world.store)) == (invitation.admin, before)
 
 
 def test_a_password_is_not_replaced_by_itself(world: World, invitation: Invitation) -> None:
@@ -144,9 +144,9 @@ def test_everybody_can_replace_a_password_at_sign_in_which_ends_the_sessions_bef
 
 def test_it_is_told_who_has_replaced_a_password_and_what_ended_with_it(world: World) -> None:
     session = world.token_of(world.service.sign_in("ada", PASSWORD)).claims["sid"]
-    before = len(deeds_of(world.store))
+    before = len(entries_of(world.store))
     world.service.sign_in("ada", PASSWORD, OWN)
-    assert deeds_of(world.store)[before:] == [
+    assert entries_of(world.store)[before:] == [
         ("admin.password_changed", "admin-1"),
         ("session.ended", session),
         ("session.started", NEW_ID),

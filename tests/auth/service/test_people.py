@@ -8,9 +8,9 @@ import pytest
 
 from services.auth.entities import Admin, Invitation
 from services.auth.errors import AdminNotFound, InvalidCredentials, LastOwner, UsernameTaken
-from services.kit.actor import act_as
-from services.kit.pagination import PageRequest
-from tests.auth.deeds import deeds_of, records_of
+from services.kit.core.actor import act_as
+from services.kit.web.pages import PageRequest
+from tests.auth.entries import entries_of, records_of
 from tests.auth.examples import PASSWORD
 from tests.auth.world import World
 from tests.clock import LATER
@@ -49,7 +49,7 @@ def test_an_invited_person_has_the_role_and_an_initial_password_for_a_week(world
     assert world.store.admins.get(admin.id) == admin
     assert re.fullmatch("([a-z2-9]{4}-){6}[a-z2-9]{4}", invitation.initial_password)
     assert world.hasher.verify(admin.password_hash, invitation.initial_password)
-    assert deeds_of(world.store)[-1] == ("admin.invited", admin.id)
+    assert entries_of(world.store)[-1] == ("admin.invited", admin.id)
 
 
 def test_the_password_under_a_key_is_that_of_key_and_person_and_is_computed_again(world: World) -> None:
@@ -64,21 +64,21 @@ def test_the_password_under_a_key_is_that_of_key_and_person_and_is_computed_agai
 
 
 def test_what_cannot_be_kept_was_not_done(world: World) -> None:
-    before = deeds_of(world.store)
+    before = entries_of(world.store)
 
     def refuse(_invitation: Invitation) -> None:
         raise UsernameTaken
 
     with pytest.raises(UsernameTaken):
         world.service.people.invite("grace", "viewer", "key-1", refuse)
-    assert (world.store.admins.list(), deeds_of(world.store)) == ([world.ada], before)
+    assert (world.store.admins.list(), entries_of(world.store)) == ([world.ada], before)
 
 
 def test_a_taken_name_is_refused_and_nobody_is_invited(world: World) -> None:
-    before = deeds_of(world.store)
+    before = entries_of(world.store)
     with pytest.raises(UsernameTaken):
         world.service.people.invite("ada", "viewer")
-    assert (world.store.admins.list(), deeds_of(world.store)) == ([world.ada], before)
+    assert (world.store.admins.list(), entries_of(world.store)) == ([world.ada], before)
 
 
 def test_people_are_listed_in_pages_and_found_by_id(world: World) -> None:
@@ -96,14 +96,14 @@ def test_people_are_listed_in_pages_and_found_by_id(world: World) -> None:
 
 
 @pytest.mark.parametrize(
-    ("changes", "deed"), [({"role": "viewer"}, "admin.role_changed"), ({"disabled": True}, "admin.disabled")]
+    ("changes", "entry"), [({"role": "viewer"}, "admin.role_changed"), ({"disabled": True}, "admin.disabled")]
 )
 def test_a_change_ends_the_sessions_of_that_person_alone_and_is_told(
-    world: World, grace: Admin, changes: dict[str, Any], deed: str
+    world: World, grace: Admin, changes: dict[str, Any], entry: str
 ) -> None:
     hers, adas = sessions_of(world, "grace", OWN), sessions_of(world, "ada", PASSWORD)
     world.clock.at += timedelta(minutes=1)
-    first = len(deeds_of(world.store))
+    first = len(entries_of(world.store))
     act_as("admin-1", "ada", "owner")
 
     changed = world.service.people.change(grace.id, changes)
@@ -113,7 +113,7 @@ def test_a_change_ends_the_sessions_of_that_person_alone_and_is_told(
     assert (ended_at(world, hers), ended_at(world, adas)) == ([world.clock.at] * 2, [None] * 2)
     told = records_of(world.store)[first:]
     # One session more: that of the sign-in with which grace has set her password.
-    assert sorted(each.action for each in told) == sorted([deed, *["session.ended"] * 3])
+    assert sorted(each.action for each in told) == sorted([entry, *["session.ended"] * 3])
     assert {(each.actor_id, each.actor_name, each.actor_role) for each in told} == {("admin-1", "ada", "owner")}
 
 
@@ -128,15 +128,15 @@ def test_a_disabled_person_can_neither_sign_in_nor_be_told_from_nobody_until_ena
         assert world.hasher.work_of() == (0, 1)
     enabled = world.service.people.change(grace.id, {"disabled": False})
     assert world.service.sign_in("grace", OWN).admin == enabled
-    assert ("admin.enabled", grace.id) in deeds_of(world.store)
+    assert ("admin.enabled", grace.id) in entries_of(world.store)
 
 
 def test_what_is_so_already_changes_nothing_and_is_not_told(world: World, grace: Admin) -> None:
     sessions = sessions_of(world, "grace", OWN)
     world.clock.at += timedelta(minutes=1)
-    before = deeds_of(world.store)
+    before = entries_of(world.store)
     assert world.service.people.change(grace.id, {"role": "editor", "disabled": False}) == grace
-    assert (world.service.people.get(grace.id), deeds_of(world.store)) == (grace, before)
+    assert (world.service.people.get(grace.id), entries_of(world.store)) == (grace, before)
     assert ended_at(world, sessions) == [None, None]
 
 
@@ -153,13 +153,13 @@ def test_nobody_is_neither_changed_nor_helped(world: World) -> None:
 @pytest.mark.parametrize("changes", [{"role": "editor"}, {"role": "viewer"}, {"disabled": True}])
 def test_the_last_owner_stays_one(world: World, grace: Admin, changes: dict[str, Any]) -> None:
     sessions = sessions_of(world, "ada", PASSWORD)
-    before = deeds_of(world.store)
+    before = entries_of(world.store)
     with pytest.raises(LastOwner) as refusal:
         world.service.people.change("admin-1", changes)
     assert (refusal.value.status, refusal.value.code) == (409, "LAST_OWNER")
     with pytest.raises(LastOwner):
         world.service.people.reset_password("admin-1")
-    assert (world.service.people.get("admin-1"), deeds_of(world.store)) == (world.ada, before)
+    assert (world.service.people.get("admin-1"), entries_of(world.store)) == (world.ada, before)
     assert ended_at(world, sessions) == [None, None]
 
 
@@ -202,7 +202,7 @@ def test_a_reset_password_is_an_initial_one_and_ends_every_session(world: World,
     assert (admin.role, admin.disabled_at, admin.initial_password_ends_at) == ("editor", None, ends_at)
     assert (admin.updated_at, world.service.people.get(grace.id)) == (world.clock.at, admin)
     assert ended_at(world, sessions) == [world.clock.at] * 2
-    assert ("admin.password_reset", grace.id) in deeds_of(world.store)
+    assert ("admin.password_reset", grace.id) in entries_of(world.store)
     with pytest.raises(InvalidCredentials):
         world.service.sign_in("grace", OWN)
     signed_in = world.service.sign_in("grace", invitation.initial_password, "seven ships sail on sand").admin

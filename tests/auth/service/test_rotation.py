@@ -8,9 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.auth import rules
-from services.auth.repository import AuthStore
-from services.kit.errors import Unauthorized
-from services.kit.tokens import KEYS_LIFETIME, AccessTokenVerifier, RevocationList
+from services.auth.repository.contracts import AuthStore
+from services.kit.core.errors import Unauthorized
+from services.kit.web.tokens.access import KEYS_LIFETIME, AccessTokenVerifier
+from services.kit.web.tokens.revocation import RevocationList
 from tests.auth.examples import LIFETIME, PASSWORD
 from tests.auth.memory import InMemoryAuthStore
 from tests.auth.world import World
@@ -20,7 +21,7 @@ from tests.kit.forging import Forge
 MINUTE = timedelta(minutes=1)
 
 
-class Town:
+class Stack:
     """Auth, and verifiers as there are in every process, each with what it has kept."""
 
     def __init__(self, store: AuthStore, audiences: tuple[str, ...] = ("gateway", "content", "quiz", "auth")):
@@ -32,7 +33,7 @@ class Town:
         self.tokens: list[tuple[datetime, str]] = []
         self.key_ids: list[str] = []
 
-    def __enter__(self) -> "Town":
+    def __enter__(self) -> "Stack":
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -78,18 +79,18 @@ class Town:
 
 
 def test_through_two_rotations_no_token_is_refused_before_it_is_over(store: AuthStore) -> None:
-    with Town(store) as town:
+    with Stack(store) as stack:
         for minute in range(60):
             if minute in (5, 35):
-                town.world.service.keys.rotate()
-            town.issue()
-            town.verify()
-            town.world.clock.at += MINUTE
-        assert len(town.key_ids) == 3
+                stack.world.service.keys.rotate()
+            stack.issue()
+            stack.verify()
+            stack.world.clock.at += MINUTE
+        assert len(stack.key_ids) == 3
         # Each of the four asks every five minutes and a little, and never for a key that it does not know.
-        assert len(town.fetched) == 4 * (60 // (KEYS_LIFETIME // MINUTE + 1))
-        kept = [key.id for key in town.world.service.keys.list() if rules.is_published(key, town.world.clock.at)]
-        assert kept == town.key_ids[2:]
+        assert len(stack.fetched) == 4 * (60 // (KEYS_LIFETIME // MINUTE + 1))
+        kept = [key.id for key in stack.world.service.keys.list() if rules.is_published(key, stack.world.clock.at)]
+        assert kept == stack.key_ids[2:]
 
 
 @settings(max_examples=30, deadline=None)
@@ -108,29 +109,29 @@ def test_through_two_rotations_no_token_is_refused_before_it_is_over(store: Auth
 def test_however_seldom_who_verifies_asks_and_whatever_strangers_show_no_token_is_refused(
     steps: list[tuple[int, bool, set[int], str]],
 ) -> None:
-    with Town(InMemoryAuthStore(), ("gateway", "content", "quiz")) as town:
+    with Stack(InMemoryAuthStore(), ("gateway", "content", "quiz")) as stack:
         for seconds, forged, places, what in steps:
-            if what == "rotate" and rules.waiting_key(town.world.service.keys.list(), town.world.clock.at) is None:
-                town.world.service.keys.rotate()
-            town.issue()
+            if what == "rotate" and rules.waiting_key(stack.world.service.keys.list(), stack.world.clock.at) is None:
+                stack.world.service.keys.rotate()
+            stack.issue()
             for place in places:
                 # A forged key id makes auth be asked, so that it is not asked again for the new one.
-                town.verify(range(place, place + 1), forged)
-            town.world.clock.at += seconds * SECOND
-        town.verify()
+                stack.verify(range(place, place + 1), forged)
+            stack.world.clock.at += seconds * SECOND
+        stack.verify()
 
 
 def test_a_leaked_key_opens_nothing_two_seconds_after_it_was_retired_at_once(store: AuthStore) -> None:
-    with Town(store) as town:
-        town.issue()
-        town.verify()
-        [(_, leaked)] = town.tokens
-        town.world.service.keys.rotate_at_once()
-        town.world.clock.at += 2 * SECOND + MILLISECOND
+    with Stack(store) as stack:
+        stack.issue()
+        stack.verify()
+        [(_, leaked)] = stack.tokens
+        stack.world.service.keys.rotate_at_once()
+        stack.world.clock.at += 2 * SECOND + MILLISECOND
         for place in range(4):
-            town.refuse(leaked, place)
+            stack.refuse(leaked, place)
         # Who keeps older keys asks for the new one when it is shown; forged ones may hold that up for five seconds.
-        town.tokens = []
-        town.world.clock.at += 3 * SECOND
-        town.issue()
-        town.verify()
+        stack.tokens = []
+        stack.world.clock.at += 3 * SECOND
+        stack.issue()
+        stack.verify()

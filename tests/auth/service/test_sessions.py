@@ -12,7 +12,7 @@ from structlog.testing import capture_logs
 from services.auth import rules
 from services.auth.entities import SignIn
 from services.auth.errors import InvalidRefreshToken
-from services.kit.errors import Unauthorized
+from services.kit.core.errors import Unauthorized
 from tests.auth.examples import LIFETIME, PASSWORD, SUCCESSION, a_refresh_token, a_service, a_session, an_admin
 from tests.auth.memory import InMemoryAuthStore
 from tests.auth.world import A_TOKEN, World
@@ -182,7 +182,7 @@ def test_a_session_ends_also_when_the_token_that_is_shown_again_would_be_over(wo
     refused(world, second.refresh_token)
 
 
-def test_reuse_is_a_warning_and_a_deed_and_neither_shows_a_token(world: World) -> None:
+def test_reuse_is_a_warning_and_an_entry_and_neither_shows_a_token(world: World) -> None:
     first = signed_in(world)
     session_id = session_of(world, first)
     second = refreshed(world, first)
@@ -199,9 +199,9 @@ def test_reuse_is_a_warning_and_a_deed_and_neither_shows_a_token(world: World) -
             "adminId": "admin-1",
         }
     ]
-    assert world.deeds()[-1] == ("session.refresh_token_reused", session_id)
-    assert [each for each, _ in world.deeds()].count("session.refresh_token_reused") == 1
-    assert not {first.refresh_token, second.refresh_token} & {text for deed in world.deeds() for text in deed}
+    assert world.entries()[-1] == ("session.refresh_token_reused", session_id)
+    assert [each for each, _ in world.entries()].count("session.refresh_token_reused") == 1
+    assert not {first.refresh_token, second.refresh_token} & {text for entry in world.entries() for text in entry}
 
 
 def test_under_another_secret_a_token_that_was_not_used_goes_on(world: World) -> None:
@@ -245,13 +245,13 @@ def test_an_ended_session_goes_on_by_no_token(world: World) -> None:
     assert [is_good(world, each) for each in (ended, other)] == [False, True]
 
 
-def test_to_end_what_is_over_or_unknown_is_no_error_and_no_deed(world: World) -> None:
+def test_to_end_what_is_over_or_unknown_is_no_error_and_no_entry(world: World) -> None:
     session_id = session_of(world, signed_in(world))
     for each in (session_id, session_id, "session-9"):
         world.service.sessions.end(each)
     kept = world.store.sessions.get(session_id)
     assert kept.ended_at == LATER
-    assert [each for each in world.deeds() if each[0] == "session.ended"] == [("session.ended", session_id)]
+    assert [each for each in world.entries() if each[0] == "session.ended"] == [("session.ended", session_id)]
 
 
 def test_all_sessions_of_a_person_end_at_once_and_nobody_else_s(world: World) -> None:
@@ -265,7 +265,7 @@ def test_all_sessions_of_a_person_end_at_once_and_nobody_else_s(world: World) ->
     assert [is_good(world, each) for each in ada] == [False, False]
     assert world.verified(grace, "quiz").id == "admin-2"
     ended = sorted(session_of(world, each) for each in ada)
-    assert world.deeds()[-2:] == [("session.ended", each) for each in ended]
+    assert world.entries()[-2:] == [("session.ended", each) for each in ended]
 
 
 def test_a_session_that_has_ended_is_told_until_the_last_access_token_of_it_is_over(world: World) -> None:

@@ -10,8 +10,8 @@ import pytest
 from services.auth.entities import Session, SignIn
 from services.auth.errors import InvalidCredentials, InvalidRefreshToken, UsernameTaken
 from services.auth.passwords import HASHER
-from services.kit.errors import Unauthorized, ValidationFailed
-from services.kit.tokens import Admin as VerifiedAdmin
+from services.kit.core.errors import Unauthorized, ValidationFailed
+from services.kit.web.tokens.access import Admin as VerifiedAdmin
 from tests.auth.examples import LIFETIME, PASSWORD, CountingHasher, a_service, a_session, an_admin
 from tests.auth.memory import InMemoryAuthStore
 from tests.auth.world import A_REFRESH_TOKEN, A_TOKEN, World
@@ -245,9 +245,9 @@ def test_nobody_changes_the_password_of_nobody(world: World) -> None:
 
 def test_a_change_is_in_the_audit_log_and_shows_neither_password(world: World) -> None:
     session_id = world.token_of(world.service.sign_in("ada", PASSWORD)).claims["sid"]
-    before = len(world.deeds())
+    before = len(world.entries())
     new = world.token_of(world.service.change_password("admin-1", PASSWORD, NEW_PASSWORD)).claims["sid"]
-    assert world.deeds()[before:] == [
+    assert world.entries()[before:] == [
         ("admin.password_changed", "admin-1"),
         ("session.ended", session_id),
         ("session.started", new),

@@ -7,8 +7,8 @@ import pytest
 
 from services.auth import rules
 from services.auth.errors import InvalidCredentials, SignInThrottled
-from services.auth.repository import AuthStore
-from tests.auth.deeds import deeds_of
+from services.auth.repository.contracts import AuthStore
+from tests.auth.entries import entries_of
 from tests.auth.examples import PASSWORD
 from tests.auth.world import World
 from tests.clock import LATER, MILLISECOND, SECOND
@@ -227,17 +227,17 @@ def test_windows_that_are_over_are_removed_a_few_at_a_time(world: World) -> None
 
 
 def test_every_refusal_of_a_person_is_told_and_that_they_are_throttled_once_for_each_window(world: World) -> None:
-    before = len(deeds_of(world.store))
+    before = len(entries_of(world.store))
     for _ in range(15):
         guess(world, "ada", HERE)
     refused, throttled = ("sign_in.refused", "admin-1"), ("sign_in.throttled", "admin-1")
-    assert deeds_of(world.store)[before:] == [refused] * 10 + [throttled]
+    assert entries_of(world.store)[before:] == [refused] * 10 + [throttled]
 
 
 def test_a_name_that_nobody_has_is_written_nowhere(world: World) -> None:
-    before = deeds_of(world.store)
+    before = entries_of(world.store)
     for _ in range(15):
         guess(world, "my-mistyped-password", HERE)
-    assert deeds_of(world.store) == before
+    assert entries_of(world.store) == before
     ids = rules.sign_in_buckets("my-mistyped-password", HERE).ids
     assert not [each for each in world.store.throttles.get(ids) if "mistyped" in each.id]

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from services.content.entities import Event, Lesson, Material
-from services.content.repository import ContentStore
+from services.content.repository.contracts import ContentStore
 from tests.content.examples import KEY, a_lesson, a_material, an_event, some_events, some_lessons, some_materials
 from tests.content.memory import InMemoryContentStore
 from tests.matching import Matching

@@ -9,8 +9,9 @@ import pytest
 
 from services.content.entities import Change
 from services.content.migrations import MIGRATIONS
-from services.content.repository import ChangeLog, ContentStore, PeeweeContentStore
-from services.kit.guards import Guard
+from services.content.repository.contracts import ChangeLog, ContentStore
+from services.content.repository.store import PeeweeContentStore
+from services.kit.web.guards import Guard
 from tests.clock import StoppedClock
 from tests.content.client import Client, bad_tokens, content_app, service_token
 from tests.content.examples import an_event, with_two_events

@@ -3,7 +3,7 @@
 import peewee
 import pytest
 
-from services.content.repository import PeeweeContentStore
+from services.content.repository.store import PeeweeContentStore
 from tests.content.client import Client, access_token, content_app
 from tests.content.resources.answers import EVENT, EVENTS, LESSONS, MATERIALS, NEW_LESSON, PUBLIC, SNAPSHOT, full_store
 from tests.matching import NEW_ID

@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from services.content import rules
-from services.kit.tokens import FetchKeys
+from services.kit.web.tokens.access import FetchKeys
 from tests.clock import HOUR, NOON, SECOND, StoppedClock
 from tests.content.client import (
     FORGERS_KEY,

@@ -5,7 +5,7 @@ import re
 import pytest
 from falcon.routing import map_http_methods
 
-from services.kit.guards import Guard
+from services.kit.web.guards import Guard
 from tests.content.client import BAD_HEADERS, Client, access_token, bad_tokens, content_routes, service_token
 from tests.content.memory import InMemoryContentStore
 from tests.content.resources.answers import SNAPSHOT, everything

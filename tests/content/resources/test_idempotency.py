@@ -8,12 +8,12 @@ import pytest
 from falcon.testing import Result
 
 from services.content.app import routes
-from services.content.repository import PeeweeContentStore
+from services.content.repository.store import PeeweeContentStore
 from services.content.service import ContentService
-from services.kit.pagination import PageRequest
-from services.kit.tokens import GrantVerifier
-from services.kit.use_cases import UseCases
-from services.kit.web import create_service_app
+from services.kit.storage.service_app import create_service_app
+from services.kit.storage.use_cases import UseCases
+from services.kit.web.pages import PageRequest
+from services.kit.web.tokens.grants import GrantVerifier
 from tests.clock import StoppedClock
 from tests.content.client import SETTINGS, Client, access_token, verifier
 from tests.content.examples import SECRET, with_two_events

@@ -5,7 +5,7 @@ from typing import Any
 import peewee
 import pytest
 
-from services.content.repository import PeeweeContentStore
+from services.content.repository.store import PeeweeContentStore
 from tests.content.client import Client, access_token, content_app, service_token
 from tests.content.memory import InMemoryContentStore
 from tests.content.resources.answers import EVENTS, LESSONS, MATERIALS, PUBLIC, SOME_TEXT, full_store

@@ -6,7 +6,7 @@ import pytest
 
 from deploy.release.audit import audit, judge_report
 from deploy.release.verdict import Verdict
-from deploy.town import ROOT
+from deploy.stack import ROOT
 
 SOUND = {"name": "alpha", "version": "1.0", "vulns": []}
 SKIPPED = {"name": "beta", "skip_reason": "Dependency not found on PyPI and could not be audited: beta (2.0)"}

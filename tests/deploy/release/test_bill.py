@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 
 from deploy.release.bill import hashes_of, make_bill
-from deploy.town import ROOT
+from deploy.stack import ROOT
 
 
 def test_the_bill_lists_every_package_that_is_locked_for_the_images(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from deploy.release.leaks import KNOWN, ScanFailed, check_tree, known_secrets, scan_folder
-from deploy.town import ROOT
+from deploy.stack import ROOT
 
 AWS_KEY = "AKIA" + "IOSFODNN7" + "EXAMPLQ"
 PRIVATE_KEY = "-----BEGIN " + "PRIVATE KEY-----\nMC4CAQAwBQYDK2VwBCIEIA\n-----END " + "PRIVATE KEY-----\n"

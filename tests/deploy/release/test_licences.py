@@ -7,7 +7,7 @@ import pytest
 
 from deploy.release.licences import is_allowed, licence_of, list_licences
 from deploy.release.lock import read_lock
-from deploy.town import ROOT
+from deploy.stack import ROOT
 
 
 def test_every_package_that_runs_has_a_known_licence(tmp_path: Path) -> None:

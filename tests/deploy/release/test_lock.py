@@ -7,7 +7,7 @@ from packaging.requirements import InvalidRequirement
 
 from deploy.release.lock import Locked, check_lock, read_lock
 from deploy.release.verdict import Verdict
-from deploy.town import ROOT
+from deploy.stack import ROOT
 
 PYPROJECT = """
 [project]

@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.kit.audit import AuditFilter, AuditTrail, audit_key
-from services.kit.audit.resource import audit_view
-from services.kit.instants import format_instant, now
-from services.kit.pagination import page_of, page_request
-from services.kit.tokens import verify_service_token
+from services.kit.core.instants import format_instant, now
+from services.kit.storage.audit.log import AuditFilter, AuditTrail, audit_key
+from services.kit.storage.audit.resource import audit_view
+from services.kit.web.pages import page_of, page_request
+from services.kit.web.tokens.service import verify_service_token
 from tests.audit import KeptAudit
 from tests.clock import NOON, SECOND
 from tests.gateway.door import SECRET, Door, FakeService, access_token, error
@@ -29,10 +29,10 @@ def services(door: Door) -> Mapping[str, FakeService]:
     return {"content": door.content, "quiz": door.quiz, "auth": door.auth}
 
 
-def deed(service: str, seconds: int, deed_id: str = "") -> dict[str, Any]:
-    """What a service tells of a deed at that time."""
+def entry(service: str, seconds: int, entry_id: str = "") -> dict[str, Any]:
+    """What a service tells of an entry at that time."""
     return {
-        "id": deed_id or f"deed-{seconds}",
+        "id": entry_id or f"entry-{seconds}",
         "occurredAt": format_instant(NOON + seconds * SECOND),
         "service": service,
         "actor": {"id": "admin-1", "username": "ada", "role": "owner"},
@@ -43,29 +43,29 @@ def deed(service: str, seconds: int, deed_id: str = "") -> dict[str, Any]:
     }
 
 
-def page(*deeds: dict[str, Any], cursor: str | None = None) -> dict[str, Any]:
+def page(*entries: dict[str, Any], cursor: str | None = None) -> dict[str, Any]:
     """A service's answer."""
-    return {"items": list(deeds), "nextCursor": cursor}
+    return {"items": list(entries), "nextCursor": cursor}
 
 
 def test_what_the_three_services_tell_is_one_list_newest_first(door: Door) -> None:
-    door.content.answers(INSIDE, page(deed("content", 50), deed("content", 20)))
-    door.quiz.answers(INSIDE, page(deed("quiz", 40), deed("quiz", 30)))
-    door.auth.answers(INSIDE, page(deed("auth", 60), deed("auth", 10)))
+    door.content.answers(INSIDE, page(entry("content", 50), entry("content", 20)))
+    door.quiz.answers(INSIDE, page(entry("quiz", 40), entry("quiz", 30)))
+    door.auth.answers(INSIDE, page(entry("auth", 60), entry("auth", 10)))
 
     answer = door.as_admin("GET", ADDRESS)
 
     told = [("auth", 60), ("content", 50), ("quiz", 40), ("quiz", 30), ("content", 20), ("auth", 10)]
-    assert (answer.status_code, answer.json()) == (200, page(*(deed(*each) for each in told)))
+    assert (answer.status_code, answer.json()) == (200, page(*(entry(*each) for each in told)))
     for name, service in services(door).items():
         [request] = service.requests
         token = request.headers["Authorization"].removeprefix("Bearer ")
         assert verify_service_token(token, SECRET, name, now()) == "gateway"
 
 
-def test_deeds_of_one_instant_are_in_the_order_of_their_ids(door: Door) -> None:
-    door.content.answers(INSIDE, page(deed("content", 1, "c"), deed("content", 1, "a")))
-    door.quiz.answers(INSIDE, page(deed("quiz", 1, "d"), deed("quiz", 1, "b")))
+def test_entries_of_one_instant_are_in_the_order_of_their_ids(door: Door) -> None:
+    door.content.answers(INSIDE, page(entry("content", 1, "c"), entry("content", 1, "a")))
+    door.quiz.answers(INSIDE, page(entry("quiz", 1, "d"), entry("quiz", 1, "b")))
     door.auth.answers(INSIDE, page())
 
     items = door.as_admin("GET", ADDRESS).json()["items"]
@@ -86,11 +86,11 @@ def test_the_filters_and_the_cursor_are_every_service_s(door: Door) -> None:
 
 @pytest.mark.parametrize("name", SERVICES)
 def test_one_service_alone_may_be_asked(door: Door, name: str) -> None:
-    services(door)[name].answers(f"{INSIDE}?service={name}", page(deed(name, 1), cursor="there-is-more"))
+    services(door)[name].answers(f"{INSIDE}?service={name}", page(entry(name, 1), cursor="there-is-more"))
 
     answer = door.as_admin("GET", f"{ADDRESS}?service={name}")
 
-    assert (answer.status_code, answer.json()) == (200, page(deed(name, 1), cursor="there-is-more"))
+    assert (answer.status_code, answer.json()) == (200, page(entry(name, 1), cursor="there-is-more"))
     assert door.asked == [f"{INSIDE}?service={name}"]
 
 
@@ -106,7 +106,7 @@ def test_another_service_is_refused_by_the_name_of_the_filter(door: Door, query:
 @pytest.mark.parametrize("missing", SERVICES)
 def test_without_one_of_the_services_there_is_no_list(door: Door, missing: str) -> None:
     for name, service in services(door).items():
-        service.answers(INSIDE, page(deed(name, 1)))
+        service.answers(INSIDE, page(entry(name, 1)))
     services(door)[missing].fails(INSIDE, httpx.ConnectError("refused"))
 
     answer = door.as_admin("GET", ADDRESS)
@@ -116,7 +116,7 @@ def test_without_one_of_the_services_there_is_no_list(door: Door, missing: str) 
 
 
 def test_a_service_that_says_why_it_cannot_tell_is_heard(door: Door) -> None:
-    door.content.answers(INSIDE, page(deed("content", 1)))
+    door.content.answers(INSIDE, page(entry("content", 1)))
     door.quiz.answers(INSIDE, error("UPSTREAM_UNAVAILABLE"), 503, Retry_After="7")
     door.auth.answers(INSIDE, page())
 

@@ -12,7 +12,7 @@ from gateway.app import assemble
 from gateway.config import read_settings
 from gateway.upstream import Sent, Upstream, Upstreams
 from gateway.views.deletions import delete_event, delete_lesson
-from services.kit.tokens import AccessTokenVerifier
+from services.kit.web.tokens.access import AccessTokenVerifier
 from tests.gateway.door import REQUEST_ID, SECRET, Door, error, line
 from tests.kit.forging import nothing_revoked
 

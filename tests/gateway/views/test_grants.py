@@ -5,8 +5,8 @@ import orjson
 import pytest
 from joserfc import jwt
 
-from services.kit.instants import now
-from services.kit.tokens import verify_service_token
+from services.kit.core.instants import now
+from services.kit.web.tokens.service import verify_service_token
 from tests.gateway.door import ADMIN, FAR_FUTURE, REQUEST_ID, SECRET, Door, access_token, error
 from tests.gateway.door import KEY as SIGNING_KEY
 

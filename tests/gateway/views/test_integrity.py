@@ -6,8 +6,8 @@ from typing import Any
 import httpx
 import pytest
 
-from services.kit.instants import now
-from services.kit.tokens import verify_service_token
+from services.kit.core.instants import now
+from services.kit.web.tokens.service import verify_service_token
 from tests.gateway.door import SECRET, Door, FakeService
 
 ADDRESS = "/api/admin/integrity"

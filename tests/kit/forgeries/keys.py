@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from joserfc import jwt
 from joserfc.jwk import OctKey
 
-from services.kit.tokens import issue_service_token
+from services.kit.web.tokens.service import issue_service_token
 from tests.kit.forgeries.parts import Forgeries, parts, signed, told
 from tests.kit.forging import SECRET, Forge, absent, segment
 

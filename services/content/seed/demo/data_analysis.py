@@ -66,12 +66,12 @@ DATA_ANALYSIS = SampleEvent(
         ),
         SampleLesson(
             id="lesson-opening-6",
-            title="Tell It to the Town Council",
-            slug="tell-it-to-the-town-council",
+            title="Tell It to the Stack Council",
+            slug="tell-it-to-the-stack-council",
             description="Present your finding in four minutes, and answer the question that will come.",
             opens=timedelta(days=13),
             closes=timedelta(days=43),
-            video=("gemini_stream", "data-town-council"),
+            video=("gemini_stream", "data-stack-council"),
         ),
     ),
 )

@@ -14,7 +14,7 @@ DATA_ANALYSIS = (
                 (
                     "Do more people ride on dry weekdays than on wet ones?",
                     "Are cyclists happier than drivers?",
-                    "Should the town like bicycles?",
+                    "Should the stack like bicycles?",
                 ),
                 right=(1,),
             ),

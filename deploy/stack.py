@@ -1,0 +1,169 @@
+"""The processes of Flix on one machine: what they are, and how they are started, awaited and stopped.
+
+`make run` and the journeys of the tests both start the stack from here.
+"""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+import gateway.config
+from services.auth.__main__ import SERVICE as AUTH
+from services.content.__main__ import SERVICE as CONTENT
+from services.kit.core.config import ServerSettings, ServiceSettings, SettingsError
+from services.kit.maintenance.command_line import Service, main
+from services.quiz.__main__ import SERVICE as QUIZ
+
+ROOT = Path(__file__).parents[1]
+# In the order of their start: who is needed comes before who needs it.
+SERVICES: Mapping[str, Service[Any]] = {"auth": AUTH, "content": CONTENT, "quiz": QUIZ}
+# What each process runs; in the order of their start, too.
+PROCESSES: Mapping[str, tuple[str, str]] = {
+    **{name: (f"services.{name}", "serve") for name in SERVICES},
+    "follow-quiz": ("services.quiz", "follow"),
+    "gateway": ("gateway", "serve"),
+}
+READY_SECONDS = 60
+# More than gunicorn's graceful_timeout.
+STOP_SECONDS = 25
+POLL_SECONDS = 0.1
+
+
+class StartFailed(Exception):
+    """The stack cannot be started; the text is one line for the person who tried."""
+
+
+@dataclass(frozen=True)
+class Process:
+    """A running process of the stack, such as gunicorn's master: the leader of its own process group."""
+
+    name: str
+    popen: subprocess.Popen[bytes]
+    log: Path
+
+    @property
+    def is_running(self) -> bool:
+        """Whether the master is there."""
+        return self.popen.poll() is None
+
+
+def read_settings(environment: Mapping[str, str]) -> dict[str, ServerSettings]:
+    """Every process's settings by name; raises SettingsError with the problems of all of them, each once."""
+    readers: dict[str, Callable[[Mapping[str, str]], ServerSettings]] = {
+        **{name: service.read_settings for name, service in SERVICES.items()},
+        "gateway": gateway.config.read_settings,
+    }
+    settings, problems = {}, []
+    for name, read in readers.items():
+        try:
+            settings[name] = read(environment)
+        except SettingsError as error:
+            problems += error.problems
+    if problems:
+        raise SettingsError(list(dict.fromkeys(problems)))
+    return settings
+
+
+def require_own_databases(settings: Iterable[ServerSettings]) -> None:
+    """Raises StartFailed when two services would write into one database, as with DATABASE_URL alone."""
+    urls = [each.database_url for each in settings if isinstance(each, ServiceSettings)]
+    if len(set(urls)) < len(urls):
+        variables = ", ".join(f"{name.upper()}_DATABASE_URL" for name in SERVICES)
+        raise StartFailed(f"each service needs a database of its own: set {variables}")
+
+
+def require_free_ports(settings: Iterable[ServerSettings]) -> None:
+    """Raises StartFailed, with the name of the port's variable, when another process listens there."""
+    for each in settings:
+        variable = "API_PORT" if each.name == "gateway" else f"{each.name.upper()}_PORT"
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((each.host, each.port))
+            except OSError as error:
+                reason = f"port {each.port} on {each.host} cannot be used ({error.strerror})"
+                raise StartFailed(f"{reason}: stop what uses it, or set {variable}") from None
+
+
+def run_command(name: str, *arguments: str) -> None:
+    """A service's own command in this process, with this process's environment.
+
+    Raises StartFailed, without a text: the command has said on standard error what is wrong.
+    """
+    if main(SERVICES[name], arguments):
+        raise StartFailed
+
+
+def start(name: str, environment: Mapping[str, str], logs: Path) -> Process:
+    """Start one process; its output is appended to a file in `logs`."""
+    logs.mkdir(parents=True, exist_ok=True)
+    log = logs / f"{name}.log"
+    with log.open("ab") as output:
+        popen = subprocess.Popen(  # noqa: S603 our own modules, under our own interpreter
+            [sys.executable, "-m", *PROCESSES[name]],
+            cwd=ROOT,
+            env=dict(environment),
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            # Ctrl-C in the terminal reaches only the one who started it, who stops the others in order.
+            start_new_session=True,
+        )
+    return Process(name, popen, log)
+
+
+def wait_until(condition: Callable[[], bool], processes: Iterable[Process], seconds: float = READY_SECONDS) -> None:
+    """Poll until the condition holds; raises StartFailed when a process stops, or the time is over."""
+    deadline = time.monotonic() + seconds
+    watched = list(processes)
+    while not condition():
+        for process in watched:
+            if not process.is_running:
+                raise StartFailed(f"{process.name} stopped: {_last_line(process.log)} (see {process.log})")
+        if time.monotonic() > deadline:
+            raise StartFailed(f"not ready after {seconds:.0f} s; see {watched[0].log.parent}")
+        time.sleep(POLL_SECONDS)
+
+
+def is_ready(address: str) -> bool:
+    """Whether the process at that address says that it can do its work."""
+    try:
+        return httpx.get(f"{address}/health/ready", timeout=5, trust_env=False).is_success
+    except httpx.HTTPError:
+        return False
+
+
+def stop(processes: Iterable[Process], seconds: float = STOP_SECONDS) -> None:
+    """Let each finish what it has, last started first; what does not end in time is killed."""
+    last_first = list(reversed(list(processes)))
+    for process in last_first:
+        if process.is_running:
+            process.popen.terminate()
+    deadline = time.monotonic() + seconds
+    for process in last_first:
+        try:
+            process.popen.wait(max(0.1, deadline - time.monotonic()))
+        except subprocess.TimeoutExpired:
+            kill(process)
+
+
+def kill(process: Process) -> None:
+    """SIGKILL for gunicorn's master and its workers, as a power cut would."""
+    with suppress(ProcessLookupError):
+        os.killpg(process.popen.pid, signal.SIGKILL)
+    process.popen.wait()
+
+
+def _last_line(log: Path) -> str:
+    lines = log.read_text(errors="replace").strip().splitlines()
+    return lines[-1] if lines else "it said nothing"

@@ -1,0 +1,1 @@
+"""What every process needs and what needs nothing of ours: errors, instants, settings, logging, the actor."""

@@ -1,0 +1,185 @@
+"""Settings from the environment: every problem is found before any is reported, and nobody else reads it.
+
+Two profiles. `local` has a default for everything. `managed` has none for what must be chosen: there a variable
+that is missing, or still has the value that everyone knows, stops the start with one line each.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, Self, cast
+
+from services.kit.core.database_url import DatabaseUrlError, read_database_url
+
+Profile = Literal["local", "managed"]
+
+LOCAL_SERVICE_SECRET = "local-only-service-secret-change-me"  # noqa: S105 refused in the managed profile
+MINIMUM_SECRET_LENGTH = 32
+BODY_SECONDS = 10
+
+_WHOLE_NUMBER = re.compile(r"\d{1,9}", re.ASCII)
+
+
+class SettingsError(Exception):
+    """The environment cannot be used; `problems` has one line for each variable that must change."""
+
+    def __init__(self, problems: list[str]):
+        super().__init__("\n".join(problems))
+        self.problems = problems
+
+
+class Environment:
+    """Reads variables and collects what is wrong with them until `close` raises it all."""
+
+    def __init__(self, variables: Mapping[str, str]):
+        self._variables = variables
+        self.problems: list[str] = []
+        self._unreadable: set[str] = set()
+        self.profile: Profile = self._profile()
+
+    def text(self, name: str, local: str, meaning: str) -> str:
+        """A value with a default in the local profile only; `meaning` says in the problem what to set."""
+        value = self._value(name)
+        if self.profile == "local":
+            return value or local
+        if not value and name not in self._unreadable:
+            self.problems.append(f"{name} is missing: the managed profile needs {meaning}")
+        return value
+
+    def secret(self, name: str, local: str, meaning: str, minimum: int = MINIMUM_SECRET_LENGTH) -> str:
+        """As `text`; the managed profile refuses the local value and one of fewer than `minimum` characters."""
+        value = self.text(name, local, meaning)
+        if self.profile == "managed" and value == local:
+            self.problems.append(f"{name} still has its default: the managed profile needs {meaning}")
+        elif self.profile == "managed" and value and len(value) < minimum:
+            self.problems.append(f"{name} is too short: at least {minimum} characters are needed")
+        return value
+
+    def option(self, name: str, default: str) -> str:
+        """A value with a default in every profile."""
+        return self._value(name) or default
+
+    def choice(self, name: str, default: str, choices: Sequence[str]) -> str:
+        """One of the choices, in lower case."""
+        value = self.option(name, default).lower()
+        if value not in choices:
+            self.problems.append(f"{name} must be one of {', '.join(choices)}, not {value[:40]!r}")
+        return value
+
+    def integer(self, name: str, default: int, minimum: int = 1, maximum: int = 1_000_000) -> int:
+        """A whole number between the bounds, both included."""
+        text = self.option(name, str(default))
+        if _WHOLE_NUMBER.fullmatch(text) and minimum <= int(text) <= maximum:
+            return int(text)
+        self.problems.append(f"{name} must be a whole number from {minimum} to {maximum}, not {text[:40]!r}")
+        return default
+
+    def address(self, service: str, local_port: int) -> str:
+        """Where that service answers; the local default follows its port variable."""
+        port = self.option(f"{service.upper()}_PORT", str(local_port))
+        local = f"http://127.0.0.1:{port}"
+        return self.text(f"{service.upper()}_URL", local, f"the address of the {service} service")
+
+    def database_url(self, name: str, local: str) -> str:
+        """The URL in `name`, else in DATABASE_URL; the managed profile takes PostgreSQL only."""
+        name = name if self._value(name) or not self._value("DATABASE_URL") else "DATABASE_URL"
+        url = self.text(name, local, "a postgresql:// URL")
+        if url:
+            self._check_database_url(name, url)
+        return url
+
+    def close(self) -> None:
+        """Raises SettingsError when anything was wrong."""
+        if self.problems:
+            raise SettingsError(self.problems)
+
+    def _value(self, name: str) -> str:
+        """The variable, or the content of the file that NAME_FILE names, as a container's secrets come."""
+        file = self._variables.get(f"{name}_FILE", "").strip()
+        if not file:
+            return self._variables.get(name, "").strip()
+        try:
+            return Path(file).read_text().strip()
+        except (OSError, UnicodeDecodeError) as error:
+            if name not in self._unreadable:
+                reason = getattr(error, "strerror", None) or "not text"
+                self.problems.append(f"{name}_FILE: {file} cannot be read ({reason})")
+            self._unreadable.add(name)
+            return ""
+
+    def _profile(self) -> Profile:
+        value = self.option("DATABASE_PROFILE", "local")
+        if value in ("local", "managed"):
+            return cast(Profile, value)
+        self.problems.append(f"DATABASE_PROFILE must be local or managed, not {value!r}")
+        return "local"
+
+    def _check_database_url(self, name: str, url: str) -> None:
+        try:
+            database = read_database_url(url)
+        except DatabaseUrlError as error:
+            self.problems.append(f"{name}: {error}")
+            return
+        if self.profile == "managed" and database.server is None:
+            self.problems.append(f"{name} must be a postgresql:// URL in the managed profile")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServerSettings:
+    """What every process that serves needs. `service_secret` signs the calls between services; a request whose body
+    is not there after `body_timeout_seconds` is refused."""
+
+    name: str
+    profile: Profile
+    host: str
+    port: int
+    workers: int
+    log_level: str
+    service_secret: str
+    auth_url: str
+    body_timeout_seconds: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServiceSettings(ServerSettings):
+    """What every service with a database needs; `threads` bounds the use cases that run at once in a worker,
+    `database_wait_seconds` how long a command waits for a server that does not answer yet; every
+    `integrity_interval_seconds` a worker looks whether the database is damaged."""
+
+    database_url: str
+    database_wait_seconds: int
+    threads: int
+    integrity_interval_seconds: int
+
+    @classmethod
+    def read(cls, environment: Environment, name: str, port: int, **more: Any) -> Self:
+        """The common settings of the service `name`; `more` are those that it alone has."""
+        prefix = name.upper()
+        return cls(
+            **server_settings(environment, name, port, f"{prefix}_PORT"),
+            database_url=environment.database_url(f"{prefix}_DATABASE_URL", f"sqlite:///data/{name}.sqlite"),
+            database_wait_seconds=environment.integer("DATABASE_WAIT_SECONDS", 30, minimum=0, maximum=600),
+            threads=environment.integer("SERVICE_THREADS", 8, maximum=64),
+            integrity_interval_seconds=environment.integer("INTEGRITY_INTERVAL_SECONDS", 300, maximum=86_400),
+            **more,
+        )
+
+
+def server_settings(
+    environment: Environment, name: str, port: int, port_variable: str, host_variable: str = "SERVICE_HOST"
+) -> dict[str, Any]:
+    """The fields of ServerSettings, as keyword arguments."""
+    return {
+        "name": name,
+        "profile": environment.profile,
+        "host": environment.option(host_variable, "127.0.0.1"),
+        "port": environment.integer(port_variable, port, maximum=65535),
+        "workers": environment.integer("WEB_CONCURRENCY", 1, maximum=64),
+        "log_level": environment.choice("LOG_LEVEL", "info", ("debug", "info", "warning", "error")),
+        "service_secret": environment.secret(
+            "SERVICE_TOKEN_SECRET", LOCAL_SERVICE_SECRET, "a random secret that only the services share"
+        ),
+        "auth_url": environment.address("auth", 3013),
+        "body_timeout_seconds": environment.integer("REQUEST_BODY_TIMEOUT_SECONDS", BODY_SECONDS, maximum=600),
+    }

@@ -1,0 +1,124 @@
+"""Structured logs: one JSON object a line on standard output, each with what is known of its request."""
+
+import re
+import sys
+import traceback
+from contextvars import ContextVar
+from types import TracebackType
+from typing import Any
+
+import orjson
+import structlog
+import uuid_utils
+
+log = structlog.stdlib.get_logger("flix")
+
+REQUEST_ID_HEADER = "X-Request-ID"
+# What a client may choose: nothing that could break a log line, a header or a terminal.
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
+
+# What the id is outside of a request.
+NO_REQUEST_ID = "-"
+_request_id: ContextVar[str] = ContextVar("request_id", default=NO_REQUEST_ID)
+
+
+def start_request(claimed_id: str | None, method: str) -> str:
+    """Begin the log context of a request and return its id: the claimed one when it is well formed, else new."""
+    request_id = claimed_id if claimed_id and _REQUEST_ID.fullmatch(claimed_id) else str(uuid_utils.uuid7())
+    _request_id.set(request_id)
+    structlog.contextvars.clear_contextvars()
+    structlog.contextvars.bind_contextvars(requestId=request_id, method=method)
+    return request_id
+
+
+def request_route(route: str) -> None:
+    """Add the route's template, such as /api/events/{event_id}, to the request's log context."""
+    structlog.contextvars.bind_contextvars(route=route)
+
+
+def current_request_id() -> str:
+    """The id of the request that is being answered, or "-" outside of one."""
+    return _request_id.get()
+
+
+def message_of(error: BaseException) -> str:
+    """What an error says; of PostgreSQL's only the first part, since the others repeat the values of the row."""
+    diagnosis = getattr(getattr(error, "orig", error), "diag", None)
+    return str(getattr(diagnosis, "message_primary", None) or error)
+
+
+def _render(_logger: Any, _method: str, event: Any) -> str:
+    return orjson.dumps(event, default=str).decode()
+
+
+def logging_configuration(service: str, level: str) -> dict[str, Any]:
+    """A `logging.config` dictionary that gunicorn and the libraries share with our own lines."""
+    shared: list[Any] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        _service_name(service),
+        structlog.processors.ExceptionRenderer(_exception),
+    ]
+    formatter = {
+        "()": structlog.stdlib.ProcessorFormatter,
+        "foreign_pre_chain": [structlog.stdlib.ExtraAdder(), *shared],
+        "processors": [structlog.stdlib.ProcessorFormatter.remove_processors_meta, _render],
+    }
+    structlog.configure(
+        processors=[
+            structlog.stdlib.filter_by_level,
+            *shared,
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+        ],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        cache_logger_on_first_use=True,
+    )
+    handler = {"class": "logging.StreamHandler", "formatter": "json", "stream": "ext://sys.stdout"}
+    quiet = {"level": "WARNING", "propagate": True}
+    return {
+        "version": 1,
+        "disable_existing_loggers": False,
+        "formatters": {"json": formatter},
+        "handlers": {"stdout": handler},
+        "root": {"level": level.upper(), "handlers": ["stdout"]},
+        # gunicorn puts handlers of its own on these two unless they are named here
+        "loggers": {
+            # at debug it repeats every address, whatever a client has typed into it
+            "gunicorn.error": {"level": _at_least_info(level), "propagate": True, "handlers": []},
+            "gunicorn.access": {**quiet, "handlers": []},
+            "httpx": quiet,
+            # at debug it repeats every statement with its values: access keys, password hashes, signing keys
+            "peewee": quiet,
+            "peewee_migrate": quiet,
+        },
+    }
+
+
+def _exception(exc_info: tuple[type[BaseException], BaseException, TracebackType | None]) -> str:
+    return _traceback(exc_info[1])
+
+
+def _traceback(error: BaseException) -> str:
+    """As Python writes it, but for what a database adds to its message: PostgreSQL repeats the whole row."""
+    cause = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    before = f"{_traceback(cause)}\n\n" if cause is not None else ""
+    frames = "".join(traceback.format_tb(error.__traceback__))
+    return f"{before}Traceback (most recent call last):\n{frames}{type(error).__qualname__}: {message_of(error)}"
+
+
+def _at_least_info(level: str) -> str:
+    return "INFO" if level.upper() == "DEBUG" else level.upper()
+
+
+def log_to_standard_error() -> None:
+    """For a command whose standard output is its answer."""
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
+
+
+def _service_name(service: str) -> Any:
+    def add(_logger: Any, _method: str, event: Any) -> Any:
+        event["service"] = service
+        return event
+
+    return add

@@ -1,0 +1,285 @@
+"""The command line that every service has: serve, migrate, seed, check, import-baseline, and what some have besides.
+
+Exit codes: 0 done, 1 refused or found wrong (one line on standard error says what to do), 2 a wrong command line.
+"""
+
+import argparse
+import logging.config
+import os
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Generic, TypeVar
+
+import peewee
+
+from services.kit.baseline import BaselineError, Importer, Part, import_baseline, opened
+from services.kit.core.config import ServiceSettings, SettingsError
+from services.kit.core.errors import ServiceError
+from services.kit.core.instants import format_instant
+from services.kit.core.logging import log_to_standard_error, logging_configuration, message_of
+from services.kit.maintenance.check import check
+from services.kit.maintenance.examination import Examination
+from services.kit.storage.audit.log import AuditLog
+from services.kit.storage.database import delete_every_row, open_database, transaction, wait_for
+from services.kit.storage.migrations import MigrationError, Migrations
+from services.kit.web.serving import serve
+
+AnySettings = TypeVar("AnySettings", bound=ServiceSettings)
+
+
+@dataclass(frozen=True)
+class Seeder(Generic[AnySettings]):
+    """Sample rows: `seed_database` adds what is absent and counts it by table."""
+
+    sets: tuple[str, ...]
+    seed_database: Callable[[peewee.Database, AnySettings, str], dict[str, int]]
+
+
+@dataclass(frozen=True)
+class Command(Generic[AnySettings]):
+    """What one service alone can be told to do: `run` says it did so, line by line, or raises Refused or ServiceError.
+
+    `declare` adds the command's options to its parser.
+    """
+
+    name: str
+    purpose: str
+    declare: Callable[[argparse.ArgumentParser], None]
+    run: Callable[[peewee.Database, AnySettings, argparse.Namespace], Iterable[str]]
+
+
+@dataclass(frozen=True)
+class Service(Generic[AnySettings]):
+    """The parts that a service hands to its command line; `app` is the import path of its app factory.
+
+    `follow` takes in what happens in another service until it is told to stop; `commands` are those of its own.
+    """
+
+    name: str
+    app: str
+    read_settings: Callable[[Mapping[str, str]], AnySettings]
+    migrations: Migrations
+    seeder: Seeder[AnySettings]
+    examination: Callable[[AnySettings], Examination]
+    follow: Callable[[peewee.Database, AnySettings], None] | None = None
+    importer: Importer | None = None
+    commands: Sequence[Command[AnySettings]] = ()
+
+
+class Refused(Exception):
+    """The command cannot be done; its text is the one line to show."""
+
+
+def main(service: Service[AnySettings], arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code."""
+    options = _parser(service).parse_args(arguments)
+    try:
+        settings = service.read_settings(os.environ)
+        database = open_database(settings.database_url, f"flix-{service.name}-cli", create=options.creates)
+        wait_for(database, settings.database_wait_seconds)
+        return int(options.command(service, settings, database, options) or 0)
+    except SettingsError as error:
+        return _fail(*error.problems)
+    except (MigrationError, BaselineError, Refused, ServiceError) as error:
+        return _fail(str(error))
+    except (peewee.DatabaseError, peewee.InterfaceError, OSError) as error:
+        reason = " ".join(message_of(error).split())
+        return _fail(f"{service.name}: the database at {_without_password(settings.database_url)} failed: {reason}")
+
+
+def _parser(service: Service[AnySettings]) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog=f"python -m services.{service.name}")
+    # What runs on beside the file for days would make an empty one in place of a file that is lost.
+    parser.set_defaults(creates=True)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    serving = commands.add_parser("serve", help="answer requests under gunicorn")
+    serving.set_defaults(command=_serve, creates=False)
+    migrate = commands.add_parser("migrate", help="bring the schema up to date, or look at it")
+    migrate.add_argument("action", nargs="?", default="up", choices=["up", "down", "status", "check"])
+    migrate.add_argument("--yes", action="store_true", help="let down drop tables in the managed profile")
+    migrate.set_defaults(command=_migrate)
+    seed = commands.add_parser("seed", help="add sample rows that are not there yet")
+    seed.add_argument("set", nargs="?", default=service.seeder.sets[0], choices=service.seeder.sets)
+    seed.add_argument("--reset", action="store_true", help="delete every row first, but for the audit log's")
+    seed.add_argument("--yes", action="store_true", help="do not ask before --reset deletes")
+    seed.set_defaults(command=_seed)
+    checking = commands.add_parser("check", help="find what is wrong with the schema, the rows and what they say")
+    checking.add_argument("--repair", action="store_true", help="do what has one right repair, and say what was done")
+    checking.add_argument("--alone", action="store_true", help="leave out what holds between services, as for a copy")
+    checking.set_defaults(command=_check)
+    if service.follow is not None:
+        following = commands.add_parser("follow", help="take in what happens elsewhere, until told to stop")
+        following.set_defaults(command=_follow, creates=False)
+    if service.importer:
+        _add_import(commands.add_parser("import-baseline", help="move an old installation's rows in"), service.importer)
+    for command in service.commands:
+        parser_of_it = commands.add_parser(command.name, help=command.purpose)
+        command.declare(parser_of_it)
+        parser_of_it.set_defaults(command=partial(_run_own, command))
+    return parser
+
+
+def _add_import(command: argparse.ArgumentParser, importer: Importer) -> None:
+    command.add_argument("file", type=Path, help="the old installation's SQLite file")
+    command.add_argument("--dry-run", action="store_true", help="say what would be moved, and stop")
+    command.add_argument("--skip-invalid", action="store_true", help="leave rows that break a rule behind")
+    if importer.gives:
+        command.add_argument("--accepted", type=Path, help=f"a file to write, which tells others the {importer.gives}")
+    if importer.needs:
+        told = f"the file that --accepted of the service with the {importer.needs} has written"
+        command.add_argument(f"--{importer.needs}", type=Path, required=True, help=told)
+    command.set_defaults(command=_import_baseline)
+
+
+def _serve(
+    service: Service[AnySettings],
+    settings: AnySettings,
+    database: peewee.Database,
+    options: argparse.Namespace,
+) -> None:
+    service.migrations.require_current(database)
+    # A connection must not be there when gunicorn forks (TRAPS 7).
+    database.close()
+    serve(settings, service.app)
+
+
+def _follow(
+    service: Service[AnySettings],
+    settings: AnySettings,
+    database: peewee.Database,
+    options: argparse.Namespace,
+) -> None:
+    service.migrations.require_current(database)
+    logging.config.dictConfig(logging_configuration(f"follow-{service.name}", settings.log_level))
+    if service.follow is not None:
+        service.follow(database, settings)
+
+
+def _migrate(
+    service: Service[AnySettings],
+    settings: AnySettings,
+    database: peewee.Database,
+    options: argparse.Namespace,
+) -> int:
+    match options.action:
+        case "up":
+            _prepare_folder(settings.database_url)
+            applied = service.migrations.up(database)
+            _say(*(f"applied {name}" for name in applied) if applied else ["nothing to do"])
+        case "down":
+            _refuse_unless(options.yes, settings, "migrate down")
+            name = service.migrations.down(database)
+            _say(f"rolled back {name}" if name else "nothing to do")
+        case "status":
+            for row in service.migrations.status(database):
+                state = format_instant(row.applied_at) if row.applied_at else "applied" if row.applied else "pending"
+                _say(f"{row.name}  {state}")
+        case "check":
+            findings = service.migrations.check(database)
+            _say(*findings or ["no findings"])
+            return 1 if findings else 0
+    return 0
+
+
+def _seed(
+    service: Service[AnySettings],
+    settings: AnySettings,
+    database: peewee.Database,
+    options: argparse.Namespace,
+) -> None:
+    service.migrations.require_current(database)
+    if options.reset:
+        _confirm_reset(service.name, settings, confirmed=options.yes)
+        with transaction(database):
+            delete_every_row(database, service.migrations.tables)
+            AuditLog(database).append([("database.emptied", service.name)])
+    added = service.seeder.seed_database(database, settings, options.set)
+    total = ", ".join(f"{count} {table}" for table, count in added.items() if count)
+    _say(f"added {total}" if total else "nothing to add")
+
+
+def _check(
+    service: Service[AnySettings],
+    settings: AnySettings,
+    database: peewee.Database,
+    options: argparse.Namespace,
+) -> int:
+    log_to_standard_error()
+    examination = service.examination(settings)
+    return 1 if check(database, examination, _say, repair=options.repair, alone=options.alone) else 0
+
+
+def _import_baseline(
+    service: Service[AnySettings],
+    settings: AnySettings,
+    database: peewee.Database,
+    options: argparse.Namespace,
+) -> int:
+    importer = service.importer
+    if importer is None:
+        raise Refused(f"{service.name} has nothing to import")
+    service.migrations.require_current(database)
+    with opened(options.file) as old:
+        if importer.needs:
+            old.read_notes(importer.needs, getattr(options, importer.needs))
+        part = Part(service.name, importer, database)
+        done = import_baseline(old, [part], skip_invalid=options.skip_invalid, dry_run=options.dry_run)
+        if importer.gives and options.accepted:
+            old.write_notes(importer.gives, options.accepted)
+    return 0 if done else 1
+
+
+def _run_own(
+    command: Command[AnySettings],
+    service: Service[AnySettings],
+    settings: AnySettings,
+    database: peewee.Database,
+    options: argparse.Namespace,
+) -> None:
+    service.migrations.require_current(database)
+    log_to_standard_error()
+    _say(*command.run(database, settings, options))
+
+
+def _refuse_unless(confirmed: bool, settings: ServiceSettings, command: str) -> None:
+    if settings.profile == "managed" and not confirmed:
+        raise Refused(f"{command} may drop tables with their rows: in the managed profile it needs --yes")
+
+
+def _confirm_reset(name: str, settings: ServiceSettings, *, confirmed: bool) -> None:
+    if settings.profile == "managed":
+        raise Refused("seed --reset is refused in the managed profile: it would delete real rows")
+    if confirmed:
+        return
+    try:
+        answer = input(f"Delete every row of {name} in {_without_password(settings.database_url)}? Type yes to go on: ")
+    except EOFError:
+        answer = ""
+    if answer.strip() != "yes":
+        raise Refused("nothing was deleted")
+
+
+def _prepare_folder(database_url: str) -> None:
+    if database_url.startswith("sqlite:///"):
+        Path(database_url.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
+
+
+def _without_password(url: str) -> str:
+    scheme, separator, rest = url.partition("://")
+    user, at, place = rest.rpartition("@")
+    return f"{scheme}{separator}{user.partition(':')[0]}{at}{place}"
+
+
+def _say(*lines: str) -> None:
+    for line in lines:
+        sys.stdout.write(line + "\n")
+    sys.stdout.flush()
+
+
+def _fail(*lines: str) -> int:
+    for line in lines:
+        sys.stderr.write(line + "\n")
+    return 1

@@ -1,0 +1,130 @@
+"""A whole check of a service's database: the engine's own, the schema, the rows, and the domain's rules."""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+
+import peewee
+
+from services.kit.core.findings import NOT_CHECKED, WHOLE_TABLE, Finding, Progress
+from services.kit.core.logging import message_of
+from services.kit.maintenance.rows import BeforeRemoval, row_findings
+from services.kit.maintenance.schema import index_rebuild, schema_findings, table_finding
+from services.kit.storage.database import is_absent, is_postgresql, missing_tables, unhurried
+from services.kit.storage.database_errors import DATABASE_ERRORS
+from services.kit.storage.migrations import MigrationError, Migrations, SchemaBehind, SchemaNewer
+from services.kit.storage.soundness import quick_check
+
+DATABASE = "database"
+
+# The rules that a service has for its own rows.
+Domain = Callable[[peewee.Database, Progress], Iterable[Finding]]
+
+
+@dataclass(frozen=True)
+class Examination:
+    """What there is to check: the service's own rules, and `between` it and others, which may have to be asked.
+
+    `tidy` clears, in a repair only, what has run out and breaks no rule; it says what. `before_removal` is told, in the
+    same transaction, what a repair is about to delete.
+    """
+
+    migrations: Migrations
+    domain: Domain
+    between: Domain | None = None
+    tidy: Callable[[peewee.Database], Iterable[str]] | None = None
+    before_removal: BeforeRemoval | None = None
+
+
+def examine(
+    database: peewee.Database,
+    examination: Examination,
+    progress: Progress,
+    *,
+    files: bool = True,
+    alone: bool = False,
+) -> Iterator[Finding]:
+    """Everything that is wrong, as it is found; a repair may be done before the next finding is asked for.
+
+    Without `files` the migrations are not replayed against the models, which has no place in a process that serves.
+    `alone` leaves out what holds between services only.
+    """
+    if alone:
+        examination = replace(examination, between=None)
+    migrations = examination.migrations
+    if is_absent(database):
+        yield from _migration_findings(database, migrations, files=files)
+        return
+    with unhurried(database):
+        if not is_postgresql(database):
+            progress.begin("the database file", 0)
+            yield from _guarded("quick_check", _engine_findings(database))
+        yield from _guarded("migrations", _migration_findings(database, migrations, files=files))
+        if _is_current(database, migrations):
+            yield from _guarded("tables", _table_findings(database, examination, progress))
+
+
+def _engine_findings(database: peewee.Database) -> Iterator[Finding]:
+    for line in quick_check(database, "integrity_check"):
+        # "row 3 missing from index X", "wrong # of entries in index X"
+        text, separator, index = line.rpartition(" index ")
+        if separator and " " not in index:
+            yield Finding(DATABASE, index, "index_entries", text + " it", index_rebuild(database, index))
+        else:
+            yield Finding(DATABASE, WHOLE_TABLE, "quick_check", " ".join(line.split()))
+
+
+def _migration_findings(database: peewee.Database, migrations: Migrations, *, files: bool) -> Iterator[Finding]:
+    problems: Iterable[str]
+    if files:
+        problems = migrations.check(database)
+    else:
+        try:
+            migrations.require_current(database)
+            problems = ()
+        except MigrationError as error:
+            problems = (str(error),)
+    yield from (Finding(DATABASE, WHOLE_TABLE, "migrations", problem) for problem in problems)
+
+
+def _is_current(database: peewee.Database, migrations: Migrations) -> bool:
+    try:
+        migrations.require_current(database)
+    except (SchemaBehind, SchemaNewer, *DATABASE_ERRORS):
+        return False
+    except MigrationError:
+        return True
+    return True
+
+
+def _table_findings(database: peewee.Database, examination: Examination, progress: Progress) -> Iterator[Finding]:
+    missing = missing_tables(database, examination.migrations.tables)
+    yield from map(table_finding, missing)
+    incomplete = list(missing)
+    for table in examination.migrations.tables:
+        name = table._meta.table_name
+        if name in missing:
+            continue
+        for finding in schema_findings(database, table):
+            incomplete += [name] if finding.rule == "column_missing" else []
+            yield finding
+    for table in examination.migrations.tables:
+        parents = {field.rel_model._meta.table_name for field in table._meta.refs}
+        if not {table._meta.table_name, *parents} & {*incomplete}:
+            yield from _guarded(
+                table._meta.table_name, row_findings(database, table, progress, examination.before_removal)
+            )
+    if incomplete:
+        message = f"the rules of the rows need {', '.join(sorted({*incomplete}))}"
+        yield Finding(DATABASE, WHOLE_TABLE, NOT_CHECKED, message)
+    else:
+        yield from _guarded("domain", examination.domain(database, progress))
+        if examination.between is not None:
+            yield from _guarded("between services", examination.between(database, progress))
+
+
+def _guarded(part: str, findings: Iterable[Finding]) -> Iterator[Finding]:
+    """The findings, and one more where the database breaks off."""
+    try:
+        yield from findings
+    except DATABASE_ERRORS as error:
+        yield Finding(DATABASE, WHOLE_TABLE, NOT_CHECKED, f"{part}: broke off: {' '.join(message_of(error).split())}")

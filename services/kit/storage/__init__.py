@@ -1,0 +1,1 @@
+"""Databases: connections, statements, migrations, use cases, idempotency, the audit log and health."""

@@ -1,0 +1,86 @@
+"""GET /internal/audit: what was done in one service, for the gateway to put beside that of the others."""
+
+import re
+from typing import Annotated, Any
+
+import falcon.asgi
+from pydantic import AfterValidator, Field
+
+from services.kit.core.instants import format_instant
+from services.kit.storage.audit.log import AuditFilter, AuditTrail, audit_key
+from services.kit.storage.audit.model import AuditRecord
+from services.kit.storage.use_cases import UseCases
+from services.kit.web.documents import write_page
+from services.kit.web.guards import Guard, Route
+from services.kit.web.pages import DEFAULT_LIMIT, page_of, page_request
+from services.kit.web.schemas import Instant, Schema, Text, validated
+
+AUDIT = "/internal/audit"
+SORT_KEY = (int, str)
+# Nothing that anybody could look for is longer: what baseline installations call their rows is free text.
+MAXIMUM_LENGTH = 200
+
+
+_ACTION = re.compile(r"_*[A-Za-z][A-Za-z_]*\.(_*[A-Za-z][A-Za-z_]*)?")
+
+
+def _action(text: str) -> str:
+    if not _ACTION.fullmatch(text):
+        raise ValueError("must be an action such as event.created, or a kind with its dot, such as event.")
+    return text
+
+
+Identifier = Annotated[Text, Field(min_length=1, max_length=MAXIMUM_LENGTH)]
+Action = Annotated[Identifier, AfterValidator(_action)]
+
+
+class AuditQuery(Schema):
+    """The filters of the list; each instant with its zone, `from` included and `to` not."""
+
+    actor_id: Identifier | None = None
+    action: Action | None = None
+    subject_id: Identifier | None = None
+    since: Instant | None = Field(None, alias="from")
+    until: Instant | None = Field(None, alias="to")
+    limit: str | None = None
+    cursor: str | None = None
+
+    def which(self) -> AuditFilter:
+        """The entries that are asked for."""
+        return AuditFilter(self.actor_id, self.action, self.subject_id, self.since, self.until)
+
+
+class AuditEntries:
+    """GET /internal/audit."""
+
+    def __init__(self, service: str, trail: AuditTrail, use_cases: UseCases):
+        self._service = service
+        self._trail = trail
+        self._run = use_cases.run
+
+    async def on_get(self, request: falcon.asgi.Request, response: falcon.asgi.Response) -> None:
+        """A page of entries, newest first, in the total order of instant and id that all services share."""
+        query = validated(AuditQuery, dict(request.params))
+        wanted = page_request(query.limit, query.cursor, SORT_KEY, DEFAULT_LIMIT)
+        page = page_of(await self._run(self._trail.list, query.which(), wanted), wanted, audit_key)
+        write_page(response, [audit_view(self._service, each) for each in page.items], page, wanted)
+
+
+def audit_route(service: str, trail: AuditTrail, use_cases: UseCases) -> Route:
+    """The row of a service's routes table for its audit log."""
+    return Route(AUDIT, AuditEntries(service, trail, use_cases), Guard.SERVICE)
+
+
+def audit_view(service: str, record: AuditRecord) -> dict[str, Any]:
+    """A entry as owners read it; `actor` is null where nobody had signed in, as for a command."""
+    actor = {"id": record.actor_id, "username": record.actor_name, "role": record.actor_role}
+    return {
+        "id": record.id,
+        "occurredAt": format_instant(record.occurred_at),
+        "service": service,
+        "actor": None if record.actor_id is None else actor,
+        "address": record.address,
+        "requestId": record.request_id,
+        "action": record.action,
+        "subjectId": record.subject_id,
+    }

@@ -1,0 +1,202 @@
+"""Database profiles: one Peewee database from a URL, opened by each thread on its first query, after the fork.
+
+SQLite and PostgreSQL answer alike: foreign keys hold on every connection, a write transaction takes its lock when
+it begins, and an acknowledged commit is durable.
+"""
+
+import sqlite3
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import peewee
+
+from services.kit.core.database_url import read_database_url
+from services.kit.core.instants import from_milliseconds, to_milliseconds
+
+BUSY_TIMEOUT_SECONDS = 5
+CONNECT_TIMEOUT_SECONDS = 5
+CONNECT_RETRY_SECONDS = 0.2
+_SESSION_SETTINGS = {
+    # In milliseconds: a statement, the wait for a row's lock, an open transaction that does nothing.
+    "statement_timeout": 10_000,
+    "lock_timeout": 5_000,
+    "idle_in_transaction_session_timeout": 15_000,
+    # In seconds: a client's host that is gone without a word is given up after a minute, for its session holds locks.
+    "tcp_keepalives_idle": 30,
+    "tcp_keepalives_interval": 10,
+    "tcp_keepalives_count": 3,
+}
+# The server's host is given up after some ten seconds, not after the two hours of a kernel: threads wait for answers.
+_LIBPQ_KEEPALIVE = {
+    "keepalives_idle": 5,
+    "keepalives_interval": 2,
+    "keepalives_count": 3,
+    # In milliseconds.
+    "tcp_user_timeout": 10_000,
+}
+# A commit is acknowledged only when it is on disk: FULL, because NORMAL may lose it at a power loss (TRAPS 6).
+_SQLITE_PRAGMAS = {"journal_mode": "wal", "synchronous": "full", "foreign_keys": 1}
+
+
+class InstantField(peewee.BigIntegerField):
+    """An aware UTC datetime, kept as milliseconds since the epoch."""
+
+    def db_value(self, value: datetime | None) -> int | None:
+        return None if value is None else to_milliseconds(value)
+
+    def python_value(self, value: int | None) -> datetime | None:
+        return None if value is None else from_milliseconds(value)
+
+
+def open_database(url: str, application_name: str = "flix", *, create: bool = True) -> peewee.Database:
+    """A database handle; no connection is made before the first query.
+
+    Without `create` a SQLite file that is not there, or is there no more, is not made anew by who connects.
+
+    `sqlite:///relative/path` and `sqlite:////absolute/path` open a file, `postgresql://...` a server; what
+    stands behind its `?` (sslmode, connect_timeout and so on) goes to libpq as it is, before our defaults. Raises
+    DatabaseUrlError for anything else.
+    """
+    target = read_database_url(url)
+    if target.server is not None:
+        return _postgresql(target.server, application_name)
+    return _sqlite(target.file, create)
+
+
+class _ConnectionToFile(sqlite3.Connection):
+    """A connection to a file that is there."""
+
+    def __init__(self, file: str, **options: Any):
+        super().__init__(f"{Path(file).absolute().as_uri()}?mode=rw", uri=True, **options)
+
+
+def _sqlite(file: Path, create: bool) -> peewee.Database:
+    return peewee.SqliteDatabase(
+        str(file),
+        pragmas=_SQLITE_PRAGMAS,
+        timeout=BUSY_TIMEOUT_SECONDS,
+        # A deferred transaction that reads and then writes fails at once under concurrency (TRAPS 4).
+        lock_type="IMMEDIATE",
+        factory=sqlite3.Connection if create else _ConnectionToFile,
+    )
+
+
+def _postgresql(url: str, application_name: str) -> peewee.Database:
+    defaults: dict[str, Any] = {
+        "connect_timeout": CONNECT_TIMEOUT_SECONDS,
+        "application_name": application_name,
+        "options": " ".join(f"-c {name}={value}" for name, value in _SESSION_SETTINGS.items()),
+        **_LIBPQ_KEEPALIVE,
+    }
+    chosen = parse_qs(urlsplit(url).query)
+    ours = {name: value for name, value in defaults.items() if name not in chosen}
+    return peewee.PostgresqlDatabase(url, prefer_psycopg3=True, **ours)
+
+
+def wait_for(database: peewee.Database, seconds: float) -> None:
+    """Wait until the server accepts connections, at most so long; leaves none open.
+
+    Raises peewee.OperationalError when the time is over, and at once when the server refuses for good: a wrong
+    password, an unknown role or database. A SQLite file needs no waiting.
+    """
+    deadline = time.monotonic() + seconds
+    while is_postgresql(database):
+        try:
+            database.connect(reuse_if_open=True)
+            database.close()
+            return
+        except peewee.OperationalError as error:
+            if _refuses_for_good(error) or time.monotonic() > deadline:
+                raise
+            time.sleep(CONNECT_RETRY_SECONDS)
+
+
+def _refuses_for_good(error: peewee.OperationalError) -> bool:
+    passing = ("starting up", "shutting down", "recovery mode", "too many clients", "remaining connection slots")
+    return "FATAL:" in str(error) and not any(each in str(error) for each in passing)
+
+
+def delete_every_row(database: peewee.Database, tables: Sequence[type[peewee.Model]]) -> None:
+    """Empty the tables, which are in the order of their creation, as one transaction; who writes meanwhile waits.
+
+    What is append-only stays.
+    """
+    tables = [table for table in tables if not getattr(table._meta, "append_only", False)]
+    with transaction(database):
+        if is_postgresql(database):
+            # Else a stream of new children, each of which holds its parent's row for a moment, could hold this off.
+            names = ", ".join(f'"{table._meta.table_name}"' for table in tables)
+            database.execute_sql(f"LOCK TABLE {names} IN SHARE ROW EXCLUSIVE MODE")
+        for table in reversed(tables):
+            table.delete().execute(database)
+
+
+def is_postgresql(database: peewee.Database) -> bool:
+    """Whether the handle is for a PostgreSQL server."""
+    return isinstance(database, peewee.PostgresqlDatabase)
+
+
+@contextmanager
+def transaction(database: peewee.Database) -> Iterator[None]:
+    """All or nothing; nested ones become savepoints. On SQLite the write lock is taken at the start."""
+    try:
+        with database.atomic():
+            yield
+    except peewee.OperationalError as error:
+        # On a full disk SQLite rolls back by itself; what the caller must hear is why, not that nothing was left to do.
+        cause: BaseException | None = error
+        while cause is not None and "cannot rollback" in str(cause):
+            cause = cause.__context__
+        if cause is None or cause is error:
+            raise
+        raise cause from None
+
+
+def locked(query: Any, database: peewee.Database, strength: str = "FOR UPDATE") -> Any:
+    """The select, holding its rows until the transaction ends; on SQLite the whole database is held anyway.
+
+    With the strength FOR SHARE others may hold the same rows likewise, and nobody may change them.
+    """
+    return query.for_update(strength) if is_postgresql(database) else query
+
+
+@contextmanager
+def snapshot(database: peewee.Database) -> Iterator[None]:
+    """Everything that is read inside is of one moment; nothing may be written."""
+    if not is_postgresql(database):
+        with database.atomic("DEFERRED"):
+            yield
+        return
+    with database.atomic():
+        database.execute_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
+        yield
+
+
+@contextmanager
+def unhurried(database: peewee.Database) -> Iterator[None]:
+    """This thread's connection, opened for work that may take minutes, and closed afterwards if it was not open."""
+    opened = database.connect(reuse_if_open=True)
+    try:
+        if is_postgresql(database):
+            database.execute_sql("SET statement_timeout = 0")
+        yield
+    finally:
+        if opened:
+            database.close()
+
+
+def is_absent(database: peewee.Database) -> bool:
+    """Whether there is no SQLite file yet, or one without a byte: to connect would write it."""
+    file = Path(str(database.database))
+    return not is_postgresql(database) and not (file.exists() and file.stat().st_size)
+
+
+def missing_tables(database: peewee.Database, tables: Iterable[type[peewee.Model]]) -> list[str]:
+    """Tables of the models that the database has not."""
+    there = set(database.get_tables())
+    return [table._meta.table_name for table in tables if table._meta.table_name not in there]

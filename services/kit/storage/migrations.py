@@ -1,0 +1,328 @@
+"""Migrations: peewee-migrate's Router behind a lock, with a ledger of what was applied.
+
+The Router notices neither an edited nor a deleted nor a late file, two of them at once apply things twice, and on
+SQLite its table rebuilds delete child rows (TRAPS 1 to 3). Here one process migrates at a time, foreign keys rest
+meanwhile and are checked before the commit, and every applied file is known by its SHA-256.
+"""
+
+import fcntl
+import hashlib
+import logging
+import threading
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import peewee
+from peewee_migrate import Router
+from peewee_migrate.models import MigrateHistory
+from peewee_migrate.router import compile_migrations, void
+
+from services.kit.core.instants import now
+from services.kit.core.logging import message_of
+from services.kit.storage.database import InstantField, is_absent, is_postgresql, transaction
+
+# One number for all: an advisory lock belongs to one database of the server.
+_ADVISORY_LOCK = 0x666C6978
+# A migration waits only briefly for those who use its tables, since everyone else waits behind it; then it may
+# take its time.
+_POSTGRESQL_LIMITS = (
+    "SET LOCAL lock_timeout = '5s'; SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0"
+)
+# The Router patches Peewee's classes and rebinds its history model while it works: one at a time in a process.
+_ROUTER_AT_WORK = threading.Lock()
+
+# Its log repeats, with a traceback, what is returned or raised here.
+logging.getLogger("peewee_migrate").setLevel(logging.CRITICAL)
+
+
+class MigrationError(Exception):
+    """Says in one line what is wrong and which command to run."""
+
+
+class SchemaBehind(MigrationError):
+    """The code has migrations that the database has not."""
+
+
+class SchemaDrifted(MigrationError):
+    """The files are not those that made the database."""
+
+
+class SchemaNewer(MigrationError):
+    """The database has migrations that come after all those of the code."""
+
+
+class MigrationFailed(MigrationError):
+    """A migration broke off; the database is as it was before it."""
+
+
+@dataclass(frozen=True)
+class MigrationStatus:
+    """A migration of the files, of the ledger, or of both."""
+
+    name: str
+    applied: bool
+    applied_at: datetime | None
+
+
+class SchemaLedger(peewee.Model):
+    """What was applied: written in the transaction of the migration that it records."""
+
+    name = peewee.TextField(primary_key=True)
+    checksum = peewee.TextField()
+    applied_at = InstantField()
+
+    class Meta:
+        table_name = "schema_ledger"
+
+
+@dataclass(frozen=True)
+class Migrations:
+    """The migrations of one service. No method leaves a connection open that it has opened itself.
+
+    `up`, `down` and `check` replace parts of Peewee for a moment and so have no place in a process that serves;
+    `status` and `require_current` only read.
+    """
+
+    service: str
+    directory: Path
+    tables: tuple[type[peewee.Model], ...]
+
+    def up(self, database: peewee.Database) -> list[str]:
+        """Apply what is missing, each migration in its own transaction; the names of those applied.
+
+        Waits for a migrator that is already at work. Raises SchemaDrifted or SchemaNewer before it touches anything,
+        and MigrationFailed for a migration that breaks: those before it stay, of itself nothing does.
+        """
+        with _sole_migrator(database):
+            self._refuse_drift(database)
+            router, ledger = self._router(database), _ledger(database)
+            missing = [name for name in self._files() if name not in ledger]
+            for name in missing:
+                self._run(router, database, name, "migrate")
+            return missing
+
+    def down(self, database: peewee.Database) -> str | None:
+        """Roll back the latest migration; its name, or None when there is none. Raises as `up` does."""
+        with _sole_migrator(database):
+            self._refuse_drift(database)
+            latest = max(_ledger(database), default=None)
+            if latest is not None:
+                self._run(self._router(database), database, latest, "rollback")
+            return latest
+
+    def status(self, database: peewee.Database) -> list[MigrationStatus]:
+        """Every migration in order; makes no table and no file."""
+        with _connected(database):
+            ledger = _ledger(database)
+        return [
+            MigrationStatus(name, name in ledger, ledger[name].applied_at if name in ledger else None)
+            for name in sorted({*self._files(), *ledger})
+        ]
+
+    def check(self, database: peewee.Database) -> list[str]:
+        """What is wrong between files, database and models, one line each."""
+        with _ROUTER_AT_WORK, _connected(database):
+            return [*map(str, self._problems(database)), *self._disagreements(database)]
+
+    def require_current(self, database: peewee.Database) -> None:
+        """Raises the MigrationError that says why the code must not serve from this database."""
+        with _connected(database):
+            for problem in self._problems(database):
+                raise problem
+
+    def _refuse_drift(self, database: peewee.Database) -> None:
+        for problem in self._problems(database):
+            if not isinstance(problem, SchemaBehind):
+                raise problem
+
+    def _run(self, router: Router, database: peewee.Database, name: str, function: str) -> None:
+        with self._failing(name), _migration(database):
+            functions = dict(zip(("migrate", "rollback"), router.read(name), strict=True))
+            if functions[function] is void:  # The Router would do nothing and call it done.
+                raise ValueError(f"it has no function {function}")
+            peewee.SchemaManager(SchemaLedger, database).create_all()
+            router.run_one(name, router.migrator, fake=False, downgrade=function == "rollback")
+            self._record(name, function).execute(database)
+
+    def _record(self, name: str, function: str) -> Any:
+        if function == "rollback":
+            return SchemaLedger.delete().where(SchemaLedger.name == name)
+        return SchemaLedger.insert(name=name, checksum=self._files()[name], applied_at=now())
+
+    @contextmanager
+    def _failing(self, name: str) -> Iterator[None]:
+        try:
+            yield
+        except Exception as error:
+            reason = " ".join(f"{type(error).__name__}: {message_of(error)}".split())
+            raise MigrationFailed(
+                f"{name} failed and changed nothing ({reason}): correct it, then run {self._command('up')}"
+            ) from error
+
+    def _problems(self, database: peewee.Database) -> Iterator[MigrationError]:
+        """In the order of the names, so that what is merely missing comes last."""
+        files, ledger, history = self._files(), _ledger(database), _history(database)
+        newest, latest = max(files, default=""), max(ledger, default="")
+        up, look = self._command("up"), f"then run {self._command('status')}"
+        for name in sorted({*files, *ledger, *history}):
+            if (name in ledger) != (name in history):
+                yield SchemaDrifted(
+                    f"{name} is in only one of schema_ledger and migratehistory: restore a backup, {look}"
+                )
+            elif name in ledger and name not in files and name > newest:
+                yield SchemaNewer(
+                    f"{name} is applied and this code does not know it: deploy the code that does, "
+                    f"or run {self._command('down')} there"
+                )
+            elif name in ledger and name not in files:
+                yield SchemaDrifted(f"{name} is applied but its file is gone: restore it, {look}")
+            elif name in ledger and ledger[name].checksum != files[name]:
+                yield SchemaDrifted(
+                    f"{name} was edited after it was applied: restore it, put the change into a new one, {look}"
+                )
+            elif name not in ledger and name < latest:
+                yield SchemaDrifted(
+                    f"{name} is not applied but {latest} is: give it a number after {latest[:3]}, then run {up}"
+                )
+            elif name not in ledger:
+                yield SchemaBehind(f"{name} is not applied: run {up}")
+
+    def _command(self, action: str) -> str:
+        return f"python -m services.{self.service} migrate {action}"
+
+    def _disagreements(self, database: peewee.Database) -> Iterator[str]:
+        """Where the models differ from what the migrations make; the tables in the database are not asked.
+
+        The Router's own comparison ignores check constraints, foreign keys' actions and the conditions of an index,
+        so definitions are compared. Where they agree it has its turn: it tells types that one engine stores alike.
+        """
+        migrated = self._replayed(database)
+        here, there = _definitions(self.tables, database), _definitions(migrated, database)
+        advice = f"write a migration, then run {self._command('up')}"
+        for table in sorted({*here, *there}):
+            models, files = here.get(table, set()), there.get(table, set())
+            for place, more in (("models", models - files), ("migrations", files - models)):
+                if more:
+                    yield f"table {table}: only the {place} have {'; '.join(sorted(more))}: {advice}"
+        if here == there and (change := compile_migrations(migrated, list(self.tables))):
+            yield f"the models need {' '.join(change.split())}: {advice}"
+
+    def _replayed(self, database: peewee.Database) -> Any:
+        """The Router's migrator after all files, none of them run."""
+        router = self._router(database)
+        migrator = router.migrator_class(database)
+        for name in self._files():
+            with self._failing(name):
+                router.run_one(name, migrator)
+        return migrator
+
+    def _router(self, database: peewee.Database) -> Router:
+        # Always a new one: it keeps what it has seen, and its history model belongs to the last that was made.
+        return Router(database, self.directory)
+
+    def _files(self) -> dict[str, str]:
+        files = sorted(self.directory.glob("[0-9][0-9][0-9]_*.py"))
+        return {file.stem: hashlib.sha256(file.read_bytes()).hexdigest() for file in files}
+
+
+def _ledger(database: peewee.Database) -> dict[str, SchemaLedger]:
+    return {row.name: row for row in _rows(database, SchemaLedger)}
+
+
+def _history(database: peewee.Database) -> set[str]:
+    return {row.name for row in _rows(database, MigrateHistory)}
+
+
+def _rows(database: peewee.Database, table: Any) -> list[Any]:
+    if is_absent(database) or not database.table_exists(table._meta.table_name):
+        return []
+    return list(table.select().order_by(table.name).execute(database))
+
+
+def _definitions(tables: Iterable[Any], database: peewee.Database) -> dict[str, set[str]]:
+    """The SQL of each table's columns, constraints and indexes; sets, because the order of columns is no matter."""
+    return {each._meta.table_name: {_sql(part, database) for part in _parts(each, database)} for each in tables}
+
+
+def _parts(table: Any, database: peewee.Database) -> Iterator[Any]:
+    for field in table._meta.sorted_fields:
+        yield field.ddl(database.get_sql_context())
+        if isinstance(field, peewee.ForeignKeyField):
+            yield field.foreign_key_constraint()
+    if table._meta.composite_key:
+        yield peewee.SQL(f"PRIMARY KEY {table._meta.primary_key.field_names}")
+    yield from table._meta.constraints or ()
+    manager: Any = peewee.SchemaManager(table, database)
+    yield from manager._create_indexes(safe=False)
+
+
+def _sql(part: Any, database: peewee.Database) -> str:
+    context = (
+        part if isinstance(part, peewee.Context) else database.get_sql_context(scope=peewee.SCOPE_VALUES).sql(part)
+    )
+    statement, values = context.query()
+    return f"{statement} {values}" if values else str(statement)
+
+
+@contextmanager
+def _connected(database: peewee.Database, *, create: bool = False) -> Iterator[None]:
+    """With a connection, and closed again if it was not open; unless `create`, an absent file stays absent."""
+    opened = (create or not is_absent(database)) and database.connect(reuse_if_open=True)
+    try:
+        yield
+    finally:
+        if opened:
+            database.close()
+
+
+@contextmanager
+def _sole_migrator(database: peewee.Database) -> Iterator[None]:
+    """Waits until no other thread or process migrates this database; a lock ends with its holder, also by death."""
+    lock = _advisory_lock if is_postgresql(database) else _file_lock
+    with _ROUTER_AT_WORK, lock(database), _connected(database, create=True):
+        yield
+
+
+@contextmanager
+def _file_lock(database: peewee.Database) -> Iterator[None]:
+    with Path(f"{database.database}.migrate.lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+@contextmanager
+def _advisory_lock(database: Any) -> Iterator[None]:
+    # On a connection of its own: it outlasts the transactions, and nothing of the migration can end it.
+    keeper = peewee.PostgresqlDatabase(database.database, prefer_psycopg3=True, **database.connect_params)
+    with keeper.connection_context():
+        keeper.execute_sql("SET statement_timeout = 0; SET lock_timeout = 0")
+        keeper.execute_sql("SELECT pg_advisory_lock(%s)", [_ADVISORY_LOCK])
+        yield
+
+
+@contextmanager
+def _migration(database: Any) -> Iterator[None]:
+    """The transaction of one migration."""
+    if is_postgresql(database):
+        with transaction(database):
+            database.execute_sql(_POSTGRESQL_LIMITS)
+            yield
+        return
+    # Inside a transaction SQLite ignores this pragma, and a table's rebuild would then delete its children's rows.
+    database.pragma("foreign_keys", 0)
+    try:
+        with transaction(database):
+            yield
+            _refuse_orphans(database)
+    finally:
+        database.pragma("foreign_keys", 1)
+
+
+def _refuse_orphans(database: peewee.Database) -> None:
+    if orphans := database.execute_sql("PRAGMA foreign_key_check").fetchall():
+        tables = ", ".join(sorted({row[0] for row in orphans}))
+        raise peewee.IntegrityError(f"{len(orphans)} rows of {tables} would refer to rows that are not there")

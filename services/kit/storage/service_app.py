@@ -1,0 +1,40 @@
+"""The web application of a service that keeps a database: routes behind guards, threads, and the soundness watch."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable
+
+from services.kit.core.config import ServerSettings
+from services.kit.storage.soundness import SoundnessWatch
+from services.kit.storage.use_cases import UseCases
+from services.kit.web.app import Lifespan, WebApp, create_web_app
+from services.kit.web.guards import Gatekeeper, Route
+from services.kit.web.tokens.access import AccessTokenVerifier
+
+
+def create_service_app(
+    routes: Iterable[Route],
+    settings: ServerSettings,
+    use_cases: UseCases,
+    verifier: AccessTokenVerifier | None = None,
+    watch: SoundnessWatch | None = None,
+    prepare: Callable[[], Awaitable[None]] | None = None,
+) -> WebApp:
+    """The app of a service: its routes behind their guards, its threads closed when the last request is answered.
+
+    `prepare` ends before the first request; the `watch` over its database begins with it and ends with the last.
+    """
+    table = tuple(routes)
+
+    async def start() -> None:
+        if prepare is not None:
+            await prepare()
+        if watch is not None:
+            watch.start()
+
+    async def close() -> None:
+        if watch is not None:
+            await asyncio.to_thread(watch.stop)
+        await asyncio.to_thread(use_cases.close)
+
+    gatekeeper = Gatekeeper(table, settings.name, settings.service_secret, verifier)
+    return create_web_app(table, [gatekeeper, Lifespan(start, close)], settings.body_timeout_seconds)

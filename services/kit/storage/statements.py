@@ -1,0 +1,115 @@
+"""Prepared selects: compiled once, run many times, and read into records by the names of their columns."""
+
+import inspect
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Any, Generic, TypeVar
+
+import peewee
+
+from services.kit.core.instants import to_milliseconds
+from services.kit.storage.database import InstantField
+
+Record = TypeVar("Record")
+
+
+class _Placeholder(str):
+    """Stands for a parameter's value among the values of a compiled statement."""
+
+    __slots__ = ()
+
+
+class Parameter(peewee.Node):
+    """A value of a prepared statement that is known only when it runs."""
+
+    def __init__(self, name: str):
+        super().__init__()
+        self._placeholder = _Placeholder(name)
+
+    def __sql__(self, context: Any) -> Any:
+        return context.value(self._placeholder, converter=False)
+
+
+class RowReader(Generic[Record]):
+    """Turns the rows of a select into records: each column becomes the argument of its name.
+
+    `record` is a dataclass, a NamedTuple or a function. Raises TypeError unless the names of the columns are exactly
+    those of its arguments, because columns matched by place could swap silently. `tuple` takes the columns as they
+    come, `str` the only one.
+    """
+
+    def __init__(self, query: Any, record: Callable[..., Record]):
+        # Under an alias it is the same column.
+        columns = [each.unwrap() for each in query._returning]
+        self._converters = [
+            (index, column.python_value)
+            for index, column in enumerate(columns)
+            if isinstance(column, InstantField | peewee.BooleanField)
+        ]
+        self._record = record
+        self._places = _places(query._returning, record)
+
+    def read(self, row: Sequence[Any]) -> Record:
+        """Return the record of one row."""
+        columns = list(row)
+        for index, convert in self._converters:
+            columns[index] = convert(columns[index])
+        if self._places is None:
+            return self._record(columns)
+        return self._record(*[columns[place] for place in self._places])
+
+
+class Statement(Generic[Record]):
+    """A Peewee select that is compiled once and run many times with bound values.
+
+    Peewee spends ten times as long building and compiling a query as SQLite does running it (docs/traps.md, 16), so
+    what every learner causes is prepared. Rows become records as RowReader says::
+
+        by_slug = Statement(database, EventRow.select().where(EventRow.slug == Parameter("slug")), Event)
+        by_slug.first(slug="launch")
+    """
+
+    def __init__(self, database: peewee.Database, query: Any, record: Callable[..., Record]):
+        self._database = database
+        self._reader = RowReader(query, record)
+        self._sql, self._values = database.get_sql_context().sql(query).query()
+
+    def all(self, **values: object) -> list[Record]:
+        """Return every row, in the order of the query."""
+        cursor = self._database.execute_sql(self._sql, self._bound(values))
+        return [self._reader.read(row) for row in cursor.fetchall()]
+
+    def first(self, **values: object) -> Record | None:
+        """Return the first row, or None."""
+        row = self._database.execute_sql(self._sql, self._bound(values)).fetchone()
+        return None if row is None else self._reader.read(row)
+
+    def _bound(self, values: dict[str, object]) -> list[object]:
+        return [_storable(values[each]) if isinstance(each, _Placeholder) else each for each in self._values]
+
+
+def _name(column: Any) -> str:
+    if isinstance(column, peewee.Field):
+        return str(column.column_name)
+    alias = getattr(column, "_alias", None)
+    if alias is not None:
+        return str(alias)
+    raise TypeError(f"a selected expression needs a name: give {column!r} an alias")
+
+
+def _places(columns: Sequence[Any], record: Callable[..., Any]) -> list[int] | None:
+    """Return the place among the columns of each argument of the record; None for a tuple, which takes them all."""
+    if record is tuple:
+        return None
+    if record is str and len(columns) == 1:
+        return [0]
+    names = [_name(column) for column in columns]
+    arguments = list(inspect.signature(record).parameters)
+    if sorted(names) != sorted(arguments):
+        differing = ", ".join(sorted({*names} ^ {*arguments}) or sorted(names))
+        raise TypeError(f"the columns of a statement and the fields of {record.__name__} differ: {differing}")
+    return [names.index(each) for each in arguments]
+
+
+def _storable(value: object) -> object:
+    return to_milliseconds(value) if isinstance(value, datetime) else value

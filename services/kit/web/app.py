@@ -1,0 +1,163 @@
+"""The web application every process is made of: a table of guarded routes, and one envelope for every error."""
+
+import re
+from collections.abc import Awaitable, Callable, Iterable
+from http import HTTPStatus
+from typing import Any
+
+import falcon
+import falcon.asgi
+
+from services.kit.core.actor import CLIENT_ADDRESS_HEADER, begin_anonymous
+from services.kit.core.config import BODY_SECONDS
+from services.kit.core.errors import (
+    MethodNotAllowed,
+    NotFound,
+    PayloadTooLarge,
+    RequestError,
+    ServiceError,
+    Unauthorized,
+    UnsupportedMedia,
+)
+from services.kit.core.logging import REQUEST_ID_HEADER, current_request_id, log, start_request
+from services.kit.web.bodies import in_time
+from services.kit.web.documents import write_json
+from services.kit.web.guards import Route
+
+# Control characters, and the dot segments that a client of HTTP resolves (RFC 3986 section 5.2.4): passed on, they
+# would name another address.
+_NO_ADDRESS = re.compile(r"[\x00-\x1f\x7f]|/\.\.?(/|$)")
+
+WebApp = falcon.asgi.App[Any, Any]
+
+
+class RequestContext:
+    """Middleware: the request's id, and the log line when it is answered."""
+
+    async def process_request(self, request: falcon.asgi.Request, response: falcon.asgi.Response) -> None:
+        """Take the caller's X-Request-ID, or make one, and answer with it."""
+        request_id = start_request(request.get_header(REQUEST_ID_HEADER), request.method)
+        response.set_header(REQUEST_ID_HEADER, request_id)
+        begin_anonymous(request.get_header(CLIENT_ADDRESS_HEADER))
+
+    async def process_response(
+        self,
+        request: falcon.asgi.Request,
+        response: falcon.asgi.Response,
+        resource: object,
+        succeeded: bool,
+    ) -> None:
+        """Say in the log how it was answered, and close the connection when part of the body is still to come."""
+        has_body = bool(request.content_length) or request.get_header("Transfer-Encoding") is not None
+        if has_body and not request.stream.eof:
+            # gunicorn does not read on to the next request then; the client must not send one here.
+            response.set_header("Connection", "close")
+        # Its route is on the line; what a client has typed into the address may be anything, a secret too.
+        log.debug("request_answered", status=response.status_code)
+
+
+class Addresses:
+    """Middleware: what no client of HTTP sends as an address is none; the last to look, so that it is counted too."""
+
+    async def process_request(self, request: falcon.asgi.Request, response: falcon.asgi.Response) -> None:
+        """Raises NotFound."""
+        if _NO_ADDRESS.search(request.path):
+            raise NotFound
+
+
+class Lifespan:
+    """Middleware: what to do before the first request and after the last one."""
+
+    def __init__(
+        self,
+        startup: Callable[[], Awaitable[None]] | None = None,
+        shutdown: Callable[[], Awaitable[None]] | None = None,
+    ):
+        self._startup = startup
+        self._shutdown = shutdown
+
+    async def process_startup(self, scope: dict[str, Any], event: dict[str, Any]) -> None:
+        """Called once in each worker, after the fork."""
+        if self._startup is not None:
+            await self._startup()
+
+    async def process_shutdown(self, scope: dict[str, Any], event: dict[str, Any]) -> None:
+        """Called once in each worker, when its last request has been answered."""
+        if self._shutdown is not None:
+            await self._shutdown()
+
+
+class BodyTimeoutApp(WebApp):
+    """An app that waits so many seconds for the whole of a body."""
+
+    body_seconds: float = BODY_SECONDS
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:  # type: ignore[override]  # as in Falcon
+        """What the server calls for each request (ASGI 3.0)."""
+        if scope["type"] == "http":
+            # They are read twice here, and ASGI has iterables, which need not stand that.
+            scope = {**scope, "headers": [*map(tuple, scope["headers"])]}
+            receive = in_time(scope, receive, self.body_seconds)
+        await super().__call__(scope, receive, send)
+
+
+def create_web_app(routes: Iterable[Route], middleware: Iterable[Any], body_seconds: float = BODY_SECONDS) -> WebApp:
+    """A Falcon app with these routes, the request context outermost, and the contract's error envelope."""
+    app = BodyTimeoutApp(middleware=[RequestContext(), *middleware, Addresses()])
+    app.body_seconds = body_seconds
+    app.req_options.strip_url_path_trailing_slash = False
+    app.req_options.auto_parse_qs_csv = False
+    for route in routes:
+        app.add_route(route.path, route.resource, suffix=route.suffix)
+    app.add_error_handler(Exception, _answer_crash)
+    app.add_error_handler(falcon.HTTPError, _answer_falcon_error)
+    app.add_error_handler(ServiceError, _answer_service_error)
+    return app
+
+
+async def _answer_service_error(
+    request: falcon.asgi.Request,
+    response: falcon.asgi.Response,
+    error: ServiceError,
+    params: dict[str, Any],
+) -> None:
+    write_json(response, error.envelope(current_request_id()), error.status)
+    if error.retry_after is not None:
+        response.set_header("Retry-After", str(error.retry_after))
+    if isinstance(error, Unauthorized):
+        response.set_header("WWW-Authenticate", "Bearer")
+
+
+async def _answer_falcon_error(
+    request: falcon.asgi.Request,
+    response: falcon.asgi.Response,
+    error: falcon.HTTPError,
+    params: dict[str, Any],
+) -> None:
+    for name, value in dict(error.headers or {}).items():
+        response.set_header(name, value)
+    await _answer_service_error(request, response, _service_error(error), params)
+
+
+def _service_error(error: falcon.HTTPError) -> ServiceError:
+    match error.status_code:
+        case HTTPStatus.NOT_FOUND:
+            return NotFound()
+        case HTTPStatus.METHOD_NOT_ALLOWED:
+            return MethodNotAllowed()
+        case HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
+            return PayloadTooLarge()
+        case HTTPStatus.UNSUPPORTED_MEDIA_TYPE:
+            return UnsupportedMedia()
+        case _:
+            return RequestError(error.title or "The request cannot be read")
+
+
+async def _answer_crash(
+    request: falcon.asgi.Request,
+    response: falcon.asgi.Response,
+    error: Exception,
+    params: dict[str, Any],
+) -> None:
+    log.error("request_failed", exc_info=error)
+    await _answer_service_error(request, response, ServiceError(), params)

@@ -1,0 +1,96 @@
+"""JSON in and out: bodies read as documents of a schema, documents and kept replies written as answers."""
+
+from typing import Any, TypeVar
+
+import falcon
+import falcon.asgi
+import orjson
+from pydantic import BaseModel
+
+from services.kit.core.errors import PayloadTooLarge, RequestError, UnsupportedMedia
+from services.kit.web.bodies import MAXIMUM_DEPTH, is_too_deep
+from services.kit.web.entity_tags import IfMatch, Versioned, entity_tag, if_match
+from services.kit.web.idempotency import KEY_HEADER, REPLAYED_HEADER, IdempotencyKey, StoredResponse, request_key
+from services.kit.web.pages import Page, PageRequest
+from services.kit.web.schemas import validated
+
+BODY_LIMIT_BYTES = 1024 * 1024
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+async def read_body(request: falcon.asgi.Request, limit: int = BODY_LIMIT_BYTES) -> bytes:
+    """The whole body; raises PayloadTooLarge as soon as it is longer than the limit, RequestTimeout when it is late."""
+    if (request.content_length or 0) > limit:
+        raise PayloadTooLarge
+    body = bytearray()
+    async for chunk in request.stream:
+        body += chunk
+        if len(body) > limit:
+            raise PayloadTooLarge
+    return bytes(body)
+
+
+async def read_json(request: falcon.asgi.Request, schema: type[Model], *, optional: bool = False) -> Model:
+    """The body as that schema; an `optional` one may be absent or empty, which is read as `{}`."""
+    return validated(schema, await read_document(request, optional=optional))
+
+
+async def read_document(request: falcon.asgi.Request, *, optional: bool = False, limit: int = BODY_LIMIT_BYTES) -> Any:
+    """The body's JSON, of whatever shape; an `optional` one may be absent or empty, which is read as `{}`."""
+    body = await read_body(request, limit)
+    if optional and not body.strip():
+        return {}
+    content_type = (request.content_type or "").partition(";")[0].strip().lower()
+    if content_type != falcon.MEDIA_JSON:
+        raise UnsupportedMedia
+    try:
+        document = orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        raise RequestError(f"The body is not valid JSON: {error.msg}") from None
+    if is_too_deep(body, document):
+        raise RequestError(f"The body is nested deeper than {MAXIMUM_DEPTH} levels")
+    return document
+
+
+def admins_key(request: falcon.asgi.Request, document: object) -> IdempotencyKey | None:
+    """The Idempotency-Key of a request that the Gatekeeper has let through for an admin; raises ValidationFailed."""
+    route = f"{request.method} {request.path}"
+    return request_key(request.get_header(KEY_HEADER), route, request.context.admin.id, document)
+
+
+def write_stored_response(response: falcon.asgi.Response, reply: StoredResponse) -> None:
+    """Answer with the reply."""
+    response.status = reply.status
+    response.content_type = falcon.MEDIA_JSON
+    response.data = reply.body
+    if reply.entity_tag is not None:
+        response.set_header("ETag", reply.entity_tag)
+    if reply.replayed:
+        response.set_header(REPLAYED_HEADER, "true")
+
+
+def write_json(response: falcon.asgi.Response, document: object, status: int = 200) -> None:
+    """Answer with the document as JSON."""
+    response.status = status
+    response.content_type = falcon.MEDIA_JSON
+    response.data = orjson.dumps(document)
+
+
+def write_versioned(response: falcon.asgi.Response, record: Versioned, view: object, status: int = 200) -> None:
+    """Answer with the record's view under `item`, and with the ETag of its state."""
+    write_json(response, {"item": view}, status)
+    response.set_header("ETag", entity_tag(record))
+
+
+def read_if_match(request: falcon.asgi.Request) -> IfMatch:
+    """The states in which the caller wants the record to be; raises ValidationFailed."""
+    return if_match(request.get_header("If-Match"))
+
+
+def write_page(response: falcon.asgi.Response, items: list[Any], page: Page[Any], wanted: PageRequest) -> None:
+    """Answer with the items, and with `nextCursor` when a page was asked for: old clients see no change."""
+    document: dict[str, Any] = {"items": items}
+    if wanted.limit is not None:
+        document["nextCursor"] = page.next_cursor
+    write_json(response, document)

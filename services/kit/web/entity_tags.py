@@ -1,0 +1,51 @@
+"""Entity tags (RFC 9110 section 8.8.3): the name of one state of a record, and writing on condition of it."""
+
+import re
+from datetime import datetime
+from typing import Protocol
+
+from services.kit.core.errors import PreconditionFailed, ValidationFailed
+from services.kit.core.instants import to_milliseconds
+
+# The states in which a record may be changed: None for any, as without the header.
+IfMatch = frozenset[str] | None
+
+ANY_STATE: IfMatch = None
+
+_TAG = r'(?:W/)?"[\x21\x23-\x7e\x80-\xff]*"'
+_TAGS = re.compile(rf"\s*{_TAG}\s*(?:,\s*{_TAG}\s*)*")
+
+
+class Versioned(Protocol):
+    """A record that counts its changes."""
+
+    @property
+    def version(self) -> int:
+        """How often it was written."""
+
+    @property
+    def updated_at(self) -> datetime:
+        """When it was written last."""
+
+
+def entity_tag(record: Versioned) -> str:
+    """The strong tag of the record's state.
+
+    The instant is part of it, since after a restore the same version may be counted a second time.
+    """
+    return f'"{record.version}-{to_milliseconds(record.updated_at):x}"'
+
+
+def if_match(header: str | None) -> IfMatch:
+    """The states that an If-Match header names; `*` names any. Raises ValidationFailed when it is not well-formed."""
+    if header is None or header.strip() == "*":
+        return ANY_STATE
+    if not _TAGS.fullmatch(header):
+        raise ValidationFailed({"If-Match": ['must be * or ETags in quotes, such as "3-19d3f2a81c0"']})
+    return frozenset(re.findall(_TAG, header))
+
+
+def require_match(record: Versioned, states: IfMatch) -> None:
+    """Raises PreconditionFailed unless the record is in one of the states; a weak tag names none."""
+    if states is not None and entity_tag(record) not in states:
+        raise PreconditionFailed

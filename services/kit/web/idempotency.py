@@ -1,0 +1,93 @@
+"""The Idempotency-Key header (draft-ietf-httpapi-idempotency-key-header): reading it, and the answers it leads to."""
+
+import hashlib
+import re
+from dataclasses import dataclass
+from typing import ClassVar
+
+import orjson
+
+from services.kit.core.errors import Conflict, RequestError, ServiceError, ValidationFailed
+
+KEY_HEADER = "Idempotency-Key"
+REPLAYED_HEADER = "Idempotency-Replayed"
+
+# A string of RFC 8941 section 3.3.3; clients also send the key as it is.
+_QUOTED = re.compile(r'"((?:[\x20-\x21\x23-\x5b\x5d-\x7e]|\\["\\])*)"')
+_BARE = re.compile(r"[\x20\x21\x23-\x7e][\x20-\x7e]*")
+_MAXIMUM_LENGTH = 255
+
+
+class KeyReused(ServiceError):
+    """The key came with another body before."""
+
+    status: ClassVar[int] = 422
+    code = "IDEMPOTENCY_KEY_REUSED"
+    message = "This Idempotency-Key was sent with another body; send a new key for a new request"
+
+
+class KeyInFlight(Conflict):
+    """A request with this key is under way."""
+
+    code = "IDEMPOTENCY_KEY_IN_FLIGHT"
+    message = "A request with this Idempotency-Key is under way; try again shortly"
+
+    def __init__(self) -> None:
+        super().__init__(retry_after=1)
+
+
+@dataclass(frozen=True)
+class IdempotencyKey:
+    """A request's Idempotency-Key: `id` is what is unique, `fingerprint` tells one body from another."""
+
+    id: str
+    route: str
+    fingerprint: str
+
+
+@dataclass(frozen=True)
+class StoredResponse:
+    """An answer as it is kept; `replayed` when it is given again."""
+
+    status: int
+    body: bytes
+    entity_tag: str | None = None
+    replayed: bool = False
+
+
+def stored_response(document: object, status: int, entity_tag: str | None = None) -> StoredResponse:
+    """A first answer."""
+    return StoredResponse(status, orjson.dumps(document), entity_tag)
+
+
+def request_key(header: str | None, route: str, caller: str, document: object) -> IdempotencyKey | None:
+    """The key of a request with this header and JSON body; None without the header.
+
+    `route` is the method and the public address, `caller` the admin's id, or empty where nobody signs in. Raises
+    ValidationFailed.
+    """
+    if header is None:
+        return None
+    key = orjson.dumps([route, caller, _key_text(header)])
+    return IdempotencyKey(_sha256(key), route, _sha256(_canonical(document)))
+
+
+def _key_text(header: str) -> str:
+    quoted = _QUOTED.fullmatch(header)
+    key = re.sub(r"\\(.)", r"\1", quoted[1]) if quoted else header
+    if not 1 <= len(key) <= _MAXIMUM_LENGTH or not (quoted or _BARE.fullmatch(header)):
+        text = f"must be 1 to {_MAXIMUM_LENGTH} printable ASCII characters, as they are or in double quotes"
+        raise ValidationFailed({KEY_HEADER: [text]})
+    return key
+
+
+def _canonical(document: object) -> bytes:
+    try:
+        return orjson.dumps(document, option=orjson.OPT_SORT_KEYS)
+    except orjson.JSONEncodeError:
+        # Parsed it was, so it is deeper than orjson writes.
+        raise RequestError(f"The body is nested too deeply for an {KEY_HEADER}") from None
+
+
+def _sha256(text: bytes) -> str:
+    return hashlib.sha256(text).hexdigest()

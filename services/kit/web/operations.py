@@ -1,0 +1,57 @@
+"""What a responder takes and answers, declared beside it. The published document is made from these declarations."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from pydantic import BaseModel
+
+from services.kit.core.errors import ServiceError
+
+Responder = TypeVar("Responder", bound=Callable[..., Any])
+
+_ATTRIBUTE = "operation"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Operation:
+    """One method of one address, as the published document describes it.
+
+    `answer` is the TypedDict of a success's body, None where it has none; `body` and `query` are the schemas that the
+    responder validates with. `errors` are the refusals of its own: those that follow from what it is (401 behind a
+    token, 412 with If-Match and so on) are added when the document is made.
+    """
+
+    id: str
+    summary: str
+    description: str = ""
+    answer: Any = None
+    status: int = 200
+    body: type[BaseModel] | None = None
+    body_is_optional: bool = False
+    query: type[BaseModel] | None = None
+    errors: tuple[type[ServiceError], ...] = ()
+    is_paged: bool = False
+    takes_if_match: bool = False
+    takes_idempotency_key: bool = False
+    gives_entity_tag: bool = False
+
+
+def operation(declared: Operation) -> Callable[[Responder], Responder]:
+    """Declare what the responder takes and answers::
+
+    @operation(Operation(id="getEvent", summary="Read an event.", answer=Item[EventView], errors=(EventNotFound,)))
+    async def on_get(self, request: Request, response: Response, event_id: str) -> None: ...
+    """
+
+    def declare(responder: Responder) -> Responder:
+        setattr(responder, _ATTRIBUTE, declared)
+        return responder
+
+    return declare
+
+
+def operation_of(resource: object, method: str, suffix: str | None = None) -> Operation | None:
+    """Return what the resource's responder for the HTTP method declares, None where it declares nothing."""
+    name = f"on_{method.lower()}" + (f"_{suffix}" if suffix else "")
+    return getattr(getattr(resource, name, None), _ATTRIBUTE, None)

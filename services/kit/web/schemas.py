@@ -1,0 +1,155 @@
+"""The wire's common ground: strict pydantic models in camelCase, texts without control characters, instants."""
+
+import math
+import unicodedata
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Annotated, Any, Generic, NotRequired, TypeVar
+from urllib.parse import urlsplit
+
+import pydantic
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+from pydantic.alias_generators import to_camel
+
+# Pydantic reads no TypedDict of the standard library's before Python 3.12.
+from typing_extensions import TypedDict
+
+from services.kit.core.errors import ValidationFailed
+from services.kit.core.instants import parse_instant
+
+_ALLOWED_CONTROLS = "\t\n\r"
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+def _without_control_characters(text: str) -> str:
+    # PostgreSQL cannot store NUL; the others have no place in a title and break terminals and logs.
+    if any(unicodedata.category(each) == "Cc" and each not in _ALLOWED_CONTROLS for each in text):
+        raise ValueError("must not contain control characters")
+    return text
+
+
+def _whole(value: object) -> object:
+    # JSON has one kind of number: 20.0 is the integer 20 (JSON Schema 2020-12, section 6.1.1).
+    return int(value) if isinstance(value, float) and math.isfinite(value) and value == int(value) else value
+
+
+def _instant(value: object) -> datetime:
+    if not isinstance(value, str):
+        raise ValueError("must be an ISO 8601 instant in text")
+    return parse_instant(value)
+
+
+def is_web_address(text: str) -> bool:
+    """Whether it is an http or https address that names a host."""
+    try:
+        parts = urlsplit(text)
+        valid = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
+    return valid and not any(each.isspace() for each in text)
+
+
+def _web_address(text: str) -> str:
+    if not is_web_address(text):
+        raise ValueError("must be an http or https address")
+    return text
+
+
+Text = Annotated[str, StringConstraints(strip_whitespace=True), AfterValidator(_without_control_characters)]
+"""A trimmed text; its length is judged after trimming."""
+
+Integer = Annotated[int, BeforeValidator(_whole)]
+Instant = Annotated[datetime, BeforeValidator(_instant)]
+WebAddress = Annotated[Text, AfterValidator(_web_address)]
+
+
+InstantText = Annotated[
+    str,
+    Field(
+        description="UTC with milliseconds, as 2026-03-01T12:00:00.000Z",
+        pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$",
+        json_schema_extra={"format": "date-time"},
+    ),
+]
+"""An instant as it is answered, made by `format_instant`."""
+
+View = TypeVar("View")
+
+
+class Item(TypedDict, Generic[View]):
+    """The answer of an address that names one thing."""
+
+    item: View
+
+
+class Items(TypedDict, Generic[View]):
+    """The answer of an address that names several things; `nextCursor` comes when a page was asked for."""
+
+    items: list[View]
+    nextCursor: NotRequired[str | None]
+
+
+class Schema(BaseModel):
+    """A request body: camelCase outside, snake_case inside, nothing is coerced, unknown members are ignored."""
+
+    model_config = ConfigDict(alias_generator=to_camel, strict=True, frozen=True, extra="ignore")
+
+
+class Patch(Schema):
+    """A partial update: what is absent stays as it is."""
+
+    @pydantic.model_validator(mode="after")
+    def _changes_something(self) -> "Patch":
+        if not self.model_fields_set:
+            raise ValueError("At least one field is required")
+        return self
+
+    def changes(self) -> dict[str, Any]:
+        """The fields that were sent, by their Python names."""
+        return {name: getattr(self, name) for name in self.model_fields_set}
+
+
+def validated(schema: type[Model], document: object, context: Any = None) -> Model:
+    """The document as that schema; raises ValidationFailed, which names each field that is wrong.
+
+    The `context` is what the schema's validators ask for besides the document, such as a setting.
+    """
+    try:
+        return schema.model_validate(document, context=context)
+    except pydantic.ValidationError as error:
+        raise _failure(error.errors(include_url=False, include_input=False)) from None
+
+
+def _failure(errors: Iterable[Any]) -> ValidationFailed:
+    field_errors: dict[str, list[str]] = {}
+    form_errors: list[str] = []
+    for error in errors:
+        field, *path = [str(part) for part in error["loc"]] or [""]
+        message = _message(error)
+        if field:
+            field_errors.setdefault(field, []).append(f"{'.'.join(path)}: {message}" if path else message)
+        else:
+            form_errors.append(message)
+    return ValidationFailed(field_errors, form_errors)
+
+
+def _message(error: Any) -> str:
+    limits = error.get("ctx", {})
+    match error["type"]:
+        case "missing":
+            return "is required"
+        case "extra_forbidden":
+            return "is not a known field"
+        case "model_type" | "model_attributes_type":
+            return "must be a JSON object"
+        case "too_short":
+            return f"must have at least {limits['min_length']} {_counted(limits)}"
+        case "too_long":
+            return f"must have at most {limits['max_length']} {_counted(limits)}"
+        case _:
+            return str(error["msg"]).removeprefix("Value error, ")
+
+
+def _counted(limits: Any) -> str:
+    return "items" if limits["field_type"] == "List" else "characters"

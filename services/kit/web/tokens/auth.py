@@ -1,0 +1,65 @@
+"""How auth is asked, over HTTP, for what is needed to judge access tokens."""
+
+import asyncio
+import ssl
+from functools import cache
+from typing import Any
+
+import httpx
+
+from services.kit.core.config import ServerSettings
+from services.kit.core.instants import now
+from services.kit.web.tokens.access import AccessTokenVerifier, FetchKeys
+from services.kit.web.tokens.revocation import FetchRevoked, RevocationList
+from services.kit.web.tokens.service import issue_service_token
+
+KEYS_TIMEOUT_SECONDS = 3
+# Somebody waits for it whenever the list is old.
+REVOKED_TIMEOUT_SECONDS = 1
+
+
+def verifier_of(settings: ServerSettings) -> AccessTokenVerifier:
+    """What judges the access tokens that are shown to this process."""
+    revocations = RevocationList(fetch_revoked_from(settings.auth_url, settings.service_secret, settings.name))
+    return AccessTokenVerifier(fetch_keys_from(settings.auth_url), settings.name, revocations)
+
+
+def fetch_keys_from(auth_url: str) -> FetchKeys:
+    """How to get auth's JSON Web Key Set (RFC 7517)."""
+
+    async def fetch() -> Any:
+        return await _get(f"{auth_url}/.well-known/jwks.json", KEYS_TIMEOUT_SECONDS)
+
+    return fetch
+
+
+def fetch_revoked_from(auth_url: str, service_secret: str, name: str) -> FetchRevoked:
+    """How the process of that name gets the sessions that have ended, and the keys that were retired."""
+
+    async def fetch() -> Any:
+        token = issue_service_token(service_secret, name, "auth", now())
+        return await _get(f"{auth_url}/internal/ended-sessions", REVOKED_TIMEOUT_SECONDS, f"Bearer {token}")
+
+    return fetch
+
+
+async def _get(url: str, seconds: float, authorization: str | None = None) -> Any:
+    headers = {} if authorization is None else {"Authorization": authorization}
+    async with (
+        httpx.AsyncClient(verify=_certificates(), timeout=seconds, trust_env=False) as client,
+        asyncio.timeout(seconds),
+    ):
+        try:
+            response = await client.get(url, headers=headers)
+        except AttributeError as error:
+            # Of a connection that is reset as soon as it is made, as by an auth that stops, anyio says under uvloop
+            # that None has no `getpeername`. The transport without this fault costs each process 0.1 s at its start.
+            raise httpx.ConnectError("the connection was reset at once") from error
+    response.raise_for_status()
+    return response.json()
+
+
+@cache
+def _certificates() -> ssl.SSLContext:
+    # To read them takes some 30 ms, in which nobody else is answered.
+    return httpx.create_ssl_context(trust_env=False)

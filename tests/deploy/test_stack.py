@@ -1,0 +1,107 @@
+"""deploy.stack: what is read and refused before anything is started."""
+
+import socket
+from collections.abc import Iterator
+
+import pytest
+
+from deploy import stack
+from services.kit.core.config import ServerSettings, ServiceSettings, SettingsError
+
+
+def problems_of(**variables: str) -> list[str]:
+    """What is wrong with these variables."""
+    with pytest.raises(SettingsError) as refused:
+        stack.read_settings(variables)
+    assert str(refused.value) == "\n".join(refused.value.problems)
+    return refused.value.problems
+
+
+@pytest.fixture
+def busy_port() -> Iterator[int]:
+    """A port where somebody listens."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        yield listener.getsockname()[1]
+
+
+@pytest.fixture
+def free_ports() -> dict[str, str]:
+    """A variable for each process's port, with one where nobody listens."""
+    variables = ("AUTH_PORT", "CONTENT_PORT", "QUIZ_PORT", "API_PORT")
+    probes = [socket.create_server(("127.0.0.1", 0)) for _ in variables]
+    ports = {name: str(probe.getsockname()[1]) for name, probe in zip(variables, probes, strict=True)}
+    for probe in probes:
+        probe.close()
+    return ports
+
+
+def test_the_local_profile_needs_nothing_and_listens_on_loopback_alone() -> None:
+    settings = stack.read_settings({})
+
+    def database(each: ServerSettings) -> str | None:
+        return each.database_url if isinstance(each, ServiceSettings) else None
+
+    assert [(name, each.name, each.host, each.port, database(each)) for name, each in settings.items()] == [
+        ("auth", "auth", "127.0.0.1", 3013, "sqlite:///data/auth.sqlite"),
+        ("content", "content", "127.0.0.1", 3011, "sqlite:///data/content.sqlite"),
+        ("quiz", "quiz", "127.0.0.1", 3012, "sqlite:///data/quiz.sqlite"),
+        ("gateway", "gateway", "127.0.0.1", 3001, None),
+    ]
+
+
+@pytest.mark.parametrize(
+    "variables",
+    [
+        {"DATABASE_URL": "sqlite:///data/all.sqlite"},
+        {"DATABASE_URL": "postgresql://flix@db/flix", "AUTH_DATABASE_URL": "postgresql://flix@db/auth"},
+        {"QUIZ_DATABASE_URL": "sqlite:///data/content.sqlite"},
+    ],
+)
+def test_services_with_one_database_are_refused_in_one_line(variables: dict[str, str]) -> None:
+    with pytest.raises(stack.StartFailed) as refused:
+        stack.require_own_databases(stack.read_settings(variables).values())
+
+    variables_to_set = "AUTH_DATABASE_URL, CONTENT_DATABASE_URL, QUIZ_DATABASE_URL"
+    assert str(refused.value) == f"each service needs a database of its own: set {variables_to_set}"
+
+
+def test_one_shared_url_will_do_for_a_single_service() -> None:
+    settings = stack.read_settings(
+        {
+            "DATABASE_URL": "sqlite:///data/rest.sqlite",
+            "CONTENT_DATABASE_URL": "sqlite:///data/content.sqlite",
+            "QUIZ_DATABASE_URL": "sqlite:///data/quiz.sqlite",
+        }
+    )
+    stack.require_own_databases(settings.values())
+    assert isinstance(settings["auth"], ServiceSettings)
+    assert settings["auth"].database_url == "sqlite:///data/rest.sqlite"
+
+
+def test_the_problems_of_all_processes_are_told_at_once_and_each_once() -> None:
+    assert problems_of(
+        LOG_LEVEL="verbose", AUTH_PORT="x", JWT_ACCESS_TTL="soon", QUIZ_DATABASE_URL="mysql://db", RATE_LIMIT_MAX="0"
+    ) == [
+        "JWT_ACCESS_TTL must be a number and s, m, h or d, such as 15m, not 'soon'",
+        "AUTH_PORT must be a whole number from 1 to 65535, not 'x'",
+        "LOG_LEVEL must be one of debug, info, warning, error, not 'verbose'",
+        "QUIZ_DATABASE_URL: the database URL must be sqlite:///FILE or postgresql://USER:PASSWORD@HOST/NAME",
+        "RATE_LIMIT_MAX must be a whole number from 1 to 1000000, not '0'",
+    ]
+
+
+def test_free_ports_are_no_obstacle(free_ports: dict[str, str]) -> None:
+    stack.require_free_ports(stack.read_settings(free_ports).values())
+
+
+@pytest.mark.parametrize("variable", ["AUTH_PORT", "CONTENT_PORT", "QUIZ_PORT", "API_PORT"])
+def test_a_busy_port_is_named_with_its_variable(free_ports: dict[str, str], busy_port: int, variable: str) -> None:
+    settings = stack.read_settings({**free_ports, variable: str(busy_port)})
+
+    with pytest.raises(stack.StartFailed) as refused:
+        stack.require_free_ports(settings.values())
+
+    reason = f"port {busy_port} on 127.0.0.1 cannot be used (Address already in use)"
+    assert str(refused.value) == f"{reason}: stop what uses it, or set {variable}"
