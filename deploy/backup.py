@@ -27,7 +27,7 @@ from deploy.engines import engine_of
 from deploy.engines.common import BackupError, Progress
 from services.kit.core.config import ServiceSettings, SettingsError
 from services.kit.core.instants import format_instant, now
-from services.kit.storage.database import open_database, wait_for
+from services.kit.storage.database import open_database, wait_until_ready
 
 FOLDER = Path("data/backups")
 # What goes before a file's name in advice: in containers another command restores.
@@ -83,7 +83,7 @@ def require_servers(services: Mapping[str, ServiceSettings]) -> None:
     """Waits for the servers as every command does; raises BackupError when one does not answer."""
     for name, settings in services.items():
         try:
-            wait_for(open_database(settings.database_url), settings.database_wait_seconds)
+            wait_until_ready(open_database(settings.database_url), settings.database_wait_seconds)
         except peewee.OperationalError as error:
             raise BackupError(f"{name}: the database does not answer ({' '.join(str(error).split())})") from None
 

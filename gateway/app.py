@@ -14,7 +14,7 @@ from services.kit.web.app import Lifespan, WebApp, create_web_app
 from services.kit.web.guards import Gatekeeper, Guard, Route
 from services.kit.web.health import Live
 from services.kit.web.tokens.access import AccessTokenVerifier
-from services.kit.web.tokens.auth import verifier_of
+from services.kit.web.tokens.auth import access_token_verifier
 
 
 def create_app(settings: Settings | None = None) -> WebApp:
@@ -22,7 +22,7 @@ def create_app(settings: Settings | None = None) -> WebApp:
     settings = settings or read_settings(os.environ)
     addresses = {"content": settings.content_url, "quiz": settings.quiz_url, "auth": settings.auth_url}
     upstreams = connect(addresses, settings.service_secret, settings.upstream_timeout_seconds)
-    verifier = verifier_of(settings)
+    verifier = access_token_verifier(settings)
     return assemble(settings, upstreams, verifier)
 
 

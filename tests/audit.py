@@ -8,7 +8,7 @@ from typing import Protocol
 
 import peewee
 
-from services.kit.core.actor import act_as, begin_anonymous
+from services.kit.core.actor import set_actor, set_anonymous_actor
 from services.kit.core.instants import Clock
 from services.kit.core.logging import start_request
 from services.kit.storage.audit.log import AuditFilter, AuditLog, AuditTrail, audit_key
@@ -71,8 +71,8 @@ class KeptAudit:
         def as_admin() -> None:
             if admin is not None:
                 start_request(f"request-of-{admin}", "POST")
-                begin_anonymous("192.0.2.7")
-                act_as(admin, admin.upper(), "editor")
+                set_anonymous_actor("192.0.2.7")
+                set_actor(admin, admin.upper(), "editor")
             self.trail.append(entries)
 
         copy_context().run(as_admin)

@@ -8,7 +8,7 @@ from typing import Any
 import peewee
 import pytest
 
-from services.kit.core.actor import begin_anonymous
+from services.kit.core.actor import set_anonymous_actor
 from services.kit.storage.database import is_postgresql, open_database
 from tests.databases import MigratedDatabases
 from tests.postgresql import NoPostgresql, Server, running_server
@@ -50,7 +50,7 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
 @pytest.fixture(autouse=True)
 def nobody_acts() -> None:
     """What is called without a request in between is done by nobody, whoever acted in the test before."""
-    begin_anonymous(None)
+    set_anonymous_actor(None)
 
 
 @pytest.fixture(scope="session")

@@ -7,7 +7,7 @@ import pytest
 
 from services.kit.storage.audit.append_only import append_only
 from services.kit.storage.audit.model import AuditRow
-from services.kit.storage.database import delete_every_row, is_postgresql, open_database
+from services.kit.storage.database import delete_all_rows, is_postgresql, open_database
 from services.kit.storage.migrations import Migrations
 
 
@@ -25,7 +25,7 @@ class MigratedDatabases:
             migrations.up(database)
             self._databases[migrations.service] = database
         database = self._databases[migrations.service]
-        delete_every_row(database, migrations.tables)
+        delete_all_rows(database, migrations.tables)
         if AuditRow.select().exists(database):
             forget_entries(database)
         return database

@@ -33,7 +33,7 @@ from services.kit.storage.service_app import create_service_app
 from services.kit.storage.use_cases import UseCases
 from services.kit.web.app import WebApp
 from services.kit.web.serving import serve
-from services.kit.web.tokens.auth import verifier_of
+from services.kit.web.tokens.auth import access_token_verifier
 from services.kit.web.tokens.grants import GrantVerifier
 from services.quiz.content import Content
 from services.quiz.entities import Submission
@@ -73,7 +73,7 @@ def content_app() -> WebApp:
     database = open_database(settings.database_url)
     use_cases = UseCases(database, threads=1)
     service = DyingContent(PeeweeContentStore(database), settings.service_secret)
-    verifier = verifier_of(settings)
+    verifier = access_token_verifier(settings)
     table = services.content.app.routes(service, use_cases, settings, GrantVerifier(verifier))
     health = health_routes(use_cases, database, CONTENT_MIGRATIONS)
     return create_service_app((*table, *health), settings, use_cases, verifier)
@@ -104,7 +104,7 @@ def quiz_app() -> WebApp:
     service = DyingQuiz(store, content.require_lesson)
     table = services.quiz.app.routes(service, Follower(store, content), use_cases)
     health = health_routes(use_cases, database, QUIZ_MIGRATIONS)
-    return create_service_app((*table, *health), settings, use_cases, verifier_of(settings))
+    return create_service_app((*table, *health), settings, use_cases, access_token_verifier(settings))
 
 
 def _end() -> NoReturn:

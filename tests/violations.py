@@ -7,10 +7,10 @@ from typing import Any
 
 import peewee
 
-from services.kit.core.findings import Finding, Silent
+from services.kit.core.findings import Finding, NoProgress
 from services.kit.maintenance.check import check
 from services.kit.maintenance.examination import Examination, examine
-from services.kit.storage.database import delete_every_row, is_postgresql
+from services.kit.storage.database import delete_all_rows, is_postgresql
 
 Named = tuple[str, str, str]
 Rows = dict[str, list[tuple[Any, ...]]]
@@ -65,7 +65,7 @@ def _dropped(database: peewee.Database, table: str, constraint: str) -> str:
 
 def found(database: peewee.Database, examination: Examination) -> list[Finding]:
     """Everything that the check finds."""
-    return list(examine(database, examination, Silent()))
+    return list(examine(database, examination, NoProgress()))
 
 
 def named(findings: Sequence[Finding]) -> list[Named]:
@@ -135,7 +135,7 @@ def _judge_checks(
     try:
         assert named(found(database, examination)) == sorted([*violation.findings, *switched_off])
     finally:
-        delete_every_row(database, examination.migrations.tables)
+        delete_all_rows(database, examination.migrations.tables)
     # With the rows gone the switched-off constraints have one right repair.
     remaining, lines = repair(database, examination)
     assert (remaining, len(lines)) == (0, len(checks))

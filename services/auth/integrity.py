@@ -10,7 +10,7 @@ from services.auth.config import Settings
 from services.auth.migrations import MIGRATIONS
 from services.auth.repository.inspection import AuthInspection
 from services.auth.repository.store import PeeweeAuthStore
-from services.kit.core.findings import Finding, Progress, violations
+from services.kit.core.findings import Finding, Progress, violation_findings
 from services.kit.core.instants import now
 from services.kit.maintenance.examination import Examination
 
@@ -26,18 +26,18 @@ def _findings(database: peewee.Database, progress: Progress) -> Iterator[Finding
     progress.begin("admins and signing keys", 0)
     for admins in inspection.admins():
         for admin in admins:
-            yield from violations("admins", admin.id, rules.admin_violations(admin))
+            yield from violation_findings("admins", admin.id, rules.admin_violations(admin))
     # None at all is no violation: auth makes one when it is first needed.
     for keys in inspection.usable_keys(now()):
         for key in keys:
-            yield from violations("signing_keys", key.id, rules.key_violations(key))
+            yield from violation_findings("signing_keys", key.id, rules.key_violations(key))
 
 
 def _seal_findings(seal: bytes, database: peewee.Database, progress: Progress) -> Iterator[Finding]:
     progress.begin("private parts of signing keys", 0)
     for keys in AuthInspection(database).usable_keys(now()):
         for key in keys:
-            yield from violations("signing_keys", key.id, rules.seal_violations(key, seal))
+            yield from violation_findings("signing_keys", key.id, rules.seal_violations(key, seal))
 
 
 def _tidy(database: peewee.Database) -> Iterator[str]:

@@ -19,7 +19,7 @@ from services.kit.storage.soundness import SoundnessWatch
 from services.kit.storage.use_cases import UseCases
 from services.kit.web.app import WebApp
 from services.kit.web.guards import READ_AND_WRITE, Guard, Route
-from services.kit.web.tokens.auth import verifier_of
+from services.kit.web.tokens.auth import access_token_verifier
 from services.kit.web.tokens.grants import GrantVerifier
 
 EVENTS = "/api/events"
@@ -38,7 +38,7 @@ def create_app(settings: Settings | None = None) -> WebApp:
     use_cases = UseCases(database, settings.threads)
     store = PeeweeContentStore(database)
     service = ContentService(store, settings.service_secret)
-    verifier = verifier_of(settings)
+    verifier = access_token_verifier(settings)
 
     def check(progress: Progress) -> Iterable[Finding]:
         # Load the examination when somebody asks for a check, not at the start of every process.

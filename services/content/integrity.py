@@ -11,7 +11,7 @@ from services.content.entities import FeedState
 from services.content.migrations import MIGRATIONS
 from services.content.repository.inspection import ContentInspection
 from services.content.repository.store import PeeweeContentStore
-from services.kit.core.findings import Finding, Progress, Violation, violations
+from services.kit.core.findings import Finding, Progress, Violation, violation_findings
 from services.kit.core.instants import Clock, now
 from services.kit.maintenance.examination import Examination
 from services.kit.storage.batches import Table
@@ -58,7 +58,7 @@ def _judged(
 ) -> Iterator[Finding]:
     for batch in batches:
         for record in batch:
-            yield from violations(table, record.id, judge(record))
+            yield from violation_findings(table, record.id, judge(record))
         progress.advance(len(batch))
 
 
@@ -78,7 +78,7 @@ def _misplaced(table: str, parent: str, there: Mapping[str, str], wanted: Mappin
 
 def _reader_findings(state: FeedState, clock: Clock) -> Iterator[Finding]:
     for reader, next_change in state.readers:
-        yield from violations(
+        yield from violation_findings(
             "feed_readers", reader.name, rules.reader_violations(reader, state.feed, next_change, clock())
         )
 

@@ -13,7 +13,7 @@ from services.kit.storage.soundness import SoundnessWatch
 from services.kit.storage.use_cases import UseCases
 from services.kit.web.app import WebApp
 from services.kit.web.guards import READ_AND_WRITE, Guard, Route
-from services.kit.web.tokens.auth import verifier_of
+from services.kit.web.tokens.auth import access_token_verifier
 from services.quiz import seed
 from services.quiz.config import Settings, read_settings
 from services.quiz.content import content_of
@@ -32,7 +32,7 @@ def create_app(settings: Settings | None = None) -> WebApp:
     content = content_of(settings)
     store = PeeweeQuizStore(database)
     service = QuizService(store, content.require_lesson)
-    verifier = verifier_of(settings)
+    verifier = access_token_verifier(settings)
 
     def check(progress: Progress) -> Iterable[Finding]:
         # Load the examination when somebody asks for a check, not at the start of every process.

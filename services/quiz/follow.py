@@ -34,7 +34,7 @@ def follow(database: peewee.Database, settings: Settings) -> None:
     log.info("following_content", content=settings.content_url)
     while not stopping.is_set():
         try:
-            use_cases.run_here(follower.step, WAIT_SECONDS)
+            use_cases.run_in_this_thread(follower.step, WAIT_SECONDS)
         except ServiceError as error:
             log.warning("following_interrupted", reason=error.code, message=str(error))
             stopping.wait(RETRY_SECONDS)

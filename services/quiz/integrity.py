@@ -6,7 +6,7 @@ from typing import Protocol
 import peewee
 
 from services.kit.core.errors import ServiceError
-from services.kit.core.findings import NOT_CHECKED, WHOLE_TABLE, Finding, Progress, Violation, violations
+from services.kit.core.findings import NOT_CHECKED, WHOLE_TABLE, Finding, Progress, Violation, violation_findings
 from services.kit.core.instants import Clock, now
 from services.kit.maintenance.examination import Examination
 from services.quiz import rules
@@ -50,7 +50,7 @@ def examination(samples: Mapping[str, LessonReference], content: Content, clock:
         inspection = QuizInspection(database)
         try:
             yield from _lost_lessons(inspection, content)
-            yield from violations(FEED_POSITION, WHOLE_TABLE, _lag(inspection, content, clock))
+            yield from violation_findings(FEED_POSITION, WHOLE_TABLE, _lag(inspection, content, clock))
         except ServiceError as error:
             message = f"whether their lessons exist, and are followed: content says: {error}"
             yield Finding(QUIZZES, WHOLE_TABLE, NOT_CHECKED, message)
@@ -62,9 +62,9 @@ def _quiz_findings(inspection: QuizInspection, progress: Progress) -> Iterator[F
     progress.begin("quizzes", inspection.count_quizzes())
     for batch in inspection.quizzes():
         for quiz, revision in batch:
-            yield from violations(QUIZZES, quiz.id, rules.quiz_violations(quiz))
+            yield from violation_findings(QUIZZES, quiz.id, rules.quiz_violations(quiz))
             if revision is not None:
-                yield from violations(QUIZZES, quiz.id, rules.revision_violations(quiz, revision))
+                yield from violation_findings(QUIZZES, quiz.id, rules.revision_violations(quiz, revision))
         progress.advance(len(batch))
 
 
@@ -139,4 +139,4 @@ def _judged_attempt(attempt_id: str, attempt: Attempt | None, revision: Revision
     if attempt is None:
         yield Finding(ATTEMPTS, attempt_id, "attempt_readable", "its answers cannot be read")
     elif revision is not None:
-        yield from violations(ATTEMPTS, attempt_id, rules.attempt_violations(attempt, revision))
+        yield from violation_findings(ATTEMPTS, attempt_id, rules.attempt_violations(attempt, revision))

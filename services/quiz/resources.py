@@ -8,7 +8,7 @@ from services.kit.core.errors import NotFound
 from services.kit.storage.use_cases import UseCases
 from services.kit.web.documents import (
     BODY_LIMIT_BYTES,
-    admins_key,
+    admin_idempotency_key,
     read_document,
     read_if_match,
     read_json,
@@ -75,7 +75,9 @@ class Quizzes(QuizResource):
             new_quiz.pass_percentage,
             new_quiz.new_questions(),
         )
-        write_stored_response(response, await self._run_once(admins_key(request, document), create, _created))
+        write_stored_response(
+            response, await self._run_once(admin_idempotency_key(request, document), create, _created)
+        )
 
 
 class QuizItem(QuizResource):

@@ -6,7 +6,7 @@ import pytest
 from services.auth.migrations import MIGRATIONS
 from services.auth.repository.contracts import AuthStore
 from services.auth.repository.store import PeeweeAuthStore
-from services.kit.core.actor import begin_anonymous
+from services.kit.core.actor import set_anonymous_actor
 from tests.auth.memory import InMemoryAuthStore
 from tests.auth.world import World
 from tests.databases import emptied_database
@@ -15,7 +15,7 @@ from tests.databases import emptied_database
 @pytest.fixture(autouse=True)
 def nobody_acts() -> None:
     """As when a request begins: whoever signed in in the test before is not here any more."""
-    begin_anonymous(None)
+    set_anonymous_actor(None)
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

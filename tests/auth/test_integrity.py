@@ -14,7 +14,7 @@ from services.auth.config import read_settings
 from services.auth.integrity import examination
 from services.auth.repository.store import PeeweeAuthStore
 from services.auth.service.sign_in import AuthService
-from services.kit.core.findings import Silent
+from services.kit.core.findings import NoProgress
 from services.kit.core.instants import now
 from services.kit.maintenance.examination import examine
 from tests.auth.examples import a_key, a_refresh_token, a_session, an_admin
@@ -140,7 +140,7 @@ def test_a_copy_is_judged_without_the_secret_of_its_keys_which_is_not_in_a_backu
     assert named(found(database, elsewhere)) == [
         ("signing_keys", key_id, "signing_key") for key_id in ("key-2", "key-3")
     ]
-    assert list(examine(database, elsewhere, Silent(), alone=True)) == []
+    assert list(examine(database, elsewhere, NoProgress(), alone=True)) == []
 
 
 def test_sessions_that_are_over_are_no_finding_and_a_repair_clears_them(database: peewee.Database) -> None:

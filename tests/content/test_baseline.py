@@ -16,7 +16,7 @@ from services.content.migrations import MIGRATIONS
 from services.content.repository.contracts import ALL
 from services.content.repository.store import PeeweeContentStore
 from services.kit.core.instants import format_instant, truncated
-from services.kit.storage.database import delete_every_row
+from services.kit.storage.database import delete_all_rows
 from tests.baseline_file import an_installation, old, together
 from tests.content.examples import a_lesson, a_material, an_event
 from tests.moving import Import
@@ -201,7 +201,7 @@ def forms(instant: datetime, offset: timezone) -> list[str]:
 def test_every_valid_old_file_survives_the_move(
     content_database: peewee.Database, moved: Import, store: PeeweeContentStore, data: st.DataObject
 ) -> None:
-    delete_every_row(content_database, MIGRATIONS.tables)
+    delete_all_rows(content_database, MIGRATIONS.tables)
     slugs = data.draw(st.lists(SLUGS, min_size=1, max_size=4, unique=True))
     expected: list[Any] = []
     rows: dict[str, list[Any]] = {"events": [], "lessons": [], "materials": []}

@@ -21,7 +21,7 @@ from services.content.seed import SAMPLES, SETS, seed_database, seed_store
 from services.content.service import ContentService
 from services.kit.core.instants import format_instant
 from services.kit.storage.audit.log import AuditFilter
-from services.kit.storage.database import delete_every_row
+from services.kit.storage.database import delete_all_rows
 from services.kit.web.pages import PageRequest
 from services.kit.web.schemas import validated
 from tests.audit import entries_in
@@ -249,7 +249,7 @@ def test_seedings_at_the_same_time_add_every_row_once(database: peewee.Database)
 def test_clear_and_plant_bring_back_the_same_rows(content_database: peewee.Database, store: PeeweeContentStore) -> None:
     seed_store(store, SAMPLES["demo"], NOON)
     before, entries = records(content_database), entries_in(store.audit)
-    delete_every_row(content_database, TABLES)
+    delete_all_rows(content_database, TABLES)
     assert not any(records(content_database).values())
     assert entries_in(store.audit) == entries
     seed_store(store, SAMPLES["demo"], NOON)

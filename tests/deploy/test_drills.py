@@ -19,7 +19,7 @@ import httpx
 import pytest
 
 from deploy import stack
-from services.kit.storage.database import delete_every_row, is_postgresql, open_database
+from services.kit.storage.database import delete_all_rows, is_postgresql, open_database
 from tests.deploy.copies import backed_up, database_url, execute, restored, rows, tables
 from tests.installation import SERVICES, Installation
 
@@ -115,7 +115,7 @@ def rows_deleted(built: Installation) -> None:
     """Someone has emptied every table, while the stack serves."""
     for service in SERVICES:
         database = open_database(database_url(built, service))
-        delete_every_row(database, stack.SERVICES[service].migrations.tables)
+        delete_all_rows(database, stack.SERVICES[service].migrations.tables)
         database.close()
 
 

@@ -11,7 +11,7 @@ import peewee
 import pytest
 
 from deploy.stack import ROOT
-from services.kit.core.actor import Actor, act_as, begin_anonymous
+from services.kit.core.actor import Actor, set_actor, set_anonymous_actor
 from services.kit.core.errors import Conflict, NotFound, PreconditionFailed
 from services.kit.core.logging import start_request
 from services.kit.storage.audit.log import AuditFilter
@@ -114,8 +114,8 @@ def test_what_follows_a_deletion_in_content_is_nobody_s_whatever_request_has_cau
 
     def as_ada(use_case: Callable[[], object]) -> None:
         start_request("request-of-ada", "DELETE")
-        begin_anonymous(ADA.address)
-        act_as(str(ADA.id), str(ADA.name), str(ADA.role))
+        set_anonymous_actor(ADA.address)
+        set_actor(str(ADA.id), str(ADA.name), str(ADA.role))
         use_case()
 
     copy_context().run(as_ada, lambda: service.update_quiz("quiz-1", "Other", None, [new_question()]))

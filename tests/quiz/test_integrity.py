@@ -7,7 +7,7 @@ import pytest
 
 import services.content.rules
 from services.kit.core.errors import Unavailable
-from services.kit.core.findings import Silent
+from services.kit.core.findings import NoProgress
 from services.kit.maintenance.examination import Examination, examine
 from services.quiz import seed
 from services.quiz.config import read_settings
@@ -262,7 +262,7 @@ class Followed:
     def lag(self, *, alone: bool = False) -> list[str]:
         """What a check says."""
         judged = examination({}, self.content, self.clock)
-        return [each.line() for each in examine(self.database, judged, Silent(), alone=alone)]
+        return [each.line() for each in examine(self.database, judged, NoProgress(), alone=alone)]
 
     def change(self) -> None:
         """One more, now."""

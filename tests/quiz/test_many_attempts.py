@@ -11,7 +11,7 @@ from typing import Any
 
 import peewee
 
-from services.kit.storage.database import is_postgresql, transaction, unhurried
+from services.kit.storage.database import is_postgresql, long_running_connection, transaction
 from services.quiz.migrations import MIGRATIONS
 from services.quiz.repository.store import PeeweeQuizStore
 from services.quiz.service import QuizService
@@ -25,7 +25,7 @@ CHECK = r"""
 import re, sys, time
 from pathlib import Path
 from services.kit.storage.database import open_database
-from services.kit.core.findings import Silent
+from services.kit.core.findings import NoProgress
 from services.kit.maintenance.examination import examine
 from services.quiz.integrity import examination
 from tests.quiz.agreeing import AgreeingContent
@@ -56,7 +56,7 @@ def fill(database: Any) -> None:
     store.quizzes.add(quiz)
     service = QuizService(store, lambda event_id, lesson_id: None)
     service.submit(quiz.lesson_id, [right(quiz.questions[0])])
-    with unhurried(database), transaction(database):
+    with long_running_connection(database), transaction(database):
         original = database.execute_sql("SELECT * FROM quiz_attempts").fetchone()
         cursor = database.cursor()
         if is_postgresql(database):

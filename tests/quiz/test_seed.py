@@ -7,7 +7,7 @@ from typing import Any, cast
 import peewee
 import pytest
 
-from services.kit.storage.database import delete_every_row
+from services.kit.storage.database import delete_all_rows
 from services.kit.web.pages import PageRequest
 from services.kit.web.schemas import validated
 from services.quiz.config import Settings, read_settings
@@ -167,7 +167,7 @@ def test_clear_and_plant_bring_back_the_same_quizzes(
     service.submit("lesson-public-1", [])
     before, entries = quizzes(service), [("quiz.created", sample.id) for sample in SAMPLES["demo"]]
     assert entries_in(store.audit) == entries
-    delete_every_row(quiz_database, TABLES)
+    delete_all_rows(quiz_database, TABLES)
     assert {table for table, of_table in rows(quiz_database).items() if of_table} == {"AuditRow"}
     seed_store(store, SAMPLES["demo"], NOON)
     assert quizzes(service) == before

@@ -10,8 +10,8 @@ from services.auth.entities import Admin
 from services.auth.errors import AdminNotFound, UsernameTaken
 from services.auth.models import AdminRow
 from services.auth.repository.contracts import ALL
-from services.kit.storage.database import locked, transaction
-from services.kit.storage.database_errors import violates
+from services.kit.storage.database import lock_rows, transaction
+from services.kit.storage.database_errors import violates_constraint
 from services.kit.storage.pages import paged
 from services.kit.storage.statements import Parameter, Statement
 from services.kit.web.pages import PageRequest
@@ -27,8 +27,8 @@ class PeeweeAdmins:
         by_id = AdminRow.select().where(AdminRow.id == Parameter("admin_id"))
         owners = AdminRow.select().where(AdminRow.role == "owner").order_by(AdminRow.id)
         self._by_id = Statement(database, by_id, Admin)
-        self._by_id_for_update = Statement(database, locked(by_id, database), Admin)
-        self._owners_for_update = Statement(database, locked(owners, database), Admin)
+        self._by_id_for_update = Statement(database, lock_rows(by_id, database), Admin)
+        self._owners_for_update = Statement(database, lock_rows(owners, database), Admin)
         by_username = AdminRow.select().where(AdminRow.username == Parameter("username"))
         self._by_username = Statement(database, by_username, Admin)
         # Behind $2b$ stand two digits: the cost, of which each step doubles the time.
@@ -87,6 +87,6 @@ class PeeweeAdmins:
                 if not query.execute(self._database):
                     raise AdminNotFound
         except peewee.IntegrityError as error:
-            if violates(error, "admins_username", ["admins.username"]):
+            if violates_constraint(error, "admins_username", ["admins.username"]):
                 raise UsernameTaken from None
             raise

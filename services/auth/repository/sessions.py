@@ -9,7 +9,7 @@ import peewee
 from services.auth.entities import RefreshToken, Session
 from services.auth.errors import AdminNotFound, SessionNotFound
 from services.auth.models import RefreshTokenRow, SessionRow
-from services.kit.storage.database import locked, transaction
+from services.kit.storage.database import lock_rows, transaction
 from services.kit.storage.database_errors import is_foreign_key_violation
 from services.kit.storage.statements import Parameter, Statement
 
@@ -21,7 +21,7 @@ class PeeweeSessions:
         self._database = database
         by_id = SessionRow.select().where(SessionRow.id == Parameter("session_id"))
         self._by_id = Statement(database, by_id, Session)
-        self._by_id_for_update = Statement(database, locked(by_id, database), Session)
+        self._by_id_for_update = Statement(database, lock_rows(by_id, database), Session)
         ended = SessionRow.select(SessionRow.id).where(SessionRow.ended_at > Parameter("instant"))
         self._ended_since = Statement(database, ended.order_by(SessionRow.id), str)
 
@@ -55,7 +55,7 @@ class PeeweeSessions:
         going_on = SessionRow.select(SessionRow.id).where(
             (SessionRow.admin == admin_id) & SessionRow.ended_at.is_null()
         )
-        held = locked(going_on.order_by(SessionRow.id), self._database)
+        held = lock_rows(going_on.order_by(SessionRow.id), self._database)
         ids = Statement(self._database, held, str).all()
         SessionRow.update({SessionRow.ended_at: now}).where(SessionRow.id.in_(ids)).execute(self._database)
         return ids

@@ -7,7 +7,7 @@ import peewee
 
 from services.auth.entities import Throttle
 from services.auth.models import SignInThrottleRow as Row
-from services.kit.storage.database import locked
+from services.kit.storage.database import lock_rows
 from services.kit.storage.statements import Parameter, Statement
 
 
@@ -59,5 +59,5 @@ class PeeweeThrottles:
         """Forget so many of those whose windows are over, the oldest first; how many there were."""
         ended = Row.select(Row.id).where(Row.window_ends_at <= now).order_by(Row.window_ends_at).limit(at_most)
         # Those that another transaction holds are left to it: it counts in them, or forgets them.
-        others = locked(ended, self._database, "FOR UPDATE SKIP LOCKED")
+        others = lock_rows(ended, self._database, "FOR UPDATE SKIP LOCKED")
         return int(Row.delete().where(Row.id.in_(others)).execute(self._database))

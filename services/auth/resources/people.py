@@ -10,7 +10,7 @@ from services.auth.entities import Invitation
 from services.auth.resources import AuthResource, HashingResource
 from services.auth.schemas import NewPerson, PersonPatch, invitation_view, person_view, told_invitation
 from services.kit.web.documents import (
-    admins_key,
+    admin_idempotency_key,
     read_document,
     read_json,
     write_json,
@@ -36,7 +36,7 @@ class People(HashingResource):
     async def on_post(self, request: Request, response: Response) -> None:
         """Invite somebody."""
         document = await read_document(request)
-        sent, key = validated(NewPerson, document), admins_key(request, document)
+        sent, key = validated(NewPerson, document), admin_idempotency_key(request, document)
         if key is None:
             invitation = await self._hash(self._service.people.invite, sent.username, sent.role)
             write_json(response, invitation_view(invitation), 201)

@@ -16,7 +16,7 @@ from services.auth.service.keys import Keys
 from services.auth.service.people import People
 from services.auth.service.sessions import Sessions
 from services.auth.service.throttling import Throttling
-from services.kit.core.actor import act_as
+from services.kit.core.actor import set_actor
 from services.kit.core.errors import Unauthorized, ValidationFailed
 from services.kit.core.instants import Clock, now
 from services.kit.web.tokens.revocation import Revoked
@@ -114,7 +114,7 @@ class AuthService:
         with self._store.transaction():
             if self._store.admins.get(admin.id, for_update=True) != admin:
                 return None
-            act_as(admin.id, admin.username, admin.role)
+            set_actor(admin.id, admin.username, admin.role)
             if changed != admin:
                 self._store.admins.save(changed)
             if new_password is not None:

@@ -23,8 +23,8 @@ from services.content.repository.contracts import ALL
 from services.content.repository.feed import PeeweeChanges, event_change, lesson_change, material_change
 from services.kit.core.instants import Clock, now
 from services.kit.storage.audit.log import AuditLog
-from services.kit.storage.database import locked, transaction
-from services.kit.storage.database_errors import is_foreign_key_violation, violates
+from services.kit.storage.database import lock_rows, transaction
+from services.kit.storage.database_errors import is_foreign_key_violation, violates_constraint
 from services.kit.storage.pages import paged
 from services.kit.storage.statements import Parameter, Statement
 from services.kit.web.pages import PageRequest
@@ -55,7 +55,7 @@ class PeeweeEvents:
         by_id = EventRow.select().where(EventRow.id == Parameter("event_id"))
         by_slug = EventRow.select().where(EventRow.slug == Parameter("slug"))
         self._by_id = Statement(database, by_id, Event)
-        self._by_id_for_update = Statement(database, locked(by_id, database), Event)
+        self._by_id_for_update = Statement(database, lock_rows(by_id, database), Event)
         self._by_slug = Statement(database, by_slug, Event)
         self._listed = Statement(database, paged(_LISTED_EVENTS, _EVENT_ORDER, ALL), Event)
 
@@ -89,7 +89,7 @@ class PeeweeEvents:
             # Held, so that nothing is added to what goes, and everything that goes is told.
             lessons = Statement(
                 self._database,
-                locked(LessonRow.select().where(LessonRow.event == event_id).order_by(LessonRow.id), self._database),
+                lock_rows(LessonRow.select().where(LessonRow.event == event_id).order_by(LessonRow.id), self._database),
                 Lesson,
             ).all()
             materials = _materials_of(self._database, lessons)
@@ -126,7 +126,7 @@ class PeeweeEvents:
                     raise EventNotFound
                 self._changes.append([event_change(action, event)])
         except peewee.IntegrityError as error:
-            if violates(error, "events_slug", ["events.slug"]):
+            if violates_constraint(error, "events_slug", ["events.slug"]):
                 raise EventSlugTaken(event.slug) from None
             raise
 
@@ -141,7 +141,7 @@ class PeeweeLessons:
         by_id = of_event.where(LessonRow.id == Parameter("lesson_id"))
         by_slug = of_event.where(LessonRow.slug == Parameter("slug"))
         self._by_id = Statement(database, by_id, Lesson)
-        self._by_id_for_update = Statement(database, locked(by_id, database), Lesson)
+        self._by_id_for_update = Statement(database, lock_rows(by_id, database), Lesson)
         self._by_slug = Statement(database, by_slug, Lesson)
         self._of_event = Statement(database, paged(of_event, _LESSON_ORDER, ALL), Lesson)
 
@@ -218,9 +218,9 @@ class PeeweeLessons:
                     raise LessonNotFound
                 self._changes.append([lesson_change(action, lesson)])
         except peewee.IntegrityError as error:
-            if violates(error, "lessons_window", []):
+            if violates_constraint(error, "lessons_window", []):
                 raise InvalidWindow from None
-            if violates(error, "lessons_event_id_slug", ["lessons.event_id", "lessons.slug"]):
+            if violates_constraint(error, "lessons_event_id_slug", ["lessons.event_id", "lessons.slug"]):
                 raise LessonSlugTaken(lesson.slug) from None
             if is_foreign_key_violation(error):
                 raise EventNotFound from None
@@ -264,7 +264,7 @@ class PeeweeMaterials:
         of_lesson = (MaterialRow.id == material_id) & (MaterialRow.lesson == lesson_id)
         with transaction(self._database):
             material = Statement(
-                self._database, locked(MaterialRow.select().where(of_lesson), self._database), Material
+                self._database, lock_rows(MaterialRow.select().where(of_lesson), self._database), Material
             ).first()
             if material is None:
                 raise MaterialNotFound

@@ -9,7 +9,7 @@ from services.content.resources import ContentResource
 from services.content.schemas.incoming import EventPatch, NewEvent
 from services.content.schemas.views import event_view, snapshot_view
 from services.kit.web.documents import (
-    admins_key,
+    admin_idempotency_key,
     read_document,
     read_if_match,
     read_json,
@@ -39,7 +39,7 @@ class Events(ContentResource):
         """Create an event."""
         document = await read_document(request)
         create = partial(self._service.create_event, validated(NewEvent, document).fields())
-        reply = await self._run_once(admins_key(request, document), create, _created)
+        reply = await self._run_once(admin_idempotency_key(request, document), create, _created)
         write_stored_response(response, reply)
 
 

@@ -12,7 +12,7 @@ from services.content.schemas.views import lesson_view, material_view
 from services.content.service import ContentService
 from services.kit.storage.use_cases import UseCases
 from services.kit.web.documents import (
-    admins_key,
+    admin_idempotency_key,
     read_document,
     read_if_match,
     read_json,
@@ -43,7 +43,7 @@ class Lessons(ContentResource):
         """Schedule a lesson."""
         document = await read_document(request)
         create = partial(self._service.create_lesson, event_id, validated(NewLesson, document).fields())
-        reply = await self._run_once(admins_key(request, document), create, _created)
+        reply = await self._run_once(admin_idempotency_key(request, document), create, _created)
         write_stored_response(response, reply)
 
 
@@ -96,7 +96,7 @@ class Materials(ContentResource):
         document = await read_document(request)
         uploads = validated(NewMaterials, document, self._context).uploads()
         attach = partial(self._service.add_materials, event_id, lesson_id, uploads)
-        reply = await self._run_once(admins_key(request, document), attach, partial(_attached, event_id))
+        reply = await self._run_once(admin_idempotency_key(request, document), attach, partial(_attached, event_id))
         write_stored_response(response, reply)
 
 

@@ -23,12 +23,12 @@ _NOBODY = Actor()
 _actor: ContextVar[Actor] = ContextVar("actor", default=_NOBODY)
 
 
-def begin_anonymous(address: str | None) -> None:
-    """A request has come from that address; until `act_as` nobody has signed in."""
+def set_anonymous_actor(address: str | None) -> None:
+    """A request has come from that address; until `set_actor` nobody has signed in."""
     _actor.set(Actor(address=_ip_address(address)))
 
 
-def act_as(admin_id: str, name: str, role: str) -> None:
+def set_actor(admin_id: str, name: str, role: str) -> None:
     """The request is that admin's."""
     _actor.set(replace(_actor.get(), id=admin_id, name=name, role=role))
 

@@ -42,7 +42,7 @@ class Progress(Protocol):
         """So many rows more are done."""
 
 
-class Silent:
+class NoProgress:
     """Nobody wants to know."""
 
     def begin(self, stage: str, total: int) -> None:
@@ -52,6 +52,6 @@ class Silent:
         """Not told."""
 
 
-def violations(table: str, record_id: str, said: Iterable[Violation]) -> Iterator[Finding]:
+def violation_findings(table: str, record_id: str, said: Iterable[Violation]) -> Iterator[Finding]:
     """What the rules have said of one record, as findings without a repair."""
     return (Finding(table, record_id, rule, message) for rule, message in said)

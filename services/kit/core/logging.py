@@ -31,7 +31,7 @@ def start_request(claimed_id: str | None, method: str) -> str:
     return request_id
 
 
-def request_route(route: str) -> None:
+def bind_route(route: str) -> None:
     """Add the route's template, such as /api/events/{event_id}, to the request's log context."""
     structlog.contextvars.bind_contextvars(route=route)
 
@@ -41,7 +41,7 @@ def current_request_id() -> str:
     return _request_id.get()
 
 
-def message_of(error: BaseException) -> str:
+def safe_message(error: BaseException) -> str:
     """What an error says; of PostgreSQL's only the first part, since the others repeat the values of the row."""
     diagnosis = getattr(getattr(error, "orig", error), "diag", None)
     return str(getattr(diagnosis, "message_primary", None) or error)
@@ -104,7 +104,7 @@ def _traceback(error: BaseException) -> str:
     cause = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
     before = f"{_traceback(cause)}\n\n" if cause is not None else ""
     frames = "".join(traceback.format_tb(error.__traceback__))
-    return f"{before}Traceback (most recent call last):\n{frames}{type(error).__qualname__}: {message_of(error)}"
+    return f"{before}Traceback (most recent call last):\n{frames}{type(error).__qualname__}: {safe_message(error)}"
 
 
 def _at_least_info(level: str) -> str:

@@ -10,7 +10,7 @@ from tqdm import tqdm
 
 from services.kit.core.errors import ServiceError
 from services.kit.core.findings import Finding
-from services.kit.core.logging import message_of
+from services.kit.core.logging import safe_message
 from services.kit.maintenance.examination import Examination, examine
 from services.kit.storage.database_errors import DATABASE_ERRORS
 
@@ -44,7 +44,7 @@ def _treated(finding: Finding) -> tuple[bool, str]:
     try:
         return True, f"{finding.line()}: repaired: {finding.repair()}"
     except (*DATABASE_ERRORS, ServiceError) as error:
-        return False, f"{finding.line()}: not repaired: {' '.join(message_of(error).split())}"
+        return False, f"{finding.line()}: not repaired: {' '.join(safe_message(error).split())}"
 
 
 class Meter:

@@ -19,11 +19,11 @@ from services.kit.baseline import BaselineError, Importer, Part, import_baseline
 from services.kit.core.config import ServiceSettings, SettingsError
 from services.kit.core.errors import ServiceError
 from services.kit.core.instants import format_instant
-from services.kit.core.logging import log_to_standard_error, logging_configuration, message_of
+from services.kit.core.logging import log_to_standard_error, logging_configuration, safe_message
 from services.kit.maintenance.check import check
 from services.kit.maintenance.examination import Examination
 from services.kit.storage.audit.log import AuditLog
-from services.kit.storage.database import delete_every_row, open_database, transaction, wait_for
+from services.kit.storage.database import delete_all_rows, open_database, transaction, wait_until_ready
 from services.kit.storage.migrations import MigrationError, Migrations
 from services.kit.web.serving import serve
 
@@ -79,14 +79,14 @@ def main(service: Service[AnySettings], arguments: Sequence[str] | None = None) 
     try:
         settings = service.read_settings(os.environ)
         database = open_database(settings.database_url, f"flix-{service.name}-cli", create=options.creates)
-        wait_for(database, settings.database_wait_seconds)
+        wait_until_ready(database, settings.database_wait_seconds)
         return int(options.command(service, settings, database, options) or 0)
     except SettingsError as error:
         return _fail(*error.problems)
     except (MigrationError, BaselineError, Refused, ServiceError) as error:
         return _fail(str(error))
     except (peewee.DatabaseError, peewee.InterfaceError, OSError) as error:
-        reason = " ".join(message_of(error).split())
+        reason = " ".join(safe_message(error).split())
         return _fail(f"{service.name}: the database at {_without_password(settings.database_url)} failed: {reason}")
 
 
@@ -194,7 +194,7 @@ def _seed(
     if options.reset:
         _confirm_reset(service.name, settings, confirmed=options.yes)
         with transaction(database):
-            delete_every_row(database, service.migrations.tables)
+            delete_all_rows(database, service.migrations.tables)
             AuditLog(database).append([("database.emptied", service.name)])
     added = service.seeder.seed_database(database, settings, options.set)
     total = ", ".join(f"{count} {table}" for table, count in added.items() if count)

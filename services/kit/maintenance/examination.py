@@ -6,10 +6,10 @@ from dataclasses import dataclass, replace
 import peewee
 
 from services.kit.core.findings import NOT_CHECKED, WHOLE_TABLE, Finding, Progress
-from services.kit.core.logging import message_of
+from services.kit.core.logging import safe_message
 from services.kit.maintenance.rows import BeforeRemoval, row_findings
 from services.kit.maintenance.schema import index_rebuild, schema_findings, table_finding
-from services.kit.storage.database import is_absent, is_postgresql, missing_tables, unhurried
+from services.kit.storage.database import file_is_absent, is_postgresql, long_running_connection, missing_tables
 from services.kit.storage.database_errors import DATABASE_ERRORS
 from services.kit.storage.migrations import MigrationError, Migrations, SchemaBehind, SchemaNewer
 from services.kit.storage.soundness import quick_check
@@ -51,10 +51,10 @@ def examine(
     if alone:
         examination = replace(examination, between=None)
     migrations = examination.migrations
-    if is_absent(database):
+    if file_is_absent(database):
         yield from _migration_findings(database, migrations, files=files)
         return
-    with unhurried(database):
+    with long_running_connection(database):
         if not is_postgresql(database):
             progress.begin("the database file", 0)
             yield from _guarded("quick_check", _engine_findings(database))
@@ -127,4 +127,4 @@ def _guarded(part: str, findings: Iterable[Finding]) -> Iterator[Finding]:
     try:
         yield from findings
     except DATABASE_ERRORS as error:
-        yield Finding(DATABASE, WHOLE_TABLE, NOT_CHECKED, f"{part}: broke off: {' '.join(message_of(error).split())}")
+        yield Finding(DATABASE, WHOLE_TABLE, NOT_CHECKED, f"{part}: broke off: {' '.join(safe_message(error).split())}")

@@ -13,7 +13,7 @@ from peewee import SQL, fn
 from services.kit.core.findings import Finding, Progress
 from services.kit.core.instants import FIRST_MILLISECOND, LAST_MILLISECOND
 from services.kit.storage.batches import Table, batches, fetch_rows
-from services.kit.storage.database import InstantField, is_postgresql, locked, transaction
+from services.kit.storage.database import InstantField, is_postgresql, lock_rows, transaction
 
 # Told of a row, by its id, in the transaction that is about to delete it with whatever belongs to it.
 BeforeRemoval = Callable[[peewee.Database, Table, str], None]
@@ -122,7 +122,7 @@ def _orphans(
             this_orphan = (keys[0] == row_id) & is_orphan
             with transaction(database):
                 # Held, so that what is told of it is so: somebody else may have repaired it meanwhile.
-                held = locked(table.select(*keys).where(this_orphan), database)
+                held = lock_rows(table.select(*keys).where(this_orphan), database)
                 if not fetch_rows(database, held):
                     return "it is no orphan, or not there, any more"
                 if before_removal is not None:

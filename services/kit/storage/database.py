@@ -98,7 +98,7 @@ def _postgresql(url: str, application_name: str) -> peewee.Database:
     return peewee.PostgresqlDatabase(url, prefer_psycopg3=True, **ours)
 
 
-def wait_for(database: peewee.Database, seconds: float) -> None:
+def wait_until_ready(database: peewee.Database, seconds: float) -> None:
     """Wait until the server accepts connections, at most so long; leaves none open.
 
     Raises peewee.OperationalError when the time is over, and at once when the server refuses for good: a wrong
@@ -121,7 +121,7 @@ def _refuses_for_good(error: peewee.OperationalError) -> bool:
     return "FATAL:" in str(error) and not any(each in str(error) for each in passing)
 
 
-def delete_every_row(database: peewee.Database, tables: Sequence[type[peewee.Model]]) -> None:
+def delete_all_rows(database: peewee.Database, tables: Sequence[type[peewee.Model]]) -> None:
     """Empty the tables, which are in the order of their creation, as one transaction; who writes meanwhile waits.
 
     What is append-only stays.
@@ -157,7 +157,7 @@ def transaction(database: peewee.Database) -> Iterator[None]:
         raise cause from None
 
 
-def locked(query: Any, database: peewee.Database, strength: str = "FOR UPDATE") -> Any:
+def lock_rows(query: Any, database: peewee.Database, strength: str = "FOR UPDATE") -> Any:
     """The select, holding its rows until the transaction ends; on SQLite the whole database is held anyway.
 
     With the strength FOR SHARE others may hold the same rows likewise, and nobody may change them.
@@ -178,7 +178,7 @@ def snapshot(database: peewee.Database) -> Iterator[None]:
 
 
 @contextmanager
-def unhurried(database: peewee.Database) -> Iterator[None]:
+def long_running_connection(database: peewee.Database) -> Iterator[None]:
     """This thread's connection, opened for work that may take minutes, and closed afterwards if it was not open."""
     opened = database.connect(reuse_if_open=True)
     try:
@@ -190,7 +190,7 @@ def unhurried(database: peewee.Database) -> Iterator[None]:
             database.close()
 
 
-def is_absent(database: peewee.Database) -> bool:
+def file_is_absent(database: peewee.Database) -> bool:
     """Whether there is no SQLite file yet, or one without a byte: to connect would write it."""
     file = Path(str(database.database))
     return not is_postgresql(database) and not (file.exists() and file.stat().st_size)

@@ -17,7 +17,7 @@ _SQLITE_DAMAGE = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 _POSTGRESQL_DAMAGE = ("XX001", "XX002", "42P01")
 
 
-def sqlstate_of(error: BaseException) -> str | None:
+def sqlstate(error: BaseException) -> str | None:
     """PostgreSQL's five characters for what is wrong (its manual, appendix A); None for another's error."""
     return getattr(getattr(error, "orig", error), "sqlstate", None)
 
@@ -26,12 +26,12 @@ def is_outage(error: BaseException) -> bool:
     """Whether the error is the server's, the connection's or the session's, and another connection may do better."""
     if isinstance(error, peewee.OperationalError | peewee.InterfaceError | sqlite3.OperationalError):
         return True
-    return sqlstate_of(error) in _OUTAGES
+    return sqlstate(error) in _OUTAGES
 
 
 def is_foreign_key_violation(error: peewee.IntegrityError) -> bool:
     """Whether what the row refers to is not there; PostgreSQL says so by its SQLSTATE, in whatever language."""
-    return sqlstate_of(error) == _FOREIGN_KEY_VIOLATION or str(error) == "FOREIGN KEY constraint failed"
+    return sqlstate(error) == _FOREIGN_KEY_VIOLATION or str(error) == "FOREIGN KEY constraint failed"
 
 
 def is_damage(error: BaseException) -> bool:
@@ -39,10 +39,10 @@ def is_damage(error: BaseException) -> bool:
     original = getattr(error, "orig", error)
     sqlite_code = getattr(original, "sqlite_errorcode", 0) & 0xFF
     gone = str(original).startswith("no such table: ")
-    return sqlite_code in _SQLITE_DAMAGE or gone or sqlstate_of(error) in _POSTGRESQL_DAMAGE
+    return sqlite_code in _SQLITE_DAMAGE or gone or sqlstate(error) in _POSTGRESQL_DAMAGE
 
 
-def violates(error: peewee.IntegrityError, constraint: str, columns: Sequence[str]) -> bool:
+def violates_constraint(error: peewee.IntegrityError, constraint: str, columns: Sequence[str]) -> bool:
     """Whether the error is the violation of that constraint.
 
     PostgreSQL names the constraint; SQLite names a check constraint, but of a unique one only the

@@ -17,7 +17,7 @@ from peewee import IntegerField, TextField
 
 from services.kit.core.errors import ServiceError
 from services.kit.core.instants import Clock, now
-from services.kit.storage.database import InstantField, is_postgresql, locked
+from services.kit.storage.database import InstantField, is_postgresql, lock_rows
 from services.kit.storage.statements import Parameter, Statement
 from services.kit.web.idempotency import IdempotencyKey, KeyInFlight, KeyReused, StoredResponse
 
@@ -127,7 +127,7 @@ class Once:
         row.delete().where(row.id == key.id, row.expires_at <= at).execute(self._database)
         expired = row.select(row.id).where(row.expires_at <= at).order_by(row.expires_at).limit(EXPIRED_AT_ONCE)
         # Those that another transaction is deleting are left to it.
-        others = locked(expired, self._database, "FOR UPDATE SKIP LOCKED")
+        others = lock_rows(expired, self._database, "FOR UPDATE SKIP LOCKED")
         row.delete().where(row.id.in_(others)).execute(self._database)
 
     @contextmanager

@@ -10,7 +10,7 @@ import falcon.asgi
 
 from services.kit.core.findings import NOT_CHECKED, WHOLE_TABLE, Finding, Progress
 from services.kit.core.instants import format_instant, now
-from services.kit.core.logging import message_of
+from services.kit.core.logging import safe_message
 from services.kit.web.documents import write_json
 from services.kit.web.guards import Guard, Route
 
@@ -61,7 +61,7 @@ class Run:
                 self._keep(finding)
         except Exception as error:
             # Whatever it is, the admin who asked must hear that the check did not come to its end.
-            reason = " ".join(message_of(error).split())
+            reason = " ".join(safe_message(error).split())
             self._keep(Finding("database", WHOLE_TABLE, NOT_CHECKED, f"broke off: {reason}"))
         self._finished_at = now()
         self.finished.set()

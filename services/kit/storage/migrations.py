@@ -22,8 +22,8 @@ from peewee_migrate.models import MigrateHistory
 from peewee_migrate.router import compile_migrations, void
 
 from services.kit.core.instants import now
-from services.kit.core.logging import message_of
-from services.kit.storage.database import InstantField, is_absent, is_postgresql, transaction
+from services.kit.core.logging import safe_message
+from services.kit.storage.database import InstantField, file_is_absent, is_postgresql, transaction
 
 # One number for all: an advisory lock belongs to one database of the server.
 _ADVISORY_LOCK = 0x666C6978
@@ -158,7 +158,7 @@ class Migrations:
         try:
             yield
         except Exception as error:
-            reason = " ".join(f"{type(error).__name__}: {message_of(error)}".split())
+            reason = " ".join(f"{type(error).__name__}: {safe_message(error)}".split())
             raise MigrationFailed(
                 f"{name} failed and changed nothing ({reason}): correct it, then run {self._command('up')}"
             ) from error
@@ -238,7 +238,7 @@ def _history(database: peewee.Database) -> set[str]:
 
 
 def _rows(database: peewee.Database, table: Any) -> list[Any]:
-    if is_absent(database) or not database.table_exists(table._meta.table_name):
+    if file_is_absent(database) or not database.table_exists(table._meta.table_name):
         return []
     return list(table.select().order_by(table.name).execute(database))
 
@@ -271,7 +271,7 @@ def _sql(part: Any, database: peewee.Database) -> str:
 @contextmanager
 def _connected(database: peewee.Database, *, create: bool = False) -> Iterator[None]:
     """With a connection, and closed again if it was not open; unless `create`, an absent file stays absent."""
-    opened = (create or not is_absent(database)) and database.connect(reuse_if_open=True)
+    opened = (create or not file_is_absent(database)) and database.connect(reuse_if_open=True)
     try:
         yield
     finally:

@@ -7,8 +7,8 @@ from typing import Protocol
 
 import peewee
 
-from services.kit.core.logging import log, message_of
-from services.kit.storage.database import is_absent, is_postgresql, missing_tables, unhurried
+from services.kit.core.logging import log, safe_message
+from services.kit.storage.database import file_is_absent, is_postgresql, long_running_connection, missing_tables
 from services.kit.storage.database_errors import DATABASE_ERRORS, is_damage
 from services.kit.storage.migrations import MigrationError, Migrations
 
@@ -70,9 +70,9 @@ class SoundnessWatch:
     def look(self) -> None:
         """Close what is guarded, or reopen it, by what is found now; leave it as it is when nothing can be learnt."""
         try:
-            damage = damage_of(self._database, self._migrations, every_row=self._guarded.damaged)
+            damage = find_damage(self._database, self._migrations, every_row=self._guarded.damaged)
         except Exception as error:
-            log.warning("database_not_looked_at", error=message_of(error))
+            log.warning("database_not_looked_at", error=safe_message(error))
             return
         if damage:
             self._guarded.close_for_damage(damage)
@@ -89,19 +89,19 @@ class SoundnessWatch:
                 self._stopped.wait(self._recheck)
 
 
-def damage_of(database: peewee.Database, migrations: Migrations, *, every_row: bool = False) -> str | None:
+def find_damage(database: peewee.Database, migrations: Migrations, *, every_row: bool = False) -> str | None:
     """What is damaged, or None; `every_row` reads each row of PostgreSQL, which has no other way to tell.
 
     Raises what the database raises when it cannot be asked, since that is no damage.
     """
-    if is_absent(database):
+    if file_is_absent(database):
         return "the file is gone"
     try:
-        with unhurried(database):
+        with long_running_connection(database):
             return next(_damages(database, migrations, every_row=every_row), None)
     except DATABASE_ERRORS as error:
         if is_damage(error):
-            return " ".join(message_of(error).split())
+            return " ".join(safe_message(error).split())
         raise
 
 

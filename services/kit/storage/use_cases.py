@@ -12,7 +12,7 @@ from typing import ParamSpec, TypeVar
 import peewee
 
 from services.kit.core.errors import Unavailable
-from services.kit.core.logging import log, message_of
+from services.kit.core.logging import log, safe_message
 from services.kit.storage.database_errors import DATABASE_ERRORS, is_damage, is_outage
 from services.kit.storage.idempotency import Keep, Once, not_kept
 from services.kit.web.idempotency import IdempotencyKey, StoredResponse
@@ -53,7 +53,7 @@ class UseCases:
             raise Unavailable(DAMAGED)
         if not self._room.acquire(blocking=False):
             raise Unavailable("Too many requests are waiting; try again shortly")
-        call = partial(copy_context().run, partial(self.run_here, use_case, *args, **kwargs))
+        call = partial(copy_context().run, partial(self.run_in_this_thread, use_case, *args, **kwargs))
         # The executor's own future would be cancelled with its client, stay in the queue, and be counted no more.
         heard: Future[Result] = Future()
         waiting = [(call, heard)]
@@ -97,7 +97,7 @@ class UseCases:
         """Wait for what is running, then close every thread's connection with its thread."""
         self._pool.shutdown(wait=True)
 
-    def run_here(
+    def run_in_this_thread(
         self,
         use_case: Callable[Parameters, Result],
         *args: Parameters.args,
@@ -116,9 +116,9 @@ class UseCases:
             # of this thread opens another.
             self._database.close()
             if is_damage(error):
-                self.close_for_damage(message_of(error))
+                self.close_for_damage(safe_message(error))
             elif is_outage(error):
-                log.error("database_unavailable", error=message_of(error))
+                log.error("database_unavailable", error=safe_message(error))
             else:
                 raise
             raise Unavailable(DAMAGED if self.damaged else AWAY) from error

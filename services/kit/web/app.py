@@ -8,7 +8,7 @@ from typing import Any
 import falcon
 import falcon.asgi
 
-from services.kit.core.actor import CLIENT_ADDRESS_HEADER, begin_anonymous
+from services.kit.core.actor import CLIENT_ADDRESS_HEADER, set_anonymous_actor
 from services.kit.core.config import BODY_SECONDS
 from services.kit.core.errors import (
     MethodNotAllowed,
@@ -20,7 +20,7 @@ from services.kit.core.errors import (
     UnsupportedMedia,
 )
 from services.kit.core.logging import REQUEST_ID_HEADER, current_request_id, log, start_request
-from services.kit.web.bodies import in_time
+from services.kit.web.bodies import receive_with_deadline
 from services.kit.web.documents import write_json
 from services.kit.web.guards import Route
 
@@ -38,7 +38,7 @@ class RequestContext:
         """Take the caller's X-Request-ID, or make one, and answer with it."""
         request_id = start_request(request.get_header(REQUEST_ID_HEADER), request.method)
         response.set_header(REQUEST_ID_HEADER, request_id)
-        begin_anonymous(request.get_header(CLIENT_ADDRESS_HEADER))
+        set_anonymous_actor(request.get_header(CLIENT_ADDRESS_HEADER))
 
     async def process_response(
         self,
@@ -97,7 +97,7 @@ class BodyTimeoutApp(WebApp):
         if scope["type"] == "http":
             # They are read twice here, and ASGI has iterables, which need not stand that.
             scope = {**scope, "headers": [*map(tuple, scope["headers"])]}
-            receive = in_time(scope, receive, self.body_seconds)
+            receive = receive_with_deadline(scope, receive, self.body_seconds)
         await super().__call__(scope, receive, send)
 
 

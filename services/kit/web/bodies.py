@@ -11,7 +11,7 @@ MAXIMUM_DEPTH = 32
 Receive = Callable[[], Awaitable[Any]]
 
 
-def in_time(scope: Any, receive: Receive, seconds: float) -> Receive:
+def receive_with_deadline(scope: Any, receive: Receive, seconds: float) -> Receive:
     """ASGI's `receive` for that request, which raises RequestTimeout when the body is not there after so many seconds.
 
     Falcon waits for the first part before it looks at the request. When that is late it gets an empty one, so that the

@@ -53,7 +53,7 @@ async def read_document(request: falcon.asgi.Request, *, optional: bool = False,
     return document
 
 
-def admins_key(request: falcon.asgi.Request, document: object) -> IdempotencyKey | None:
+def admin_idempotency_key(request: falcon.asgi.Request, document: object) -> IdempotencyKey | None:
     """The Idempotency-Key of a request that the Gatekeeper has let through for an admin; raises ValidationFailed."""
     route = f"{request.method} {request.path}"
     return request_key(request.get_header(KEY_HEADER), route, request.context.admin.id, document)

@@ -7,10 +7,10 @@ from typing import Any
 
 import falcon.asgi
 
-from services.kit.core.actor import act_as, current_actor
+from services.kit.core.actor import current_actor, set_actor
 from services.kit.core.errors import Forbidden, Unauthorized
 from services.kit.core.instants import now
-from services.kit.core.logging import log, request_route
+from services.kit.core.logging import bind_route, log
 from services.kit.web.tokens.access import ROLES, AccessTokenVerifier, bearer_token
 from services.kit.web.tokens.service import verify_service_token
 
@@ -76,7 +76,7 @@ class Gatekeeper:
         params: dict[str, Any],
     ) -> None:
         """Raises Unauthorized, or Forbidden for a lower role; a route outside the table does not open at all."""
-        request_route(request.uri_template or "")
+        bind_route(request.uri_template or "")
         try:
             await self._let_in(request)
         except (Unauthorized, Forbidden) as refusal:
@@ -94,7 +94,7 @@ class Gatekeeper:
             request.context.caller = verify_service_token(token, self._service_secret, self._name, now())
         elif guard is not None and self._verifier is not None:
             admin = request.context.admin = await self._verifier.verify(token)
-            act_as(admin.id, admin.username, admin.role)
+            set_actor(admin.id, admin.username, admin.role)
             if ROLES.index(admin.role) < ROLES.index(guard.value):
                 raise Forbidden
         else:

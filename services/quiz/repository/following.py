@@ -8,7 +8,7 @@ import peewee
 
 from services.kit.core.instants import from_milliseconds
 from services.kit.storage.batches import batches
-from services.kit.storage.database import locked
+from services.kit.storage.database import lock_rows
 from services.kit.storage.statements import Parameter, Statement
 from services.quiz.entities import ContentKey, FeedPosition
 from services.quiz.errors import EventNotFound, LessonNotFound
@@ -24,8 +24,8 @@ class PeeweeFollowing:
         self._database = database
         place = FeedPositionRow.select(FeedPositionRow.feed_id, FeedPositionRow.position)
         self._position = Statement(database, place, FeedPosition)
-        self._position_for_update = Statement(database, locked(place, database), FeedPosition)
-        self._position_for_share = Statement(database, locked(place, database, "FOR SHARE"), FeedPosition)
+        self._position_for_update = Statement(database, lock_rows(place, database), FeedPosition)
+        self._position_for_share = Statement(database, lock_rows(place, database, "FOR SHARE"), FeedPosition)
         event = (TombstoneRow.kind == "event") & (TombstoneRow.content_id == Parameter("event_id"))
         lesson = (TombstoneRow.kind == "lesson") & (TombstoneRow.content_id == Parameter("lesson_id"))
         buried = TombstoneRow.select(TombstoneRow.kind).where(event | lesson).order_by(TombstoneRow.kind)

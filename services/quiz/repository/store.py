@@ -11,8 +11,8 @@ import peewee
 from services.kit.core.instants import Clock, now
 from services.kit.storage.audit.log import AuditLog, AuditTrail
 from services.kit.storage.batches import batches
-from services.kit.storage.database import locked, transaction
-from services.kit.storage.database_errors import violates
+from services.kit.storage.database import lock_rows, transaction
+from services.kit.storage.database_errors import violates_constraint
 from services.kit.storage.pages import paged
 from services.kit.storage.statements import Parameter, Statement
 from services.kit.web.pages import PageRequest
@@ -56,10 +56,10 @@ class PeeweeQuizzes:
         self._by_id = _whole_quizzes(database, by_id)
         by_lesson = QuizRow.lesson_id == Parameter("lesson_id")
         self._by_lesson = _whole_quizzes(database, by_lesson)
-        held = locked(QuizRow.select(QuizRow.id).where(by_id), database)
+        held = lock_rows(QuizRow.select(QuizRow.id).where(by_id), database)
         self._hold = Statement(database, held, str)
         # Without it an update could forget the revision between its reading and the attempt that points to it.
-        shared = locked(QuizRow.select(QuizRow.id).where(by_lesson), database, "FOR SHARE")
+        shared = lock_rows(QuizRow.select(QuizRow.id).where(by_lesson), database, "FOR SHARE")
         self._share = Statement(database, shared, str)
 
     def add(self, quiz: Quiz) -> None:
@@ -72,7 +72,7 @@ class PeeweeQuizzes:
                 self._add_questions(quiz)
                 self._audit.append([("quiz.created", quiz.id)])
         except peewee.IntegrityError as error:
-            if violates(error, "quizzes_lesson_id", ["quizzes.lesson_id"]):
+            if violates_constraint(error, "quizzes_lesson_id", ["quizzes.lesson_id"]):
                 raise LessonHasQuiz from None
             raise
 
@@ -109,7 +109,7 @@ class PeeweeQuizzes:
     def remove_all(self, which: QuizFilter) -> int:
         """Delete those that match; how many there were."""
         found = QuizRow.select(QuizRow.id).where(*_conditions(which))
-        quiz_ids = Statement(self._database, locked(found, self._database), str).all()
+        quiz_ids = Statement(self._database, lock_rows(found, self._database), str).all()
         if quiz_ids:
             QuizRow.delete().where(QuizRow.id.in_(quiz_ids)).execute(self._database)
             self._forget_unused_revisions(quiz_ids)

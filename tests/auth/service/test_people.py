@@ -8,7 +8,7 @@ import pytest
 
 from services.auth.entities import Admin, Invitation
 from services.auth.errors import AdminNotFound, InvalidCredentials, LastOwner, UsernameTaken
-from services.kit.core.actor import act_as
+from services.kit.core.actor import set_actor
 from services.kit.web.pages import PageRequest
 from tests.auth.entries import entries_of, records_of
 from tests.auth.examples import PASSWORD
@@ -104,7 +104,7 @@ def test_a_change_ends_the_sessions_of_that_person_alone_and_is_told(
     hers, adas = sessions_of(world, "grace", OWN), sessions_of(world, "ada", PASSWORD)
     world.clock.at += timedelta(minutes=1)
     first = len(entries_of(world.store))
-    act_as("admin-1", "ada", "owner")
+    set_actor("admin-1", "ada", "owner")
 
     changed = world.service.people.change(grace.id, changes)
 

@@ -6,7 +6,7 @@ from contextvars import copy_context
 import falcon.asgi
 import pytest
 
-from services.kit.core.actor import CLIENT_ADDRESS_HEADER, Actor, act_as, begin_anonymous, current_actor
+from services.kit.core.actor import CLIENT_ADDRESS_HEADER, Actor, current_actor, set_actor, set_anonymous_actor
 from services.kit.storage.database import open_database
 from services.kit.storage.use_cases import UseCases
 from services.kit.web.app import create_web_app
@@ -71,9 +71,9 @@ def test_an_address_has_one_spelling() -> None:
 
 def test_requests_at_the_same_time_do_not_see_one_another_s_actors() -> None:
     async def acting(number: int) -> Actor:
-        begin_anonymous(f"192.0.2.{number}")
+        set_anonymous_actor(f"192.0.2.{number}")
         await asyncio.sleep(0)
-        act_as(f"admin-{number}", f"ada-{number}", "editor")
+        set_actor(f"admin-{number}", f"ada-{number}", "editor")
         await asyncio.sleep(0)
         return current_actor()
 

@@ -18,7 +18,7 @@ from services.kit.core.instants import parse_instant
 BEGIN = """
 import logging
 from logging.config import dictConfig
-from services.kit.core.logging import current_request_id, log, logging_configuration, request_route, start_request
+from services.kit.core.logging import current_request_id, log, logging_configuration, bind_route, start_request
 dictConfig(logging_configuration("content", {level!r}))
 """
 
@@ -50,7 +50,7 @@ def test_a_line_has_its_event_its_level_and_its_fields() -> None:
 def test_a_line_of_a_request_carries_what_is_known_of_it_and_nothing_of_the_one_before() -> None:
     script = """
 start_request("request-1", "POST")
-request_route("/api/events/{event_id}")
+bind_route("/api/events/{event_id}")
 log.info("first")
 logging.getLogger("somebody.else").warning("%s and %s", "this", "that", extra={"detail": 1})
 start_request("request-2", "GET")

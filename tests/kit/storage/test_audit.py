@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.kit.core.actor import act_as
+from services.kit.core.actor import set_actor
 from services.kit.storage.audit.log import AuditFilter, AuditLog, audit_key
 from services.kit.storage.audit.model import AuditRecord
 from services.kit.storage.database import is_postgresql, transaction
@@ -203,7 +203,7 @@ def test_no_question_about_a_person_a_thing_or_a_time_reads_the_whole_log(
     ((sql, values),) = sent
     with suppress(Undo), transaction(shared):
         for admin in range(20):
-            act_as(f"admin-{admin}", "ada", "owner")
+            set_actor(f"admin-{admin}", "ada", "owner")
             AuditLog(shared, StoppedClock()).append([("quiz.created", f"quiz-{admin}-{n}") for n in range(100)])
         # What it chooses is a matter of what it knows of the rows.
         shared.execute_sql("ANALYZE")

@@ -18,13 +18,13 @@ from hypothesis import strategies as st
 from services.kit.core.database_url import DatabaseUrlError
 from services.kit.storage.database import (
     InstantField,
-    delete_every_row,
+    delete_all_rows,
     is_postgresql,
-    locked,
+    lock_rows,
     open_database,
     transaction,
 )
-from services.kit.storage.database_errors import is_foreign_key_violation, violates
+from services.kit.storage.database_errors import is_foreign_key_violation, violates_constraint
 from services.kit.storage.statements import Parameter, Statement
 
 NOON = datetime(2026, 3, 1, 12, 0, 0, 123_000, tzinfo=UTC)
@@ -246,7 +246,7 @@ def test_threads_that_read_and_then_write_lose_nothing_and_are_never_locked_out(
         try:
             for _ in range(rounds):
                 with transaction(events):
-                    query = locked(Event.select().where(Event.id == 3), events)
+                    query = lock_rows(Event.select().where(Event.id == 3), events)
                     [event] = query.execute(events)
                     now = event.starts_at or NOON
                     Event.update(starts_at=now + timedelta(milliseconds=1)).where(Event.id == 3).execute(events)
@@ -312,7 +312,7 @@ def test_every_row_is_deleted_children_before_their_parents(database: peewee.Dat
     Parent.insert(id=1).execute(database)
     Child.insert(id=1, parent=1).execute(database)
 
-    delete_every_row(database, [Parent, Child])
+    delete_all_rows(database, [Parent, Child])
 
     assert [table.select().count(database) for table in (Parent, Child)] == [0, 0]
 
@@ -324,7 +324,7 @@ def test_a_deletion_of_every_row_that_fails_deletes_none(database: peewee.Databa
     Child.insert(id=1, parent=1).execute(database)
 
     with pytest.raises(peewee.IntegrityError):
-        delete_every_row(database, [Child, Parent])
+        delete_all_rows(database, [Child, Parent])
 
     assert [table.select().count(database) for table in (Parent, Child)] == [1, 1]
 
@@ -474,12 +474,12 @@ def test_a_violation_is_of_exactly_one_constraint(
     events: peewee.Database, query: Any, constraint: tuple[str, Sequence[str]]
 ) -> None:
     error = violation(events, query)
-    assert [each for each in KNOWN if violates(error, *each)] == [constraint]
+    assert [each for each in KNOWN if violates_constraint(error, *each)] == [constraint]
 
 
 def test_a_missing_value_is_a_violation_of_no_constraint(events: peewee.Database) -> None:
     error = violation(events, Event.insert(id=9, slug=None))
-    assert [each for each in KNOWN if violates(error, *each)] == []
+    assert [each for each in KNOWN if violates_constraint(error, *each)] == []
 
 
 def test_what_refers_to_nothing_is_a_foreign_key_violation_and_nothing_else_is(events: peewee.Database) -> None:

@@ -21,7 +21,7 @@ from services.content.repository.store import PeeweeContentStore
 from services.kit.storage.database import is_postgresql, open_database
 from services.kit.storage.database_errors import is_damage
 from services.kit.storage.health import health_routes
-from services.kit.storage.soundness import SoundnessWatch, damage_of
+from services.kit.storage.soundness import SoundnessWatch, find_damage
 from services.kit.storage.use_cases import DAMAGED, UseCases
 from services.kit.web.app import create_web_app
 from services.kit.web.guards import Gatekeeper
@@ -130,8 +130,8 @@ def restore(file: Path) -> None:
 
 
 def test_a_sound_database_stays_open(seeded: peewee.Database) -> None:
-    assert damage_of(seeded, MIGRATIONS) is None
-    assert damage_of(seeded, MIGRATIONS, every_row=True) is None
+    assert find_damage(seeded, MIGRATIONS) is None
+    assert find_damage(seeded, MIGRATIONS, every_row=True) is None
 
     with Service(seeded, SOON).running() as service:
         for _ in range(5):
@@ -235,19 +235,19 @@ def test_rows_that_break_a_rule_are_no_damage(seeded: peewee.Database) -> None:
         pytest.skip("PostgreSQL holds its CHECKs")
     execute(seeded, "UPDATE lessons SET expires_at = release_at - 1", "DELETE FROM events")
 
-    assert damage_of(seeded, MIGRATIONS) is None
+    assert find_damage(seeded, MIGRATIONS) is None
 
 
 def test_a_database_before_its_first_migration_is_not_damaged(database: peewee.Database) -> None:
     database.connect()
     database.execute_sql("CREATE TABLE something (id INTEGER)")
 
-    assert damage_of(database, MIGRATIONS) is None
+    assert find_damage(database, MIGRATIONS) is None
 
 
 def test_a_server_that_is_away_is_not_damaged() -> None:
     away = open_database("postgresql://flix@127.0.0.1:1/flix?connect_timeout=2")
 
     with pytest.raises(peewee.OperationalError) as caught:
-        damage_of(away, MIGRATIONS)
+        find_damage(away, MIGRATIONS)
     assert not is_damage(caught.value)

@@ -13,7 +13,7 @@ from hypothesis import strategies as some
 
 from services.kit.core.errors import RequestTimeout
 from services.kit.web.app import create_web_app
-from services.kit.web.bodies import MAXIMUM_DEPTH, has_body, in_time, is_too_deep
+from services.kit.web.bodies import MAXIMUM_DEPTH, has_body, is_too_deep, receive_with_deadline
 from services.kit.web.documents import read_body, read_document, write_json
 from services.kit.web.guards import Gatekeeper, Guard, Route
 
@@ -112,7 +112,7 @@ def test_every_event_in_time_is_passed_on_as_it_is() -> None:
     events = [part(b"a", more=True), part(b"b", more=False), {"type": "http.disconnect"}]
 
     async def scenario() -> list[Any]:
-        receive = in_time(ANNOUNCED, Sending(*events).receive, 3600)
+        receive = receive_with_deadline(ANNOUNCED, Sending(*events).receive, 3600)
         return [await receive() for _ in events]
 
     assert asyncio.run(scenario()) == events
@@ -122,7 +122,7 @@ def test_the_time_is_that_of_the_whole_body_not_of_each_part() -> None:
     async def scenario() -> None:
         clock = asyncio.get_running_loop()
         sending = Sending(*(part(b"a", more=True) for _ in range(3)))
-        receive = in_time(ANNOUNCED, sending.receive, SOON)
+        receive = receive_with_deadline(ANNOUNCED, sending.receive, SOON)
         deadline = clock.time() + SOON
         assert [await receive() for _ in range(3)] == [part(b"a", more=True)] * 3
         with pytest.raises(RequestTimeout):
@@ -139,7 +139,7 @@ def test_a_request_without_a_body_is_not_timed() -> None:
     receive = Sending().receive
 
     assert not has_body(scope)
-    assert in_time(scope, receive, SOON) == receive
+    assert receive_with_deadline(scope, receive, SOON) == receive
 
 
 # Depth

@@ -18,7 +18,7 @@ KEYS_TIMEOUT_SECONDS = 3
 REVOKED_TIMEOUT_SECONDS = 1
 
 
-def verifier_of(settings: ServerSettings) -> AccessTokenVerifier:
+def access_token_verifier(settings: ServerSettings) -> AccessTokenVerifier:
     """What judges the access tokens that are shown to this process."""
     revocations = RevocationList(fetch_revoked_from(settings.auth_url, settings.service_secret, settings.name))
     return AccessTokenVerifier(fetch_keys_from(settings.auth_url), settings.name, revocations)
