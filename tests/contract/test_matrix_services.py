@@ -7,7 +7,8 @@ from typing import Any
 import httpx
 import pytest
 
-from gateway.routes import PUBLIC_ROUTES, To
+from gateway.routes import PUBLIC_ROUTES
+from gateway.sources import Service
 from services.auth.app import create_app as create_auth
 from services.auth.app import routes as auth_routes
 from services.auth.config import read_settings as read_auth
@@ -177,7 +178,7 @@ def test_what_is_passed_on_is_passed_to_the_service_that_has_it() -> None:
         Operation(method, route.path): target.value
         for route in PUBLIC_ROUTES
         for method, (_guard, target) in route.methods.items()
-        if isinstance(target, To)
+        if isinstance(target, Service)
     }
     owners = {operation: service for service, operations in MOUNTED.items() for operation in operations}
     assert passed_on == {operation: owners[operation] for operation in passed_on}

@@ -1,4 +1,4 @@
-"""What a responder takes and answers, declared beside it. The published document is made from these declarations."""
+"""Declare what a responder takes and answers. The published document is made from these declarations."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,9 +17,9 @@ _ATTRIBUTE = "operation"
 class Operation:
     """One method of one address, as the published document describes it.
 
-    `answer` is the TypedDict of a success's body, None where it has none; `body` and `query` are the schemas that the
-    responder validates with. `errors` are the refusals of its own: those that follow from what it is (401 behind a
-    token, 412 with If-Match and so on) are added when the document is made.
+    `answer` is the TypedDict of the body of a success, None where it has none; `body` and `query` are the schemas that
+    the responder validates with. `errors` are the refusals of its own: those that follow from the kind of operation
+    (401 behind a token, 412 with If-Match and so on) are added when the document is made.
     """
 
     id: str
@@ -54,4 +54,9 @@ def operation(declared: Operation) -> Callable[[Responder], Responder]:
 def operation_of(resource: object, method: str, suffix: str | None = None) -> Operation | None:
     """Return what the resource's responder for the HTTP method declares, None where it declares nothing."""
     name = f"on_{method.lower()}" + (f"_{suffix}" if suffix else "")
-    return getattr(getattr(resource, name, None), _ATTRIBUTE, None)
+    return declared_operation(getattr(resource, name, None))
+
+
+def declared_operation(responder: object) -> Operation | None:
+    """Return what a responder, or a view of the gateway, declares, None where it declares nothing."""
+    return getattr(responder, _ATTRIBUTE, None)
