@@ -1,4 +1,4 @@
-"""The errors a service may answer with.
+"""The errors that become HTTP responses.
 
 ServiceError
  + Invalid 400        + Unauthorized 401   + Forbidden 403     + NotFound 404
@@ -6,23 +6,28 @@ ServiceError
  + TooManyRequests 429
  + Unavailable 503    + UpstreamTimeout 504
 
-A domain subclasses one of them and names its code: ``class SlugTaken(Conflict): code = "EVENT_SLUG_CONFLICT"``.
-The status belongs to the kit, the code and the message to the domain.
+A service subclasses one of them and names its code: ``class SlugTaken(Conflict): code = "EVENT_SLUG_CONFLICT"``.
+The kit defines the status, the service the code and the message.
 """
 
 from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
+# Before Python 3.12 pydantic does not support the standard library's TypedDict.
+from typing_extensions import TypedDict
+
 
 class ServiceError(Exception):
-    """An answer other than success: `code` and the message go into the error envelope of the contract.
+    """A response other than success, in the error envelope of docs/contract/BEHAVIOUR.md.
 
-    `extra` holds further members of the envelope; `retry_after` is in seconds and becomes the Retry-After header.
+    `extra` holds further members of the envelope; `retry_after`, in seconds, becomes the Retry-After header. `members`
+    is the TypedDict of `extra` for the published document, where the error always has some.
     """
 
     status: ClassVar[int] = 500
     code: ClassVar[str] = "INTERNAL_ERROR"
     message: ClassVar[str] = "Something went wrong on our side"
+    members: ClassVar[type | None] = None
 
     def __init__(
         self,
@@ -36,7 +41,7 @@ class ServiceError(Exception):
         self.retry_after = retry_after
 
     def envelope(self, request_id: str) -> dict[str, object]:
-        """The contract's error body."""
+        """Return the body of the error response."""
         return {"error": self.code, "message": str(self), "requestId": request_id, **self.extra}
 
 
@@ -46,11 +51,25 @@ class Invalid(ServiceError):
     status = 400
 
 
+class ValidationDetails(TypedDict):
+    """What is wrong with the request as a whole and with each of its fields."""
+
+    formErrors: list[str]
+    fieldErrors: dict[str, list[str]]
+
+
+class ValidationMembers(TypedDict):
+    """The further members of a VALIDATION_ERROR."""
+
+    details: ValidationDetails
+
+
 class ValidationFailed(Invalid):
-    """The request breaks its schema; each field that does is named."""
+    """The request breaks its schema; `details` names each wrong field."""
 
     code = "VALIDATION_ERROR"
     message = "The request is not valid"
+    members = ValidationMembers
 
     def __init__(
         self,
@@ -62,7 +81,7 @@ class ValidationFailed(Invalid):
 
 
 class RequestError(Invalid):
-    """The body cannot be read as JSON at all."""
+    """The body is not JSON."""
 
     code = "REQUEST_ERROR"
     message = "The body is not valid JSON"
@@ -76,14 +95,14 @@ class UnsupportedMedia(RequestError):
 
 
 class RequestTimeout(RequestError):
-    """The body takes longer to come than the service waits for one (RFC 9110 section 15.5.9)."""
+    """The body did not arrive before its deadline (RFC 9110 section 15.5.9)."""
 
     status = 408
     message = "The body took too long to arrive"
 
 
 class PayloadTooLarge(ServiceError):
-    """The body is longer than the service reads."""
+    """The body is longer than the limit."""
 
     status = 413
     code = "PAYLOAD_TOO_LARGE"
@@ -99,7 +118,7 @@ class Unauthorized(ServiceError):
 
 
 class Forbidden(ServiceError):
-    """The caller is known, or does not matter, and may not do this."""
+    """The request is refused, whoever the caller is or with the caller's role."""
 
     status = 403
     code = "FORBIDDEN"
@@ -107,7 +126,7 @@ class Forbidden(ServiceError):
 
 
 class NotFound(ServiceError):
-    """There is no such thing, or the caller may not know of it."""
+    """The record does not exist, or the caller may not know that it does."""
 
     status = 404
     code = "NOT_FOUND"
@@ -115,7 +134,7 @@ class NotFound(ServiceError):
 
 
 class MethodNotAllowed(ServiceError):
-    """The address exists and does not take this method."""
+    """The address exists and does not support this method."""
 
     status = 405
     code = "METHOD_NOT_ALLOWED"
@@ -129,13 +148,13 @@ class Conflict(ServiceError):
 
 
 class Gone(ServiceError):
-    """What was there is there no more, and will not come back."""
+    """The record was removed for good."""
 
     status = 410
 
 
 class PreconditionFailed(ServiceError):
-    """The record is not as the caller believes it to be (RFC 9110 section 13.1.1); nothing was changed."""
+    """The record has changed since the caller read it (RFC 9110 section 13.1.1)."""
 
     status = 412
     code = "PRECONDITION_FAILED"
@@ -143,7 +162,7 @@ class PreconditionFailed(ServiceError):
 
 
 class TooManyRequests(ServiceError):
-    """The caller must slow down; `retry_after` says for how many seconds."""
+    """The caller sends too many requests."""
 
     status = 429
     code = "RATE_LIMITED"
@@ -151,7 +170,7 @@ class TooManyRequests(ServiceError):
 
 
 class Unavailable(ServiceError):
-    """A service or database that is needed does not answer now."""
+    """A service or database does not answer now."""
 
     status = 503
     code = "UPSTREAM_UNAVAILABLE"
@@ -162,7 +181,7 @@ class Unavailable(ServiceError):
 
 
 class UpstreamTimeout(ServiceError):
-    """A service that is needed took longer than its deadline."""
+    """A service did not answer before the deadline."""
 
     status = 504
     code = "UPSTREAM_TIMEOUT"
