@@ -22,14 +22,15 @@ class Service(Enum):
 class Source:
     """The responder that declares an operation: its service, its method and its path template there.
 
-    An operation with an `admission` asks that responder first: the refusals of both can be its response, and the body
-    is the one that the admission reads where the operation declares no body of its own.
+    An operation with an `admission` calls that responder first: the client's body and the refusals are those of both.
+    `reads_body` is False where the gateway composes the body of the call itself.
     """
 
     service: Service
     method: str
     path: str
     admission: "Source | None" = None
+    reads_body: bool = True
 
 
 def passes_on(source: Source) -> Callable[[View], View]:

@@ -33,7 +33,7 @@ async def public_events(upstreams: Upstreams, request: UpstreamRequest) -> Upstr
     return await upstreams.content.call("GET", PUBLIC_EVENTS, request)
 
 
-@passes_on(Source(Service.AUTH, "POST", GRANTS, admission=EVENT_ACCESS))
+@passes_on(Source(Service.AUTH, "POST", GRANTS, admission=EVENT_ACCESS, reads_body=False))
 async def event_access(upstreams: Upstreams, request: UpstreamRequest, event_id: str) -> UpstreamResponse:
     """Exchange an event's access key for a learner grant.
 
