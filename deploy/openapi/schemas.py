@@ -6,16 +6,11 @@ from typing import Any, Literal
 
 from pydantic import TypeAdapter
 
-from services.kit.web.schemas import TEXT_MARKER, Instant, InstantText
+from services.kit.web.schemas import Instant, InstantText, text_pattern
 
 Json = dict[str, Any]
 
 COMPONENTS = "#/components/schemas/"
-
-# A text is trimmed and holds no control characters except tab and line breaks (regular expressions of ECMA-262).
-_SPACES = r"[\t-\r \x85\xA0\u1680\u2000-\u200A\u2028\u2029\u202F\u205F\u3000]*"
-_CHARACTER = r"[^\x00-\x08\x0B\x0C\x0E-\x1F\x7F-\x9F]"
-_VISIBLE = r"[^\x00-\x1F\x7F-\x9F\s]"
 
 _NULL = {"type": "null"}
 _GENERIC = re.compile(r"(?P<frame>Items?)_(?P<view>\w+)_")
@@ -35,7 +30,7 @@ class Schemas:
         self._names = _readable_names(definitions.get("$defs", {}))
         self._references = {each: self._tidy(schema) for (each, _mode), schema in references.items()}
         self.components: Json = {"Instant": _without_title(TypeAdapter(InstantText).json_schema())}
-        self.components["InstantInput"] = {**_INSTANT_INPUT, "description": _INSTANT_DESCRIPTION}
+        self.components["InstantInput"] = TypeAdapter(Instant).json_schema()
         for name, definition in definitions.get("$defs", {}).items():
             self.components[self._names[name]] = self._tidy(definition)
 
@@ -74,26 +69,16 @@ class Schemas:
         for name, shared in (("Instant", _INSTANT), ("InstantInput", _INSTANT_INPUT)):
             if shared.items() <= schema.items():
                 own = {key: value for key, value in schema.items() if key not in shared}
-                if own.get("description") == _INSTANT_VIEW_DESCRIPTION:
+                if own.get("description") in _INSTANT_DESCRIPTIONS:
                     own.pop("description")
                 return {"$ref": COMPONENTS + name, **own}
         return schema
 
 
-def text_pattern(minimum: int) -> str:
-    """Return the pattern of a text that has so many characters at least after it was trimmed."""
-    if minimum == 0:
-        inner = f"{_CHARACTER}*"
-    elif minimum == 1:
-        inner = f"{_CHARACTER}*{_VISIBLE}{_CHARACTER}*"
-    else:
-        inner = f"{_CHARACTER}*{_VISIBLE}{_CHARACTER}{{{minimum - 2},}}{_VISIBLE}{_CHARACTER}*"
-    return f"^{_SPACES}{inner}{_SPACES}$"
-
-
 def _with_pattern(schema: Json) -> Json:
-    if schema.pop(TEXT_MARKER, False) and "pattern" not in schema:
-        schema["pattern"] = text_pattern(schema.get("minLength", 0))
+    # The pattern of a text without a length is too wide for one that has one.
+    if schema.get("pattern") == text_pattern() and "minLength" in schema:
+        schema["pattern"] = text_pattern(schema["minLength"])
     return schema
 
 
@@ -127,9 +112,6 @@ def _readable_names(definitions: Iterable[str]) -> dict[str, str]:
     return names
 
 
-_INSTANT: Json = {key: value for key, value in TypeAdapter(InstantText).json_schema().items() if key != "description"}
-_INSTANT_VIEW_DESCRIPTION = TypeAdapter(InstantText).json_schema()["description"]
+_INSTANT: Json = TypeAdapter(InstantText).json_schema()
 _INSTANT_INPUT: Json = TypeAdapter(Instant).json_schema()
-_INSTANT_DESCRIPTION = (
-    "RFC 3339 with any offset; seconds may be left out, and what is finer than a millisecond is cut off"
-)
+_INSTANT_DESCRIPTIONS = (_INSTANT.pop("description"), _INSTANT_INPUT.pop("description"))

@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from services.content.schemas.incoming import AccessRequest, EventPatch, LessonPatch, NewEvent, NewLesson, NewMaterials
 
 from services.content import rules
-from services.content.schemas.incoming import AccessRequest, EventPatch, LessonPatch, NewEvent, NewLesson, NewMaterials
 from services.kit.core.instants import format_instant
 from services.kit.web.schemas import Patch
 from tests.contract.samples import HERO, event_body, file_body, lesson_body
