@@ -8,9 +8,9 @@ from typing import Any
 from joserfc import jwt
 from joserfc.jwk import OctKey
 
-from services.auth import rules
 from services.auth.entities import SigningKey
 from services.auth.repository.store import PeeweeAuthStore
+from services.auth.rules import keys
 from services.kit.core.instants import now
 from services.kit.storage.database import open_database
 from tests.installation import Installation
@@ -26,7 +26,7 @@ class Tokens:
         database = open_database(stack.environment["AUTH_DATABASE_URL"])
         self._key = PeeweeAuthStore(database).signing_keys.list()[-1]
         database.close()
-        self._seal = rules.derived_key(stack.environment["SIGNING_KEY_SECRET"], rules.SEALING)
+        self._seal = keys.derive_key(stack.environment["SIGNING_KEY_SECRET"], keys.KEY_ENCRYPTION)
 
     def access_token(self, **claims: Any) -> str:
         """A token that is right but for these claims; None leaves a claim out."""
@@ -37,21 +37,21 @@ class Tokens:
         payload = token.split(".")[1]
         said = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
         header = {"alg": ALGORITHM, "typ": typ, "kid": self._key.id}
-        return jwt.encode(header, {**said, **claims}, rules.opened(self._key, self._seal), algorithms=[ALGORITHM])
+        return jwt.encode(header, {**said, **claims}, keys.decrypt_private_key(self._key, self._seal), algorithms=[ALGORITHM])
 
     def forge(self) -> Forge:
         """The installation's key in a forger's hands, for tokens that gateway and content would take."""
         forge = Forge(self._key.id, "content", now())
-        forge.private_key = rules.opened(self._key, self._seal)
+        forge.private_key = keys.decrypt_private_key(self._key, self._seal)
         return forge
 
     def of_another_key(self) -> str:
         """A token signed by a stranger under the installation's key id."""
-        return self._signed(rules.new_signing_key(self._key.id, now(), self._seal), {})
+        return self._signed(keys.new_signing_key(self._key.id, now(), self._seal), {})
 
     def of_an_unknown_key(self) -> str:
         """A token signed by a stranger under an id of the stranger's own."""
-        return self._signed(rules.new_signing_key("a-key-of-mine", now(), self._seal), {})
+        return self._signed(keys.new_signing_key("a-key-of-mine", now(), self._seal), {})
 
     def of_another_type(self) -> str:
         """A token for another purpose."""
@@ -69,7 +69,7 @@ class Tokens:
 
     def _signed(self, key: SigningKey, claims: dict[str, Any], typ: str = "at+jwt") -> str:
         header = {"alg": ALGORITHM, "typ": typ, "kid": key.id}
-        private = rules.opened(key, self._seal)
+        private = keys.decrypt_private_key(key, self._seal)
         return jwt.encode(header, _claims(claims), private, algorithms=[ALGORITHM])
 
 
