@@ -21,7 +21,8 @@ _HEADING = (
     "# Do not edit: a test makes it anew and compares.\n"
 )
 _ADMIN_TAGS = {"users": "people", "audit": "audit", "dashboard": "dashboard", "integrity": "dashboard"}
-_WIDTH = 120
+# Wide enough for one line for each leaf, so that a difference shows what changed.
+_WIDTH = 1000
 
 
 def document_text() -> str:
@@ -39,7 +40,6 @@ def document() -> Json:
     schemas = Schemas(_types(operations, [error.members for error in errors if error.members]))
     components = frame["components"]
     envelope = components["schemas"]["Error"]
-    components["schemas"] |= {**error_schemas(errors, schemas, envelope), **schemas.components}
     refusals = Refusals()
     linkables = [
         Linkable(
@@ -60,8 +60,25 @@ def document() -> Json:
         name: {"name": name, "in": "path", "required": True, "schema": {"type": "string"}} for name in names
     }
     components["responses"] = dict(sorted(refusals.components.items()))
-    components["schemas"] = dict(sorted(components["schemas"].items()))
+    all_schemas = {**components["schemas"], **error_schemas(errors, schemas, envelope), **schemas.components}
+    components["schemas"] = _referred(all_schemas, paths, components["responses"])
+    del frame["components"]
     return {**frame, "paths": paths, "components": components}
+
+
+def _referred(schemas: Json, *users: Json) -> Json:
+    """Return the schemas that the users refer to, directly or through one another."""
+    found: set[str] = set()
+    to_read: list[Any] = list(users)
+    while to_read:
+        node = to_read.pop()
+        if isinstance(node, dict):
+            name = str(node.get("$ref", "")).removeprefix(COMPONENTS)
+            if name in schemas and name not in found:
+                found.add(name)
+                to_read.append(schemas[name])
+        to_read += node.values() if isinstance(node, dict) else node if isinstance(node, list) else ()
+    return {name: schemas[name] for name in sorted(found)}
 
 
 def _types(operations: list[PublicOperation], members: list[type]) -> list[Any]:

@@ -49,27 +49,30 @@ class Refusals:
     """The components/responses of errors, and a reference for each set of errors that shares a status."""
 
     def __init__(self) -> None:
-        self._names: dict[tuple[type[ServiceError], ...], str] = {}
+        self._names: dict[tuple[str, ...], str] = {}
         self.components: Json = {}
 
     def responses(self, operation: PublicOperation) -> Json:
         """Return the error responses of the operation by status."""
         by_status: dict[int, list[type[ServiceError]]] = {}
-        for error in dict.fromkeys((*operation.errors, *errors_of_kind(operation))):
+        # Two services can have an error of the same name and code.
+        errors = {(error.__name__, error.code): error for error in (*operation.errors, *errors_of_kind(operation))}
+        for error in sorted(errors.values(), key=_is_of_kit):
             by_status.setdefault(error.status, []).append(error)
         return {str(status): self._reference(tuple(errors)) for status, errors in by_status.items()}
 
     def _reference(self, errors: tuple[type[ServiceError], ...]) -> Json:
-        name = self._names.get(errors)
+        key = tuple(sorted(error.__name__ for error in errors))
+        name = self._names.get(key)
         if name is None:
-            name = self._names[errors] = self._new_name(errors)
+            name = self._names[key] = self._new_name(errors)
             self.components[name] = self._response(errors)
         return {"$ref": f"#/components/responses/{name}"}
 
     def _new_name(self, errors: tuple[type[ServiceError], ...]) -> str:
         if errors == tuple(BAD_REQUEST):
             return "BadRequest"
-        own = [error.__name__ for error in errors if not error.__module__.startswith("services.kit.core")]
+        own = [error.__name__ for error in errors if not _is_of_kit(error)]
         names = own or [error.__name__ for error in errors]
         name = "Or".join(names)
         return name if name not in self.components else "Or".join(error.__name__ for error in errors)
@@ -95,8 +98,14 @@ class Refusals:
             {"$ref": COMPONENTS + error_name(error)} for error in errors if error.members is not None
         ]
         if plain:
-            alternatives.append({"$ref": COMPONENTS + "Error", "properties": {"error": {"enum": plain}}})
+            alternatives.append(
+                {"$ref": COMPONENTS + "Error", "properties": {"error": {"type": "string", "enum": plain}}}
+            )
         return alternatives[0] if len(alternatives) == 1 else {"oneOf": alternatives}
+
+
+def _is_of_kit(error: type[ServiceError]) -> bool:
+    return error.__module__.startswith("services.kit.")
 
 
 def errors_of_kind(operation: PublicOperation) -> list[type[ServiceError]]:
@@ -136,7 +145,11 @@ def error_schemas(errors: Iterable[type[ServiceError]], schemas: Schemas, envelo
             found[error_name(error)] = {
                 "type": "object",
                 "required": [*envelope["required"], *members["required"]],
-                "properties": {**envelope["properties"], "error": {"enum": [error.code]}, **members["properties"]},
+                "properties": {
+                    **envelope["properties"],
+                    "error": {"type": "string", "enum": [error.code]},
+                    **members["properties"],
+                },
             }
     return found
 

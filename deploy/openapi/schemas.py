@@ -12,6 +12,8 @@ Json = dict[str, Any]
 
 COMPONENTS = "#/components/schemas/"
 
+# The members of a schema that come first in the document.
+_FIRST = ("$ref", "type", "description", "required")
 _NULL = {"type": "null"}
 _GENERIC = re.compile(r"(?P<frame>Items?)_(?P<view>\w+)_")
 # Keywords of pydantic's validators that JSON Schema calls otherwise.
@@ -28,9 +30,11 @@ class Schemas:
         ]
         references, definitions = TypeAdapter.json_schemas(adapters, ref_template=COMPONENTS + "{model}")
         self._names = _readable_names(definitions.get("$defs", {}))
+        self.components: Json = {
+            "Instant": TypeAdapter(InstantText).json_schema(),
+            "InstantInput": TypeAdapter(Instant).json_schema(),
+        }
         self._references = {each: self._tidy(schema) for (each, _mode), schema in references.items()}
-        self.components: Json = {"Instant": _without_title(TypeAdapter(InstantText).json_schema())}
-        self.components["InstantInput"] = TypeAdapter(Instant).json_schema()
         for name, definition in definitions.get("$defs", {}).items():
             self.components[self._names[name]] = self._tidy(definition)
 
@@ -50,6 +54,7 @@ class Schemas:
         if not isinstance(schema, dict):
             return schema
         tidied: Json = {}
+        key: str
         for key, value in schema.items():
             if key == "properties":
                 tidied[key] = {name: self._tidy(each) for name, each in value.items()}
@@ -61,11 +66,17 @@ class Schemas:
             elif key == "description":
                 tidied[key] = " ".join(value.split())
             elif key != "title" and not (key == "default" and value is None):
-                tidied[_RENAMED.get(str(key), key)] = self._tidy(value) if key != "enum" else value
-        return self._named(_with_pattern(_nullable(tidied)))
+                tidied[_RENAMED.get(key, key)] = self._tidy(value) if key != "enum" else value
+        return _in_order(self._named(_with_pattern(_nullable(tidied))))
 
     def _named(self, schema: Json) -> Json:
-        # Name the schemas that nearly every other one uses.
+        # Name the schemas that many others use.
+        for minimum in {0, schema.get("minLength", 0)}:
+            if schema.get("pattern") == text_pattern(minimum) and schema.get("type") == "string":
+                name = f"Text{minimum}"
+                self.components.setdefault(name, _text_schema(minimum))
+                own = {key: value for key, value in schema.items() if key not in ("type", "pattern")}
+                return {"$ref": COMPONENTS + name, **own}
         for name, shared in (("Instant", _INSTANT), ("InstantInput", _INSTANT_INPUT)):
             if shared.items() <= schema.items():
                 own = {key: value for key, value in schema.items() if key not in shared}
@@ -97,8 +108,16 @@ def _is_plain(schema: Json) -> bool:
     return isinstance(schema.get("type"), str) and "enum" not in schema
 
 
-def _without_title(schema: Json) -> Json:
-    return {key: value for key, value in schema.items() if key != "title"}
+def _text_schema(minimum: int) -> Json:
+    description = "trimmed; no control characters but tab and line breaks"
+    if minimum:
+        description += f"; at least {minimum} characters are left"
+    return {"type": "string", "pattern": text_pattern(minimum), "description": description}
+
+
+def _in_order(schema: Json) -> Json:
+    first = {key: schema[key] for key in _FIRST if key in schema}
+    return {**first, **schema}
 
 
 def _readable_names(definitions: Iterable[str]) -> dict[str, str]:

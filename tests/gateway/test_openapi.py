@@ -157,7 +157,9 @@ def flattened(node: Any, document: Json) -> Any:
         whole = flattened(target, document)
     for part in node.get("allOf", ()):
         whole = merged(whole, flattened(part, document))
-    own = {key: flattened(value, document) for key, value in node.items() if key not in ("$ref", "allOf")}
+    own = {key: flattened(value, document) for key, value in node.items() if key not in ("$ref", "allOf", "const")}
+    if "const" in node and not isinstance(node["const"], dict):
+        own["enum"] = [node["const"]]
     return nullable(merged(whole, own))
 
 
