@@ -1,6 +1,5 @@
 """JSON schemas of the views and request bodies, made by pydantic and tidied for readers of the document."""
 
-import re
 from collections.abc import Iterable, Mapping
 from typing import Any, Literal
 
@@ -15,7 +14,6 @@ COMPONENTS = "#/components/schemas/"
 # The members of a schema that come first in the document.
 _FIRST = ("$ref", "type", "description", "required")
 _NULL = {"type": "null"}
-_GENERIC = re.compile(r"(?P<frame>Items?)_(?P<view>\w+)_")
 # Keywords of pydantic's validators that JSON Schema calls otherwise.
 _RENAMED = {"ge": "minimum", "le": "maximum"}
 
@@ -46,7 +44,9 @@ class Schemas:
         """Return the schema, or the component that it refers to."""
         if "$ref" not in schema:
             return dict(schema)
-        return {**self.components[schema["$ref"].removeprefix(COMPONENTS)], **schema}
+        component = self.components[schema["$ref"].removeprefix(COMPONENTS)]
+        properties = {**component.get("properties", {}), **schema.get("properties", {})}
+        return {**component, **schema, **({"properties": properties} if properties else {})}
 
     def _tidy(self, schema: Any) -> Any:
         if isinstance(schema, list):
@@ -111,7 +111,7 @@ def _is_plain(schema: Json) -> bool:
 def _text_schema(minimum: int) -> Json:
     description = "trimmed; no control characters but tab and line breaks"
     if minimum:
-        description += f"; at least {minimum} characters are left"
+        description += f"; at least {minimum} character{'s' if minimum > 1 else ''} left after trimming"
     return {"type": "string", "pattern": text_pattern(minimum), "description": description}
 
 
@@ -120,12 +120,16 @@ def _in_order(schema: Json) -> Json:
     return {**first, **schema}
 
 
-def _readable_names(definitions: Iterable[str]) -> dict[str, str]:
+def _readable_names(definitions: Mapping[str, Any]) -> dict[str, str]:
     """Name components after what they show: EventView becomes Event, Item[EventView] EventItem."""
     names: dict[str, str] = {}
-    for definition in definitions:
-        found = _GENERIC.fullmatch(definition)
-        view, frame = (found["view"], found["frame"]) if found else (definition, "")
+    for definition, schema in definitions.items():
+        view, frame = definition, ""
+        if schema.get("title") in ("Item", "Items"):
+            frame = schema["title"]
+            members = schema["properties"]
+            shown = members["item"] if frame == "Item" else members["items"]["items"]
+            view = shown["$ref"].removeprefix(COMPONENTS)
         short = view.rpartition("__")[2].removesuffix("View") + frame
         names[definition] = short if short not in names.values() else definition.replace("__", ".")
     return names
