@@ -12,8 +12,8 @@ from tests.installation import Installation, installation
 from tests.postgresql import Server
 
 CONTRACT = Contract()
-# The gateway's own page documents every answer of an operation but the one that no operation is meant to give.
-PAGE = Contract(GATEWAY, general={(500, "INTERNAL_ERROR")})
+# The gateway's own document names every response and every member, except the error that no operation should give.
+PAGE = Contract(GATEWAY, general={(500, "INTERNAL_ERROR")}, closed=True)
 
 
 @pytest.fixture(scope="session")

@@ -78,10 +78,17 @@ class Operation:
 
 
 class Contract:
-    """A document; `general` is what any address may answer besides."""
+    """A document. `general` errors are allowed at every address; a `closed` document allows no unknown members."""
 
-    def __init__(self, document: Path = BASELINE, general: Collection[tuple[int, str]] = GENERAL | ADDED) -> None:
+    def __init__(
+        self,
+        document: Path = BASELINE,
+        general: Collection[tuple[int, str]] = GENERAL | ADDED,
+        closed: bool = False,
+    ) -> None:
         self._document = yaml.safe_load(document.read_text())
+        if closed:
+            self._document = without_unknown_members(self._document)
         self._general = general
         self.operations = [
             Operation(method.upper(), path, self._answers(item[method]["responses"]))
@@ -149,6 +156,19 @@ class Contract:
 
     def _is_general(self, response: httpx.Response) -> bool:
         return response.status_code >= 400 and (response.status_code, response.json()["error"]) in self._general
+
+
+def without_unknown_members(node: Any) -> Any:
+    """Return the document with every object schema closed: a member that it does not name is refused."""
+    if isinstance(node, list):
+        return [without_unknown_members(each) for each in node]
+    if not isinstance(node, dict):
+        return node
+    closed = {key: without_unknown_members(value) for key, value in node.items()}
+    # Beside a reference `properties` only narrow those of the schema behind it.
+    if isinstance(closed.get("properties"), dict) and "$ref" not in closed:
+        closed.setdefault("additionalProperties", False)
+    return closed
 
 
 def _require(holds: bool, response: httpx.Response, complaint: str) -> None:
