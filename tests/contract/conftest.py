@@ -47,7 +47,7 @@ def stack(request: pytest.FixtureRequest) -> Installation:
 
     Each engine's stays until the session ends: were it built here, every file of tests would build it anew.
     """
-    built: Installation = request.getfixturevalue(f"{request.param}_town")
+    built: Installation = request.getfixturevalue(f"{request.param}_stack")
     return built
 
 

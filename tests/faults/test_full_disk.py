@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from tests.contract.samples import catalog_address, new_event
-from tests.faults.extent import so_many
+from tests.figures import so_many
 from tests.faults.stack import FaultStack, fault_stack
 from tests.faults.writing import WRITERS, half_there, losses, writing
 from tests.figures import Figure

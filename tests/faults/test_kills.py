@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from tests.faults.extent import so_many
+from tests.figures import so_many
 from tests.faults.stack import FaultStack
 from tests.faults.writing import WRITERS, half_there, losses, writing
 from tests.figures import Figure

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
 
-from tests.faults.extent import FULL, so_many
+from tests.figures import PROOF, so_many
 from tests.faults.launches import Launches
 from tests.faults.model import Path
 from tests.faults.proxy import Fate
@@ -231,7 +231,7 @@ def test_launches_lose_nothing_and_open_on_time_whatever_breaks(stack: FaultStac
             deadline=None,
             # A shorter example would have to break in the same way, at the same moment.
             phases=[Phase.generate],
-            derandomize=not FULL,
+            derandomize=not PROOF,
             database=None,
             suppress_health_check=list(HealthCheck),
         ),
