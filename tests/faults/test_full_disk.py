@@ -10,11 +10,10 @@ import httpx
 import pytest
 
 from tests.contract.samples import catalog_address, new_event
-from tests.figures import so_many
 from tests.faults.stack import FaultStack, fault_stack
 from tests.faults.writing import WRITERS, half_there, losses, writing
-from tests.figures import Figure
-from tests.installation import SERVICES
+from tests.figures import Figure, so_many
+from tests.installation import ENGINES, SERVICES
 from tests.postgresql import NoPostgresql, durable_server
 from tests.without import do_without
 
@@ -59,7 +58,7 @@ def filled(disk: Path) -> Iterator[None]:
         filler.unlink()
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=ENGINES)
 def small(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[FaultStack, Path]]:
     """A stack whose rows are on a small disk, and that disk."""
     with ExitStack() as resources:

@@ -5,10 +5,9 @@ import time
 
 import pytest
 
-from tests.figures import so_many
 from tests.faults.stack import FaultStack
 from tests.faults.writing import WRITERS, half_there, losses, writing
-from tests.figures import Figure
+from tests.figures import Figure, so_many
 from tests.installation import SERVICES
 
 KILLS = so_many(5, 200)

@@ -13,12 +13,11 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
 
-from tests.figures import PROOF, so_many
 from tests.faults.launches import Launches
 from tests.faults.model import Path
 from tests.faults.proxy import Fate
 from tests.faults.stack import FaultStack
-from tests.figures import Figure
+from tests.figures import PROOF, Figure, so_many
 from tests.installation import PROCESSES
 
 EXAMPLES = so_many(3, 60)

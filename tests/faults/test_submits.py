@@ -12,10 +12,9 @@ import httpx
 
 from tests.clients import Clients
 from tests.contract.samples import chosen, new_event, new_lesson, new_quiz, public_address, unique
-from tests.figures import so_many
 from tests.faults.proxy import Fate
 from tests.faults.stack import FaultStack
-from tests.figures import Figure
+from tests.figures import Figure, so_many
 from tests.waiting import PATIENCE_SECONDS, until
 
 Json = dict[str, Any]

@@ -15,8 +15,8 @@ import httpx
 from services.kit.core.instants import parse_instant, to_milliseconds
 from tests.clients import Clients
 from tests.contract.samples import file_body, lesson_body, new_event, new_lesson, new_quiz, public_address, questions
-from tests.figures import so_many
 from tests.faults.stack import FaultStack
+from tests.figures import so_many
 from tests.installation import ADMIN
 from tests.waiting import until
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.installation import ADMIN, Installation, installation
+from tests.installation import ADMIN, ENGINES, Installation, installation
 
 LOGIN = "/api/admin/login"
 USERS = "/api/admin/users"
@@ -19,7 +19,7 @@ GUESSES = 300
 FROM = "X-Forwarded-For"
 
 
-@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+@pytest.fixture(scope="module", params=ENGINES)
 def stack(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
     """A migrated and seeded installation behind a proxy, with two workers of each process."""
     server = None if request.param == "sqlite" else request.getfixturevalue("postgresql_server")

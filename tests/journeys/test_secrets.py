@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from deploy import stack as processes
-from tests.installation import Installation, installation
+from tests.installation import ENGINES, Installation, installation
 from tests.journeys.canaries import Cage, Sighting, escaped, in_databases, sightings_in
 from tests.journeys.canary_launch import CanaryLaunch, connect_as, own_role, refuse_a_title, run_commands
 
@@ -23,7 +23,7 @@ class Staged:
     cage: Cage
 
 
-@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+@pytest.fixture(scope="module", params=ENGINES)
 def staged(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Staged]:
     """A launch with everything that can go wrong, once while every process logs all it can and once as by default."""
     server = None if request.param == "sqlite" else request.getfixturevalue("postgresql_server")

@@ -19,14 +19,14 @@ from services.kit.web.tokens.access import KEYS_LIFETIME
 from tests.clients import Clients
 from tests.clock import SECOND
 from tests.contract.people import OWN, settled
-from tests.installation import ADMIN, Installation, Stack, installation
+from tests.installation import ADMIN, ENGINES, Installation, Stack, installation
 from tests.waiting import until
 
 NEW_PASSWORD = "violins under the ferry"
 ADMINS_ADDRESSES = ("/api/events", "/api/quizzes", "/api/admin/me")
 
 
-@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+@pytest.fixture(scope="module", params=ENGINES)
 def built(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
     """An installation of its own, whose keys are rotated and whose auth is stopped."""
     server = None if request.param == "sqlite" else request.getfixturevalue("postgresql_server")
