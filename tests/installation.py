@@ -58,7 +58,8 @@ class Stack(ABC):
 
     def client(self, **headers: str) -> httpx.Client:
         """Return a client of the gateway."""
-        return httpx.Client(base_url=self.address, timeout=30, trust_env=False, headers=headers)
+        # Without TLS: to load the certificates of the system takes longer than most requests.
+        return httpx.Client(base_url=self.address, timeout=60, trust_env=False, verify=False, headers=headers)
 
     def admin(self) -> httpx.Client:
         """Return a client of the gateway with an access token."""

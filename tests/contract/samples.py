@@ -123,7 +123,7 @@ def chosen(quiz: Json, *rights: bool | None) -> list[Json]:
     ]
 
 
-def said(answer: httpx.Response) -> Answer:
+def parsed(answer: httpx.Response) -> Answer:
     """The status and the whole body; an error's requestId, which must be that of the header, becomes REQUEST_ID."""
     body: Any = answer.json() if answer.content else None
     if answer.status_code >= 400:
@@ -133,7 +133,7 @@ def said(answer: httpx.Response) -> Answer:
 
 
 def denied(status: str, code: str = "LESSON_ACCESS_DENIED") -> Answer:
-    """What `said` gives for a learner who is not let in."""
+    """What `parsed` gives for a learner who is not let in."""
     messages = {
         "locked": "Lesson is not released yet",
         "expired": "Lesson access has expired",

@@ -20,9 +20,9 @@ from tests.contract.samples import (
     new_event,
     new_lesson,
     new_quiz,
+    parsed,
     public_address,
     questions,
-    said,
 )
 from tests.contract.tokens import Tokens
 from tests.installation import ADMIN, Installation
@@ -34,7 +34,7 @@ ACTOR = {"id": "admin-1", "username": ADMIN["username"], "role": "owner"}
 
 def entries(admin: httpx.Client, **filters: str) -> list[Json]:
     """What the list answers, newest first; it must all be on one page."""
-    status, body = said(admin.get(ADDRESS, params={"limit": 100, **filters}))
+    status, body = parsed(admin.get(ADDRESS, params={"limit": 100, **filters}))
     assert (status, body["nextCursor"]) == (200, None)
     return list(body["items"])
 
@@ -138,7 +138,7 @@ def test_pages_lead_through_all_services_without_a_gap_or_a_repetition(admin: ht
     pages: list[list[Json]] = []
     cursor: Json = {}
     while not pages or cursor["cursor"]:
-        status, body = said(admin.get(ADDRESS, params={**within, "limit": 3, **cursor}))
+        status, body = parsed(admin.get(ADDRESS, params={**within, "limit": 3, **cursor}))
         assert status == 200
         pages.append(body["items"])
         cursor = {"cursor": body["nextCursor"]}
@@ -163,16 +163,16 @@ def test_pages_lead_through_all_services_without_a_gap_or_a_repetition(admin: ht
     ],
 )
 def test_a_bad_filter_is_refused_by_its_name(admin: httpx.Client, filters: Json, field: str) -> None:
-    answer = said(admin.get(ADDRESS, params=filters))
+    answer = parsed(admin.get(ADDRESS, params=filters))
     told: Any = answer.document["details"]["fieldErrors"]
     assert (list(told), answer) == ([field], invalid({field: told[field]}))
 
 
 def test_nobody_but_an_owner_reads_it(stack: Installation, learner: httpx.Client, tokens: Tokens) -> None:
-    assert said(learner.get(ADDRESS)) == UNAUTHORIZED
+    assert parsed(learner.get(ADDRESS)) == UNAUTHORIZED
     for role in ("viewer", "editor"):
         headers = {"Authorization": f"Bearer {tokens.access_token(roles=[role])}"}
-        assert said(learner.get(ADDRESS, headers=headers)) == FORBIDDEN
+        assert parsed(learner.get(ADDRESS, headers=headers)) == FORBIDDEN
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE"])
@@ -189,6 +189,6 @@ def test_while_a_service_is_away_the_others_can_be_asked_alone(
         client.headers["Authorization"] = admin.headers["Authorization"]
         door = judged(client)
         away = refusal(503, "UPSTREAM_UNAVAILABLE", "A part of the system is not available; try again shortly")
-        assert [said(door.get(ADDRESS, params=each)) for each in ({}, {"service": "quiz"})] == [away] * 2
-        found: Answer = said(door.get(ADDRESS, params={"service": "content", "subjectId": event["id"]}))
+        assert [parsed(door.get(ADDRESS, params=each)) for each in ({}, {"service": "quiz"})] == [away] * 2
+        found: Answer = parsed(door.get(ADDRESS, params={"service": "content", "subjectId": event["id"]}))
         assert (found.status, [each["action"] for each in found.document["items"]]) == (200, ["event.created"])

@@ -26,9 +26,9 @@ from tests.contract.samples import (
     new_event,
     new_lesson,
     new_quiz,
+    parsed,
     private_event,
     public_address,
-    said,
     unique,
 )
 from tests.installation import ADMIN, PROCESSES, Installation
@@ -46,9 +46,9 @@ def test_one_object_is_under_item_and_a_list_under_items(admin: httpx.Client) ->
     event = new_event(admin)
     lesson = new_lesson(admin, event)
     quiz = new_quiz(admin, lesson)
-    assert said(admin.get(f"/api/events/{event['id']}")) == (200, {"item": event})
-    assert said(admin.get(f"/api/events/{event['id']}/lessons")) == (200, {"items": [lesson]})
-    assert said(admin.get(f"/api/quizzes/{quiz['id']}")) == (200, {"item": quiz})
+    assert parsed(admin.get(f"/api/events/{event['id']}")) == (200, {"item": event})
+    assert parsed(admin.get(f"/api/events/{event['id']}/lessons")) == (200, {"items": [lesson]})
+    assert parsed(admin.get(f"/api/quizzes/{quiz['id']}")) == (200, {"item": quiz})
     names = re.findall(r'"(\w+)":', admin.get(f"/api/quizzes/{quiz['id']}").text)
     assert [name for name in names if not re.fullmatch(r"[a-z]+([A-Z][a-z]+)*", name)] == []
 
@@ -59,7 +59,7 @@ def test_unknown_fields_are_ignored(admin: httpx.Client, learner: httpx.Client) 
     assert (event["id"] != "mine", event["createdAt"] != PAST, event["accessKey"]) == (True, True, None)
     assert "unheardOf" not in event
     lesson = new_lesson(admin, event, unheardOf=1)
-    status, body = said(admin.put(lesson_address(lesson), json={"title": "Another", "unheardOf": 1}))
+    status, body = parsed(admin.put(lesson_address(lesson), json={"title": "Another", "unheardOf": 1}))
     changed = {**lesson, "title": "Another", "updatedAt": body["item"]["updatedAt"]}
     assert (status, body) == (200, {"item": changed})
     assert learner.post(catalog_address(event), json={"unheardOf": 1}).status_code == 200
@@ -73,9 +73,9 @@ def test_unknown_fields_inside_hero_and_visual_style_are_refused(admin: httpx.Cl
     event = new_event(admin)
     for value in ({**known, "unheardOf": "x"},):
         expected = invalid({group: ["unheardOf: is not a known field"]})
-        assert said(admin.post("/api/events", json=event_body(**{group: value}))) == expected
-        assert said(admin.put(f"/api/events/{event['id']}", json={group: value})) == expected
-    assert said(admin.get(f"/api/events/{event['id']}")) == (200, {"item": event})
+        assert parsed(admin.post("/api/events", json=event_body(**{group: value}))) == expected
+        assert parsed(admin.put(f"/api/events/{event['id']}", json={group: value})) == expected
+    assert parsed(admin.get(f"/api/events/{event['id']}")) == (200, {"item": event})
     assert created(admin.post("/api/events", json=event_body(**{group: known})))[group] == known
 
 
@@ -102,7 +102,7 @@ def test_instants_are_stored_and_answered_in_utc(
     event = new_event(admin)
     lesson = new_lesson(admin, event, releaseAt=sent)
     assert lesson["releaseAt"] == answered
-    assert said(admin.get(lesson_address(lesson))) == (200, {"item": lesson})
+    assert parsed(admin.get(lesson_address(lesson))) == (200, {"item": lesson})
     items = learner.post(catalog_address(event)).json()["catalog"]["items"]
     assert [item["releaseAt"] for item in items] == [answered]
 
@@ -125,7 +125,7 @@ def test_a_request_id_that_cannot_be_used_is_replaced(admin: httpx.Client, claim
 def test_a_validation_error_names_every_field_that_is_wrong(admin: httpx.Client) -> None:
     """a validation error adds `"details": {"formErrors": [...], "fieldErrors": {field: [texts]}}`."""
     body = {"title": "ab", "isActive": "yes", "hero": {"title": "", "more": 1}, "logoUrl": "no address"}
-    assert said(admin.post("/api/events", json=body)) == invalid(
+    assert parsed(admin.post("/api/events", json=body)) == invalid(
         {
             "title": ["must have at least 3 characters"],
             "slug": ["is required"],
@@ -144,15 +144,15 @@ def test_a_validation_error_names_every_field_that_is_wrong(admin: httpx.Client)
 def test_a_validation_error_of_the_whole_body_is_a_form_error(admin: httpx.Client) -> None:
     """a validation error adds `"details": {"formErrors": [...], "fieldErrors": {field: [texts]}}`."""
     event = new_event(admin)
-    assert said(admin.put(f"/api/events/{event['id']}", json={})) == invalid(form=["At least one field is required"])
-    assert said(admin.post("/api/events", json=[])) == invalid(form=["must be a JSON object"])
+    assert parsed(admin.put(f"/api/events/{event['id']}", json={})) == invalid(form=["At least one field is required"])
+    assert parsed(admin.post("/api/events", json=[])) == invalid(form=["must be a JSON object"])
 
 
 def test_what_is_not_json_is_a_request_error(admin: httpx.Client) -> None:
     """Errors outside the domain: REQUEST_ERROR for malformed JSON or a wrong content type (400/415)"""
     malformed = admin.post("/api/events", content=b'{"title": ', headers={"Content-Type": "application/json"})
-    assert said(malformed) == INVALID_JSON
-    assert said(admin.post("/api/events", content=b"{}", headers={"Content-Type": "text/plain"})) == NOT_JSON
+    assert parsed(malformed) == INVALID_JSON
+    assert parsed(admin.post("/api/events", content=b"{}", headers={"Content-Type": "text/plain"})) == NOT_JSON
 
 
 @pytest.mark.parametrize(
@@ -161,7 +161,7 @@ def test_what_is_not_json_is_a_request_error(admin: httpx.Client) -> None:
 def test_an_unknown_route_is_not_found(admin: httpx.Client, path: str) -> None:
     """NOT_FOUND for an unknown route (404)"""
     for method in ("GET", "POST", "DELETE"):
-        assert said(admin.request(method, path)) == NOT_FOUND
+        assert parsed(admin.request(method, path)) == NOT_FOUND
 
 
 @pytest.mark.parametrize(
@@ -180,7 +180,7 @@ def test_a_method_that_an_address_does_not_take_is_named_so(
 ) -> None:
     """METHOD_NOT_ALLOWED (405)"""
     answer = admin.request(method, path)
-    assert said(answer) == METHOD_NOT_ALLOWED
+    assert parsed(answer) == METHOD_NOT_ALLOWED
     assert sorted(answer.headers["Allow"].split(", ")) == sorted(allowed.split(", "))
 
 
@@ -189,10 +189,10 @@ def test_a_body_over_one_mebibyte_is_too_large(admin: httpx.Client, learner: htt
     event = new_event(admin)
     body = b'{"title": "' + b"x" * 1024 * 1024 + b'"}'
     as_json = {"Content-Type": "application/json"}
-    assert said(admin.post("/api/events", content=body, headers=as_json)) == TOO_LARGE
-    assert said(learner.post(catalog_address(event), content=body, headers=as_json)) == TOO_LARGE
+    assert parsed(admin.post("/api/events", content=body, headers=as_json)) == TOO_LARGE
+    assert parsed(learner.post(catalog_address(event), content=body, headers=as_json)) == TOO_LARGE
     in_chunks = admin.post("/api/events", content=iter([body[:700_000], body[700_000:]]), headers=as_json)
-    assert said(in_chunks) == TOO_LARGE
+    assert parsed(in_chunks) == TOO_LARGE
 
 
 def test_a_body_of_one_mebibyte_is_read(admin: httpx.Client) -> None:
@@ -232,7 +232,7 @@ def test_public_routes_take_an_empty_body(admin: httpx.Client, learner: httpx.Cl
     assert answers["playback"].json()["lesson"]["id"] == lesson["id"]
     assert answers["materials"].json() == {"items": []}
     assert answers["quiz"].json()["item"]["id"] == quiz["id"]
-    assert said(learner.post(catalog_address(closed), **nothing)) == denied("blocked_private", "EVENT_ACCESS_DENIED")
+    assert parsed(learner.post(catalog_address(closed), **nothing)) == denied("blocked_private", "EVENT_ACCESS_DENIED")
 
 
 @pytest.mark.parametrize("nothing", EMPTY)
@@ -242,7 +242,7 @@ def test_an_empty_submission_lacks_its_answers(admin: httpx.Client, learner: htt
     lesson = new_lesson(admin, event)
     new_quiz(admin, lesson)
     submitted = learner.post(public_address(event, lesson["slug"], "quiz/submit"), **nothing)
-    assert said(submitted) == invalid({"answers": ["is required"]})
+    assert parsed(submitted) == invalid({"answers": ["is required"]})
 
 
 # The environment
@@ -347,7 +347,7 @@ def test_an_origin_that_is_not_listed_is_refused(learner: httpx.Client, origin: 
         learner.options("/api/events", headers=asking),
         learner.get("/nowhere", headers={"Origin": origin}),
     ]
-    assert [said(answer) for answer in answers] == [WRONG_ORIGIN] * 4
+    assert [parsed(answer) for answer in answers] == [WRONG_ORIGIN] * 4
     assert [answer.headers.get("Access-Control-Allow-Origin") for answer in answers] == [None] * 4
 
 
@@ -357,9 +357,9 @@ def test_an_origin_that_is_not_listed_is_refused(learner: httpx.Client, origin: 
 def test_a_token_of_another_role_is_not_enough(admin: httpx.Client, tokens: Any) -> None:
     """403 FORBIDDEN when its role is not enough."""
     viewer = {"Authorization": f"Bearer {tokens.access_token(role='viewer')}"}
-    assert said(admin.get("/api/events", headers=viewer)) == FORBIDDEN
-    assert said(admin.post("/api/events", json=event_body(), headers=viewer)) == FORBIDDEN
-    assert said(admin.delete("/api/quizzes/x", headers=viewer)) == FORBIDDEN
+    assert parsed(admin.get("/api/events", headers=viewer)) == FORBIDDEN
+    assert parsed(admin.post("/api/events", json=event_body(), headers=viewer)) == FORBIDDEN
+    assert parsed(admin.delete("/api/quizzes/x", headers=viewer)) == FORBIDDEN
 
 
 # A gateway whose services fail
@@ -397,14 +397,14 @@ def misfit(stack: Installation, tmp_path_factory: pytest.TempPathFactory) -> Ite
 def test_a_failure_of_our_own_says_nothing_of_its_cause(misfit: httpx.Client) -> None:
     """INTERNAL_ERROR (500, never a traceback)"""
     expected = refusal(500, "INTERNAL_ERROR", "Something went wrong on our side")
-    assert said(misfit.post("/api/admin/login", json=ADMIN)) == expected
+    assert parsed(misfit.post("/api/admin/login", json=ADMIN)) == expected
 
 
 def test_a_service_that_is_not_there_is_unavailable(misfit: httpx.Client, admin: httpx.Client) -> None:
     """UPSTREAM_UNAVAILABLE (503, with Retry-After)"""
     answer = misfit.get("/api/quizzes", headers={"Authorization": admin.headers["Authorization"]})
     message = "A part of the system is not available; try again shortly"
-    assert said(answer) == refusal(503, "UPSTREAM_UNAVAILABLE", message)
+    assert parsed(answer) == refusal(503, "UPSTREAM_UNAVAILABLE", message)
     assert answer.headers["Retry-After"] == "1"
 
 
@@ -412,7 +412,7 @@ def test_a_service_that_does_not_answer_times_out(misfit: httpx.Client) -> None:
     """UPSTREAM_TIMEOUT (504) from the gateway."""
     answer = misfit.post("/api/public/events/any/catalog")
     message = "A part of the system took too long; try again shortly"
-    assert said(answer) == refusal(504, "UPSTREAM_TIMEOUT", message)
+    assert parsed(answer) == refusal(504, "UPSTREAM_TIMEOUT", message)
 
 
 def test_without_a_list_four_local_origins_may_call(misfit: httpx.Client) -> None:
@@ -420,7 +420,7 @@ def test_without_a_list_four_local_origins_may_call(misfit: httpx.Client) -> Non
     answers = [misfit.get("/health", headers={"Origin": origin}) for origin in DEFAULT_ORIGINS]
     assert [answer.headers["Access-Control-Allow-Origin"] for answer in answers] == DEFAULT_ORIGINS
     for other in ("http://localhost:3001", "https://localhost:5173", "http://127.0.0.1:5173"):
-        assert said(misfit.get("/health", headers={"Origin": other})) == WRONG_ORIGIN
+        assert parsed(misfit.get("/health", headers={"Origin": other})) == WRONG_ORIGIN
 
 
 @pytest.fixture(scope="module")
@@ -439,7 +439,7 @@ def test_who_asks_too_often_must_wait_for_the_window_to_end(hurried: httpx.Clien
     headers = {"X-Forwarded-For": "203.0.113.9", "Origin": "https://learn.example"}
     answers = [hurried.get("/api/public/events", headers=headers), hurried.post("/api/admin/login", json=ADMIN)]
     expected = refusal(429, "RATE_LIMITED", "Too many requests; try again later")
-    assert [said(answer) for answer in answers] == [expected] * 2
+    assert [parsed(answer) for answer in answers] == [expected] * 2
     # More than the default window of a minute: the variable counts.
     assert all(60 < int(answer.headers["Retry-After"]) <= 3600 for answer in answers)
     assert answers[0].headers["Access-Control-Allow-Origin"] == "https://learn.example"

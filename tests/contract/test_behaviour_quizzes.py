@@ -12,10 +12,10 @@ from tests.contract.samples import (
     new_event,
     new_lesson,
     new_quiz,
+    parsed,
     public_address,
     question,
     questions,
-    said,
 )
 from tests.refusals import refusal
 
@@ -32,7 +32,7 @@ class Classroom:
     def submit(self, answers: list[Json]) -> tuple[int, Any]:
         """What the learner is told."""
         address = public_address(self.event, self.lesson["slug"], "quiz/submit")
-        return said(self._learner.post(address, json={"answers": answers}))
+        return parsed(self._learner.post(address, json={"answers": answers}))
 
     def graded(self, submitted: tuple[int, Any], **result: Any) -> tuple[int, Any]:
         """The whole answer with this result."""
@@ -61,8 +61,8 @@ def test_a_lesson_cannot_have_a_second_quiz(admin: httpx.Client) -> None:
     quiz = new_quiz(admin, lesson)
     body = {"eventId": lesson["eventId"], "lessonId": lesson["id"], "title": "Another", "questions": questions()}
     conflict = refusal(409, "QUIZ_LESSON_CONFLICT", "The lesson already has a quiz")
-    assert said(admin.post("/api/quizzes", json=body)) == conflict
-    assert said(admin.get(f"/api/quizzes?lessonId={lesson['id']}")) == (200, {"items": [quiz]})
+    assert parsed(admin.post("/api/quizzes", json=body)) == conflict
+    assert parsed(admin.get(f"/api/quizzes?lessonId={lesson['id']}")) == (200, {"items": [quiz]})
 
 
 def test_a_question_without_a_right_option_is_refused(admin: httpx.Client) -> None:
@@ -71,11 +71,11 @@ def test_a_question_without_a_right_option_is_refused(admin: httpx.Client) -> No
     asked = [*questions(1), question("Which one?", ("this", False), ("that", False))]
     body = {"eventId": lesson["eventId"], "lessonId": lesson["id"], "title": "A quiz", "questions": asked}
     missing = refusal(400, "QUIZ_MISSING_CORRECT_OPTION", "Question 2 needs at least one right option")
-    assert said(admin.post("/api/quizzes", json=body)) == missing
-    assert said(admin.get(f"/api/quizzes?lessonId={lesson['id']}")) == (200, {"items": []})
+    assert parsed(admin.post("/api/quizzes", json=body)) == missing
+    assert parsed(admin.get(f"/api/quizzes?lessonId={lesson['id']}")) == (200, {"items": []})
     quiz = new_quiz(admin, lesson)
-    assert said(admin.put(f"/api/quizzes/{quiz['id']}", json={"title": "Mine", "questions": asked})) == missing
-    assert said(admin.get(f"/api/quizzes/{quiz['id']}")) == (200, {"item": quiz})
+    assert parsed(admin.put(f"/api/quizzes/{quiz['id']}", json={"title": "Mine", "questions": asked})) == missing
+    assert parsed(admin.get(f"/api/quizzes/{quiz['id']}")) == (200, {"item": quiz})
 
 
 def test_a_quiz_is_passed_with_seventy_percent_by_default(admin: httpx.Client) -> None:
@@ -113,14 +113,14 @@ def test_questions_are_kept_in_their_order(admin: httpx.Client) -> None:
     quiz = new_quiz(admin, lesson, questions=asked)
     in_order = [(question["order"], question["prompt"]) for question in quiz["questions"]]
     assert in_order == [(2, "Question 2?"), (5, "Question 3?"), (7, "Question 1?")]
-    assert said(admin.get(f"/api/quizzes/{quiz['id']}")) == (200, {"item": quiz})
+    assert parsed(admin.get(f"/api/quizzes/{quiz['id']}")) == (200, {"item": quiz})
 
 
 def test_an_update_puts_other_questions_in_place_of_all(admin: httpx.Client) -> None:
     """An update replaces the questions."""
     quiz = new_quiz(admin, new_lesson(admin, new_event(admin)), passPercentage=40)
     update = {"title": "Renamed", "questions": [question("The only one?", ("yes", True), ("no", False))]}
-    status, body = said(admin.put(f"/api/quizzes/{quiz['id']}", json=update))
+    status, body = parsed(admin.put(f"/api/quizzes/{quiz['id']}", json=update))
     (asked,) = body["item"]["questions"]
     assert (status, body["item"]) == (
         200,
@@ -141,14 +141,14 @@ def test_an_update_puts_other_questions_in_place_of_all(admin: httpx.Client) -> 
             ],
         },
     )
-    assert said(admin.get(f"/api/quizzes/{quiz['id']}")) == (200, body)
+    assert parsed(admin.get(f"/api/quizzes/{quiz['id']}")) == (200, body)
     assert asked["id"] not in [question["id"] for question in quiz["questions"]]
 
 
 def test_a_learner_sees_the_quiz_without_any_trace_of_what_is_right(admin: httpx.Client, learner: httpx.Client) -> None:
     """One quiz per lesson."""
     room = Classroom(admin, learner)
-    status, body = said(learner.post(public_address(room.event, room.lesson["slug"], "quiz")))
+    status, body = parsed(learner.post(public_address(room.event, room.lesson["slug"], "quiz")))
     bare = [
         {
             **question,
@@ -175,7 +175,7 @@ def test_an_attempt_that_does_not_fit_the_quiz_is_refused(admin: httpx.Client, l
         assert room.submit(answers) == refusal(400, code, "The answer to question 1 is not one of its options")
     for answers in (anothers, no_question):
         assert room.submit(answers) == refusal(400, code, "An answer is for a question that is not of this quiz")
-    assert said(admin.get(f"/api/quizzes/{room.quiz['id']}/attempts")) == (200, {"items": [], "nextCursor": None})
+    assert parsed(admin.get(f"/api/quizzes/{room.quiz['id']}/attempts")) == (200, {"items": [], "nextCursor": None})
 
 
 def test_a_question_of_before_the_update_is_not_the_quizs_any_more(admin: httpx.Client, learner: httpx.Client) -> None:

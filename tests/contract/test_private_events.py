@@ -25,9 +25,9 @@ from tests.contract.samples import (
     new_event,
     new_lesson,
     new_quiz,
+    parsed,
     private_event,
     public_address,
-    said,
     unique,
 )
 from tests.contract.tokens import Tokens
@@ -75,7 +75,7 @@ class Launch:
     def ask(self, learner: httpx.Client, address: str, grant: str | None = None, **body: Any) -> Answer:
         """What the learner is told, without the times and the attempt's id, which no two answers have alike."""
         sent = {**body, "answers": chosen(self.quiz, True, False)} if address.endswith("submit") else body
-        answer = said(learner.post(address, json=sent, headers=bearing(grant) if grant else {}))
+        answer = parsed(learner.post(address, json=sent, headers=bearing(grant) if grant else {}))
         return Answer(answer.status, _timeless(answer.document))
 
 
@@ -101,7 +101,7 @@ def test_an_access_key_is_exchanged_for_a_grant_of_an_hour(learner: httpx.Client
     token = Matching(r"[\w-]+\.[\w-]+\.[\w-]+")
     expected = Answer(200, {"accessToken": token, "tokenType": "Bearer", "expiresIn": 3600})
     answer = learner.post(access_address(launch.event), json=KEY)
-    assert (said(answer), answer.headers["Cache-Control"]) == (expected, "no-store")
+    assert (parsed(answer), answer.headers["Cache-Control"]) == (expected, "no-store")
     header, claims = (_part(answer.json()["accessToken"], place) for place in (0, 1))
     assert (header["typ"], header["alg"]) == ("grant+jwt", "Ed25519")
     assert {name: claims[name] for name in ("iss", "aud", "sub")} == {
@@ -129,7 +129,7 @@ def test_no_key_a_wrong_key_an_event_without_one_and_no_event_are_one_answer(
     admin.put(f"/api/events/{keyless['id']}", json={"accessKey": None})
     events = [launch.event, keyless, {"slug": unique("nowhere")}]
     answers = [learner.post(access_address(event), json=body) for event in events]
-    assert [said(answer) for answer in answers] == [CLOSED] * 3
+    assert [parsed(answer) for answer in answers] == [CLOSED] * 3
     assert [told(answer) for answer in answers] == [told(answers[0])] * 3
 
 
@@ -179,7 +179,7 @@ def test_a_grant_opens_no_lesson_before_or_after_its_time(
     windows: tuple[tuple[str, Json], ...] = (("locked", {"releaseAt": FUTURE}), ("expired", {"expiresAt": LATER_PAST}))
     for status, window in windows:
         address = public_address(event, new_lesson(admin, event, **window)["slug"], action)
-        assert said(learner.post(address, json={"answers": []}, headers=bearing(grant))) == denied(status)
+        assert parsed(learner.post(address, json={"answers": []}, headers=bearing(grant))) == denied(status)
 
 
 ENDS: dict[str, Json] = {"another key": {"accessKey": "another key"}, "no key": {"accessKey": None}}
@@ -238,7 +238,7 @@ def test_a_grant_is_no_admin_s_token(learner: httpx.Client, launch: Launch, toke
     dressed_up = tokens.signed_again(grant, "grant+jwt", aud=["gateway", "content", "quiz", "auth"], role="admin")
     for token in (grant, dressed_up):
         for address in ("/api/events", f"/api/events/{launch.event['id']}", "/api/quizzes"):
-            assert said(learner.get(address, headers=bearing(token))) == UNAUTHORIZED
+            assert parsed(learner.get(address, headers=bearing(token))) == UNAUTHORIZED
 
 
 @pytest.mark.parametrize(
@@ -326,10 +326,10 @@ def test_over_the_bound_no_key_is_judged_until_the_window_ends_and_a_grant_goes_
     heard = [guessed(strict, address, us).status_code for address in addresses[:GUESSES]]
     refused = [guessed(strict, address, us) for address in addresses]
     assert heard == [403, 403, 200, 403, 403]
-    assert [said(answer) for answer in refused] == [GUESSED_ENOUGH] * len(addresses)
+    assert [parsed(answer) for answer in refused] == [GUESSED_ENOUGH] * len(addresses)
     assert all(3500 < int(answer.headers["Retry-After"]) <= 3600 for answer in refused)
     # Not even the right one, or a guesser could go on until it is right.
-    assert said(guessed(strict, addresses[0], us, **KEY)) == GUESSED_ENOUGH
+    assert parsed(guessed(strict, addresses[0], us, **KEY)) == GUESSED_ENOUGH
     for address in launch.addresses:
         headers = {"X-Forwarded-For": us, **bearing(grant)}
         assert strict.post(address, json={"answers": []}, headers=headers).status_code == 200
@@ -339,7 +339,7 @@ def test_over_the_bound_no_key_is_judged_until_the_window_ends_and_a_grant_goes_
 
 def test_guessing_at_an_event_that_is_not_there_comes_to_the_same(strict: httpx.Client) -> None:
     nowhere = access_address({"slug": unique("nowhere")})
-    answers = [said(guessed(strict, nowhere, "203.0.113.1")) for _ in range(GUESSES + 2)]
+    answers = [parsed(guessed(strict, nowhere, "203.0.113.1")) for _ in range(GUESSES + 2)]
     assert answers == [CLOSED] * GUESSES + [GUESSED_ENOUGH] * 2
 
 
@@ -352,7 +352,7 @@ def test_many_addresses_have_a_bound_together_which_shuts_out_nobody_who_was_in(
     heard = [guessed(strict, launch.addresses[0], address).status_code for address in networks]
     assert heard == [403] * 12 + [429] * 2
     assert guessed(strict, launch.addresses[0], learner, **KEY).status_code == 200
-    assert said(guessed(strict, launch.addresses[0], "198.51.100.2", **KEY)) == GUESSED_ENOUGH
+    assert parsed(guessed(strict, launch.addresses[0], "198.51.100.2", **KEY)) == GUESSED_ENOUGH
 
 
 def test_of_many_guesses_at_once_no_more_are_answered_than_one_after_the_other(
@@ -360,7 +360,7 @@ def test_of_many_guesses_at_once_no_more_are_answered_than_one_after_the_other(
 ) -> None:
     address = access_address(private_event(admin))
     with ThreadPoolExecutor(16) as pool:
-        answers = list(pool.map(lambda _: said(guessed(strict, address, "203.0.113.7")), range(60)))
+        answers = list(pool.map(lambda _: parsed(guessed(strict, address, "203.0.113.7")), range(60)))
     assert (answers.count(CLOSED), answers.count(GUESSED_ENOUGH)) == (GUESSES, 60 - GUESSES)
 
 

@@ -4,7 +4,7 @@ import httpx
 import pytest
 
 from services.kit.web.headers import PROTECTING_HEADERS
-from tests.contract.samples import file_body, materials_address, new_event, new_lesson, said
+from tests.contract.samples import file_body, materials_address, new_event, new_lesson, parsed
 from tests.installation import Installation
 from tests.refusals import invalid, refusal
 
@@ -57,7 +57,7 @@ def test_an_address_or_headers_over_the_limit_are_refused_in_the_contract_s_word
 ) -> None:
     answer = learner.get(address, headers=headers)
 
-    assert said(answer) == refusal(status, "REQUEST_ERROR", message)
+    assert parsed(answer) == refusal(status, "REQUEST_ERROR", message)
     assert {name: answer.headers[name] for name in PROTECTING_HEADERS} == dict(PROTECTING_HEADERS)
 
 
@@ -96,7 +96,7 @@ def test_a_file_on_an_inner_host_is_refused_in_the_managed_profile(
     answer = admin.post(materials_address(lesson), json={"files": [file_body(downloadUrl=address)]})
     if stack.environment["DATABASE_PROFILE"] == "managed":
         flaw = "must be at a public host: not a local or private one, and written in the usual way"
-        assert said(answer) == invalid({"files": [f"0.downloadUrl: {flaw}"]})
+        assert parsed(answer) == invalid({"files": [f"0.downloadUrl: {flaw}"]})
     else:
         assert (answer.status_code, answer.json()["items"][0]["downloadUrl"]) == (201, address)
 
@@ -106,4 +106,4 @@ def test_a_file_s_address_holds_no_credentials(admin: httpx.Client) -> None:
     answer = admin.post(
         materials_address(lesson), json={"files": [file_body(downloadUrl="https://a:b@files.example/")]}
     )
-    assert said(answer) == invalid({"files": ["0.downloadUrl: must not contain a user name or a password"]})
+    assert parsed(answer) == invalid({"files": ["0.downloadUrl: must not contain a user name or a password"]})
