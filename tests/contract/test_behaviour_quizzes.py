@@ -171,10 +171,10 @@ def test_an_attempt_that_does_not_fit_the_quiz_is_refused(admin: httpx.Client, l
     no_question = [{"questionId": UNKNOWN, "optionId": right}]
     code = "QUIZ_INVALID_ATTEMPT"
     assert room.submit(twice) == refusal(400, code, "Question 1 is answered more than once")
-    for answers in (not_its_option, no_option):
-        assert room.submit(answers) == refusal(400, code, "The answer to question 1 is not one of its options")
-    for answers in (anothers, no_question):
-        assert room.submit(answers) == refusal(400, code, "An answer is for a question that is not of this quiz")
+    for responses in (not_its_option, no_option):
+        assert room.submit(responses) == refusal(400, code, "The answer to question 1 is not one of its options")
+    for responses in (anothers, no_question):
+        assert room.submit(responses) == refusal(400, code, "An answer is for a question that is not of this quiz")
     assert parsed(admin.get(f"/api/quizzes/{room.quiz['id']}/attempts")) == (200, {"items": [], "nextCursor": None})
 
 
@@ -200,7 +200,7 @@ def test_what_is_not_answered_counts_as_wrong(admin: httpx.Client, learner: http
         passPercentage=70,
         status="failed",
         passed=False,
-        answers=[
+        responses=[
             {
                 "questionId": room.question(place),
                 "submittedOptionId": room.option(1, 1) if place == 1 else None,
@@ -225,7 +225,7 @@ def test_no_answers_at_all_are_graded_too(admin: httpx.Client, learner: httpx.Cl
         passPercentage=70,
         status="failed",
         passed=False,
-        answers=[
+        responses=[
             {
                 "questionId": room.question(0),
                 "submittedOptionId": None,
@@ -251,7 +251,7 @@ def test_of_several_right_options_any_is_right(admin: httpx.Client, learner: htt
         passPercentage=70,
         status="passed",
         passed=True,
-        answers=[
+        responses=[
             {
                 "questionId": room.question(0),
                 "submittedOptionId": room.option(0, place),
@@ -270,8 +270,8 @@ def test_the_score_is_rounded_half_up(
 ) -> None:
     """scorePercentage is correct/total*100 rounded half up"""
     room = Classroom(admin, learner, questions=questions(total))
-    answers = chosen(room.quiz, *[place < right for place in range(total)])
-    result = room.submit(answers)[1]["result"]
+    responses = chosen(room.quiz, *[place < right for place in range(total)])
+    result = room.submit(responses)[1]["result"]
     assert (result["totalQuestions"], result["correctAnswers"], result["scorePercentage"]) == (total, right, score)
 
 

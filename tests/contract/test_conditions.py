@@ -60,8 +60,8 @@ class Record:
 
     def read(self) -> tuple[Answer, str | None]:
         """The whole item as it is now, and its ETag."""
-        answer = self.admin.get(self.address)
-        return parsed(answer), answer.headers.get("ETag")
+        response = self.admin.get(self.address)
+        return parsed(response), response.headers.get("ETag")
 
     def put(
         self, if_match: str | bytes | None = None, *, by: httpx.Client | None = None, **fields: Any
@@ -104,9 +104,9 @@ def kind(request: pytest.FixtureRequest, admin: httpx.Client) -> Kind:
 @pytest.fixture
 def record(kind: Kind, admin: httpx.Client) -> Record:
     """One of each kind in turn, just made."""
-    answer = admin.post(kind.collection, json=kind.body)
-    assert answer.status_code == 201, answer.text
-    return Record(admin, kind, f"{kind.collection}/{answer.json()['item']['id']}", answer.headers["ETag"])
+    response = admin.post(kind.collection, json=kind.body)
+    assert response.status_code == 201, response.text
+    return Record(admin, kind, f"{kind.collection}/{response.json()['item']['id']}", response.headers["ETag"])
 
 
 @pytest.fixture

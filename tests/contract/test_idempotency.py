@@ -107,9 +107,9 @@ def rows(stack: Installation, creation: Creation) -> int:
     return tables.rows(stack, creation.service, creation.table)
 
 
-def replayed(answer: httpx.Response) -> str | None:
+def replayed(response: httpx.Response) -> str | None:
     """What it says of itself."""
-    text: str | None = answer.headers.get("Idempotency-Replayed")
+    text: str | None = response.headers.get("Idempotency-Replayed")
     return text
 
 
@@ -158,7 +158,7 @@ def test_what_is_no_key_is_refused_by_name_and_creates_nothing(
 
 
 def test_every_answer_that_only_a_key_brings_is_documented_here() -> None:
-    assert {(answer.status, answer.document["error"]) for answer in (REUSED, IN_FLIGHT)} == ADDED - {
+    assert {(response.status, response.document["error"]) for response in (REUSED, IN_FLIGHT)} == ADDED - {
         (403, "PASSWORD_CHANGE_REQUIRED"),
         (412, "PRECONDITION_FAILED"),
     }
@@ -192,14 +192,14 @@ def test_where_nothing_is_created_a_key_means_nothing(admin: httpx.Client, learn
             for action in ("access-check", "playback", "materials", "quiz")
         ),
     ):
-        answers = [client.request(method, address, json=body, headers=headers) for body in bodies]
-        assert [(each.status_code, replayed(each)) for each in answers] == [(200, None)] * 2
+        responses = [client.request(method, address, json=body, headers=headers) for body in bodies]
+        assert [(each.status_code, replayed(each)) for each in responses] == [(200, None)] * 2
 
 
 def test_a_sign_in_is_never_given_again(learner: httpx.Client) -> None:
     headers = {"Idempotency-Key": unique("key")}
-    answers = [learner.post("/api/admin/login", json=ADMIN, headers=headers) for _ in range(2)]
-    assert [(each.status_code, replayed(each)) for each in answers] == [(200, None)] * 2
+    responses = [learner.post("/api/admin/login", json=ADMIN, headers=headers) for _ in range(2)]
+    assert [(each.status_code, replayed(each)) for each in responses] == [(200, None)] * 2
 
 
 def test_an_invitation_is_answered_again_whatever_became_of_the_person(
@@ -296,5 +296,5 @@ def test_a_submission_beside_a_title_that_fits_no_address_is_graded(admin: httpx
     event = new_event(admin)
     lesson = new_lesson(admin, event, title="é" * 100_000)
     new_quiz(admin, lesson)
-    answer = learner.post(public_address(event, lesson["slug"], "quiz/submit"), json={"answers": []})
-    assert (answer.status_code, answer.json()["lesson"]["title"]) == (200, "é" * 100_000)
+    response = learner.post(public_address(event, lesson["slug"], "quiz/submit"), json={"answers": []})
+    assert (response.status_code, response.json()["lesson"]["title"]) == (200, "é" * 100_000)

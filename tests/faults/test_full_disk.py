@@ -88,8 +88,8 @@ def test_on_a_full_disk_writes_are_refused_and_reads_go_on_and_with_room_again_e
         event, token = new_event(admin), admin.headers["Authorization"]
 
     def read(client: httpx.Client) -> list[int]:
-        answers = [client.get("/api/events"), client.get("/api/quizzes"), client.post(catalog_address(event))]
-        return [answer.status_code for answer in answers]
+        responses = [client.get("/api/events"), client.get("/api/quizzes"), client.post(catalog_address(event))]
+        return [response.status_code for response in responses]
 
     with stack.client(Authorization=token) as reader, writing(stack, *WRITERS.values()) as journal:
         for _ in range(ROUNDS):

@@ -67,7 +67,10 @@ def test_every_canary_was_sent_and_those_that_are_kept_or_told_were_seen_there(s
     assert [name for name in unsent if not name.startswith(made)] == []
     kept = set(in_databases(staged.cage, staged.stack))
     told = {
-        canary.name for canary in staged.cage.canaries.values() for _, text in staged.cage.answers if canary.is_in(text)
+        canary.name
+        for canary in staged.cage.canaries.values()
+        for _, text in staged.cage.responses
+        if canary.is_in(text)
     }
     for canary in staged.cage.canaries.values():
         assert not canary.kept_in or any(Sighting(canary.name, place) in kept for place in canary.kept_in)

@@ -38,9 +38,9 @@ def built(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
 
 def sign_in(client: httpx.Client, username: str = ADMIN["username"], password: str = ADMIN["password"]) -> Any:
     """A sign-in's answer."""
-    answer = client.post("/api/admin/login", json={"username": username, "password": password})
-    assert answer.status_code == 200, answer.text
-    return answer.json()
+    response = client.post("/api/admin/login", json={"username": username, "password": password})
+    assert response.status_code == 200, response.text
+    return response.json()
 
 
 def refresh(client: httpx.Client, signed_in: Any) -> httpx.Response:
