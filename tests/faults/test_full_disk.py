@@ -78,6 +78,7 @@ def small(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[Faul
         yield resources.enter_context(fault_stack(tmp_path, server)), disk
 
 
+@pytest.mark.full
 def test_on_a_full_disk_writes_are_refused_and_reads_go_on_and_with_room_again_everything_does(
     small: tuple[FaultStack, Path], request: pytest.FixtureRequest, figure: Figure
 ) -> None:

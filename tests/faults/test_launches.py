@@ -9,6 +9,7 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any, ClassVar
 
+import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
@@ -219,6 +220,7 @@ class LaunchesUnderFaults(RuleBasedStateMachine):
             self.launches.close()
 
 
+@pytest.mark.full
 def test_launches_lose_nothing_and_open_on_time_whatever_breaks(stack: FaultStack, engine: str, figure: Figure) -> None:
     counts: Counter[str] = Counter()
     machine = type("Launches", (LaunchesUnderFaults,), {"stack": stack, "counts": counts})

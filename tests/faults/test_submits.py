@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import httpx
+import pytest
 
 from tests.clients import Clients
 from tests.contract.samples import chosen, new_event, new_lesson, new_quiz, public_address, unique
@@ -62,6 +63,7 @@ class Rush:
             self.sent += 1
 
 
+@pytest.mark.full
 def test_every_submission_is_one_attempt_however_often_it_is_sent(
     stack: FaultStack, engine: str, figure: Figure
 ) -> None:

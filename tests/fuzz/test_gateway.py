@@ -1,5 +1,7 @@
 """Whatever the gateway is sent, it answers as its document says and never fails (`make test-fuzz`: in full)."""
 
+import pytest
+
 from tests.figures import PROOF, Figure
 from tests.fuzz.campaign import fuzz, operations
 from tests.installation import PROCESSES, Installation
@@ -12,6 +14,7 @@ NEVER_SUCCEEDS = {"POST /api/admin/login", "POST /api/admin/token/refresh", "POS
 UNLUCKY = 0 if PROOF else 3
 
 
+@pytest.mark.full
 def test_no_request_meets_a_failure_or_an_answer_that_is_not_documented(stack: Installation, figure: Figure) -> None:
     outcome = fuzz(stack, CASES, EXAMPLES, SCENARIOS, figure)
 

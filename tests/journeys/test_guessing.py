@@ -10,6 +10,8 @@ import pytest
 
 from tests.installation import ADMIN, ENGINES, Installation, installation
 
+pytestmark = pytest.mark.full
+
 LOGIN = "/api/admin/login"
 USERS = "/api/admin/users"
 OWN = "nine moles dig a tunnel"

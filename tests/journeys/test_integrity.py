@@ -12,6 +12,8 @@ from tests.contract.samples import attached, chosen, new_event, new_lesson, new_
 from tests.installation import ENGINES, SERVICES, Installation, installation
 from tests.waiting import until
 
+pytestmark = pytest.mark.full
+
 ADDRESS = "/api/admin/integrity"
 
 

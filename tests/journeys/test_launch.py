@@ -193,7 +193,7 @@ def test_a_lesson_opens_at_its_instant_and_not_before(stack: Stack) -> None:
     assert not responses[0]["authorized"]
 
 
-@pytest.mark.parametrize("what", ["event", "lesson"])
+@pytest.mark.parametrize("what", ["lesson", pytest.param("event", marks=pytest.mark.full)])
 def test_a_deletion_takes_the_quiz_with_it_and_stands_while_quiz_is_down_which_catches_up_when_it_is_back(
     stack: Stack, what: str, journey_figure: Figure
 ) -> None:
@@ -243,6 +243,7 @@ def test_with_quiz_down_everything_else_goes_on_and_quiz_routes_say_when_to_try_
         assert learner.post(f"{lesson}/quiz").json()["item"]["id"] == "quiz-public-1"
 
 
+@pytest.mark.full
 def test_a_second_migration_and_seed_change_nothing(stack: Stack) -> None:
     with stack.admin() as admin:
         before = admin.get("/api/events").json(), admin.get("/api/quizzes").json()
