@@ -17,6 +17,7 @@ from services.kit.core.config import LOCAL_SERVICE_SECRET
 from services.kit.core.instants import now
 from services.kit.web.tokens.service import issue_service_token
 from tests.installation import PROCESSES, SERVICES, Stack
+from tests.leftovers import record_project
 from tests.waiting import until
 
 ONE_SHOTS = ("secrets", *(f"{work}-{service}" for work in ("migrate", "seed") for service in SERVICES))
@@ -56,6 +57,7 @@ class ComposeProject:
 
     def __init__(self, images: str, *files: str, **variables: str):
         self.name = f"flix-test-{secrets.token_hex(4)}"
+        record_project(self.name)
         self.port = free_port()
         self.address = f"http://127.0.0.1:{self.port}"
         self.engine = docker.from_env()

@@ -119,8 +119,8 @@ def test_sqlite_on_a_disk_that_becomes_full_answers_503_until_there_is_room(comp
         until(lambda: ask("/health/ready")[0] == 200, "auth is ready")
         assert ask(PATH, sign_in)[0] == 200
         container.exec_run(["sh", "-c", "cat /dev/zero >/data/filler"])
-        answers = [ask(PATH, sign_in) for _ in range(10)]
-        refused = [(status, document["error"]) for status, _, document in answers if status != 200]
+        responses = [ask(PATH, sign_in) for _ in range(10)]
+        refused = [(status, document["error"]) for status, _, document in responses if status != 200]
         assert set(refused) == {(503, "UPSTREAM_UNAVAILABLE")}
         assert ask("/health/live")[0] == 200
         container.exec_run(["rm", "/data/filler"])
@@ -147,15 +147,15 @@ def test_postgresql_on_a_full_disk_answers_503_until_there_is_room(
         def write(number: int) -> tuple[int, str | None]:
             long = {"description": "long " * 79 + "end", "releaseAt": "2026-01-01T00:00:00Z"}
             lesson = {"title": "Lesson", "slug": f"lesson-{number}", **long}
-            answer = admin.post(f"/api/events/{event['id']}/lessons", json=lesson)
-            return answer.status_code, answer.json().get("error")
+            response = admin.post(f"/api/events/{event['id']}/lessons", json=lesson)
+            return response.status_code, response.json().get("error")
 
         assert write(0) == (201, None)
         project.execute("postgres", "sh", "-c", "cat /dev/zero >/var/lib/postgresql/data/filler", user="root")
-        answers = [write(number) for number in range(1, 101)]
-        assert set(answers) - {(201, None)} == {(503, "UPSTREAM_UNAVAILABLE")}
+        responses = [write(number) for number in range(1, 101)]
+        assert set(responses) - {(201, None)} == {(503, "UPSTREAM_UNAVAILABLE")}
         project.execute("postgres", "rm", "/var/lib/postgresql/data/filler", user="root")
         until(lambda: write(1000)[0] in (201, 409), "writing goes on")
         kept = admin.get(f"/api/events/{event['id']}/lessons").json()["items"]
-    assert len(kept) == 2 + answers.count((201, None))
+    assert len(kept) == 2 + responses.count((201, None))
     assert "Traceback" not in "".join(project.log(service) for service in ("content", "gateway", "auth", "quiz"))

@@ -1,15 +1,14 @@
 """Containers that die, and a PostgreSQL that is restarted, while people write."""
 
-import os
-
 from tests.compose.project import SERVERS, ComposeStack
 from tests.compose.stacks import Figure
 from tests.compose.traffic import everyday_traffic, losses, writers
+from tests.figures import so_many
 from tests.installation import PROCESSES
 
-KILLS = int(os.environ.get("KILLS", "20"))
-WRITERS = int(os.environ.get("WRITERS", "6"))
-WRITES_BETWEEN_KILLS = int(os.environ.get("WRITES_BETWEEN_KILLS", "30"))
+KILLS = so_many(20, 200)
+WRITERS = 6
+WRITES_BETWEEN_KILLS = 30
 
 
 def test_all_containers_killed_and_started_again_lose_nothing(compose_stack: ComposeStack) -> None:

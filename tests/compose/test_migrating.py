@@ -1,6 +1,5 @@
 """Migrations on PostgreSQL in containers: two at once, and of a populated database to the next version and back."""
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,10 +7,11 @@ import pytest
 
 from tests.compose.project import MIGRATIONS, ComposeProject, ComposeStack
 from tests.compose.traffic import everyday_traffic
+from tests.figures import so_many
 from tests.installation import SERVICES
 from tests.waiting import until
 
-ROUNDS = int(os.environ.get("ROUNDS", "30"))
+ROUNDS = so_many(30, 100)
 
 # The next version: columns with a default in the database, without which old code could not write, a column that may
 # be empty, an index, a constraint.

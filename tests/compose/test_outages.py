@@ -19,7 +19,7 @@ class Outage:
 
     begin: Callable[[ComposeProject], object]
     end: Callable[[ComposeProject], object]
-    answers: frozenset[tuple[int, str]]
+    responses: frozenset[tuple[int, str]]
 
 
 UNAVAILABLE, TIMEOUT = (503, "UPSTREAM_UNAVAILABLE"), (504, "UPSTREAM_TIMEOUT")
@@ -69,10 +69,10 @@ def test_without_quiz_the_rest_goes_on_and_quiz_heals_by_itself(compose_stack: C
     started = project.container("gateway").attrs["State"]["StartedAt"]
     slug = f"without-quiz-{name.replace(' ', '-')}"
     with compose_stack.admin() as admin, compose_stack.client() as learner:
-        assert [answer.status_code for answer in ask_quiz_routes(admin)] == [200, 200, 200, 200]
+        assert [response.status_code for response in ask_quiz_routes(admin)] == [200, 200, 200, 200]
         outage.begin(project)
         try:
-            answers = ask_quiz_routes(admin)
+            responses = ask_quiz_routes(admin)
             made = admin.post("/api/events", json={"title": "On we go", "slug": slug, "visibility": "public"})
             rest = [
                 learner.post("/api/public/events/flix-mvp-launch-event/catalog"),
@@ -87,12 +87,12 @@ def test_without_quiz_the_rest_goes_on_and_quiz_heals_by_itself(compose_stack: C
         finally:
             outage.end(project)
 
-        assert {(each.status_code, each.json()["error"]) for each in answers} <= outage.answers
-        assert all(int(each.headers["Retry-After"]) >= 1 for each in answers)
+        assert {(each.status_code, each.json()["error"]) for each in responses} <= outage.responses
+        assert all(int(each.headers["Retry-After"]) >= 1 for each in responses)
         assert made.status_code == 201
         assert [each.status_code for each in rest] == [200, 200, 200, 200, 200, 200, 204]
         assert (unready.status_code, unready.json()["message"]) == (503, "Not ready: quiz")
         until(lambda: learner.post(f"{LESSON}/quiz").status_code == 200, "quiz answers again")
-        assert [answer.status_code for answer in ask_quiz_routes(admin)] == [200, 200, 200, 200]
+        assert [response.status_code for response in ask_quiz_routes(admin)] == [200, 200, 200, 200]
     assert project.container("gateway").attrs["State"]["StartedAt"] == started
     assert "Traceback" not in project.log("gateway")

@@ -8,9 +8,10 @@ import pytest
 from tests.compose.project import ComposeStack
 from tests.compose.stacks import Figure
 from tests.compose.traffic import Flow, everyday_traffic
+from tests.figures import so_many
 from tests.installation import SERVERS
 
-REQUESTS_BEFORE_AND_AFTER = 100
+REQUESTS_BEFORE_AND_AFTER = so_many(100, 2_000)
 # As the services say it, and nginx.
 COMPLAINT = re.compile(r'"level":"(error|warning)"|\[(error|warn)\]')
 

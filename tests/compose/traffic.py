@@ -23,18 +23,18 @@ PAUSE_SECONDS = 0.05
 class Flow:
     """What the clients were answered: a status, or the name of what broke."""
 
-    answers: Counter[int | str] = field(default_factory=Counter)
+    responses: Counter[int | str] = field(default_factory=Counter)
     refusals: list[str] = field(default_factory=list)
 
     @property
     def requests(self) -> int:
         """How many were sent."""
-        return sum(self.answers.values())
+        return sum(self.responses.values())
 
     @property
     def failures(self) -> dict[int | str, int]:
         """Those not answered with success."""
-        return {answer: times for answer, times in self.answers.items() if answer not in (200, 201)}
+        return {response: times for response, times in self.responses.items() if response not in (200, 201)}
 
     def await_more(self, number: int) -> None:
         """Wait until so many more were answered."""
@@ -68,9 +68,9 @@ def everyday_traffic(stack: ComposeStack, number: int = 6) -> Iterator[Flow]:
     def work(index: int) -> Iterator[None]:
         with stack.client(Authorization=token) as client:
             for send in cycle(kinds[index % len(kinds) :] + kinds[: index % len(kinds)]):
-                answer, said = _answer(client, send)
-                flow.answers[answer] += 1
-                if answer not in (200, 201):
+                response, said = _answer(client, send)
+                flow.responses[response] += 1
+                if response not in (200, 201):
                     flow.refusals.append(said)
                     time.sleep(PAUSE_SECONDS)
                 yield
@@ -81,10 +81,10 @@ def everyday_traffic(stack: ComposeStack, number: int = 6) -> Iterator[Flow]:
 
 def _answer(client: httpx.Client, send: Callable[[httpx.Client], httpx.Response]) -> tuple[int | str, str]:
     try:
-        answer = send(client)
+        response = send(client)
     except httpx.HTTPError as error:
         return repr(error), repr(error)
-    return answer.status_code, f"{answer.request.method} {answer.url.path}: {answer.text}"
+    return response.status_code, f"{response.request.method} {response.url.path}: {response.text}"
 
 
 @dataclass
@@ -119,18 +119,18 @@ def writers(stack: ComposeStack, number: int) -> Iterator[Written]:
     with stack.admin() as admin:
         token = admin.headers["Authorization"]
         slug = f"writing-{time.monotonic_ns()}"
-        answer = admin.post("/api/events", json={"title": slug, "slug": slug, "visibility": "public"})
-        written = Written(answer.json()["item"])
+        response = admin.post("/api/events", json={"title": slug, "slug": slug, "visibility": "public"})
+        written = Written(response.json()["item"])
     lessons = f"/api/events/{written.event['id']}/lessons"
 
     def send(client: httpx.Client, path: str, document: Document) -> Document | None:
-        answer = client.post(path, json=document)
-        if answer.status_code == 201:
-            accepted: Document = answer.json()
+        response = client.post(path, json=document)
+        if response.status_code == 201:
+            accepted: Document = response.json()
             return accepted
-        assert answer.status_code in (503, 504), answer.text
-        assert int(answer.headers["Retry-After"]) >= 1
-        written.refusals[answer.status_code] += 1
+        assert response.status_code in (503, 504), response.text
+        assert int(response.headers["Retry-After"]) >= 1
+        written.refusals[response.status_code] += 1
         time.sleep(PAUSE_SECONDS)
         return None
 

@@ -8,7 +8,7 @@ import pytest
 
 from tests.contract.openapi import GATEWAY, Contract
 from tests.contract.tokens import Tokens
-from tests.installation import Installation, installation
+from tests.installation import ENGINES, Installation, installation
 from tests.postgresql import Server
 
 CONTRACT = Contract()
@@ -41,13 +41,13 @@ def _running(folder: Path, server: Server | None = None) -> Iterator[Installatio
         yield built
 
 
-@pytest.fixture(scope="session", params=["sqlite", "postgresql"])
+@pytest.fixture(scope="session", params=ENGINES)
 def stack(request: pytest.FixtureRequest) -> Installation:
     """A migrated and seeded installation, running; the tests share it and make their own events in it.
 
     Each engine's stays until the session ends: were it built here, every file of tests would build it anew.
     """
-    built: Installation = request.getfixturevalue(f"{request.param}_town")
+    built: Installation = request.getfixturevalue(f"{request.param}_stack")
     return built
 
 

@@ -18,9 +18,9 @@ def a_name() -> str:
 
 def invited(admin: httpx.Client, role: str) -> Json:
     """The answer to an invitation."""
-    answer = admin.post(USERS, json={"username": a_name(), "role": role})
-    assert answer.status_code == 201, answer.text
-    return dict(answer.json())
+    response = admin.post(USERS, json={"username": a_name(), "role": role})
+    assert response.status_code == 201, response.text
+    return dict(response.json())
 
 
 def settled(admin: httpx.Client, learner: httpx.Client, role: str) -> tuple[Json, Json]:
@@ -28,6 +28,6 @@ def settled(admin: httpx.Client, learner: httpx.Client, role: str) -> tuple[Json
     invitation = invited(admin, role)
     username = invitation["item"]["username"]
     credentials = {"username": username, "password": invitation["initialPassword"], "newPassword": OWN}
-    answer = learner.post(LOGIN, json=credentials)
-    assert answer.status_code == 200, answer.text
-    return dict(admin.get(f"{USERS}/{invitation['item']['id']}").json()["item"]), dict(answer.json())
+    response = learner.post(LOGIN, json=credentials)
+    assert response.status_code == 200, response.text
+    return dict(admin.get(f"{USERS}/{invitation['item']['id']}").json()["item"]), dict(response.json())

@@ -80,15 +80,15 @@ def new_quiz(admin: httpx.Client, lesson: Json, **fields: Any) -> Json:
 
 def attached(admin: httpx.Client, lesson: Json, *files: Json) -> list[Json]:
     """The files as the lesson's materials."""
-    answer = admin.post(materials_address(lesson), json={"files": files or [file_body()]})
-    assert answer.status_code == 201, answer.text
-    return list(answer.json()["items"])
+    response = admin.post(materials_address(lesson), json={"files": files or [file_body()]})
+    assert response.status_code == 201, response.text
+    return list(response.json()["items"])
 
 
-def created(answer: httpx.Response) -> Json:
+def created(response: httpx.Response) -> Json:
     """The item of a 201."""
-    assert answer.status_code == 201, answer.text
-    return dict(answer.json()["item"])
+    assert response.status_code == 201, response.text
+    return dict(response.json()["item"])
 
 
 def lesson_address(lesson: Json) -> str:
@@ -123,17 +123,17 @@ def chosen(quiz: Json, *rights: bool | None) -> list[Json]:
     ]
 
 
-def said(answer: httpx.Response) -> Answer:
+def parsed(response: httpx.Response) -> Answer:
     """The status and the whole body; an error's requestId, which must be that of the header, becomes REQUEST_ID."""
-    body: Any = answer.json() if answer.content else None
-    if answer.status_code >= 400:
-        assert body["requestId"] == answer.headers["X-Request-ID"]
+    body: Any = response.json() if response.content else None
+    if response.status_code >= 400:
+        assert body["requestId"] == response.headers["X-Request-ID"]
         body["requestId"] = REQUEST_ID
-    return Answer(answer.status_code, body)
+    return Answer(response.status_code, body)
 
 
 def denied(status: str, code: str = "LESSON_ACCESS_DENIED") -> Answer:
-    """What `said` gives for a learner who is not let in."""
+    """What `parsed` gives for a learner who is not let in."""
     messages = {
         "locked": "Lesson is not released yet",
         "expired": "Lesson access has expired",

@@ -5,6 +5,7 @@ import re
 from pathlib import Path
 
 FOLDER = Path(__file__).parent
+ROOT = FOLDER.parents[1]
 
 # What no test over HTTP shows, and where it is shown instead.
 ELSEWHERE = {
@@ -50,7 +51,7 @@ def _quotations() -> dict[str, str]:
 
 
 def _page() -> str:
-    return (FOLDER / "BEHAVIOUR.md").read_text().partition(_UNTESTED_SECTION)[0]
+    return (ROOT / "docs" / "contract" / "BEHAVIOUR.md").read_text().partition(_UNTESTED_SECTION)[0]
 
 
 def _unwrapped(text: str) -> str:

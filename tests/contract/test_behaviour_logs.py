@@ -28,13 +28,13 @@ class Watched:
     """A learner's requests, and what the gateway logs of each."""
 
     def __init__(self, stack: Installation, learner: httpx.Client):
-        self._town, self._learner = stack, learner
+        self._stack, self._learner = stack, learner
 
     def post(self, address: str, body: Any) -> list[Json]:
         """The lines about this request, without what every line has."""
         request_id = unique("watched")
         self._learner.post(address, json=body, headers={"X-Request-ID": request_id})
-        lines = [json.loads(line) for line in self._town.log_lines("gateway").splitlines() if request_id in line]
+        lines = [json.loads(line) for line in self._stack.log_lines("gateway").splitlines() if request_id in line]
         assert all(line.pop("requestId") == request_id for line in lines)
         assert all(line.pop("method") == "POST" for line in lines)
         common = ("level", "timestamp", "service")

@@ -12,10 +12,10 @@ from tests.contract.samples import (
     new_event,
     new_lesson,
     new_quiz,
+    parsed,
     public_address,
     question,
     questions,
-    said,
 )
 from tests.refusals import refusal
 
@@ -32,7 +32,7 @@ class Classroom:
     def submit(self, answers: list[Json]) -> tuple[int, Any]:
         """What the learner is told."""
         address = public_address(self.event, self.lesson["slug"], "quiz/submit")
-        return said(self._learner.post(address, json={"answers": answers}))
+        return parsed(self._learner.post(address, json={"answers": answers}))
 
     def graded(self, submitted: tuple[int, Any], **result: Any) -> tuple[int, Any]:
         """The whole answer with this result."""
@@ -61,8 +61,8 @@ def test_a_lesson_cannot_have_a_second_quiz(admin: httpx.Client) -> None:
     quiz = new_quiz(admin, lesson)
     body = {"eventId": lesson["eventId"], "lessonId": lesson["id"], "title": "Another", "questions": questions()}
     conflict = refusal(409, "QUIZ_LESSON_CONFLICT", "The lesson already has a quiz")
-    assert said(admin.post("/api/quizzes", json=body)) == conflict
-    assert said(admin.get(f"/api/quizzes?lessonId={lesson['id']}")) == (200, {"items": [quiz]})
+    assert parsed(admin.post("/api/quizzes", json=body)) == conflict
+    assert parsed(admin.get(f"/api/quizzes?lessonId={lesson['id']}")) == (200, {"items": [quiz]})
 
 
 def test_a_question_without_a_right_option_is_refused(admin: httpx.Client) -> None:
@@ -71,11 +71,11 @@ def test_a_question_without_a_right_option_is_refused(admin: httpx.Client) -> No
     asked = [*questions(1), question("Which one?", ("this", False), ("that", False))]
     body = {"eventId": lesson["eventId"], "lessonId": lesson["id"], "title": "A quiz", "questions": asked}
     missing = refusal(400, "QUIZ_MISSING_CORRECT_OPTION", "Question 2 needs at least one right option")
-    assert said(admin.post("/api/quizzes", json=body)) == missing
-    assert said(admin.get(f"/api/quizzes?lessonId={lesson['id']}")) == (200, {"items": []})
+    assert parsed(admin.post("/api/quizzes", json=body)) == missing
+    assert parsed(admin.get(f"/api/quizzes?lessonId={lesson['id']}")) == (200, {"items": []})
     quiz = new_quiz(admin, lesson)
-    assert said(admin.put(f"/api/quizzes/{quiz['id']}", json={"title": "Mine", "questions": asked})) == missing
-    assert said(admin.get(f"/api/quizzes/{quiz['id']}")) == (200, {"item": quiz})
+    assert parsed(admin.put(f"/api/quizzes/{quiz['id']}", json={"title": "Mine", "questions": asked})) == missing
+    assert parsed(admin.get(f"/api/quizzes/{quiz['id']}")) == (200, {"item": quiz})
 
 
 def test_a_quiz_is_passed_with_seventy_percent_by_default(admin: httpx.Client) -> None:
@@ -113,14 +113,14 @@ def test_questions_are_kept_in_their_order(admin: httpx.Client) -> None:
     quiz = new_quiz(admin, lesson, questions=asked)
     in_order = [(question["order"], question["prompt"]) for question in quiz["questions"]]
     assert in_order == [(2, "Question 2?"), (5, "Question 3?"), (7, "Question 1?")]
-    assert said(admin.get(f"/api/quizzes/{quiz['id']}")) == (200, {"item": quiz})
+    assert parsed(admin.get(f"/api/quizzes/{quiz['id']}")) == (200, {"item": quiz})
 
 
 def test_an_update_puts_other_questions_in_place_of_all(admin: httpx.Client) -> None:
     """An update replaces the questions."""
     quiz = new_quiz(admin, new_lesson(admin, new_event(admin)), passPercentage=40)
     update = {"title": "Renamed", "questions": [question("The only one?", ("yes", True), ("no", False))]}
-    status, body = said(admin.put(f"/api/quizzes/{quiz['id']}", json=update))
+    status, body = parsed(admin.put(f"/api/quizzes/{quiz['id']}", json=update))
     (asked,) = body["item"]["questions"]
     assert (status, body["item"]) == (
         200,
@@ -141,14 +141,14 @@ def test_an_update_puts_other_questions_in_place_of_all(admin: httpx.Client) -> 
             ],
         },
     )
-    assert said(admin.get(f"/api/quizzes/{quiz['id']}")) == (200, body)
+    assert parsed(admin.get(f"/api/quizzes/{quiz['id']}")) == (200, body)
     assert asked["id"] not in [question["id"] for question in quiz["questions"]]
 
 
 def test_a_learner_sees_the_quiz_without_any_trace_of_what_is_right(admin: httpx.Client, learner: httpx.Client) -> None:
     """One quiz per lesson."""
     room = Classroom(admin, learner)
-    status, body = said(learner.post(public_address(room.event, room.lesson["slug"], "quiz")))
+    status, body = parsed(learner.post(public_address(room.event, room.lesson["slug"], "quiz")))
     bare = [
         {
             **question,
@@ -171,11 +171,11 @@ def test_an_attempt_that_does_not_fit_the_quiz_is_refused(admin: httpx.Client, l
     no_question = [{"questionId": UNKNOWN, "optionId": right}]
     code = "QUIZ_INVALID_ATTEMPT"
     assert room.submit(twice) == refusal(400, code, "Question 1 is answered more than once")
-    for answers in (not_its_option, no_option):
-        assert room.submit(answers) == refusal(400, code, "The answer to question 1 is not one of its options")
-    for answers in (anothers, no_question):
-        assert room.submit(answers) == refusal(400, code, "An answer is for a question that is not of this quiz")
-    assert said(admin.get(f"/api/quizzes/{room.quiz['id']}/attempts")) == (200, {"items": [], "nextCursor": None})
+    for responses in (not_its_option, no_option):
+        assert room.submit(responses) == refusal(400, code, "The answer to question 1 is not one of its options")
+    for responses in (anothers, no_question):
+        assert room.submit(responses) == refusal(400, code, "An answer is for a question that is not of this quiz")
+    assert parsed(admin.get(f"/api/quizzes/{room.quiz['id']}/attempts")) == (200, {"items": [], "nextCursor": None})
 
 
 def test_a_question_of_before_the_update_is_not_the_quizs_any_more(admin: httpx.Client, learner: httpx.Client) -> None:
@@ -200,7 +200,7 @@ def test_what_is_not_answered_counts_as_wrong(admin: httpx.Client, learner: http
         passPercentage=70,
         status="failed",
         passed=False,
-        answers=[
+        responses=[
             {
                 "questionId": room.question(place),
                 "submittedOptionId": room.option(1, 1) if place == 1 else None,
@@ -225,7 +225,7 @@ def test_no_answers_at_all_are_graded_too(admin: httpx.Client, learner: httpx.Cl
         passPercentage=70,
         status="failed",
         passed=False,
-        answers=[
+        responses=[
             {
                 "questionId": room.question(0),
                 "submittedOptionId": None,
@@ -251,7 +251,7 @@ def test_of_several_right_options_any_is_right(admin: httpx.Client, learner: htt
         passPercentage=70,
         status="passed",
         passed=True,
-        answers=[
+        responses=[
             {
                 "questionId": room.question(0),
                 "submittedOptionId": room.option(0, place),
@@ -270,8 +270,8 @@ def test_the_score_is_rounded_half_up(
 ) -> None:
     """scorePercentage is correct/total*100 rounded half up"""
     room = Classroom(admin, learner, questions=questions(total))
-    answers = chosen(room.quiz, *[place < right for place in range(total)])
-    result = room.submit(answers)[1]["result"]
+    responses = chosen(room.quiz, *[place < right for place in range(total)])
+    result = room.submit(responses)[1]["result"]
     assert (result["totalQuestions"], result["correctAnswers"], result["scorePercentage"]) == (total, right, score)
 
 

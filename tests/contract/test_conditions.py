@@ -16,8 +16,8 @@ from tests.contract.samples import (
     lesson_body,
     new_event,
     new_lesson,
+    parsed,
     questions,
-    said,
     unique,
 )
 from tests.contract.tables import nobody_writes
@@ -60,8 +60,8 @@ class Record:
 
     def read(self) -> tuple[Answer, str | None]:
         """The whole item as it is now, and its ETag."""
-        answer = self.admin.get(self.address)
-        return said(answer), answer.headers.get("ETag")
+        response = self.admin.get(self.address)
+        return parsed(response), response.headers.get("ETag")
 
     def put(
         self, if_match: str | bytes | None = None, *, by: httpx.Client | None = None, **fields: Any
@@ -104,9 +104,9 @@ def kind(request: pytest.FixtureRequest, admin: httpx.Client) -> Kind:
 @pytest.fixture
 def record(kind: Kind, admin: httpx.Client) -> Record:
     """One of each kind in turn, just made."""
-    answer = admin.post(kind.collection, json=kind.body)
-    assert answer.status_code == 201, answer.text
-    return Record(admin, kind, f"{kind.collection}/{answer.json()['item']['id']}", answer.headers["ETag"])
+    response = admin.post(kind.collection, json=kind.body)
+    assert response.status_code == 201, response.text
+    return Record(admin, kind, f"{kind.collection}/{response.json()['item']['id']}", response.headers["ETag"])
 
 
 @pytest.fixture
@@ -131,9 +131,9 @@ def test_the_tags_of_what_was_made_read_and_changed_agree(record: Record) -> Non
     item, tag = record.read()
     assert (item.status, tag) == (200, record.first_tag)
     changed = record.put()
-    assert (said(changed), changed.headers["ETag"]) == record.read()
+    assert (parsed(changed), changed.headers["ETag"]) == record.read()
     again = record.put(title="Changed again")
-    assert (said(again), again.headers["ETag"]) == record.read()
+    assert (parsed(again), again.headers["ETag"]) == record.read()
     assert len({record.first_tag, changed.headers["ETag"], again.headers["ETag"]}) == 3
 
 
@@ -144,14 +144,14 @@ def test_an_answer_that_is_given_again_has_the_tag_that_it_had(kind: Kind, admin
     made.put()
     again = admin.post(kind.collection, json=kind.body, headers=headers)
     assert (again.headers["Idempotency-Replayed"], again.headers["ETag"]) == ("true", made.first_tag)
-    assert said(made.put(again.headers["ETag"])) == STALE
+    assert parsed(made.put(again.headers["ETag"])) == STALE
 
 
 @writes
 def test_a_stale_tag_is_refused_and_changes_nothing(record: Record, stale_tag: str, write: Write) -> None:
     before = record.read()
     refused = write(record, stale_tag)
-    assert (said(refused), refused.headers.get("ETag")) == (STALE, None)
+    assert (parsed(refused), refused.headers.get("ETag")) == (STALE, None)
     assert record.read() == before
     assert before[1] != stale_tag
 
@@ -190,7 +190,7 @@ these_states = pytest.mark.parametrize("condition", THIS_STATE.values(), ids=THI
 def test_a_tag_of_another_state_is_refused_and_changes_nothing(record: Record, stale_tag: str, write: Write) -> None:
     before = record.read()
     told = {
-        name: said(write(record, condition.format(now=before[1], before=stale_tag)))
+        name: parsed(write(record, condition.format(now=before[1], before=stale_tag)))
         for name, condition in OTHER_STATES.items()
     }
     assert told == dict.fromkeys(OTHER_STATES, STALE)
@@ -200,7 +200,7 @@ def test_a_tag_of_another_state_is_refused_and_changes_nothing(record: Record, s
 @writes
 def test_what_is_no_tag_is_refused_by_the_name_of_the_header_and_changes_nothing(record: Record, write: Write) -> None:
     before = record.read()
-    told = {name: said(write(record, condition)) for name, condition in MALFORMED.items()}
+    told = {name: parsed(write(record, condition)) for name, condition in MALFORMED.items()}
     assert told == dict.fromkeys(MALFORMED, NO_TAGS)
     assert record.read() == before
 
@@ -212,15 +212,15 @@ def test_the_tag_of_now_lets_a_change_through_and_another_takes_its_place(
     _, now = record.read()
     changed = record.put(condition.format(now=now, before=stale_tag))
     assert (changed.status_code, changed.json()["item"]["title"]) == (200, "Changed")
-    assert (said(changed), changed.headers["ETag"]) == record.read()
+    assert (parsed(changed), changed.headers["ETag"]) == record.read()
     assert changed.headers["ETag"] not in (now, stale_tag)
-    assert said(record.put(now)) == STALE
+    assert parsed(record.put(now)) == STALE
 
 
 @these_states
 def test_the_tag_of_now_lets_a_deletion_through(record: Record, stale_tag: str, condition: str) -> None:
     _, now = record.read()
-    assert said(record.delete(condition.format(now=now, before=stale_tag))) == (204, None)
+    assert parsed(record.delete(condition.format(now=now, before=stale_tag))) == (204, None)
     assert record.read() == (record.kind.gone, None)
 
 
@@ -228,8 +228,8 @@ def test_without_a_condition_the_last_write_wins(record: Record, colleague: http
     assert record.put(title="The first").status_code == 200
     last = record.put(by=colleague, title="The last")
     assert (last.status_code, last.json()["item"]["title"]) == (200, "The last")
-    assert record.read() == (said(last), last.headers["ETag"])
-    assert said(record.delete()) == (204, None)
+    assert record.read() == (parsed(last), last.headers["ETag"])
+    assert parsed(record.delete()) == (204, None)
     assert record.read() == (record.kind.gone, None)
 
 
@@ -237,7 +237,7 @@ def test_without_a_condition_the_last_write_wins(record: Record, colleague: http
 @pytest.mark.parametrize("condition", ["*", NOBODYS, None])
 def test_what_is_gone_is_not_found_whatever_the_condition(record: Record, write: Write, condition: str | None) -> None:
     record.delete()
-    assert said(write(record, condition)) == record.kind.gone
+    assert parsed(write(record, condition)) == record.kind.gone
 
 
 # Two admins who hold the same tag
@@ -250,7 +250,7 @@ def at_once(stack: Installation, record: Record, *sends: Callable[[], httpx.Resp
             sent = [pool.submit(send) for send in sends]
             early, _ = wait(sent, timeout=UNTIL_BOTH_WAIT_SECONDS)
             assert not early, [each.result() for each in early]
-        return [said(each.result()) for each in sent]
+        return [parsed(each.result()) for each in sent]
 
 
 def test_of_two_changes_at_once_on_the_same_tag_exactly_one_wins(

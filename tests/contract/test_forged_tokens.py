@@ -36,8 +36,8 @@ def test_no_forged_token_opens_the_gateway_and_the_untouched_one_does(
         answers = {trick: answered(client, token) for trick, token in made.items()}
         untouched = answered(client, forge.token())
 
-    assert {trick: answer for trick, answer in answers.items() if answer not in REFUSED} == {}
+    assert {trick: response for trick, response in answers.items() if response not in REFUSED} == {}
     # What fits into a header is refused by Flix itself, and by nothing before it.
-    assert sum(answer in ("401", "403") for answer in answers.values()) >= 300
+    assert sum(response in ("401", "403") for response in answers.values()) >= 300
     assert untouched == "200"
     figure(f"{len(made)} forged tokens at the gateway: {dict(Counter(answers.values()))}")

@@ -24,11 +24,11 @@ from tests.contract.samples import (
     new_event,
     new_lesson,
     new_quiz,
+    parsed,
     private_event,
     public_address,
     question,
     questions,
-    said,
     unique,
 )
 from tests.contract.tables import nobody_writes
@@ -107,9 +107,9 @@ def rows(stack: Installation, creation: Creation) -> int:
     return tables.rows(stack, creation.service, creation.table)
 
 
-def replayed(answer: httpx.Response) -> str | None:
+def replayed(response: httpx.Response) -> str | None:
     """What it says of itself."""
-    text: str | None = answer.headers.get("Idempotency-Replayed")
+    text: str | None = response.headers.get("Idempotency-Replayed")
     return text
 
 
@@ -130,7 +130,7 @@ def test_another_body_under_the_key_is_refused_and_changes_nothing(stack: Instal
     key = unique("key")
     creation.send(key)
     before = rows(stack, creation)
-    assert said(creation.send(key, unknown=1)) == REUSED
+    assert parsed(creation.send(key, unknown=1)) == REUSED
     assert rows(stack, creation) == before
 
 
@@ -141,7 +141,7 @@ def test_while_one_is_under_way_another_is_told_when_to_come_again(stack: Instal
             sent = [pool.submit(creation.send, key) for _ in range(2)]
             told, waiting = wait(sent, timeout=30, return_when=FIRST_COMPLETED)
         [refused], [first] = [each.result() for each in told], [each.result() for each in waiting]
-    assert (said(refused), refused.headers["Retry-After"]) == (IN_FLIGHT, "1")
+    assert (parsed(refused), refused.headers["Retry-After"]) == (IN_FLIGHT, "1")
     assert first.status_code in (200, 201)
     assert (creation.send(key).content, replayed(first)) == (first.content, None)
     assert rows(stack, creation) - before == len(creation.body.get("files", [None]))
@@ -153,12 +153,12 @@ def test_what_is_no_key_is_refused_by_name_and_creates_nothing(
 ) -> None:
     before = rows(stack, creation)
     headers: Any = {"Idempotency-Key": key}
-    assert said(creation.client.post(creation.address, json=creation.body, headers=headers)) == NO_KEY
+    assert parsed(creation.client.post(creation.address, json=creation.body, headers=headers)) == NO_KEY
     assert rows(stack, creation) == before
 
 
 def test_every_answer_that_only_a_key_brings_is_documented_here() -> None:
-    assert {(answer.status, answer.document["error"]) for answer in (REUSED, IN_FLIGHT)} == ADDED - {
+    assert {(response.status, response.document["error"]) for response in (REUSED, IN_FLIGHT)} == ADDED - {
         (403, "PASSWORD_CHANGE_REQUIRED"),
         (412, "PRECONDITION_FAILED"),
     }
@@ -168,7 +168,7 @@ def test_a_key_belongs_to_the_admin_who_sent_it(stack: Installation, admin: http
     with judged(stack.client(Authorization=f"Bearer {tokens.access_token(sub='another-admin')}")) as other:
         headers, body = {"Idempotency-Key": unique("key")}, event_body()
         assert admin.post("/api/events", json=body, headers=headers).status_code == 201
-        assert said(other.post("/api/events", json=body, headers=headers)) == refusal(
+        assert parsed(other.post("/api/events", json=body, headers=headers)) == refusal(
             409, "EVENT_SLUG_CONFLICT", f"Another event already has the slug {body['slug']}"
         )
 
@@ -176,7 +176,7 @@ def test_a_key_belongs_to_the_admin_who_sent_it(stack: Installation, admin: http
 def test_a_key_opens_no_door(admin: httpx.Client, learner: httpx.Client) -> None:
     headers, body = {"Idempotency-Key": unique("key")}, event_body()
     admin.post("/api/events", json=body, headers=headers)
-    assert said(learner.post("/api/events", json=body, headers=headers)) == UNAUTHORIZED
+    assert parsed(learner.post("/api/events", json=body, headers=headers)) == UNAUTHORIZED
 
 
 def test_where_nothing_is_created_a_key_means_nothing(admin: httpx.Client, learner: httpx.Client) -> None:
@@ -192,14 +192,14 @@ def test_where_nothing_is_created_a_key_means_nothing(admin: httpx.Client, learn
             for action in ("access-check", "playback", "materials", "quiz")
         ),
     ):
-        answers = [client.request(method, address, json=body, headers=headers) for body in bodies]
-        assert [(each.status_code, replayed(each)) for each in answers] == [(200, None)] * 2
+        responses = [client.request(method, address, json=body, headers=headers) for body in bodies]
+        assert [(each.status_code, replayed(each)) for each in responses] == [(200, None)] * 2
 
 
 def test_a_sign_in_is_never_given_again(learner: httpx.Client) -> None:
     headers = {"Idempotency-Key": unique("key")}
-    answers = [learner.post("/api/admin/login", json=ADMIN, headers=headers) for _ in range(2)]
-    assert [(each.status_code, replayed(each)) for each in answers] == [(200, None)] * 2
+    responses = [learner.post("/api/admin/login", json=ADMIN, headers=headers) for _ in range(2)]
+    assert [(each.status_code, replayed(each)) for each in responses] == [(200, None)] * 2
 
 
 def test_an_invitation_is_answered_again_whatever_became_of_the_person(
@@ -270,7 +270,7 @@ def test_a_submission_is_answered_again_whatever_became_of_its_lesson(
     again = sitting.submit()
     assert (first.status_code, replayed(first)) == (200, None)
     assert (again.status_code, again.content, replayed(again)) == (200, first.content, "true")
-    assert said(sitting.submit(unknown=1)) == REUSED
+    assert parsed(sitting.submit(unknown=1)) == REUSED
     assert sitting.attempts() == 1
 
 
@@ -280,21 +280,21 @@ def test_a_submission_that_was_never_let_in_is_refused_as_without_a_key(
 ) -> None:
     end(sitting)
     address = public_address(sitting.event, sitting.lesson["slug"], "quiz/submit")
-    plain = said(sitting.learner.post(address, json=sitting.body))
+    plain = parsed(sitting.learner.post(address, json=sitting.body))
     assert plain.status in (403, 404)
-    assert [said(sitting.submit()) for _ in range(2)] == [plain] * 2
+    assert [parsed(sitting.submit()) for _ in range(2)] == [plain] * 2
 
 
 def test_without_the_access_key_nothing_that_is_kept_is_given_away(sitting: Sitting) -> None:
     sitting.submit()
-    assert said(sitting.submit(eventAccessKey="a guess")) == REUSED
+    assert parsed(sitting.submit(eventAccessKey="a guess")) == REUSED
     del sitting.body["eventAccessKey"]
-    assert said(sitting.submit()) == REUSED
+    assert parsed(sitting.submit()) == REUSED
 
 
 def test_a_submission_beside_a_title_that_fits_no_address_is_graded(admin: httpx.Client, learner: httpx.Client) -> None:
     event = new_event(admin)
     lesson = new_lesson(admin, event, title="é" * 100_000)
     new_quiz(admin, lesson)
-    answer = learner.post(public_address(event, lesson["slug"], "quiz/submit"), json={"answers": []})
-    assert (answer.status_code, answer.json()["lesson"]["title"]) == (200, "é" * 100_000)
+    response = learner.post(public_address(event, lesson["slug"], "quiz/submit"), json={"answers": []})
+    assert (response.status_code, response.json()["lesson"]["title"]) == (200, "é" * 100_000)

@@ -7,12 +7,13 @@ import pytest
 
 from tests.faults.stack import FaultStack, fault_stack
 from tests.figures import figure
+from tests.installation import ENGINES
 from tests.postgresql import Server
 
 __all__ = ["figure"]
 
 
-@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+@pytest.fixture(scope="module", params=ENGINES)
 def engine(request: pytest.FixtureRequest) -> str:
     """What the services keep their rows in."""
     return str(request.param)

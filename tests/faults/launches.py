@@ -94,9 +94,9 @@ class Launches:
         """At the same moment; whoever comes first, in the end there is no quiz."""
         both = [self._deletion(lesson), self._new_quiz(lesson, keyed=False)]
         with ThreadPoolExecutor(len(both)) as pool:
-            answers = list(pool.map(lambda request: self._send(self._admin, request), both))
-        for request, answer in zip(both, answers, strict=True):
-            self._note(request, answer)
+            responses = list(pool.map(lambda request: self._send(self._admin, request), both))
+        for request, response in zip(both, responses, strict=True):
+            self._note(request, response)
         # The quiz may have come before the deletion that is noted first.
         self._model.perhaps_written((*lesson, QUIZ), ABSENT)
 
@@ -116,13 +116,13 @@ class Launches:
     def look(self, event: Path, *, with_key: bool) -> None:
         """The catalog: what it says of each lesson holds at the instant that it names."""
         address, first = f"/api/public/events/{event[0]}/catalog", now()
-        answer = self._send(self._learner, Request(event, None, "POST", address, self._key(event, with_key)))
-        if answer is None or self._is_blocked(event, answer, with_key):
+        response = self._send(self._learner, Request(event, None, "POST", address, self._key(event, with_key)))
+        if response is None or self._is_blocked(event, response, with_key):
             return
-        if not answer.is_success:
-            self.ledger.not_found(event, answer)
+        if not response.is_success:
+            self.ledger.not_found(event, response)
             return
-        document = answer.json()
+        document = response.json()
         assert format_instant(first) <= document["serverTime"] <= format_instant(now())
         for item in document["catalog"]["items"]:
             lesson = state_of(item)
@@ -133,13 +133,13 @@ class Launches:
     def check_access(self, lesson: Path, *, with_key: bool) -> None:
         """What it says holds at the instant that it names."""
         first = format_instant(now())
-        answer = self._send(self._learner, self._entry(lesson, "access-check", with_key))
-        if answer is None or self._is_blocked(lesson, answer, with_key):
+        response = self._send(self._learner, self._entry(lesson, "access-check", with_key))
+        if response is None or self._is_blocked(lesson, response, with_key):
             return
-        if not answer.is_success:
-            self.ledger.not_found(lesson, answer)
+        if not response.is_success:
+            self.ledger.not_found(lesson, response)
             return
-        access = answer.json()
+        access = response.json()
         assert first <= access["serverTime"] <= format_instant(now())
         window = (access["timing"]["releaseAt"], access["timing"]["expiresAt"])
         known = [state for state in self._model.possible(lesson) if state is not ABSENT and state[1:] == window]
@@ -151,17 +151,17 @@ class Launches:
         """Play, take the quiz or submit it: only while the lesson is open."""
         request = self._entry(lesson, action, with_key, keyed=keyed)
         first = format_instant(now())
-        answer = self._send(self._learner, request)
+        response = self._send(self._learner, request)
         last = format_instant(now())
-        if answer is None:
+        if response is None:
             if request.is_submission:
                 self.ledger.unanswered(request)
-        elif not self._is_blocked(lesson, answer, with_key):
-            self.ledger.judge_entry(lesson, answer, first, last)
+        elif not self._is_blocked(lesson, response, with_key):
+            self.ledger.judge_entry(lesson, response, first, last)
             if request.is_submission:
-                self.ledger.submitted(request, answer)
+                self.ledger.submitted(request, response)
             else:
-                assert not any(name in answer.text for name in RIGHT_OPTIONS)
+                assert not any(name in response.text for name in RIGHT_OPTIONS)
 
     # In the end
 
@@ -201,16 +201,16 @@ class Launches:
 
     def _send_until_answered(self, request: Request) -> None:
         client = self._learner if request.is_submission else self._admin
-        answers: list[httpx.Response] = []
+        responses: list[httpx.Response] = []
 
         def is_answered() -> bool:
-            answer = self._send(client, request)
-            if answer is not None:
-                answers.append(answer)
-            return answer is not None
+            response = self._send(client, request)
+            if response is not None:
+                responses.append(response)
+            return response is not None
 
         until(is_answered, f"an answer to {request.method} {request.address}")
-        self.ledger.answered_again(request, answers[0])
+        self.ledger.answered_again(request, responses[0])
 
     def _count_attempts(self) -> None:
         kept = Counter(lesson for (lesson,) in self.stack.rows("quiz", "SELECT lesson_id FROM quiz_attempts"))
@@ -244,30 +244,30 @@ class Launches:
     def _write(self, request: Request) -> None:
         self._note(request, self._send(self._admin, request))
 
-    def _note(self, request: Request, answer: httpx.Response | None) -> None:
-        if answer is None:
+    def _note(self, request: Request, response: httpx.Response | None) -> None:
+        if response is None:
             self.ledger.unanswered(request)
         else:
-            self.ledger.answered(request, answer)
+            self.ledger.answered(request, response)
 
     def _send(self, client: httpx.Client, request: Request) -> httpx.Response | None:
         """The answer; None when there is none, or one from which nobody can tell what has happened."""
         headers = {"Idempotency-Key": f'"{request.key}"'} if request.key else {}
-        answer = None
+        response = None
         with suppress(httpx.HTTPError):
-            answer = client.request(request.method, request.address, json=request.body, headers=headers)
-        return answer if self.ledger.is_answer(answer) else None
+            response = client.request(request.method, request.address, json=request.body, headers=headers)
+        return response if self.ledger.is_answer(response) else None
 
-    def _is_blocked(self, path: Path, answer: httpx.Response, with_key: bool) -> bool:
+    def _is_blocked(self, path: Path, response: httpx.Response, with_key: bool) -> bool:
         """Whether a private event stayed shut: always without its key, never with it."""
         shut = self._keys[path[0]] is not None and not with_key
-        blocked = answer.status_code != 404 and answer.json().get("status") == "blocked_private"
-        assert blocked == (shut and answer.status_code != 404), answer.text
+        blocked = response.status_code != 404 and response.json().get("status") == "blocked_private"
+        assert blocked == (shut and response.status_code != 404), response.text
         return blocked
 
     def _items(self, address: str) -> list[Json] | None:
-        answer = self._send(self._admin, Request((), None, "GET", address))
-        return None if answer is None or not answer.is_success else list(answer.json()["items"])
+        response = self._send(self._admin, Request((), None, "GET", address))
+        return None if response is None or not response.is_success else list(response.json()["items"])
 
     def _found(self, path: Path, item: Json | None) -> bool:
         self._model.found(path, state_of(item) if item else ABSENT)

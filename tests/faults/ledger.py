@@ -71,18 +71,18 @@ class Ledger:
         self.owed: list[Request] = []
         self.counts: Counter[str] = Counter()
 
-    def is_answer(self, answer: httpx.Response | None) -> bool:
+    def is_answer(self, response: httpx.Response | None) -> bool:
         """False when nobody can tell from it what has happened; raises AssertionError when it may not be given."""
-        if answer is None:
+        if response is None:
             self.counts["unanswered"] += 1
             return False
-        document = answer.json() if answer.content else {}
-        if answer.status_code in UNAVAILABLE or document.get("error") == "IDEMPOTENCY_KEY_IN_FLIGHT":
-            assert int(answer.headers["Retry-After"]) >= 1
+        document = response.json() if response.content else {}
+        if response.status_code in UNAVAILABLE or document.get("error") == "IDEMPOTENCY_KEY_IN_FLIGHT":
+            assert int(response.headers["Retry-After"]) >= 1
             assert set(document) == {"error", "message", "requestId"}
             self.counts["refused"] += 1
             return False
-        assert answer.status_code in (200, 201, 204, 403, 404, 409), answer.text
+        assert response.status_code in (200, 201, 204, 403, 404, 409), response.text
         return True
 
     def unanswered(self, request: Request) -> None:
@@ -97,64 +97,64 @@ class Ledger:
         else:
             self.model.perhaps_written(request.path, request.state)
 
-    def answered(self, request: Request, answer: httpx.Response) -> None:
+    def answered(self, request: Request, response: httpx.Response) -> None:
         """An admin's write was acknowledged, or refused for a reason that the model must know."""
-        if answer.is_success:
-            self._acknowledged(request, answer)
-        elif answer.status_code == 409:
-            self._conflicts(request, answer)
+        if response.is_success:
+            self._acknowledged(request, response)
+        elif response.status_code == 409:
+            self._conflicts(request, response)
         else:
-            self.not_found(request.path, answer)
+            self.not_found(request.path, response)
 
-    def answered_again(self, request: Request, answer: httpx.Response) -> None:
+    def answered_again(self, request: Request, response: httpx.Response) -> None:
         """What was sent under a key until there was an answer has happened once, now or before."""
         self.counts["sent again"] += 1
         if request.is_submission:
             # A refusal does not tell whether it was carried out before: the lesson may have closed since.
-            self._attempts(request).certain += answer.is_success
-            self._attempts(request).perhaps += not answer.is_success
-        elif not answer.is_success:
-            self.answered(request, answer)
+            self._attempts(request).certain += response.is_success
+            self._attempts(request).perhaps += not response.is_success
+        elif not response.is_success:
+            self.answered(request, response)
         else:
             self.model.written_once(request.path, request.state)
 
-    def submitted(self, request: Request, answer: httpx.Response) -> None:
+    def submitted(self, request: Request, response: httpx.Response) -> None:
         """A learner was let in, or not."""
-        self._attempts(request).certain += answer.is_success
+        self._attempts(request).certain += response.is_success
 
-    def not_found(self, path: Path, answer: httpx.Response) -> None:
+    def not_found(self, path: Path, response: httpx.Response) -> None:
         """That, or what it is part of, must be possible."""
-        assert answer.status_code == 404, answer.text
-        length = NOT_FOUND[answer.json()["error"]]
+        assert response.status_code == 404, response.text
+        length = NOT_FOUND[response.json()["error"]]
         # Without its lesson there is no quiz.
         whole = [(*path, QUIZ)[:part] for part in range(1, length + 1)]
-        assert any(ABSENT in self.model.possible(each) for each in whole), f"{answer.text}, but {path} must be there"
+        assert any(ABSENT in self.model.possible(each) for each in whole), f"{response.text}, but {path} must be there"
 
-    def judge_entry(self, lesson: Path, answer: httpx.Response, first: str, last: str) -> None:
+    def judge_entry(self, lesson: Path, response: httpx.Response, first: str, last: str) -> None:
         """Whoever is let in or kept out must be so at some instant between those."""
-        if answer.status_code == 404:
-            self.not_found(lesson, answer)
+        if response.status_code == 404:
+            self.not_found(lesson, response)
             return
-        status = "released" if answer.is_success else answer.json()["status"]
-        self.counts["let in" if answer.is_success else "kept out"] += 1
+        status = "released" if response.is_success else response.json()["status"]
+        self.counts["let in" if response.is_success else "kept out"] += 1
         lessons = [state for state in self.model.possible(lesson) if isinstance(state, Lesson)]
         assert any(status in each.statuses(first, last) for each in lessons), (status, first, last, lessons)
 
-    def _acknowledged(self, request: Request, answer: httpx.Response) -> None:
+    def _acknowledged(self, request: Request, response: httpx.Response) -> None:
         self.counts["acknowledged"] += 1
         if request.state is ABSENT:
             self.model.removed(request.path)
             return
         self.model.written(request.path, request.state)
-        document = answer.json()
+        document = response.json()
         if "item" in document:
             assert state_of(document["item"]) == request.state
             self.ids[request.path] = document["item"]["id"]
 
-    def _conflicts(self, request: Request, answer: httpx.Response) -> None:
+    def _conflicts(self, request: Request, response: httpx.Response) -> None:
         # Names are new, so that only a second quiz can conflict, and only with another one.
-        assert answer.json()["error"] == "QUIZ_LESSON_CONFLICT", answer.text
-        assert self.model.possible(request.path) - {ABSENT, request.state}, answer.text
+        assert response.json()["error"] == "QUIZ_LESSON_CONFLICT", response.text
+        assert self.model.possible(request.path) - {ABSENT, request.state}, response.text
 
     def _attempts(self, request: Request) -> Attempts:
         return self.attempts.setdefault(request.path[:-1], Attempts())

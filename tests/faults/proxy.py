@@ -140,11 +140,11 @@ class Link:
             await _send(far[1], request)
             if fate is Fate.LEAVE:
                 return
-            answer = await _message(far[0])
+            response = await _message(far[0])
             await self._passing.wait()
             if fate is Fate.LOSE_ANSWER:
                 return
-            await _send(near[1], answer if fate is Fate.PASS else answer[: len(answer) // 2])
+            await _send(near[1], response if fate is Fate.PASS else response[: len(response) // 2])
             if fate is Fate.HALVE_ANSWER:
                 # What was sent shall arrive; then comes the end, too early.
                 near[1].close()

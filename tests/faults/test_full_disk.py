@@ -10,11 +10,10 @@ import httpx
 import pytest
 
 from tests.contract.samples import catalog_address, new_event
-from tests.faults.extent import so_many
 from tests.faults.stack import FaultStack, fault_stack
 from tests.faults.writing import WRITERS, half_there, losses, writing
-from tests.figures import Figure
-from tests.installation import SERVICES
+from tests.figures import Figure, so_many
+from tests.installation import ENGINES, SERVICES
 from tests.postgresql import NoPostgresql, durable_server
 from tests.without import do_without
 
@@ -59,7 +58,7 @@ def filled(disk: Path) -> Iterator[None]:
         filler.unlink()
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=ENGINES)
 def small(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[FaultStack, Path]]:
     """A stack whose rows are on a small disk, and that disk."""
     with ExitStack() as resources:
@@ -79,6 +78,7 @@ def small(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[Faul
         yield resources.enter_context(fault_stack(tmp_path, server)), disk
 
 
+@pytest.mark.full
 def test_on_a_full_disk_writes_are_refused_and_reads_go_on_and_with_room_again_everything_does(
     small: tuple[FaultStack, Path], request: pytest.FixtureRequest, figure: Figure
 ) -> None:
@@ -89,8 +89,8 @@ def test_on_a_full_disk_writes_are_refused_and_reads_go_on_and_with_room_again_e
         event, token = new_event(admin), admin.headers["Authorization"]
 
     def read(client: httpx.Client) -> list[int]:
-        answers = [client.get("/api/events"), client.get("/api/quizzes"), client.post(catalog_address(event))]
-        return [answer.status_code for answer in answers]
+        responses = [client.get("/api/events"), client.get("/api/quizzes"), client.post(catalog_address(event))]
+        return [response.status_code for response in responses]
 
     with stack.client(Authorization=token) as reader, writing(stack, *WRITERS.values()) as journal:
         for _ in range(ROUNDS):

@@ -5,18 +5,17 @@ import time
 
 import pytest
 
-from tests.faults.extent import so_many
 from tests.faults.stack import FaultStack
 from tests.faults.writing import WRITERS, half_there, losses, writing
-from tests.figures import Figure
-from tests.installation import SERVICES
+from tests.figures import Figure, so_many
 
+full = pytest.mark.full
 KILLS = so_many(5, 200)
 WRITES_BETWEEN_KILLS = 6
 PEOPLE = 3
 
 
-@pytest.mark.parametrize("service", SERVICES)
+@pytest.mark.parametrize("service", [pytest.param("auth", marks=full), "content", pytest.param("quiz", marks=full)])
 def test_a_service_killed_again_and_again_loses_nothing_that_it_has_acknowledged(
     stack: FaultStack, engine: str, service: str, figure: Figure
 ) -> None:

@@ -9,16 +9,16 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any, ClassVar
 
+import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
 
-from tests.faults.extent import FULL, so_many
 from tests.faults.launches import Launches
 from tests.faults.model import Path
 from tests.faults.proxy import Fate
 from tests.faults.stack import FaultStack
-from tests.figures import Figure
+from tests.figures import PROOF, Figure, so_many
 from tests.installation import PROCESSES
 
 EXAMPLES = so_many(3, 60)
@@ -220,6 +220,7 @@ class LaunchesUnderFaults(RuleBasedStateMachine):
             self.launches.close()
 
 
+@pytest.mark.full
 def test_launches_lose_nothing_and_open_on_time_whatever_breaks(stack: FaultStack, engine: str, figure: Figure) -> None:
     counts: Counter[str] = Counter()
     machine = type("Launches", (LaunchesUnderFaults,), {"stack": stack, "counts": counts})
@@ -231,7 +232,7 @@ def test_launches_lose_nothing_and_open_on_time_whatever_breaks(stack: FaultStac
             deadline=None,
             # A shorter example would have to break in the same way, at the same moment.
             phases=[Phase.generate],
-            derandomize=not FULL,
+            derandomize=not PROOF,
             database=None,
             suppress_health_check=list(HealthCheck),
         ),

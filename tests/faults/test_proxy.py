@@ -83,14 +83,14 @@ def test_nobody_can_connect_to_what_is_cut_off_until_it_is_healed(link: Link, he
 
 
 def test_what_is_held_back_arrives_when_the_line_is_healed(link: Link, heard: list[bytes]) -> None:
-    answers: list[str | None] = []
+    responses: list[str | None] = []
     link.hold()
-    waiting = threading.Thread(target=lambda: answers.append(post(link)))
+    waiting = threading.Thread(target=lambda: responses.append(post(link)))
     waiting.start()
     assert post(link, seconds=0.1) is None
     assert heard == []
 
     link.heal()
     waiting.join()
-    assert answers == ["hello"]
+    assert responses == ["hello"]
     assert heard[0] == b"hello"

@@ -9,13 +9,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import httpx
+import pytest
 
 from tests.clients import Clients
 from tests.contract.samples import chosen, new_event, new_lesson, new_quiz, public_address, unique
-from tests.faults.extent import so_many
 from tests.faults.proxy import Fate
 from tests.faults.stack import FaultStack
-from tests.figures import Figure
+from tests.figures import Figure, so_many
 from tests.waiting import PATIENCE_SECONDS, until
 
 Json = dict[str, Any]
@@ -33,7 +33,7 @@ class Rush:
     """The submissions by key: what is still to be sent, and how each was answered."""
 
     to_send: list[str]
-    answers: dict[str, list[Json]] = field(default_factory=dict)
+    responses: dict[str, list[Json]] = field(default_factory=dict)
     said: Counter[str] = field(default_factory=Counter)
     sent: int = 0
     # Nobody learns anything from being refused a thousand times while quiz starts.
@@ -46,23 +46,24 @@ class Rush:
         with self._taking:
             return self.to_send.pop() if self.to_send else None
 
-    def note(self, key: str, answer: httpx.Response | None) -> None:
+    def note(self, key: str, response: httpx.Response | None) -> None:
         """It has arrived, or the line has broken; refused, it is to be sent another time."""
         with self._taking:
-            if answer is None:
+            if response is None:
                 self.said["cut"] += 1
-            elif answer.is_success:
+            elif response.is_success:
                 self.said["graded"] += 1
-                self.answers.setdefault(key, []).append(answer.json())
+                self.responses.setdefault(key, []).append(response.json())
             else:
-                error = answer.json()["error"]
-                assert error in ("UPSTREAM_UNAVAILABLE", "UPSTREAM_TIMEOUT", "IDEMPOTENCY_KEY_IN_FLIGHT"), answer.text
+                error = response.json()["error"]
+                assert error in ("UPSTREAM_UNAVAILABLE", "UPSTREAM_TIMEOUT", "IDEMPOTENCY_KEY_IN_FLIGHT"), response.text
                 self.said[error] += 1
                 self.to_send.insert(random.randrange(len(self.to_send) + 1), key)
                 return
             self.sent += 1
 
 
+@pytest.mark.full
 def test_every_submission_is_one_attempt_however_often_it_is_sent(
     stack: FaultStack, engine: str, figure: Figure
 ) -> None:
@@ -83,10 +84,10 @@ def test_every_submission_is_one_attempt_however_often_it_is_sent(
     def learn(_: int) -> Iterator[None]:
         with stack.client() as client:
             while (key := rush.next_key()) is not None:
-                answer = None
+                response = None
                 with suppress(httpx.HTTPError):
-                    answer = client.post(address, json=body, headers={"Idempotency-Key": f'"{key}"'})
-                rush.note(key, answer)
+                    response = client.post(address, json=body, headers={"Idempotency-Key": f'"{key}"'})
+                rush.note(key, response)
                 yield
 
     rush.goes_on.set()
@@ -102,9 +103,9 @@ def test_every_submission_is_one_attempt_however_often_it_is_sent(
     broken = sum(link.broken for link in stack.links.values())
     stack.heal()
     # Those that broke every time are sent until they are answered.
-    rush.to_send = [key for key in keys if key not in rush.answers]
+    rush.to_send = [key for key in keys if key not in rush.responses]
     with Clients(LEARNERS, learn):
-        until(lambda: len(rush.answers) == SUBMISSIONS, "every submission answered")
+        until(lambda: len(rush.responses) == SUBMISSIONS, "every submission answered")
 
     listed = attempts(stack, quiz)
     [(kept,)] = stack.rows("quiz", f"SELECT COUNT(*) FROM quiz_attempts WHERE quiz_id = '{quiz['id']}'")
@@ -115,7 +116,7 @@ def test_every_submission_is_one_attempt_however_often_it_is_sent(
     )
     assert (len(listed), len(set(listed)), kept) == (SUBMISSIONS, SUBMISSIONS, SUBMISSIONS)
     # Whoever was told twice was told the same.
-    assert [key for key, answers in rush.answers.items() if any(each != answers[0] for each in answers)] == []
+    assert [key for key, responses in rush.responses.items() if any(each != responses[0] for each in responses)] == []
     assert stack.findings() == []
 
 

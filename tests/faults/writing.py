@@ -15,8 +15,8 @@ import httpx
 from services.kit.core.instants import parse_instant, to_milliseconds
 from tests.clients import Clients
 from tests.contract.samples import file_body, lesson_body, new_event, new_lesson, new_quiz, public_address, questions
-from tests.faults.extent import so_many
 from tests.faults.stack import FaultStack
+from tests.figures import so_many
 from tests.installation import ADMIN
 from tests.waiting import until
 
@@ -136,13 +136,13 @@ class Desk:
 
     def send(self, kind: str, method: str, path: str, document: Json) -> Json | None:
         """The answer to an acknowledged write; None after a refusal, which must say when to try again."""
-        answer = self.client.request(method, path, json=document)
-        if answer.is_success:
-            return dict(answer.json())
-        assert answer.status_code in REFUSALS, answer.text
-        assert int(answer.headers["Retry-After"]) >= 1
-        assert set(answer.json()) == {"error", "message", "requestId"}
-        self.journal.refused[kind, answer.status_code] += 1
+        response = self.client.request(method, path, json=document)
+        if response.is_success:
+            return dict(response.json())
+        assert response.status_code in REFUSALS, response.text
+        assert int(response.headers["Retry-After"]) >= 1
+        assert set(response.json()) == {"error", "message", "requestId"}
+        self.journal.refused[kind, response.status_code] += 1
         time.sleep(PAUSE_SECONDS)
         return None
 
@@ -213,8 +213,8 @@ def _sign_in_everywhere(stack: FaultStack) -> None:
     # Where one has signed in one may go on, however often that fails from elsewhere.
     for address in ADDRESSES:
         with stack.client(**{"X-Forwarded-For": address}) as client:
-            answer = client.post("/api/admin/login", json=ADMIN)
-            assert answer.is_success, answer.text
+            response = client.post("/api/admin/login", json=ADMIN)
+            assert response.is_success, response.text
 
 
 WRITERS: dict[str, Writer] = {"auth": write_sessions, "content": write_content, "quiz": write_quizzes}

@@ -54,7 +54,7 @@ class Outcome:
 
     cases: Counter[str] = field(default_factory=Counter)
     succeeded: set[str] = field(default_factory=set)
-    answers: Counter[int] = field(default_factory=Counter)
+    responses: Counter[int] = field(default_factory=Counter)
     failures: list[str] = field(default_factory=list)
 
     @property
@@ -73,7 +73,7 @@ def fuzz(stack: Stack, wanted: int, examples: int, scenarios: int, figure: Figur
         rounds += 1
         _round(stack, rounds, examples, scenarios, outcome)
     phases = ", ".join(f"{count:,} {phase}" for phase, count in outcome.cases.items())
-    statuses = ", ".join(f"{count:,} x {status}" for status, count in sorted(outcome.answers.items()))
+    statuses = ", ".join(f"{count:,} x {status}" for status, count in sorted(outcome.responses.items()))
     figure(f"{outcome.total:,} cases in {rounds} rounds ({phases}): {len(outcome.failures)} failures")
     figure(f"{len(outcome.succeeded)} operations succeeded at least once; answers: {statuses}")
     return outcome
@@ -156,9 +156,9 @@ def _sign_in_for(schema: Any, stack: Stack) -> None:
         def get(self, case: Any, context: Any) -> str:
             """A token of the installation's admin."""
             with stack.client(**OWN_ADDRESS) as client:
-                answer = client.post("/api/admin/login", json=dict(stack.sign_in))
-            answer.raise_for_status()
-            return str(answer.json()["accessToken"])
+                response = client.post("/api/admin/login", json=dict(stack.sign_in))
+            response.raise_for_status()
+            return str(response.json()["accessToken"])
 
         def set(self, case: Any, data: str, context: Any) -> None:
             """Shows it."""
@@ -248,7 +248,7 @@ def _count(event: events.ScenarioFinished, outcome: Outcome) -> None:
         if response is None:
             outcome.failures.append(f"{case.operation.label}: no answer\n{case.as_curl_command()}")
             continue
-        outcome.answers[response.status_code] += 1
+        outcome.responses[response.status_code] += 1
         if response.status_code < 300 and case.operation.method.upper() == response.request.method:
             outcome.succeeded.add(case.operation.label)
     for checks in recorder.checks.values():

@@ -63,7 +63,7 @@ class Cage:
     canaries: dict[str, Canary] = field(default_factory=dict)
     sent: list[str] = field(default_factory=list)
     # What was asked, as `METHOD /path`, and what was answered, with its headers.
-    answers: list[tuple[str, str]] = field(default_factory=list)
+    responses: list[tuple[str, str]] = field(default_factory=list)
 
     def new(self, name: str, kept_in: Iterable[str] = NOWHERE, told_by: str = "none") -> str:
         """A secret of the test's own; one of that name stays what it is."""
@@ -83,17 +83,17 @@ class Cage:
         def heard(response: httpx.Response) -> None:
             response.read()
             asked = f"{response.request.method} {response.request.url.path}"
-            self.answers.append((asked, f"{response.headers.raw}\n{response.text}"))
+            self.responses.append((asked, f"{response.headers.raw}\n{response.text}"))
 
         client.event_hooks = {"request": [said], "response": [heard]}
         return client
 
 
-def in_answers(cage: Cage, _town: Installation) -> Iterator[Sighting]:
+def in_answers(cage: Cage, _stack: Installation) -> Iterator[Sighting]:
     """In bodies and headers, error pages of the server and outputs of commands included."""
-    for asked, answer in cage.answers:
+    for asked, response in cage.responses:
         for canary in cage.canaries.values():
-            if canary.is_in(answer):
+            if canary.is_in(response):
                 yield Sighting(canary.name, asked)
 
 

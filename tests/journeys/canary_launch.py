@@ -86,19 +86,19 @@ class CanaryLaunch:
     def sign_in(self, anyone: httpx.Client) -> httpx.Client:
         """With the right password."""
         password = self.cage.new("admin's password")
-        answer = anyone.post("/api/admin/login", json={"username": ADMIN["username"], "password": password})
-        assert answer.status_code == 200, answer.text
-        self.catch_tokens(answer, "POST /api/admin/login")
-        answer = self.use_refresh_tokens(anyone, answer.json()["refreshToken"])
-        self.catch_tokens(answer, "POST /api/admin/token/refresh", "refreshed ")
-        return self.cage.listen(self.stack.client(Authorization=f"Bearer {answer.json()['accessToken']}"))
+        response = anyone.post("/api/admin/login", json={"username": ADMIN["username"], "password": password})
+        assert response.status_code == 200, response.text
+        self.catch_tokens(response, "POST /api/admin/login")
+        response = self.use_refresh_tokens(anyone, response.json()["refreshToken"])
+        self.catch_tokens(response, "POST /api/admin/token/refresh", "refreshed ")
+        return self.cage.listen(self.stack.client(Authorization=f"Bearer {response.json()['accessToken']}"))
 
-    def catch_tokens(self, answer: httpx.Response, told_by: str, which: str = "") -> None:
+    def catch_tokens(self, response: httpx.Response, told_by: str, which: str = "") -> None:
         """What a sign-in or a refresh has told, which only that is to tell."""
-        token: str = answer.json()["accessToken"]
+        token: str = response.json()["accessToken"]
         self.cage.catch(f"{which}access token", token, told_by=told_by)
         self.cage.catch(f"{which}signature", token.rpartition(".")[2], told_by=told_by)
-        self.cage.catch(f"{which}refresh token", answer.json()["refreshToken"], told_by=told_by)
+        self.cage.catch(f"{which}refresh token", response.json()["refreshToken"], told_by=told_by)
 
     def use_refresh_tokens(self, anyone: httpx.Client, token: str) -> httpx.Response:
         """One that nobody has given out, in every place, and then the right one."""
@@ -108,9 +108,9 @@ class CanaryLaunch:
         assert anyone.post(address, json={"token": new("refresh token in an unknown field")}).status_code == 400
         assert anyone.post(address, json={"refreshToken": new("refresh token too long") * 40}).status_code == 400
         assert anyone.post(address, params={"refreshToken": new("refresh token in a query")}).status_code == 415
-        answer = anyone.post(address, json={"refreshToken": token})
-        assert answer.status_code == 200, answer.text
-        return answer
+        response = anyone.post(address, json={"refreshToken": token})
+        assert response.status_code == 200, response.text
+        return response
 
     def sign_in_wrong(self, anyone: httpx.Client) -> None:
         """In every way, with a secret in every place."""
@@ -142,18 +142,18 @@ class CanaryLaunch:
         key = self.cage.new("Idempotency-Key of an invitation") + self.stack.environment["LOG_LEVEL"]
         keyed, address = {"Idempotency-Key": key}, "/api/admin/users"
         body = {"username": unique("invited"), "role": "viewer"}
-        answers = [admin.post(address, json=body, headers=keyed) for _ in range(2)]
-        assert [(each.status_code, each.content) for each in answers] == [(201, answers[0].content)] * 2
+        responses = [admin.post(address, json=body, headers=keyed) for _ in range(2)]
+        assert [(each.status_code, each.content) for each in responses] == [(201, responses[0].content)] * 2
         assert admin.post(address, json={**body, "role": "editor"}, headers=keyed).status_code == 422
         plain = admin.post(address, json={**body, "username": unique("invited")})
         reset = admin.post(f"{address}/{plain.json()['item']['id']}/password")
         invited, replaced = f"POST {address}", f"POST {address}/[^/]+/password"
-        for name, answer, told_by in (
-            ("with a key", answers[0], invited),
+        for name, response, told_by in (
+            ("with a key", responses[0], invited),
             ("without a key", plain, invited),
             ("in place of a lost one", reset, replaced),
         ):
-            password: str = answer.json()["initialPassword"]
+            password: str = response.json()["initialPassword"]
             self.cage.catch(f"initial password {name}", password, told_by=told_by)
             self.cage.catch(f"initial password {name}, bare", password.replace("-", ""))
 
@@ -169,9 +169,9 @@ class CanaryLaunch:
             "accessKey": self.cage.new("first access key", **EVENT_KEY),
             "isActive": True,
         }
-        answers = [admin.post("/api/events", json=body, headers=keyed) for _ in range(2)]
-        assert [each.status_code for each in answers] == [201, 201]
-        event: Json = answers[0].json()["item"]
+        responses = [admin.post("/api/events", json=body, headers=keyed) for _ in range(2)]
+        assert [each.status_code for each in responses] == [201, 201]
+        event: Json = responses[0].json()["item"]
         assert admin.post("/api/events", json={**body, "title": "Another"}, headers=keyed).status_code == 422
         changed = {"accessKey": self.cage.new("access key", **EVENT_KEY)}
         assert admin.put(f"/api/events/{event['id']}", json=changed).status_code == 200
@@ -194,8 +194,8 @@ class CanaryLaunch:
             {"logoUrl": new("access key as an address")},
             {"visualStyle": {"accentColor": new("access key as a colour")}},
         ]
-        answers = [admin.put(address, json=body).status_code for body in bodies]
-        assert set(answers) <= {200, 400, 409}, answers
+        responses = [admin.put(address, json=body).status_code for body in bodies]
+        assert set(responses) <= {200, 400, 409}, responses
         lesson = lesson_body(releaseAt=new("access key as an instant"))
         assert admin.post(f"{address}/lessons", json=lesson).status_code == 400
         assert admin.delete(address, headers={"If-Match": new("access key as an ETag")}).status_code == 400
@@ -227,8 +227,8 @@ class CanaryLaunch:
         for key, status in ((right, 200), (right, 200), (wrong, 422)):
             sent = {"eventAccessKey": key, "answers": []}
             assert anyone.post(submit, json=sent, headers=keyed).status_code == status
-        answer = {"questionId": new("access key as a question"), "optionId": new("access key as an option")}
-        assert anyone.post(submit, json={"eventAccessKey": right, "answers": [answer]}).status_code == 400
+        response = {"questionId": new("access key as a question"), "optionId": new("access key as an option")}
+        assert anyone.post(submit, json={"eventAccessKey": right, "answers": [response]}).status_code == 400
         assert anyone.post(catalog, json={"eventAccessKey": [new("access key in a list")]}).status_code == 400
         assert anyone.post(catalog, params={"eventAccessKey": new("access key in a query")}).status_code == 403
         broken = f'{{"eventAccessKey": "{new("access key in broken JSON")}"'
@@ -274,7 +274,7 @@ class CanaryLaunch:
                 f"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n{name}\r\n",
             ):
                 self.cage.sent.append(request)
-                self.cage.answers.append((f"nonsense to {server}", self._said(server, request)))
+                self.cage.responses.append((f"nonsense to {server}", self._said(server, request)))
 
     def break_down(self, admin: httpx.Client, anyone: httpx.Client, event: Json, lesson: Json) -> None:
         """A database that refuses, and services that are away."""
@@ -302,13 +302,13 @@ def run_commands(stack: Installation, cage: Cage) -> None:
     """What an operator runs, also against a database that cannot be had; what they say counts as an answer."""
     for service in SERVICES:
         for arguments in (("migrate", "status"), ("seed", "minimal"), ("check",), ("migrate", "check")):
-            cage.answers.append((f"{service} {arguments}", _output(stack, service, arguments)))
+            cage.responses.append((f"{service} {arguments}", _output(stack, service, arguments)))
         variable = f"{service.upper()}_DATABASE_URL"
         sound = stack.environment[variable]
         is_file = sound.startswith("sqlite")
         stack.environment[variable] = "sqlite:////nowhere/at/all" if is_file else f"{sound}_that_is_not"
         stack.environment["DATABASE_WAIT_SECONDS"] = "0"
-        cage.answers.append((f"{service} without a database", _output(stack, service, ("check",))))
+        cage.responses.append((f"{service} without a database", _output(stack, service, ("check",))))
         stack.environment[variable] = sound
     backup = subprocess.run(
         [sys.executable, "-m", "deploy.backup", "--to", str(stack.logs / "backups")],
@@ -318,7 +318,7 @@ def run_commands(stack: Installation, cage: Cage) -> None:
         text=True,
         check=False,
     )
-    cage.answers.append(("backup", backup.stdout + backup.stderr))
+    cage.responses.append(("backup", backup.stdout + backup.stderr))
     # It holds the databases, which are searched themselves.
     for file in (stack.logs / "backups").glob("*"):
         file.unlink()

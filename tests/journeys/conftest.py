@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.figures import figure as journey_figure
-from tests.installation import Stack, installation
+from tests.installation import ENGINES, Stack, installation
 
 # Under a name of its own: on containers `figure` is the session's, of tests/compose/stacks.py.
 __all__ = ["journey_figure"]
@@ -21,7 +21,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """What an installation is made of."""
     if "shared_stack" in metafunc.fixturenames:
         on_compose = metafunc.config.getoption("--stack", "local") == "compose"
-        kinds = ["compose"] if on_compose else ["sqlite", "postgresql"]
+        kinds = ["compose"] if on_compose else ENGINES
         metafunc.parametrize("shared_stack", kinds, indirect=True, scope="module")
 
 

@@ -20,21 +20,21 @@ def test_a_submission_that_is_sent_five_times_at_once_is_one_attempt_and_one_ans
 
         def send(key: str) -> httpx.Response:
             """As a client does that repeats itself until it is answered."""
-            answer = learner.post(address, json=answers, headers={"Idempotency-Key": key})
-            while answer.status_code == 409:
-                assert answer.json()["error"] == "IDEMPOTENCY_KEY_IN_FLIGHT"
-                answer = learner.post(address, json=answers, headers={"Idempotency-Key": key})
-            return answer
+            response = learner.post(address, json=answers, headers={"Idempotency-Key": key})
+            while response.status_code == 409:
+                assert response.json()["error"] == "IDEMPOTENCY_KEY_IN_FLIGHT"
+                response = learner.post(address, json=answers, headers={"Idempotency-Key": key})
+            return response
 
         keys = [str(uuid.uuid4()) for _ in range(LEARNERS)]
         with ThreadPoolExecutor(SENDINGS) as senders:
             sent = list(senders.map(send, [key for key in keys for _ in range(SENDINGS)]))
         attempts = admin.get(f"/api/quizzes/{launched['quiz']['id']}/attempts", params={"limit": 100}).json()["items"]
 
-    assert {answer.status_code for answer in sent} == {200}
+    assert {response.status_code for response in sent} == {200}
     of_each = [sent[start : start + SENDINGS] for start in range(0, len(sent), SENDINGS)]
-    assert [len({answer.content for answer in each}) for each in of_each] == [1] * LEARNERS
-    replays = [[answer.headers.get("Idempotency-Replayed") for answer in each].count("true") for each in of_each]
+    assert [len({response.content for response in each}) for each in of_each] == [1] * LEARNERS
+    replays = [[response.headers.get("Idempotency-Replayed") for response in each].count("true") for each in of_each]
     assert replays == [SENDINGS - 1] * LEARNERS
     assert [attempt["scorePercentage"] for attempt in attempts] == [100] * LEARNERS
 

@@ -20,7 +20,7 @@ def test_grants_go_on_opening_while_auth_is_away(stack: Stack) -> None:
         stack.start("auth")
         again = learner.post(f"/api/events/{slug}/access", json=key)
 
-    assert [answer.status_code for answer in (before, *away)] == [200, 200, 200, 403]
+    assert [response.status_code for response in (before, *away)] == [200, 200, 200, 403]
     assert (another.status_code, another.json()["error"], another.headers["Retry-After"]) == (
         503,
         "UPSTREAM_UNAVAILABLE",

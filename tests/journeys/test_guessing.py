@@ -8,7 +8,9 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.installation import ADMIN, Installation, installation
+from tests.installation import ADMIN, ENGINES, Installation, installation
+
+pytestmark = pytest.mark.full
 
 LOGIN = "/api/admin/login"
 USERS = "/api/admin/users"
@@ -19,7 +21,7 @@ GUESSES = 300
 FROM = "X-Forwarded-For"
 
 
-@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+@pytest.fixture(scope="module", params=ENGINES)
 def stack(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
     """A migrated and seeded installation behind a proxy, with two workers of each process."""
     server = None if request.param == "sqlite" else request.getfixturevalue("postgresql_server")
@@ -57,10 +59,10 @@ def test_however_many_guesses_come_at_once_few_are_looked_at_and_others_sign_in(
         ]
         # Another person, from the very address, in the middle of it.
         others = [client.post(LOGIN, json=ADMIN, headers={FROM: "203.0.113.1"}) for _ in range(5)]
-        answers = [each.result() for each in guesses]
+        responses = [each.result() for each in guesses]
 
-        assert Counter(each.status_code for each in answers) == {401: looked_at, 429: GUESSES - looked_at}
-        refused = [each for each in answers if each.status_code == 429]
+        assert Counter(each.status_code for each in responses) == {401: looked_at, 429: GUESSES - looked_at}
+        refused = [each for each in responses if each.status_code == 429]
         assert {each.json()["error"] for each in refused} == {"RATE_LIMITED"}
         assert all(0 < int(each.headers["Retry-After"]) <= 900 for each in refused)
         assert [each.status_code for each in others] == [200] * 5
@@ -84,5 +86,5 @@ def test_who_has_to_wait_has_to_when_auth_was_started_anew(stack: Installation) 
 def test_whoever_writes_another_address_into_the_header_is_known_by_the_proxy_s_word(stack: Installation) -> None:
     new_person(stack, "honest")
     with stack.client() as client:
-        answers = [guess(client, "honest", number, f"192.0.2.{number}, 203.0.113.9") for number in range(12)]
-    assert Counter(each.status_code for each in answers) == {401: 10, 429: 2}
+        responses = [guess(client, "honest", number, f"192.0.2.{number}, 203.0.113.9") for number in range(12)]
+    assert Counter(each.status_code for each in responses) == {401: 10, 429: 2}

@@ -9,13 +9,15 @@ import httpx
 import pytest
 
 from tests.contract.samples import attached, chosen, new_event, new_lesson, new_quiz, public_address
-from tests.installation import SERVICES, Installation, installation
+from tests.installation import ENGINES, SERVICES, Installation, installation
 from tests.waiting import until
+
+pytestmark = pytest.mark.full
 
 ADDRESS = "/api/admin/integrity"
 
 
-@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+@pytest.fixture(scope="module", params=ENGINES)
 def built(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
     """An installation of its own, since one of these tests breaks it; its services look at their databases often."""
     server = None if request.param == "sqlite" else request.getfixturevalue("postgresql_server")

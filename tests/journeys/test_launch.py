@@ -40,10 +40,10 @@ def in_seconds(seconds: float) -> str:
     return format_instant(datetime.now(UTC) + timedelta(seconds=seconds))
 
 
-def created(answer: httpx.Response) -> Document:
+def created(response: httpx.Response) -> Document:
     """The item of a 201."""
-    assert answer.status_code == 201, answer.text
-    item: Document = answer.json()["item"]
+    assert response.status_code == 201, response.text
+    item: Document = response.json()["item"]
     return item
 
 
@@ -154,10 +154,10 @@ def test_an_acknowledged_write_survives_a_kill_in_the_middle_of_writing(stack: S
                     "slug": f"lesson-{writer}-{number}",
                     "releaseAt": in_seconds(number),
                 }
-                answer = client.post(f"/api/events/{event['id']}/lessons", json=lesson)
-                if answer.status_code != 201:
-                    return answer.status_code
-                acknowledged.append(answer.json()["item"]["id"])
+                response = client.post(f"/api/events/{event['id']}/lessons", json=lesson)
+                if response.status_code != 201:
+                    return response.status_code
+                acknowledged.append(response.json()["item"]["id"])
         raise AssertionError("nobody was refused")
 
     with ThreadPoolExecutor(WRITERS) as writers:
@@ -181,19 +181,19 @@ def test_a_lesson_opens_at_its_instant_and_not_before(stack: Stack) -> None:
         created(admin.post(f"/api/events/{event['id']}/lessons", json=lesson))
         check = "/api/public/events/gate/lessons/soon/access-check"
 
-        answers = [learner.post(check).json()]
-        while not answers[-1]["authorized"]:
-            assert len(answers) < 10_000
-            answers.append(learner.post(check).json())
+        responses = [learner.post(check).json()]
+        while not responses[-1]["authorized"]:
+            assert len(responses) < 10_000
+            responses.append(learner.post(check).json())
 
-    for answer in answers:
-        is_open = answer["serverTime"] >= release_at
-        assert (answer["authorized"], answer["status"]) == (is_open, "released" if is_open else "locked")
-        assert answer["timing"]["unlocksInSeconds"] in ((0,) if is_open else (1, 2))
-    assert not answers[0]["authorized"]
+    for response in responses:
+        is_open = response["serverTime"] >= release_at
+        assert (response["authorized"], response["status"]) == (is_open, "released" if is_open else "locked")
+        assert response["timing"]["unlocksInSeconds"] in ((0,) if is_open else (1, 2))
+    assert not responses[0]["authorized"]
 
 
-@pytest.mark.parametrize("what", ["event", "lesson"])
+@pytest.mark.parametrize("what", ["lesson", pytest.param("event", marks=pytest.mark.full)])
 def test_a_deletion_takes_the_quiz_with_it_and_stands_while_quiz_is_down_which_catches_up_when_it_is_back(
     stack: Stack, what: str, journey_figure: Figure
 ) -> None:
@@ -226,13 +226,13 @@ def test_with_quiz_down_everything_else_goes_on_and_quiz_routes_say_when_to_try_
     with stack.admin() as admin, stack.client() as learner:
         stack.kill("quiz")
         lesson = "/api/public/events/flix-mvp-launch-event/lessons/kickoff-do-mvp"
-        for answer in (
+        for response in (
             learner.post(f"{lesson}/quiz"),
             learner.post(f"{lesson}/quiz/submit", json={"answers": []}),
             admin.get("/api/quizzes/quiz-public-1"),
         ):
-            assert (answer.status_code, answer.json()["error"]) == (503, "UPSTREAM_UNAVAILABLE")
-            assert int(answer.headers["Retry-After"]) >= 1
+            assert (response.status_code, response.json()["error"]) == (503, "UPSTREAM_UNAVAILABLE")
+            assert int(response.headers["Retry-After"]) >= 1
         assert learner.post(f"{lesson}/playback").status_code == 200
         assert admin.get("/api/events").status_code == 200
         assert learner.get("/health").json()["status"] == "ok"
@@ -243,6 +243,7 @@ def test_with_quiz_down_everything_else_goes_on_and_quiz_routes_say_when_to_try_
         assert learner.post(f"{lesson}/quiz").json()["item"]["id"] == "quiz-public-1"
 
 
+@pytest.mark.full
 def test_a_second_migration_and_seed_change_nothing(stack: Stack) -> None:
     with stack.admin() as admin:
         before = admin.get("/api/events").json(), admin.get("/api/quizzes").json()

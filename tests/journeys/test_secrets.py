@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from deploy import stack as processes
-from tests.installation import Installation, installation
+from tests.installation import ENGINES, Installation, installation
 from tests.journeys.canaries import Cage, Sighting, escaped, in_databases, sightings_in
 from tests.journeys.canary_launch import CanaryLaunch, connect_as, own_role, refuse_a_title, run_commands
 
@@ -23,7 +23,7 @@ class Staged:
     cage: Cage
 
 
-@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+@pytest.fixture(scope="module", params=ENGINES)
 def staged(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Staged]:
     """A launch with everything that can go wrong, once while every process logs all it can and once as by default."""
     server = None if request.param == "sqlite" else request.getfixturevalue("postgresql_server")
@@ -47,10 +47,12 @@ def staged(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
         yield Staged(stack, cage)
 
 
+@pytest.mark.full
 def test_no_secret_is_anywhere_but_where_it_belongs(staged: Staged) -> None:
     assert "\n".join(f"{each.canary}: {each.place}" for each in sorted(escaped(staged.cage, staged.stack))) == ""
 
 
+@pytest.mark.full
 def test_every_canary_was_sent_and_those_that_are_kept_or_told_were_seen_there(staged: Staged) -> None:
     said = "\n".join(staged.cage.sent)
     # Those of the environment and those that Flix makes are not sent by a client.
@@ -66,14 +68,14 @@ def test_every_canary_was_sent_and_those_that_are_kept_or_told_were_seen_there(s
     unsent = [each.name for each in staged.cage.canaries.values() if not each.is_in(said)]
     assert [name for name in unsent if not name.startswith(made)] == []
     kept = set(in_databases(staged.cage, staged.stack))
-    told = {
-        canary.name for canary in staged.cage.canaries.values() for _, text in staged.cage.answers if canary.is_in(text)
-    }
+    canaries, responses = staged.cage.canaries.values(), staged.cage.responses
+    told = {canary.name for canary in canaries for _, text in responses if canary.is_in(text)}
     for canary in staged.cage.canaries.values():
         assert not canary.kept_in or any(Sighting(canary.name, place) in kept for place in canary.kept_in)
         assert canary.told_by == "none" or canary.name in told, canary.name
 
 
+@pytest.mark.full
 def test_every_process_has_said_something_at_each_level(staged: Staged) -> None:
     for name in processes.PROCESSES:
         lines = staged.stack.log_lines(name)

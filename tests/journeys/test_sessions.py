@@ -19,14 +19,14 @@ from services.kit.web.tokens.access import KEYS_LIFETIME
 from tests.clients import Clients
 from tests.clock import SECOND
 from tests.contract.people import OWN, settled
-from tests.installation import ADMIN, Installation, Stack, installation
+from tests.installation import ADMIN, ENGINES, Installation, Stack, installation
 from tests.waiting import until
 
 NEW_PASSWORD = "violins under the ferry"
 ADMINS_ADDRESSES = ("/api/events", "/api/quizzes", "/api/admin/me")
 
 
-@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+@pytest.fixture(scope="module", params=ENGINES)
 def built(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
     """An installation of its own, whose keys are rotated and whose auth is stopped."""
     server = None if request.param == "sqlite" else request.getfixturevalue("postgresql_server")
@@ -38,9 +38,9 @@ def built(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
 
 def sign_in(client: httpx.Client, username: str = ADMIN["username"], password: str = ADMIN["password"]) -> Any:
     """A sign-in's answer."""
-    answer = client.post("/api/admin/login", json={"username": username, "password": password})
-    assert answer.status_code == 200, answer.text
-    return answer.json()
+    response = client.post("/api/admin/login", json={"username": username, "password": password})
+    assert response.status_code == 200, response.text
+    return response.json()
 
 
 def refresh(client: httpx.Client, signed_in: Any) -> httpx.Response:
@@ -77,6 +77,7 @@ def test_a_changed_password_ends_every_other_session_everywhere(stack: Stack) ->
         assert sign_in(client, person["username"], NEW_PASSWORD)["user"]["username"] == person["username"]
 
 
+@pytest.mark.full
 def test_each_service_hears_by_itself_that_a_session_has_ended(built: Installation) -> None:
     places = {
         "gateway": "/api/events",
@@ -96,6 +97,7 @@ def test_each_service_hears_by_itself_that_a_session_has_ended(built: Installati
         assert [status(client, each, other) for each in addresses] == [200] * 4
 
 
+@pytest.mark.full
 def test_while_auth_is_away_tokens_stay_good_and_what_has_ended_stays_ended(built: Installation) -> None:
     with built.client() as client:
         ended, other = sign_in(client), sign_in(client)
@@ -117,6 +119,7 @@ def test_while_auth_is_away_tokens_stay_good_and_what_has_ended_stays_ended(buil
         assert status(client, "/api/events", ended) == 401
 
 
+@pytest.mark.full
 def test_through_a_rotation_nobody_is_refused(built: Installation) -> None:
     with built.client() as client:
         tokens = [sign_in(client)]
@@ -150,6 +153,7 @@ def test_through_a_rotation_nobody_is_refused(built: Installation) -> None:
         assert len({key_of(each) for each in tokens}) == 2
 
 
+@pytest.mark.full
 def test_a_leaked_key_is_worth_nothing_within_seconds_and_refresh_tokens_go_on(built: Installation) -> None:
     with built.client() as client:
         leaked = sign_in(client)
@@ -163,6 +167,7 @@ def test_a_leaked_key_is_worth_nothing_within_seconds_and_refresh_tokens_go_on(b
             until(lambda at=address: status(client, at, going_on) == 200, address)  # type: ignore[misc]
 
 
+@pytest.mark.full
 def test_with_another_secret_auth_is_not_ready_and_says_which_variable_is_wrong(
     built: Installation, tmp_path: Path
 ) -> None:
