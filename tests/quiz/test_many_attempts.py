@@ -34,7 +34,7 @@ class Count:
     def begin(self, stage, total): print("stage", stage, total, round(time.monotonic() - began, 1), file=sys.stderr)
     def advance(self, rows): self.rows += rows
 began, count = time.monotonic(), Count()
-for finding in examine(open_database(sys.argv[1]), examination({}, AgreeingContent()), count):
+for finding in examine(open_database(sys.argv[1]), examination(AgreeingContent()), count):
     print(finding.line())
 # Not ru_maxrss: Linux counts in it what the process that started this one had in memory.
 peak = int(re.search(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text())[1])
