@@ -25,7 +25,10 @@ _actor: ContextVar[Actor] = ContextVar("actor", default=_ANONYMOUS)
 
 def set_anonymous_actor(address: str | None) -> None:
     """Begin a request from this address; its actor is anonymous until `set_actor`."""
-    _actor.set(Actor(address=_ip_address(address)))
+    try:
+        _actor.set(Actor(address=str(ip_address(address or ""))))
+    except ValueError:
+        _actor.set(_ANONYMOUS)
 
 
 def set_actor(admin_id: str, name: str, role: str) -> None:
@@ -36,10 +39,3 @@ def set_actor(admin_id: str, name: str, role: str) -> None:
 def current_actor() -> Actor:
     """Return the actor of the request; outside of one, an anonymous actor without an address."""
     return _actor.get()
-
-
-def _ip_address(text: str | None) -> str | None:
-    try:
-        return str(ip_address(text or ""))
-    except ValueError:
-        return None

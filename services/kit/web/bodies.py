@@ -17,7 +17,8 @@ def receive_with_deadline(scope: Any, receive: Receive, seconds: float) -> Recei
     Falcon waits for the first part before it handles the request. If that part is late Falcon gets an empty one, so
     that the app itself sends the error, with all headers.
     """
-    if not has_body(scope):
+    # RFC 9112 section 6.3: one of these headers announces a body.
+    if not any(name in (b"content-length", b"transfer-encoding") for name, _value in scope["headers"]):
         return receive
     deadline = asyncio.get_running_loop().time() + seconds
     has_begun = False
@@ -35,11 +36,6 @@ def receive_with_deadline(scope: Any, receive: Receive, seconds: float) -> Recei
         return event
 
     return receive_in_time
-
-
-def has_body(scope: Any) -> bool:
-    """Return whether the headers announce a body (RFC 9112 section 6.3)."""
-    return any(name in (b"content-length", b"transfer-encoding") for name, _value in scope["headers"])
 
 
 def is_too_deep(body: bytes, document: Any) -> bool:

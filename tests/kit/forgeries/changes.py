@@ -1,10 +1,10 @@
-"""A real token that was changed, cut, or written in another way."""
+"""A valid token that was changed, cut, or encoded in another way."""
 
 import json
 from datetime import datetime
 from typing import Any
 
-from tests.kit.forgeries.parts import Forgeries, decoded, flipped, parts, told
+from tests.kit.forgeries.parts import Forgeries, decoded, flipped, parts, shown
 from tests.kit.forging import Forge, absent, segment
 
 ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
@@ -13,7 +13,7 @@ GROUP_ORDER = 2**252 + 27742317777372353535851937790883648493
 
 
 def with_a_broken_signature(forge: Forge, at: datetime) -> Forgeries:
-    """One bit, one byte, or one number away from the real one."""
+    """Signatures that differ from the valid one by a bit, a byte or a number."""
     header, payload, signature = parts(forge.token())
     raw = decoded(signature)
 
@@ -44,29 +44,16 @@ def with_a_broken_signature(forge: Forge, at: datetime) -> Forgeries:
 
 
 def with_other_claims(forge: Forge, at: datetime) -> Forgeries:
-    """The real signature under claims that were changed after it."""
+    """The valid signature with a header or claims that were changed after signing."""
     header, payload, signature = parts(forge.token())
     changes: tuple[dict[str, Any], ...] = (
-        *(
-            {"sub": "admin-2"},
-            {"sub": ""},
-            {"username": "eve"},
-            {"role": "owner"},
-            {"roles": ["viewer"]},
-            {"iss": "evil"},
-        ),
-        *(
-            {"roles": ["owner", "editor"]},
-            {"exp": 4_000_000_000},
-            {"exp": absent},
-            {"iat": 0},
-            {"nbf": 0},
-            {"aud": ["*"]},
-        ),
-        *({"sid": "another-session"}, {"jti": "1"}, {"admin": True}, {"sub": absent}, {"scope": "everything"}),
+        *({"sub": "admin-2"}, {"sub": ""}, {"username": "eve"}, {"role": "owner"}, {"roles": ["viewer"]}),
+        *({"iss": "evil"}, {"roles": ["owner", "editor"]}, {"exp": 4_000_000_000}, {"exp": absent}, {"iat": 0}),
+        *({"nbf": 0}, {"aud": ["*"]}, {"sid": "another-session"}, {"jti": "1"}, {"admin": True}, {"sub": absent}),
+        {"scope": "everything"},
     )
     for change in changes:
-        named = {name: told(value) for name, value in change.items()}
+        named = {name: shown(value) for name, value in change.items()}
         yield f"{named}", f"{header}.{segment(forge.claims(**change))}.{signature}"
     claims = decoded(payload)
     for place in range(0, len(claims), max(1, len(claims) // 40)):
@@ -81,11 +68,11 @@ def with_other_claims(forge: Forge, at: datetime) -> Forgeries:
         yield f"header {change}", f"{segment(forge.header(**change))}.{payload}.{signature}"
 
 
-def written_in_another_way(forge: Forge, at: datetime) -> Forgeries:
-    """The same bytes, written as base64url does not write them (RFC 4648 section 3.5)."""
+def encoded_in_another_way(forge: Forge, at: datetime) -> Forgeries:
+    """The same bytes in a form that is not base64url (RFC 4648 section 3.5)."""
     header, payload, signature = parts(forge.token())
     last = ALPHABET.index(signature[-1])
-    # Of the last of 86 letters four bits stand for nothing.
+    # The last of 86 letters has four unused bits.
     for unused in range(1, 16):
         yield (
             f"unused bits {unused:04b} in the signature",
@@ -106,7 +93,7 @@ def written_in_another_way(forge: Forge, at: datetime) -> Forgeries:
         yield name, ".".join(written)
 
 
-def cut_and_glued(forge: Forge, at: datetime) -> Forgeries:
+def cut_and_joined(forge: Forge, at: datetime) -> Forgeries:
     """Too few parts, too many, empty ones, or in another order (RFC 7515 section 7.1)."""
     header, payload, signature = parts(forge.token())
     for name, pieces in {
@@ -141,3 +128,6 @@ def cut_and_glued(forge: Forge, at: datetime) -> Forgeries:
     yield "in upper case", token.upper()
     yield "as JSON", json.dumps({"protected": header, "payload": payload, "signature": signature})
     yield "the scheme twice", f"Bearer {token}"
+
+
+KINDS = (with_a_broken_signature, with_other_claims, encoded_in_another_way, cut_and_joined)
