@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from joserfc import jwt
-from joserfc.jwk import OctKey, OKPKey
+from joserfc.jwk import OKPKey
 
 from services.kit.web.tokens.revocation import Revoked
 from services.kit.web.tokens.service import issue_service_token
@@ -87,11 +87,6 @@ class Forge:
         """Return a token of that algorithm that nobody signed."""
         return f"{segment(self.header(alg=algorithm))}.{segment(self.claims())}.{signature}"
 
-    def confused(self) -> str:
-        """Return a token whose HS256 secret is the public key, which everyone knows (RFC 8725 section 2.1)."""
-        secret = OctKey.import_key(self.public_key["x"])
-        return jwt.encode(self.header(alg="HS256"), self.claims(), secret, algorithms=["HS256"])
-
     def altered(self) -> str:
         """Return a valid token whose claims were changed after signing."""
         header, _, signature = self.token().split(".")
@@ -103,7 +98,6 @@ class Forge:
 BAD_ACCESS_TOKENS: dict[str, Callable[[Forge], str]] = {
     "no token": lambda forge: "no-token",
     "without a signature": lambda forge: forge.unsigned(),
-    "with the public key for a secret": lambda forge: forge.confused(),
     "changed after signing": lambda forge: forge.altered(),
     "signed by another key of the same id": lambda forge: Forge(forge.key_id).token(aud=forge.claims()["aud"]),
     "of another type": lambda forge: forge.token({"typ": "JWT"}),
