@@ -2,7 +2,7 @@
 
 import base64
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from typing import Any
 
@@ -18,6 +18,9 @@ SECRET = "a secret that only these tests know, long enough"
 absent: Any = object()
 """The value of a claim or a header parameter that is left out."""
 
+# The name of each trick, and the token.
+Forgeries = Iterator[tuple[str, str]]
+
 
 async def nothing_revoked() -> Revoked:
     """Revocations of an auth that has revoked nothing."""
@@ -28,6 +31,22 @@ def segment(document: object) -> str:
     """Return a part of a compact JWS; bytes are encoded as they are."""
     raw = document if isinstance(document, bytes) else json.dumps(document).encode()
     return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
+
+
+def parts(token: str) -> tuple[str, str, str]:
+    """Return header, payload and signature."""
+    header, payload, signature = token.split(".")
+    return header, payload, signature
+
+
+def decoded(part: str) -> bytes:
+    """Return the bytes of a part of a token."""
+    return base64.urlsafe_b64decode(part + "=" * (-len(part) % 4))
+
+
+def shown(value: object) -> str:
+    """Return the value as the name of a trick shows it."""
+    return "absent" if value is absent else repr(value)[:40]
 
 
 def _present(members: dict[str, Any]) -> dict[str, Any]:
@@ -89,7 +108,7 @@ class Forge:
 
     def altered(self) -> str:
         """Return a valid token whose claims were changed after signing."""
-        header, _, signature = self.token().split(".")
+        header, _, signature = parts(self.token())
         return f"{header}.{segment(self.claims(sub='someone-else'))}.{signature}"
 
 

@@ -4,12 +4,16 @@ import json
 from datetime import datetime
 from typing import Any
 
-from tests.kit.forgeries.parts import Forgeries, decoded, flipped, parts, shown
-from tests.kit.forging import Forge, absent, segment
+from tests.kit.forging import Forge, Forgeries, absent, decoded, parts, segment, shown
 
 ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 # The order of Ed25519's group (RFC 8032 section 5.1): adding it to a signature's S must not give another signature.
 GROUP_ORDER = 2**252 + 27742317777372353535851937790883648493
+
+
+def flipped(raw: bytes, place: int, bit: int) -> bytes:
+    """Return the bytes with one bit changed."""
+    return raw[:place] + bytes([raw[place] ^ (1 << bit)]) + raw[place + 1 :]
 
 
 def with_a_broken_signature(forge: Forge, at: datetime) -> Forgeries:

@@ -18,7 +18,6 @@ from services.kit.web.guards import Gatekeeper, Guard, Route
 from services.kit.web.schemas import Schema, Text
 
 SECRET = "a secret that only these tests know, long enough"
-# Where a test must wait for a deadline.
 SHORT_SECONDS = 1
 
 

@@ -139,17 +139,14 @@ def test_an_unknown_method_has_the_weakest_guard_of_its_route(guards: Any, guard
 def test_a_worker_runs_its_start_and_its_end() -> None:
     done: list[str] = []
 
-    async def start() -> None:
-        done.append("started")
-
-    async def stop() -> None:
-        done.append("stopped")
+    async def note(what: str) -> None:
+        done.append(what)
 
     async def run(lifespan: Lifespan) -> None:
         await lifespan.process_startup({}, {})
         await lifespan.process_shutdown({}, {})
 
-    asyncio.run(run(Lifespan(start, stop)))
+    asyncio.run(run(Lifespan(lambda: note("started"), lambda: note("stopped"))))
     asyncio.run(run(Lifespan()))
 
     assert done == ["started", "stopped"]

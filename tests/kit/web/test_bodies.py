@@ -139,21 +139,11 @@ def test_the_limit_holds_for_a_body_without_a_length() -> None:
 # Depth
 
 
-def nested(kind: str, depth: int) -> str:
-    """Return JSON of that depth."""
-    if kind == "arrays":
-        return "[" * depth + "]" * depth
-    if kind == "objects":
-        return '{"a":' * depth + "1" + "}" * depth
-    return '[{"a":' * (depth // 2) + "[" * (depth % 2) + "1" + "]" * (depth % 2) + "}]" * (depth // 2)
-
-
 DEEP = error("REQUEST_ERROR", "The body is nested deeper than 32 levels")
 
 
-@pytest.mark.parametrize("kind", ["arrays", "objects", "both"])
-def test_a_body_may_have_32_levels(kind: str) -> None:
-    fits, over, far_over = (nested(kind, depth) for depth in (MAXIMUM_DEPTH, MAXIMUM_DEPTH + 1, 1024))
+def test_a_body_may_have_32_levels() -> None:
+    fits, over, far_over = ("[" * depth + "]" * depth for depth in (MAXIMUM_DEPTH, MAXIMUM_DEPTH + 1, 1024))
 
     assert respond_to(fits.encode()) == (200, None, {"item": json.loads(fits)})
     for deep in (over, far_over, f'{{"title": "a", "ignored": [1, {over}]}}'):

@@ -1,7 +1,7 @@
 """services.kit.web.entity_tags: the tags of records, and If-Match."""
 
-from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import NamedTuple
 
 import pytest
 from hypothesis import example, given
@@ -16,10 +16,7 @@ TAG_TEXTS = st.text(st.characters(min_codepoint=0x21, max_codepoint=0x7E, exclud
 BLANKS = st.text(" \t", max_size=3)
 
 
-@dataclass(frozen=True)
-class Record:
-    """A record with a version."""
-
+class Record(NamedTuple):
     version: int
     updated_at: datetime
 

@@ -99,14 +99,12 @@ def test_absent_parameters_have_defaults(
     assert page_request(limit, cursor, (int, str), default) == expected
 
 
-def test_one_more_item_is_fetched_than_requested() -> None:
-    assert (PageRequest().fetch_limit, PageRequest(limit=10).fetch_limit) == (None, 11)
-
-
 def test_a_page_with_all_items_is_the_last_one() -> None:
     def no_key(item: int) -> SortKey:
         raise AssertionError(f"the key of {item} is not needed")
 
+    # One more item is fetched than requested.
+    assert (PageRequest().fetch_limit, PageRequest(limit=10).fetch_limit) == (None, 11)
     assert page_of([1, 2], PageRequest(limit=2), no_key) == Page([1, 2], None)
     assert page_of([1, 2], PageRequest(), no_key) == Page([1, 2], None)
     assert page_of([], PageRequest(limit=2), no_key) == Page([], None)

@@ -169,11 +169,8 @@ def test_a_web_address_is_not_changed(address: str) -> None:
     assert validated(Outer, {"address": address}).address == address
 
 
-def test_a_patch_has_the_fields_of_the_request() -> None:
+def test_a_patch_has_the_fields_of_the_request_and_needs_one() -> None:
     assert validated(OuterPatch, {"title": None}).changes() == {"title": None}
     assert validated(OuterPatch, {"size": 0, "unknown": 1}).changes() == {"size": 0}
-
-
-@pytest.mark.parametrize("document", [{}, {"unknown": 1}])
-def test_a_patch_without_fields_is_an_error_of_the_form(document: object) -> None:
-    assert details(OuterPatch, document) == {"formErrors": ["At least one field is required"], "fieldErrors": {}}
+    for document in ({}, {"unknown": 1}):
+        assert details(OuterPatch, document) == {"formErrors": ["At least one field is required"], "fieldErrors": {}}

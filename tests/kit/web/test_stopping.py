@@ -51,23 +51,18 @@ def responds(port: int) -> bool:
         return False
 
 
-def connect(port: int) -> socket.socket:
-    """Return a connection with a request on it."""
-    connection = socket.create_connection(("127.0.0.1", port), timeout=60)
-    connection.sendall(REQUEST)
-    return connection
-
-
 @pytest.mark.full
 def test_connections_made_before_the_end_of_listening_are_served(tmp_path: Path) -> None:
     with serving(tmp_path) as (process, port):
         process.send_signal(signal.SIGTERM)
         until((tmp_path / "stopping").exists, "the worker begins to stop")
-        waiting = [connect(port) for _ in range(WAITING)]
+        waiting = [socket.create_connection(("127.0.0.1", port), timeout=120) for _ in range(WAITING)]
+        for each in waiting:
+            each.sendall(REQUEST)
         (tmp_path / "connected").touch()
 
         responses = [read_until_closed(each) for each in waiting]
         for each in waiting:
             each.close()
         assert [each.partition(b"\r\n")[0] for each in responses] == [b"HTTP/1.1 200 OK"] * WAITING
-        assert process.wait(60) == 0
+        assert process.wait(120) == 0
