@@ -19,7 +19,7 @@ from services.kit.web.tokens.revocation import Revoked
 from tests.clock import HOUR, NOON, SECOND
 from tests.kit.forgeries.changes import ALPHABET
 from tests.kit.forging import Forge, segment
-from tests.kit.web.tokens.auth import ADA, FAILURES, FakeAuth, Verifying
+from tests.kit.web.tokens.fake_auth import ADA, FAILURES, FakeAuth, Verifying
 
 MINUTE = timedelta(minutes=1)
 

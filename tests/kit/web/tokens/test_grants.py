@@ -12,7 +12,7 @@ from services.kit.web.tokens.service import issue_service_token
 from tests.clock import NOON
 from tests.kit.forgeries import forgeries
 from tests.kit.forging import SECRET, Forge, absent
-from tests.kit.web.tokens.auth import FakeAuth
+from tests.kit.web.tokens.fake_auth import FakeAuth
 
 FINGERPRINT = "f" * 64
 SPRING = Grant("spring", FINGERPRINT)

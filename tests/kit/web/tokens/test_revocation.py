@@ -8,7 +8,7 @@ import pytest
 
 from services.kit.web.tokens.revocation import RevocationList, Revoked
 from tests.clock import HOUR, MILLISECOND, SECOND
-from tests.kit.web.tokens.auth import FAILURES, FakeAuth
+from tests.kit.web.tokens.fake_auth import FAILURES, FakeAuth
 
 NOTHING: dict[str, Any] = {"items": [], "keys": []}
 ONE_ENDED: dict[str, Any] = {"items": ["session-1"], "keys": []}
