@@ -34,7 +34,7 @@ def gunicorn(
         yield process
     finally:
         process.terminate()
-        process.wait(30)
+        process.wait(120)
 
 
 @contextmanager
@@ -47,13 +47,13 @@ def served(app: str, path: str, variables: Mapping[str, str], *options: str) -> 
         at = ("--bind", f"fd://{listener.fileno()}", *options)
         with gunicorn(app, variables, *at, inherit=(listener.fileno(),)):
             # The socket listens already: the connection waits until the worker accepts it.
-            assert httpx.get(f"http://{host}:{port}{path}", timeout=30, trust_env=False).is_success
+            assert httpx.get(f"http://{host}:{port}{path}", timeout=120, trust_env=False).is_success
             yield host, port
 
 
 def exchange(address: Address, *parts: bytes) -> bytes:
     """Send the parts on one connection; return all bytes that the server sends until it closes."""
-    with socket.create_connection(address, timeout=60) as connection:
+    with socket.create_connection(address, timeout=120) as connection:
         # The server may close before all parts are sent.
         with suppress(ConnectionError):
             for part in parts:

@@ -118,7 +118,7 @@ class Unauthorized(ServiceError):
 
 
 class Forbidden(ServiceError):
-    """The request is refused, whoever the caller is or with the caller's role."""
+    """The action is not allowed, for the role of the caller or for everyone."""
 
     status = 403
     code = "FORBIDDEN"

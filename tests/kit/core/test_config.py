@@ -85,6 +85,14 @@ def test_all_variables_are_read() -> None:
     }
 
 
+POSTGRESQL_ONLY = "must be a postgresql:// URL in the managed profile"
+PORTS = ("0", "65536", "-1", "1.5", "port", "8e3", "1_000", "٣", "0x50", "9" * 5000)
+URLS = ("mysql://db/flix", "sqlite:///:memory:", "sqlite:///", "postgresql://host", "flix")
+MALFORMED = (
+    ("DATABASE_PROFILE", "must be local or managed, not {!r}", ("production", "LOCAL", "managed!")),
+    ("MINE_PORT", "must be a whole number from 1 to 65535, not {!r}", PORTS),
+    ("LOG_LEVEL", "must be one of debug, info, warning, error, not {!r}", ("verbose", "10", "info,")),
+)
 TOO_SHORT = "SERVICE_TOKEN_SECRET is too short: at least 32 characters are needed"
 
 
@@ -115,27 +123,14 @@ TOO_SHORT = "SERVICE_TOKEN_SECRET is too short: at least 32 characters are neede
         (managed(SERVICE_TOKEN_SECRET=SECRET[1:]), [TOO_SHORT]),
         (managed(SERVICE_TOKEN_SECRET=f"  {SECRET[1:]}  "), [TOO_SHORT]),
         *(
-            ({"DATABASE_PROFILE": each}, [f"DATABASE_PROFILE must be local or managed, not {each!r}"])
-            for each in ("production", "LOCAL", "managed!")
+            ({name: value}, [f"{name} {problem.format(value[:40])}"])
+            for name, problem, values in MALFORMED
+            for value in values
         ),
+        *(({"MINE_DATABASE_URL": url}, [f"MINE_DATABASE_URL: {URL_FORMS}"]) for url in URLS),
         *(
-            ({"MINE_PORT": each}, [f"MINE_PORT must be a whole number from 1 to 65535, not {each[:40]!r}"])
-            for each in ("0", "65536", "-1", "1.5", "port", "8e3", "1_000", "٣", "0x50", "9" * 5000)
-        ),
-        *(
-            ({"LOG_LEVEL": each}, [f"LOG_LEVEL must be one of debug, info, warning, error, not {each!r}"])
-            for each in ("verbose", "10", "info,")
-        ),
-        *(
-            ({"MINE_DATABASE_URL": each}, [f"MINE_DATABASE_URL: {URL_FORMS}"])
-            for each in ("mysql://db/flix", "sqlite:///:memory:", "sqlite:///", "postgresql://host", "flix")
-        ),
-        *(
-            (
-                {**MANAGED, "MINE_DATABASE_URL": "", each: "sqlite:///f"},
-                [f"{each} must be a postgresql:// URL in the managed profile"],
-            )
-            for each in ("DATABASE_URL", "MINE_DATABASE_URL")
+            ({**MANAGED, "MINE_DATABASE_URL": "", name: "sqlite:///f"}, [f"{name} {POSTGRESQL_ONLY}"])
+            for name in ("DATABASE_URL", "MINE_DATABASE_URL")
         ),
     ],
 )
@@ -143,17 +138,14 @@ def test_all_problems_are_reported_a_line_each(variables: dict[str, str], proble
     assert problems_of(variables) == problems
 
 
-def test_the_local_profile_accepts_a_secret_of_any_length() -> None:
-    assert read({"SERVICE_TOKEN_SECRET": "x"}).service_secret == "x"
-
-
-def test_a_secret_may_be_in_a_file(tmp_path: Path) -> None:
+def test_a_secret_may_be_in_a_file_and_short_in_the_local_profile(tmp_path: Path) -> None:
     file = tmp_path / "secret"
     file.write_text(f"  {SECRET}\n")
     variables = managed(SERVICE_TOKEN_SECRET_FILE=str(file), SERVICE_TOKEN_SECRET="not this one")
     assert read(variables).service_secret == SECRET
     file.write_text("short\n")
     assert problems_of(variables) == [TOO_SHORT]
+    assert read({"SERVICE_TOKEN_SECRET_FILE": str(file)}).service_secret == "short"
 
 
 @pytest.mark.parametrize("profile", [{}, MANAGED])

@@ -2,8 +2,7 @@
 
 from datetime import datetime
 
-from tests.kit.forgeries.parts import Forgeries, parts
-from tests.kit.forging import Forge, segment
+from tests.kit.forging import Forge, Forgeries, parts, segment
 
 # The gateway refuses such headers before the verifier; the verifier must withstand them on its own.
 HUGE = 1_000_000

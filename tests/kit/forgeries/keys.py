@@ -11,8 +11,7 @@ from joserfc import jwt
 from joserfc.jwk import OctKey
 
 from services.kit.web.tokens.service import issue_service_token
-from tests.kit.forgeries.parts import Forgeries, parts, shown
-from tests.kit.forging import SECRET, Forge, absent, segment
+from tests.kit.forging import SECRET, Forge, Forgeries, absent, parts, segment, shown
 
 
 def unsigned(forge: Forge, at: datetime) -> Forgeries:

@@ -8,7 +8,7 @@ from tests.clock import NOON
 from tests.figures import Figure, figure
 from tests.kit.forgeries import forgeries
 from tests.kit.forging import BAD_ACCESS_TOKENS, Forge
-from tests.kit.web.tokens.auth import ADA, FakeAuth
+from tests.kit.web.tokens.fake_auth import ADA, FakeAuth
 
 __all__ = ["figure"]
 

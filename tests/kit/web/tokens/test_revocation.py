@@ -6,37 +6,22 @@ from typing import Any
 
 import pytest
 
-from services.kit.web.tokens.access import AccessTokenVerifier
 from services.kit.web.tokens.revocation import RevocationList, Revoked
-from tests.clock import HOUR, MILLISECOND, SECOND, StoppedClock
-from tests.kit.forging import Forge
-from tests.kit.web.tokens.auth import FAILURES
+from tests.clock import HOUR, MILLISECOND, SECOND
+from tests.kit.web.tokens.fake_auth import FAILURES, FakeAuth
 
+NOTHING: dict[str, Any] = {"items": [], "keys": []}
 ONE_ENDED: dict[str, Any] = {"items": ["session-1"], "keys": []}
 ONE_SESSION = Revoked(sessions=frozenset({"session-1"}))
 
 
-class Fetching:
-    """A list over an auth that has revoked nothing; it may fail or hang, and it counts the requests."""
+class Revoking(FakeAuth):
+    """An auth that publishes its revocations, and the list over it."""
 
     def __init__(self) -> None:
-        self.response: Any = {"items": [], "keys": []}
-        self.failure: Exception | None = None
-        self.requests = 0
-        self.requested = asyncio.Event()
-        self.released: asyncio.Event | None = None
-        self.clock = StoppedClock()
+        super().__init__()
+        self.response = NOTHING
         self.list = RevocationList(self.fetch, self.clock)
-
-    async def fetch(self) -> Any:
-        """A FetchRevoked."""
-        self.requests += 1
-        self.requested.set()
-        # Let other requests run in between.
-        await (asyncio.sleep(0) if self.released is None else self.released.wait())
-        if self.failure is not None:
-            raise self.failure
-        return self.response
 
     def read(self, times: int = 1) -> set[Revoked]:
         """Return what so many requests at the same time get."""
@@ -49,22 +34,22 @@ class Fetching:
 
 
 @pytest.fixture
-def auth() -> Fetching:
-    """See Fetching."""
-    return Fetching()
+def auth() -> Revoking:
+    """See Revoking."""
+    return Revoking()
 
 
-def test_the_list_has_the_sessions_and_the_keys_of_auth(auth: Fetching) -> None:
+def test_the_list_has_the_sessions_and_the_keys_of_auth(auth: Revoking) -> None:
     auth.response = {"items": ["session-1", "session-2"], "keys": ["key-1"], "later": True}
     assert auth.read() == {Revoked(frozenset({"session-1", "session-2"}), frozenset({"key-1"}))}
 
 
-def test_requests_at_the_same_time_share_one_fetch(auth: Fetching) -> None:
+def test_requests_at_the_same_time_share_one_fetch(auth: Revoking) -> None:
     auth.response = ONE_ENDED
     assert (auth.read(50), auth.requests) == ({ONE_SESSION}, 1)
 
 
-def test_the_list_is_fetched_once_in_two_seconds(auth: Fetching) -> None:
+def test_the_list_is_fetched_once_in_two_seconds(auth: Revoking) -> None:
     auth.read()
     auth.response = ONE_ENDED
     auth.clock.at += 2 * SECOND
@@ -73,25 +58,8 @@ def test_the_list_is_fetched_once_in_two_seconds(auth: Fetching) -> None:
     assert (auth.read(50), auth.requests) == ({ONE_SESSION}, 2)
 
 
-def test_many_verifications_within_two_seconds_fetch_the_list_once(auth: Fetching) -> None:
-    forge = Forge()
-    token = forge.token()
-
-    async def keys() -> Any:
-        return forge.key_set()
-
-    async def verify() -> None:
-        verifier = AccessTokenVerifier(keys, "quiz", auth.list, auth.clock)
-        for _ in range(100):
-            await verifier.verify(token)
-            auth.clock.at += 20 * MILLISECOND
-
-    asyncio.run(verify())
-    assert auth.requests == 1
-
-
 @pytest.mark.parametrize("failure", FAILURES, ids=repr)
-def test_while_auth_is_unavailable_the_last_list_stays_in_force(auth: Fetching, failure: Exception) -> None:
+def test_while_auth_is_unavailable_the_last_list_stays_in_force(auth: Revoking, failure: Exception) -> None:
     auth.response = ONE_ENDED
     auth.read()
     auth.failure = failure
@@ -103,7 +71,7 @@ def test_while_auth_is_unavailable_the_last_list_stays_in_force(auth: Fetching, 
     assert requests == [1, 1, 2, 2, 2, 3]
 
 
-def test_the_first_list_of_an_unavailable_auth_is_empty(auth: Fetching) -> None:
+def test_the_first_list_of_an_unavailable_auth_is_empty(auth: Revoking) -> None:
     auth.failure = TimeoutError()
     assert (auth.read(10), auth.requests) == ({Revoked()}, 1)
     auth.clock.at += HOUR
@@ -116,22 +84,21 @@ def test_the_first_list_of_an_unavailable_auth_is_empty(auth: Fetching) -> None:
 @pytest.mark.parametrize(
     "response", [None, [], {}, {"items": []}, {"items": None, "keys": []}, {"items": [[]], "keys": []}]
 )
-def test_a_response_that_is_no_list_means_unavailable(auth: Fetching, response: Any) -> None:
+def test_a_response_that_is_no_list_means_unavailable(auth: Revoking, response: Any) -> None:
     auth.response = response
     assert (auth.read(10), auth.requests) == ({Revoked()}, 1)
 
 
 def test_after_a_failure_only_one_request_waits_for_auth() -> None:
     async def scenario() -> tuple[list[Revoked], int]:
-        auth = Fetching()
+        auth = Revoking()
         auth.failure = TimeoutError()
         await auth.list()
-        auth.requested.clear()
-        auth.released = asyncio.Event()
+        auth.released.clear()
         auth.clock.at += 3 * SECOND
         async with asyncio.timeout(30):
             waiting = asyncio.create_task(auth.list())
-            await auth.requested.wait()
+            await auth.hangs.wait()
             lists = [await auth.list() for _ in range(3)]
             assert not waiting.done()
             auth.failure, auth.response = None, ONE_ENDED
@@ -143,11 +110,11 @@ def test_after_a_failure_only_one_request_waits_for_auth() -> None:
 
 def test_after_a_client_disconnects_the_next_request_fetches() -> None:
     async def scenario() -> tuple[Revoked, int]:
-        auth = Fetching()
-        auth.released = asyncio.Event()
+        auth = Revoking()
+        auth.released.clear()
         async with asyncio.timeout(30):
             first = asyncio.create_task(auth.list())
-            await auth.requested.wait()
+            await auth.hangs.wait()
             second = asyncio.create_task(auth.list())
             first.cancel()
             auth.response = ONE_ENDED

@@ -1,4 +1,4 @@
-"""An auth that publishes keys and revocations, and a verifier that asks it."""
+"""An auth that publishes keys or revocations, and a verifier that asks it."""
 
 import asyncio
 from collections.abc import Awaitable
@@ -9,12 +9,10 @@ import httpx
 
 from services.kit.web.tokens.access import AccessTokenVerifier, Admin
 from services.kit.web.tokens.revocation import Revoked
-from tests.clock import HOUR, SECOND, StoppedClock
+from tests.clock import StoppedClock
 from tests.kit.forging import Forge
 
 ADA = Admin("admin-1", "ada", "owner", "session-1")
-# How late a token is, and whether it is still accepted: clocks may differ by five seconds.
-EXPIRIES = ((-SECOND, True), (0 * SECOND, True), (4 * SECOND, True), (5 * SECOND, False), (HOUR, False))
 FAILURES = (
     httpx.ConnectError("refused"),
     httpx.ReadTimeout("slow"),
@@ -31,16 +29,16 @@ class FakeAuth:
         self.response: Any = {"keys": [forge.public_key for forge in forges]}
         self.revoked = Revoked()
         self.failure: Exception | None = None
-        self.key_requests = self.revocation_requests = 0
+        self.requests = self.revocation_requests = 0
         self.clock = StoppedClock()
         # Set when a request hangs; it hangs until `released`.
         self.hangs, self.released = asyncio.Event(), asyncio.Event()
         self.released.set()
         self._audience = audience
 
-    async def keys(self) -> Any:
-        """A FetchKeys."""
-        self.key_requests += 1
+    async def fetch(self) -> Any:
+        """A FetchKeys or FetchRevoked."""
+        self.requests += 1
         # Let other requests run in between.
         await asyncio.sleep(0)
         if not self.released.is_set():
@@ -57,7 +55,7 @@ class FakeAuth:
 
     def verifier(self) -> AccessTokenVerifier:
         """Return a new verifier of this auth's tokens."""
-        return AccessTokenVerifier(self.keys, self._audience, self.revocations, self.clock)
+        return AccessTokenVerifier(self.fetch, self._audience, self.revocations, self.clock)
 
 
 class Verifying:
