@@ -1,4 +1,4 @@
-"""services.content.seed on both engines: what each set holds, and that people's rows are safe from it."""
+"""services.content.seed on both engines: the rows of each set, and the safety of people's rows."""
 
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
@@ -8,7 +8,6 @@ from typing import Any
 
 import peewee
 import pytest
-from services.content.schemas.incoming import NewEvent, NewLesson, NewMaterials
 
 from services.content import rules
 from services.content.config import Settings, read_settings
@@ -17,6 +16,8 @@ from services.content.errors import InvalidWindow, LessonAccessDenied
 from services.content.migrations import MIGRATIONS
 from services.content.models import TABLES
 from services.content.repository.store import PeeweeContentStore
+from services.content.schemas.events import NewEvent
+from services.content.schemas.lessons import NewLesson, NewMaterials
 from services.content.seed import SAMPLES, SETS, seed_database, seed_store
 from services.content.service import ContentService
 from services.kit.core.instants import format_instant
@@ -26,7 +27,7 @@ from services.kit.web.pages import PageRequest
 from services.kit.web.schemas import validated
 from tests.audit import entries_in
 from tests.clock import NOON
-from tests.content.examples import SECRET
+from tests.content.examples import SECRET, event_changes, lesson_changes
 
 ALL = PageRequest()
 KEY = "growth2026"
@@ -166,9 +167,9 @@ def test_what_a_person_has_changed_stays(
     content_database: peewee.Database, store: PeeweeContentStore, service: ContentService
 ) -> None:
     seed_store(store, SAMPLES["demo"], NOON)
-    service.update_event("event-public-1", {"slug": "my-own-launch", "is_active": False, "title": "Mine"})
-    service.update_lesson("event-public-1", "lesson-public-1", {"slug": "renamed", "expires_at": None})
-    service.update_event("event-private-1", {"access_key": None})
+    service.update_event("event-public-1", event_changes(slug="my-own-launch", is_active=False, title="Mine"))
+    service.update_lesson("event-public-1", "lesson-public-1", lesson_changes(slug="renamed", expires_at=None))
+    service.update_event("event-private-1", event_changes(access_key=None))
     before = rows(content_database)
     added = seed_store(store, SAMPLES["demo"], NOON)
     assert added == {"events": 0, "lessons": 0, "materials": 0}
