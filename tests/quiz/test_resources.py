@@ -33,6 +33,7 @@ from tests.quiz.examples import a_quiz, an_attempt, numbered_quiz, some_question
 from tests.quiz.in_process import ContentInProcess
 from tests.quiz.memory import InMemoryQuizStore
 from tests.refusals import (
+    FORBIDDEN,
     INVALID_JSON,
     METHOD_NOT_ALLOWED,
     NOT_FOUND,
