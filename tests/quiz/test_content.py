@@ -194,9 +194,9 @@ def test_a_lost_position_is_told_apart_from_an_unavailable_content() -> None:
 @every_call
 @pytest.mark.parametrize("status", [400, 401, 403, 429, 500, 502, 503, 504, 301, 204])
 def test_every_other_status_is_unavailable(call: Callable[[Content], object], status: int) -> None:
-    with content_with(responds({**HEAD, "error": "LESSON_NOT_FOUND"}, status)) as (content, _):
-        with pytest.raises(Unavailable) as failure:
-            call(content)
+    respond = responds({**HEAD, "error": "LESSON_NOT_FOUND"}, status)
+    with content_with(respond) as (content, _), pytest.raises(Unavailable) as failure:
+        call(content)
     expected = ("Lessons cannot be looked up now; try again shortly", 1)
     assert (str(failure.value), failure.value.retry_after) == expected
 
@@ -232,7 +232,9 @@ def test_a_body_that_content_would_not_send_is_unavailable(call: Callable[[Conte
         call(content)
 
 
-MEMBERS = st.sampled_from(["item", "items", "missing", "events", "lessons", "type", "time", "sequence", "data", "id", "lastSequence"])
+MEMBERS = st.sampled_from(
+    ["item", "items", "missing", "events", "lessons", "type", "time", "sequence", "data", "id", "lastSequence"]
+)
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=5),
     lambda inner: st.lists(inner, max_size=2) | st.dictionaries(MEMBERS, inner, max_size=4),
