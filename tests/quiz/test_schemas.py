@@ -111,7 +111,7 @@ def test_a_bad_document_is_refused_by_the_name_of_the_field(
 ) -> None:
     with pytest.raises(ValidationFailed) as failure:
         validated(schema, document)
-    details = failure.value.extra["details"]
+    details: Any = failure.value.extra["details"]
     [message] = details["fieldErrors"].pop(field)
     assert re.fullmatch(text, message)
     assert details == {"formErrors": [], "fieldErrors": {}}
