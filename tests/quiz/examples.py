@@ -1,6 +1,5 @@
 """Records to begin a test with, and answers of learners."""
 
-from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC
 from typing import Any
