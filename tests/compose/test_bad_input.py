@@ -1,4 +1,4 @@
-"""What an operator gets wrong, and disks that are full or cannot be written: one clear line, or 503."""
+"""Mistakes of operators, and full or read-only disks: one clear line, or 503."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -13,7 +13,7 @@ PATH = "/internal/login"
 
 
 def run_on(project: ComposeProject, url: str, *command: str, **more: str) -> tuple[int, str, str]:
-    """Content's command on that database: exit code, output, errors."""
+    """Run content's command on that database; return exit code, output and errors."""
     done = project.run("content", *(command or ("serve",)), DATABASE_URL_FILE="", DATABASE_URL=url, **more)
     return done.returncode, done.stdout, done.stderr
 
@@ -43,7 +43,7 @@ def test_a_database_that_stays_down_is_awaited_and_then_one_line(
     assert url.split(":")[2].split("@")[0] not in errors
 
 
-# Were they to wait for what never comes, they would wait ten minutes.
+# If they waited for the database, they would wait ten minutes.
 PATIENT = {"DATABASE_WAIT_SECONDS": "600"}
 
 
@@ -104,11 +104,11 @@ def test_sqlite_on_a_disk_that_is_too_small_is_one_line(project: ComposeProject)
         said = container.logs().decode()
 
     assert (code, len(said.splitlines())) == (1, 1), said
-    # The cause is lost: SQLite has ended the transaction by itself, and Peewee stumbles over that.
+    # Peewee hides the cause: SQLite has ended the transaction by itself.
     assert said.startswith("001_initial failed and changed nothing (OperationalError: ")
 
 
-def test_sqlite_on_a_disk_that_becomes_full_answers_503_until_there_is_room(compose_stack: ComposeStack) -> None:
+def test_sqlite_on_a_full_disk_answers_503_until_there_is_room(compose_stack: ComposeStack) -> None:
     project, sign_in = compose_stack.project, dict(compose_stack.sign_in)
     start = " && ".join(
         f"{exe}python -m services.auth {command}"

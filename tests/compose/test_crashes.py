@@ -1,4 +1,4 @@
-"""Containers that die, and a PostgreSQL that is restarted, while people write."""
+"""Containers that are killed, and a PostgreSQL that is restarted, under writers."""
 
 from tests.compose.project import SERVERS, ComposeStack
 from tests.compose.stacks import Figure

@@ -63,5 +63,5 @@ def test_down_and_up_keep_the_data_and_the_secrets(compose_stack: ComposeStack) 
 
     assert compose_stack.everything() == before
     assert project.secret("shared/service_token_secret") == secret
-    # The signing key is data as well: a token from before still opens.
+    # The signing key is stored too: an earlier token is still valid.
     assert httpx.get(f"{project.address}/api/events", headers={"Authorization": token}).status_code == 200

@@ -1,4 +1,4 @@
-"""What a browser may do with an answer, where a material may send it, and what is over a limit, at a running door."""
+"""Protecting headers, CORS, limits of the HTTP server and addresses of materials at a running gateway."""
 
 import httpx
 import pytest
@@ -12,13 +12,15 @@ ORIGIN = "https://learn.example"
 
 
 def protection(stack: Installation) -> dict[str, str]:
-    """The headers that every answer has."""
+    """Return the headers that every response must have."""
     managed = stack.environment["DATABASE_PROFILE"] == "managed"
     strict = {"Strict-Transport-Security": "max-age=63072000; includeSubDomains"} if managed else {}
     return {**PROTECTING_HEADERS, **strict}
 
 
-def test_every_kind_of_answer_is_protected(stack: Installation, admin: httpx.Client, learner: httpx.Client) -> None:
+def test_every_kind_of_response_has_the_protecting_headers(
+    stack: Installation, admin: httpx.Client, learner: httpx.Client
+) -> None:
     page = {"Origin": ORIGIN, "Access-Control-Request-Method": "POST"}
     responses = [
         learner.get("/health"),
@@ -52,7 +54,7 @@ def test_every_kind_of_answer_is_protected(stack: Installation, admin: httpx.Cli
         ("/api/public/events", {f"X-{each}": "a" for each in range(101)}, 431, "The headers are too many or too long"),
     ],
 )
-def test_an_address_or_headers_over_the_limit_are_refused_in_the_contract_s_words(
+def test_a_too_long_address_or_header_is_refused(
     learner: httpx.Client, address: str, headers: dict[str, str], status: int, message: str
 ) -> None:
     response = learner.get(address, headers=headers)
@@ -61,7 +63,7 @@ def test_an_address_or_headers_over_the_limit_are_refused_in_the_contract_s_word
     assert {name: response.headers[name] for name in PROTECTING_HEADERS} == dict(PROTECTING_HEADERS)
 
 
-def test_a_page_of_a_listed_origin_reads_every_refusal(admin: httpx.Client, learner: httpx.Client) -> None:
+def test_a_listed_origin_may_read_every_refusal(admin: httpx.Client, learner: httpx.Client) -> None:
     page = {"Origin": ORIGIN}
     responses = [
         learner.get("/api/events", headers=page),
@@ -77,7 +79,7 @@ def test_a_page_of_a_listed_origin_reads_every_refusal(admin: httpx.Client, lear
         assert (response.headers["Access-Control-Allow-Origin"], response.headers["Vary"]) == (ORIGIN, "Origin")
 
 
-def test_a_websocket_is_answered_as_any_other_request(learner: httpx.Client) -> None:
+def test_a_websocket_upgrade_is_an_ordinary_request(learner: httpx.Client) -> None:
     upgrade = {
         "Connection": "Upgrade",
         "Upgrade": "websocket",
