@@ -5,8 +5,7 @@ import os
 import secrets
 import socket
 import subprocess
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import docker
@@ -164,43 +163,17 @@ class ComposeProject:
         return subprocess.CompletedProcess(command, int(result.exit_code or 0), output, errors)
 
     def ask(self, service: str, path: str, body: object = None) -> Answer:
-        """Send a request to the process from its own container."""
-        return self.asker(self.container(service), service)(path, body)
-
-    @staticmethod
-    def asker(container: Container, service: str) -> Callable[..., Answer]:
-        """Return a function that sends requests in that container; the status is 0 without a response."""
-
-        def ask(path: str, body: object = None) -> Answer:
-            token = issue_service_token(LOCAL_SERVICE_SECRET, "gateway", service, now())
-            data = "" if body is None else json.dumps(body)
-            address = f"http://127.0.0.1:{PORTS[service]}{path}"
-            result = container.exec_run(["python", "-c", _ASK, address, data, f"Bearer {token}"], stderr=False)
-            if result.exit_code:
-                return 0, None, None
-            output: Any = result.output
-            status, retry_after, document = output.decode().split(" ", 2)
-            return int(status), None if retry_after == "None" else retry_after, json.loads(document)
-
-        return ask
-
-    @contextmanager
-    def sqlite_container(self, service: str, size: str, script: str) -> Iterator[Container]:
-        """Run the script in a container like the service's, on SQLite on a disk of that size."""
-        container = self.engine.containers.run(
-            f"{self.environment['FLIX_IMAGES']}-{service}",
-            entrypoint=["sh", "-c", script],
-            environment={"DATABASE_URL": f"sqlite:////data/{service}.sqlite"},
-            tmpfs={"/data": f"size={size},uid=10001,gid=10001", "/tmp": ""},
-            read_only=True,
-            cap_drop=["ALL"],
-            network_mode="none",
-            detach=True,
-        )
-        try:
-            yield container
-        finally:
-            container.remove(force=True)
+        """Send a request to the process from its own container; the status is 0 without a response."""
+        token = issue_service_token(LOCAL_SERVICE_SECRET, "gateway", service, now())
+        data = "" if body is None else json.dumps(body)
+        address = f"http://127.0.0.1:{PORTS[service]}{path}"
+        command = ["python", "-c", _ASK, address, data, f"Bearer {token}"]
+        result = self.container(service).exec_run(command, stderr=False)
+        if result.exit_code:
+            return 0, None, None
+        output: Any = result.output
+        status, retry_after, document = output.decode().split(" ", 2)
+        return int(status), None if retry_after == "None" else retry_after, json.loads(document)
 
     def sql(self, database: str, statement: str) -> list[list[str]]:
         """Return the rows of a superuser's statement, as text."""

@@ -49,11 +49,11 @@ def test_two_migrate_containers_at_once_apply_each_migration_once(project: Compo
         url = project.secret(f"{service}_owner/database_url").removesuffix(service) + "emptied"
         arguments = (f"migrate-{service}", "migrate", "up")
         racers = [project.start_run(*arguments, DATABASE_URL_FILE="", DATABASE_URL=url) for _ in range(2)]
-        said = [(racer.communicate(), racer.returncode) for racer in racers]
+        outputs = [(racer.communicate(), racer.returncode) for racer in racers]
 
         applied = "".join(f"applied {name}\n" for name in MIGRATIONS[service])
-        assert sorted(output for (output, _), _ in said) == [applied, "nothing to do\n"], said
-        assert [code for _, code in said] == [0, 0]
+        assert sorted(output for (output, _), _ in outputs) == [applied, "nothing to do\n"], outputs
+        assert [code for _, code in outputs] == [0, 0]
         for table in ("schema_ledger", "migratehistory"):
             names = project.sql("emptied", f"SELECT name FROM {table} ORDER BY name")
             assert names == [[name] for name in MIGRATIONS[service]]

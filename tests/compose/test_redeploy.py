@@ -29,8 +29,8 @@ def replicated_stack(first_stack: ComposeStack) -> Iterator[ComposeStack]:
 
 def evidence(stack: ComposeStack, flow: Flow) -> str:
     """Return the refusals and the warnings in the logs of the containers that are left."""
-    said = [line for name in (*SERVERS, "door") for line in stack.log_lines(name).splitlines()]
-    return "\n".join([*flow.refusals, *(line for line in said if COMPLAINT.search(line))])
+    lines = [line for name in (*SERVERS, "door") for line in stack.log_lines(name).splitlines()]
+    return "\n".join([*flow.refusals, *(line for line in lines if COMPLAINT.search(line))])
 
 
 @pytest.mark.parametrize("service", ["content", "quiz", "auth", "gateway"])

@@ -68,10 +68,10 @@ def everyday_traffic(stack: ComposeStack, number: int = 6) -> Iterator[Flow]:
     def work(index: int) -> Iterator[None]:
         with stack.client(Authorization=token) as client:
             for send in cycle(kinds[index % len(kinds) :] + kinds[: index % len(kinds)]):
-                response, said = _answer(client, send)
+                response, text = _answer(client, send)
                 flow.responses[response] += 1
                 if response not in (200, 201):
-                    flow.refusals.append(said)
+                    flow.refusals.append(text)
                     time.sleep(PAUSE_SECONDS)
                 yield
 

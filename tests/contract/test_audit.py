@@ -120,9 +120,9 @@ def test_requests_of_learners_have_no_audit_entry(admin: httpx.Client, learner: 
 
 
 def test_seeded_records_have_no_actor(admin: httpx.Client) -> None:
-    planted = entries(admin, subjectId="event-public-1") + entries(admin, subjectId="quiz-public-1")
-    said_of = [(each["service"], each["action"], each["actor"], each["address"]) for each in planted]
-    assert said_of == [("content", "event.created", None, None), ("quiz", "quiz.created", None, None)]
+    seeded = entries(admin, subjectId="event-public-1") + entries(admin, subjectId="quiz-public-1")
+    actual = [(each["service"], each["action"], each["actor"], each["address"]) for each in seeded]
+    assert actual == [("content", "event.created", None, None), ("quiz", "quiz.created", None, None)]
 
 
 def test_pages_show_the_entries_of_all_services_exactly_once(admin: httpx.Client) -> None:
@@ -132,7 +132,7 @@ def test_pages_show_the_entries_of_all_services_exactly_once(admin: httpx.Client
     ended = entries(admin, subjectId=quizzes[-1]["id"])[0]["occurredAt"]
     within = {"from": begun, "to": ended, "actorId": "admin-1"}
 
-    whole = entries(admin, **within)
+    expected = entries(admin, **within)
     pages: list[list[Json]] = []
     cursor: Json = {}
     while not pages or cursor["cursor"]:
@@ -140,11 +140,11 @@ def test_pages_show_the_entries_of_all_services_exactly_once(admin: httpx.Client
         assert status == 200
         pages.append(body["items"])
         cursor = {"cursor": body["nextCursor"]}
-    assert [each for page in pages for each in page] == whole
+    assert [each for page in pages for each in page] == expected
     assert {len(page) for page in pages[:-1]} == {3}
-    assert whole == sorted(whole, key=lambda each: (each["occurredAt"], each["id"]), reverse=True)
-    assert {each["service"] for each in whole} == {"content", "quiz"}
-    assert [each["action"] for each in whole if each["service"] == "quiz"] == ["quiz.created"] * 3
+    assert expected == sorted(expected, key=lambda each: (each["occurredAt"], each["id"]), reverse=True)
+    assert {each["service"] for each in expected} == {"content", "quiz"}
+    assert [each["action"] for each in expected if each["service"] == "quiz"] == ["quiz.created"] * 3
 
 
 def test_while_a_service_is_away_the_others_can_be_asked_alone(

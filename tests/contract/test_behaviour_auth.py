@@ -18,7 +18,7 @@ INVALID_CREDENTIALS = refusal(401, "INVALID_CREDENTIALS", "The username or the p
 
 
 def claims_of(token: str) -> Any:
-    """What the token says, unverified."""
+    """Return the claims of the token, unverified."""
     return json.loads(extract_compact(token.encode()).payload)
 
 

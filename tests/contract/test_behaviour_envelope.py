@@ -325,8 +325,8 @@ def test_a_preflight_of_a_listed_origin_names_what_it_may_send(learner: httpx.Cl
     asking = {"Origin": "https://learn.example", "Access-Control-Request-Method": "PUT"}
     response = learner.options("/api/events/x", headers=asking)
     assert (response.status_code, response.content) == (204, b"")
-    told = {name: value for name, value in response.headers.items() if name.startswith("access-control-")}
-    assert told == {
+    allowed = {name: value for name, value in response.headers.items() if name.startswith("access-control-")}
+    assert allowed == {
         "access-control-allow-origin": "https://learn.example",
         "access-control-allow-methods": "GET, POST, PUT, DELETE, OPTIONS",
         "access-control-allow-headers": "Authorization, Content-Type, Idempotency-Key, If-Match, X-Request-ID",
@@ -367,7 +367,7 @@ def test_a_token_of_another_role_is_not_enough(admin: httpx.Client, tokens: Any)
 
 @contextmanager
 def misfit_gateway(stack: Installation, folder: Path) -> Iterator[httpx.Client]:
-    """A gateway whose service token auth refuses, whose content never answers, and whose quiz is not there.
+    """A gateway whose service token auth refuses, whose content never responds, and whose quiz is not running.
 
     It has the default origins and counts a million requests an hour, of which none is refused; it logs to the folder.
     """

@@ -28,7 +28,7 @@ from tests.refusals import LESSON_NOT_FOUND
 
 ACTIONS = ("access-check", "playback", "materials", "quiz", "quiz/submit")
 KEY = {"eventAccessKey": ACCESS_KEY}
-# What someone may send who has not been given the key.
+# Bodies of learners without the key.
 WITHOUT_THE_KEY: tuple[Json, ...] = (
     {},
     {"eventAccessKey": "another key"},
@@ -38,13 +38,13 @@ WITHOUT_THE_KEY: tuple[Json, ...] = (
 
 
 def ask(learner: httpx.Client, event: Json, lesson_slug: str, action: str, sent: Json) -> tuple[int, Any]:
-    """What the learner is told."""
+    """Send the request and return the response."""
     body = {**sent, "answers": []} if action == "quiz/submit" else sent
     return parsed(learner.post(public_address(event, lesson_slug, action), json=body))
 
 
 def blocked(body: Any) -> Json:
-    """The whole answer of access-check to someone without the key."""
+    """Return the response of access-check without the key."""
     return {
         "authorized": False,
         "status": "blocked_private",

@@ -189,19 +189,19 @@ these_states = pytest.mark.parametrize("condition", THIS_STATE.values(), ids=THI
 @writes
 def test_a_tag_of_another_state_is_refused_and_changes_nothing(record: Record, stale_tag: str, write: Write) -> None:
     before = record.read()
-    told = {
+    statuses = {
         name: parsed(write(record, condition.format(now=before[1], before=stale_tag)))
         for name, condition in OTHER_STATES.items()
     }
-    assert told == dict.fromkeys(OTHER_STATES, STALE)
+    assert statuses == dict.fromkeys(OTHER_STATES, STALE)
     assert record.read() == before
 
 
 @writes
 def test_a_malformed_tag_is_named_and_changes_nothing(record: Record, write: Write) -> None:
     before = record.read()
-    told = {name: parsed(write(record, condition)) for name, condition in MALFORMED.items()}
-    assert told == dict.fromkeys(MALFORMED, NO_TAGS)
+    statuses = {name: parsed(write(record, condition)) for name, condition in MALFORMED.items()}
+    assert statuses == dict.fromkeys(MALFORMED, NO_TAGS)
     assert record.read() == before
 
 

@@ -139,8 +139,8 @@ def test_a_repetition_in_flight_gets_retry_after(stack: Installation, creation: 
     with ThreadPoolExecutor(2) as pool:
         with locked_table(stack, creation.service, creation.table):
             sent = [pool.submit(creation.send, key) for _ in range(2)]
-            told, waiting = wait(sent, timeout=30, return_when=FIRST_COMPLETED)
-        [refused], [first] = [each.result() for each in told], [each.result() for each in waiting]
+            done, waiting = wait(sent, timeout=30, return_when=FIRST_COMPLETED)
+        [refused], [first] = [each.result() for each in done], [each.result() for each in waiting]
     assert (parsed(refused), refused.headers["Retry-After"]) == (IN_FLIGHT, "1")
     assert first.status_code in (200, 201)
     assert (creation.send(key).content, replayed(first)) == (first.content, None)

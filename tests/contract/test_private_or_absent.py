@@ -71,7 +71,7 @@ def stage(admin: httpx.Client) -> Stage:
     return Stage(with_key, without_key, new_event(admin, isActive=True), unique("absent"))
 
 
-def told(response: httpx.Response) -> Any:
+def comparable(response: httpx.Response) -> Any:
     """Return the whole response without the members that always differ."""
     headers = {name: text for name, text in response.headers.items() if name not in MOVING_HEADERS}
     return response.status_code, headers, _still(response.json()) if response.content else None
@@ -126,7 +126,7 @@ def test_without_the_key_every_lesson_answers_as_an_absent_one(
         for each in (slug, UNKNOWN)
     ]
 
-    assert [told(response) for response in responses] == [told(responses[0])] * 4
+    assert [comparable(response) for response in responses] == [comparable(responses[0])] * 4
     # None of these requests opens the event.
     assert responses[0].json().get("status", "blocked_private") == "blocked_private"
     assert responses[0].status_code in (200, 400, 403)
@@ -141,7 +141,7 @@ def test_a_closed_catalog_hides_whether_the_event_has_a_key(
         learner.post(f"/api/public/events/{each['slug']}/catalog", json=body, headers=sent) for each in stage.private
     ]
 
-    assert told(responses[0]) == told(responses[1])
+    assert comparable(responses[0]) == comparable(responses[1])
     assert responses[0].status_code in (400, 403)
 
 
@@ -175,7 +175,7 @@ def test_another_spelling_of_a_private_slug_is_not_found(
         for slug in (stage.with_key["slug"], stage.absent)
     ]
 
-    assert told(responses[0]) == told(responses[1])
+    assert comparable(responses[0]) == comparable(responses[1])
     assert responses[0].json()["error"] in ("EVENT_NOT_FOUND", "NOT_FOUND", "VALIDATION_ERROR")
 
 
@@ -185,7 +185,7 @@ def test_a_slug_in_other_letter_case_is_not_found(learner: httpx.Client, stage: 
         learner.post(f"/api/public/events/{spelling(slug)}/catalog") for slug in (stage.with_key["slug"], stage.absent)
     ]
 
-    assert told(responses[0]) == told(responses[1])
+    assert comparable(responses[0]) == comparable(responses[1])
     assert responses[0].json()["error"] == "EVENT_NOT_FOUND"
 
 
@@ -201,7 +201,7 @@ def test_the_exchange_of_a_key_answers_as_for_an_absent_event(
 
     responses = [learner.request(method, f"/api/events/{slug}/access", json=body, headers=sent) for slug in slugs]
 
-    assert [told(response) for response in responses] == [told(responses[0])] * 3
+    assert [comparable(response) for response in responses] == [comparable(responses[0])] * 3
     assert responses[0].status_code >= 400
 
 
@@ -218,7 +218,7 @@ def test_without_a_token_admin_addresses_answer_as_for_an_absent_event(
 
     responses = [learner.request(method, f"/api/events/{each}{rest.format(lesson=UNKNOWN)}", json=body) for each in ids]
 
-    assert [told(response) for response in responses] == [told(responses[0])] * 4
+    assert [comparable(response) for response in responses] == [comparable(responses[0])] * 4
     assert responses[0].status_code in (401, 404, 405)
 
 
@@ -235,17 +235,14 @@ BROKEN: tuple[tuple[bytes, dict[str, str]], ...] = (
 )
 
 
-@pytest.mark.parametrize(("body", "sent"), BROKEN, ids=lambda value: repr(value)[:24])
 @pytest.mark.parametrize("action", ["catalog", *(f"lessons/{SLUGS[0]}/{action}" for action in ACTIONS)])
-def test_a_malformed_request_is_refused_alike_at_every_event(
-    learner: httpx.Client, stage: Stage, action: str, body: bytes, sent: dict[str, str]
-) -> None:
+def test_a_malformed_request_is_refused_alike_at_every_event(learner: httpx.Client, stage: Stage, action: str) -> None:
     slugs = (stage.with_key["slug"], stage.without_key["slug"], stage.public["slug"], stage.absent)
-
-    responses = [learner.post(f"/api/public/events/{slug}/{action}", content=body, headers=sent) for slug in slugs]
-
-    assert [told(response) for response in responses] == [told(responses[0])] * 4
-    assert responses[0].status_code in (400, 403, 413, 415)
+    for body, sent_headers in BROKEN:
+        addresses = [f"/api/public/events/{slug}/{action}" for slug in slugs]
+        responses = [learner.post(address, content=body, headers=sent_headers) for address in addresses]
+        assert [comparable(response) for response in responses] == [comparable(responses[0])] * 4
+        assert responses[0].status_code in (400, 403, 413, 415)
 
 
 def listed(learner: httpx.Client, limit: int | None) -> Iterator[str]:

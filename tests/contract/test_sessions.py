@@ -68,7 +68,7 @@ def test_a_refresh_token_works_again_until_its_successor_is_used(learner: httpx.
 
 
 @pytest.mark.parametrize(
-    ("body", "answer"),
+    ("body", "expected"),
     [
         ({"refreshToken": "unknown"}, NOT_VALID),
         ({"refreshToken": "a" * 43, "more": True}, NOT_VALID),
@@ -76,8 +76,8 @@ def test_a_refresh_token_works_again_until_its_successor_is_used(learner: httpx.
         ({"refreshToken": ["a"]}, invalid({"refreshToken": [Matching(".+")]})),
     ],
 )
-def test_an_invalid_refresh_token_is_refused(learner: httpx.Client, body: Json, response: Any) -> None:
-    assert parsed(learner.post(REFRESH, json=body)) == response
+def test_an_invalid_refresh_token_is_refused(learner: httpx.Client, body: Json, expected: Any) -> None:
+    assert parsed(learner.post(REFRESH, json=body)) == expected
 
 
 def test_a_logout_ends_its_session_everywhere_and_no_other(stack: Installation, learner: httpx.Client) -> None:
@@ -102,7 +102,7 @@ def test_me_returns_the_signed_in_person(admin: httpx.Client) -> None:
 
 
 @pytest.mark.parametrize(
-    ("body", "answer"),
+    ("body", "expected"),
     [
         (
             {"currentPassword": "not the password", "newPassword": "violins under the ferry"},
@@ -120,8 +120,8 @@ def test_me_returns_the_signed_in_person(admin: httpx.Client) -> None:
     ],
 )
 def test_a_password_that_cannot_be_changed_stays(
-    admin: httpx.Client, learner: httpx.Client, body: Json, response: Any
+    admin: httpx.Client, learner: httpx.Client, body: Json, expected: Any
 ) -> None:
-    assert parsed(admin.post(PASSWORD, json=body)) == response
+    assert parsed(admin.post(PASSWORD, json=body)) == expected
     assert learner.post(LOGIN, json=ADMIN).status_code == 200
     assert admin.get(ME).status_code == 200

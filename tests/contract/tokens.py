@@ -35,9 +35,9 @@ class Tokens:
     def signed_again(self, token: str, typ: str, **claims: Any) -> str:
         """Return the token with these claims and that type, signed again."""
         payload = token.split(".")[1]
-        said = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
+        signed = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
         header = {"alg": ALGORITHM, "typ": typ, "kid": self._key.id}
-        return jwt.encode(header, {**said, **claims}, rules.opened(self._key, self._seal), algorithms=[ALGORITHM])
+        return jwt.encode(header, {**signed, **claims}, rules.opened(self._key, self._seal), algorithms=[ALGORITHM])
 
     def forge(self) -> Forge:
         """Return a forge with the stack's own key, for tokens that the gateway and content accept."""

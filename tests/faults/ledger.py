@@ -127,8 +127,10 @@ class Ledger:
         assert response.status_code == 404, response.text
         length = NOT_FOUND[response.json()["error"]]
         # A quiz needs its lesson.
-        whole = [(*path, QUIZ)[:part] for part in range(1, length + 1)]
-        assert any(ABSENT in self.model.possible(each) for each in whole), f"{response.text}, but {path} must be there"
+        parents = [(*path, QUIZ)[:part] for part in range(1, length + 1)]
+        assert any(ABSENT in self.model.possible(each) for each in parents), (
+            f"{response.text}, but {path} must be there"
+        )
 
     def judge_entry(self, lesson: Path, response: httpx.Response, first: str, last: str) -> None:
         """Check that the lesson had the status of the response at some instant between these."""

@@ -61,9 +61,9 @@ class Model:
         """Tell whether the record and all its parents can exist."""
         return all(self.possible(each) != {ABSENT} for each in _down_to(path))
 
-    def paths(self, whole: Path, length: int) -> list[Path]:
+    def paths(self, parent: Path, length: int) -> list[Path]:
         """Return the paths of that length below the parent."""
-        return [path for path in self._parts(whole) if len(path) == length]
+        return [path for path in self._parts(parent) if len(path) == length]
 
     def written(self, path: Path, state: State) -> None:
         """Record an acknowledged write."""
@@ -112,8 +112,8 @@ class Model:
         if any(ABSENT in self._thing(each).in_flight for each in _down_to(path)[:-1]):
             self._thing(path).written_without_response(ABSENT)
 
-    def _parts(self, whole: Path) -> Iterator[Path]:
-        return (path for path in tuple(self._things) if path[: len(whole)] == whole)
+    def _parts(self, parent: Path) -> Iterator[Path]:
+        return (path for path in tuple(self._things) if path[: len(parent)] == parent)
 
 
 def _down_to(path: Path) -> list[Path]:

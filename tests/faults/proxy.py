@@ -1,6 +1,6 @@
 """A proxy between two processes, or a client and the gateway, that breaks the connection on request.
 
-It reads whole requests and whole answers, so that each break happens exactly where its name says.
+It reads whole requests and responses, so that each break happens exactly where its name says.
 """
 
 import asyncio

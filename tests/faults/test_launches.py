@@ -237,7 +237,7 @@ def test_launches_lose_nothing_and_open_on_time_under_faults(stack: FaultStack, 
             suppress_health_check=list(HealthCheck),
         ),
     )
-    said = ", ".join(f"{number} {what}" for what, number in counts.items())
-    figure(f"launches on {engine}, {EXAMPLES} examples of {STEPS} steps: {said}; lost 0, orphans 0, twice 0")
+    counted = ", ".join(f"{number} {what}" for what, number in counts.items())
+    figure(f"launches on {engine}, {EXAMPLES} examples of {STEPS} steps: {counted}; lost 0, orphans 0, twice 0")
     assert counts["acknowledged"] > 0
     assert counts["killed"] + counts["paused"] + counts["cut off"] > 0

@@ -34,7 +34,7 @@ class Rush:
 
     to_send: list[str]
     responses: dict[str, list[Json]] = field(default_factory=dict)
-    said: Counter[str] = field(default_factory=Counter)
+    outcomes: Counter[str] = field(default_factory=Counter)
     sent: int = 0
     # Cleared while quiz starts: a thousand refusals would prove nothing.
     goes_on: threading.Event = field(default_factory=threading.Event)
@@ -50,14 +50,14 @@ class Rush:
         """Record a response; a refused submission is sent again later."""
         with self._taking:
             if response is None:
-                self.said["cut"] += 1
+                self.outcomes["cut"] += 1
             elif response.is_success:
-                self.said["graded"] += 1
+                self.outcomes["graded"] += 1
                 self.responses.setdefault(key, []).append(response.json())
             else:
                 error = response.json()["error"]
                 assert error in ("UPSTREAM_UNAVAILABLE", "UPSTREAM_TIMEOUT", "IDEMPOTENCY_KEY_IN_FLIGHT"), response.text
-                self.said[error] += 1
+                self.outcomes[error] += 1
                 self.to_send.insert(random.randrange(len(self.to_send) + 1), key)
                 return
             self.sent += 1
@@ -109,10 +109,10 @@ def test_every_submission_is_one_attempt_however_often_it_is_sent(
 
     listed = attempts(stack, quiz)
     [(kept,)] = stack.rows("quiz", f"SELECT COUNT(*) FROM quiz_attempts WHERE quiz_id = '{quiz['id']}'")
-    said = ", ".join(f"{number} {what}" for what, number in rush.said.items())
+    outcomes = ", ".join(f"{number} {what}" for what, number in rush.outcomes.items())
     figure(
         f"{SUBMISSIONS} submissions on {engine}, each sent {TIMES_SENT} times, {broken} lines broken, quiz killed "
-        f"{KILLS} times ({said}): {kept} attempts"
+        f"{KILLS} times ({outcomes}): {kept} attempts"
     )
     assert (len(listed), len(set(listed)), kept) == (SUBMISSIONS, SUBMISSIONS, SUBMISSIONS)
     # Two responses to one key are equal.

@@ -104,6 +104,8 @@ def _load(address: str, seed: int, examples: int, scenarios: int, stages: Sequen
         **_known(stages),
         "base-url": address,
         "seed": seed,
+        # Longer than the gateway's own deadline.
+        "request-timeout": 120,
         "cache": {"enabled": False},
         "generation": {"database": "none", "max-examples": examples},
         # On a busy machine cases are drawn slowly.
@@ -255,5 +257,5 @@ def _count(event: events.ScenarioFinished, outcome: Outcome) -> None:
         for check in checks:
             if check.failure_info is not None:
                 failure = check.failure_info.failure
-                told = f"{failure.operation}: {check.name}: {failure.title}\n{failure.message}"
-                outcome.failures.append(f"{told}\n{check.failure_info.code_sample}")
+                text = f"{failure.operation}: {check.name}: {failure.title}\n{failure.message}"
+                outcome.failures.append(f"{text}\n{check.failure_info.code_sample}")

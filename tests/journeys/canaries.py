@@ -77,24 +77,24 @@ class Cage:
     def listen(self, client: httpx.Client) -> httpx.Client:
         """Record every request and response of the client."""
 
-        def said(request: httpx.Request) -> None:
+        def record_request(request: httpx.Request) -> None:
             self.sent.append(f"{request.url}\n{request.headers.raw}\n{request.read().decode(errors='replace')}")
 
-        def heard(response: httpx.Response) -> None:
+        def record_response(response: httpx.Response) -> None:
             response.read()
-            asked = f"{response.request.method} {response.request.url.path}"
-            self.responses.append((asked, f"{response.headers.raw}\n{response.text}"))
+            target = f"{response.request.method} {response.request.url.path}"
+            self.responses.append((target, f"{response.headers.raw}\n{response.text}"))
 
-        client.event_hooks = {"request": [said], "response": [heard]}
+        client.event_hooks = {"request": [record_request], "response": [record_response]}
         return client
 
 
 def in_answers(cage: Cage, _stack: Installation) -> Iterator[Sighting]:
     """Search bodies, headers, error pages of the HTTP server and outputs of commands."""
-    for asked, response in cage.responses:
+    for target, response in cage.responses:
         for canary in cage.canaries.values():
             if canary.is_in(response):
-                yield Sighting(canary.name, asked)
+                yield Sighting(canary.name, target)
 
 
 def in_logs(cage: Cage, stack: Installation) -> Iterator[Sighting]:

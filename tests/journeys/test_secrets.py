@@ -54,7 +54,7 @@ def test_no_secret_appears_where_it_does_not_belong(staged: Staged) -> None:
 
 @pytest.mark.full
 def test_every_canary_was_sent_and_found_where_it_belongs(staged: Staged) -> None:
-    said = "\n".join(staged.cage.sent)
+    sent = "\n".join(staged.cage.sent)
     # No client sends the secrets of the environment and those that Flix creates.
     made = (
         "secret ",
@@ -65,14 +65,14 @@ def test_every_canary_was_sent_and_found_where_it_belongs(staged: Staged) -> Non
         "refreshed ",
         "initial password",
     )
-    unsent = [each.name for each in staged.cage.canaries.values() if not each.is_in(said)]
+    unsent = [each.name for each in staged.cage.canaries.values() if not each.is_in(sent)]
     assert [name for name in unsent if not name.startswith(made)] == []
     kept = set(in_databases(staged.cage, staged.stack))
     canaries, responses = staged.cage.canaries.values(), staged.cage.responses
-    told = {canary.name for canary in canaries for _, text in responses if canary.is_in(text)}
+    returned = {canary.name for canary in canaries for _, text in responses if canary.is_in(text)}
     for canary in staged.cage.canaries.values():
         assert not canary.kept_in or any(Sighting(canary.name, place) in kept for place in canary.kept_in)
-        assert canary.returned_by == "none" or canary.name in told, canary.name
+        assert canary.returned_by == "none" or canary.name in returned, canary.name
 
 
 @pytest.mark.full

@@ -173,7 +173,7 @@ def test_auth_with_another_secret_is_not_ready_and_names_the_variable(built: Ins
         signed_in = sign_in(client)
         built.stop("auth")
         with _auth_with_secret("canary: what another installation encrypts with", built, tmp_path) as environment:
-            told = client.get(f"{built.addresses['auth']}/health/ready").json()["message"]
+            health = client.get(f"{built.addresses['auth']}/health/ready").json()["message"]
             unready = client.get("/health/ready").json()["message"]
             refused = client.post("/api/admin/login", json=ADMIN)
             answered = status(client, "/api/events", signed_in)
@@ -188,7 +188,7 @@ def test_auth_with_another_secret_is_not_ready_and_names_the_variable(built: Ins
         )
         built.start("auth")
         assert sign_in(client)["user"]["username"] == ADMIN["username"]
-    assert told.startswith("SIGNING_KEY_SECRET does not open the signing key ")
+    assert health.startswith("SIGNING_KEY_SECRET does not open the signing key ")
     assert (unready, answered, checked.returncode) == ("Not ready: auth", 200, 1)
     assert (refused.status_code, refused.json()["error"], "SECRET" in refused.text) == (
         503,
@@ -197,7 +197,7 @@ def test_auth_with_another_secret_is_not_ready_and_names_the_variable(built: Ins
     )
     assert "signing_key: SIGNING_KEY_SECRET does not open the signing key " in checked.stdout
     assert '"event":"signing_key_unreadable"' in log
-    assert "canary" not in told + checked.stdout + checked.stderr + log
+    assert "canary" not in health + checked.stdout + checked.stderr + log
 
 
 @contextmanager
