@@ -1,4 +1,4 @@
-"""Every sentence of BEHAVIOUR.md has a test: the docstrings of test_behaviour_*.py are quotations from that page."""
+"""Every sentence of docs/contract/BEHAVIOUR.md has a test: test_behaviour_*.py quote that page in their docstrings."""
 
 import ast
 import re

@@ -1,4 +1,4 @@
-"""BEHAVIOUR.md, "Auth", and what it says of tokens in "Envelope, errors, configuration"."""
+"""docs/contract/BEHAVIOUR.md, "Auth", and what it says of tokens in "Envelope, errors, configuration"."""
 
 import json
 from typing import Any

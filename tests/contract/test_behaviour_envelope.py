@@ -1,4 +1,4 @@
-"""BEHAVIOUR.md, "Envelope, errors, configuration"."""
+"""docs/contract/BEHAVIOUR.md, "Envelope, errors, configuration"."""
 
 import re
 from collections.abc import Iterator

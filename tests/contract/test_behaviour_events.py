@@ -1,4 +1,4 @@
-"""BEHAVIOUR.md, "Events"."""
+"""docs/contract/BEHAVIOUR.md, "Events"."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""BEHAVIOUR.md, "Lessons"."""
+"""docs/contract/BEHAVIOUR.md, "Lessons"."""
 
 import math
 from datetime import datetime, timedelta

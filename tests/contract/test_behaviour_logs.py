@@ -1,4 +1,4 @@
-"""BEHAVIOUR.md, "Log events that operators already watch"."""
+"""docs/contract/BEHAVIOUR.md, "Log events that operators already watch"."""
 
 import json
 from typing import Any

@@ -1,4 +1,4 @@
-"""BEHAVIOUR.md, "Playback" and "Materials"."""
+"""docs/contract/BEHAVIOUR.md, "Playback" and "Materials"."""
 
 import httpx
 import pytest

@@ -1,4 +1,4 @@
-"""BEHAVIOUR.md, "Private access"."""
+"""docs/contract/BEHAVIOUR.md, "Private access"."""
 
 from typing import Any
 

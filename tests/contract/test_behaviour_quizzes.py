@@ -1,4 +1,4 @@
-"""BEHAVIOUR.md, "Quizzes"."""
+"""docs/contract/BEHAVIOUR.md, "Quizzes"."""
 
 from typing import Any
 
@@ -84,7 +84,7 @@ def test_a_quiz_is_passed_with_seventy_percent_by_default(admin: httpx.Client) -
     """Default passPercentage 70."""
     lesson = new_lesson(admin, new_event(admin))
     quiz = new_quiz(admin, lesson, questions=[question("  Which? ", (" this ", True), ("that", False))])
-    new_questions = quiz["questions"][0]
+    only = quiz["questions"][0]
     assert quiz == {
         "id": quiz["id"],
         "eventId": lesson["eventId"],
@@ -95,12 +95,12 @@ def test_a_quiz_is_passed_with_seventy_percent_by_default(admin: httpx.Client) -
         "updatedAt": quiz["createdAt"],
         "questions": [
             {
-                "id": new_questions["id"],
+                "id": only["id"],
                 "prompt": "Which?",
                 "order": 1,
                 "options": [
-                    {"id": new_questions["options"][0]["id"], "text": "this", "isCorrect": True},
-                    {"id": new_questions["options"][1]["id"], "text": "that", "isCorrect": False},
+                    {"id": only["options"][0]["id"], "text": "this", "isCorrect": True},
+                    {"id": only["options"][1]["id"], "text": "that", "isCorrect": False},
                 ],
             }
         ],
@@ -132,19 +132,19 @@ def test_an_update_puts_other_questions_in_place_of_all(admin: httpx.Client) -> 
             "updatedAt": body["item"]["updatedAt"],
             "questions": [
                 {
-                    "id": new_questions["id"],
+                    "id": changed["id"],
                     "prompt": "The only one?",
                     "order": 1,
                     "options": [
-                        {"id": new_questions["options"][0]["id"], "text": "yes", "isCorrect": True},
-                        {"id": new_questions["options"][1]["id"], "text": "no", "isCorrect": False},
+                        {"id": changed["options"][0]["id"], "text": "yes", "isCorrect": True},
+                        {"id": changed["options"][1]["id"], "text": "no", "isCorrect": False},
                     ],
                 }
             ],
         },
     )
     assert parsed(admin.get(f"/api/quizzes/{quiz['id']}")) == (200, body)
-    assert new_questions["id"] not in [question["id"] for question in quiz["questions"]]
+    assert changed["id"] not in [question["id"] for question in quiz["questions"]]
 
 
 def test_a_learner_sees_the_quiz_without_any_trace_of_what_is_right(admin: httpx.Client, learner: httpx.Client) -> None:
@@ -202,7 +202,7 @@ def test_what_is_not_answered_counts_as_wrong(admin: httpx.Client, learner: http
         passPercentage=70,
         status="failed",
         passed=False,
-        responses=[
+        answers=[
             {
                 "questionId": room.question(place),
                 "submittedOptionId": room.option(1, 1) if place == 1 else None,
@@ -227,7 +227,7 @@ def test_no_answers_at_all_are_graded_too(admin: httpx.Client, learner: httpx.Cl
         passPercentage=70,
         status="failed",
         passed=False,
-        responses=[
+        answers=[
             {
                 "questionId": room.question(0),
                 "submittedOptionId": None,
@@ -253,7 +253,7 @@ def test_of_several_right_options_any_is_right(admin: httpx.Client, learner: htt
         passPercentage=70,
         status="passed",
         passed=True,
-        responses=[
+        answers=[
             {
                 "questionId": room.question(0),
                 "submittedOptionId": room.option(0, place),

@@ -31,8 +31,8 @@ REFUSALS = (503, 504, 507)
 PAUSE_SECONDS = 0.05
 FIRST_TITLE, SECOND_TITLE = "Written once", "Written twice"
 FILES = 3
-# Until it is done a sign-in counts as a wrong one, and ten of an address are the most that are looked at in 15 minutes
-# (README, "People"): so many addresses that kills in the middle of sign-ins use up none of them.
+# A sign-in counts as a failed one until it is done, and at most ten of an address are checked in 15 minutes: with this
+# many addresses, kills in the middle of sign-ins lock none of them.
 ADDRESSES = [f"203.0.113.{number}" for number in range(so_many(20, 200))]
 
 # Where each kind of acknowledged write is stored.

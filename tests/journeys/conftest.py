@@ -22,7 +22,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "shared_stack" in metafunc.fixturenames:
         on_compose = metafunc.config.getoption("--stack", "local") == "compose"
         kinds = ["compose"] if on_compose else ENGINES
-        metafunc.parametrize("shared_stack", kinds, indirect=True, scope="module")
+        metafunc.parametrize("shared_stack", kinds, indirect=True, scope="session")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -38,7 +38,7 @@ def _fixtures(item: pytest.Item) -> list[str]:
     return item.fixturenames if isinstance(item, pytest.Function) else []
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def shared_stack(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """A migrated and seeded stack."""
     if request.param == "compose":
