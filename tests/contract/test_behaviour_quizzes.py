@@ -173,10 +173,10 @@ def test_an_attempt_that_does_not_fit_the_quiz_is_refused(admin: httpx.Client, l
     no_question = [{"questionId": UNKNOWN, "optionId": right}]
     code = "QUIZ_INVALID_ATTEMPT"
     assert room.submit(twice) == refusal(400, code, "Question 1 is answered more than once")
-    for responses in (not_its_option, no_option):
-        assert room.submit(responses) == refusal(400, code, "The answer to question 1 is not one of its options")
-    for responses in (anothers, no_question):
-        assert room.submit(responses) == refusal(400, code, "An answer is for a question that is not of this quiz")
+    for answers in (not_its_option, no_option):
+        assert room.submit(answers) == refusal(400, code, "The answer to question 1 is not one of its options")
+    for answers in (anothers, no_question):
+        assert room.submit(answers) == refusal(400, code, "An answer is for a question that is not of this quiz")
     assert parsed(admin.get(f"/api/quizzes/{room.quiz['id']}/attempts")) == (200, {"items": [], "nextCursor": None})
 
 
@@ -272,8 +272,8 @@ def test_the_score_is_rounded_half_up(
 ) -> None:
     """scorePercentage is correct/total*100 rounded half up"""
     room = Classroom(admin, learner, questions=questions(total))
-    responses = chosen(room.quiz, *[place < right for place in range(total)])
-    result = room.submit(responses)[1]["result"]
+    answers = chosen(room.quiz, *[place < right for place in range(total)])
+    result = room.submit(answers)[1]["result"]
     assert (result["totalQuestions"], result["correctAnswers"], result["scorePercentage"]) == (total, right, score)
 
 
