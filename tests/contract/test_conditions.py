@@ -147,22 +147,11 @@ def test_a_replayed_response_has_its_first_tag(kind: Kind, admin: httpx.Client) 
     assert parsed(made.put(again.headers["ETag"])) == STALE
 
 
-@writes
-def test_a_stale_tag_is_refused_and_changes_nothing(record: Record, stale_tag: str, write: Write) -> None:
-    before = record.read()
-    refused = write(record, stale_tag)
-    assert (parsed(refused), refused.headers.get("ETag")) == (STALE, None)
-    assert record.read() == before
-    assert before[1] != stale_tag
-
-
 # Conditions that do not hold: {now} is the current tag, {before} the one before.
 OTHER_STATES = {
+    "stale": "{before}",
     "weak": "W/{now}",
-    "weak in a list": "{before}, W/{now}",
     "a list of others": '{before},"1-0"',
-    "nobody's": '"1-0"',
-    "an empty one": '""',
     "a star in quotes": '"*"',
 }
 THIS_STATE = {
@@ -174,48 +163,40 @@ MALFORMED: dict[str, str | bytes] = {
     "empty": "",
     "bare": "1-19d3f2a81c0",
     "half quoted": '"1-19d3f2a81c0',
-    "in apostrophes": "'1-19d3f2a81c0'",
-    "without a comma": '"a" "b"',
-    "an open list": '"a",',
     "any in a list": '*, "a"',
-    "weak any": "W/*",
     "not ASCII": b'"\xe9"',
 }
-
-
-these_states = pytest.mark.parametrize("condition", THIS_STATE.values(), ids=THIS_STATE.keys())
 
 
 @writes
 def test_a_tag_of_another_state_is_refused_and_changes_nothing(record: Record, stale_tag: str, write: Write) -> None:
     before = record.read()
-    statuses = {
-        name: parsed(write(record, condition.format(now=before[1], before=stale_tag)))
-        for name, condition in OTHER_STATES.items()
-    }
-    assert statuses == dict.fromkeys(OTHER_STATES, STALE)
+    for condition in OTHER_STATES.values():
+        refused = write(record, condition.format(now=before[1], before=stale_tag))
+        assert (parsed(refused), refused.headers.get("ETag")) == (STALE, None), condition
     assert record.read() == before
+    assert before[1] != stale_tag
 
 
 @writes
 def test_a_malformed_tag_is_named_and_changes_nothing(record: Record, write: Write) -> None:
     before = record.read()
-    statuses = {name: parsed(write(record, condition)) for name, condition in MALFORMED.items()}
-    assert statuses == dict.fromkeys(MALFORMED, NO_TAGS)
+    for condition in MALFORMED.values():
+        assert parsed(write(record, condition)) == NO_TAGS, condition
     assert record.read() == before
 
 
-@these_states
-def test_the_current_tag_lets_a_change_through_and_is_replaced(record: Record, stale_tag: str, condition: str) -> None:
-    _, now = record.read()
-    changed = record.put(condition.format(now=now, before=stale_tag))
-    assert (changed.status_code, changed.json()["item"]["title"]) == (200, "Changed")
-    assert (parsed(changed), changed.headers["ETag"]) == record.read()
-    assert changed.headers["ETag"] not in (now, stale_tag)
-    assert parsed(record.put(now)) == STALE
+def test_the_current_tag_lets_a_change_through_and_is_replaced(record: Record, stale_tag: str) -> None:
+    for condition in THIS_STATE.values():
+        _, now = record.read()
+        changed = record.put(condition.format(now=now, before=stale_tag))
+        assert (changed.status_code, changed.json()["item"]["title"]) == (200, "Changed")
+        assert (parsed(changed), changed.headers["ETag"]) == record.read()
+        assert changed.headers["ETag"] not in (now, stale_tag)
+        assert parsed(record.put(now)) == STALE
 
 
-@these_states
+@pytest.mark.parametrize("condition", THIS_STATE.values(), ids=THIS_STATE.keys())
 def test_the_current_tag_lets_a_deletion_through(record: Record, stale_tag: str, condition: str) -> None:
     _, now = record.read()
     assert parsed(record.delete(condition.format(now=now, before=stale_tag))) == (204, None)

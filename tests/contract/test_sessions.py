@@ -29,14 +29,14 @@ def bearer(sign_in: Json) -> dict[str, str]:
     return {"Authorization": f"Bearer {sign_in['accessToken']}"}
 
 
-def going_on(learner: httpx.Client, sign_in: Json) -> httpx.Response:
+def refresh(learner: httpx.Client, sign_in: Json) -> httpx.Response:
     """Send its refresh token."""
     return learner.post(REFRESH, json={"refreshToken": sign_in["refreshToken"]})
 
 
 def test_a_refresh_returns_a_sign_in_and_continues_its_session(learner: httpx.Client) -> None:
     sign_in = signed_in(learner)
-    response = going_on(learner, sign_in)
+    response = refresh(learner, sign_in)
     assert parsed(response) == (
         200,
         {
@@ -55,12 +55,12 @@ def test_a_refresh_returns_a_sign_in_and_continues_its_session(learner: httpx.Cl
 
 def test_a_refresh_token_works_again_until_its_successor_is_used(learner: httpx.Client) -> None:
     first = signed_in(learner)
-    second, again = going_on(learner, first).json(), going_on(learner, first).json()
+    second, again = refresh(learner, first).json(), refresh(learner, first).json()
     assert again["refreshToken"] == second["refreshToken"]
-    third = going_on(learner, second).json()
-    assert parsed(going_on(learner, first)) == NOT_VALID
+    third = refresh(learner, second).json()
+    assert parsed(refresh(learner, first)) == NOT_VALID
     # Its session has ended.
-    assert parsed(going_on(learner, third)) == NOT_VALID
+    assert parsed(refresh(learner, third)) == NOT_VALID
     until(
         lambda: parsed(learner.get("/api/events", headers=bearer(third))) == UNAUTHORIZED,
         "its access tokens open nothing",
@@ -84,12 +84,12 @@ def test_a_logout_ends_its_session_everywhere_and_no_other(stack: Installation, 
     ended, other = signed_in(learner), signed_in(learner)
     response = learner.post(LOGOUT, headers=bearer(ended))
     assert (response.status_code, response.content) == (204, b"")
-    assert parsed(going_on(learner, ended)) == NOT_VALID
+    assert parsed(refresh(learner, ended)) == NOT_VALID
     for address in ("/api/events", "/api/quizzes", ME):
         until(lambda path=address: learner.get(path, headers=bearer(ended)).status_code == 401, address)  # type: ignore[misc]
         assert learner.get(address, headers=bearer(other)).status_code == 200
     assert parsed(learner.post(LOGOUT, headers=bearer(ended))) == UNAUTHORIZED
-    assert going_on(learner, other).status_code == 200
+    assert refresh(learner, other).status_code == 200
 
 
 def test_me_returns_the_signed_in_person(admin: httpx.Client) -> None:

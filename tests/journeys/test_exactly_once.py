@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 
+from tests.clients import send_patiently
 from tests.installation import Stack
 from tests.journeys.test_launch import launch, right_answers
 
@@ -20,11 +21,12 @@ def test_a_submission_sent_five_times_at_once_is_one_attempt(stack: Stack) -> No
 
         def send(key: str) -> httpx.Response:
             """Repeat the request until it is answered."""
-            response = learner.post(address, json=answers, headers={"Idempotency-Key": key})
-            while response.status_code == 409:
+            headers = {"Idempotency-Key": key}
+            while True:
+                response = send_patiently(lambda: learner.post(address, json=answers, headers=headers))
+                if response.status_code != 409:
+                    return response
                 assert response.json()["error"] == "IDEMPOTENCY_KEY_IN_FLIGHT"
-                response = learner.post(address, json=answers, headers={"Idempotency-Key": key})
-            return response
 
         keys = [str(uuid.uuid4()) for _ in range(LEARNERS)]
         with ThreadPoolExecutor(SENDINGS) as senders:

@@ -1,5 +1,6 @@
 """The main journey: an admin launches an event, a learner takes it, and everything survives a kill."""
 
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
@@ -142,6 +143,7 @@ def test_an_acknowledged_write_survives_a_kill(stack: Stack) -> None:
         event = created(admin.post("/api/events", json={"title": "Rush", "slug": "rush"}))
         authorization = admin.headers["Authorization"]
     acknowledged: list[str] = []
+    killed = threading.Event()
 
     def write(writer: int) -> int:
         """Return the status of this writer's first refusal; the first writer kills content midway."""
@@ -149,15 +151,17 @@ def test_an_acknowledged_write_survives_a_kill(stack: Stack) -> None:
             for number in range(MAXIMUM_WRITES):
                 if (writer, number) == (0, KILLED_BEFORE):
                     stack.kill("content")
+                    killed.set()
                 lesson = {
                     "title": f"Lesson {number}",
                     "slug": f"lesson-{writer}-{number}",
                     "releaseAt": in_seconds(number),
                 }
                 response = client.post(f"/api/events/{event['id']}/lessons", json=lesson)
-                if response.status_code != 201:
+                if response.status_code == 201:
+                    acknowledged.append(response.json()["item"]["id"])
+                elif killed.is_set():
                     return response.status_code
-                acknowledged.append(response.json()["item"]["id"])
         raise AssertionError("nobody was refused")
 
     with ThreadPoolExecutor(WRITERS) as writers:
@@ -176,20 +180,24 @@ def test_an_acknowledged_write_survives_a_kill(stack: Stack) -> None:
 def test_a_lesson_opens_at_its_instant_and_not_before(stack: Stack) -> None:
     with stack.admin() as admin, stack.client() as learner:
         event = created(admin.post("/api/events", json={"title": "Gate", "slug": "gate", "visibility": "public"}))
-        release_at = in_seconds(2)
-        lesson = {"title": "Opens soon", "slug": "soon", "releaseAt": release_at}
-        created(admin.post(f"/api/events/{event['id']}/lessons", json=lesson))
-        check = "/api/public/events/gate/lessons/soon/access-check"
+        # A loaded machine may need longer than two seconds until the first check.
+        for seconds in (2, 10, 60):
+            release_at = in_seconds(seconds)
+            lesson = {"title": "Opens soon", "slug": f"in-{seconds}", "releaseAt": release_at}
+            created(admin.post(f"/api/events/{event['id']}/lessons", json=lesson))
+            check = f"/api/public/events/gate/lessons/in-{seconds}/access-check"
+            responses = [learner.post(check).json()]
+            if not responses[0]["authorized"]:
+                break
 
-        responses = [learner.post(check).json()]
         while not responses[-1]["authorized"]:
-            assert len(responses) < 10_000
+            assert len(responses) < 100_000
             responses.append(learner.post(check).json())
 
     for response in responses:
         is_open = response["serverTime"] >= release_at
         assert (response["authorized"], response["status"]) == (is_open, "released" if is_open else "locked")
-        assert response["timing"]["unlocksInSeconds"] in ((0,) if is_open else (1, 2))
+        assert response["timing"]["unlocksInSeconds"] in ((0,) if is_open else range(1, seconds + 1))
     assert not responses[0]["authorized"]
 
 
