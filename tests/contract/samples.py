@@ -132,14 +132,34 @@ def parsed(response: httpx.Response) -> Answer:
     return Answer(response.status_code, body)
 
 
+MESSAGES = {
+    "released": "Lesson is available",
+    "locked": "Lesson is not released yet",
+    "expired": "Lesson access has expired",
+    "blocked_private": "Private event access is required",
+}
+
+
 def denied(status: str, code: str = "LESSON_ACCESS_DENIED") -> Answer:
     """Return the refusal of a learner who is not let in."""
-    messages = {
-        "locked": "Lesson is not released yet",
-        "expired": "Lesson access has expired",
-        "blocked_private": "Private event access is required",
-    }
-    return refusal(403, code, messages[status], status=status)
+    return refusal(403, code, MESSAGES[status], status=status)
+
+
+def access(
+    status: str, server_time: str, release_at: str | None, expires_at: str | None, unlocks_in: int | None
+) -> Answer:
+    """Return the response of access-check."""
+    window = {"releaseAt": release_at, "expiresAt": expires_at, "unlocksInSeconds": unlocks_in}
+    return Answer(
+        200,
+        {
+            "authorized": status == "released",
+            "status": status,
+            "message": MESSAGES[status],
+            "serverTime": server_time,
+            "timing": {**window, "serverTime": server_time},
+        },
+    )
 
 
 QUIZ_NOT_FOUND = refusal(404, "QUIZ_NOT_FOUND", "Quiz not found")
