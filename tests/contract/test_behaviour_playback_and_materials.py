@@ -34,7 +34,8 @@ def test_each_provider_has_its_embed_address_and_constraints(
 ) -> None:
     """Embed addresses: youtube -> https://www.youtube-nocookie.com/embed/ID, vimeo -> https://player.vimeo.com/video/ID,
     gemini_stream -> https://stream.gemini.google/embed/ID. Constraints: allowedDomains flix.app and www.flix.app
-    (configurable), disableDownload true, disablePictureInPicture false, referrerPolicy strict-origin-when-cross-origin."""
+    (configurable), disableDownload true, disablePictureInPicture false, referrerPolicy
+    strict-origin-when-cross-origin."""
     event = new_event(admin)
     lesson = new_lesson(admin, event, videoProvider=provider, videoId="aB3_-xYz", expiresAt=FUTURE)
     assert parsed(learner.post(public_address(event, lesson["slug"], "playback"))) == (
