@@ -19,22 +19,23 @@ from tests.without import do_without
 TESTS = Path(__file__).parent
 
 # The longest work begins first, so that no worker goes on alone at the end (with --no-loadscope-reorder).
-SLOWEST = ("contract", "faults", "journeys", "fuzz", "deploy")
+SLOWEST = ("contract", "deploy", "faults", "journeys", "fuzz")
 # Some workers wait for other processes rather than compute.
 WORKERS_BESIDES_THE_CORES = 1
-# Every test of such a folder uses one running stack for each engine.
-SHARING_A_STACK = ("contract",)
+# The tests below each of these share one running stack of each engine.
+SHARING_A_STACK = {
+    "tests/contract/": "contract",
+    **{f"tests/journeys/test_{name}.py": "journeys" for name in ("exactly_once", "grants", "launch", "sessions")},
+}
 
 
 class StackScheduling(LoadFileScheduling):  # type: ignore[misc]
     """Give a worker one file at a time, or all tests that share a stack."""
 
     def _split_scope(self, nodeid: str) -> str:
-        file: str = nodeid.split("::", 1)[0]
-        folder = Path(file).parts[1] if file.startswith("tests/") else ""
-        if folder not in SHARING_A_STACK:
-            return file
-        return f"{folder} on {'PostgreSQL' if 'postgresql' in nodeid.partition('[')[2] else 'SQLite'}"
+        shared = [name for place, name in SHARING_A_STACK.items() if nodeid.startswith(place)]
+        engine = "PostgreSQL" if "postgresql" in nodeid.partition("[")[2] else "SQLite"
+        return f"{shared[0]} on {engine}" if shared else nodeid.split("::", 1)[0]
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> StackScheduling | None:
@@ -70,7 +71,7 @@ _deselected = pytest.StashKey[int]()
 def pytest_deselected(items: list[pytest.Item]) -> None:
     """Count the tests that wait for `make test-full`."""
     waiting = [item for item in items if item.get_closest_marker("full")]
-    if waiting:
+    if waiting and waiting[0].config.option.markexpr == "not full":
         stash = waiting[0].config.stash
         stash[_deselected] = stash.get(_deselected, 0) + len(waiting)
 

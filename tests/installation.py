@@ -90,6 +90,9 @@ class Installation(Stack):
             "RATE_LIMIT_MAX": "1000000",
             "ACCESS_KEY_GUESSES_MAX": "1000000",
             "ACCESS_KEY_GUESSES_OF_EVENT_MAX": "1000000",
+            # Longer than a loaded machine needs: where a deadline itself is tested, the test sets it.
+            "GATEWAY_TIMEOUT_SECONDS": "50",
+            "UPSTREAM_TIMEOUT_SECONDS": "40",
             "API_PORT": str(ports["gateway"]),
             **{f"{name.upper()}_PORT": str(ports[name]) for name in SERVICES},
             **{f"{name.upper()}_URL": addresses[name] for name in SERVICES},

@@ -1,4 +1,4 @@
-"""Quiz stopped, paused, cut off: the rest goes on, its routes say when to try again, and it heals by itself."""
+"""Quiz stopped, paused or cut off: other routes work, its routes have Retry-After, and it recovers by itself."""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -15,7 +15,7 @@ LESSON = "/api/public/events/flix-mvp-launch-event/lessons/kickoff-do-mvp"
 
 @dataclass(frozen=True)
 class Outage:
-    """How it begins, how it ends, and what a client is told meanwhile."""
+    """How an outage begins and ends, and the responses meanwhile."""
 
     begin: Callable[[ComposeProject], object]
     end: Callable[[ComposeProject], object]
@@ -26,12 +26,12 @@ UNAVAILABLE, TIMEOUT = (503, "UPSTREAM_UNAVAILABLE"), (504, "UPSTREAM_TIMEOUT")
 
 
 def cut_off(project: ComposeProject) -> None:
-    """Take quiz off the network."""
+    """Disconnect quiz from the network."""
     project.engine.networks.get(f"{project.name}_back").disconnect(project.container("quiz"))
 
 
 def connect(project: ComposeProject) -> None:
-    """Put it back under its name."""
+    """Connect quiz again under its name."""
     project.engine.networks.get(f"{project.name}_back").connect(project.container("quiz"), aliases=["quiz"])
 
 
@@ -46,13 +46,13 @@ OUTAGES = {
         lambda project: project.container("quiz").unpause(),
         frozenset({TIMEOUT}),
     ),
-    # A connection that is still open runs into the deadline, a new one is not made.
+    # An open connection meets the deadline; a new one is refused.
     "cut off": Outage(cut_off, connect, frozenset({UNAVAILABLE, TIMEOUT})),
 }
 
 
 def ask_quiz_routes(client: httpx.Client) -> list[httpx.Response]:
-    """All at the same time, since each may take until its deadline."""
+    """Send all at the same time, since each may take until its deadline."""
     calls: list[Callable[[], httpx.Response]] = [
         lambda: client.post(f"{LESSON}/quiz"),
         lambda: client.post(f"{LESSON}/quiz/submit", json={"answers": []}),

@@ -1,4 +1,4 @@
-"""One running installation for each engine; every answer that a client of it gets is held against the contract."""
+"""One running stack for each engine, and clients that check every response against the contract."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,25 +12,25 @@ from tests.installation import ENGINES, Installation, installation
 from tests.postgresql import Server
 
 CONTRACT = Contract()
-# The gateway's own document names every response and every member, except the error that no operation should give.
+# gateway/openapi.yaml documents every member, and every response but INTERNAL_ERROR.
 PAGE = Contract(GATEWAY, general={(500, "INTERNAL_ERROR")}, closed=True)
 
 
 @pytest.fixture(scope="session")
 def contract() -> Contract:
-    """The accepted contract."""
+    """The baseline."""
     return CONTRACT
 
 
 @pytest.fixture(scope="session")
 def sqlite_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
-    """An installation on SQLite files, for the whole session."""
+    """A stack on SQLite files, for the whole session."""
     yield from _running(tmp_path_factory.mktemp("sqlite"))
 
 
 @pytest.fixture(scope="session")
 def postgresql_stack(tmp_path_factory: pytest.TempPathFactory, postgresql_server: Server) -> Iterator[Installation]:
-    """An installation on PostgreSQL, for the whole session."""
+    """A stack on PostgreSQL, for the whole session."""
     yield from _running(tmp_path_factory.mktemp("postgresql"), postgresql_server)
 
 
@@ -43,7 +43,7 @@ def _running(folder: Path, server: Server | None = None) -> Iterator[Installatio
 
 @pytest.fixture(scope="session", params=ENGINES)
 def stack(request: pytest.FixtureRequest) -> Installation:
-    """A migrated and seeded installation, running; the tests share it and make their own events in it.
+    """A migrated and seeded stack that runs; the tests share it and create their own events in it.
 
     Each engine's stays until the session ends: were it built here, every file of tests would build it anew.
     """
@@ -53,20 +53,20 @@ def stack(request: pytest.FixtureRequest) -> Installation:
 
 @pytest.fixture(scope="module")
 def admin(stack: Installation) -> Iterator[httpx.Client]:
-    """A client of the gateway that has signed in; for one file only, since its token lives for a quarter of an hour."""
+    """An owner's client; for one file only, since its token lives for 15 minutes."""
     with judged(stack.admin()) as client:
         yield client
 
 
 @pytest.fixture(scope="session")
 def learner(stack: Installation) -> Iterator[httpx.Client]:
-    """A client of the gateway without a token."""
+    """A client without a token."""
     with judged(stack.client()) as client:
         yield client
 
 
 def judged(client: httpx.Client) -> httpx.Client:
-    """The client, with every answer held against the contract and against the gateway's page."""
+    """Check every response to the client against the baseline and gateway/openapi.yaml."""
 
     def judge(response: httpx.Response) -> None:
         response.read()
@@ -79,5 +79,5 @@ def judged(client: httpx.Client) -> httpx.Client:
 
 @pytest.fixture(scope="module")
 def tokens(stack: Installation, admin: httpx.Client) -> Tokens:
-    """Signs tokens as the installation's auth does; after the first sign-in, which makes the key."""
+    """Signs tokens with auth's key, which the first sign-in has created."""
     return Tokens(stack)

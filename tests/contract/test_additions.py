@@ -1,4 +1,4 @@
-"""What the gateway offers beyond the baseline: single things, deletions, filters, attempts, the public list, pages."""
+"""Additions to the baseline: single records, deletions, filters, attempts, the public list and pages."""
 
 from typing import Any
 
@@ -35,7 +35,7 @@ NO_CURSOR = invalid({"cursor": ["must be a nextCursor of this list"]})
 
 
 def pages(client: httpx.Client, address: str, limit: int) -> list[list[Json]]:
-    """The list, page by page, until there is no next cursor."""
+    """Return the pages of the list, until there is no next cursor."""
     collected: list[list[Json]] = []
     cursor: Json = {}
     while True:
@@ -48,7 +48,7 @@ def pages(client: httpx.Client, address: str, limit: int) -> list[list[Json]]:
 
 
 def ids(items: list[Json]) -> list[str]:
-    """The ids in order."""
+    """Return the ids in order."""
     return [str(item["id"]) for item in items]
 
 
@@ -159,7 +159,7 @@ def test_quizzes_are_found_by_event_and_by_lesson(admin: httpx.Client) -> None:
 
 
 class Exam:
-    """A quiz that learners take."""
+    """A quiz and its attempts."""
 
     def __init__(self, admin: httpx.Client, learner: httpx.Client, **fields: Any):
         self._admin, self._learner = admin, learner
@@ -169,18 +169,18 @@ class Exam:
 
     @property
     def attempts_address(self) -> str:
-        """Where admins find the attempts."""
+        """Return the address of the attempts."""
         return f"/api/quizzes/{self.quiz['id']}/attempts"
 
     def attempt(self, *rights: bool | None) -> Json:
-        """The result that the learner was given."""
+        """Submit answers and return the result."""
         address = public_address(self.event, self.lesson["slug"], "quiz/submit")
         response = self._learner.post(address, json={"answers": chosen(self.quiz, *rights)})
         assert response.status_code == 200, response.text
         return dict(response.json()["result"])
 
     def kept(self, result: Json, attempt: Json) -> Json:
-        """The whole attempt that must be kept of the result; only its id is its own."""
+        """Return the attempt that must be stored for the result."""
         asked = {name: self.quiz[name] for name in ("title", "passPercentage", "questions")}
         place = {"eventId": self.event["id"], "lessonId": self.lesson["id"]}
         return {"id": attempt["id"], **place, **result, "quiz": asked}
@@ -239,7 +239,7 @@ def test_attempts_outlive_their_quiz(admin: httpx.Client, learner: httpx.Client)
     assert parsed(admin.get(lost.attempts_address)) == lost_before
 
 
-def test_a_quiz_that_nobody_took_has_no_attempts_and_none_when_it_is_gone(
+def test_a_quiz_without_attempts_has_an_empty_list_until_it_is_deleted(
     admin: httpx.Client, learner: httpx.Client
 ) -> None:
     exam = Exam(admin, learner)

@@ -8,6 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.clients import send_patiently
 from tests.contract.samples import (
     QUIZ_NOT_FOUND,
     UNKNOWN,
@@ -35,7 +36,6 @@ from tests.refusals import (
     invalid,
     refusal,
 )
-from tests.waiting import until
 
 JSON = {"Content-Type": "application/json"}
 TOO_DEEP = refusal(400, "REQUEST_ERROR", "The body is nested deeper than 32 levels")
@@ -210,26 +210,12 @@ def test_a_quiz_for_an_odd_id_is_refused(admin: httpx.Client, scene: Scene) -> N
 Send = Callable[[httpx.Client], httpx.Response]
 
 
-def in_time(client: httpx.Client, send: Send) -> Answer:
-    """Return the final response: a client tries again when a busy database asks for it (docs/traps.md, 19)."""
-    responses: list[httpx.Response] = []
-
-    def is_final() -> bool:
-        responses.append(send(client))
-        is_busy = responses[-1].status_code == 503
-        assert not is_busy or int(responses[-1].headers["Retry-After"]) >= 1
-        return not is_busy
-
-    until(is_final, "a response that is not 503")
-    return parsed(responses[-1])
-
-
 def at_once(stack: Installation, admin: httpx.Client, *sends: Send) -> Sequence[Answer]:
     """Return the responses to requests that are in flight together."""
 
     def run(send: Send) -> Answer:
         with stack.client(Authorization=admin.headers["Authorization"]) as client:
-            return in_time(client, send)
+            return parsed(send_patiently(lambda: send(client)))
 
     with ThreadPoolExecutor(len(sends)) as pool:
         return list(pool.map(run, sends))

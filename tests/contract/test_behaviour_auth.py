@@ -1,4 +1,4 @@
-"""BEHAVIOUR.md, "Auth", and what it says of tokens in "Envelope, errors, configuration"."""
+"""docs/contract/BEHAVIOUR.md, "Auth", and what it says of tokens in "Envelope, errors, configuration"."""
 
 import json
 from typing import Any
@@ -18,7 +18,7 @@ INVALID_CREDENTIALS = refusal(401, "INVALID_CREDENTIALS", "The username or the p
 
 
 def claims_of(token: str) -> Any:
-    """What the token says, unverified."""
+    """Return the claims of the token, unverified."""
     return json.loads(extract_compact(token.encode()).payload)
 
 
@@ -51,7 +51,7 @@ def test_a_token_lives_for_fifteen_minutes(learner: httpx.Client) -> None:
     assert claims["exp"] - claims["iat"] == 15 * 60
 
 
-def test_a_wrong_password_and_an_unknown_user_are_told_the_same(learner: httpx.Client) -> None:
+def test_a_wrong_password_and_an_unknown_user_get_the_same_response(learner: httpx.Client) -> None:
     """Wrong password and unknown user are the same 401 INVALID_CREDENTIALS, at the same cost in time."""
     attempts = (
         {**ADMIN, "password": "not the password"},
@@ -70,14 +70,14 @@ def test_a_wrong_password_and_an_unknown_user_are_told_the_same(learner: httpx.C
 @pytest.mark.parametrize(
     "authorization", ["", "Bearer", "Basic YWRtaW46YWRtaW4xMjM=", "Bearer a.b", "Bearer a.b.c", "a.b.c"]
 )
-def test_a_token_that_is_missing_or_malformed_opens_nothing(learner: httpx.Client, authorization: str) -> None:
+def test_a_missing_or_malformed_token_is_refused(learner: httpx.Client, authorization: str) -> None:
     """401 UNAUTHORIZED when the bearer token is missing, malformed, expired or forged"""
     response = learner.get("/api/events", headers={"Authorization": authorization})
     assert parsed(response) == UNAUTHORIZED
     assert response.headers["WWW-Authenticate"] == "Bearer"
 
 
-def test_a_token_that_is_right_opens(learner: httpx.Client, tokens: Tokens) -> None:
+def test_a_valid_token_is_accepted(learner: httpx.Client, tokens: Tokens) -> None:
     """401 UNAUTHORIZED when the bearer token is missing, malformed, expired or forged"""
     for scheme in ("Bearer", "bearer", "BEARER"):
         headers = {"Authorization": f"{scheme} {tokens.access_token()}"}
@@ -104,7 +104,7 @@ def test_a_token_that_is_right_opens(learner: httpx.Client, tokens: Tokens) -> N
         {"exp": 2.5e9},
     ],
 )
-def test_a_token_that_is_expired_or_says_something_else_opens_nothing(
+def test_an_expired_token_or_one_with_wrong_claims_is_refused(
     learner: httpx.Client, tokens: Tokens, claims: dict[str, Any]
 ) -> None:
     """401 UNAUTHORIZED when the bearer token is missing, malformed, expired or forged"""
@@ -112,7 +112,7 @@ def test_a_token_that_is_expired_or_says_something_else_opens_nothing(
     assert parsed(learner.get("/api/events", headers=headers)) == UNAUTHORIZED
 
 
-def test_a_forged_token_opens_nothing(admin: httpx.Client, learner: httpx.Client, tokens: Tokens) -> None:
+def test_a_forged_token_is_refused(admin: httpx.Client, learner: httpx.Client, tokens: Tokens) -> None:
     """401 UNAUTHORIZED when the bearer token is missing, malformed, expired or forged"""
     header, payload, signature = tokens.access_token().split(".")
     _, other_payload, _ = tokens.access_token(username="someone else").split(".")
@@ -135,7 +135,7 @@ def test_a_forged_token_opens_nothing(admin: httpx.Client, learner: httpx.Client
     assert parsed(admin.get(f"/api/events/{event['id']}")) == (200, {"item": event})
 
 
-def test_a_token_is_asked_for_before_anything_else_is_looked_at(learner: httpx.Client) -> None:
+def test_the_token_is_checked_before_anything_else(learner: httpx.Client) -> None:
     """401 UNAUTHORIZED when the bearer token is missing, malformed, expired or forged"""
     assert parsed(learner.post("/api/events", content=b"{", headers={"Content-Type": "text/plain"})) == UNAUTHORIZED
     assert parsed(learner.get("/api/events/unknown")) == UNAUTHORIZED

@@ -1,4 +1,4 @@
-"""BEHAVIOUR.md, "Envelope, errors, configuration"."""
+"""docs/contract/BEHAVIOUR.md, "Envelope, errors, configuration"."""
 
 import re
 from collections.abc import Iterator
@@ -107,7 +107,7 @@ def test_instants_are_stored_and_answered_in_utc(
     assert [item["releaseAt"] for item in items] == [answered]
 
 
-def test_an_error_has_a_code_a_text_and_the_id_of_the_request(admin: httpx.Client) -> None:
+def test_an_error_has_a_code_a_message_and_the_request_id(admin: httpx.Client) -> None:
     """An error is `{"error": CODE, "message": text, "requestId": id}`"""
     response = admin.get("/api/events/nowhere", headers={"X-Request-ID": "a-request.of_mine"})
     expected = {"error": "EVENT_NOT_FOUND", "message": "Event not found", "requestId": "a-request.of_mine"}
@@ -148,7 +148,7 @@ def test_a_validation_error_of_the_whole_body_is_a_form_error(admin: httpx.Clien
     assert parsed(admin.post("/api/events", json=[])) == invalid(form=["must be a JSON object"])
 
 
-def test_what_is_not_json_is_a_request_error(admin: httpx.Client) -> None:
+def test_malformed_json_is_a_request_error(admin: httpx.Client) -> None:
     """Errors outside the domain: REQUEST_ERROR for malformed JSON or a wrong content type (400/415)"""
     malformed = admin.post("/api/events", content=b'{"title": ', headers={"Content-Type": "application/json"})
     assert parsed(malformed) == INVALID_JSON
@@ -175,7 +175,7 @@ def test_an_unknown_route_is_not_found(admin: httpx.Client, path: str) -> None:
         ("POST", "/health", "GET, OPTIONS"),
     ],
 )
-def test_a_method_that_an_address_does_not_take_is_named_so(
+def test_an_unknown_method_is_refused_with_the_allowed_ones(
     admin: httpx.Client, method: str, path: str, allowed: str
 ) -> None:
     """METHOD_NOT_ALLOWED (405)"""
@@ -320,13 +320,13 @@ def test_a_listed_origin_may_call(learner: httpx.Client) -> None:
         assert response.headers["Vary"] == "Origin"
 
 
-def test_a_listed_origin_is_told_beforehand_what_it_may_send(learner: httpx.Client) -> None:
+def test_a_preflight_of_a_listed_origin_names_what_it_may_send(learner: httpx.Client) -> None:
     """CORS_ORIGIN (comma-separated allowlist"""
     asking = {"Origin": "https://learn.example", "Access-Control-Request-Method": "PUT"}
     response = learner.options("/api/events/x", headers=asking)
     assert (response.status_code, response.content) == (204, b"")
-    told = {name: value for name, value in response.headers.items() if name.startswith("access-control-")}
-    assert told == {
+    allowed = {name: value for name, value in response.headers.items() if name.startswith("access-control-")}
+    assert allowed == {
         "access-control-allow-origin": "https://learn.example",
         "access-control-allow-methods": "GET, POST, PUT, DELETE, OPTIONS",
         "access-control-allow-headers": "Authorization, Content-Type, Idempotency-Key, If-Match, X-Request-ID",
@@ -367,7 +367,7 @@ def test_a_token_of_another_role_is_not_enough(admin: httpx.Client, tokens: Any)
 
 @contextmanager
 def misfit_gateway(stack: Installation, folder: Path) -> Iterator[httpx.Client]:
-    """A gateway whose service token auth refuses, whose content never answers, and whose quiz is not there.
+    """A gateway whose service token auth refuses, whose content never responds, and whose quiz is not running.
 
     It has the default origins and counts a million requests an hour, of which none is refused; it logs to the folder.
     """
@@ -394,7 +394,7 @@ def misfit(stack: Installation, tmp_path_factory: pytest.TempPathFactory) -> Ite
         yield client
 
 
-def test_a_failure_of_our_own_says_nothing_of_its_cause(misfit: httpx.Client) -> None:
+def test_an_internal_error_does_not_name_its_cause(misfit: httpx.Client) -> None:
     """INTERNAL_ERROR (500, never a traceback)"""
     expected = refusal(500, "INTERNAL_ERROR", "Something went wrong on our side")
     assert parsed(misfit.post("/api/admin/login", json=ADMIN)) == expected
@@ -431,7 +431,7 @@ def hurried(stack: Installation, tmp_path_factory: pytest.TempPathFactory) -> It
         yield judged(client)
 
 
-def test_who_asks_too_often_must_wait_for_the_window_to_end(hurried: httpx.Client) -> None:
+def test_a_client_over_the_rate_limit_waits_for_the_next_window(hurried: httpx.Client) -> None:
     """RATE_LIMITED (429, with Retry-After)"""
     before = [hurried.get(path).status_code for path in ("/nowhere", "/api/events", "/api/public/events")]
     assert before == [404, 401, 200]

@@ -1,4 +1,4 @@
-"""BEHAVIOUR.md, "Events"."""
+"""docs/contract/BEHAVIOUR.md, "Events"."""
 
 from typing import Any
 
@@ -175,7 +175,7 @@ def test_an_event_of_title_and_slug_alone_has_defaults(admin: httpx.Client) -> N
 
 
 @pytest.mark.parametrize("is_active", [True, False])
-def test_an_event_is_found_by_its_slug_whether_or_not_it_is_active(
+def test_an_event_is_found_by_its_slug_even_when_inactive(
     admin: httpx.Client, learner: httpx.Client, is_active: bool
 ) -> None:
     """An event is addressable by its slug whether or not isActive; isActive says only whether it is listed publicly."""

@@ -1,4 +1,4 @@
-"""BEHAVIOUR.md, "Log events that operators already watch"."""
+"""docs/contract/BEHAVIOUR.md, "Log events that operators already watch"."""
 
 import json
 from typing import Any
@@ -69,10 +69,10 @@ def test_an_access_check_is_logged(admin: httpx.Client, watched: Watched, window
     """kpi_lesson_access_check {status, authorized}"""
     event = new_event(admin)
     lesson = new_lesson(admin, event, **window)
-    told = {"status": status, "authorized": status == "released", "route": f"{PUBLIC_LESSON}/access-check"}
+    fields = {"status": status, "authorized": status == "released", "route": f"{PUBLIC_LESSON}/access-check"}
     assert watched.post(public_address(event, lesson["slug"], "access-check"), {}) == [
-        {"event": "lesson_access_evaluated", **told},
-        {"event": "kpi_lesson_access_check", **told},
+        {"event": "lesson_access_evaluated", **fields},
+        {"event": "kpi_lesson_access_check", **fields},
     ]
 
 

@@ -1,4 +1,4 @@
-"""BEHAVIOUR.md, "Playback" and "Materials"."""
+"""docs/contract/BEHAVIOUR.md, "Playback" and "Materials"."""
 
 import httpx
 import pytest
@@ -29,11 +29,13 @@ MEBIBYTE = 1024 * 1024
         ("gemini_stream", "https://stream.gemini.google/embed/aB3_-xYz"),
     ],
 )
-def test_each_provider_has_its_embed_address(
+def test_each_provider_has_its_embed_address_and_constraints(
     admin: httpx.Client, learner: httpx.Client, provider: str, address: str
 ) -> None:
     """Embed addresses: youtube -> https://www.youtube-nocookie.com/embed/ID, vimeo -> https://player.vimeo.com/video/ID,
-    gemini_stream -> https://stream.gemini.google/embed/ID."""
+    gemini_stream -> https://stream.gemini.google/embed/ID. Constraints: allowedDomains flix.app and www.flix.app
+    (configurable), disableDownload true, disablePictureInPicture false, referrerPolicy
+    strict-origin-when-cross-origin."""
     event = new_event(admin)
     lesson = new_lesson(admin, event, videoProvider=provider, videoId="aB3_-xYz", expiresAt=FUTURE)
     assert parsed(learner.post(public_address(event, lesson["slug"], "playback"))) == (
@@ -62,20 +64,6 @@ def test_each_provider_has_its_embed_address(
             "navigation": {"previous": None, "next": None},
         },
     )
-
-
-def test_a_player_is_told_its_constraints(admin: httpx.Client, learner: httpx.Client) -> None:
-    """Constraints: allowedDomains flix.app and www.flix.app (configurable), disableDownload true,
-    disablePictureInPicture false, referrerPolicy strict-origin-when-cross-origin."""
-    event = new_event(admin)
-    lesson = new_lesson(admin, event)
-    player = learner.post(public_address(event, lesson["slug"], "playback")).json()["player"]
-    assert player["constraints"] == {
-        "allowedDomains": ["flix.app", "www.flix.app"],
-        "disableDownload": True,
-        "disablePictureInPicture": False,
-        "referrerPolicy": "strict-origin-when-cross-origin",
-    }
 
 
 def test_twenty_files_can_be_attached_at_once(admin: httpx.Client, learner: httpx.Client) -> None:

@@ -1,4 +1,4 @@
-"""People and roles beyond the baseline: who is invited, what their role opens, and how it is taken away again."""
+"""People and roles beyond the baseline: invitations, roles, and how they are taken away."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -30,7 +30,7 @@ LAST_OWNER = refusal(
 
 
 def person(username: str, role: str, **fields: Any) -> Json:
-    """As owners see somebody who was invited and has not come yet."""
+    """Return the item of an invited person who has not signed in."""
     return {
         "id": NEW_ID,
         "username": username,
@@ -45,14 +45,12 @@ def person(username: str, role: str, **fields: Any) -> Json:
 
 @contextmanager
 def acting(stack: Installation, sign_in: Json) -> Iterator[httpx.Client]:
-    """A client with that sign-in's token."""
+    """Return a client with that access token."""
     with judged(stack.client(Authorization=f"Bearer {sign_in['accessToken']}")) as client:
         yield client
 
 
-def test_an_invited_person_comes_in_with_a_password_of_their_own_and_no_other(
-    admin: httpx.Client, learner: httpx.Client
-) -> None:
+def test_an_invited_person_must_choose_a_password_to_sign_in(admin: httpx.Client, learner: httpx.Client) -> None:
     username = a_name()
     response = admin.post(USERS, json={"username": username, "role": "viewer"})
     assert parsed(response) == (201, {"item": person(username, "viewer"), "initialPassword": INITIAL_PASSWORD})
@@ -73,7 +71,7 @@ def test_an_invited_person_comes_in_with_a_password_of_their_own_and_no_other(
     assert parsed(admin.get(address)) == (200, {"item": person(username, "viewer", initialPasswordEndsAt=None)})
 
 
-def test_another_role_takes_hold_everywhere_within_seconds(
+def test_a_changed_role_takes_effect_everywhere_within_seconds(
     stack: Installation, admin: httpx.Client, learner: httpx.Client
 ) -> None:
     somebody, sign_in = settled(admin, learner, "editor")
@@ -94,7 +92,7 @@ def test_another_role_takes_hold_everywhere_within_seconds(
     assert admin.get(f"/api/events/{event['id']}").json()["item"]["title"] == "By an editor"
 
 
-def test_a_disabled_person_is_out_within_seconds_and_comes_back_when_enabled(
+def test_a_disabled_person_is_refused_within_seconds_until_enabled(
     stack: Installation, admin: httpx.Client, learner: httpx.Client
 ) -> None:
     somebody, sign_in = settled(admin, learner, "viewer")
@@ -143,7 +141,7 @@ def test_people_are_listed_page_by_page(admin: httpx.Client) -> None:
 
 @pytest.fixture
 def lonely(stack: Installation, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[httpx.Client]:
-    """The only owner of an installation of its own, since other tests make owners of the one that all share."""
+    """The only owner of a stack of its own, since other tests create owners in the shared one."""
     on_sqlite = stack.environment["AUTH_DATABASE_URL"].startswith("sqlite")
     with installation(tmp_path, None if on_sqlite else request.getfixturevalue("postgresql_server")) as built:
         built.prepare()
@@ -155,7 +153,7 @@ def lonely(stack: Installation, tmp_path: Path, request: pytest.FixtureRequest) 
 @pytest.mark.full
 def test_the_last_owner_stays(lonely: httpx.Client) -> None:
     me = lonely.get("/api/admin/me").json()["item"]["id"]
-    # An owner who has been invited only may never come.
+    # An invited owner may never sign in.
     invited(lonely, "owner")
     responses = [
         lonely.put(f"{USERS}/{me}", json={"role": "viewer"}),
@@ -166,7 +164,7 @@ def test_the_last_owner_stays(lonely: httpx.Client) -> None:
     assert lonely.get(USERS).status_code == 200
 
 
-def test_who_guesses_too_often_has_to_wait_and_nobody_else(
+def test_too_many_wrong_passwords_lock_out_that_person_only(
     stack: Installation, admin: httpx.Client, learner: httpx.Client
 ) -> None:
     username = settled(admin, learner, "viewer")[0]["username"]
@@ -180,7 +178,7 @@ def test_who_guesses_too_often_has_to_wait_and_nobody_else(
     assert learner.post(LOGIN, json=ADMIN).status_code == 200
 
 
-def test_no_password_is_in_an_answer_or_a_log_but_the_one_that_tells_it(
+def test_an_initial_password_appears_only_in_the_invitation(
     stack: Installation, admin: httpx.Client, learner: httpx.Client
 ) -> None:
     invitation = invited(admin, "viewer")

@@ -1,4 +1,4 @@
-"""Admins and learners at work while things break. Every name they use is new; the ledger judges every answer."""
+"""Admins and learners at work during faults. Every name is new; the ledger checks every response."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -14,7 +14,7 @@ from tests.contract.samples import ACCESS_KEY, event_body, file_body, lesson_bod
 from tests.faults.ledger import ATTEMPTS, Ledger, Lesson, Request, state_of
 from tests.faults.model import ABSENT, QUIZ, Path
 from tests.faults.stack import FaultStack
-from tests.faults.writing import DEEDS
+from tests.faults.writing import AUDIT_MISMATCHES
 from tests.waiting import until
 
 Json = dict[str, Any]
@@ -25,7 +25,7 @@ ORPHAN_SECONDS = 10
 
 
 class Launches:
-    """Events with lessons, files and quizzes, and learners who want in."""
+    """Events with lessons, files and quizzes, and their learners."""
 
     def __init__(self, stack: FaultStack):
         self.stack = stack
@@ -36,72 +36,72 @@ class Launches:
         self._keys: dict[str, str | None] = {}
 
     def close(self) -> None:
-        """Everybody goes home."""
+        """Close the clients."""
         self._admin.close()
         self._learner.close()
 
     def known(self, length: int) -> list[Path]:
-        """The events (1), lessons (2) or quizzes (3) that an admin can address and that can be there."""
+        """Return the events (1), lessons (2) or quizzes (3) that can exist and whose ids are known."""
         return [path for path in self.ledger.ids if len(path) == length and self._model.can_be_there(path)]
 
     # Admins
 
     def create_event(self, *, private: bool, keyed: bool) -> None:
-        """Public, or behind ACCESS_KEY."""
+        """Create a public event, or a private one with ACCESS_KEY."""
         slug, title = unique("event"), unique("title")
         self._keys[slug] = ACCESS_KEY if private else None
         access = {"visibility": "private", "accessKey": ACCESS_KEY} if private else {}
         self._create((slug,), title, "/api/events", event_body(slug=slug, title=title, **access), keyed)
 
     def update_event(self, event: Path) -> None:
-        """Another title."""
+        """Change the title."""
         title = unique("title")
         self._write(Request(event, title, "PUT", self._event(event), {"title": title}))
 
     def create_lesson(self, event: Path, opens_in: float, open_for: float | None, *, keyed: bool) -> None:
-        """With a window that begins so many seconds from now."""
+        """Create a lesson whose window begins this many seconds from now."""
         slug, lesson = unique("lesson"), _lesson(opens_in, open_for)
-        # Only a change may say that there is no end.
+        # A new lesson may not contain null.
         body = {name: value for name, value in lesson_body(slug=slug, **_fields(lesson)).items() if value is not None}
         self._create((*event, slug), lesson, f"{self._event(event)}/lessons", body, keyed)
 
     def update_lesson(self, lesson: Path, opens_in: float, open_for: float | None) -> None:
-        """Another title and window."""
+        """Change the title and the window."""
         changed = _lesson(opens_in, open_for)
         self._write(Request(lesson, changed, "PUT", self._lesson(lesson), _fields(changed)))
 
     def attach(self, lesson: Path, *, keyed: bool) -> None:
-        """Three files at once."""
+        """Attach three files at once."""
         name = unique("files")
         files = [file_body(fileName=f"{name}.{number}.pdf") for number in range(FILES)]
         self._create((*lesson, name), FILES, f"{self._lesson(lesson)}/materials", {"files": files}, keyed)
 
     def create_quiz(self, lesson: Path, *, keyed: bool) -> None:
-        """Of two questions."""
+        """Create a quiz of two questions."""
         self._write(self._new_quiz(lesson, keyed))
 
     def update_quiz(self, quiz: Path) -> None:
-        """Another title and other questions."""
+        """Change the title and the questions."""
         title = unique("quiz")
         body = {"title": title, "questions": questions(2)}
         self._write(Request(quiz, title, "PUT", self._quiz(quiz), body))
 
     def delete(self, path: Path) -> None:
-        """An event, a lesson or a quiz."""
+        """Delete an event, a lesson or a quiz."""
         self._write(self._deletion(path))
 
     def delete_while_a_quiz_is_made(self, lesson: Path) -> None:
-        """At the same moment; whoever comes first, in the end there is no quiz."""
+        """Delete a lesson while its quiz is created: whichever comes first, no quiz remains."""
         both = [self._deletion(lesson), self._new_quiz(lesson, keyed=False)]
         with ThreadPoolExecutor(len(both)) as pool:
             responses = list(pool.map(lambda request: self._send(self._admin, request), both))
         for request, response in zip(both, responses, strict=True):
             self._note(request, response)
-        # The quiz may have come before the deletion that is noted first.
-        self._model.perhaps_written((*lesson, QUIZ), ABSENT)
+        # The quiz may have been created before the deletion.
+        self._model.written_without_response((*lesson, QUIZ), ABSENT)
 
     def read(self, events: Iterable[Path]) -> None:
-        """All that an admin sees of them."""
+        """Read the events with all that belongs to them, and compare."""
         kept = self._items("/api/events")
         if kept is None:
             return
@@ -114,7 +114,7 @@ class Launches:
     # Learners
 
     def look(self, event: Path, *, with_key: bool) -> None:
-        """The catalog: what it says of each lesson holds at the instant that it names."""
+        """Read the catalog: the status of each lesson must hold at its serverTime."""
         address, first = f"/api/public/events/{event[0]}/catalog", now()
         response = self._send(self._learner, Request(event, None, "POST", address, self._key(event, with_key)))
         if response is None or self._is_blocked(event, response, with_key):
@@ -131,7 +131,7 @@ class Launches:
             assert (item["videoId"] is None) == (item["status"] != "released")
 
     def check_access(self, lesson: Path, *, with_key: bool) -> None:
-        """What it says holds at the instant that it names."""
+        """Check the access: the status must hold at its serverTime."""
         first = format_instant(now())
         response = self._send(self._learner, self._entry(lesson, "access-check", with_key))
         if response is None or self._is_blocked(lesson, response, with_key):
@@ -148,7 +148,7 @@ class Launches:
         assert access["authorized"] == (access["status"] == "released")
 
     def enter(self, lesson: Path, action: str, *, with_key: bool, keyed: bool = False) -> None:
-        """Play, take the quiz or submit it: only while the lesson is open."""
+        """Play, take or submit the quiz: it works only while the lesson is open."""
         request = self._entry(lesson, action, with_key, keyed=keyed)
         first = format_instant(now())
         response = self._send(self._learner, request)
@@ -163,35 +163,35 @@ class Launches:
             else:
                 assert not any(name in response.text for name in RIGHT_OPTIONS)
 
-    # In the end
+    # The end
 
     def settle(self) -> None:
-        """Heal everything: what was acknowledged is there, once and whole, and nothing is left over."""
+        """Heal everything: all acknowledged writes exist once and complete, and nothing else remains."""
         self.stack.heal()
         self._await_no_orphans()
         owed, self.ledger.owed = self.ledger.owed, []
         for request in owed:
             self._send_until_answered(request)
         self.read(self._model.paths((), 1))
-        if self._model.is_anything_under_way():
-            # Whoever may still have a request in hand loses it; what is read then is decided.
+        if self._model.is_anything_in_flight():
+            # Kill every process that may still carry out a request: then a read decides.
             self.stack.kill()
             self.stack.heal()
             self._await_no_orphans()
-            self._model.nothing_is_under_way()
+            self._model.nothing_is_in_flight()
             self.read(self._model.paths((), 1))
         self._count_attempts()
-        assert [self.stack.rows(*each) for each in DEEDS] == [[] for _ in DEEDS]
+        assert [self.stack.rows(*each) for each in AUDIT_MISMATCHES] == [[] for _ in AUDIT_MISMATCHES]
 
     def clear(self) -> None:
-        """Every event is deleted, and takes everything with it."""
+        """Delete every event with all that belongs to it."""
         for event in self.known(1):
             self.delete(event)
             assert self._model.possible(event) == {ABSENT}
         self._await_no_orphans()
 
     def orphans(self) -> list[tuple[Any, ...]]:
-        """Quizzes whose lesson is gone."""
+        """Return the quizzes whose lesson is gone."""
         lessons = set(self.stack.rows("content", "SELECT event_id, id FROM lessons"))
         quizzes = self.stack.rows("quiz", "SELECT event_id, lesson_id FROM quizzes")
         return [each for each in quizzes if each not in lessons]
@@ -219,7 +219,7 @@ class Launches:
             assert attempts.certain <= number <= attempts.certain + attempts.perhaps, (number, attempts)
             self.ledger.counts["attempts"] += number
 
-    # How it is sent and read
+    # Requests
 
     def _create(self, path: Path, state: Any, address: str, body: Json, keyed: bool) -> None:
         self._write(Request(path, state, "POST", address, body, _new_key(keyed)))
@@ -251,15 +251,15 @@ class Launches:
             self.ledger.answered(request, response)
 
     def _send(self, client: httpx.Client, request: Request) -> httpx.Response | None:
-        """The answer; None when there is none, or one from which nobody can tell what has happened."""
+        """Return the response; None when there is none, or one that does not say what happened."""
         headers = {"Idempotency-Key": f'"{request.key}"'} if request.key else {}
         response = None
         with suppress(httpx.HTTPError):
             response = client.request(request.method, request.address, json=request.body, headers=headers)
-        return response if self.ledger.is_answer(response) else None
+        return response if self.ledger.is_conclusive(response) else None
 
     def _is_blocked(self, path: Path, response: httpx.Response, with_key: bool) -> bool:
-        """Whether a private event stayed shut: always without its key, never with it."""
+        """Tell whether a private event stayed closed: always without its key, never with it."""
         shut = self._keys[path[0]] is not None and not with_key
         blocked = response.status_code != 404 and response.json().get("status") == "blocked_private"
         assert blocked == (shut and response.status_code != 404), response.text

@@ -1,10 +1,11 @@
-"""A submission that is sent again and again under one Idempotency-Key is one attempt."""
+"""A submission that is repeated under one Idempotency-Key is one attempt."""
 
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 
+from tests.clients import send_patiently
 from tests.installation import Stack
 from tests.journeys.test_launch import launch, right_answers
 
@@ -12,19 +13,20 @@ SENDINGS = 5
 LEARNERS = 10
 
 
-def test_a_submission_that_is_sent_five_times_at_once_is_one_attempt_and_one_answer(stack: Stack) -> None:
+def test_a_submission_sent_five_times_at_once_is_one_attempt(stack: Stack) -> None:
     with stack.admin() as admin, stack.client() as learner:
         launched = launch(admin, "exactly-once", visibility="public")
         address = "/api/public/events/exactly-once/lessons/opening/quiz/submit"
         answers = {"answers": right_answers(launched["quiz"])}
 
         def send(key: str) -> httpx.Response:
-            """As a client does that repeats itself until it is answered."""
-            response = learner.post(address, json=answers, headers={"Idempotency-Key": key})
-            while response.status_code == 409:
+            """Repeat the request until it is answered."""
+            headers = {"Idempotency-Key": key}
+            while True:
+                response = send_patiently(lambda: learner.post(address, json=answers, headers=headers))
+                if response.status_code != 409:
+                    return response
                 assert response.json()["error"] == "IDEMPOTENCY_KEY_IN_FLIGHT"
-                response = learner.post(address, json=answers, headers={"Idempotency-Key": key})
-            return response
 
         keys = [str(uuid.uuid4()) for _ in range(LEARNERS)]
         with ThreadPoolExecutor(SENDINGS) as senders:
@@ -39,7 +41,7 @@ def test_a_submission_that_is_sent_five_times_at_once_is_one_attempt_and_one_ans
     assert [attempt["scorePercentage"] for attempt in attempts] == [100] * LEARNERS
 
 
-def test_an_answer_that_was_given_is_given_again_after_everything_was_killed(stack: Stack) -> None:
+def test_a_response_is_replayed_after_everything_was_killed(stack: Stack) -> None:
     key = {"Idempotency-Key": str(uuid.uuid4())}
     event = {"title": "Once", "slug": f"once-{uuid.uuid4().hex[:12]}"}
     with stack.admin() as admin:
