@@ -73,9 +73,9 @@ class Refusals:
         if errors == tuple(BAD_REQUEST):
             return "BadRequest"
         own = [error.__name__ for error in errors if not _is_of_kit(error)]
-        names = own or [error.__name__ for error in errors]
-        name = "Or".join(names)
-        return name if name not in self.components else "Or".join(error.__name__ for error in errors)
+        names = "Or".join(own or [error.__name__ for error in errors])
+        # The same errors of a service, once with those of the kit and once without.
+        return names if names not in self.components else names + ("OrOthers" if len(own) < len(errors) else "Only")
 
     def _response(self, errors: Sequence[type[ServiceError]]) -> Json:
         headers = {"X-Request-ID": {"$ref": "#/components/headers/RequestId"}}

@@ -1,6 +1,7 @@
 """gateway.config: what a deployment may set and what it must."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -87,7 +88,7 @@ def test_the_local_profile_needs_no_variables() -> None:
         ),
     ],
 )
-def test_every_setting_has_its_variable(name: str, text: str, field: str, value: object) -> None:
+def test_every_setting_has_its_variable(name: str, text: str, field: str, value: Any) -> None:
     assert read_settings({name: text}) == replace(DEFAULTS, **{field: value})
 
 

@@ -28,7 +28,7 @@ def evaluated(action: str, status: str = "released") -> dict[str, object]:
 
 
 def test_public_events_come_from_content(gateway: Gateway) -> None:
-    page = {"items": [], "nextCursor": None}
+    page: dict[str, Any] = {"items": [], "nextCursor": None}
     gateway.content.responds("GET /internal/public/events?limit=2&cursor=a%2Bb", page)
 
     assert parsed(gateway.send("GET", "/api/public/events?limit=2&cursor=a%2Bb")) == (200, page)
