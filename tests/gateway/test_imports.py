@@ -21,15 +21,13 @@ def within(names: list[str], packages: tuple[str, ...]) -> list[str]:
     return [name for name in names if name.startswith(tuple(f"{each}." for each in packages)) or name in packages]
 
 
-def test_the_gateway_loads_no_database_and_no_layer_above_web() -> None:
-    names = loaded_by("import gateway.app")
+def test_the_gateway_loads_no_database_no_layer_above_web_and_no_gunicorn() -> None:
+    names = loaded_by("import gateway.app, services.kit.web.serving")
 
     assert {"gateway.app", "services.kit.web.app"} <= set(names)
     assert within(names, (*DATABASE, *DATABASE_LAYERS)) == []
-
-
-def test_gunicorn_is_loaded_only_to_serve() -> None:
-    assert within(loaded_by("import gateway.app, services.kit.web.serving"), ("gunicorn",)) == []
+    # Only a process that serves needs gunicorn.
+    assert within(names, ("gunicorn",)) == []
 
 
 def test_the_core_loads_nothing_else_of_ours() -> None:

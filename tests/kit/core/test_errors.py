@@ -41,15 +41,10 @@ def test_a_service_s_error_names_its_code_and_keeps_the_status() -> None:
     class SlugTaken(Conflict):
         code = "EVENT_SLUG_CONFLICT"
 
-    raised = SlugTaken("The slug is taken", extra={"status": "locked"})
+    raised = SlugTaken("It is taken", extra={"status": "locked"})
 
-    assert raised.status == 409
-    assert raised.envelope("request-1") == {
-        "error": "EVENT_SLUG_CONFLICT",
-        "message": "The slug is taken",
-        "requestId": "request-1",
-        "status": "locked",
-    }
+    expected = {"error": "EVENT_SLUG_CONFLICT", "message": "It is taken", "requestId": "r", "status": "locked"}
+    assert (raised.status, raised.envelope("r")) == (409, expected)
 
 
 def test_a_validation_error_has_details_of_the_form_and_of_each_field() -> None:

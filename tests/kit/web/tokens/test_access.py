@@ -110,21 +110,14 @@ def test_a_token_of_a_retired_key_is_refused_although_the_key_is_cached() -> Non
 # Keys
 
 
-def test_the_keys_are_fetched_once_in_five_minutes() -> None:
-    forge = Forge()
-    verifier = verifying(forge)
-    assert verifier.verify(*[forge.token()] * 10) == [ADA] * 10
-    verifier.wait(5 * MINUTE)
-    assert verifier.verify(forge.token()) == [ADA]
-    assert verifier.auth.requests == 1
-
-
-def test_a_removed_key_is_refused_after_five_minutes() -> None:
+def test_the_keys_are_fetched_every_five_minutes_and_removed_ones_refused() -> None:
     old, new = Forge("old"), Forge("new")
     verifier = verifying(old)
-    assert verifier.verify(old.token()) == [ADA]
+    assert verifier.verify(*[old.token()] * 10) == [ADA] * 10
     verifier.auth.response = new.key_set()
-    verifier.wait(timedelta(minutes=5, milliseconds=1))
+    verifier.wait(5 * MINUTE)
+    assert (verifier.verify(old.token()), verifier.auth.requests) == ([ADA], 1)
+    verifier.wait(timedelta(milliseconds=1))
     with pytest.raises(Unauthorized):
         verifier.verify(old.token())
     assert (verifier.verify(new.token()), verifier.auth.requests) == ([ADA], 2)
@@ -143,8 +136,9 @@ def test_an_unknown_key_id_fetches_the_keys_so_that_a_new_key_works_at_once() ->
 def test_unknown_key_ids_fetch_the_keys_at_most_every_five_seconds() -> None:
     forge, stranger = Forge(), Forge("stranger")
     verifier = verifying(forge)
-    with pytest.raises(Unauthorized):
-        verifier.verify("no-token")
+    for bad in ("no-token", forge.token(username="a" * 8192), forge.signed(forge.header(jku="x"), forge.claims())):
+        with pytest.raises(Unauthorized):
+            verifier.verify(bad)
     assert verifier.auth.requests == 0
     requests = []
     for seconds in (0, 1, 4, 1, 1, 5, 1):
@@ -176,6 +170,25 @@ def test_only_one_request_waits_for_an_auth_that_hangs(waits_for: str) -> None:
             return [*admins, await waiting], auth.requests
 
     assert asyncio.run(scenario()) == ([ADA] * 5, 2)
+
+
+def test_after_a_client_disconnects_the_next_request_fetches_the_keys() -> None:
+    async def scenario() -> tuple[Admin, int]:
+        forge = Forge()
+        auth = FakeAuth(forge)
+        verifier = auth.verifier()
+        await verifier.verify(forge.token())
+        auth.released.clear()
+        auth.clock.at += 6 * MINUTE
+        async with asyncio.timeout(30):
+            first = asyncio.create_task(verifier.verify(forge.token()))
+            await auth.hangs.wait()
+            first.cancel()
+            await asyncio.wait([first])
+            auth.released.set()
+            return await verifier.verify(forge.token()), auth.requests
+
+    assert asyncio.run(scenario()) == (ADA, 3)
 
 
 def test_a_started_process_has_the_keys_before_the_first_token() -> None:
@@ -239,6 +252,9 @@ def test_an_unavailable_auth_is_asked_no_more_often() -> None:
         with pytest.raises(Unavailable):
             verifier.verify(stranger.token())
     assert verifier.auth.requests == 2
+    # After a failure the keys are fetched again in seconds, not in minutes.
+    verifier.wait(6 * SECOND)
+    assert (verifier.verify(forge.token()), verifier.auth.requests) == ([ADA], 3)
 
 
 # The Authorization header
