@@ -1,4 +1,4 @@
-"""Where no learner's browser may be sent, in every way that a browser reads; and where it may.
+"""Addresses that no learner's browser may be sent to, in every notation that browsers read, and good ones.
 
 The lists follow the URL standard's own tests (web-platform-tests, url/), OWASP's cheat sheet on server-side request
 forgery, and what is known of parsers that read one address in two ways.
@@ -43,7 +43,7 @@ INNER_NAMES = (
     *("a.b.localtest.me", "lvh.me", "vcap.me", "localhost.domaincontrol.com", "7f000001.c0a80001.rbndr.us"),
     *("make-127-0-0-1-rr.1u.ms", "spoofed.localh.st"),
 )
-# What a browser maps to an inner host before it goes there (UTS 46), or hides in one.
+# Hosts that a browser maps to an inner host (UTS 46), and hosts that are none.
 DISGUISED_HOSTS = (
     *(
         "１２７.0.0.1",
@@ -110,7 +110,7 @@ WRITTEN_OTHERWISE = (
 
 
 def _notations(address: str) -> Iterator[str]:
-    """Every way in which a browser takes an IPv4 address (URL standard, IPv4 parser), and a final dot."""
+    """Yield every notation of an IPv4 address that a browser reads (URL standard, IPv4 parser), and a final dot."""
     a, b, c, d = address.split(".")
     number = int(IPv4Address(address))
     last_two, last_three = int(c) * 256 + int(d), int(b) * 65536 + int(c) * 256 + int(d)
@@ -142,7 +142,7 @@ def _hosts() -> Iterator[str]:
 HOSTILE_HOSTS = tuple(dict.fromkeys(_hosts()))
 HOSTILE_ADDRESSES = (*(f"http://{host}/a.pdf" for host in HOSTILE_HOSTS), *WRITTEN_OTHERWISE)
 
-# Developers have their files there, and so may have them there in the local profile.
+# Addresses of developers, which the local profile accepts.
 LOCAL_ADDRESSES = (
     "http://localhost:9000/a.pdf",
     "http://127.0.0.1:9000/a.pdf",

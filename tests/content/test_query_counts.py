@@ -35,8 +35,8 @@ UPLOAD = Upload("notes.txt", "text/plain", 1, "https://files.flix.app/notes.txt"
 
 LESSON = LessonReference("event-1", "lesson-1")
 
-# A savepoint and its release are two statements; every write makes two savepoints. It updates the number of the feed and
-# appends to the feed and to the audit log: three statements for any number of changes. Deleted records are read before.
+# A savepoint and its release are two statements; every write makes two savepoints. Three statements number the changes
+# and append them to the feed and to the audit log, for any number of changes. Deleted records are read before.
 COSTS: list[Cost[ContentService]] = [
     Cost("list_events", lambda service: service.list_events(PageRequest()), 1),
     Cost("list_events, a page", lambda service: service.list_events(PageRequest(20)), 1),

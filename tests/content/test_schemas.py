@@ -214,7 +214,7 @@ def test_a_wrong_field_of_a_file_is_named_with_its_place(field: str) -> None:
 @pytest.mark.parametrize(
     ("files", "texts"),
     [
-        *((files, [".+"]) for files in (None, {}, "text", [], [NEW_FILE] * 21)),
+        *((wrong, [".+"]) for wrong in (None, "text", [], [NEW_FILE] * 21)),
         *(([NEW_FILE, file], ["1: must be a JSON object"]) for file in (5, None)),
         ([{}], [f"0.{name}: is required" for name in NEW_FILE]),
     ],
