@@ -141,12 +141,6 @@ def test_texts_of_every_script_come_back_as_they_were(store: QuizStore, text: st
     assert store.attempts.revisions(["revision-1"]) == revision_of(quiz)
 
 
-def test_the_largest_quiz_of_the_contract_comes_back_whole(store: QuizStore) -> None:
-    quiz = a_quiz(questions=tuple(a_question(order, *[True] * 10) for order in range(1, 31)))
-    add(store, quiz)
-    assert store.quizzes.get("quiz-1") == quiz
-
-
 @pytest.mark.parametrize(
     "instant",
     [datetime(1, 1, 1, tzinfo=UTC), NOON - timedelta(milliseconds=1), datetime(9999, 12, 31, 23, 59, 59, 999000, UTC)],
