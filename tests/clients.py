@@ -10,17 +10,20 @@ from tests.waiting import until
 MAXIMUM_REQUESTS = 200_000
 
 
-def send_patiently(send: Callable[[], httpx.Response]) -> httpx.Response:
-    """Send a request as a client should: again while a busy database answers 503 (docs/traps.md, 19)."""
+def send_patiently(send: Callable[[], httpx.Response], *also: int) -> httpx.Response:
+    """Send a request as a client should: again while a busy database answers 503 (docs/traps.md, 19).
+
+    `also` are more statuses after which the request may be repeated, such as 504 for a sign-in.
+    """
     responses: list[httpx.Response] = []
 
     def is_final() -> bool:
         responses.append(send())
-        is_busy = responses[-1].status_code == 503
+        is_busy = responses[-1].status_code in (503, *also)
         assert not is_busy or int(responses[-1].headers["Retry-After"]) >= 1
         return not is_busy
 
-    until(is_final, "a response that is not 503")
+    until(is_final, "a final response")
     return responses[-1]
 
 

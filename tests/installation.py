@@ -15,6 +15,7 @@ import pytest
 
 from deploy import stack
 from services.kit.storage.database import open_database
+from tests.clients import send_patiently
 from tests.leftovers import record_process
 from tests.postgresql import Server
 
@@ -64,7 +65,7 @@ class Stack(ABC):
     def admin(self) -> httpx.Client:
         """Return a client of the gateway with an access token."""
         with self.client() as client:
-            response = client.post("/api/admin/login", json=self.sign_in)
+            response = send_patiently(lambda: client.post("/api/admin/login", json=self.sign_in), 504)
             assert response.status_code == 200, response.text
         return self.client(Authorization=f"Bearer {response.json()['accessToken']}")
 

@@ -1,4 +1,4 @@
-"""SECURITY.md: every test that it names is there."""
+"""Every test that SECURITY.md names exists."""
 
 import re
 from pathlib import Path
@@ -10,7 +10,7 @@ PAGE = (ROOT / "SECURITY.md").read_text()
 NAMED = re.findall(r"`(tests/[\w/]+(?:\.py)?)(?:::(\w+))?`", PAGE)
 
 
-def test_every_test_that_keeps_a_promise_is_there() -> None:
+def test_every_test_that_the_page_names_exists() -> None:
     missing = [path for path, name in NAMED if not _is_there(ROOT / path, name)]
 
     assert missing == []

@@ -21,7 +21,7 @@ Json = dict[str, Any]
 
 FILES = 3
 RIGHT_OPTIONS = ("isCorrect", "correctOptionId")
-ORPHAN_SECONDS = 10
+ORPHAN_SECONDS = 60
 
 
 class Launches:

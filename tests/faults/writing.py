@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 
 from services.kit.core.instants import parse_instant, to_milliseconds
-from tests.clients import Clients
+from tests.clients import Clients, send_patiently
 from tests.contract.samples import file_body, lesson_body, new_event, new_lesson, new_quiz, public_address, questions
 from tests.faults.stack import FaultStack
 from tests.figures import so_many
@@ -213,7 +213,7 @@ def _sign_in_everywhere(stack: FaultStack) -> None:
     # A known address may sign in even after many failures from others.
     for address in ADDRESSES:
         with stack.client(**{"X-Forwarded-For": address}) as client:
-            response = client.post("/api/admin/login", json=ADMIN)
+            response = send_patiently(lambda: client.post("/api/admin/login", json=ADMIN), 504)
             assert response.is_success, response.text
 
 
