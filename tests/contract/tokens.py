@@ -37,7 +37,9 @@ class Tokens:
         payload = token.split(".")[1]
         said = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
         header = {"alg": ALGORITHM, "typ": typ, "kid": self._key.id}
-        return jwt.encode(header, {**said, **claims}, keys.decrypt_private_key(self._key, self._seal), algorithms=[ALGORITHM])
+        return jwt.encode(
+            header, {**said, **claims}, keys.decrypt_private_key(self._key, self._seal), algorithms=[ALGORITHM]
+        )
 
     def forge(self) -> Forge:
         """The installation's key in a forger's hands, for tokens that gateway and content would take."""
