@@ -286,7 +286,7 @@ WRITES: dict[str, Callable[[AuthStore], object]] = {
 
 def everything(store: AuthStore) -> tuple[object, ...]:
     """Return all that the writes can change."""
-    sessions = []
+    sessions: list[object] = []
     for session_id in ("session-1", "session-2"):
         try:
             sessions.append(store.sessions.get(session_id))

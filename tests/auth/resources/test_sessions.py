@@ -11,22 +11,11 @@ from tests.auth.memory import InMemoryAuthStore
 from tests.matching import NEW_ID, Matching
 from tests.refusals import NOT_JSON, TOO_LARGE, UNAUTHORIZED, Answer, invalid, refusal
 
-REFRESH = "/internal/token/refresh"
 ENDED = "/internal/ended-sessions"
 KEYS = "/.well-known/jwks.json"
 LOGOUT, ME, CHANGE = "/api/admin/logout", "/api/admin/me", "/api/admin/me/password"
 WRONG = {"username": "ada", "password": "a wrong guess"}
-INVALID_TOKEN = refusal(401, "INVALID_REFRESH_TOKEN", "The refresh token is not valid: sign in again")
 THROTTLED = refusal(429, "RATE_LIMITED", "Too many attempts to sign in; try again later")
-CHANGE_REQUIRED = refusal(
-    403,
-    "PASSWORD_CHANGE_REQUIRED",
-    "This password was made for you: sign in with it once more and add newPassword, one of your own",
-)
-
-
-def refresh(client: AuthClient, sign_in: Any) -> Answer:
-    return client.gateway("POST", REFRESH, {"refreshToken": sign_in["refreshToken"]})
 
 
 def change_password(client: AuthClient, sign_in: Any, **changes: Any) -> Answer:
@@ -50,14 +39,6 @@ def test_a_bad_body_is_refused(client: AuthClient) -> None:
         headers = {"Content-Type": "application/json"}
         response = client.send("POST", LOGIN, service_token(), body=body, headers=headers)
         assert response == refusal(400, "REQUEST_ERROR", Matching(".+"))
-
-
-def test_an_initial_password_must_be_replaced_at_the_sign_in(client: AuthClient) -> None:
-    initial = client.service.people.invite("grace", "viewer").initial_password
-    credentials = {"username": "grace", "password": initial}
-    assert client.gateway("POST", LOGIN, credentials) == CHANGE_REQUIRED
-    assert client.gateway("POST", LOGIN, {**credentials, "newPassword": OWN_PASSWORD}).status == 200
-    assert client.login(username="grace", password=OWN_PASSWORD, newPassword=None)["user"]["username"] == "grace"
 
 
 def test_a_throttled_client_learns_when_to_retry_and_costs_no_hash(client: AuthClient) -> None:
@@ -89,28 +70,6 @@ def test_a_grant_is_signed(client: AuthClient) -> None:
     assert response == Answer(200, {"accessToken": A_TOKEN, "tokenType": "Bearer", "expiresIn": 900})
 
 
-def test_a_refresh_returns_the_next_tokens_once(client: AuthClient) -> None:
-    sign_in = client.login()
-    response = refresh(client, sign_in)
-    assert response == SIGN_IN
-    assert client.admin(response.document, "GET", ME).status == 200
-    client.wait(seconds=11)
-    for token in ("unknown", sign_in["refreshToken"], response.document["refreshToken"]):
-        assert refresh(client, {"refreshToken": token}) == INVALID_TOKEN
-
-
-def test_a_logout_ends_the_session_of_the_access_token_only(client: AuthClient) -> None:
-    first, other = client.login(), client.login()
-    client.wait(minutes=5)
-    second = refresh(client, first).document
-    # An older access token of the same session will do.
-    assert client.admin(first, "POST", LOGOUT) == Answer(204, None)
-    for ended in (first, second):
-        assert client.admin(ended, "GET", ME) == client.admin(ended, "POST", LOGOUT) == UNAUTHORIZED
-    assert refresh(client, second) == INVALID_TOKEN
-    assert client.admin(other, "GET", ME).status == refresh(client, other).status == 200
-
-
 def test_services_read_ended_sessions_and_retired_keys(client: AuthClient) -> None:
     assert client.gateway("GET", ENDED) == Answer(200, {"items": [], "keys": []})
     for sign_in in (client.login(), client.login()):
@@ -123,12 +82,6 @@ def test_services_read_ended_sessions_and_retired_keys(client: AuthClient) -> No
 
 
 # One's own account
-
-
-def test_people_read_their_own_account(client: AuthClient) -> None:
-    instant = "2026-03-01T12:00:00.000Z"
-    me = {"id": "admin-1", "username": "ada", "role": "owner", "createdAt": instant, "updatedAt": instant}
-    assert client.owner("GET", ME) == Answer(200, {"item": me})
 
 
 def test_a_changed_password_begins_another_session_and_ends_the_others(client: AuthClient) -> None:

@@ -93,16 +93,6 @@ def test_sessions_end_exactly_with_another_role_or_disabling(admin: Admin, chang
     assert people.ends_sessions(admin, changed) is (changed.role != admin.role or changed.disabled_at is not None)
 
 
-@given(ADMINS, CHANGES)
-def test_only_role_and_disabling_are_changed(admin: Admin, changes: PersonChanges) -> None:
-    changed = people.changed_person(admin, changes, LATER)
-    was_disabled = admin.disabled_at is not None
-    assert changed.role == (changes.role or admin.role)
-    assert (changed.disabled_at is not None) == (was_disabled if changes.disabled is None else changes.disabled)
-    kept = ("id", "username", "password_hash", "created_at", "initial_password_ends_at")
-    assert [getattr(changed, name) for name in kept] == [getattr(admin, name) for name in kept]
-
-
 def test_an_initial_password_is_valid_for_seven_days_and_an_own_one_forever() -> None:
     initial = people.with_initial_password(an_admin(), "hash", LATER)
     ends_at = LATER + timedelta(days=7)

@@ -51,10 +51,3 @@ def test_a_grant_stays_valid_through_a_rotation(auth: Harness) -> None:
     auth.clock.at += HOUR
     assert len(auth.service.keys.published()["keys"]) == 2
     assert auth.granted(grant.access_token) == Grant("event-1", FINGERPRINT)
-
-
-def test_a_rotation_at_once_ends_grants(auth: Harness) -> None:
-    grant = auth.service.grants.issue("event-1", FINGERPRINT)
-    auth.service.keys.rotate_at_once()
-    with pytest.raises(Unauthorized):
-        auth.granted(grant.access_token)

@@ -6,13 +6,10 @@ import pytest
 
 from services.auth.entities import Invitation
 from services.auth.errors import PasswordChangeRequired
-from services.kit.core.actor import current_actor
 from services.kit.core.errors import ValidationFailed
-from tests.audit import ALL, EVERYTHING
-from tests.auth.examples import OWN_PASSWORD, PASSWORD
+from tests.auth.examples import OWN_PASSWORD
 from tests.auth.harness import Harness
 from tests.clock import LATER, MILLISECOND
-from tests.matching import NEW_ID
 
 A_WEEK_LATER = LATER + timedelta(days=7)
 EASY = "is too easy to guess: take several words that have nothing to do with one another or with you"
@@ -55,12 +52,6 @@ def test_an_expired_initial_password_is_a_wrong_one(auth: Harness, invitation: I
         assert auth.refuses("grace", invitation.initial_password, new_password)
 
 
-def test_an_initial_password_belongs_to_one_person(auth: Harness, invitation: Invitation) -> None:
-    other = auth.service.people.invite("ida", "owner")
-    assert other.initial_password != invitation.initial_password
-    assert auth.refuses("ida", invitation.initial_password, OWN_PASSWORD)
-
-
 @pytest.mark.parametrize(
     ("new_password", "problem"),
     [
@@ -93,19 +84,3 @@ def test_attempts_with_bad_new_passwords_are_not_throttled(auth: Harness, invita
         with pytest.raises(PasswordChangeRequired):
             auth.sign_in("grace", invitation.initial_password)
     assert auth.sign_in("grace", invitation.initial_password, OWN_PASSWORD).admin.username == "grace"
-
-
-def test_a_new_password_at_sign_in_ends_earlier_sessions_and_is_audited(auth: Harness) -> None:
-    session_id = auth.session_id(auth.sign_in())
-    before = len(auth.entries())
-    new_id = auth.session_id(auth.sign_in(new_password=OWN_PASSWORD))
-    assert [auth.store.sessions.get(each).ended_at for each in (session_id, new_id)] == [LATER, None]
-    assert auth.refuses("ada", PASSWORD)
-    assert auth.entries()[before : before + 3] == [
-        ("admin.password_changed", "admin-1"),
-        ("session.ended", session_id),
-        ("session.started", NEW_ID),
-    ]
-    records = auth.store.audit.list(EVERYTHING, ALL)[: -before or None]
-    assert {each.actor_id for each in records if each.action != "sign_in.refused"} == {"admin-1"}
-    assert current_actor().role == "owner"

@@ -11,7 +11,7 @@ from structlog.testing import capture_logs
 from services.auth.entities import SigningKey
 from services.auth.errors import KeyUnreadable, KeyWaiting, SigningUnavailable
 from services.auth.rules.keys import KEY_LEAD, KEY_MARGIN, decrypt_private_key, is_encrypted
-from tests.auth.examples import ENCRYPTION_KEY, LIFETIME, a_key, a_service
+from tests.auth.examples import ENCRYPTION_KEY, LIFETIME, a_service
 from tests.auth.harness import Harness
 from tests.clock import LATER, MILLISECOND, NOON
 from tests.matching import NEW_ID, Matching
@@ -40,11 +40,6 @@ def test_the_first_request_makes_the_key_that_sign_ins_use(auth: Harness) -> Non
     assert published == {"keys": [public]}
     assert signer(auth) == key.id
     assert auth.service.keys.published() == published
-
-
-def test_a_retired_key_is_neither_published_nor_used(auth: Harness) -> None:
-    auth.store.signing_keys.add(a_key(retired_at=NOON))
-    assert [signer(auth)] == published(auth) == [NEW_ID]
 
 
 def test_keys_of_the_first_release_are_encrypted_with_the_next_sign_in(auth: Harness) -> None:
