@@ -45,4 +45,4 @@ def _tidy(database: peewee.Database) -> Iterator[str]:
     with store.transaction():
         removed = store.sessions.remove_expired(now())
     if removed:
-        yield f"sessions: deleted {removed} that are over"
+        yield f"sessions: deleted {removed} expired"

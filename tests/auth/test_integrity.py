@@ -121,7 +121,7 @@ def test_expired_sessions_are_no_finding_and_a_repair_deletes_them(database: pee
     before = all_rows(database, EXAMINATION.migrations.tables)
 
     assert found(database, EXAMINATION) == []
-    assert repair(database, EXAMINATION) == (0, ["sessions: deleted 1 that are over", "no findings"])
+    assert repair(database, EXAMINATION) == (0, ["sessions: deleted 1 expired", "no findings"])
     after = all_rows(database, EXAMINATION.migrations.tables)
     assert after == {**before, "sessions": [row for row in before["sessions"] if row[0] != "expired"]}
 

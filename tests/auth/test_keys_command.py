@@ -86,6 +86,6 @@ def test_a_rotation_at_once_retires_every_key_and_names_the_cost(keys: Keys) -> 
     assert (code, errors) == (0, [])
     assert re.fullmatch(rf"{KEY_ID} signs from {INSTANT} on", lines[0])
     assert [re.sub(INSTANT, "...", each) for each in lines[1:3]] == [f"{each} is published until ..." for each in old]
-    assert lines[3].startswith("every access token that there was is refused from now on")
+    assert lines[3].startswith("every earlier access token is refused from now on")
     states = [each.split("  ")[2].split(",")[0] for each in keys("list").output]
     assert states == ["is retired", "is retired", "signs"]

@@ -9,7 +9,7 @@ from services.kit.web.operations import operation_of
 from tests.auth.client import AuthClient, routes_of, service_token
 from tests.auth.harness import Harness
 from tests.kit.forging import Forge
-from tests.refusals import FORBIDDEN, METHOD_NOT_ALLOWED, NOT_FOUND, UNAUTHORIZED, Answer
+from tests.refusals import FORBIDDEN, UNAUTHORIZED
 
 # Method and path: the guard, and the id of the public operation that it answers.
 EXPECTED = {
@@ -56,17 +56,3 @@ def test_a_route_opens_only_for_its_callers(client: AuthClient, method: str, pat
     assert client.owner("GET", "/api/admin/users") == before
     for caller in allowed:
         assert client.send(method, path, tokens[caller], json={}).status not in (401, 403), caller
-
-
-@pytest.mark.parametrize("header", [None, "", "Bearer", "Basic YWRhOmFkYQ==", "token"])
-def test_without_a_bearer_token_the_response_asks_for_one(client: AuthClient, header: str | None) -> None:
-    response = client.exchange("GET", "/api/admin/me", headers={} if header is None else {"Authorization": header})
-    assert Answer(response.status_code, response.json) == UNAUTHORIZED
-    assert response.headers["WWW-Authenticate"] == "Bearer"
-
-
-def test_unknown_addresses_and_methods_are_refused(client: AuthClient) -> None:
-    for path in ("/", "/internal", "/internal/login/", "/.well-known", "/api/admin/login"):
-        assert client.gateway("POST", path) == NOT_FOUND
-    assert client.gateway("GET", "/internal/login") == METHOD_NOT_ALLOWED
-    assert client.send("POST", "/.well-known/jwks.json") == METHOD_NOT_ALLOWED
