@@ -40,7 +40,7 @@ def _private_key_findings(encryption_key: bytes, database: peewee.Database, prog
 
 
 def _tidy(database: peewee.Database) -> Iterator[str]:
-    # Expired sessions break no rule: the next sign-in removes them, but nobody knows when that is.
+    # Expired sessions break no rule: the next sign-in removes them, whenever that is.
     store = PeeweeAuthStore(database)
     with store.transaction():
         removed = store.sessions.remove_expired(now())
