@@ -40,9 +40,9 @@ def _private_key_findings(encryption_key: bytes, database: peewee.Database, prog
 
 
 def _tidy(database: peewee.Database) -> Iterator[str]:
-    # Expired sessions break no rule: the next sign-in removes them, but nobody knows when that is.
+    # Expired sessions break no rule: the next sign-in removes them, whenever that is.
     store = PeeweeAuthStore(database)
     with store.transaction():
         removed = store.sessions.remove_expired(now())
     if removed:
-        yield f"sessions: deleted {removed} that are over"
+        yield f"sessions: deleted {removed} expired"

@@ -15,8 +15,8 @@ from services.kit.core.instants import format_instant, now
 from services.kit.maintenance.command_line import Command
 
 COST = (
-    "every access token that there was is refused from now on (within 2 s, and by a process that cannot reach auth not "
-    "before it can): whoever has a refresh token goes on with it, everyone else signs in again"
+    "every earlier access token is refused from now on (within 2 s; by a process that cannot reach auth, once it can): "
+    "sessions continue with their refresh tokens, and without one a person signs in again"
 )
 
 
