@@ -14,6 +14,7 @@ from services.kit.core.findings import Finding, Progress
 from services.kit.core.instants import FIRST_MILLISECOND, LAST_MILLISECOND
 from services.kit.storage.batches import Table, batches, fetch_rows
 from services.kit.storage.database import InstantField, is_postgresql, lock_rows, transaction
+from services.kit.storage.schema import check_constraints
 
 # Told of a row, by its id, in the transaction that is about to delete it with whatever belongs to it.
 BeforeRemoval = Callable[[peewee.Database, Table, str], None]
@@ -34,14 +35,6 @@ def row_findings(
             yield from _repeated(database, table, index)
     for field in table._meta.refs:
         yield from _orphans(database, table, field, before_removal)
-
-
-def check_constraints(table: Table) -> Iterator[tuple[str, str]]:
-    """Name and condition of each CHECK."""
-    for each in table._meta.constraints or ():
-        if isinstance(each, peewee.NodeList):
-            _, name, check = each.nodes
-            yield name._path[0], check.sql.removeprefix("CHECK (").removesuffix(")")
 
 
 def keys_of(table: Table) -> tuple[Any, ...]:

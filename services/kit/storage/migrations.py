@@ -19,11 +19,13 @@ from typing import Any
 import peewee
 from peewee_migrate import Router
 from peewee_migrate.models import MigrateHistory
-from peewee_migrate.router import compile_migrations, void
+from peewee_migrate.router import void
 
 from services.kit.core.instants import now
 from services.kit.core.logging import safe_message
+from services.kit.storage.batches import Table
 from services.kit.storage.database import InstantField, file_is_absent, is_postgresql, transaction
+from services.kit.storage.schema import Schema, differences, model_schema
 
 # One number for all: an advisory lock belongs to one database of the server.
 _ADVISORY_LOCK = 0x666C6978
@@ -32,6 +34,8 @@ _ADVISORY_LOCK = 0x666C6978
 _POSTGRESQL_LIMITS = (
     "SET LOCAL lock_timeout = '5s'; SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0"
 )
+# Models and files are compared as PostgreSQL would store them: SQLite has one type for BIGINT, BOOLEAN and INTEGER.
+_DIALECT = peewee.PostgresqlDatabase(None)
 # The Router patches Peewee's classes and rebinds its history model while it works: one at a time in a process.
 _ROUTER_AT_WORK = threading.Lock()
 
@@ -195,24 +199,18 @@ class Migrations:
         return f"python -m services.{self.service} migrate {action}"
 
     def _disagreements(self, database: peewee.Database) -> Iterator[str]:
-        """Where the models differ from what the migrations make; the tables in the database are not asked.
+        """Yield where the models differ from what the files make; the tables of the database are not read."""
+        modelled, migrated = _schemas(self.tables), _schemas(self._replay(database))
+        for table in sorted({*modelled, *migrated}):
+            for part, expected, actual in differences(modelled.get(table, {}), migrated.get(table, {})):
+                have = f"the models have {expected}, the migrations {actual}"
+                if None in (expected, actual):
+                    have = f"only the {'migrations' if expected is None else 'models'} have {expected or actual}"
+                advice = f"write a migration, then run {self._command('up')}"
+                yield f"table {table}: {part.kind} {part.name}: {have}: {advice}"
 
-        The Router's own comparison ignores check constraints, foreign keys' actions and the conditions of an index,
-        so definitions are compared. Where they agree it has its turn: it tells types that one engine stores alike.
-        """
-        migrated = self._replayed(database)
-        here, there = _definitions(self.tables, database), _definitions(migrated, database)
-        advice = f"write a migration, then run {self._command('up')}"
-        for table in sorted({*here, *there}):
-            models, files = here.get(table, set()), there.get(table, set())
-            for place, more in (("models", models - files), ("migrations", files - models)):
-                if more:
-                    yield f"table {table}: only the {place} have {'; '.join(sorted(more))}: {advice}"
-        if here == there and (change := compile_migrations(migrated, list(self.tables))):
-            yield f"the models need {' '.join(change.split())}: {advice}"
-
-    def _replayed(self, database: peewee.Database) -> Any:
-        """The Router's migrator after all files, none of them run."""
+    def _replay(self, database: peewee.Database) -> Iterable[Table]:
+        """Return the tables that the files make, without running them."""
         router = self._router(database)
         migrator = router.migrator_class(database)
         for name in self._files():
@@ -243,29 +241,8 @@ def _rows(database: peewee.Database, table: Any) -> list[Any]:
     return list(table.select().order_by(table.name).execute(database))
 
 
-def _definitions(tables: Iterable[Any], database: peewee.Database) -> dict[str, set[str]]:
-    """The SQL of each table's columns, constraints and indexes; sets, because the order of columns is no matter."""
-    return {each._meta.table_name: {_sql(part, database) for part in _parts(each, database)} for each in tables}
-
-
-def _parts(table: Any, database: peewee.Database) -> Iterator[Any]:
-    for field in table._meta.sorted_fields:
-        yield field.ddl(database.get_sql_context())
-        if isinstance(field, peewee.ForeignKeyField):
-            yield field.foreign_key_constraint()
-    if table._meta.composite_key:
-        yield peewee.SQL(f"PRIMARY KEY {table._meta.primary_key.field_names}")
-    yield from table._meta.constraints or ()
-    manager: Any = peewee.SchemaManager(table, database)
-    yield from manager._create_indexes(safe=False)
-
-
-def _sql(part: Any, database: peewee.Database) -> str:
-    context = (
-        part if isinstance(part, peewee.Context) else database.get_sql_context(scope=peewee.SCOPE_VALUES).sql(part)
-    )
-    statement, values = context.query()
-    return f"{statement} {values}" if values else str(statement)
+def _schemas(tables: Iterable[Table]) -> dict[str, Schema]:
+    return {each._meta.table_name: model_schema(each, _DIALECT) for each in tables}
 
 
 @contextmanager
