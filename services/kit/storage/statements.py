@@ -39,7 +39,7 @@ class RowReader(Generic[Record]):
     """
 
     def __init__(self, query: Any, record: Callable[..., Record]):
-        # Under an alias it is the same column.
+        # An alias hides the field that converts its values.
         columns = [each.unwrap() for each in query._returning]
         self._converters = [
             (index, column.python_value)
@@ -62,8 +62,8 @@ class RowReader(Generic[Record]):
 class Statement(Generic[Record]):
     """A Peewee select that is compiled once and run many times with bound values.
 
-    Peewee spends ten times as long building and compiling a query as SQLite does running it (docs/traps.md, 16), so
-    what every learner causes is prepared. Rows become records as RowReader says::
+    Peewee takes ten times as long to build and compile a query as SQLite takes to run it (docs/traps.md, 16), so the
+    queries of learners' requests are prepared. Rows become records as RowReader describes::
 
         by_slug = Statement(database, EventRow.select().where(EventRow.slug == Parameter("slug")), Event)
         by_slug.first(slug="launch")
