@@ -4,15 +4,17 @@ import asyncio
 import threading
 from collections.abc import Callable, Iterable
 from datetime import datetime
-from typing import Any
+from typing import Literal
 
 import falcon.asgi
+from typing_extensions import TypedDict
 
 from services.kit.core.findings import NOT_CHECKED, WHOLE_TABLE, Finding, Progress
 from services.kit.core.instants import format_instant, now
 from services.kit.core.logging import safe_message
 from services.kit.web.documents import write_json
 from services.kit.web.guards import Guard, Route
+from services.kit.web.schemas import InstantText
 
 INTEGRITY = "/internal/integrity"
 WAIT_SECONDS = 3.0
@@ -20,6 +22,35 @@ WAIT_SECONDS = 3.0
 SHOWN_FINDINGS = 200
 
 Check = Callable[[Progress], Iterable[Finding]]
+
+
+class FindingView(TypedDict):
+    """A broken rule; `id` is "-" where no single row is meant."""
+
+    table: str
+    id: str
+    rule: str
+    message: str
+    repairable: bool
+
+
+class ProgressView(TypedDict):
+    """The present stage of a check and its rows; `of` is 0 where they are not counted."""
+
+    stage: str
+    done: int
+    of: int
+
+
+class IntegrityReport(TypedDict):
+    """A check; `total` counts all findings, and at most 200 of them are listed. `progress` is null after the end."""
+
+    status: Literal["ok", "findings", "running"]
+    startedAt: InstantText
+    finishedAt: InstantText | None
+    progress: ProgressView | None
+    total: int
+    findings: list[FindingView]
 
 
 class RunningCheck:
@@ -43,8 +74,8 @@ class RunningCheck:
         """Add to the number of checked rows."""
         self._done += rows
 
-    def document(self) -> dict[str, Any]:
-        """Return the body that the resource below describes."""
+    def report(self) -> IntegrityReport:
+        """Return the state of the check now."""
         running = not self.finished.is_set()
         return {
             "status": "running" if running else "findings" if self._found else "ok",
@@ -81,20 +112,16 @@ class Integrity:
         self._running: RunningCheck | None = None
 
     async def on_get(self, request: falcon.asgi.Request, response: falcon.asgi.Response) -> None:
-        """Start a check unless one is running, wait up to WAIT_SECONDS for its end, and respond with its report.
+        """Start a check unless one is running, wait up to `wait_seconds` for its end, and respond with its report.
 
-        ``{"item": {"status": "ok" | "findings" | "running", "startedAt": instant, "finishedAt": instant | null,
-        "progress": {"stage": text, "done": rows, "of": rows or 0} | null, "total": how many findings,
-        "findings": [{"table", "id", "rule", "message", "repairable"}, ... at most 200]}}``
-
-        `progress` is null after the end. A finished report is sent once; the next request starts another check.
+        A finished report is sent once; the next request starts another check.
         """
         check = self._running = self._running or RunningCheck(self._check)
         await asyncio.to_thread(check.finished.wait, self._wait_seconds)
-        document = check.document()
-        if document["status"] != "running" and self._running is check:
+        report = check.report()
+        if report["status"] != "running" and self._running is check:
             self._running = None
-        write_json(response, {"item": document})
+        write_json(response, {"item": report})
 
 
 def integrity_route(check: Check) -> Route:
@@ -102,7 +129,7 @@ def integrity_route(check: Check) -> Route:
     return Route(INTEGRITY, Integrity(check), Guard.SERVICE)
 
 
-def _finding_view(finding: Finding) -> dict[str, Any]:
+def _finding_view(finding: Finding) -> FindingView:
     return {
         "table": finding.table,
         "id": finding.id,

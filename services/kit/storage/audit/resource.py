@@ -1,10 +1,11 @@
 """GET /internal/audit: the audit entries of one service, which the gateway joins with those of the others."""
 
 import re
-from typing import Annotated, Any
+from typing import Annotated
 
 import falcon.asgi
 from pydantic import AfterValidator, Field
+from typing_extensions import TypedDict
 
 from services.kit.core.instants import format_instant
 from services.kit.storage.audit.log import AuditFilter, AuditTrail, audit_key
@@ -13,7 +14,7 @@ from services.kit.storage.use_cases import UseCases
 from services.kit.web.documents import write_page
 from services.kit.web.guards import Guard, Route
 from services.kit.web.pages import DEFAULT_LIMIT, page_of, page_request
-from services.kit.web.schemas import Instant, Schema, Text, validated
+from services.kit.web.schemas import Instant, InstantText, Schema, Text, validated
 
 AUDIT = "/internal/audit"
 SORT_KEY = (int, str)
@@ -50,6 +51,27 @@ class AuditQuery(Schema):
         return AuditFilter(self.actor_id, self.action, self.subject_id, self.since, self.until)
 
 
+class ActorView(TypedDict):
+    """The person who acted."""
+
+    id: str
+    username: str | None
+    role: str | None
+
+
+class AuditEntryView(TypedDict):
+    """An audit entry; `actor` is null where nobody was signed in, as for a command."""
+
+    id: str
+    occurredAt: InstantText
+    service: str
+    actor: ActorView | None
+    address: str | None
+    requestId: str | None
+    action: str
+    subjectId: str
+
+
 class AuditEntries:
     """GET /internal/audit."""
 
@@ -72,14 +94,16 @@ def audit_route(service: str, trail: AuditTrail, use_cases: UseCases) -> Route:
     return Route(AUDIT, AuditEntries(service, trail, use_cases), Guard.SERVICE)
 
 
-def audit_view(service: str, record: AuditRecord) -> dict[str, Any]:
-    """Return an entry as owners read it; `actor` is null where nobody was signed in, as for a command."""
-    actor = {"id": record.actor_id, "username": record.actor_name, "role": record.actor_role}
+def audit_view(service: str, record: AuditRecord) -> AuditEntryView:
+    """Return an entry as owners read it."""
+    actor = None
+    if record.actor_id is not None:
+        actor = ActorView(id=record.actor_id, username=record.actor_name, role=record.actor_role)
     return {
         "id": record.id,
         "occurredAt": format_instant(record.occurred_at),
         "service": service,
-        "actor": None if record.actor_id is None else actor,
+        "actor": actor,
         "address": record.address,
         "requestId": record.request_id,
         "action": record.action,
