@@ -72,6 +72,9 @@ def database_schema(database: peewee.Database, name: str) -> dict[Part, str]:
     keys = _primary_key(database, name)
     parts = {Part("column", each.name): _column(each.name, each.data_type, each.null, keys) for each in columns}
     for index in database.get_indexes(name):
+        # The primary key has an index that no model declares.
+        if index.unique and index.columns == keys:
+            continue
         condition = re.split(r"\sWHERE\s", index.sql or "", maxsplit=1, flags=re.IGNORECASE)[1:]
         parts[Part("index", index.name)] = _index(index.columns, index.unique, *condition)
     return {**parts, **_database_checks(database, name), **_database_foreign_keys(database, name)}
