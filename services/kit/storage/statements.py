@@ -91,7 +91,8 @@ class Statement(Generic[Record]):
 def _name(column: Any) -> str:
     if isinstance(column, peewee.Field):
         return str(column.column_name)
-    alias = getattr(column, "_alias", None)
+    # Not getattr: Peewee's functions have an attribute of every name.
+    alias = vars(column).get("_alias")
     if alias is not None:
         return str(alias)
     raise TypeError(f"a selected expression needs a name: give {column!r} an alias")
@@ -101,7 +102,9 @@ def _places(columns: Sequence[Any], record: Callable[..., Any]) -> list[int] | N
     """Return the place among the columns of each argument of the record; None for a tuple, which takes them all."""
     if record is tuple:
         return None
-    if record is str and len(columns) == 1:
+    if record is str:
+        if len(columns) != 1:
+            raise TypeError(f"a str is made of one column, not of {len(columns)}")
         return [0]
     names = [_name(column) for column in columns]
     arguments = list(inspect.signature(record).parameters)
