@@ -97,7 +97,7 @@ MISFITS: dict[str, tuple[list[Any], Callable[..., Any], str]] = {
     "another name": ([EventRow.slug, EventRow.title.alias("name")], Label, "differ: name, title"),
     "the same column twice": ([EventRow.slug, EventRow.title, EventRow.slug], Label, "differ: slug, slug, title"),
     "an expression without an alias": ([EventRow.slug, peewee.fn.UPPER(EventRow.title)], Label, "give .+ an alias"),
-    "two columns for a str": ([EventRow.slug, EventRow.title], str, "differ"),
+    "two columns for a str": ([EventRow.slug, EventRow.title], str, "one column, not of 2"),
 }
 
 
