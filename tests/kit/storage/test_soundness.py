@@ -1,11 +1,10 @@
-"""services.kit.storage.soundness: a damaged database closes the service, and a restored one opens it again."""
+"""services.kit.storage.soundness: a damaged database closes the service and a restored one reopens it."""
 
 import asyncio
 import os
 import random
 import shutil
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -27,15 +26,15 @@ from services.kit.web.app import create_web_app
 from services.kit.web.guards import Gatekeeper
 from services.kit.web.pages import PageRequest
 from tests.violations import execute
+from tests.waiting import until
 
 PAGE = 4096
-PATIENCE_SECONDS = 60
 SOON = 0.05
 NEVER = 3600
 
 
 class Service:
-    """Content's event list and readiness, over a database that is watched."""
+    """Content's event list and readiness over a watched database."""
 
     def __init__(self, database: peewee.Database, interval_seconds: float):
         self._runner = asyncio.Runner()
@@ -47,7 +46,7 @@ class Service:
 
     @contextmanager
     def running(self) -> Iterator["Service"]:
-        """The service while the block lasts."""
+        """Run the service while the block lasts."""
         self._watch.start()
         try:
             yield self
@@ -57,12 +56,12 @@ class Service:
             self._runner.close()
 
     def ready(self) -> tuple[int, str]:
-        """The status of /health/ready and what it says."""
-        answer = self._runner.run(self._get("/health/ready"))
-        return answer.status_code, answer.json().get("message", "")
+        """Return the status and the message of /health/ready."""
+        response = self._runner.run(self._get("/health/ready"))
+        return response.status_code, response.json().get("message", "")
 
-    def lists_events(self) -> Any:
-        """The ids of all events, or what refuses to tell."""
+    def event_ids(self) -> Any:
+        """Return the ids of all events, or the text of the refusal."""
         try:
             events = self._runner.run(self._use_cases.run(self._store.events.list, PageRequest()))
         except Exception as error:
@@ -74,17 +73,9 @@ class Service:
             return await client.get(path)
 
 
-def until(condition: Callable[[], bool]) -> None:
-    """Wait for it."""
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while not condition():
-        assert time.monotonic() < deadline, "it never came"
-        time.sleep(SOON)
-
-
 @pytest.fixture
 def seeded(database: peewee.Database) -> peewee.Database:
-    """Migrated and with the demo's events."""
+    """Return a migrated database with the demo's events."""
     MIGRATIONS.up(database)
     seed.seed_database(database, read_settings({}), "demo")
     database.close()
@@ -93,7 +84,7 @@ def seeded(database: peewee.Database) -> peewee.Database:
 
 @pytest.fixture
 def file(sqlite_url: str, tmp_path: Path) -> Path:
-    """A seeded SQLite file without a log of changes beside it, and a copy of it."""
+    """Return a seeded SQLite file without a write-ahead log; a copy is beside it."""
     database = open_database(sqlite_url)
     MIGRATIONS.up(database)
     seed.seed_database(database, read_settings({}), "demo")
@@ -105,7 +96,7 @@ def file(sqlite_url: str, tmp_path: Path) -> Path:
 
 
 def root_page(file: Path, name: str) -> int:
-    """Where the file keeps the first page of that table or index."""
+    """Return the number of the first page of the table or index."""
     database = open_database(f"sqlite:///{file}")
     page: int = database.execute_sql("SELECT rootpage FROM sqlite_master WHERE name = ?", [name]).fetchone()[0]
     database.close()
@@ -113,7 +104,7 @@ def root_page(file: Path, name: str) -> int:
 
 
 def overwrite(file: Path, page: int) -> None:
-    """Put noise into that page, as a broken disk would."""
+    """Fill the page with noise, as a broken disk would."""
     with file.open("r+b") as opened:
         opened.seek((page - 1) * PAGE)
         opened.write(random.Random(page).randbytes(PAGE))
@@ -122,9 +113,9 @@ def overwrite(file: Path, page: int) -> None:
 
 
 def restore(file: Path) -> None:
-    """As an operator does: the copy takes the place of the file."""
-    for beside in ("-wal", "-shm"):
-        Path(f"{file}{beside}").unlink(missing_ok=True)
+    """Replace the file with the copy, as an operator does."""
+    for suffix in ("-wal", "-shm"):
+        Path(f"{file}{suffix}").unlink(missing_ok=True)
     shutil.copy(file.parent / "backup.sqlite", file.parent / "restored.sqlite")
     (file.parent / "restored.sqlite").replace(file)
 
@@ -136,98 +127,98 @@ def test_a_sound_database_stays_open(seeded: peewee.Database) -> None:
     with Service(seeded, SOON).running() as service:
         for _ in range(5):
             assert service.ready() == (200, "")
-        assert len(service.lists_events()) == 7
+        assert len(service.event_ids()) == 7
 
 
 @pytest.mark.parametrize("name", ["events", "sqlite_autoindex_events_1", "events_created_at_id", "materials"])
-def test_an_overwritten_page_turns_readiness_red_and_a_restored_file_turns_it_green(file: Path, name: str) -> None:
+def test_an_overwritten_page_closes_the_service_until_a_restore(file: Path, name: str) -> None:
     page = root_page(file, name)
     with Service(open_database(f"sqlite:///{file}"), SOON).running() as service:
-        events = service.lists_events()
+        events = service.event_ids()
         assert len(events) == 7
 
         overwrite(file, page)
 
-        until(lambda: service.ready()[0] == 503)
+        until(lambda: service.ready()[0] == 503, "a closed service")
         assert service.ready() == (503, DAMAGED)
-        assert service.lists_events() == DAMAGED
+        assert service.event_ids() == DAMAGED
 
         restore(file)
 
-        until(lambda: service.ready()[0] == 200)
-        assert service.lists_events() == events
+        until(lambda: service.ready()[0] == 200, "an open service")
+        assert service.event_ids() == events
 
 
 @pytest.mark.parametrize("left", [PAGE * 3, PAGE, 100, 0])
-def test_a_file_that_is_cut_off_turns_readiness_red(file: Path, left: int) -> None:
+def test_a_truncated_file_closes_the_service(file: Path, left: int) -> None:
     with Service(open_database(f"sqlite:///{file}"), SOON).running() as service:
-        assert len(service.lists_events()) == 7
+        assert len(service.event_ids()) == 7
 
         os.truncate(file, left)
 
-        until(lambda: bool(service.lists_events() == DAMAGED))
+        until(lambda: bool(service.event_ids() == DAMAGED), "a closed service")
         assert service.ready() == (503, DAMAGED)
 
 
-def test_a_file_that_is_gone_turns_readiness_red_and_is_not_made_anew(file: Path) -> None:
+def test_a_deleted_file_closes_the_service_and_is_not_created(file: Path) -> None:
     with Service(open_database(f"sqlite:///{file}", create=False), SOON).running() as service:
-        assert len(service.lists_events()) == 7
+        assert len(service.event_ids()) == 7
 
         file.unlink()
 
-        # Until the watch looks again, a connection goes on with the file that has no name any more.
-        until(lambda: bool(service.lists_events() == DAMAGED))
+        # Until the next inspection the connections still use the deleted file.
+        until(lambda: bool(service.event_ids() == DAMAGED), "a closed service")
         assert service.ready() == (503, DAMAGED)
         assert not file.exists()
 
 
-def test_the_use_case_that_meets_the_damage_closes_the_service_at_once(file: Path) -> None:
+def test_a_use_case_that_meets_damage_closes_the_service(file: Path) -> None:
     database = open_database(f"sqlite:///{file}")
     use_cases = UseCases(database, threads=1)
     store = PeeweeContentStore(database)
     overwrite(file, root_page(file, "events"))
 
-    async def ask() -> list[str]:
-        said = []
+    async def request_twice() -> list[str]:
+        messages = []
         for _ in range(2):
             try:
                 await use_cases.run(store.events.list, PageRequest())
             except Exception as error:
-                said.append(str(error))
-        return said
+                messages.append(str(error))
+        return messages
 
     try:
-        assert asyncio.run(ask()) == [DAMAGED, DAMAGED]
+        assert asyncio.run(request_twice()) == [DAMAGED, DAMAGED]
         assert (use_cases.damaged, use_cases.wake.is_set()) == (True, True)
     finally:
         use_cases.close()
 
 
-def test_a_dropped_table_turns_readiness_red_and_one_that_is_back_turns_it_green(seeded: peewee.Database) -> None:
+def test_a_missing_table_closes_the_service_until_it_is_back(seeded: peewee.Database) -> None:
     with Service(seeded, NEVER).running() as service:
-        assert len(service.lists_events()) == 7
+        assert len(service.event_ids()) == 7
 
         execute(seeded, "ALTER TABLE events RENAME TO elsewhere")
         seeded.close()
 
-        # The watch sleeps for an hour: it is the use case that notices, and wakes it.
-        assert service.lists_events() == DAMAGED
+        # The watch sleeps for an hour: the use case notices the damage and wakes it.
+        assert service.event_ids() == DAMAGED
         assert service.ready() == (503, DAMAGED)
 
         execute(seeded, "ALTER TABLE elsewhere RENAME TO events")
         seeded.close()
 
-        until(lambda: service.ready()[0] == 200)
-        assert len(service.lists_events()) == 7
+        until(lambda: service.ready()[0] == 200, "an open service")
+        assert len(service.event_ids()) == 7
 
 
-def test_a_dropped_table_that_no_use_case_asks_for_is_noticed_by_the_watch(seeded: peewee.Database) -> None:
+def test_the_watch_notices_a_missing_table_by_itself(seeded: peewee.Database) -> None:
     with Service(seeded, SOON).running() as service:
         execute(seeded, "DROP TABLE materials")
         seeded.close()
 
-        until(lambda: service.ready()[0] == 503)
-        assert service.lists_events() == DAMAGED
+        until(lambda: service.ready()[0] == 503, "a closed service")
+        assert service.event_ids() == DAMAGED
 
 
 def test_rows_that_break_a_rule_are_no_damage(seeded: peewee.Database) -> None:
