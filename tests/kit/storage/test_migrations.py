@@ -223,9 +223,7 @@ def test_reading_an_absent_or_empty_sqlite_file_writes_nothing(
     assert {file: file.read_bytes() for file in place.iterdir()} == before
 
 
-def test_commands_close_only_the_connection_that_they_opened(
-    database: peewee.Database, migrations: Migrations
-) -> None:
+def test_commands_close_only_the_connection_that_they_opened(database: peewee.Database, migrations: Migrations) -> None:
     open_after = []
     for command in (migrations.up, migrations.status, migrations.check, migrations.require_current, migrations.down):
         command(database)
