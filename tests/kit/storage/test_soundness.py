@@ -4,8 +4,9 @@ import asyncio
 import os
 import random
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,8 @@ from services.content import seed
 from services.content.config import read_settings
 from services.content.migrations import MIGRATIONS
 from services.content.repository.store import PeeweeContentStore
-from services.kit.storage.database import is_postgresql, open_database
+from services.kit.core.errors import Unavailable
+from services.kit.storage.database import open_database
 from services.kit.storage.database_errors import is_damage
 from services.kit.storage.health import health_routes
 from services.kit.storage.soundness import SoundnessWatch, find_damage
@@ -95,21 +97,25 @@ def file(sqlite_url: str, tmp_path: Path) -> Path:
     return path
 
 
-def root_page(file: Path, name: str) -> int:
-    """Return the number of the first page of the table or index."""
-    database = open_database(f"sqlite:///{file}")
-    page: int = database.execute_sql("SELECT rootpage FROM sqlite_master WHERE name = ?", [name]).fetchone()[0]
-    database.close()
-    return page
+def overwriting(name: str) -> Callable[[Path], None]:
+    """Return the damage of a broken disk: the first page of the table or index is noise."""
+
+    def overwrite(file: Path) -> None:
+        with closing(sqlite3.connect(file)) as connection:
+            query = "SELECT rootpage FROM sqlite_master WHERE name = ?"
+            (page,) = connection.execute(query, [name]).fetchone()
+        with file.open("r+b") as opened:
+            opened.seek((page - 1) * PAGE)
+            opened.write(random.Random(page).randbytes(PAGE))
+            opened.flush()
+            os.fsync(opened.fileno())
+
+    return overwrite
 
 
-def overwrite(file: Path, page: int) -> None:
-    """Fill the page with noise, as a broken disk would."""
-    with file.open("r+b") as opened:
-        opened.seek((page - 1) * PAGE)
-        opened.write(random.Random(page).randbytes(PAGE))
-        opened.flush()
-        os.fsync(opened.fileno())
+def truncating(length: int) -> Callable[[Path], None]:
+    """Return the damage of a copy that broke off."""
+    return lambda file: os.truncate(file, length)
 
 
 def restore(file: Path) -> None:
@@ -130,18 +136,22 @@ def test_a_sound_database_stays_open(seeded: peewee.Database) -> None:
         assert len(service.event_ids()) == 7
 
 
-@pytest.mark.parametrize("name", ["events", "sqlite_autoindex_events_1", "events_created_at_id", "materials"])
-def test_an_overwritten_page_closes_the_service_until_a_restore(file: Path, name: str) -> None:
-    page = root_page(file, name)
-    with Service(open_database(f"sqlite:///{file}"), SOON).running() as service:
+PAGES = ("events", "sqlite_autoindex_events_1", "events_created_at_id", "materials")
+DAMAGE = [*map(overwriting, PAGES), *map(truncating, (PAGE * 3, PAGE, 100, 0)), Path.unlink]
+
+
+@pytest.mark.parametrize("damage", DAMAGE, ids=[*PAGES, "3 pages", "1 page", "100 bytes", "no byte", "no file"])
+def test_damage_of_the_file_closes_the_service_until_a_restore(file: Path, damage: Callable[[Path], None]) -> None:
+    with Service(open_database(f"sqlite:///{file}", create=False), SOON).running() as service:
         events = service.event_ids()
         assert len(events) == 7
 
-        overwrite(file, page)
+        damage(file)
 
-        until(lambda: service.ready()[0] == 503, "a closed service")
+        # Until the next inspection the connections may still use what they have read.
+        until(lambda: bool(service.event_ids() == DAMAGED), "a closed service")
         assert service.ready() == (503, DAMAGED)
-        assert service.event_ids() == DAMAGED
+        assert file.exists() is (damage is not Path.unlink)
 
         restore(file)
 
@@ -149,49 +159,15 @@ def test_an_overwritten_page_closes_the_service_until_a_restore(file: Path, name
         assert service.event_ids() == events
 
 
-@pytest.mark.parametrize("left", [PAGE * 3, PAGE, 100, 0])
-def test_a_truncated_file_closes_the_service(file: Path, left: int) -> None:
-    with Service(open_database(f"sqlite:///{file}"), SOON).running() as service:
-        assert len(service.event_ids()) == 7
-
-        os.truncate(file, left)
-
-        until(lambda: bool(service.event_ids() == DAMAGED), "a closed service")
-        assert service.ready() == (503, DAMAGED)
-
-
-def test_a_deleted_file_closes_the_service_and_is_not_created(file: Path) -> None:
-    with Service(open_database(f"sqlite:///{file}", create=False), SOON).running() as service:
-        assert len(service.event_ids()) == 7
-
-        file.unlink()
-
-        # Until the next inspection the connections still use the deleted file.
-        until(lambda: bool(service.event_ids() == DAMAGED), "a closed service")
-        assert service.ready() == (503, DAMAGED)
-        assert not file.exists()
-
-
 def test_a_use_case_that_meets_damage_closes_the_service(file: Path) -> None:
     database = open_database(f"sqlite:///{file}")
     use_cases = UseCases(database, threads=1)
-    store = PeeweeContentStore(database)
-    overwrite(file, root_page(file, "events"))
-
-    async def request_twice() -> list[str]:
-        messages = []
-        for _ in range(2):
-            try:
-                await use_cases.run(store.events.list, PageRequest())
-            except Exception as error:
-                messages.append(str(error))
-        return messages
-
-    try:
-        assert asyncio.run(request_twice()) == [DAMAGED, DAMAGED]
-        assert (use_cases.damaged, use_cases.wake.is_set()) == (True, True)
-    finally:
-        use_cases.close()
+    overwriting("events")(file)
+    for _ in range(2):
+        with pytest.raises(Unavailable, match=DAMAGED):
+            use_cases.run_in_this_thread(PeeweeContentStore(database).events.list, PageRequest())
+    assert (use_cases.damaged, use_cases.wake.is_set()) == (True, True)
+    use_cases.close()
 
 
 def test_a_missing_table_closes_the_service_until_it_is_back(seeded: peewee.Database) -> None:
@@ -221,9 +197,8 @@ def test_the_watch_notices_a_missing_table_by_itself(seeded: peewee.Database) ->
         assert service.event_ids() == DAMAGED
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_rows_that_break_a_rule_are_no_damage(seeded: peewee.Database) -> None:
-    if is_postgresql(seeded):
-        pytest.skip("PostgreSQL holds its CHECKs")
     execute(seeded, "UPDATE lessons SET expires_at = release_at - 1", "DELETE FROM events")
 
     assert find_damage(seeded, MIGRATIONS) is None
