@@ -95,7 +95,7 @@ def _parser(service: Service[AnySettings]) -> argparse.ArgumentParser:
     # A process that runs for days must not replace a lost database file with an empty one.
     parser.set_defaults(creates=True)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    serving = commands.add_parser("serve", help="answer requests under gunicorn")
+    serving = commands.add_parser("serve", help="serve requests under gunicorn")
     serving.set_defaults(command=_serve, creates=False)
     migrate = commands.add_parser("migrate", help="bring the schema up to date, or inspect it")
     migrate.add_argument("action", nargs="?", default="up", choices=["up", "down", "status", "check"])

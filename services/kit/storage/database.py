@@ -1,6 +1,6 @@
 """Database profiles: one Peewee database from a URL, opened by each thread on its first query, after the fork.
 
-SQLite and PostgreSQL answer alike: foreign keys hold on every connection, a write transaction takes its lock when
+SQLite and PostgreSQL behave alike: foreign keys hold on every connection, a write transaction takes its lock when
 it begins, and an acknowledged commit is durable.
 """
 

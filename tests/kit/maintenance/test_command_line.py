@@ -42,13 +42,13 @@ class CommandLine:
 
     def run(self, *arguments: str, typed: str = "", **variables: str) -> Outcome:
         """Run a command; the operator types `typed` when asked."""
-        answers = iter(typed.splitlines())
+        lines = typed.splitlines()
 
         def read_line(question: str) -> str:
             sys.stdout.write(question)
-            for answer in answers:
-                return answer
-            raise EOFError
+            if not lines:
+                raise EOFError
+            return lines.pop(0)
 
         self._monkeypatch.setattr("builtins.input", read_line)
         with patch.dict(os.environ, variables, clear=True):

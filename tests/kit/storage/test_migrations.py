@@ -80,27 +80,34 @@ DOWN = "python -m services.library migrate down"
 STATUS = "python -m services.library migrate status"
 
 
-class Author(peewee.Model):
-    id = peewee.TextField(primary_key=True)
-    name = peewee.TextField()
-    born = peewee.IntegerField(null=True)
-
-    class Meta:
-        table_name = "author"
+def author(name: Any = None, born: Any = None, **more: Any) -> type[peewee.Model]:
+    """Return the model Author with other or more fields."""
+    meta = type("Meta", (), {"table_name": "author"})
+    fields = {"name": name or peewee.TextField(), "born": born or peewee.IntegerField(null=True), **more}
+    return type("Author", (peewee.Model,), {"id": peewee.TextField(primary_key=True), **fields, "Meta": meta})
 
 
-class Book(peewee.Model):
-    id = peewee.TextField(primary_key=True)
-    author = peewee.ForeignKeyField(Author, on_delete="CASCADE")
-    title = peewee.TextField()
-    pages = peewee.IntegerField()
-
-    class Meta:
-        table_name = "book"
-        indexes = ((("author", "title"), True),)
-        constraints = (peewee.Check("pages > 0", "book_pages"),)
+Author = author()
 
 
+def book(
+    indexes: Sequence[Any] = ((("author", "title"), True),),
+    constraints: Sequence[Any] = (peewee.Check("pages > 0", "book_pages"),),
+    on_delete: str = "CASCADE",
+    **options: Any,
+) -> type[peewee.Model]:
+    """Return the model Book with other indexes or constraints."""
+    meta = type("Meta", (), {"table_name": "book", "indexes": indexes, "constraints": constraints, **options})
+    fields = {
+        "id": peewee.TextField(primary_key="primary_key" not in options),
+        "author": peewee.ForeignKeyField(Author, on_delete=on_delete),
+        "title": peewee.TextField(),
+        "pages": peewee.IntegerField(),
+    }
+    return type("Book", (peewee.Model,), {**fields, "Meta": meta})
+
+
+Book = book()
 ALWAYS = {"migratehistory", "schema_ledger"}
 TABLES: tuple[type[peewee.Model], ...] = (Author, Book)
 
@@ -247,7 +254,7 @@ REBUILDS = {
     "a changed type": change('migrator.change_fields("author", name=pw.CharField(max_length=99))'),
     "a column that may be empty": change('migrator.drop_not_null("author", "name")'),
     "a column that may not be empty": change('migrator.add_not_null("author", "born")'),
-    "a column that goes": change('migrator.remove_fields("author", "born")'),
+    "a removed column": change('migrator.remove_fields("author", "born")'),
 }
 
 
@@ -444,30 +451,6 @@ def test_check_lists_every_problem(database: peewee.Database, migrations: Migrat
 # Models and files
 
 
-def author(name: Any = None, born: Any = None, **more: Any) -> type[peewee.Model]:
-    """Return the model Author with other or more fields."""
-    meta = type("Meta", (), {"table_name": "author"})
-    fields = {"name": name or peewee.TextField(), "born": born or peewee.IntegerField(null=True), **more}
-    return type("Author", (peewee.Model,), {"id": peewee.TextField(primary_key=True), **fields, "Meta": meta})
-
-
-def book(
-    indexes: Sequence[Any] = ((("author", "title"), True),),
-    constraints: Sequence[Any] = (peewee.Check("pages > 0", "book_pages"),),
-    on_delete: str = "CASCADE",
-    **options: Any,
-) -> type[peewee.Model]:
-    """Return the model Book with other indexes or constraints."""
-    meta = type("Meta", (), {"table_name": "book", "indexes": indexes, "constraints": constraints, **options})
-    fields = {
-        "id": peewee.TextField(primary_key="primary_key" not in options),
-        "author": peewee.ForeignKeyField(Author, on_delete=on_delete),
-        "title": peewee.TextField(),
-        "pages": peewee.IntegerField(),
-    }
-    return type("Book", (peewee.Model,), {**fields, "Meta": meta})
-
-
 def author_with_partial_index() -> type[peewee.Model]:
     """Return the model Author with an index under a condition."""
     model = author()
@@ -487,7 +470,7 @@ DISAGREEMENTS: dict[str, tuple[type[peewee.Model], list[str]]] = {
         author(name=peewee.TextField(null=True)),
         ["author: column name: the models have text NULL, the migrations text NOT NULL"],
     ),
-    "a type that SQLite does not tell apart": (
+    "a type that is the same in SQLite": (
         author(born=peewee.BigIntegerField(null=True)),
         ["author: column born: the models have bigint NULL, the migrations integer NULL"],
     ),

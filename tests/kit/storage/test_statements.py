@@ -36,7 +36,7 @@ class Event(NamedTuple):
 
 @dataclass(frozen=True)
 class Label:
-    """Its fields are in another order than the columns of every query here."""
+    """A record whose fields are in another order than the columns of the queries."""
 
     title: str
     slug: str
