@@ -42,6 +42,7 @@ def records(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
         yield Path(temporary) / f"flix-postgresql-servers-{os.getuid()}"
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("ends_by_itself", [True, False], ids=["ends with its starter", "is stopped by the next run"])
 def test_a_server_whose_run_was_killed_is_gone(records: Path, ends_by_itself: bool) -> None:
     preparation = "" if ends_by_itself else "tests.postgresql._LIBC = None"

@@ -64,7 +64,7 @@ class RunningCheck:
         self._stage, self._done, self._total_rows = "", 0, 0
         self._found = 0
         self._shown: list[Finding] = []
-        threading.Thread(target=self._examine, name="integrity", daemon=True).start()
+        threading.Thread(target=self._run_check, name="integrity", daemon=True).start()
 
     def begin(self, stage: str, total: int) -> None:
         """Begin a stage of this many rows; 0 when they are not counted."""
@@ -86,7 +86,7 @@ class RunningCheck:
             "findings": [_finding_view(finding) for finding in self._shown],
         }
 
-    def _examine(self) -> None:
+    def _run_check(self) -> None:
         try:
             for finding in self._check(self):
                 self._keep(finding)

@@ -103,20 +103,17 @@ def test_pages_follow_one_another_without_a_gap(client: tuple[Client, KeptAudit]
     sender, kept = client
     for number in range(120):
         kept.append(("event.changed", str(number)), at=number // 7 * HOUR)
-
-    pages, query = [], "limit=50"
-    while True:
-        status, document = response_to(sender, query)
-        assert status == 200
-        pages.append([each["subjectId"] for each in document["items"]])
-        if document["nextCursor"] is None:
-            break
-        query = f"limit=50&cursor={document['nextCursor']}"
     newest_first = sorted(range(120), key=lambda number: (number // 7, number), reverse=True)
-    assert [len(page) for page in pages] == [50, 50, 20]
-    assert [subject for page in pages for subject in page] == list(map(str, newest_first))
-    assert len(response_to(sender)[1]["items"]) == 50
-    assert len(response_to(sender, "limit=100")[1]["items"]) == 100
+
+    subjects: list[str] = []
+    cursor = ""
+    for length in (50, 50, 20):
+        _, page = response_to(sender, f"limit=50{cursor}")
+        assert len(page["items"]) == length
+        subjects += [each["subjectId"] for each in page["items"]]
+        cursor = f"&cursor={page['nextCursor']}"
+    assert (subjects, page["nextCursor"]) == (list(map(str, newest_first)), None)
+    assert [len(response_to(sender, query)[1]["items"]) for query in ("", "limit=100")] == [50, 100]
 
 
 NO_ACTION = "must be an action such as event.created, or a kind with its dot, such as event."

@@ -139,11 +139,6 @@ def test_another_body_under_the_key_is_refused_without_an_effect(notes: Notes) -
     assert (notes.texts(), notes.post("a")) == (["a"], again())
 
 
-def test_other_keys_have_effects_of_their_own(notes: Notes) -> None:
-    assert [notes.post("a", "key-1"), notes.post("a", "key-2")] == [first(), first()]
-    assert notes.texts() == ["a", "a"]
-
-
 @pytest.mark.parametrize("failure", FAILURES)
 @pytest.mark.parametrize("has_written", [False, True], ids=["before the effect", "after the response was stored"])
 def test_a_failed_request_leaves_nothing_and_may_be_repeated(
