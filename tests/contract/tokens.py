@@ -38,11 +38,7 @@ class Tokens:
         signed = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
         header = {"alg": ALGORITHM, "typ": typ, "kid": self._key.id}
         return jwt.encode(
-<<<<<<< HEAD
             header, {**signed, **claims}, keys.decrypt_private_key(self._key, self._seal), algorithms=[ALGORITHM]
-=======
-            header, {**said, **claims}, keys.decrypt_private_key(self._key, self._seal), algorithms=[ALGORITHM]
->>>>>>> w-auth
         )
 
     def forge(self) -> Forge:

@@ -39,7 +39,7 @@ class RowReader(Generic[Record]):
     """
 
     def __init__(self, query: Any, record: Callable[..., Record]):
-        # Under an alias it is the same column.
+        # An alias hides the field that converts its values.
         columns = [each.unwrap() for each in query._returning]
         self._converters = [
             (index, column.python_value)
@@ -62,8 +62,8 @@ class RowReader(Generic[Record]):
 class Statement(Generic[Record]):
     """A Peewee select that is compiled once and run many times with bound values.
 
-    Peewee spends ten times as long building and compiling a query as SQLite does running it (docs/traps.md, 16), so
-    what every learner causes is prepared. Rows become records as RowReader says::
+    Peewee takes ten times as long to build and compile a query as SQLite takes to run it (docs/traps.md, 16), so the
+    queries of learners' requests are prepared. Rows become records as RowReader describes::
 
         by_slug = Statement(database, EventRow.select().where(EventRow.slug == Parameter("slug")), Event)
         by_slug.first(slug="launch")
@@ -91,7 +91,8 @@ class Statement(Generic[Record]):
 def _name(column: Any) -> str:
     if isinstance(column, peewee.Field):
         return str(column.column_name)
-    alias = getattr(column, "_alias", None)
+    # Not getattr: Peewee's functions have an attribute of every name.
+    alias = vars(column).get("_alias")
     if alias is not None:
         return str(alias)
     raise TypeError(f"a selected expression needs a name: give {column!r} an alias")
@@ -101,7 +102,9 @@ def _names(columns: Sequence[Any], record: Callable[..., Any]) -> list[str] | No
     """Return the names of the columns, which are those of the record's arguments; None for a tuple."""
     if record is tuple:
         return None
-    if record is str and len(columns) == 1:
+    if record is str:
+        if len(columns) != 1:
+            raise TypeError(f"a str is made of one column, not of {len(columns)}")
         return ["object"]
     names = [_name(column) for column in columns]
     arguments = list(inspect.signature(record).parameters)
