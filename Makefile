@@ -1,11 +1,12 @@
-# The two commands: `make run` serves Flix on this machine, `make test` checks everything.
+# The two commands: `make run` serves Flix on this machine, `make test` checks what a change can break.
 .DEFAULT_GOAL := help
 SHELL := /bin/sh
 PYTHON ?= python3
+PYTEST = .venv/bin/pytest -n auto --dist loadfile --no-loadscope-reorder
 INSTALL = .venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes
 COMPILE = uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-header --quiet
 
-.PHONY: help run import-baseline backup restore test test-faults test-fuzz test-compose release-check format lock clean
+.PHONY: help run import-baseline backup restore test test-full test-compose proof release-check format lock clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST)
@@ -25,22 +26,28 @@ restore: .venv/run ## Verify a backup, then put it in the place of every databas
 	@exec .venv/bin/python -m deploy.restore "$${FILE:?is missing: make restore FILE=data/backups/flix-....tar}" \
 	  $${YES:+--yes} $$([ "$$SAFETY" != no ] || echo --without-safety-backup)
 
-test: .venv/test ## Format, lint, types, import walls, migration drift, then every test
+test: checks ## Format, lint, types, import walls, migration drift, and the tests that take under five minutes
+	@$(PYTEST) -m "not full" -rs
+
+test-full: checks ## What CI runs: every test, on both engines, then the deployment in containers (needs a Docker engine)
+	@$(PYTEST) -rs
+	@$(MAKE) --no-print-directory test-compose
+
+test-compose: .venv/test ## The second half of test-full alone: the journeys and the deployment in containers
+	@.venv/bin/pytest --stack=compose -rs tests/compose tests/journeys
+
+proof: .venv/test ## Before an issue is closed: faults, 100,000 fuzzed requests and roll-outs at full size, for two hours
+	@PROOF=1 .venv/bin/pytest -n auto --dist worksteal tests/faults
+	@PROOF=1 .venv/bin/pytest -n0 tests/fuzz
+	@PROOF=1 .venv/bin/pytest --stack=compose tests/compose
+
+.PHONY: checks
+checks: .venv/test
 	@.venv/bin/ruff format --check --quiet . || { echo "run make format"; exit 1; }
 	@.venv/bin/ruff check --quiet .
 	@.venv/bin/mypy
 	@walls=$$(.venv/bin/lint-imports) || { echo "$$walls"; exit 1; }; echo "$$walls" | tail -n 1
 	@for service in content quiz auth; do $(MAKE) --no-print-directory drift SERVICE=$$service || exit 1; done
-	@.venv/bin/pytest -n auto --dist loadfile --no-loadscope-reorder
-
-test-faults: .venv/test ## Kill, pause, cut off, fill the disk: in full, for most of an hour, with the figures at the end
-	@FAULTS=full .venv/bin/pytest -n auto --dist worksteal tests/faults
-
-test-fuzz: .venv/test ## 100,000 requests that nobody thought of, held against gateway/openapi.yaml (three quarters of an hour)
-	@FUZZ=full .venv/bin/pytest -n0 tests/fuzz
-
-test-compose: .venv/test ## The journeys again, on containers, and the tests of the deployment (needs a Docker engine)
-	@.venv/bin/pytest --stack=compose tests/compose tests/journeys
 
 .PHONY: drift
 drift: .venv/test

@@ -1,4 +1,4 @@
-"""The time it is in the tests."""
+"""The time in the tests."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -10,7 +10,7 @@ LATER = NOON + timedelta(minutes=1)
 
 
 class StoppedClock:
-    """A clock that moves when it is told to."""
+    """A clock that only the test moves."""
 
     def __init__(self, at: datetime = NOON):
         self.at = at

@@ -1,4 +1,4 @@
-"""The databases that tests run on, each on SQLite and on PostgreSQL, and the figures that notes quote."""
+"""How the tests share databases and stacks, what they run on, and what they report at the end."""
 
 import os
 from collections.abc import Iterator
@@ -7,55 +7,108 @@ from typing import Any
 
 import peewee
 import pytest
+from xdist.scheduler import LoadFileScheduling  # type: ignore[import-untyped]
 
 from services.kit.core.actor import set_anonymous_actor
 from services.kit.storage.database import is_postgresql, open_database
 from tests.databases import MigratedDatabases
+from tests.leftovers import remove_leftovers
 from tests.postgresql import NoPostgresql, Server, running_server
 from tests.without import do_without
 
 TESTS = Path(__file__).parent
 
-
-# What takes minutes begins first, so that no worker goes on alone at the end; --no-loadscope-reorder keeps the order.
-SLOWEST = ("deploy", "faults", "journeys", "fuzz", "contract")
-# Some wait for other processes rather than compute.
+# The longest work begins first, so that no worker goes on alone at the end (with --no-loadscope-reorder).
+SLOWEST = ("contract", "deploy", "faults", "journeys", "fuzz")
+# Some workers wait for other processes rather than compute.
 WORKERS_BESIDES_THE_CORES = 1
+# The tests below each of these share one running stack of each engine.
+SHARING_A_STACK = {
+    "tests/contract/": "contract",
+    **{f"tests/journeys/test_{name}.py": "journeys" for name in ("exactly_once", "grants", "launch", "sessions")},
+}
+
+
+class StackScheduling(LoadFileScheduling):  # type: ignore[misc]
+    """Give a worker one file at a time, or all tests that share a stack."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        shared = [name for place, name in SHARING_A_STACK.items() if nodeid.startswith(place)]
+        engine = "PostgreSQL" if "postgresql" in nodeid.partition("[")[2] else "SQLite"
+        return f"{shared[0]} on {engine}" if shared else nodeid.split("::", 1)[0]
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> StackScheduling | None:
+    """Distribute the tests so that few stacks are started, with --dist loadfile."""
+    return StackScheduling(config, log) if config.getoption("dist") == "loadfile" else None
 
 
 def pytest_xdist_auto_num_workers() -> int:
-    """For `-n auto`."""
+    """Return the number of workers of `-n auto`."""
     return (os.cpu_count() or 1) + WORKERS_BESIDES_THE_CORES
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Folder by folder, the slowest first."""
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Remove what an interrupted run has left running."""
+    if not hasattr(session.config, "workerinput"):
+        remove_leftovers()
 
-    def turn(item: pytest.Item) -> int:
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Sort the tests folder by folder, the slowest first."""
+
+    def place(item: pytest.Item) -> int:
         folder = item.path.relative_to(TESTS).parts[0]
         return SLOWEST.index(folder) if folder in SLOWEST else len(SLOWEST)
 
-    items.sort(key=turn)
+    items.sort(key=place)
 
 
-def pytest_terminal_summary(terminalreporter: Any) -> None:
-    """The figures that tests have noted, whichever worker has counted them."""
+# The number of tests that the command deselected: counted where they are collected, shown where the run ends.
+_deselected = pytest.StashKey[int]()
+
+
+def pytest_deselected(items: list[pytest.Item]) -> None:
+    """Count the tests that wait for `make test-full`."""
+    waiting = [item for item in items if item.get_closest_marker("full")]
+    if waiting and waiting[0].config.option.markexpr == "not full":
+        stash = waiting[0].config.stash
+        stash[_deselected] = stash.get(_deselected, 0) + len(waiting)
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Hand the number from a worker to the controller."""
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["deselected"] = session.config.stash.get(_deselected, 0)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """Take the number from a worker; every worker collects the same tests."""
+    node.config.stash[_deselected] = getattr(node, "workeroutput", {}).get("deselected", 0)
+
+
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    """Show the figures that the tests have noted, and how many tests wait for `make test-full`."""
     reports = [report for each in terminalreporter.stats.values() for report in each]
     for report in reports:
         if getattr(report, "when", None) == "call":
             for name, line in report.user_properties:
                 terminalreporter.write_line(f"{name}: {line}")
+    waiting = config.stash.get(_deselected, 0)
+    if waiting:
+        terminalreporter.write_line(f"{waiting} tests wait for make test-full")
 
 
 @pytest.fixture(autouse=True)
-def nobody_acts() -> None:
-    """What is called without a request in between is done by nobody, whoever acted in the test before."""
+def no_actor() -> None:
+    """Forget the actor of the test before."""
     set_anonymous_actor(None)
 
 
 @pytest.fixture(scope="session")
 def postgresql_server() -> Iterator[Server]:
-    """The server of TEST_POSTGRES_URL or a throw-away one; where neither can be had, the tests that need it skip."""
+    """The server of TEST_POSTGRES_URL or a throw-away one; without either the test is skipped, or fails in CI."""
     try:
         with running_server() as server:
             yield server
@@ -65,13 +118,13 @@ def postgresql_server() -> Iterator[Server]:
 
 @pytest.fixture
 def sqlite_url(tmp_path: Path) -> str:
-    """A file that does not exist yet."""
+    """The URL of a file that does not exist yet."""
     return f"sqlite:///{tmp_path / 'database.sqlite'}"
 
 
 @pytest.fixture
 def postgresql_url(postgresql_server: Server) -> Iterator[str]:
-    """An empty database of its own, dropped afterwards."""
+    """The URL of an empty database, dropped afterwards."""
     url = postgresql_server.create_database()
     yield url
     postgresql_server.drop_database(url)
@@ -79,7 +132,7 @@ def postgresql_url(postgresql_server: Server) -> Iterator[str]:
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def database_url(request: pytest.FixtureRequest) -> str:
-    """An empty database, on each engine in turn."""
+    """The URL of an empty database, on each engine in turn."""
     url: str = request.getfixturevalue(f"{request.param}_url")
     return url
 
@@ -89,15 +142,15 @@ def database(database_url: str) -> Iterator[peewee.Database]:
     """The empty database, opened as a service does; afterwards the connections of all threads are closed."""
     handle: Any = open_database(database_url)
     if not is_postgresql(handle):
-        # So that the connections of threads that are gone can be closed from here.
+        # So that the connections of threads that have ended can be closed here.
         handle.connect_params["check_same_thread"] = False
     connect, connections = handle._connect, []
 
-    def remembered() -> Any:
+    def connect_and_remember() -> Any:
         connections.append(connect())
         return connections[-1]
 
-    handle._connect = remembered
+    handle._connect = connect_and_remember
     yield handle
     for connection in connections:
         connection.close()

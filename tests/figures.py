@@ -1,4 +1,4 @@
-"""How much a test does, a little in `make test` or all of it when its own command says so, and what it then tells."""
+"""How much a test does, and the figures that it notes for the end of the run."""
 
 import os
 from collections.abc import Callable
@@ -8,18 +8,18 @@ import pytest
 # Notes a line that is shown at the end of the run.
 Figure = Callable[[str], None]
 
+# `make proof` sets PROOF=1: the long proofs run at their full size.
+PROOF = os.environ.get("PROOF") == "1"
 
-def in_full(variable: str) -> bool:
-    """Whether that variable of the environment asks for everything: `small`, as without it, or `full`."""
-    chosen = os.environ.get(variable, "small")
-    if chosen not in ("small", "full"):
-        raise ValueError(f"{variable} must be small or full, not {chosen!r}")
-    return chosen == "full"
+
+def so_many(usual: int, proof: int) -> int:
+    """Return the usual number, or the larger one in `make proof`."""
+    return proof if PROOF else usual
 
 
 @pytest.fixture
 def figure(request: pytest.FixtureRequest) -> Figure:
-    """Notes a line for the end of the run; with `-s` it is shown at once as well."""
+    """Note a line for the end of the run; with `-s` it is printed at once as well."""
 
     def note(line: str) -> None:
         request.node.user_properties.append(("figure", line))

@@ -1,11 +1,11 @@
-"""What stands for a text that nobody can foretell."""
+"""A value that stands for a text that cannot be predicted."""
 
 import re
 from typing import Any
 
 
 class Matching:
-    """Equals every text of that form, and remembers nothing."""
+    """Equals every text that matches the pattern."""
 
     def __init__(self, pattern: str):
         self._pattern = re.compile(pattern)

@@ -1,4 +1,4 @@
-"""Many use cases at the same moment, each in a thread with a connection of its own."""
+"""Use cases at the same moment, each in its own thread with its own connection."""
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -14,7 +14,7 @@ Result = TypeVar("Result")
 
 
 def at_once(*use_cases: Callable[[], Result]) -> Sequence[Result | ServiceError]:
-    """What each of them returned or raised, all begun at the same moment."""
+    """Start all at the same moment; return the result or the ServiceError of each."""
     start = Barrier(len(use_cases))
 
     def run(use_case: Callable[[], Result]) -> Result | ServiceError:
@@ -29,7 +29,7 @@ def at_once(*use_cases: Callable[[], Result]) -> Sequence[Result | ServiceError]
 
 
 def without_patience(database: peewee.Database, use_case: Callable[[], object]) -> Callable[[], object]:
-    """The use case on a connection that gives up a lock at once instead of waiting for it."""
+    """Return the use case on a connection that fails at once instead of waiting for a lock."""
     statement = "SET lock_timeout = 1" if is_postgresql(database) else "PRAGMA busy_timeout = 0"
 
     def run() -> object:

@@ -1,4 +1,4 @@
-"""A server that breaks its connections off at once: the moment in which they are neither open nor closed."""
+"""A server that resets every connection."""
 
 import socket
 import struct
@@ -6,13 +6,13 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
-# What `close` does then: the peer is told that the connection is broken, not that it is over.
+# With this option `close` sends a reset (RST) instead of an orderly end.
 RESET = struct.pack("ii", 1, 0)
 
 
 @contextmanager
 def resetting(answer: bytes = b"") -> Iterator[str]:
-    """The host and port where each connection is reset, after that answer to the first question if there is one."""
+    """Yield host and port of the server; it sends the bytes, if any, before each reset."""
     listener = socket.create_server(("127.0.0.1", 0))
 
     def reset_each() -> None:

@@ -1,4 +1,4 @@
-"""Quiz's samples name content's, though neither service imports the other."""
+"""The samples of the services fit together, though no service imports another."""
 
 import pytest
 
@@ -14,7 +14,7 @@ def test_every_service_has_the_same_sets() -> None:
 
 
 @pytest.mark.parametrize("name", SETS)
-def test_every_quiz_is_of_a_lesson_of_that_event(name: str) -> None:
+def test_every_quiz_belongs_to_a_lesson_of_its_event(name: str) -> None:
     lessons = {(event.id, lesson.id) for event in content.SAMPLES[name] for lesson in event.lessons}
     assert {(sample.event_id, sample.lesson_id) for sample in quiz.SAMPLES[name]} <= lessons
 

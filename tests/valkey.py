@@ -1,4 +1,4 @@
-"""A Valkey for the tests, or a Redis where there is no other: a process on a free port, which writes to no disk."""
+"""A Valkey, or a Redis where there is none: a process on a free port that writes to no disk."""
 
 import os
 import shutil
@@ -8,6 +8,7 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from tests.leftovers import record_process
 from tests.waiting import until
 from tests.without import do_without
 
@@ -15,7 +16,7 @@ PROGRAMS = ("valkey-server", "redis-server")
 
 
 class Valkey:
-    """A server that can be stopped, started again with nothing in it, frozen and thawed."""
+    """A server that can be stopped, started again empty, frozen and resumed."""
 
     def __init__(self, program: str, *options: str):
         with socket.socket() as probe:
@@ -31,36 +32,37 @@ class Valkey:
 
     @property
     def url(self) -> str:
-        """What REDIS_URL is to be."""
+        """The value of REDIS_URL."""
         return f"valkey://{self.address}/0"
 
     def start(self) -> None:
-        """Returns when it answers."""
+        """Start it and wait until it answers."""
         self._process = subprocess.Popen(self._command, stdout=subprocess.DEVNULL)
-        until(self._answers, "Valkey answers")
+        record_process(self._process.pid)
+        until(self._is_ready, "Valkey answers")
 
     def stop(self) -> None:
-        """Kill it, with all that it has counted; its port stays free meanwhile."""
+        """Kill it; its counts are lost, and its port is free until the next start."""
         if self._process is not None:
             self._process.kill()
             self._process.wait()
             self._process = None
 
     def freeze(self) -> None:
-        """It takes connections and answers nothing."""
+        """Let it accept connections without answering."""
         self._signal(signal.SIGSTOP)
 
     def thaw(self) -> None:
-        """It answers again."""
+        """Let it answer again."""
         self._signal(signal.SIGCONT)
 
     def ask(self, *words: str) -> str:
-        """Its answer to a command, as it stands on the wire."""
+        """Return its response to a command, in the form on the wire."""
         with socket.create_connection(("127.0.0.1", self._port), timeout=30) as connection:
             connection.sendall(" ".join(words).encode() + b"\r\n")
             return connection.recv(65536).decode()
 
-    def _answers(self) -> bool:
+    def _is_ready(self) -> bool:
         try:
             return self.ask("PING").startswith(("+PONG", "-NOAUTH"))
         except OSError:
@@ -73,10 +75,10 @@ class Valkey:
 
 @contextmanager
 def running_valkey(*options: str) -> Iterator[Valkey]:
-    """The server, while the block lasts; without one the test is skipped, or fails in CI."""
+    """A running server; without a program for it the test is skipped, or fails in CI."""
     program = next(filter(None, map(shutil.which, PROGRAMS)), None)
     if program is None:
-        do_without("Valkey", "there is neither valkey-server nor redis-server here: install one of them")
+        do_without("Valkey", "neither valkey-server nor redis-server is installed")
     server = Valkey(program, *options)
     server.start()
     try:

@@ -1,4 +1,4 @@
-"""What this machine does not have: on a laptop the tests that need it are skipped, in CI they fail."""
+"""Requirements that are missing: the tests that need them are skipped, and fail in CI."""
 
 import os
 from typing import NoReturn
@@ -7,7 +7,7 @@ import pytest
 
 
 def do_without(what: str, reason: str) -> NoReturn:
-    """Skip, or fail, for that reason."""
+    """Skip the test, or fail in CI, with the reason."""
     # In CI a skipped half of the tests would look like success.
     if os.environ.get("CI") == "true":
         pytest.fail(f"no {what} in CI: {reason}", pytrace=False)

@@ -6,23 +6,23 @@ from tests.compose import stacks
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """The option, known when this folder is among pytest's arguments."""
+    """Add the option, known when this folder is among pytest's arguments."""
     parser.addoption("--stack", choices=["local", "compose"], default="local", help="what the journeys run on")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """The journeys, in another folder, share the containers."""
+    """Let the journeys, in another folder, share the containers."""
     if config.getoption("--stack", "local") == "compose":
         stacks.require_engine()
         config.pluginmanager.register(stacks, "compose-stacks")
 
 
 def pytest_ignore_collect(config: pytest.Config) -> bool | None:
-    """Without the option nothing here is collected."""
+    """Collect nothing here without the option."""
     return None if config.getoption("--stack", "local") == "compose" else True
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """What a note quotes of the run."""
+    """Show the figures."""
     for line in stacks.FIGURES:
         terminalreporter.write_line(line)

@@ -5,8 +5,7 @@ import os
 import secrets
 import socket
 import subprocess
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import docker
@@ -17,6 +16,7 @@ from services.kit.core.config import LOCAL_SERVICE_SECRET
 from services.kit.core.instants import now
 from services.kit.web.tokens.service import issue_service_token
 from tests.installation import PROCESSES, SERVICES, Stack
+from tests.leftovers import record_project
 from tests.waiting import until
 
 ONE_SHOTS = ("secrets", *(f"{work}-{service}" for work in ("migrate", "seed") for service in SERVICES))
@@ -44,7 +44,7 @@ print(answer.status, answer.headers.get("Retry-After"), answer.read().decode())
 
 
 def free_port() -> int:
-    """A port that nobody listens on."""
+    """Return a port that nobody listens on."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
@@ -56,6 +56,7 @@ class ComposeProject:
 
     def __init__(self, images: str, *files: str, **variables: str):
         self.name = f"flix-test-{secrets.token_hex(4)}"
+        record_project(self.name)
         self.port = free_port()
         self.address = f"http://127.0.0.1:{self.port}"
         self.engine = docker.from_env()
@@ -72,25 +73,25 @@ class ComposeProject:
         }
 
     def with_files(self, *files: str) -> "ComposeProject":
-        """The same project under other compose files."""
+        """Return the same project with other compose files."""
         other = ComposeProject(self.environment["FLIX_IMAGES"], *files)
         other.name, other.port, other.address = self.name, self.port, self.address
         other.environment = {**self.environment, "COMPOSE_FILE": other.environment["COMPOSE_FILE"]}
         return other
 
     def start_command(self, *command: str) -> "subprocess.Popen[str]":
-        """The command, running in the project's environment."""
+        """Start the command in the project's environment."""
         pipe = subprocess.PIPE
         return subprocess.Popen(command, cwd=ROOT, env=self.environment, stdout=pipe, stderr=pipe, text=True)
 
     def try_compose(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
-        """`docker compose ...`, however it ends."""
+        """Run `docker compose ...` and return its result."""
         with self.start_command("docker", "compose", "--progress=quiet", *arguments) as process:
             output, errors = process.communicate()
         return subprocess.CompletedProcess(arguments, process.returncode, output, errors)
 
     def compose(self, *arguments: str) -> str:
-        """`docker compose ...`, which must succeed; its output."""
+        """Run `docker compose ...`, which must succeed, and return its output."""
         done = self.try_compose(*arguments)
         assert done.returncode == 0, done.stderr
         return done.stdout
@@ -98,16 +99,16 @@ class ComposeProject:
     def run(
         self, service: str, *command: str, volumes: Iterable[str] = (), **variables: str
     ) -> "subprocess.CompletedProcess[str]":
-        """The command in a container like the service's, with more volumes and other variables."""
+        """Run the command in a container like the service's, with more volumes and other variables."""
         return self.try_compose(*self._run_arguments(service, volumes, variables), *command)
 
     def run_python(self, service: str, program: str) -> "subprocess.CompletedProcess[str]":
-        """A Python program in a container like the service's, as its first process."""
+        """Run a Python program as the first process of a container like the service's."""
         options = ["run", "--rm", "--no-deps", "-T", "--entrypoint", "python", service]
         return self.try_compose(*options, "-c", program)
 
     def start_run(self, service: str, *command: str, **variables: str) -> "subprocess.Popen[str]":
-        """As `run`, without waiting for its end."""
+        """Start the command in a container like the service's."""
         arguments = self._run_arguments(service, (), variables)
         return self.start_command("docker", "compose", "--progress=quiet", *arguments, *command)
 
@@ -118,16 +119,16 @@ class ComposeProject:
         return ["run", "--rm", "--no-deps", "-T", *options, service]
 
     def up(self) -> None:
-        """Everything up and healthy."""
+        """Start everything and wait until it is healthy."""
         self.compose("up", "--detach", "--no-build")
         self.wait_until_healthy()
 
     def down(self, *options: str) -> None:
-        """Everything gone but what the options leave."""
+        """Remove everything that the options do not keep."""
         self.compose("down", "--remove-orphans", *options)
 
     def wait_until_healthy(self, *services: str) -> None:
-        """Every container of these services, or of all that serve, runs and is healthy."""
+        """Wait until every container of these services, or of all servers, is healthy."""
         for service in services or SERVERS:
             until(lambda name=service: self._is_healthy(name), f"{service} is healthy")  # type: ignore[misc]
 
@@ -138,7 +139,7 @@ class ComposeProject:
         )
 
     def containers(self, service: str | None = None) -> list[Container]:
-        """The project's containers, or those of one service, in the order of their names."""
+        """Return the project's containers, or those of one service, by name."""
         labels = [f"com.docker.compose.project={self.name}", "com.docker.compose.oneoff=False"]
         if service is not None:
             labels.append(f"com.docker.compose.service={service}")
@@ -146,80 +147,54 @@ class ComposeProject:
         return sorted(found, key=lambda each: str(each.name))
 
     def container(self, service: str) -> Container:
-        """The only container of that service."""
+        """Return the only container of that service."""
         (only,) = self.containers(service)
         return only
 
     def ids(self) -> dict[str, str]:
-        """Every container's id by name."""
+        """Return every container's id by name."""
         return {str(each.name): str(each.id) for each in self.containers()}
 
     def execute(self, service: str, *command: str, user: str = "") -> "subprocess.CompletedProcess[str]":
-        """The command within the service's running container."""
+        """Run the command in the service's running container."""
         result = self.container(service).exec_run(list(command), demux=True, user=user)
         streams: Any = result.output
         output, errors = ((each or b"").decode() for each in streams)
         return subprocess.CompletedProcess(command, int(result.exit_code or 0), output, errors)
 
     def ask(self, service: str, path: str, body: object = None) -> Answer:
-        """What the process answers to a request from its own container."""
-        return self.asker(self.container(service), service)(path, body)
-
-    @staticmethod
-    def asker(container: Container, service: str) -> Callable[..., Answer]:
-        """Asks the process in that container, with a token of the local secret; 0 while nobody answers."""
-
-        def ask(path: str, body: object = None) -> Answer:
-            token = issue_service_token(LOCAL_SERVICE_SECRET, "gateway", service, now())
-            data = "" if body is None else json.dumps(body)
-            address = f"http://127.0.0.1:{PORTS[service]}{path}"
-            result = container.exec_run(["python", "-c", _ASK, address, data, f"Bearer {token}"], stderr=False)
-            if result.exit_code:
-                return 0, None, None
-            output: Any = result.output
-            status, retry_after, document = output.decode().split(" ", 2)
-            return int(status), None if retry_after == "None" else retry_after, json.loads(document)
-
-        return ask
-
-    @contextmanager
-    def sqlite_container(self, service: str, size: str, script: str) -> Iterator[Container]:
-        """The script in a container like the service's, on SQLite in a disk of that size."""
-        container = self.engine.containers.run(
-            f"{self.environment['FLIX_IMAGES']}-{service}",
-            entrypoint=["sh", "-c", script],
-            environment={"DATABASE_URL": f"sqlite:////data/{service}.sqlite"},
-            tmpfs={"/data": f"size={size},uid=10001,gid=10001", "/tmp": ""},
-            read_only=True,
-            cap_drop=["ALL"],
-            network_mode="none",
-            detach=True,
-        )
-        try:
-            yield container
-        finally:
-            container.remove(force=True)
+        """Send a request to the process from its own container; the status is 0 without a response."""
+        token = issue_service_token(LOCAL_SERVICE_SECRET, "gateway", service, now())
+        data = "" if body is None else json.dumps(body)
+        address = f"http://127.0.0.1:{PORTS[service]}{path}"
+        command = ["python", "-c", _ASK, address, data, f"Bearer {token}"]
+        result = self.container(service).exec_run(command, stderr=False)
+        if result.exit_code:
+            return 0, None, None
+        output: Any = result.output
+        status, retry_after, document = output.decode().split(" ", 2)
+        return int(status), None if retry_after == "None" else retry_after, json.loads(document)
 
     def sql(self, database: str, statement: str) -> list[list[str]]:
-        """The rows of a superuser's statement, as text."""
+        """Return the rows of a superuser's statement, as text."""
         options = ["-X", "-q", "-A", "-t", "-F", "\t", "-v", "ON_ERROR_STOP=1", "-U", "postgres", "-d", database]
         done = self.execute("postgres", "psql", *options, "-c", statement, user="postgres")
         assert done.returncode == 0, done.stderr
         return [line.split("\t") for line in done.stdout.splitlines()]
 
     def secret(self, file: str) -> str:
-        """One of the installation's secrets, by its path below /run/flix."""
+        """Return a secret of the project, by its path below /run/flix."""
         done = self.execute("postgres", "cat", f"/run/flix/{file}", user="root")
         assert done.returncode == 0, done.stderr
         return done.stdout
 
     def log(self, service: str) -> str:
-        """Everything that the service's containers have said."""
+        """Return the logs of the service's containers."""
         return "".join(each.logs().decode() for each in self.containers(service))
 
 
 class ComposeStack(Stack):
-    """The journeys' view of a compose project in its development profile."""
+    """A compose project in its development profile, as a stack for the journeys."""
 
     sign_in: Mapping[str, str] = {"username": "admin", "password": "admin123"}
 
@@ -229,7 +204,7 @@ class ComposeStack(Stack):
         self.said_at_first: dict[str, str] = {}
 
     def prepare(self, seed_set: str = "minimal") -> None:
-        """Up for the first time, which migrates and seeds."""
+        """Start everything for the first time, which migrates and seeds."""
         self.project.environment["SEED"] = seed_set
         self.project.up()
         self.said_at_first = {service: self.project.log(service) for service in ONE_SHOTS}
@@ -260,7 +235,7 @@ class ComposeStack(Stack):
         return self.project.log(name)
 
     def everything(self) -> list[Any]:
-        """All events with their lessons, and all quizzes, as an admin sees them."""
+        """Return all events with their lessons, and all quizzes, as an admin sees them."""
         with self.admin() as admin:
             events = admin.get("/api/events").json()
             lessons = [admin.get(f"/api/events/{each['id']}/lessons").json() for each in events["items"]]

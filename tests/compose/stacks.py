@@ -1,4 +1,4 @@
-"""The fixtures of the tests that need containers. One project stands for all of them and steps aside when asked."""
+"""Fixtures of the tests on containers, which share one project."""
 
 import os
 import subprocess
@@ -10,14 +10,14 @@ import pytest
 
 from tests.compose.project import ComposeProject, ComposeStack
 
-# What a note quotes of the run: shown at its end.
+# Figures that are shown at the end of the run.
 FIGURES: list[str] = []
 
 Figure = Callable[[str], None]
 
 
 def require_engine() -> None:
-    """Ends the run with one line where no engine answers, which in CI is a failure."""
+    """End the run with one line where no engine answers, which in CI is a failure."""
     try:
         docker.from_env().ping()
         subprocess.run(["docker", "compose", "version"], check=True, capture_output=True)
@@ -29,13 +29,13 @@ def require_engine() -> None:
 
 @pytest.fixture(scope="session")
 def figure() -> Figure:
-    """Notes a line for the end of the run."""
+    """Note a line for the end of the run."""
     return FIGURES.append
 
 
 @pytest.fixture(scope="session")
 def images(figure: Figure) -> Iterator[str]:
-    """The prefix of the names of freshly built images, gone afterwards but for the build cache."""
+    """The prefix of the names of newly built images, which are removed afterwards."""
     builder = ComposeProject("flix-test")
     prefix = builder.environment["FLIX_IMAGES"] = builder.name
     started = time.monotonic()
@@ -48,7 +48,7 @@ def images(figure: Figure) -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def first_stack(images: str, figure: Figure) -> Iterator[ComposeStack]:
-    """The project, up for the first time on empty volumes."""
+    """The project, started for the first time on empty volumes."""
     stack = ComposeStack(ComposeProject(images))
     try:
         started = time.monotonic()
@@ -61,7 +61,7 @@ def first_stack(images: str, figure: Figure) -> Iterator[ComposeStack]:
 
 @pytest.fixture
 def compose_stack(first_stack: ComposeStack) -> ComposeStack:
-    """The project with everything healthy, whatever the test before has ended."""
+    """The project with everything healthy again."""
     first_stack.start()
     return first_stack
 
@@ -74,7 +74,7 @@ def project(compose_stack: ComposeStack) -> ComposeProject:
 
 @pytest.fixture
 def other_stack(first_stack: ComposeStack, images: str) -> Iterator[Callable[..., ComposeProject]]:
-    """Makes one more project with those compose files and variables, while the first one rests."""
+    """Makes one more project with these compose files and variables, while the first one is stopped."""
     first_stack.project.down()
     made: list[ComposeProject] = []
 

@@ -9,7 +9,7 @@ from tests.compose.project import ComposeStack
 
 
 def run(stack: ComposeStack, *command: str) -> "subprocess.CompletedProcess[str]":
-    """A script of deploy/ in the project's environment, without a terminal."""
+    """Run a script of deploy/ in the project's environment, without a terminal."""
     root = Path(__file__).parents[2]
     return subprocess.run(
         command,
@@ -41,7 +41,7 @@ def test_a_backup_of_running_containers_brings_everything_back(compose_stack: Co
 
     assert stack.everything() == before
     assert len(list(tmp_path.glob("flix-before-restore-*.tar"))) == 1
-    # The runtime roles may do as before, and no scratch database is left.
+    # The runtime roles work as before, and no scratch database is left.
     runtime = stack.project.sql(
         "quiz",
         "SELECT privilege_type FROM information_schema.role_table_grants WHERE grantee = 'quiz_runtime' "

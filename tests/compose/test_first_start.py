@@ -16,14 +16,14 @@ def test_everything_is_healthy_and_what_runs_once_has_succeeded(project: Compose
 
 
 def test_the_first_up_migrates_and_seeds(compose_stack: ComposeStack) -> None:
-    said = compose_stack.said_at_first
+    logs = compose_stack.said_at_first
 
-    assert said["secrets"] == ""
+    assert logs["secrets"] == ""
     for service in SERVICES:
-        assert said[f"migrate-{service}"] == "".join(f"applied {name}\n" for name in MIGRATIONS[service])
-    assert said["seed-auth"] == "added 1 admins\n"
-    assert said["seed-content"].startswith("added ") and " events, " in said["seed-content"]
-    assert said["seed-quiz"].startswith("added ") and " quizzes" in said["seed-quiz"]
+        assert logs[f"migrate-{service}"] == "".join(f"applied {name}\n" for name in MIGRATIONS[service])
+    assert logs["seed-auth"] == "added 1 admins\n"
+    assert logs["seed-content"].startswith("added ") and " events, " in logs["seed-content"]
+    assert logs["seed-quiz"].startswith("added ") and " quizzes" in logs["seed-quiz"]
 
 
 def test_only_the_gateway_is_published(project: ComposeProject) -> None:
@@ -63,5 +63,5 @@ def test_down_and_up_keep_the_data_and_the_secrets(compose_stack: ComposeStack) 
 
     assert compose_stack.everything() == before
     assert project.secret("shared/service_token_secret") == secret
-    # The signing key is data as well: a token from before still opens.
+    # The signing key is stored too: an earlier token is still valid.
     assert httpx.get(f"{project.address}/api/events", headers={"Authorization": token}).status_code == 200

@@ -1,4 +1,4 @@
-"""What is in the images, and what their containers may do."""
+"""The contents of the images, and the rights of their containers."""
 
 import json
 
@@ -25,7 +25,7 @@ def test_an_image_holds_the_kit_and_its_own_package_only(project: ComposeProject
     listed = project.execute(part, "ls", "/app", "/app/services").stdout.split()
     top = ["deploy", *(["gateway"] if part == "gateway" else []), "services"]
     assert listed == ["/app:", *top, "/app/services:", *sorted(["__init__.py", "__pycache__", "kit", *own])]
-    # Nothing to build with, and nothing of the tests.
+    # No build tools and no tests.
     assert project.execute(part, "sh", "-c", "command -v gcc pip").stdout == ""
     assert not imports("pytest")
 

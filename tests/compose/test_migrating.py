@@ -1,6 +1,5 @@
-"""Migrations on PostgreSQL in containers: two at once, and of a populated database to the next version and back."""
+"""Migrations on PostgreSQL in containers: two at once, and to the next version and back with rows."""
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,10 +7,11 @@ import pytest
 
 from tests.compose.project import MIGRATIONS, ComposeProject, ComposeStack
 from tests.compose.traffic import everyday_traffic
+from tests.figures import so_many
 from tests.installation import SERVICES
 from tests.waiting import until
 
-ROUNDS = int(os.environ.get("ROUNDS", "30"))
+ROUNDS = so_many(30, 100)
 
 # The next version: columns with a default in the database, without which old code could not write, a column that may
 # be empty, an index, a constraint.
@@ -49,11 +49,11 @@ def test_two_migrate_containers_at_once_apply_each_migration_once(project: Compo
         url = project.secret(f"{service}_owner/database_url").removesuffix(service) + "emptied"
         arguments = (f"migrate-{service}", "migrate", "up")
         racers = [project.start_run(*arguments, DATABASE_URL_FILE="", DATABASE_URL=url) for _ in range(2)]
-        said = [(racer.communicate(), racer.returncode) for racer in racers]
+        outputs = [(racer.communicate(), racer.returncode) for racer in racers]
 
         applied = "".join(f"applied {name}\n" for name in MIGRATIONS[service])
-        assert sorted(output for (output, _), _ in said) == [applied, "nothing to do\n"], said
-        assert [code for _, code in said] == [0, 0]
+        assert sorted(output for (output, _), _ in outputs) == [applied, "nothing to do\n"], outputs
+        assert [code for _, code in outputs] == [0, 0]
         for table in ("schema_ledger", "migratehistory"):
             names = project.sql("emptied", f"SELECT name FROM {table} ORDER BY name")
             assert names == [[name] for name in MIGRATIONS[service]]
@@ -62,7 +62,7 @@ def test_two_migrate_containers_at_once_apply_each_migration_once(project: Compo
 
 @pytest.fixture
 def next_version(tmp_path: Path) -> str:
-    """The volume that adds the next migration to a content container."""
+    """The volume that adds the next migration to a container of content."""
     file = tmp_path / f"{NEXT}.py"
     file.write_text(MIGRATION)
     return f"{file}:/app/services/content/migrations/{file.name}:ro"
@@ -70,7 +70,7 @@ def next_version(tmp_path: Path) -> str:
 
 @pytest.fixture
 def populated_stack(compose_stack: ComposeStack, next_version: str) -> Iterator[ComposeStack]:
-    """With the demo seeds; back on the schema of the code afterwards."""
+    """A stack with the demo seed; its schema is restored afterwards."""
     for service in ("content", "quiz"):
         assert compose_stack.command(service, "seed", "demo").returncode == 0
     yield compose_stack
@@ -79,7 +79,7 @@ def populated_stack(compose_stack: ComposeStack, next_version: str) -> Iterator[
 
 
 def columns(project: ComposeProject) -> dict[str, list[str]]:
-    """Content's columns by table, without the migrations' own tables."""
+    """Return content's columns by table, without the migrations' own tables."""
     found: dict[str, list[str]] = {}
     for table, column in project.sql(
         "content",
@@ -91,7 +91,7 @@ def columns(project: ComposeProject) -> dict[str, list[str]]:
 
 
 def contents(project: ComposeProject, wanted: dict[str, list[str]]) -> dict[str, list[str]]:
-    """The number of rows of each table, and the checksum of those columns over all of them."""
+    """Return the number of rows of each table, and a checksum of these columns."""
     return {
         table: project.sql(
             "content",
@@ -129,7 +129,7 @@ def test_a_populated_database_keeps_every_row_through_the_next_version_and_back(
     assert contents(project, old) == before
 
 
-def test_old_code_on_a_newer_schema_says_what_to_do_and_goes_on_serving(
+def test_old_code_on_a_newer_schema_names_the_remedy_and_serves(
     populated_stack: ComposeStack, next_version: str
 ) -> None:
     project = populated_stack.project
@@ -145,7 +145,7 @@ def test_old_code_on_a_newer_schema_says_what_to_do_and_goes_on_serving(
     for command in (("content", "serve"), ("migrate-content", "migrate", "up"), ("seed-content", "seed", "demo")):
         refused = project.run(*command)
         assert (refused.returncode, refused.stdout, refused.stderr) == (1, "", f"{advice}\n")
-    # What has started before goes on, so that new code can take over without a gap.
+    # Processes that run go on, so that new code can take over without a gap.
     with everyday_traffic(populated_stack) as flow:
         flow.await_more(50)
     assert flow.failures == {}

@@ -1,4 +1,4 @@
-"""Quiz stopped, paused, cut off: the rest goes on, its routes say when to try again, and it heals by itself."""
+"""Quiz stopped, paused or cut off: other routes work, its routes have Retry-After, and it recovers by itself."""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -15,23 +15,23 @@ LESSON = "/api/public/events/flix-mvp-launch-event/lessons/kickoff-do-mvp"
 
 @dataclass(frozen=True)
 class Outage:
-    """How it begins, how it ends, and what a client is told meanwhile."""
+    """How an outage begins and ends, and the responses meanwhile."""
 
     begin: Callable[[ComposeProject], object]
     end: Callable[[ComposeProject], object]
-    answers: frozenset[tuple[int, str]]
+    responses: frozenset[tuple[int, str]]
 
 
 UNAVAILABLE, TIMEOUT = (503, "UPSTREAM_UNAVAILABLE"), (504, "UPSTREAM_TIMEOUT")
 
 
 def cut_off(project: ComposeProject) -> None:
-    """Take quiz off the network."""
+    """Disconnect quiz from the network."""
     project.engine.networks.get(f"{project.name}_back").disconnect(project.container("quiz"))
 
 
 def connect(project: ComposeProject) -> None:
-    """Put it back under its name."""
+    """Connect quiz again under its name."""
     project.engine.networks.get(f"{project.name}_back").connect(project.container("quiz"), aliases=["quiz"])
 
 
@@ -46,13 +46,13 @@ OUTAGES = {
         lambda project: project.container("quiz").unpause(),
         frozenset({TIMEOUT}),
     ),
-    # A connection that is still open runs into the deadline, a new one is not made.
+    # An open connection meets the deadline; a new one is refused.
     "cut off": Outage(cut_off, connect, frozenset({UNAVAILABLE, TIMEOUT})),
 }
 
 
 def ask_quiz_routes(client: httpx.Client) -> list[httpx.Response]:
-    """All at the same time, since each may take until its deadline."""
+    """Send all at the same time, since each may take until its deadline."""
     calls: list[Callable[[], httpx.Response]] = [
         lambda: client.post(f"{LESSON}/quiz"),
         lambda: client.post(f"{LESSON}/quiz/submit", json={"answers": []}),
@@ -69,10 +69,10 @@ def test_without_quiz_the_rest_goes_on_and_quiz_heals_by_itself(compose_stack: C
     started = project.container("gateway").attrs["State"]["StartedAt"]
     slug = f"without-quiz-{name.replace(' ', '-')}"
     with compose_stack.admin() as admin, compose_stack.client() as learner:
-        assert [answer.status_code for answer in ask_quiz_routes(admin)] == [200, 200, 200, 200]
+        assert [response.status_code for response in ask_quiz_routes(admin)] == [200, 200, 200, 200]
         outage.begin(project)
         try:
-            answers = ask_quiz_routes(admin)
+            responses = ask_quiz_routes(admin)
             made = admin.post("/api/events", json={"title": "On we go", "slug": slug, "visibility": "public"})
             rest = [
                 learner.post("/api/public/events/flix-mvp-launch-event/catalog"),
@@ -87,12 +87,12 @@ def test_without_quiz_the_rest_goes_on_and_quiz_heals_by_itself(compose_stack: C
         finally:
             outage.end(project)
 
-        assert {(each.status_code, each.json()["error"]) for each in answers} <= outage.answers
-        assert all(int(each.headers["Retry-After"]) >= 1 for each in answers)
+        assert {(each.status_code, each.json()["error"]) for each in responses} <= outage.responses
+        assert all(int(each.headers["Retry-After"]) >= 1 for each in responses)
         assert made.status_code == 201
         assert [each.status_code for each in rest] == [200, 200, 200, 200, 200, 200, 204]
         assert (unready.status_code, unready.json()["message"]) == (503, "Not ready: quiz")
         until(lambda: learner.post(f"{LESSON}/quiz").status_code == 200, "quiz answers again")
-        assert [answer.status_code for answer in ask_quiz_routes(admin)] == [200, 200, 200, 200]
+        assert [response.status_code for response in ask_quiz_routes(admin)] == [200, 200, 200, 200]
     assert project.container("gateway").attrs["State"]["StartedAt"] == started
     assert "Traceback" not in project.log("gateway")

@@ -18,7 +18,7 @@ NAMES = [name for name, _ in DEMANDED]
 
 
 def given() -> dict[str, str]:
-    """A value for everything that is demanded."""
+    """Return a value for every required variable."""
     values = {name: secrets.token_hex(20) for name in NAMES}
     return {**values, "ADMIN_USERNAME": "ada", "CORS_ORIGIN": "https://learn.example"}
 
@@ -50,7 +50,7 @@ def variables() -> dict[str, str]:
 
 @pytest.fixture
 def production(other_stack: Callable[..., ComposeProject], variables: dict[str, str]) -> Iterator[ComposeProject]:
-    """Up, on empty volumes."""
+    """The project, running on empty volumes."""
     project = other_stack(FILE, **variables)
     project.up()
     yield project
@@ -122,7 +122,7 @@ def test_gateways_share_the_count_of_requests_and_go_on_without_it(
     assert len(project.containers("gateway")) == 2
 
     with httpx.Client(base_url=project.address, trust_env=False, timeout=30) as client:
-        # Each request a connection of its own: nginx takes the gateways in turn.
+        # Each request on its own connection: nginx takes the gateways in turn.
         statuses = [client.get("/api/public/events").status_code for _ in range(30)]
         assert statuses == [200] * 20 + [429] * 10
         assert int(client.get("/api/public/events").headers["Retry-After"]) in range(3500, 3601)

@@ -8,10 +8,11 @@ import pytest
 from tests.compose.project import ComposeStack
 from tests.compose.stacks import Figure
 from tests.compose.traffic import Flow, everyday_traffic
+from tests.figures import so_many
 from tests.installation import SERVERS
 
-REQUESTS_BEFORE_AND_AFTER = 100
-# As the services say it, and nginx.
+REQUESTS_BEFORE_AND_AFTER = so_many(100, 2_000)
+# Warnings and errors of the services and of nginx.
 COMPLAINT = re.compile(r'"level":"(error|warning)"|\[(error|warn)\]')
 
 
@@ -27,9 +28,9 @@ def replicated_stack(first_stack: ComposeStack) -> Iterator[ComposeStack]:
 
 
 def evidence(stack: ComposeStack, flow: Flow) -> str:
-    """What the clients were told and what the others said of it; containers that are gone have taken theirs along."""
-    said = [line for name in (*SERVERS, "door") for line in stack.log_lines(name).splitlines()]
-    return "\n".join([*flow.refusals, *(line for line in said if COMPLAINT.search(line))])
+    """Return the refusals and the warnings in the logs of the containers that are left."""
+    lines = [line for name in (*SERVERS, "door") for line in stack.log_lines(name).splitlines()]
+    return "\n".join([*flow.refusals, *(line for line in lines if COMPLAINT.search(line))])
 
 
 @pytest.mark.parametrize("service", ["content", "quiz", "auth", "gateway"])
@@ -49,11 +50,11 @@ def test_redeploying_a_service_loses_no_request(replicated_stack: ComposeStack, 
     assert (len(before), len(after), before & after) == (2, 2, set())
 
 
-def test_new_containers_that_do_not_become_healthy_go_and_the_old_ones_stay(replicated_stack: ComposeStack) -> None:
+def test_unhealthy_new_containers_are_removed_and_the_old_ones_stay(replicated_stack: ComposeStack) -> None:
     project = replicated_stack.project
     before = project.ids()
     with everyday_traffic(replicated_stack, 2) as flow:
-        # As a variable that is wrong does, or an image that is broken.
+        # Like a wrong variable or a broken image.
         command = ("env", "WEB_CONCURRENCY=0", "deploy/redeploy", "content")
         with project.start_command(*command) as redeploy:
             _, errors = redeploy.communicate()

@@ -1,4 +1,4 @@
-"""deploy.release.images, with a Docker engine: the images of Flix hold no secret, and one that did would be found."""
+"""deploy.release.images: the images of Flix hold no secret, and a secret in an image is found."""
 
 import base64
 import hashlib
@@ -16,14 +16,14 @@ from deploy.stack import ROOT
 from tests.compose.stacks import Figure
 
 BASE = base_of(ROOT)
-# Put together here, so that the check of the tree finds none.
+# In parts, so that the check of the source tree does not find it.
 AWS_KEY = "AKIA" + "IOSFODNN7" + "EXAMPLQ"
 KNOWN = known_secrets(ROOT)
 
 
 @pytest.fixture
 def built() -> Iterator[Callable[..., str]]:
-    """Builds an image on the base with these lines of a Dockerfile and these files; it is gone afterwards."""
+    """Builds an image from these lines of a Dockerfile and these files; it is removed afterwards."""
     engine = docker.from_env()
     made: list[Image] = []
 

@@ -1,4 +1,4 @@
-"""Who may read which secret, and what each database role may do."""
+"""Which container reads which secret, and what each database role may do."""
 
 import pytest
 

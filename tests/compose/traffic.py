@@ -1,4 +1,4 @@
-"""Requests that flow while something happens to the containers."""
+"""Requests that go on while something happens to the containers."""
 
 import time
 from collections import Counter
@@ -15,36 +15,36 @@ from tests.compose.project import ComposeStack
 from tests.waiting import until
 
 Document = dict[str, Any]
-# Nobody hammers a service that has just said that it is not there.
+# A client pauses after a refusal.
 PAUSE_SECONDS = 0.05
 
 
 @dataclass
 class Flow:
-    """What the clients were answered: a status, or the name of what broke."""
+    """The number of responses by status, and of failures by name."""
 
-    answers: Counter[int | str] = field(default_factory=Counter)
+    responses: Counter[int | str] = field(default_factory=Counter)
     refusals: list[str] = field(default_factory=list)
 
     @property
     def requests(self) -> int:
-        """How many were sent."""
-        return sum(self.answers.values())
+        """Return the number of requests."""
+        return sum(self.responses.values())
 
     @property
     def failures(self) -> dict[int | str, int]:
-        """Those not answered with success."""
-        return {answer: times for answer, times in self.answers.items() if answer not in (200, 201)}
+        """Return the failures."""
+        return {response: times for response, times in self.responses.items() if response not in (200, 201)}
 
     def await_more(self, number: int) -> None:
-        """Wait until so many more were answered."""
+        """Wait until this many more were answered."""
         aim = self.requests + number
         until(lambda: self.requests >= aim, f"{number} more requests")
 
 
 @contextmanager
 def everyday_traffic(stack: ComposeStack, number: int = 6) -> Iterator[Flow]:
-    """Learners and an admin of one event, on every service, over connections that are kept."""
+    """Requests of learners and an admin to every service, over connections that are kept open."""
     flow, slugs = Flow(), count()
     with stack.admin() as admin:
         token = admin.headers["Authorization"]
@@ -68,10 +68,10 @@ def everyday_traffic(stack: ComposeStack, number: int = 6) -> Iterator[Flow]:
     def work(index: int) -> Iterator[None]:
         with stack.client(Authorization=token) as client:
             for send in cycle(kinds[index % len(kinds) :] + kinds[: index % len(kinds)]):
-                answer, said = _answer(client, send)
-                flow.answers[answer] += 1
-                if answer not in (200, 201):
-                    flow.refusals.append(said)
+                response, text = _answer(client, send)
+                flow.responses[response] += 1
+                if response not in (200, 201):
+                    flow.refusals.append(text)
                     time.sleep(PAUSE_SECONDS)
                 yield
 
@@ -81,15 +81,15 @@ def everyday_traffic(stack: ComposeStack, number: int = 6) -> Iterator[Flow]:
 
 def _answer(client: httpx.Client, send: Callable[[httpx.Client], httpx.Response]) -> tuple[int | str, str]:
     try:
-        answer = send(client)
+        response = send(client)
     except httpx.HTTPError as error:
         return repr(error), repr(error)
-    return answer.status_code, f"{answer.request.method} {answer.url.path}: {answer.text}"
+    return response.status_code, f"{response.request.method} {response.url.path}: {response.text}"
 
 
 @dataclass
 class Written:
-    """The lessons and materials whose writing was acknowledged, as they were answered."""
+    """The acknowledged lessons and materials, as in the responses."""
 
     event: Document
     lessons: list[Document] = field(default_factory=list)
@@ -98,11 +98,11 @@ class Written:
 
     @property
     def acknowledged(self) -> int:
-        """How many writes."""
+        """Return the number of acknowledged writes."""
         return len(self.lessons) + len(self.uploads)
 
     def await_more(self, number: int) -> None:
-        """Wait until so many more were acknowledged."""
+        """Wait until this many more were acknowledged."""
         aim = self.acknowledged + number
         until(lambda: self.acknowledged >= aim, f"{number} more writes acknowledged")
 
@@ -115,22 +115,22 @@ def _upload(name: str) -> Document:
 
 @contextmanager
 def writers(stack: ComposeStack, number: int) -> Iterator[Written]:
-    """Each writes a lesson, then three files of it at once, and so on; refusals must be 503 or 504."""
+    """Write lessons and three files of each at once; refusals must be 503 or 504."""
     with stack.admin() as admin:
         token = admin.headers["Authorization"]
         slug = f"writing-{time.monotonic_ns()}"
-        answer = admin.post("/api/events", json={"title": slug, "slug": slug, "visibility": "public"})
-        written = Written(answer.json()["item"])
+        response = admin.post("/api/events", json={"title": slug, "slug": slug, "visibility": "public"})
+        written = Written(response.json()["item"])
     lessons = f"/api/events/{written.event['id']}/lessons"
 
     def send(client: httpx.Client, path: str, document: Document) -> Document | None:
-        answer = client.post(path, json=document)
-        if answer.status_code == 201:
-            accepted: Document = answer.json()
+        response = client.post(path, json=document)
+        if response.status_code == 201:
+            accepted: Document = response.json()
             return accepted
-        assert answer.status_code in (503, 504), answer.text
-        assert int(answer.headers["Retry-After"]) >= 1
-        written.refusals[answer.status_code] += 1
+        assert response.status_code in (503, 504), response.text
+        assert int(response.headers["Retry-After"]) >= 1
+        written.refusals[response.status_code] += 1
         time.sleep(PAUSE_SECONDS)
         return None
 
@@ -152,7 +152,7 @@ def writers(stack: ComposeStack, number: int) -> Iterator[Written]:
 
 
 def losses(stack: ComposeStack, written: Written) -> tuple[list[Document], list[list[Document]], list[str]]:
-    """What was acknowledged and is not there as it was answered: lessons, uploads; and lessons with half an upload."""
+    """Return lost lessons, lost uploads, and lessons with half an upload."""
     with stack.admin() as admin:
         kept = {each["id"]: each for each in admin.get(f"/api/events/{written.event['id']}/lessons").json()["items"]}
     rows = stack.project.sql(

@@ -1,4 +1,4 @@
-"""One running installation for each engine; every answer that a client of it gets is held against the contract."""
+"""One running stack for each engine, and clients that check every response against the contract."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,29 +8,29 @@ import pytest
 
 from tests.contract.openapi import GATEWAY, Contract
 from tests.contract.tokens import Tokens
-from tests.installation import Installation, installation
+from tests.installation import ENGINES, Installation, installation
 from tests.postgresql import Server
 
 CONTRACT = Contract()
-# The gateway's own page documents every answer of an operation but the one that no operation is meant to give.
+# gateway/openapi.yaml documents every response but INTERNAL_ERROR.
 PAGE = Contract(GATEWAY, general={(500, "INTERNAL_ERROR")})
 
 
 @pytest.fixture(scope="session")
 def contract() -> Contract:
-    """The accepted contract."""
+    """The baseline."""
     return CONTRACT
 
 
 @pytest.fixture(scope="session")
 def sqlite_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
-    """An installation on SQLite files, for the whole session."""
+    """A stack on SQLite files, for the whole session."""
     yield from _running(tmp_path_factory.mktemp("sqlite"))
 
 
 @pytest.fixture(scope="session")
 def postgresql_stack(tmp_path_factory: pytest.TempPathFactory, postgresql_server: Server) -> Iterator[Installation]:
-    """An installation on PostgreSQL, for the whole session."""
+    """A stack on PostgreSQL, for the whole session."""
     yield from _running(tmp_path_factory.mktemp("postgresql"), postgresql_server)
 
 
@@ -41,32 +41,32 @@ def _running(folder: Path, server: Server | None = None) -> Iterator[Installatio
         yield built
 
 
-@pytest.fixture(scope="session", params=["sqlite", "postgresql"])
+@pytest.fixture(scope="session", params=ENGINES)
 def stack(request: pytest.FixtureRequest) -> Installation:
-    """A migrated and seeded installation, running; the tests share it and make their own events in it.
+    """A migrated and seeded stack that runs; the tests share it and create their own events in it.
 
     Each engine's stays until the session ends: were it built here, every file of tests would build it anew.
     """
-    built: Installation = request.getfixturevalue(f"{request.param}_town")
+    built: Installation = request.getfixturevalue(f"{request.param}_stack")
     return built
 
 
 @pytest.fixture(scope="module")
 def admin(stack: Installation) -> Iterator[httpx.Client]:
-    """A client of the gateway that has signed in; for one file only, since its token lives for a quarter of an hour."""
+    """An owner's client; for one file only, since its token lives for 15 minutes."""
     with judged(stack.admin()) as client:
         yield client
 
 
 @pytest.fixture(scope="session")
 def learner(stack: Installation) -> Iterator[httpx.Client]:
-    """A client of the gateway without a token."""
+    """A client without a token."""
     with judged(stack.client()) as client:
         yield client
 
 
 def judged(client: httpx.Client) -> httpx.Client:
-    """The client, with every answer held against the contract and against the gateway's page."""
+    """Check every response to the client against the baseline and gateway/openapi.yaml."""
 
     def judge(response: httpx.Response) -> None:
         response.read()
@@ -79,5 +79,5 @@ def judged(client: httpx.Client) -> httpx.Client:
 
 @pytest.fixture(scope="module")
 def tokens(stack: Installation, admin: httpx.Client) -> Tokens:
-    """Signs tokens as the installation's auth does; after the first sign-in, which makes the key."""
+    """Signs tokens with auth's key, which the first sign-in has created."""
     return Tokens(stack)

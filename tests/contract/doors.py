@@ -1,4 +1,4 @@
-"""Gateways of a test's own, beside an installation: with another environment, and services that fail as wished."""
+"""More gateways to the services of a running stack, and services that fail."""
 
 import socket
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ from tests.installation import Installation
 
 @contextmanager
 def another_gateway(beside: Installation, folder: Path, **variables: str) -> Iterator[httpx.Client]:
-    """A client of a gateway to the installation's services, with these variables changed; an empty one is unset."""
+    """A client of one more gateway with these variables changed; an empty one is unset."""
     port = str(unused_port())
     environment = {**beside.environment, "API_PORT": port, **variables}
     environment = {name: value for name, value in environment.items() if value}
@@ -29,7 +29,7 @@ def another_gateway(beside: Installation, folder: Path, **variables: str) -> Ite
 
 @contextmanager
 def silent_service() -> Iterator[str]:
-    """The address of a service that takes every connection and never says a word."""
+    """The address of a service that accepts connections and never responds."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         listener.listen(16)
@@ -37,7 +37,7 @@ def silent_service() -> Iterator[str]:
 
 
 def unused_port() -> int:
-    """A port on which nobody listens."""
+    """Return a port on which nobody listens."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

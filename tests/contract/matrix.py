@@ -1,4 +1,4 @@
-"""Who may do what: every operation that an app has mounted, and everyone who might call it."""
+"""Who may do what: every operation that an app has mounted, and every kind of caller."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
@@ -22,24 +22,24 @@ class Operation(NamedTuple):
 
     @property
     def name(self) -> str:
-        """As `PUT /api/events/{event_id}`."""
+        """For example `PUT /api/events/{event_id}`."""
         return f"{self.method} {self.path}"
 
 
 def mounted(app: WebApp) -> Sequence[Operation]:
-    """Every operation that the app's router knows, but for OPTIONS, which Falcon answers by itself."""
+    """Return every operation of the app's router, without OPTIONS, which Falcon answers by itself."""
     routes = inspect_routes(app)
     return sorted(Operation(each.method, route.path) for route in routes for each in route.methods if not each.internal)
 
 
 def guards(table: Iterable[Route], operations: Iterable[Operation]) -> Mapping[Operation, Guard]:
-    """Who may call each operation, as the routes table says."""
+    """Return the guard of each operation in the routes table."""
     by_path = {route.path: route for route in table}
     return {each: by_path[each.path].guard_of(each.method) for each in operations}
 
 
 def is_let_in(caller: str, guard: Guard) -> bool:
-    """Whether the caller passes that guard: the rank of roles, and nothing for whoever has no role."""
+    """Tell whether the caller passes the guard: by the rank of roles, and never without a role."""
     if guard is Guard.OPEN:
         return True
     return caller in ADMINS and guard is not Guard.SERVICE and ROLES.index(caller) >= ROLES.index(guard.value)

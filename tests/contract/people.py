@@ -1,4 +1,4 @@
-"""People whom a test invites for itself, since nobody else may sign in as them."""
+"""People whom a test invites for itself."""
 
 import uuid
 
@@ -12,22 +12,22 @@ OWN = "nine moles dig a tunnel"
 
 
 def a_name() -> str:
-    """That nobody has."""
+    """Return a username that nobody has."""
     return f"person-{uuid.uuid4().hex[:12]}"
 
 
 def invited(admin: httpx.Client, role: str) -> Json:
-    """The answer to an invitation."""
-    answer = admin.post(USERS, json={"username": a_name(), "role": role})
-    assert answer.status_code == 201, answer.text
-    return dict(answer.json())
+    """Invite a person and return the body."""
+    response = admin.post(USERS, json={"username": a_name(), "role": role})
+    assert response.status_code == 201, response.text
+    return dict(response.json())
 
 
 def settled(admin: httpx.Client, learner: httpx.Client, role: str) -> tuple[Json, Json]:
-    """Somebody with the password OWN, as owners see them, and what their sign-in answered."""
+    """Return a person with the password OWN, and the body of their sign-in."""
     invitation = invited(admin, role)
     username = invitation["item"]["username"]
     credentials = {"username": username, "password": invitation["initialPassword"], "newPassword": OWN}
-    answer = learner.post(LOGIN, json=credentials)
-    assert answer.status_code == 200, answer.text
-    return dict(admin.get(f"{USERS}/{invitation['item']['id']}").json()["item"]), dict(answer.json())
+    response = learner.post(LOGIN, json=credentials)
+    assert response.status_code == 200, response.text
+    return dict(admin.get(f"{USERS}/{invitation['item']['id']}").json()["item"]), dict(response.json())

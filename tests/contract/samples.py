@@ -1,4 +1,4 @@
-"""What a test makes for itself through the API, and the answers that many tests expect."""
+"""Records that a test creates through the API, and responses that many tests expect."""
 
 import uuid
 from typing import Any
@@ -21,22 +21,22 @@ DEFAULT_STYLE = {"backgroundColor": "#111111", "textColor": "#f5f5f5", "accentCo
 
 
 def unique(word: str) -> str:
-    """A slug that nothing else has."""
+    """Return a slug that nothing else has."""
     return f"{word}-{uuid.uuid4().hex[:12]}"
 
 
 def event_body(**fields: Any) -> Json:
-    """A new public event."""
+    """Return the body of a public event."""
     return {"title": "An event", "slug": unique("event"), "visibility": "public", **fields}
 
 
 def lesson_body(**fields: Any) -> Json:
-    """A new lesson that is open."""
+    """Return the body of an open lesson."""
     return {"title": "A lesson", "slug": unique("lesson"), "releaseAt": PAST, **fields}
 
 
 def file_body(**fields: Any) -> Json:
-    """A file to attach."""
+    """Return the body of a file."""
     address = "https://files.example/canvas.pdf"
     return {
         "fileName": "canvas.pdf",
@@ -48,71 +48,71 @@ def file_body(**fields: Any) -> Json:
 
 
 def question(prompt: str, *options: tuple[str, bool], **fields: Any) -> Json:
-    """A question with these options."""
+    """Return a question with these options."""
     return {"prompt": prompt, "options": [{"text": text, "isCorrect": right} for text, right in options], **fields}
 
 
 def questions(count: int = 2) -> list[Json]:
-    """So many questions, each with a wrong option before the right one."""
+    """Return this many questions, each with a wrong option before the right one."""
     return [question(f"Question {place}?", ("wrong", False), ("right", True)) for place in range(1, count + 1)]
 
 
 def new_event(admin: httpx.Client, **fields: Any) -> Json:
-    """A public event, unless the fields say otherwise."""
+    """Create an event, public unless the fields say otherwise."""
     return created(admin.post("/api/events", json=event_body(**fields)))
 
 
 def private_event(admin: httpx.Client, **fields: Any) -> Json:
-    """An event behind ACCESS_KEY."""
+    """Create a private event with ACCESS_KEY."""
     return new_event(admin, **{"visibility": "private", "accessKey": ACCESS_KEY, **fields})
 
 
 def new_lesson(admin: httpx.Client, event: Json, **fields: Any) -> Json:
-    """An open lesson, unless the fields say otherwise."""
+    """Create a lesson, open unless the fields say otherwise."""
     return created(admin.post(f"/api/events/{event['id']}/lessons", json=lesson_body(**fields)))
 
 
 def new_quiz(admin: httpx.Client, lesson: Json, **fields: Any) -> Json:
-    """The lesson's quiz: two questions, unless the fields say otherwise."""
+    """Create the lesson's quiz, of two questions unless the fields say otherwise."""
     body = {"eventId": lesson["eventId"], "lessonId": lesson["id"], "title": "A quiz", "questions": questions()}
     return created(admin.post("/api/quizzes", json={**body, **fields}))
 
 
 def attached(admin: httpx.Client, lesson: Json, *files: Json) -> list[Json]:
-    """The files as the lesson's materials."""
-    answer = admin.post(materials_address(lesson), json={"files": files or [file_body()]})
-    assert answer.status_code == 201, answer.text
-    return list(answer.json()["items"])
+    """Attach the files to the lesson."""
+    response = admin.post(materials_address(lesson), json={"files": files or [file_body()]})
+    assert response.status_code == 201, response.text
+    return list(response.json()["items"])
 
 
-def created(answer: httpx.Response) -> Json:
-    """The item of a 201."""
-    assert answer.status_code == 201, answer.text
-    return dict(answer.json()["item"])
+def created(response: httpx.Response) -> Json:
+    """Return the item of a 201."""
+    assert response.status_code == 201, response.text
+    return dict(response.json()["item"])
 
 
 def lesson_address(lesson: Json) -> str:
-    """Where admins find it."""
+    """Return the lesson's address for admins."""
     return f"/api/events/{lesson['eventId']}/lessons/{lesson['id']}"
 
 
 def materials_address(lesson: Json) -> str:
-    """Where admins find its materials."""
+    """Return the address of the lesson's materials for admins."""
     return f"{lesson_address(lesson)}/materials"
 
 
 def catalog_address(event: Json) -> str:
-    """Where learners find the event."""
+    """Return the event's address for learners."""
     return f"/api/public/events/{event['slug']}/catalog"
 
 
 def public_address(event: Json, lesson_slug: str, action: str) -> str:
-    """Where learners do something with a lesson."""
+    """Return the address of a learner's action on a lesson."""
     return f"/api/public/events/{event['slug']}/lessons/{lesson_slug}/{action}"
 
 
 def chosen(quiz: Json, *rights: bool | None) -> list[Json]:
-    """Answers to the quiz's questions in order: True a right one, False a wrong one, None none."""
+    """Return answers to the questions in order: True a right one, False a wrong one, None no answer."""
     return [
         {
             "questionId": question["id"],
@@ -123,23 +123,43 @@ def chosen(quiz: Json, *rights: bool | None) -> list[Json]:
     ]
 
 
-def said(answer: httpx.Response) -> Answer:
-    """The status and the whole body; an error's requestId, which must be that of the header, becomes REQUEST_ID."""
-    body: Any = answer.json() if answer.content else None
-    if answer.status_code >= 400:
-        assert body["requestId"] == answer.headers["X-Request-ID"]
+def parsed(response: httpx.Response) -> Answer:
+    """Return status and body; an error's requestId must equal the header's and becomes REQUEST_ID."""
+    body: Any = response.json() if response.content else None
+    if response.status_code >= 400:
+        assert body["requestId"] == response.headers["X-Request-ID"]
         body["requestId"] = REQUEST_ID
-    return Answer(answer.status_code, body)
+    return Answer(response.status_code, body)
+
+
+MESSAGES = {
+    "released": "Lesson is available",
+    "locked": "Lesson is not released yet",
+    "expired": "Lesson access has expired",
+    "blocked_private": "Private event access is required",
+}
 
 
 def denied(status: str, code: str = "LESSON_ACCESS_DENIED") -> Answer:
-    """What `said` gives for a learner who is not let in."""
-    messages = {
-        "locked": "Lesson is not released yet",
-        "expired": "Lesson access has expired",
-        "blocked_private": "Private event access is required",
-    }
-    return refusal(403, code, messages[status], status=status)
+    """Return the refusal of a learner who is not let in."""
+    return refusal(403, code, MESSAGES[status], status=status)
+
+
+def access(
+    status: str, server_time: str, release_at: str | None, expires_at: str | None, unlocks_in: int | None
+) -> Answer:
+    """Return the response of access-check."""
+    window = {"releaseAt": release_at, "expiresAt": expires_at, "unlocksInSeconds": unlocks_in}
+    return Answer(
+        200,
+        {
+            "authorized": status == "released",
+            "status": status,
+            "message": MESSAGES[status],
+            "serverTime": server_time,
+            "timing": {**window, "serverTime": server_time},
+        },
+    )
 
 
 QUIZ_NOT_FOUND = refusal(404, "QUIZ_NOT_FOUND", "Quiz not found")

@@ -1,4 +1,4 @@
-"""What a test of a running installation looks up, and holds, in the tables behind it."""
+"""Counts of rows, and locks, in the tables of a running stack."""
 
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -8,14 +8,14 @@ from tests.installation import Installation
 
 
 def rows(stack: Installation, service: str, table: str) -> int:
-    """How many there are by now."""
+    """Return the number of rows."""
     with closing(open_database(stack.environment[f"{service.upper()}_DATABASE_URL"])) as database:
         return int(database.execute_sql(f"SELECT COUNT(*) FROM {table}").fetchone()[0])
 
 
 @contextmanager
-def nobody_writes(stack: Installation, service: str, table: str) -> Iterator[None]:
-    """Whoever writes to the table waits."""
+def locked_table(stack: Installation, service: str, table: str) -> Iterator[None]:
+    """Lock the table: its writers wait."""
     with (
         closing(open_database(stack.environment[f"{service.upper()}_DATABASE_URL"])) as database,
         transaction(database),

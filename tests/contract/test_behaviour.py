@@ -1,12 +1,13 @@
-"""Every sentence of BEHAVIOUR.md has a test: the docstrings of test_behaviour_*.py are quotations from that page."""
+"""Every sentence of docs/contract/BEHAVIOUR.md has a test: test_behaviour_*.py quote that page in their docstrings."""
 
 import ast
 import re
 from pathlib import Path
 
 FOLDER = Path(__file__).parent
+ROOT = FOLDER.parents[1]
 
-# What no test over HTTP shows, and where it is shown instead.
+# Sentences that no test over HTTP can show, and where they are shown.
 ELSEWHERE = {
     "`baseline.openapi.yaml` gives the shapes; this page gives the rules.": "test_operations.py",
     "Existing clients were built against them, so they hold for every storage profile.": "each test runs on both",
@@ -50,7 +51,7 @@ def _quotations() -> dict[str, str]:
 
 
 def _page() -> str:
-    return (FOLDER / "BEHAVIOUR.md").read_text().partition(_UNTESTED_SECTION)[0]
+    return (ROOT / "docs" / "contract" / "BEHAVIOUR.md").read_text().partition(_UNTESTED_SECTION)[0]
 
 
 def _unwrapped(text: str) -> str:

@@ -1,4 +1,4 @@
-"""BEHAVIOUR.md, "Envelope, errors, configuration"."""
+"""docs/contract/BEHAVIOUR.md, "Envelope, errors, configuration"."""
 
 import re
 from collections.abc import Iterator
@@ -26,9 +26,9 @@ from tests.contract.samples import (
     new_event,
     new_lesson,
     new_quiz,
+    parsed,
     private_event,
     public_address,
-    said,
     unique,
 )
 from tests.installation import ADMIN, PROCESSES, Installation
@@ -46,9 +46,9 @@ def test_one_object_is_under_item_and_a_list_under_items(admin: httpx.Client) ->
     event = new_event(admin)
     lesson = new_lesson(admin, event)
     quiz = new_quiz(admin, lesson)
-    assert said(admin.get(f"/api/events/{event['id']}")) == (200, {"item": event})
-    assert said(admin.get(f"/api/events/{event['id']}/lessons")) == (200, {"items": [lesson]})
-    assert said(admin.get(f"/api/quizzes/{quiz['id']}")) == (200, {"item": quiz})
+    assert parsed(admin.get(f"/api/events/{event['id']}")) == (200, {"item": event})
+    assert parsed(admin.get(f"/api/events/{event['id']}/lessons")) == (200, {"items": [lesson]})
+    assert parsed(admin.get(f"/api/quizzes/{quiz['id']}")) == (200, {"item": quiz})
     names = re.findall(r'"(\w+)":', admin.get(f"/api/quizzes/{quiz['id']}").text)
     assert [name for name in names if not re.fullmatch(r"[a-z]+([A-Z][a-z]+)*", name)] == []
 
@@ -59,7 +59,7 @@ def test_unknown_fields_are_ignored(admin: httpx.Client, learner: httpx.Client) 
     assert (event["id"] != "mine", event["createdAt"] != PAST, event["accessKey"]) == (True, True, None)
     assert "unheardOf" not in event
     lesson = new_lesson(admin, event, unheardOf=1)
-    status, body = said(admin.put(lesson_address(lesson), json={"title": "Another", "unheardOf": 1}))
+    status, body = parsed(admin.put(lesson_address(lesson), json={"title": "Another", "unheardOf": 1}))
     changed = {**lesson, "title": "Another", "updatedAt": body["item"]["updatedAt"]}
     assert (status, body) == (200, {"item": changed})
     assert learner.post(catalog_address(event), json={"unheardOf": 1}).status_code == 200
@@ -73,9 +73,9 @@ def test_unknown_fields_inside_hero_and_visual_style_are_refused(admin: httpx.Cl
     event = new_event(admin)
     for value in ({**known, "unheardOf": "x"},):
         expected = invalid({group: ["unheardOf: is not a known field"]})
-        assert said(admin.post("/api/events", json=event_body(**{group: value}))) == expected
-        assert said(admin.put(f"/api/events/{event['id']}", json={group: value})) == expected
-    assert said(admin.get(f"/api/events/{event['id']}")) == (200, {"item": event})
+        assert parsed(admin.post("/api/events", json=event_body(**{group: value}))) == expected
+        assert parsed(admin.put(f"/api/events/{event['id']}", json={group: value})) == expected
+    assert parsed(admin.get(f"/api/events/{event['id']}")) == (200, {"item": event})
     assert created(admin.post("/api/events", json=event_body(**{group: known})))[group] == known
 
 
@@ -102,30 +102,30 @@ def test_instants_are_stored_and_answered_in_utc(
     event = new_event(admin)
     lesson = new_lesson(admin, event, releaseAt=sent)
     assert lesson["releaseAt"] == answered
-    assert said(admin.get(lesson_address(lesson))) == (200, {"item": lesson})
+    assert parsed(admin.get(lesson_address(lesson))) == (200, {"item": lesson})
     items = learner.post(catalog_address(event)).json()["catalog"]["items"]
     assert [item["releaseAt"] for item in items] == [answered]
 
 
-def test_an_error_has_a_code_a_text_and_the_id_of_the_request(admin: httpx.Client) -> None:
+def test_an_error_has_a_code_a_message_and_the_request_id(admin: httpx.Client) -> None:
     """An error is `{"error": CODE, "message": text, "requestId": id}`"""
-    answer = admin.get("/api/events/nowhere", headers={"X-Request-ID": "a-request.of_mine"})
+    response = admin.get("/api/events/nowhere", headers={"X-Request-ID": "a-request.of_mine"})
     expected = {"error": "EVENT_NOT_FOUND", "message": "Event not found", "requestId": "a-request.of_mine"}
-    assert (answer.status_code, answer.json()) == (404, expected)
+    assert (response.status_code, response.json()) == (404, expected)
 
 
 @pytest.mark.parametrize("claimed", ["", "a b", "x" * 65, "a/b", 'a"b'])
 def test_a_request_id_that_cannot_be_used_is_replaced(admin: httpx.Client, claimed: str) -> None:
     """An error is `{"error": CODE, "message": text, "requestId": id}`"""
-    answer = admin.get("/api/events/nowhere", headers={"X-Request-ID": claimed})
-    assert answer.headers["X-Request-ID"] == answer.json()["requestId"]
-    assert re.fullmatch(r"[0-9a-f-]{36}", answer.json()["requestId"])
+    response = admin.get("/api/events/nowhere", headers={"X-Request-ID": claimed})
+    assert response.headers["X-Request-ID"] == response.json()["requestId"]
+    assert re.fullmatch(r"[0-9a-f-]{36}", response.json()["requestId"])
 
 
 def test_a_validation_error_names_every_field_that_is_wrong(admin: httpx.Client) -> None:
     """a validation error adds `"details": {"formErrors": [...], "fieldErrors": {field: [texts]}}`."""
     body = {"title": "ab", "isActive": "yes", "hero": {"title": "", "more": 1}, "logoUrl": "no address"}
-    assert said(admin.post("/api/events", json=body)) == invalid(
+    assert parsed(admin.post("/api/events", json=body)) == invalid(
         {
             "title": ["must have at least 3 characters"],
             "slug": ["is required"],
@@ -144,15 +144,15 @@ def test_a_validation_error_names_every_field_that_is_wrong(admin: httpx.Client)
 def test_a_validation_error_of_the_whole_body_is_a_form_error(admin: httpx.Client) -> None:
     """a validation error adds `"details": {"formErrors": [...], "fieldErrors": {field: [texts]}}`."""
     event = new_event(admin)
-    assert said(admin.put(f"/api/events/{event['id']}", json={})) == invalid(form=["At least one field is required"])
-    assert said(admin.post("/api/events", json=[])) == invalid(form=["must be a JSON object"])
+    assert parsed(admin.put(f"/api/events/{event['id']}", json={})) == invalid(form=["At least one field is required"])
+    assert parsed(admin.post("/api/events", json=[])) == invalid(form=["must be a JSON object"])
 
 
-def test_what_is_not_json_is_a_request_error(admin: httpx.Client) -> None:
+def test_malformed_json_is_a_request_error(admin: httpx.Client) -> None:
     """Errors outside the domain: REQUEST_ERROR for malformed JSON or a wrong content type (400/415)"""
     malformed = admin.post("/api/events", content=b'{"title": ', headers={"Content-Type": "application/json"})
-    assert said(malformed) == INVALID_JSON
-    assert said(admin.post("/api/events", content=b"{}", headers={"Content-Type": "text/plain"})) == NOT_JSON
+    assert parsed(malformed) == INVALID_JSON
+    assert parsed(admin.post("/api/events", content=b"{}", headers={"Content-Type": "text/plain"})) == NOT_JSON
 
 
 @pytest.mark.parametrize(
@@ -161,7 +161,7 @@ def test_what_is_not_json_is_a_request_error(admin: httpx.Client) -> None:
 def test_an_unknown_route_is_not_found(admin: httpx.Client, path: str) -> None:
     """NOT_FOUND for an unknown route (404)"""
     for method in ("GET", "POST", "DELETE"):
-        assert said(admin.request(method, path)) == NOT_FOUND
+        assert parsed(admin.request(method, path)) == NOT_FOUND
 
 
 @pytest.mark.parametrize(
@@ -175,13 +175,13 @@ def test_an_unknown_route_is_not_found(admin: httpx.Client, path: str) -> None:
         ("POST", "/health", "GET, OPTIONS"),
     ],
 )
-def test_a_method_that_an_address_does_not_take_is_named_so(
+def test_an_unknown_method_is_refused_with_the_allowed_ones(
     admin: httpx.Client, method: str, path: str, allowed: str
 ) -> None:
     """METHOD_NOT_ALLOWED (405)"""
-    answer = admin.request(method, path)
-    assert said(answer) == METHOD_NOT_ALLOWED
-    assert sorted(answer.headers["Allow"].split(", ")) == sorted(allowed.split(", "))
+    response = admin.request(method, path)
+    assert parsed(response) == METHOD_NOT_ALLOWED
+    assert sorted(response.headers["Allow"].split(", ")) == sorted(allowed.split(", "))
 
 
 def test_a_body_over_one_mebibyte_is_too_large(admin: httpx.Client, learner: httpx.Client) -> None:
@@ -189,18 +189,18 @@ def test_a_body_over_one_mebibyte_is_too_large(admin: httpx.Client, learner: htt
     event = new_event(admin)
     body = b'{"title": "' + b"x" * 1024 * 1024 + b'"}'
     as_json = {"Content-Type": "application/json"}
-    assert said(admin.post("/api/events", content=body, headers=as_json)) == TOO_LARGE
-    assert said(learner.post(catalog_address(event), content=body, headers=as_json)) == TOO_LARGE
+    assert parsed(admin.post("/api/events", content=body, headers=as_json)) == TOO_LARGE
+    assert parsed(learner.post(catalog_address(event), content=body, headers=as_json)) == TOO_LARGE
     in_chunks = admin.post("/api/events", content=iter([body[:700_000], body[700_000:]]), headers=as_json)
-    assert said(in_chunks) == TOO_LARGE
+    assert parsed(in_chunks) == TOO_LARGE
 
 
 def test_a_body_of_one_mebibyte_is_read(admin: httpx.Client) -> None:
     """PAYLOAD_TOO_LARGE (413)"""
     start, end = f'{{"slug": "{unique("event")}", "title": "A long one", "more": "'.encode(), b'"}'
     body = start + b"x" * (1024 * 1024 - len(start) - len(end)) + end
-    answer = admin.post("/api/events", content=body, headers={"Content-Type": "application/json"})
-    assert created(answer)["title"] == "A long one"
+    response = admin.post("/api/events", content=body, headers={"Content-Type": "application/json"})
+    assert created(response)["title"] == "A long one"
 
 
 # Public routes take nothing
@@ -227,12 +227,12 @@ def test_public_routes_take_an_empty_body(admin: httpx.Client, learner: httpx.Cl
         action: learner.post(public_address(event, lesson["slug"], action), **nothing)
         for action in ("access-check", "playback", "materials", "quiz")
     }
-    assert {action: answer.status_code for action, answer in answers.items()} == dict.fromkeys(answers, 200)
+    assert {action: response.status_code for action, response in answers.items()} == dict.fromkeys(answers, 200)
     assert answers["access-check"].json()["authorized"] is True
     assert answers["playback"].json()["lesson"]["id"] == lesson["id"]
     assert answers["materials"].json() == {"items": []}
     assert answers["quiz"].json()["item"]["id"] == quiz["id"]
-    assert said(learner.post(catalog_address(closed), **nothing)) == denied("blocked_private", "EVENT_ACCESS_DENIED")
+    assert parsed(learner.post(catalog_address(closed), **nothing)) == denied("blocked_private", "EVENT_ACCESS_DENIED")
 
 
 @pytest.mark.parametrize("nothing", EMPTY)
@@ -242,7 +242,7 @@ def test_an_empty_submission_lacks_its_answers(admin: httpx.Client, learner: htt
     lesson = new_lesson(admin, event)
     new_quiz(admin, lesson)
     submitted = learner.post(public_address(event, lesson["slug"], "quiz/submit"), **nothing)
-    assert said(submitted) == invalid({"answers": ["is required"]})
+    assert parsed(submitted) == invalid({"answers": ["is required"]})
 
 
 # The environment
@@ -315,18 +315,18 @@ def test_the_managed_profile_has_no_known_password() -> None:
 def test_a_listed_origin_may_call(learner: httpx.Client) -> None:
     """CORS_ORIGIN (comma-separated allowlist"""
     for origin in ("http://localhost:5173", "https://learn.example"):
-        answer = learner.get("/health", headers={"Origin": origin})
-        assert (answer.status_code, answer.headers["Access-Control-Allow-Origin"]) == (200, origin)
-        assert answer.headers["Vary"] == "Origin"
+        response = learner.get("/health", headers={"Origin": origin})
+        assert (response.status_code, response.headers["Access-Control-Allow-Origin"]) == (200, origin)
+        assert response.headers["Vary"] == "Origin"
 
 
-def test_a_listed_origin_is_told_beforehand_what_it_may_send(learner: httpx.Client) -> None:
+def test_a_preflight_of_a_listed_origin_names_what_it_may_send(learner: httpx.Client) -> None:
     """CORS_ORIGIN (comma-separated allowlist"""
     asking = {"Origin": "https://learn.example", "Access-Control-Request-Method": "PUT"}
-    answer = learner.options("/api/events/x", headers=asking)
-    assert (answer.status_code, answer.content) == (204, b"")
-    told = {name: value for name, value in answer.headers.items() if name.startswith("access-control-")}
-    assert told == {
+    response = learner.options("/api/events/x", headers=asking)
+    assert (response.status_code, response.content) == (204, b"")
+    allowed = {name: value for name, value in response.headers.items() if name.startswith("access-control-")}
+    assert allowed == {
         "access-control-allow-origin": "https://learn.example",
         "access-control-allow-methods": "GET, POST, PUT, DELETE, OPTIONS",
         "access-control-allow-headers": "Authorization, Content-Type, Idempotency-Key, If-Match, X-Request-ID",
@@ -341,14 +341,14 @@ def test_a_listed_origin_is_told_beforehand_what_it_may_send(learner: httpx.Clie
 def test_an_origin_that_is_not_listed_is_refused(learner: httpx.Client, origin: str) -> None:
     """A disallowed Origin gets 403 FORBIDDEN."""
     asking = {"Origin": origin, "Access-Control-Request-Method": "POST"}
-    answers = [
+    responses = [
         learner.get("/health", headers={"Origin": origin}),
         learner.post("/api/admin/login", json=ADMIN, headers={"Origin": origin}),
         learner.options("/api/events", headers=asking),
         learner.get("/nowhere", headers={"Origin": origin}),
     ]
-    assert [said(answer) for answer in answers] == [WRONG_ORIGIN] * 4
-    assert [answer.headers.get("Access-Control-Allow-Origin") for answer in answers] == [None] * 4
+    assert [parsed(response) for response in responses] == [WRONG_ORIGIN] * 4
+    assert [response.headers.get("Access-Control-Allow-Origin") for response in responses] == [None] * 4
 
 
 # Who may
@@ -357,9 +357,9 @@ def test_an_origin_that_is_not_listed_is_refused(learner: httpx.Client, origin: 
 def test_a_token_of_another_role_is_not_enough(admin: httpx.Client, tokens: Any) -> None:
     """403 FORBIDDEN when its role is not enough."""
     viewer = {"Authorization": f"Bearer {tokens.access_token(role='viewer')}"}
-    assert said(admin.get("/api/events", headers=viewer)) == FORBIDDEN
-    assert said(admin.post("/api/events", json=event_body(), headers=viewer)) == FORBIDDEN
-    assert said(admin.delete("/api/quizzes/x", headers=viewer)) == FORBIDDEN
+    assert parsed(admin.get("/api/events", headers=viewer)) == FORBIDDEN
+    assert parsed(admin.post("/api/events", json=event_body(), headers=viewer)) == FORBIDDEN
+    assert parsed(admin.delete("/api/quizzes/x", headers=viewer)) == FORBIDDEN
 
 
 # A gateway whose services fail
@@ -367,7 +367,7 @@ def test_a_token_of_another_role_is_not_enough(admin: httpx.Client, tokens: Any)
 
 @contextmanager
 def misfit_gateway(stack: Installation, folder: Path) -> Iterator[httpx.Client]:
-    """A gateway whose service token auth refuses, whose content never answers, and whose quiz is not there.
+    """A gateway whose service token auth refuses, whose content never responds, and whose quiz is not running.
 
     It has the default origins and counts a million requests an hour, of which none is refused; it logs to the folder.
     """
@@ -394,33 +394,33 @@ def misfit(stack: Installation, tmp_path_factory: pytest.TempPathFactory) -> Ite
         yield client
 
 
-def test_a_failure_of_our_own_says_nothing_of_its_cause(misfit: httpx.Client) -> None:
+def test_an_internal_error_does_not_name_its_cause(misfit: httpx.Client) -> None:
     """INTERNAL_ERROR (500, never a traceback)"""
     expected = refusal(500, "INTERNAL_ERROR", "Something went wrong on our side")
-    assert said(misfit.post("/api/admin/login", json=ADMIN)) == expected
+    assert parsed(misfit.post("/api/admin/login", json=ADMIN)) == expected
 
 
 def test_a_service_that_is_not_there_is_unavailable(misfit: httpx.Client, admin: httpx.Client) -> None:
     """UPSTREAM_UNAVAILABLE (503, with Retry-After)"""
-    answer = misfit.get("/api/quizzes", headers={"Authorization": admin.headers["Authorization"]})
+    response = misfit.get("/api/quizzes", headers={"Authorization": admin.headers["Authorization"]})
     message = "A part of the system is not available; try again shortly"
-    assert said(answer) == refusal(503, "UPSTREAM_UNAVAILABLE", message)
-    assert answer.headers["Retry-After"] == "1"
+    assert parsed(response) == refusal(503, "UPSTREAM_UNAVAILABLE", message)
+    assert response.headers["Retry-After"] == "1"
 
 
 def test_a_service_that_does_not_answer_times_out(misfit: httpx.Client) -> None:
     """UPSTREAM_TIMEOUT (504) from the gateway."""
-    answer = misfit.post("/api/public/events/any/catalog")
+    response = misfit.post("/api/public/events/any/catalog")
     message = "A part of the system took too long; try again shortly"
-    assert said(answer) == refusal(504, "UPSTREAM_TIMEOUT", message)
+    assert parsed(response) == refusal(504, "UPSTREAM_TIMEOUT", message)
 
 
 def test_without_a_list_four_local_origins_may_call(misfit: httpx.Client) -> None:
     """by default localhost ports 5173, 5174, 3000 and 3002"""
-    answers = [misfit.get("/health", headers={"Origin": origin}) for origin in DEFAULT_ORIGINS]
-    assert [answer.headers["Access-Control-Allow-Origin"] for answer in answers] == DEFAULT_ORIGINS
+    responses = [misfit.get("/health", headers={"Origin": origin}) for origin in DEFAULT_ORIGINS]
+    assert [response.headers["Access-Control-Allow-Origin"] for response in responses] == DEFAULT_ORIGINS
     for other in ("http://localhost:3001", "https://localhost:5173", "http://127.0.0.1:5173"):
-        assert said(misfit.get("/health", headers={"Origin": other})) == WRONG_ORIGIN
+        assert parsed(misfit.get("/health", headers={"Origin": other})) == WRONG_ORIGIN
 
 
 @pytest.fixture(scope="module")
@@ -431,18 +431,18 @@ def hurried(stack: Installation, tmp_path_factory: pytest.TempPathFactory) -> It
         yield judged(client)
 
 
-def test_who_asks_too_often_must_wait_for_the_window_to_end(hurried: httpx.Client) -> None:
+def test_a_client_over_the_rate_limit_waits_for_the_next_window(hurried: httpx.Client) -> None:
     """RATE_LIMITED (429, with Retry-After)"""
     before = [hurried.get(path).status_code for path in ("/nowhere", "/api/events", "/api/public/events")]
     assert before == [404, 401, 200]
     # Nothing that a client may write makes it another client.
     headers = {"X-Forwarded-For": "203.0.113.9", "Origin": "https://learn.example"}
-    answers = [hurried.get("/api/public/events", headers=headers), hurried.post("/api/admin/login", json=ADMIN)]
+    responses = [hurried.get("/api/public/events", headers=headers), hurried.post("/api/admin/login", json=ADMIN)]
     expected = refusal(429, "RATE_LIMITED", "Too many requests; try again later")
-    assert [said(answer) for answer in answers] == [expected] * 2
+    assert [parsed(response) for response in responses] == [expected] * 2
     # More than the default window of a minute: the variable counts.
-    assert all(60 < int(answer.headers["Retry-After"]) <= 3600 for answer in answers)
-    assert answers[0].headers["Access-Control-Allow-Origin"] == "https://learn.example"
+    assert all(60 < int(response.headers["Retry-After"]) <= 3600 for response in responses)
+    assert responses[0].headers["Access-Control-Allow-Origin"] == "https://learn.example"
     assert [hurried.get("/health").status_code for _ in range(5)] == [200] * 5
 
 
@@ -450,13 +450,13 @@ def test_the_logs_of_a_failure_have_no_secret(stack: Installation, admin: httpx.
     """INTERNAL_ERROR (500, never a traceback)"""
     slug, key, token = "a-slug-of-a-secret", f"{ACCESS_KEY} of nobody else", admin.headers["Authorization"]
     with misfit_gateway(stack, tmp_path) as misfit:
-        answers = [
+        responses = [
             misfit.post("/api/admin/login", json=ADMIN),
             misfit.get(f"/api/quizzes/{slug}", headers={"Authorization": token}),
             misfit.post(f"/api/public/events/{slug}/catalog", json={"eventAccessKey": key}),
         ]
     logs = (tmp_path / "gateway.log").read_text() + "".join(map(stack.log_lines, PROCESSES))
-    assert [answer.status_code for answer in answers] == [500, 503, 504]
+    assert [response.status_code for response in responses] == [500, 503, 504]
     assert all(f'"event":"{event}"' in logs for event in ("upstream_unavailable", "upstream_timeout"))
     secrets = (ADMIN["password"], slug, key, token.removeprefix("Bearer "), stack.environment["SERVICE_TOKEN_SECRET"])
     assert [secret for secret in secrets if secret in logs] == []

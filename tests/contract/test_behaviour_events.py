@@ -1,4 +1,4 @@
-"""BEHAVIOUR.md, "Events"."""
+"""docs/contract/BEHAVIOUR.md, "Events"."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ from tests.contract.samples import (
     created,
     event_body,
     new_event,
-    said,
+    parsed,
     unique,
 )
 from tests.refusals import invalid, refusal
@@ -47,15 +47,15 @@ def test_a_second_event_cannot_have_the_slug(admin: httpx.Client) -> None:
     """It is unique over all events (409 EVENT_SLUG_CONFLICT, on update too)."""
     first, second = new_event(admin), new_event(admin)
     conflict = refusal(409, "EVENT_SLUG_CONFLICT", f"Another event already has the slug {first['slug']}")
-    assert said(admin.post("/api/events", json=event_body(slug=f" {first['slug'].upper()}! "))) == conflict
-    assert said(admin.put(f"/api/events/{second['id']}", json={"slug": first["slug"]})) == conflict
-    assert said(admin.get(f"/api/events/{second['id']}")) == (200, {"item": second})
+    assert parsed(admin.post("/api/events", json=event_body(slug=f" {first['slug'].upper()}! "))) == conflict
+    assert parsed(admin.put(f"/api/events/{second['id']}", json={"slug": first["slug"]})) == conflict
+    assert parsed(admin.get(f"/api/events/{second['id']}")) == (200, {"item": second})
 
 
 def test_an_event_may_be_given_the_slug_it_has(admin: httpx.Client) -> None:
     """It is unique over all events"""
     event = new_event(admin)
-    status, body = said(admin.put(f"/api/events/{event['id']}", json={"slug": event["slug"]}))
+    status, body = parsed(admin.put(f"/api/events/{event['id']}", json={"slug": event["slug"]}))
     assert (status, body["item"]) == (200, {**event, "updatedAt": body["item"]["updatedAt"]})
 
 
@@ -68,8 +68,8 @@ def test_a_slug_of_nothing_but_other_characters_is_refused(admin: httpx.Client, 
         else ["must have at least 3 characters"]
     )
     event = new_event(admin)
-    assert said(admin.post("/api/events", json=event_body(slug=slug))) == invalid({"slug": expected})
-    assert said(admin.put(f"/api/events/{event['id']}", json={"slug": slug})) == invalid({"slug": expected})
+    assert parsed(admin.post("/api/events", json=event_body(slug=slug))) == invalid({"slug": expected})
+    assert parsed(admin.put(f"/api/events/{event['id']}", json={"slug": slug})) == invalid({"slug": expected})
 
 
 def test_texts_of_an_event_are_trimmed(admin: httpx.Client) -> None:
@@ -137,7 +137,7 @@ def test_description_is_the_short_description_after_an_update_too(admin: httpx.C
     """`description` in an answer always equals shortDescription."""
     event = new_event(admin, shortDescription="old", longDescription="long")
     long = sent.get("longDescription", "long")
-    status, body = said(admin.put(f"/api/events/{event['id']}", json=sent))
+    status, body = parsed(admin.put(f"/api/events/{event['id']}", json=sent))
     assert status == 200
     assert body["item"] == {
         **event,
@@ -146,7 +146,7 @@ def test_description_is_the_short_description_after_an_update_too(admin: httpx.C
         "longDescription": long,
         "updatedAt": body["item"]["updatedAt"],
     }
-    assert said(admin.get(f"/api/events/{event['id']}")) == (200, body)
+    assert parsed(admin.get(f"/api/events/{event['id']}")) == (200, body)
 
 
 def test_an_event_of_title_and_slug_alone_has_defaults(admin: httpx.Client) -> None:
@@ -175,12 +175,12 @@ def test_an_event_of_title_and_slug_alone_has_defaults(admin: httpx.Client) -> N
 
 
 @pytest.mark.parametrize("is_active", [True, False])
-def test_an_event_is_found_by_its_slug_whether_or_not_it_is_active(
+def test_an_event_is_found_by_its_slug_even_when_inactive(
     admin: httpx.Client, learner: httpx.Client, is_active: bool
 ) -> None:
     """An event is addressable by its slug whether or not isActive; isActive says only whether it is listed publicly."""
     event = new_event(admin, isActive=is_active, hero=HERO)
-    status, body = said(learner.post(catalog_address(event)))
+    status, body = parsed(learner.post(catalog_address(event)))
     assert (status, body) == (
         200,
         {
@@ -208,7 +208,7 @@ def test_an_event_is_found_by_its_slug_whether_or_not_it_is_active(
 def test_events_are_listed_by_creation(admin: httpx.Client) -> None:
     """The event list is ordered by createdAt, oldest first."""
     made = [new_event(admin, title=title) for title in ("Zebra", "Ant", "Mole")]
-    status, body = said(admin.get("/api/events"))
+    status, body = parsed(admin.get("/api/events"))
     items = body["items"]
     assert status == 200
     assert items == sorted(items, key=lambda item: (item["createdAt"], item["id"]))
@@ -221,6 +221,6 @@ def test_null_clears_what_may_be_absent(admin: httpx.Client, field: str) -> None
     """Defaults: isActive false, visibility private, accessKey null"""
     given: dict[str, Any] = {"accessKey": "secret", "logoUrl": "https://a.example/", "highlightVideoUrl": "http://b/"}
     event = new_event(admin, **given)
-    status, body = said(admin.put(f"/api/events/{event['id']}", json={field: None}))
+    status, body = parsed(admin.put(f"/api/events/{event['id']}", json={field: None}))
     assert status == 200
     assert body["item"] == {**event, field: None, "updatedAt": body["item"]["updatedAt"]}

@@ -1,4 +1,4 @@
-"""BEHAVIOUR.md, "Lessons"."""
+"""docs/contract/BEHAVIOUR.md, "Lessons"."""
 
 import math
 from datetime import datetime, timedelta
@@ -12,6 +12,7 @@ from tests.contract.samples import (
     LATER_PAST,
     PAST,
     Json,
+    access,
     catalog_address,
     created,
     denied,
@@ -21,8 +22,8 @@ from tests.contract.samples import (
     materials_address,
     new_event,
     new_lesson,
+    parsed,
     public_address,
-    said,
     unique,
 )
 from tests.refusals import LESSON_NOT_FOUND, refusal
@@ -64,9 +65,9 @@ def test_a_lesson_slug_is_taken_within_its_event_only(admin: httpx.Client) -> No
         409, "LESSON_SLUG_CONFLICT", f"Another lesson of this event already has the slug {lesson['slug']}"
     )
     taken = f" {lesson['slug'].upper()} "
-    assert said(admin.post(f"/api/events/{event['id']}/lessons", json=lesson_body(slug=taken))) == conflict
-    assert said(admin.put(lesson_address(other), json={"slug": taken})) == conflict
-    assert said(admin.get(lesson_address(other))) == (200, {"item": other})
+    assert parsed(admin.post(f"/api/events/{event['id']}/lessons", json=lesson_body(slug=taken))) == conflict
+    assert parsed(admin.put(lesson_address(other), json={"slug": taken})) == conflict
+    assert parsed(admin.get(lesson_address(other))) == (200, {"item": other})
     assert new_lesson(admin, other_event, slug=lesson["slug"])["slug"] == lesson["slug"]
 
 
@@ -76,7 +77,7 @@ def test_lessons_are_listed_by_release_then_creation_then_id(admin: httpx.Client
     releases = (FUTURE, PAST, LATER_PAST, PAST, PAST, LATER_PAST, PAST)
     made = [new_lesson(admin, event, releaseAt=release_at) for release_at in releases]
     in_order = sorted(made, key=lambda lesson: (lesson["releaseAt"], lesson["createdAt"], lesson["id"]))
-    assert said(admin.get(f"/api/events/{event['id']}/lessons")) == (200, {"items": in_order})
+    assert parsed(admin.get(f"/api/events/{event['id']}/lessons")) == (200, {"items": in_order})
     catalog = learner.post(catalog_address(event)).json()["catalog"]["items"]
     assert [item["id"] for item in catalog] == [lesson["id"] for lesson in in_order]
 
@@ -88,7 +89,7 @@ def test_previous_and_next_follow_the_order_of_the_list(admin: httpx.Client, lea
     made.append(new_lesson(admin, event, **LOCKED))
     in_order = sorted(made, key=lambda lesson: (lesson["releaseAt"], lesson["createdAt"], lesson["id"]))
     for place, lesson in enumerate(in_order[:-1]):
-        status, body = said(learner.post(public_address(event, lesson["slug"], "playback")))
+        status, body = parsed(learner.post(public_address(event, lesson["slug"], "playback")))
         assert (status, body["navigation"]) == (
             200,
             {
@@ -108,8 +109,8 @@ def test_a_lesson_cannot_close_before_it_opens(admin: httpx.Client, expires_at: 
     """expiresAt, when set, must be later than releaseAt"""
     event = new_event(admin)
     address = f"/api/events/{event['id']}/lessons"
-    assert said(admin.post(address, json=lesson_body(expiresAt=expires_at))) == INVALID_WINDOW
-    assert said(admin.get(address)) == (200, {"items": []})
+    assert parsed(admin.post(address, json=lesson_body(expiresAt=expires_at))) == INVALID_WINDOW
+    assert parsed(admin.get(address)) == (200, {"items": []})
 
 
 def test_a_millisecond_is_window_enough(admin: httpx.Client) -> None:
@@ -122,14 +123,14 @@ def test_a_millisecond_is_window_enough(admin: httpx.Client) -> None:
 def test_a_partial_update_cannot_make_a_lesson_close_before_it_opens(admin: httpx.Client, change: Json) -> None:
     """also after a partial update: 400 LESSON_INVALID_WINDOW."""
     lesson = new_lesson(admin, new_event(admin), **EXPIRED)
-    assert said(admin.put(lesson_address(lesson), json=change)) == INVALID_WINDOW
-    assert said(admin.get(lesson_address(lesson))) == (200, {"item": lesson})
+    assert parsed(admin.put(lesson_address(lesson), json=change)) == INVALID_WINDOW
+    assert parsed(admin.get(lesson_address(lesson))) == (200, {"item": lesson})
 
 
 def test_clearing_the_expiry_lets_the_release_move_behind_it(admin: httpx.Client) -> None:
     """also after a partial update"""
     lesson = new_lesson(admin, new_event(admin), **EXPIRED)
-    status, body = said(admin.put(lesson_address(lesson), json={"expiresAt": None, "releaseAt": FUTURE}))
+    status, body = parsed(admin.put(lesson_address(lesson), json={"expiresAt": None, "releaseAt": FUTURE}))
     changed = {**lesson, "releaseAt": FUTURE, "expiresAt": None, "updatedAt": body["item"]["updatedAt"]}
     assert (status, body) == (200, {"item": changed})
 
@@ -145,8 +146,8 @@ def test_a_lesson_outside_its_window_says_why_it_is_closed(
     event = new_event(admin)
     lesson = new_lesson(admin, event, **window)
     for action in ("playback", "materials", "quiz"):
-        assert said(learner.post(public_address(event, lesson["slug"], action))) == denied(status)
-    assert said(learner.post(public_address(event, lesson["slug"], "quiz/submit"), json={"answers": []})) == denied(
+        assert parsed(learner.post(public_address(event, lesson["slug"], action))) == denied(status)
+    assert parsed(learner.post(public_address(event, lesson["slug"], "quiz/submit"), json={"answers": []})) == denied(
         status
     )
 
@@ -156,22 +157,8 @@ def test_a_lesson_inside_its_window_is_released(admin: httpx.Client, learner: ht
     """else `released`."""
     event = new_event(admin)
     lesson = new_lesson(admin, event, **window)
-    status, body = said(learner.post(public_address(event, lesson["slug"], "access-check")))
-    assert (status, body) == (
-        200,
-        {
-            "authorized": True,
-            "status": "released",
-            "message": "Lesson is available",
-            "serverTime": body["serverTime"],
-            "timing": {
-                "releaseAt": PAST,
-                "expiresAt": window.get("expiresAt"),
-                "unlocksInSeconds": 0,
-                "serverTime": body["serverTime"],
-            },
-        },
-    )
+    status, body = parsed(learner.post(public_address(event, lesson["slug"], "access-check")))
+    assert (status, body) == access("released", body["serverTime"], PAST, window.get("expiresAt"), 0)
 
 
 def test_the_dashboard_counts_lessons_by_their_status(admin: httpx.Client) -> None:
@@ -182,7 +169,7 @@ def test_the_dashboard_counts_lessons_by_their_status(admin: httpx.Client) -> No
     for window in (LOCKED, RELEASED, RELEASED, EXPIRED, EXPIRED, EXPIRED):
         new_lesson(admin, event, **window)
     totals, lessons = before["totals"], before["lessonReleaseStatus"]
-    assert said(admin.get(address)) == (
+    assert parsed(admin.get(address)) == (
         200,
         {
             "totals": {"events": totals["events"] + 1, "lessons": totals["lessons"] + 6},
@@ -204,45 +191,18 @@ def test_the_seconds_to_the_release_are_rounded_up(admin: httpx.Client, learner:
     # An hour more, so that the lesson is still locked however slow this machine is.
     release_at = _written(server_time + timedelta(hours=1, seconds=seconds))
     admin.put(lesson_address(lesson), json={"releaseAt": release_at})
-    status, body = said(learner.post(public_address(event, lesson["slug"], "access-check")))
+    status, body = parsed(learner.post(public_address(event, lesson["slug"], "access-check")))
     remaining = _instant(release_at) - _instant(body["serverTime"])
-    assert (status, body) == (
-        200,
-        {
-            "authorized": False,
-            "status": "locked",
-            "message": "Lesson is not released yet",
-            "serverTime": body["serverTime"],
-            "timing": {
-                "releaseAt": release_at,
-                "expiresAt": None,
-                "unlocksInSeconds": math.ceil(remaining / timedelta(seconds=1)),
-                "serverTime": body["serverTime"],
-            },
-        },
-    )
+    seconds_left = math.ceil(remaining / timedelta(seconds=1))
+    assert (status, body) == access("locked", body["serverTime"], release_at, None, seconds_left)
 
 
 def test_no_seconds_remain_to_a_release_that_is_past(admin: httpx.Client, learner: httpx.Client) -> None:
     """0 when past."""
     event = new_event(admin)
     lesson = new_lesson(admin, event, **EXPIRED)
-    status, body = said(learner.post(public_address(event, lesson["slug"], "access-check")))
-    assert (status, body) == (
-        200,
-        {
-            "authorized": False,
-            "status": "expired",
-            "message": "Lesson access has expired",
-            "serverTime": body["serverTime"],
-            "timing": {
-                "releaseAt": PAST,
-                "expiresAt": LATER_PAST,
-                "unlocksInSeconds": 0,
-                "serverTime": body["serverTime"],
-            },
-        },
-    )
+    status, body = parsed(learner.post(public_address(event, lesson["slug"], "access-check")))
+    assert (status, body) == access("expired", body["serverTime"], PAST, LATER_PAST, 0)
 
 
 def test_a_lesson_is_not_found_under_another_event(admin: httpx.Client) -> None:
@@ -250,20 +210,20 @@ def test_a_lesson_is_not_found_under_another_event(admin: httpx.Client) -> None:
     event, other = new_event(admin), new_event(admin)
     lesson = new_lesson(admin, event)
     astray = {**lesson, "eventId": other["id"]}
-    assert said(admin.get(lesson_address(astray))) == LESSON_NOT_FOUND
-    assert said(admin.put(lesson_address(astray), json={"title": "Another"})) == LESSON_NOT_FOUND
-    assert said(admin.delete(lesson_address(astray))) == LESSON_NOT_FOUND
-    assert said(admin.get(materials_address(astray))) == LESSON_NOT_FOUND
-    assert said(admin.post(materials_address(astray), json={"files": [file_body()]})) == LESSON_NOT_FOUND
-    assert said(admin.get(lesson_address(lesson))) == (200, {"item": lesson})
-    assert said(admin.get(materials_address(lesson))) == (200, {"items": []})
+    assert parsed(admin.get(lesson_address(astray))) == LESSON_NOT_FOUND
+    assert parsed(admin.put(lesson_address(astray), json={"title": "Another"})) == LESSON_NOT_FOUND
+    assert parsed(admin.delete(lesson_address(astray))) == LESSON_NOT_FOUND
+    assert parsed(admin.get(materials_address(astray))) == LESSON_NOT_FOUND
+    assert parsed(admin.post(materials_address(astray), json={"files": [file_body()]})) == LESSON_NOT_FOUND
+    assert parsed(admin.get(lesson_address(lesson))) == (200, {"item": lesson})
+    assert parsed(admin.get(materials_address(lesson))) == (200, {"items": []})
 
 
 def test_a_lesson_slug_of_another_event_is_not_found(admin: httpx.Client, learner: httpx.Client) -> None:
     """A lesson addressed under another event's id is LESSON_NOT_FOUND."""
     event, other = new_event(admin), new_event(admin)
     lesson = new_lesson(admin, event, slug=unique("only-here"))
-    assert said(learner.post(public_address(other, lesson["slug"], "access-check"))) == LESSON_NOT_FOUND
+    assert parsed(learner.post(public_address(other, lesson["slug"], "access-check"))) == LESSON_NOT_FOUND
 
 
 def _instant(text: str) -> datetime:

@@ -1,4 +1,4 @@
-"""BEHAVIOUR.md, "Log events that operators already watch"."""
+"""docs/contract/BEHAVIOUR.md, "Log events that operators already watch"."""
 
 import json
 from typing import Any
@@ -28,13 +28,13 @@ class Watched:
     """A learner's requests, and what the gateway logs of each."""
 
     def __init__(self, stack: Installation, learner: httpx.Client):
-        self._town, self._learner = stack, learner
+        self._stack, self._learner = stack, learner
 
     def post(self, address: str, body: Any) -> list[Json]:
         """The lines about this request, without what every line has."""
         request_id = unique("watched")
         self._learner.post(address, json=body, headers={"X-Request-ID": request_id})
-        lines = [json.loads(line) for line in self._town.log_lines("gateway").splitlines() if request_id in line]
+        lines = [json.loads(line) for line in self._stack.log_lines("gateway").splitlines() if request_id in line]
         assert all(line.pop("requestId") == request_id for line in lines)
         assert all(line.pop("method") == "POST" for line in lines)
         common = ("level", "timestamp", "service")
@@ -69,10 +69,10 @@ def test_an_access_check_is_logged(admin: httpx.Client, watched: Watched, window
     """kpi_lesson_access_check {status, authorized}"""
     event = new_event(admin)
     lesson = new_lesson(admin, event, **window)
-    told = {"status": status, "authorized": status == "released", "route": f"{PUBLIC_LESSON}/access-check"}
+    fields = {"status": status, "authorized": status == "released", "route": f"{PUBLIC_LESSON}/access-check"}
     assert watched.post(public_address(event, lesson["slug"], "access-check"), {}) == [
-        {"event": "lesson_access_evaluated", **told},
-        {"event": "kpi_lesson_access_check", **told},
+        {"event": "lesson_access_evaluated", **fields},
+        {"event": "kpi_lesson_access_check", **fields},
     ]
 
 

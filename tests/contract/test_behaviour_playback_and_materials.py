@@ -1,4 +1,4 @@
-"""BEHAVIOUR.md, "Playback" and "Materials"."""
+"""docs/contract/BEHAVIOUR.md, "Playback" and "Materials"."""
 
 import httpx
 import pytest
@@ -13,8 +13,8 @@ from tests.contract.samples import (
     materials_address,
     new_event,
     new_lesson,
+    parsed,
     public_address,
-    said,
 )
 from tests.refusals import invalid
 
@@ -29,14 +29,16 @@ MEBIBYTE = 1024 * 1024
         ("gemini_stream", "https://stream.gemini.google/embed/aB3_-xYz"),
     ],
 )
-def test_each_provider_has_its_embed_address(
+def test_each_provider_has_its_embed_address_and_constraints(
     admin: httpx.Client, learner: httpx.Client, provider: str, address: str
 ) -> None:
     """Embed addresses: youtube -> https://www.youtube-nocookie.com/embed/ID, vimeo -> https://player.vimeo.com/video/ID,
-    gemini_stream -> https://stream.gemini.google/embed/ID."""
+    gemini_stream -> https://stream.gemini.google/embed/ID. Constraints: allowedDomains flix.app and www.flix.app
+    (configurable), disableDownload true, disablePictureInPicture false, referrerPolicy
+    strict-origin-when-cross-origin."""
     event = new_event(admin)
     lesson = new_lesson(admin, event, videoProvider=provider, videoId="aB3_-xYz", expiresAt=FUTURE)
-    assert said(learner.post(public_address(event, lesson["slug"], "playback"))) == (
+    assert parsed(learner.post(public_address(event, lesson["slug"], "playback"))) == (
         200,
         {
             "player": {
@@ -64,20 +66,6 @@ def test_each_provider_has_its_embed_address(
     )
 
 
-def test_a_player_is_told_its_constraints(admin: httpx.Client, learner: httpx.Client) -> None:
-    """Constraints: allowedDomains flix.app and www.flix.app (configurable), disableDownload true,
-    disablePictureInPicture false, referrerPolicy strict-origin-when-cross-origin."""
-    event = new_event(admin)
-    lesson = new_lesson(admin, event)
-    player = learner.post(public_address(event, lesson["slug"], "playback")).json()["player"]
-    assert player["constraints"] == {
-        "allowedDomains": ["flix.app", "www.flix.app"],
-        "disableDownload": True,
-        "disablePictureInPicture": False,
-        "referrerPolicy": "strict-origin-when-cross-origin",
-    }
-
-
 def test_twenty_files_can_be_attached_at_once(admin: httpx.Client, learner: httpx.Client) -> None:
     """At most 20 files in a request"""
     event = new_event(admin)
@@ -96,8 +84,8 @@ def test_twenty_files_can_be_attached_at_once(admin: httpx.Client, learner: http
         }
         for place, item in enumerate(items)
     ]
-    assert said(admin.get(materials_address(lesson))) == (200, {"items": items})
-    assert said(learner.post(public_address(event, lesson["slug"], "materials"))) == (200, {"items": items})
+    assert parsed(admin.get(materials_address(lesson))) == (200, {"items": items})
+    assert parsed(learner.post(public_address(event, lesson["slug"], "materials"))) == (200, {"items": items})
 
 
 @pytest.mark.parametrize(
@@ -106,9 +94,9 @@ def test_twenty_files_can_be_attached_at_once(admin: httpx.Client, learner: http
 def test_no_file_and_more_than_twenty_are_refused(admin: httpx.Client, count: int, complaint: str) -> None:
     """At most 20 files in a request"""
     lesson = new_lesson(admin, new_event(admin))
-    answer = admin.post(materials_address(lesson), json={"files": [file_body()] * count})
-    assert said(answer) == invalid({"files": [complaint]})
-    assert said(admin.get(materials_address(lesson))) == (200, {"items": []})
+    response = admin.post(materials_address(lesson), json={"files": [file_body()] * count})
+    assert parsed(response) == invalid({"files": [complaint]})
+    assert parsed(admin.get(materials_address(lesson))) == (200, {"items": []})
 
 
 def test_one_wrong_file_keeps_all_of_them_out(admin: httpx.Client) -> None:
@@ -116,10 +104,10 @@ def test_one_wrong_file_keeps_all_of_them_out(admin: httpx.Client) -> None:
     lesson = new_lesson(admin, new_event(admin))
     before = attached(admin, lesson)
     files = [*[file_body()] * 19, file_body(sizeBytes=0)]
-    assert said(admin.post(materials_address(lesson), json={"files": files})) == invalid(
+    assert parsed(admin.post(materials_address(lesson), json={"files": files})) == invalid(
         {"files": ["19.sizeBytes: Input should be greater than or equal to 1"]}
     )
-    assert said(admin.get(materials_address(lesson))) == (200, {"items": before})
+    assert parsed(admin.get(materials_address(lesson))) == (200, {"items": before})
 
 
 @pytest.mark.parametrize("size", [1, 25 * MEBIBYTE, 2.0])
@@ -144,8 +132,8 @@ def test_a_file_may_have_up_to_25_mebibytes(admin: httpx.Client, size: float) ->
 def test_a_file_of_any_other_size_is_refused(admin: httpx.Client, size: object, complaint: str) -> None:
     """at most 25 MiB each"""
     lesson = new_lesson(admin, new_event(admin))
-    answer = admin.post(materials_address(lesson), json={"files": [file_body(sizeBytes=size)]})
-    assert said(answer) == invalid({"files": [f"0.sizeBytes: {complaint}"]})
+    response = admin.post(materials_address(lesson), json={"files": [file_body(sizeBytes=size)]})
+    assert parsed(response) == invalid({"files": [f"0.sizeBytes: {complaint}"]})
 
 
 @pytest.mark.parametrize("kind", ["application/pdf", "application/zip", "image/png", "image/jpeg", "text/plain"])
@@ -160,8 +148,8 @@ def test_a_file_of_another_type_is_refused(admin: httpx.Client, kind: str) -> No
     """types pdf, zip, png, jpeg, plain text"""
     lesson = new_lesson(admin, new_event(admin))
     types = "'application/pdf', 'application/zip', 'image/png', 'image/jpeg' or 'text/plain'"
-    answer = admin.post(materials_address(lesson), json={"files": [file_body(mimeType=kind)]})
-    assert said(answer) == invalid({"files": [f"0.mimeType: Input should be {types}"]})
+    response = admin.post(materials_address(lesson), json={"files": [file_body(mimeType=kind)]})
+    assert parsed(response) == invalid({"files": [f"0.mimeType: Input should be {types}"]})
 
 
 @pytest.mark.parametrize("address", ["https://files.example/a.pdf?b=c#d", "http://files.example:9000/a%20b.pdf"])
@@ -189,8 +177,8 @@ def test_a_file_is_at_a_web_address(admin: httpx.Client, address: str) -> None:
 def test_a_file_anywhere_else_is_refused(admin: httpx.Client, address: str) -> None:
     """http or https addresses only."""
     lesson = new_lesson(admin, new_event(admin))
-    answer = admin.post(materials_address(lesson), json={"files": [file_body(downloadUrl=address)]})
-    assert said(answer) == invalid({"files": ["0.downloadUrl: must be an http or https address"]})
+    response = admin.post(materials_address(lesson), json={"files": [file_body(downloadUrl=address)]})
+    assert parsed(response) == invalid({"files": ["0.downloadUrl: must be an http or https address"]})
 
 
 @pytest.mark.parametrize("window", [{"releaseAt": FUTURE}, {"expiresAt": LATER_PAST}])
@@ -198,4 +186,4 @@ def test_files_can_be_attached_to_a_closed_lesson(admin: httpx.Client, window: J
     """Uploads are allowed whatever the lesson's status."""
     lesson = new_lesson(admin, new_event(admin), **window)
     items = attached(admin, lesson)
-    assert said(admin.get(materials_address(lesson))) == (200, {"items": items})
+    assert parsed(admin.get(materials_address(lesson))) == (200, {"items": items})

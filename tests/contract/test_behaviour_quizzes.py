@@ -1,4 +1,4 @@
-"""BEHAVIOUR.md, "Quizzes"."""
+"""docs/contract/BEHAVIOUR.md, "Quizzes"."""
 
 from typing import Any
 
@@ -12,10 +12,10 @@ from tests.contract.samples import (
     new_event,
     new_lesson,
     new_quiz,
+    parsed,
     public_address,
     question,
     questions,
-    said,
 )
 from tests.refusals import refusal
 
@@ -30,12 +30,12 @@ class Classroom:
         self.quiz = new_quiz(admin, self.lesson, **fields)
 
     def submit(self, answers: list[Json]) -> tuple[int, Any]:
-        """What the learner is told."""
+        """Submit the answers and return the response."""
         address = public_address(self.event, self.lesson["slug"], "quiz/submit")
-        return said(self._learner.post(address, json={"answers": answers}))
+        return parsed(self._learner.post(address, json={"answers": answers}))
 
     def graded(self, submitted: tuple[int, Any], **result: Any) -> tuple[int, Any]:
-        """The whole answer with this result."""
+        """Return the response with this result."""
         return 200, {
             "lesson": {key: self.lesson[key] for key in ("id", "slug", "title")},
             "quiz": {key: self.quiz[key] for key in ("id", "title")},
@@ -47,11 +47,11 @@ class Classroom:
         }
 
     def option(self, place: int, option: int) -> str:
-        """An option's id."""
+        """Return an option's id."""
         return str(self.quiz["questions"][place]["options"][option]["id"])
 
     def question(self, place: int) -> str:
-        """A question's id."""
+        """Return a question's id."""
         return str(self.quiz["questions"][place]["id"])
 
 
@@ -61,28 +61,30 @@ def test_a_lesson_cannot_have_a_second_quiz(admin: httpx.Client) -> None:
     quiz = new_quiz(admin, lesson)
     body = {"eventId": lesson["eventId"], "lessonId": lesson["id"], "title": "Another", "questions": questions()}
     conflict = refusal(409, "QUIZ_LESSON_CONFLICT", "The lesson already has a quiz")
-    assert said(admin.post("/api/quizzes", json=body)) == conflict
-    assert said(admin.get(f"/api/quizzes?lessonId={lesson['id']}")) == (200, {"items": [quiz]})
+    assert parsed(admin.post("/api/quizzes", json=body)) == conflict
+    assert parsed(admin.get(f"/api/quizzes?lessonId={lesson['id']}")) == (200, {"items": [quiz]})
 
 
 def test_a_question_without_a_right_option_is_refused(admin: httpx.Client) -> None:
     """Every question needs at least one right option (400 QUIZ_MISSING_CORRECT_OPTION)."""
     lesson = new_lesson(admin, new_event(admin))
-    asked = [*questions(1), question("Which one?", ("this", False), ("that", False))]
-    body = {"eventId": lesson["eventId"], "lessonId": lesson["id"], "title": "A quiz", "questions": asked}
+    new_questions = [*questions(1), question("Which one?", ("this", False), ("that", False))]
+    body = {"eventId": lesson["eventId"], "lessonId": lesson["id"], "title": "A quiz", "questions": new_questions}
     missing = refusal(400, "QUIZ_MISSING_CORRECT_OPTION", "Question 2 needs at least one right option")
-    assert said(admin.post("/api/quizzes", json=body)) == missing
-    assert said(admin.get(f"/api/quizzes?lessonId={lesson['id']}")) == (200, {"items": []})
+    assert parsed(admin.post("/api/quizzes", json=body)) == missing
+    assert parsed(admin.get(f"/api/quizzes?lessonId={lesson['id']}")) == (200, {"items": []})
     quiz = new_quiz(admin, lesson)
-    assert said(admin.put(f"/api/quizzes/{quiz['id']}", json={"title": "Mine", "questions": asked})) == missing
-    assert said(admin.get(f"/api/quizzes/{quiz['id']}")) == (200, {"item": quiz})
+    assert (
+        parsed(admin.put(f"/api/quizzes/{quiz['id']}", json={"title": "Mine", "questions": new_questions})) == missing
+    )
+    assert parsed(admin.get(f"/api/quizzes/{quiz['id']}")) == (200, {"item": quiz})
 
 
 def test_a_quiz_is_passed_with_seventy_percent_by_default(admin: httpx.Client) -> None:
     """Default passPercentage 70."""
     lesson = new_lesson(admin, new_event(admin))
     quiz = new_quiz(admin, lesson, questions=[question("  Which? ", (" this ", True), ("that", False))])
-    asked = quiz["questions"][0]
+    only = quiz["questions"][0]
     assert quiz == {
         "id": quiz["id"],
         "eventId": lesson["eventId"],
@@ -93,12 +95,12 @@ def test_a_quiz_is_passed_with_seventy_percent_by_default(admin: httpx.Client) -
         "updatedAt": quiz["createdAt"],
         "questions": [
             {
-                "id": asked["id"],
+                "id": only["id"],
                 "prompt": "Which?",
                 "order": 1,
                 "options": [
-                    {"id": asked["options"][0]["id"], "text": "this", "isCorrect": True},
-                    {"id": asked["options"][1]["id"], "text": "that", "isCorrect": False},
+                    {"id": only["options"][0]["id"], "text": "this", "isCorrect": True},
+                    {"id": only["options"][1]["id"], "text": "that", "isCorrect": False},
                 ],
             }
         ],
@@ -109,19 +111,19 @@ def test_questions_are_kept_in_their_order(admin: httpx.Client) -> None:
     """An update replaces the questions."""
     lesson = new_lesson(admin, new_event(admin))
     places = (7, 2, 5)
-    asked = [{**each, "order": place} for each, place in zip(questions(3), places, strict=True)]
-    quiz = new_quiz(admin, lesson, questions=asked)
+    new_questions = [{**each, "order": place} for each, place in zip(questions(3), places, strict=True)]
+    quiz = new_quiz(admin, lesson, questions=new_questions)
     in_order = [(question["order"], question["prompt"]) for question in quiz["questions"]]
     assert in_order == [(2, "Question 2?"), (5, "Question 3?"), (7, "Question 1?")]
-    assert said(admin.get(f"/api/quizzes/{quiz['id']}")) == (200, {"item": quiz})
+    assert parsed(admin.get(f"/api/quizzes/{quiz['id']}")) == (200, {"item": quiz})
 
 
 def test_an_update_puts_other_questions_in_place_of_all(admin: httpx.Client) -> None:
     """An update replaces the questions."""
     quiz = new_quiz(admin, new_lesson(admin, new_event(admin)), passPercentage=40)
     update = {"title": "Renamed", "questions": [question("The only one?", ("yes", True), ("no", False))]}
-    status, body = said(admin.put(f"/api/quizzes/{quiz['id']}", json=update))
-    (asked,) = body["item"]["questions"]
+    status, body = parsed(admin.put(f"/api/quizzes/{quiz['id']}", json=update))
+    (changed,) = body["item"]["questions"]
     assert (status, body["item"]) == (
         200,
         {
@@ -130,25 +132,25 @@ def test_an_update_puts_other_questions_in_place_of_all(admin: httpx.Client) -> 
             "updatedAt": body["item"]["updatedAt"],
             "questions": [
                 {
-                    "id": asked["id"],
+                    "id": changed["id"],
                     "prompt": "The only one?",
                     "order": 1,
                     "options": [
-                        {"id": asked["options"][0]["id"], "text": "yes", "isCorrect": True},
-                        {"id": asked["options"][1]["id"], "text": "no", "isCorrect": False},
+                        {"id": changed["options"][0]["id"], "text": "yes", "isCorrect": True},
+                        {"id": changed["options"][1]["id"], "text": "no", "isCorrect": False},
                     ],
                 }
             ],
         },
     )
-    assert said(admin.get(f"/api/quizzes/{quiz['id']}")) == (200, body)
-    assert asked["id"] not in [question["id"] for question in quiz["questions"]]
+    assert parsed(admin.get(f"/api/quizzes/{quiz['id']}")) == (200, body)
+    assert changed["id"] not in [question["id"] for question in quiz["questions"]]
 
 
 def test_a_learner_sees_the_quiz_without_any_trace_of_what_is_right(admin: httpx.Client, learner: httpx.Client) -> None:
     """One quiz per lesson."""
     room = Classroom(admin, learner)
-    status, body = said(learner.post(public_address(room.event, room.lesson["slug"], "quiz")))
+    status, body = parsed(learner.post(public_address(room.event, room.lesson["slug"], "quiz")))
     bare = [
         {
             **question,
@@ -175,7 +177,7 @@ def test_an_attempt_that_does_not_fit_the_quiz_is_refused(admin: httpx.Client, l
         assert room.submit(answers) == refusal(400, code, "The answer to question 1 is not one of its options")
     for answers in (anothers, no_question):
         assert room.submit(answers) == refusal(400, code, "An answer is for a question that is not of this quiz")
-    assert said(admin.get(f"/api/quizzes/{room.quiz['id']}/attempts")) == (200, {"items": [], "nextCursor": None})
+    assert parsed(admin.get(f"/api/quizzes/{room.quiz['id']}/attempts")) == (200, {"items": [], "nextCursor": None})
 
 
 def test_a_question_of_before_the_update_is_not_the_quizs_any_more(admin: httpx.Client, learner: httpx.Client) -> None:
@@ -239,8 +241,8 @@ def test_no_answers_at_all_are_graded_too(admin: httpx.Client, learner: httpx.Cl
 @pytest.mark.parametrize("place", [1, 2])
 def test_of_several_right_options_any_is_right(admin: httpx.Client, learner: httpx.Client, place: int) -> None:
     """With several right options any of them is right (tightened: the old one accepted the first only)."""
-    asked = [question("Which?", ("no", False), ("yes", True), ("also yes", True))]
-    room = Classroom(admin, learner, questions=asked)
+    new_questions = [question("Which?", ("no", False), ("yes", True), ("also yes", True))]
+    room = Classroom(admin, learner, questions=new_questions)
     submitted = room.submit([{"questionId": room.question(0), "optionId": room.option(0, place)}])
     assert submitted == room.graded(
         submitted,

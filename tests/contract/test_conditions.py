@@ -16,16 +16,16 @@ from tests.contract.samples import (
     lesson_body,
     new_event,
     new_lesson,
+    parsed,
     questions,
-    said,
     unique,
 )
-from tests.contract.tables import nobody_writes
+from tests.contract.tables import locked_table
 from tests.contract.tokens import Tokens
 from tests.installation import Installation
 from tests.refusals import EVENT_NOT_FOUND, LESSON_NOT_FOUND, Answer, invalid, refusal
 
-# So long both writers are given to come to the lock; one that is later still loses, but to a change that it sees.
+# Time for both writers to reach the lock; a later one loses too, to a change that it can see.
 UNTIL_BOTH_WAIT_SECONDS = 1.0
 
 STALE = refusal(
@@ -39,7 +39,7 @@ NOBODYS = '"1-0"'
 
 @dataclass(frozen=True)
 class Kind:
-    """Something that has an ETag: where it is made and of what, what changes it, and what is said when it is gone."""
+    """A kind of record with an ETag: how it is created and changed, and the response when it is gone."""
 
     collection: str
     body: Json
@@ -51,7 +51,7 @@ class Kind:
 
 @dataclass(frozen=True)
 class Record:
-    """One of them, and the ETag with which it was made."""
+    """A record and its first ETag."""
 
     admin: httpx.Client
     kind: Kind
@@ -59,18 +59,18 @@ class Record:
     first_tag: str
 
     def read(self) -> tuple[Answer, str | None]:
-        """The whole item as it is now, and its ETag."""
-        answer = self.admin.get(self.address)
-        return said(answer), answer.headers.get("ETag")
+        """Return the item and its ETag."""
+        response = self.admin.get(self.address)
+        return parsed(response), response.headers.get("ETag")
 
     def put(
         self, if_match: str | bytes | None = None, *, by: httpx.Client | None = None, **fields: Any
     ) -> httpx.Response:
-        """Change it on that condition; the fields change what is sent."""
+        """Change the record on that condition; the fields change the body."""
         return (by or self.admin).put(self.address, json={**self.kind.change, **fields}, headers=_condition(if_match))
 
     def delete(self, if_match: str | bytes | None = None, *, by: httpx.Client | None = None) -> httpx.Response:
-        """Delete it on that condition."""
+        """Delete the record on that condition."""
         return (by or self.admin).delete(self.address, headers=_condition(if_match))
 
 
@@ -96,29 +96,29 @@ def a_quiz(admin: httpx.Client) -> Kind:
 
 @pytest.fixture(params=[an_event, a_lesson, a_quiz], ids=lambda kind: kind.__name__)
 def kind(request: pytest.FixtureRequest, admin: httpx.Client) -> Kind:
-    """Each kind in turn."""
+    """An event, a lesson and a quiz in turn."""
     make: Callable[[httpx.Client], Kind] = request.param
     return make(admin)
 
 
 @pytest.fixture
 def record(kind: Kind, admin: httpx.Client) -> Record:
-    """One of each kind in turn, just made."""
-    answer = admin.post(kind.collection, json=kind.body)
-    assert answer.status_code == 201, answer.text
-    return Record(admin, kind, f"{kind.collection}/{answer.json()['item']['id']}", answer.headers["ETag"])
+    """A new record of each kind in turn."""
+    response = admin.post(kind.collection, json=kind.body)
+    assert response.status_code == 201, response.text
+    return Record(admin, kind, f"{kind.collection}/{response.json()['item']['id']}", response.headers["ETag"])
 
 
 @pytest.fixture
 def stale_tag(record: Record) -> str:
-    """The tag with which it was made, after somebody else has changed it."""
+    """The record's first tag, after a change by somebody else."""
     assert record.put(title="Somebody else's").status_code == 200
     return record.first_tag
 
 
 @pytest.fixture(scope="module")
 def colleague(stack: Installation, tokens: Tokens) -> Iterator[httpx.Client]:
-    """Another admin."""
+    """A client of another admin."""
     with judged(stack.client(Authorization=f"Bearer {tokens.access_token(sub='a-colleague')}")) as client:
         yield client
 
@@ -127,42 +127,31 @@ Write = Callable[..., httpx.Response]
 writes = pytest.mark.parametrize("write", [Record.put, Record.delete], ids=["PUT", "DELETE"])
 
 
-def test_the_tags_of_what_was_made_read_and_changed_agree(record: Record) -> None:
+def test_create_read_and_change_return_the_same_tag(record: Record) -> None:
     item, tag = record.read()
     assert (item.status, tag) == (200, record.first_tag)
     changed = record.put()
-    assert (said(changed), changed.headers["ETag"]) == record.read()
+    assert (parsed(changed), changed.headers["ETag"]) == record.read()
     again = record.put(title="Changed again")
-    assert (said(again), again.headers["ETag"]) == record.read()
+    assert (parsed(again), again.headers["ETag"]) == record.read()
     assert len({record.first_tag, changed.headers["ETag"], again.headers["ETag"]}) == 3
 
 
-def test_an_answer_that_is_given_again_has_the_tag_that_it_had(kind: Kind, admin: httpx.Client) -> None:
+def test_a_replayed_response_has_its_first_tag(kind: Kind, admin: httpx.Client) -> None:
     headers = {"Idempotency-Key": unique("key")}
     first = admin.post(kind.collection, json=kind.body, headers=headers)
     made = Record(admin, kind, f"{kind.collection}/{first.json()['item']['id']}", first.headers["ETag"])
     made.put()
     again = admin.post(kind.collection, json=kind.body, headers=headers)
     assert (again.headers["Idempotency-Replayed"], again.headers["ETag"]) == ("true", made.first_tag)
-    assert said(made.put(again.headers["ETag"])) == STALE
+    assert parsed(made.put(again.headers["ETag"])) == STALE
 
 
-@writes
-def test_a_stale_tag_is_refused_and_changes_nothing(record: Record, stale_tag: str, write: Write) -> None:
-    before = record.read()
-    refused = write(record, stale_tag)
-    assert (said(refused), refused.headers.get("ETag")) == (STALE, None)
-    assert record.read() == before
-    assert before[1] != stale_tag
-
-
-# Conditions that hold no more, or never did: the tag of now is {now}, that of before {before}.
+# Conditions that do not hold: {now} is the current tag, {before} the one before.
 OTHER_STATES = {
+    "stale": "{before}",
     "weak": "W/{now}",
-    "weak in a list": "{before}, W/{now}",
     "a list of others": '{before},"1-0"',
-    "nobody's": '"1-0"',
-    "an empty one": '""',
     "a star in quotes": '"*"',
 }
 THIS_STATE = {
@@ -174,53 +163,43 @@ MALFORMED: dict[str, str | bytes] = {
     "empty": "",
     "bare": "1-19d3f2a81c0",
     "half quoted": '"1-19d3f2a81c0',
-    "in apostrophes": "'1-19d3f2a81c0'",
-    "without a comma": '"a" "b"',
-    "an open list": '"a",',
     "any in a list": '*, "a"',
-    "weak any": "W/*",
     "not ASCII": b'"\xe9"',
 }
-
-
-these_states = pytest.mark.parametrize("condition", THIS_STATE.values(), ids=THIS_STATE.keys())
 
 
 @writes
 def test_a_tag_of_another_state_is_refused_and_changes_nothing(record: Record, stale_tag: str, write: Write) -> None:
     before = record.read()
-    told = {
-        name: said(write(record, condition.format(now=before[1], before=stale_tag)))
-        for name, condition in OTHER_STATES.items()
-    }
-    assert told == dict.fromkeys(OTHER_STATES, STALE)
+    for condition in OTHER_STATES.values():
+        refused = write(record, condition.format(now=before[1], before=stale_tag))
+        assert (parsed(refused), refused.headers.get("ETag")) == (STALE, None), condition
     assert record.read() == before
+    assert before[1] != stale_tag
 
 
 @writes
-def test_what_is_no_tag_is_refused_by_the_name_of_the_header_and_changes_nothing(record: Record, write: Write) -> None:
+def test_a_malformed_tag_is_named_and_changes_nothing(record: Record, write: Write) -> None:
     before = record.read()
-    told = {name: said(write(record, condition)) for name, condition in MALFORMED.items()}
-    assert told == dict.fromkeys(MALFORMED, NO_TAGS)
+    for condition in MALFORMED.values():
+        assert parsed(write(record, condition)) == NO_TAGS, condition
     assert record.read() == before
 
 
-@these_states
-def test_the_tag_of_now_lets_a_change_through_and_another_takes_its_place(
-    record: Record, stale_tag: str, condition: str
-) -> None:
-    _, now = record.read()
-    changed = record.put(condition.format(now=now, before=stale_tag))
-    assert (changed.status_code, changed.json()["item"]["title"]) == (200, "Changed")
-    assert (said(changed), changed.headers["ETag"]) == record.read()
-    assert changed.headers["ETag"] not in (now, stale_tag)
-    assert said(record.put(now)) == STALE
+def test_the_current_tag_lets_a_change_through_and_is_replaced(record: Record, stale_tag: str) -> None:
+    for condition in THIS_STATE.values():
+        _, now = record.read()
+        changed = record.put(condition.format(now=now, before=stale_tag))
+        assert (changed.status_code, changed.json()["item"]["title"]) == (200, "Changed")
+        assert (parsed(changed), changed.headers["ETag"]) == record.read()
+        assert changed.headers["ETag"] not in (now, stale_tag)
+        assert parsed(record.put(now)) == STALE
 
 
-@these_states
-def test_the_tag_of_now_lets_a_deletion_through(record: Record, stale_tag: str, condition: str) -> None:
+@pytest.mark.parametrize("condition", THIS_STATE.values(), ids=THIS_STATE.keys())
+def test_the_current_tag_lets_a_deletion_through(record: Record, stale_tag: str, condition: str) -> None:
     _, now = record.read()
-    assert said(record.delete(condition.format(now=now, before=stale_tag))) == (204, None)
+    assert parsed(record.delete(condition.format(now=now, before=stale_tag))) == (204, None)
     assert record.read() == (record.kind.gone, None)
 
 
@@ -228,32 +207,32 @@ def test_without_a_condition_the_last_write_wins(record: Record, colleague: http
     assert record.put(title="The first").status_code == 200
     last = record.put(by=colleague, title="The last")
     assert (last.status_code, last.json()["item"]["title"]) == (200, "The last")
-    assert record.read() == (said(last), last.headers["ETag"])
-    assert said(record.delete()) == (204, None)
+    assert record.read() == (parsed(last), last.headers["ETag"])
+    assert parsed(record.delete()) == (204, None)
     assert record.read() == (record.kind.gone, None)
 
 
 @writes
 @pytest.mark.parametrize("condition", ["*", NOBODYS, None])
-def test_what_is_gone_is_not_found_whatever_the_condition(record: Record, write: Write, condition: str | None) -> None:
+def test_a_deleted_record_is_not_found_under_any_condition(record: Record, write: Write, condition: str | None) -> None:
     record.delete()
-    assert said(write(record, condition)) == record.kind.gone
+    assert parsed(write(record, condition)) == record.kind.gone
 
 
-# Two admins who hold the same tag
+# Two admins with the same tag
 
 
 def at_once(stack: Installation, record: Record, *sends: Callable[[], httpx.Response]) -> list[Answer]:
-    """What each is told, when all have come before the first is let through."""
+    """Return the responses to requests that all wait for the table before the first is let through."""
     with ThreadPoolExecutor(len(sends)) as pool:
-        with nobody_writes(stack, record.kind.service, record.kind.table):
+        with locked_table(stack, record.kind.service, record.kind.table):
             sent = [pool.submit(send) for send in sends]
             early, _ = wait(sent, timeout=UNTIL_BOTH_WAIT_SECONDS)
             assert not early, [each.result() for each in early]
-        return [said(each.result()) for each in sent]
+        return [parsed(each.result()) for each in sent]
 
 
-def test_of_two_changes_at_once_on_the_same_tag_exactly_one_wins(
+def test_of_two_changes_at_once_on_one_tag_exactly_one_wins(
     stack: Installation, record: Record, colleague: httpx.Client
 ) -> None:
     tag = record.first_tag
@@ -271,7 +250,7 @@ def test_of_two_changes_at_once_on_the_same_tag_exactly_one_wins(
     assert now != tag
 
 
-def test_of_a_change_and_a_deletion_at_once_on_the_same_tag_exactly_one_wins(
+def test_of_a_change_and_a_deletion_at_once_exactly_one_wins(
     stack: Installation, record: Record, colleague: httpx.Client
 ) -> None:
     tag = record.first_tag

@@ -7,31 +7,29 @@ from typing import Any
 
 import httpx
 import pytest
+import yaml
 
 from tests.contract import tables
 from tests.contract.conftest import judged
-from tests.contract.openapi import ADDED
+from tests.contract.openapi import ADDED, GATEWAY, METHODS
 from tests.contract.people import LOGIN, OWN, USERS, a_name
 from tests.contract.samples import (
     FUTURE,
     Json,
     chosen,
     event_body,
-    file_body,
     lesson_address,
-    lesson_body,
-    materials_address,
     new_event,
     new_lesson,
     new_quiz,
+    parsed,
     private_event,
     public_address,
     question,
-    questions,
-    said,
     unique,
 )
-from tests.contract.tables import nobody_writes
+from tests.contract.scene import LESSONS, MATERIALS, SUBMIT, Scene
+from tests.contract.tables import locked_table
 from tests.contract.tokens import Tokens
 from tests.installation import ADMIN, Installation
 from tests.refusals import UNAUTHORIZED, invalid, refusal
@@ -47,79 +45,68 @@ IN_FLIGHT = refusal(
 NO_KEY = invalid({"Idempotency-Key": ["must be 1 to 255 printable ASCII characters, as they are or in double quotes"]})
 
 
+# The service and the table where each operation that takes a key creates rows.
+CREATIONS = {
+    "POST /api/events": ("content", "events"),
+    f"POST {LESSONS}": ("content", "lessons"),
+    f"POST {MATERIALS}": ("content", "materials"),
+    "POST /api/quizzes": ("quiz", "quizzes"),
+    SUBMIT: ("quiz", "quiz_attempts"),
+    f"POST {USERS}": ("auth", "admins"),
+}
+
+
 @dataclass(frozen=True)
 class Creation:
-    """A request that creates: who sends it, what, and the table of the service where something then is."""
+    """A request that creates a row in a table of a service."""
 
-    client: httpx.Client
-    address: str
+    scene: Scene
+    operation: str
     body: Json
     service: str
     table: str
 
-    def send(self, key: str, **fields: Any) -> httpx.Response:
-        """Under the key; the fields change the body."""
-        return self.client.post(self.address, json={**self.body, **fields}, headers={"Idempotency-Key": key})
+    def send(self, key: str | bytes, **fields: Any) -> httpx.Response:
+        """Send it under the key; the fields change the body."""
+        headers: Any = {"Idempotency-Key": key}
+        return self.scene.request(self.operation, json={**self.body, **fields}, headers=headers)
 
 
-def an_event(admin: httpx.Client, learner: httpx.Client) -> Creation:
-    return Creation(admin, "/api/events", event_body(), "content", "events")
-
-
-def a_lesson(admin: httpx.Client, learner: httpx.Client) -> Creation:
-    return Creation(admin, f"/api/events/{new_event(admin)['id']}/lessons", lesson_body(), "content", "lessons")
-
-
-def materials(admin: httpx.Client, learner: httpx.Client) -> Creation:
-    lesson = new_lesson(admin, new_event(admin))
-    return Creation(admin, materials_address(lesson), {"files": [file_body(), file_body()]}, "content", "materials")
-
-
-def a_quiz(admin: httpx.Client, learner: httpx.Client) -> Creation:
-    lesson = new_lesson(admin, new_event(admin))
-    body = {"eventId": lesson["eventId"], "lessonId": lesson["id"], "title": "A quiz", "questions": questions()}
-    return Creation(admin, "/api/quizzes", body, "quiz", "quizzes")
-
-
-def an_attempt(admin: httpx.Client, learner: httpx.Client) -> Creation:
-    event = new_event(admin)
-    lesson = new_lesson(admin, event)
-    answers = {"answers": chosen(new_quiz(admin, lesson), True, False)}
-    return Creation(learner, public_address(event, lesson["slug"], "quiz/submit"), answers, "quiz", "quiz_attempts")
-
-
-def an_invitation(admin: httpx.Client, learner: httpx.Client) -> Creation:
-    return Creation(admin, USERS, {"username": a_name(), "role": "viewer"}, "auth", "admins")
-
-
-CREATIONS = (an_event, a_lesson, materials, a_quiz, an_attempt, an_invitation)
-
-
-@pytest.fixture(params=CREATIONS, ids=lambda creation: creation.__name__)
+@pytest.fixture(params=CREATIONS)
 def creation(request: pytest.FixtureRequest, admin: httpx.Client, learner: httpx.Client) -> Creation:
     """Each request that creates, in turn."""
-    make: Callable[[httpx.Client, httpx.Client], Creation] = request.param
-    return make(admin, learner)
+    scene, operation = Scene(admin, learner), str(request.param)
+    return Creation(scene, operation, scene.valid_body(operation) or {}, *CREATIONS[operation])
+
+
+def test_every_operation_that_takes_a_key_is_here() -> None:
+    paths = yaml.safe_load(GATEWAY.read_text())["paths"]
+    assert {*CREATIONS} == {
+        f"{method.upper()} {path}"
+        for path, item in paths.items()
+        for method in METHODS
+        if "idempotency" in str(item.get(method, {}).get("parameters")).lower()
+    }
 
 
 def rows(stack: Installation, creation: Creation) -> int:
-    """How many there are by now."""
+    """Return the number of rows."""
     return tables.rows(stack, creation.service, creation.table)
 
 
-def replayed(answer: httpx.Response) -> str | None:
-    """What it says of itself."""
-    text: str | None = answer.headers.get("Idempotency-Replayed")
+def replayed(response: httpx.Response) -> str | None:
+    """Return the header that marks a replay."""
+    text: str | None = response.headers.get("Idempotency-Replayed")
     return text
 
 
-def test_it_is_created_once_and_answered_alike_each_time(stack: Installation, creation: Creation) -> None:
+def test_a_repeated_request_creates_once_and_gets_the_same_response(stack: Installation, creation: Creation) -> None:
     key, before = unique("key"), rows(stack, creation)
     first = creation.send(key)
     created = rows(stack, creation) - before
     again = [creation.send(f'"{key}"'), creation.send(key)]
     assert first.status_code in (200, 201)
-    assert (created, replayed(first)) == (len(creation.body.get("files", [None])), None)
+    assert (created, replayed(first)) == (1, None)
     assert [(each.status_code, each.content, replayed(each)) for each in again] == [
         (first.status_code, first.content, "true")
     ] * 2
@@ -130,35 +117,34 @@ def test_another_body_under_the_key_is_refused_and_changes_nothing(stack: Instal
     key = unique("key")
     creation.send(key)
     before = rows(stack, creation)
-    assert said(creation.send(key, unknown=1)) == REUSED
+    assert parsed(creation.send(key, unknown=1)) == REUSED
     assert rows(stack, creation) == before
 
 
-def test_while_one_is_under_way_another_is_told_when_to_come_again(stack: Installation, creation: Creation) -> None:
+def test_a_repetition_in_flight_gets_retry_after(stack: Installation, creation: Creation) -> None:
     key, before = unique("key"), rows(stack, creation)
     with ThreadPoolExecutor(2) as pool:
-        with nobody_writes(stack, creation.service, creation.table):
+        with locked_table(stack, creation.service, creation.table):
             sent = [pool.submit(creation.send, key) for _ in range(2)]
-            told, waiting = wait(sent, timeout=30, return_when=FIRST_COMPLETED)
-        [refused], [first] = [each.result() for each in told], [each.result() for each in waiting]
-    assert (said(refused), refused.headers["Retry-After"]) == (IN_FLIGHT, "1")
+            done, waiting = wait(sent, timeout=30, return_when=FIRST_COMPLETED)
+        [refused], [first] = [each.result() for each in done], [each.result() for each in waiting]
+    assert (parsed(refused), refused.headers["Retry-After"]) == (IN_FLIGHT, "1")
     assert first.status_code in (200, 201)
     assert (creation.send(key).content, replayed(first)) == (first.content, None)
-    assert rows(stack, creation) - before == len(creation.body.get("files", [None]))
+    assert rows(stack, creation) - before == 1
 
 
 @pytest.mark.parametrize("key", ["", '"half', "a" * 256, b"\xe9"], ids=["empty", "half quoted", "long", "not ASCII"])
-def test_what_is_no_key_is_refused_by_name_and_creates_nothing(
+def test_a_malformed_key_is_named_and_creates_nothing(
     stack: Installation, creation: Creation, key: str | bytes
 ) -> None:
     before = rows(stack, creation)
-    headers: Any = {"Idempotency-Key": key}
-    assert said(creation.client.post(creation.address, json=creation.body, headers=headers)) == NO_KEY
+    assert parsed(creation.send(key)) == NO_KEY
     assert rows(stack, creation) == before
 
 
-def test_every_answer_that_only_a_key_brings_is_documented_here() -> None:
-    assert {(answer.status, answer.document["error"]) for answer in (REUSED, IN_FLIGHT)} == ADDED - {
+def test_every_response_that_only_a_key_causes_is_tested_here() -> None:
+    assert {(response.status, response.document["error"]) for response in (REUSED, IN_FLIGHT)} == ADDED - {
         (403, "PASSWORD_CHANGE_REQUIRED"),
         (412, "PRECONDITION_FAILED"),
     }
@@ -168,18 +154,18 @@ def test_a_key_belongs_to_the_admin_who_sent_it(stack: Installation, admin: http
     with judged(stack.client(Authorization=f"Bearer {tokens.access_token(sub='another-admin')}")) as other:
         headers, body = {"Idempotency-Key": unique("key")}, event_body()
         assert admin.post("/api/events", json=body, headers=headers).status_code == 201
-        assert said(other.post("/api/events", json=body, headers=headers)) == refusal(
+        assert parsed(other.post("/api/events", json=body, headers=headers)) == refusal(
             409, "EVENT_SLUG_CONFLICT", f"Another event already has the slug {body['slug']}"
         )
 
 
-def test_a_key_opens_no_door(admin: httpx.Client, learner: httpx.Client) -> None:
+def test_a_key_needs_a_token_too(admin: httpx.Client, learner: httpx.Client) -> None:
     headers, body = {"Idempotency-Key": unique("key")}, event_body()
     admin.post("/api/events", json=body, headers=headers)
-    assert said(learner.post("/api/events", json=body, headers=headers)) == UNAUTHORIZED
+    assert parsed(learner.post("/api/events", json=body, headers=headers)) == UNAUTHORIZED
 
 
-def test_where_nothing_is_created_a_key_means_nothing(admin: httpx.Client, learner: httpx.Client) -> None:
+def test_a_key_is_ignored_where_nothing_is_created(admin: httpx.Client, learner: httpx.Client) -> None:
     event = new_event(admin)
     lesson = new_lesson(admin, event)
     new_quiz(admin, lesson)
@@ -192,19 +178,17 @@ def test_where_nothing_is_created_a_key_means_nothing(admin: httpx.Client, learn
             for action in ("access-check", "playback", "materials", "quiz")
         ),
     ):
-        answers = [client.request(method, address, json=body, headers=headers) for body in bodies]
-        assert [(each.status_code, replayed(each)) for each in answers] == [(200, None)] * 2
+        responses = [client.request(method, address, json=body, headers=headers) for body in bodies]
+        assert [(each.status_code, replayed(each)) for each in responses] == [(200, None)] * 2
 
 
-def test_a_sign_in_is_never_given_again(learner: httpx.Client) -> None:
+def test_a_sign_in_is_never_replayed(learner: httpx.Client) -> None:
     headers = {"Idempotency-Key": unique("key")}
-    answers = [learner.post("/api/admin/login", json=ADMIN, headers=headers) for _ in range(2)]
-    assert [(each.status_code, replayed(each)) for each in answers] == [(200, None)] * 2
+    responses = [learner.post("/api/admin/login", json=ADMIN, headers=headers) for _ in range(2)]
+    assert [(each.status_code, replayed(each)) for each in responses] == [(200, None)] * 2
 
 
-def test_an_invitation_is_answered_again_whatever_became_of_the_person(
-    admin: httpx.Client, learner: httpx.Client
-) -> None:
+def test_an_invitation_is_replayed_after_any_change_to_the_person(admin: httpx.Client, learner: httpx.Client) -> None:
     headers, body = {"Idempotency-Key": unique("key")}, {"username": a_name(), "role": "viewer"}
     first = admin.post(USERS, json=body, headers=headers)
     credentials = {"username": body["username"], "password": first.json()["initialPassword"]}
@@ -212,15 +196,15 @@ def test_an_invitation_is_answered_again_whatever_became_of_the_person(
     assert admin.put(f"{USERS}/{first.json()['item']['id']}", json={"role": "editor"}).status_code == 200
     again = admin.post(USERS, json=body, headers=headers)
     assert (again.status_code, again.content, replayed(again)) == (201, first.content, "true")
-    # The answer is the first, and opens no more than the first would by now.
+    # The replayed password does not open the account any more.
     assert learner.post(LOGIN, json=credentials).status_code == 401
 
 
-# A lesson that closes between the submission and its repetition
+# A lesson that changes between a submission and its replay
 
 
 class Sitting:
-    """A learner who has submitted under a key, and has heard the answer or not."""
+    """A learner's submission under a key."""
 
     def __init__(self, admin: httpx.Client, learner: httpx.Client, event: Json):
         self.admin, self.learner, self.event = admin, learner, event
@@ -232,18 +216,18 @@ class Sitting:
             self.body["eventAccessKey"] = event["accessKey"]
 
     def submit(self, **fields: Any) -> httpx.Response:
-        """The same request; the fields change its body."""
+        """Send the same request; the fields change its body."""
         address = public_address(self.event, self.lesson["slug"], "quiz/submit")
         return self.learner.post(address, json={**self.body, **fields}, headers=self.headers)
 
     def attempts(self) -> int:
-        """How many an admin sees."""
+        """Return the number of attempts."""
         return len(self.admin.get(f"/api/quizzes/{self.quiz['id']}/attempts").json()["items"])
 
 
 @pytest.fixture
 def sitting(admin: httpx.Client, learner: httpx.Client) -> Sitting:
-    """In a private event."""
+    """A submission in a private event."""
     return Sitting(admin, learner, private_event(admin))
 
 
@@ -262,7 +246,7 @@ ENDS: dict[str, Callable[[Sitting], httpx.Response]] = {
 
 
 @pytest.mark.parametrize("end", ENDS.values(), ids=ENDS.keys())
-def test_a_submission_is_answered_again_whatever_became_of_its_lesson(
+def test_a_submission_is_replayed_after_any_change_to_its_lesson(
     sitting: Sitting, end: Callable[[Sitting], httpx.Response]
 ) -> None:
     first = sitting.submit()
@@ -270,31 +254,31 @@ def test_a_submission_is_answered_again_whatever_became_of_its_lesson(
     again = sitting.submit()
     assert (first.status_code, replayed(first)) == (200, None)
     assert (again.status_code, again.content, replayed(again)) == (200, first.content, "true")
-    assert said(sitting.submit(unknown=1)) == REUSED
+    assert parsed(sitting.submit(unknown=1)) == REUSED
     assert sitting.attempts() == 1
 
 
 @pytest.mark.parametrize("end", [ENDS["closed"], ENDS["another access key"], ENDS["no lesson"], ENDS["no event"]])
-def test_a_submission_that_was_never_let_in_is_refused_as_without_a_key(
+def test_a_submission_that_was_never_accepted_is_refused_under_its_key_too(
     sitting: Sitting, end: Callable[[Sitting], httpx.Response]
 ) -> None:
     end(sitting)
     address = public_address(sitting.event, sitting.lesson["slug"], "quiz/submit")
-    plain = said(sitting.learner.post(address, json=sitting.body))
+    plain = parsed(sitting.learner.post(address, json=sitting.body))
     assert plain.status in (403, 404)
-    assert [said(sitting.submit()) for _ in range(2)] == [plain] * 2
+    assert [parsed(sitting.submit()) for _ in range(2)] == [plain] * 2
 
 
-def test_without_the_access_key_nothing_that_is_kept_is_given_away(sitting: Sitting) -> None:
+def test_a_stored_response_is_not_replayed_without_the_access_key(sitting: Sitting) -> None:
     sitting.submit()
-    assert said(sitting.submit(eventAccessKey="a guess")) == REUSED
+    assert parsed(sitting.submit(eventAccessKey="a guess")) == REUSED
     del sitting.body["eventAccessKey"]
-    assert said(sitting.submit()) == REUSED
+    assert parsed(sitting.submit()) == REUSED
 
 
-def test_a_submission_beside_a_title_that_fits_no_address_is_graded(admin: httpx.Client, learner: httpx.Client) -> None:
+def test_a_submission_to_a_lesson_with_a_huge_title_is_graded(admin: httpx.Client, learner: httpx.Client) -> None:
     event = new_event(admin)
     lesson = new_lesson(admin, event, title="é" * 100_000)
     new_quiz(admin, lesson)
-    answer = learner.post(public_address(event, lesson["slug"], "quiz/submit"), json={"answers": []})
-    assert (answer.status_code, answer.json()["lesson"]["title"]) == (200, "é" * 100_000)
+    response = learner.post(public_address(event, lesson["slug"], "quiz/submit"), json={"answers": []})
+    assert (response.status_code, response.json()["lesson"]["title"]) == (200, "é" * 100_000)

@@ -1,4 +1,4 @@
-"""Who has no key learns nothing of a private event, whatever is asked: a differential test, in drawn words.
+"""Without its key a private event answers as one that does not exist: compared on generated requests.
 
 What the contract lets a stranger tell from a nonexistent event, and so cannot be alike:
 
@@ -36,16 +36,16 @@ from tests.contract.samples import (
 
 ACTIONS = ("access-check", "playback", "materials", "quiz", "quiz/submit")
 SLUGS = ("the-open-one", "the-locked-one", "the-expired-one")
-# What no two answers have alike.
+# They differ between any two responses.
 MOVING_HEADERS = ("date", "x-request-id")
 MOVING_MEMBERS = ("requestId", "serverTime")
 
-drawn = settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+drawn = settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 @dataclass(frozen=True)
 class Stage:
-    """Two private events with the same lessons, of which one opens for nobody, and a public one without any."""
+    """Two private events with the same lessons, one of them without a key, and a public event without lessons."""
 
     with_key: Json
     without_key: Json
@@ -54,13 +54,13 @@ class Stage:
 
     @property
     def private(self) -> tuple[Json, Json]:
-        """Both that are closed."""
+        """Return both private events."""
         return self.with_key, self.without_key
 
 
 @pytest.fixture(scope="module")
 def stage(admin: httpx.Client) -> Stage:
-    """A stage that nobody changes."""
+    """Events that no test changes."""
     with_key, without_key = (private_event(admin, isActive=True) for _ in range(2))
     for event in (with_key, without_key):
         for slug, window in zip(SLUGS, ({}, {"releaseAt": FUTURE}, {"expiresAt": LATER_PAST}), strict=True):
@@ -71,10 +71,10 @@ def stage(admin: httpx.Client) -> Stage:
     return Stage(with_key, without_key, new_event(admin, isActive=True), unique("absent"))
 
 
-def told(answer: httpx.Response) -> Any:
-    """All that an answer says, but for what no two have alike."""
-    headers = {name: text for name, text in answer.headers.items() if name not in MOVING_HEADERS}
-    return answer.status_code, headers, _still(answer.json()) if answer.content else None
+def comparable(response: httpx.Response) -> Any:
+    """Return the whole response without the members that always differ."""
+    headers = {name: text for name, text in response.headers.items() if name not in MOVING_HEADERS}
+    return response.status_code, headers, _still(response.json()) if response.content else None
 
 
 def _still(document: Any) -> Any:
@@ -83,7 +83,7 @@ def _still(document: Any) -> Any:
     return document
 
 
-# What strangers may send: addresses that somebody guesses, keys that are nearly right, and bodies of every form.
+# Requests of strangers: guessed addresses, keys that are nearly right, and bodies of every form.
 words = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=40)
 lesson_slugs = (
     st.sampled_from([*SLUGS, UNKNOWN, "*", "%", "..", ".", "the-open-one/", "THE-OPEN-ONE", " the-open-one", "a" * 500])
@@ -106,43 +106,43 @@ headers = st.sampled_from(
 
 
 def lesson_address(event_slug: str, lesson_slug: str, action: str) -> str:
-    """Where a learner does something with a lesson, whatever its slug is."""
+    """Return the address of a learner's action on a lesson of any slug."""
     return f"/api/public/events/{event_slug}/lessons/{quote(lesson_slug, safe='')}/{action}"
 
 
 @drawn
 @given(st.sampled_from(ACTIONS), lesson_slugs, wrong_bodies, headers)
 @example("quiz/submit", SLUGS[0], {"eventAccessKey": "another key", "answers": []}, {"Idempotency-Key": "k"})
-def test_from_outside_every_lesson_is_as_one_that_is_not_there(
+def test_without_the_key_every_lesson_answers_as_an_absent_one(
     learner: httpx.Client, stage: Stage, action: str, slug: str, body: Any, sent: dict[str, str]
 ) -> None:
     elsewhere = learner.post(lesson_address(stage.absent, slug, action), json=body, headers=sent)
-    # An address that nothing can have is refused before anyone is asked, be there such an event or not.
+    # The gateway refuses an impossible address whether or not the event exists.
     assume(elsewhere.json()["error"] != "NOT_FOUND")
 
-    answers = [
+    responses = [
         learner.post(lesson_address(event["slug"], each, action), json=body, headers=sent)
         for event in stage.private
         for each in (slug, UNKNOWN)
     ]
 
-    assert [told(answer) for answer in answers] == [told(answers[0])] * 4
-    # And the event does not open by any of this.
-    assert answers[0].json().get("status", "blocked_private") == "blocked_private"
-    assert answers[0].status_code in (200, 400, 403)
+    assert [comparable(response) for response in responses] == [comparable(responses[0])] * 4
+    # None of these requests opens the event.
+    assert responses[0].json().get("status", "blocked_private") == "blocked_private"
+    assert responses[0].status_code in (200, 400, 403)
 
 
 @drawn
 @given(wrong_bodies, headers)
-def test_a_closed_catalog_does_not_tell_whether_there_is_a_key(
+def test_a_closed_catalog_hides_whether_the_event_has_a_key(
     learner: httpx.Client, stage: Stage, body: Any, sent: dict[str, str]
 ) -> None:
-    answers = [
+    responses = [
         learner.post(f"/api/public/events/{each['slug']}/catalog", json=body, headers=sent) for each in stage.private
     ]
 
-    assert told(answers[0]) == told(answers[1])
-    assert answers[0].status_code in (400, 403)
+    assert comparable(responses[0]) == comparable(responses[1])
+    assert responses[0].status_code in (400, 403)
 
 
 variants = st.sampled_from(
@@ -167,42 +167,42 @@ variants = st.sampled_from(
 
 @drawn
 @given(st.sampled_from(("catalog", *(f"lessons/{SLUGS[0]}/{action}" for action in ACTIONS))), variants, wrong_bodies)
-def test_another_spelling_of_a_private_event_s_slug_is_no_event(
+def test_another_spelling_of_a_private_slug_is_not_found(
     learner: httpx.Client, stage: Stage, action: str, variant: str, body: Any
 ) -> None:
-    answers = [
+    responses = [
         learner.post(f"/api/public/events/{quote(variant.format(slug), safe='')}/{action}", json=body)
         for slug in (stage.with_key["slug"], stage.absent)
     ]
 
-    assert told(answers[0]) == told(answers[1])
-    assert answers[0].json()["error"] in ("EVENT_NOT_FOUND", "NOT_FOUND", "VALIDATION_ERROR")
+    assert comparable(responses[0]) == comparable(responses[1])
+    assert responses[0].json()["error"] in ("EVENT_NOT_FOUND", "NOT_FOUND", "VALIDATION_ERROR")
 
 
 @pytest.mark.parametrize("spelling", [str.upper, str.title, str.swapcase])
-def test_a_slug_in_other_letters_is_no_event_either(learner: httpx.Client, stage: Stage, spelling: Any) -> None:
-    answers = [
+def test_a_slug_in_other_letter_case_is_not_found(learner: httpx.Client, stage: Stage, spelling: Any) -> None:
+    responses = [
         learner.post(f"/api/public/events/{spelling(slug)}/catalog") for slug in (stage.with_key["slug"], stage.absent)
     ]
 
-    assert told(answers[0]) == told(answers[1])
-    assert answers[0].json()["error"] == "EVENT_NOT_FOUND"
+    assert comparable(responses[0]) == comparable(responses[1])
+    assert responses[0].json()["error"] == "EVENT_NOT_FOUND"
 
 
-# What the contract lets be as if there were no such event
+# Addresses that answer as if no such event existed
 
 
 @drawn
 @given(st.sampled_from(["POST", "GET", "PUT", "DELETE"]), wrong_bodies, headers)
-def test_the_exchange_of_a_key_answers_as_for_no_event(
+def test_the_exchange_of_a_key_answers_as_for_an_absent_event(
     learner: httpx.Client, stage: Stage, method: str, body: Any, sent: dict[str, str]
 ) -> None:
     slugs = (stage.with_key["slug"], stage.without_key["slug"], stage.absent)
 
-    answers = [learner.request(method, f"/api/events/{slug}/access", json=body, headers=sent) for slug in slugs]
+    responses = [learner.request(method, f"/api/events/{slug}/access", json=body, headers=sent) for slug in slugs]
 
-    assert [told(answer) for answer in answers] == [told(answers[0])] * 3
-    assert answers[0].status_code >= 400
+    assert [comparable(response) for response in responses] == [comparable(responses[0])] * 3
+    assert responses[0].status_code >= 400
 
 
 @drawn
@@ -211,15 +211,15 @@ def test_the_exchange_of_a_key_answers_as_for_no_event(
     st.sampled_from(["GET", "POST", "PUT", "DELETE", "PATCH"]),
     wrong_bodies,
 )
-def test_without_a_token_an_admin_s_address_answers_as_for_no_event(
+def test_without_a_token_admin_addresses_answer_as_for_an_absent_event(
     learner: httpx.Client, stage: Stage, rest: str, method: str, body: Any
 ) -> None:
     ids = (stage.with_key["id"], stage.without_key["id"], stage.public["id"], stage.absent)
 
-    answers = [learner.request(method, f"/api/events/{each}{rest.format(lesson=UNKNOWN)}", json=body) for each in ids]
+    responses = [learner.request(method, f"/api/events/{each}{rest.format(lesson=UNKNOWN)}", json=body) for each in ids]
 
-    assert [told(answer) for answer in answers] == [told(answers[0])] * 4
-    assert answers[0].status_code in (401, 404, 405)
+    assert [comparable(response) for response in responses] == [comparable(responses[0])] * 4
+    assert responses[0].status_code in (401, 404, 405)
 
 
 BROKEN: tuple[tuple[bytes, dict[str, str]], ...] = (
@@ -235,26 +235,23 @@ BROKEN: tuple[tuple[bytes, dict[str, str]], ...] = (
 )
 
 
-@pytest.mark.parametrize(("body", "sent"), BROKEN, ids=lambda value: repr(value)[:24])
 @pytest.mark.parametrize("action", ["catalog", *(f"lessons/{SLUGS[0]}/{action}" for action in ACTIONS)])
-def test_what_is_refused_for_its_form_is_refused_alike(
-    learner: httpx.Client, stage: Stage, action: str, body: bytes, sent: dict[str, str]
-) -> None:
+def test_a_malformed_request_is_refused_alike_at_every_event(learner: httpx.Client, stage: Stage, action: str) -> None:
     slugs = (stage.with_key["slug"], stage.without_key["slug"], stage.public["slug"], stage.absent)
-
-    answers = [learner.post(f"/api/public/events/{slug}/{action}", content=body, headers=sent) for slug in slugs]
-
-    assert [told(answer) for answer in answers] == [told(answers[0])] * 4
-    assert answers[0].status_code in (400, 403, 413, 415)
+    for body, sent_headers in BROKEN:
+        addresses = [f"/api/public/events/{slug}/{action}" for slug in slugs]
+        responses = [learner.post(address, content=body, headers=sent_headers) for address in addresses]
+        assert [comparable(response) for response in responses] == [comparable(responses[0])] * 4
+        assert responses[0].status_code in (400, 403, 413, 415)
 
 
 def listed(learner: httpx.Client, limit: int | None) -> Iterator[str]:
-    """Every page of the public list, as text."""
+    """Yield every page of the public list, as text."""
     query: dict[str, Any] = {} if limit is None else {"limit": limit}
     while True:
-        answer = learner.get("/api/public/events", params=query)
-        yield answer.text
-        cursor = answer.json().get("nextCursor")
+        response = learner.get("/api/public/events", params=query)
+        yield response.text
+        cursor = response.json().get("nextCursor")
         if cursor is None:
             return
         query["cursor"] = cursor

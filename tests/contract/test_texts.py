@@ -1,4 +1,4 @@
-"""The patterns of the gateway's page against the schemas of the services: each takes the texts that the other takes."""
+"""The patterns of gateway/openapi.yaml accept exactly the texts that the services' schemas accept."""
 
 import re
 from typing import Any
@@ -29,7 +29,7 @@ TAKEN_BY: list[tuple[str, Any]] = [
     ("EventSlug", EventSlug),
     ("LessonSlug", LessonSlug),
 ]
-# Whatever a rule treats in a way of its own: letters, signs, white space of every kind, other control characters.
+# Characters that some rule treats specially: letters, signs, white space and control characters.
 CHARACTERS = st.sampled_from(
     "aZ09-_/?é😀 \t\n\v\f\r\x00\x1b\x1c\x1f\x7f\x85\x9f\xa0\u1680\u2003\u2028\u3000\u200b\ufeff"
 )
@@ -41,7 +41,7 @@ TEXTS = st.text(CHARACTERS, max_size=9)
 @example("\vabcdef\x85")
 @example("\x1cabcdef")
 @example("abc\vdef")
-def test_a_text_is_taken_exactly_when_its_pattern_says_so(name: str, schema: Any, text: str) -> None:
+def test_a_schema_accepts_exactly_the_texts_of_its_pattern(name: str, schema: Any, text: str) -> None:
     try:
         TypeAdapter(schema).validate_python(text)
         is_taken = True

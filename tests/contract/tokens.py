@@ -1,4 +1,4 @@
-"""Access tokens as auth would sign them, and as it never would."""
+"""Access tokens that auth would sign, and some that it never would."""
 
 import base64
 import json
@@ -29,41 +29,41 @@ class Tokens:
         self._seal = rules.derived_key(stack.environment["SIGNING_KEY_SECRET"], rules.SEALING)
 
     def access_token(self, **claims: Any) -> str:
-        """A token that is right but for these claims; None leaves a claim out."""
+        """Return a valid token with these claims changed; None leaves a claim out."""
         return self._signed(self._key, claims)
 
     def signed_again(self, token: str, typ: str, **claims: Any) -> str:
-        """What that token says, but for these claims, under that type."""
+        """Return the token with these claims and that type, signed again."""
         payload = token.split(".")[1]
-        said = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
+        signed = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
         header = {"alg": ALGORITHM, "typ": typ, "kid": self._key.id}
-        return jwt.encode(header, {**said, **claims}, rules.opened(self._key, self._seal), algorithms=[ALGORITHM])
+        return jwt.encode(header, {**signed, **claims}, rules.opened(self._key, self._seal), algorithms=[ALGORITHM])
 
     def forge(self) -> Forge:
-        """The installation's key in a forger's hands, for tokens that gateway and content would take."""
+        """Return a forge with the stack's own key, for tokens that the gateway and content accept."""
         forge = Forge(self._key.id, "content", now())
         forge.private_key = rules.opened(self._key, self._seal)
         return forge
 
     def of_another_key(self) -> str:
-        """A token signed by a stranger under the installation's key id."""
+        """Return a token of another key under the stack's key id."""
         return self._signed(rules.new_signing_key(self._key.id, now(), self._seal), {})
 
     def of_an_unknown_key(self) -> str:
-        """A token signed by a stranger under an id of the stranger's own."""
+        """Return a token of another key under an unknown key id."""
         return self._signed(rules.new_signing_key("a-key-of-mine", now(), self._seal), {})
 
     def of_another_type(self) -> str:
-        """A token for another purpose."""
+        """Return a token of another type."""
         return self._signed(self._key, {}, typ="JWT")
 
     def unsigned(self) -> str:
-        """A token under the algorithm "none" (RFC 8725 section 2.1)."""
+        """Return a token with the algorithm "none" (RFC 8725, section 2.1)."""
         header = {"alg": "none", "typ": "at+jwt", "kid": self._key.id}
         return f"{_encoded(header)}.{_encoded(_claims({}))}."
 
     def under_the_public_key_as_a_secret(self) -> str:
-        """A token under HS256 whose secret is the published key (RFC 8725 section 2.1)."""
+        """Return a token with HS256 whose secret is the public key (RFC 8725, section 2.1)."""
         public = OctKey.import_key(json.loads(self._key.public_key)["x"])
         return jwt.encode({"alg": "HS256", "typ": "at+jwt", "kid": self._key.id}, _claims({}), public)
 

@@ -1,4 +1,4 @@
-"""Stacks to break, on each engine in turn, and the figures that a note quotes."""
+"""Stacks for faults, on each engine in turn."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -7,14 +7,15 @@ import pytest
 
 from tests.faults.stack import FaultStack, fault_stack
 from tests.figures import figure
+from tests.installation import ENGINES
 from tests.postgresql import Server
 
 __all__ = ["figure"]
 
 
-@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+@pytest.fixture(scope="module", params=ENGINES)
 def engine(request: pytest.FixtureRequest) -> str:
-    """What the services keep their rows in."""
+    """The engine of the services' databases."""
     return str(request.param)
 
 
@@ -22,7 +23,7 @@ def engine(request: pytest.FixtureRequest) -> str:
 def broken_stack(
     engine: str, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[FaultStack]:
-    """A stack in whatever state the test before has left it."""
+    """A stack in the state in which the test before has left it."""
     server: Server | None = request.getfixturevalue("postgresql_server") if engine == "postgresql" else None
     folder: Path = tmp_path_factory.mktemp(engine)
     with fault_stack(folder, server) as built:
@@ -31,6 +32,6 @@ def broken_stack(
 
 @pytest.fixture
 def stack(broken_stack: FaultStack) -> FaultStack:
-    """The stack with everything running and every line passing."""
+    """The stack, healed."""
     broken_stack.heal()
     return broken_stack

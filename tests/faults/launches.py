@@ -1,4 +1,4 @@
-"""Admins and learners at work while things break. Every name they use is new; the ledger judges every answer."""
+"""Admins and learners at work during faults. Every name is new; the ledger checks every response."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -14,18 +14,18 @@ from tests.contract.samples import ACCESS_KEY, event_body, file_body, lesson_bod
 from tests.faults.ledger import ATTEMPTS, Ledger, Lesson, Request, state_of
 from tests.faults.model import ABSENT, QUIZ, Path
 from tests.faults.stack import FaultStack
-from tests.faults.writing import DEEDS
+from tests.faults.writing import AUDIT_MISMATCHES
 from tests.waiting import until
 
 Json = dict[str, Any]
 
 FILES = 3
 RIGHT_OPTIONS = ("isCorrect", "correctOptionId")
-ORPHAN_SECONDS = 10
+ORPHAN_SECONDS = 60
 
 
 class Launches:
-    """Events with lessons, files and quizzes, and learners who want in."""
+    """Events with lessons, files and quizzes, and their learners."""
 
     def __init__(self, stack: FaultStack):
         self.stack = stack
@@ -36,72 +36,72 @@ class Launches:
         self._keys: dict[str, str | None] = {}
 
     def close(self) -> None:
-        """Everybody goes home."""
+        """Close the clients."""
         self._admin.close()
         self._learner.close()
 
     def known(self, length: int) -> list[Path]:
-        """The events (1), lessons (2) or quizzes (3) that an admin can address and that can be there."""
+        """Return the events (1), lessons (2) or quizzes (3) that can exist and whose ids are known."""
         return [path for path in self.ledger.ids if len(path) == length and self._model.can_be_there(path)]
 
     # Admins
 
     def create_event(self, *, private: bool, keyed: bool) -> None:
-        """Public, or behind ACCESS_KEY."""
+        """Create a public event, or a private one with ACCESS_KEY."""
         slug, title = unique("event"), unique("title")
         self._keys[slug] = ACCESS_KEY if private else None
         access = {"visibility": "private", "accessKey": ACCESS_KEY} if private else {}
         self._create((slug,), title, "/api/events", event_body(slug=slug, title=title, **access), keyed)
 
     def update_event(self, event: Path) -> None:
-        """Another title."""
+        """Change the title."""
         title = unique("title")
         self._write(Request(event, title, "PUT", self._event(event), {"title": title}))
 
     def create_lesson(self, event: Path, opens_in: float, open_for: float | None, *, keyed: bool) -> None:
-        """With a window that begins so many seconds from now."""
+        """Create a lesson whose window begins this many seconds from now."""
         slug, lesson = unique("lesson"), _lesson(opens_in, open_for)
-        # Only a change may say that there is no end.
+        # A new lesson may not contain null.
         body = {name: value for name, value in lesson_body(slug=slug, **_fields(lesson)).items() if value is not None}
         self._create((*event, slug), lesson, f"{self._event(event)}/lessons", body, keyed)
 
     def update_lesson(self, lesson: Path, opens_in: float, open_for: float | None) -> None:
-        """Another title and window."""
+        """Change the title and the window."""
         changed = _lesson(opens_in, open_for)
         self._write(Request(lesson, changed, "PUT", self._lesson(lesson), _fields(changed)))
 
     def attach(self, lesson: Path, *, keyed: bool) -> None:
-        """Three files at once."""
+        """Attach three files at once."""
         name = unique("files")
         files = [file_body(fileName=f"{name}.{number}.pdf") for number in range(FILES)]
         self._create((*lesson, name), FILES, f"{self._lesson(lesson)}/materials", {"files": files}, keyed)
 
     def create_quiz(self, lesson: Path, *, keyed: bool) -> None:
-        """Of two questions."""
+        """Create a quiz of two questions."""
         self._write(self._new_quiz(lesson, keyed))
 
     def update_quiz(self, quiz: Path) -> None:
-        """Another title and other questions."""
+        """Change the title and the questions."""
         title = unique("quiz")
         body = {"title": title, "questions": questions(2)}
         self._write(Request(quiz, title, "PUT", self._quiz(quiz), body))
 
     def delete(self, path: Path) -> None:
-        """An event, a lesson or a quiz."""
+        """Delete an event, a lesson or a quiz."""
         self._write(self._deletion(path))
 
     def delete_while_a_quiz_is_made(self, lesson: Path) -> None:
-        """At the same moment; whoever comes first, in the end there is no quiz."""
+        """Delete a lesson while its quiz is created: whichever comes first, no quiz remains."""
         both = [self._deletion(lesson), self._new_quiz(lesson, keyed=False)]
         with ThreadPoolExecutor(len(both)) as pool:
-            answers = list(pool.map(lambda request: self._send(self._admin, request), both))
-        for request, answer in zip(both, answers, strict=True):
-            self._note(request, answer)
-        # The quiz may have come before the deletion that is noted first.
-        self._model.perhaps_written((*lesson, QUIZ), ABSENT)
+            responses = list(pool.map(lambda request: self._send(self._admin, request), both))
+        for request, response in zip(both, responses, strict=True):
+            self._note(request, response)
+        # The quiz may have been created before the deletion.
+        self._model.written_without_response((*lesson, QUIZ), ABSENT)
 
     def read(self, events: Iterable[Path]) -> None:
-        """All that an admin sees of them."""
+        """Read the events with all that belongs to them, and compare."""
         kept = self._items("/api/events")
         if kept is None:
             return
@@ -114,15 +114,15 @@ class Launches:
     # Learners
 
     def look(self, event: Path, *, with_key: bool) -> None:
-        """The catalog: what it says of each lesson holds at the instant that it names."""
+        """Read the catalog: the status of each lesson must hold at its serverTime."""
         address, first = f"/api/public/events/{event[0]}/catalog", now()
-        answer = self._send(self._learner, Request(event, None, "POST", address, self._key(event, with_key)))
-        if answer is None or self._is_blocked(event, answer, with_key):
+        response = self._send(self._learner, Request(event, None, "POST", address, self._key(event, with_key)))
+        if response is None or self._is_blocked(event, response, with_key):
             return
-        if not answer.is_success:
-            self.ledger.not_found(event, answer)
+        if not response.is_success:
+            self.ledger.not_found(event, response)
             return
-        document = answer.json()
+        document = response.json()
         assert format_instant(first) <= document["serverTime"] <= format_instant(now())
         for item in document["catalog"]["items"]:
             lesson = state_of(item)
@@ -131,15 +131,15 @@ class Launches:
             assert (item["videoId"] is None) == (item["status"] != "released")
 
     def check_access(self, lesson: Path, *, with_key: bool) -> None:
-        """What it says holds at the instant that it names."""
+        """Check the access: the status must hold at its serverTime."""
         first = format_instant(now())
-        answer = self._send(self._learner, self._entry(lesson, "access-check", with_key))
-        if answer is None or self._is_blocked(lesson, answer, with_key):
+        response = self._send(self._learner, self._entry(lesson, "access-check", with_key))
+        if response is None or self._is_blocked(lesson, response, with_key):
             return
-        if not answer.is_success:
-            self.ledger.not_found(lesson, answer)
+        if not response.is_success:
+            self.ledger.not_found(lesson, response)
             return
-        access = answer.json()
+        access = response.json()
         assert first <= access["serverTime"] <= format_instant(now())
         window = (access["timing"]["releaseAt"], access["timing"]["expiresAt"])
         known = [state for state in self._model.possible(lesson) if state is not ABSENT and state[1:] == window]
@@ -148,50 +148,50 @@ class Launches:
         assert access["authorized"] == (access["status"] == "released")
 
     def enter(self, lesson: Path, action: str, *, with_key: bool, keyed: bool = False) -> None:
-        """Play, take the quiz or submit it: only while the lesson is open."""
+        """Play, take or submit the quiz: it works only while the lesson is open."""
         request = self._entry(lesson, action, with_key, keyed=keyed)
         first = format_instant(now())
-        answer = self._send(self._learner, request)
+        response = self._send(self._learner, request)
         last = format_instant(now())
-        if answer is None:
+        if response is None:
             if request.is_submission:
                 self.ledger.unanswered(request)
-        elif not self._is_blocked(lesson, answer, with_key):
-            self.ledger.judge_entry(lesson, answer, first, last)
+        elif not self._is_blocked(lesson, response, with_key):
+            self.ledger.judge_entry(lesson, response, first, last)
             if request.is_submission:
-                self.ledger.submitted(request, answer)
+                self.ledger.submitted(request, response)
             else:
-                assert not any(name in answer.text for name in RIGHT_OPTIONS)
+                assert not any(name in response.text for name in RIGHT_OPTIONS)
 
-    # In the end
+    # The end
 
     def settle(self) -> None:
-        """Heal everything: what was acknowledged is there, once and whole, and nothing is left over."""
+        """Heal everything: all acknowledged writes exist once and complete, and nothing else remains."""
         self.stack.heal()
         self._await_no_orphans()
         owed, self.ledger.owed = self.ledger.owed, []
         for request in owed:
             self._send_until_answered(request)
         self.read(self._model.paths((), 1))
-        if self._model.is_anything_under_way():
-            # Whoever may still have a request in hand loses it; what is read then is decided.
+        if self._model.is_anything_in_flight():
+            # Kill every process that may still carry out a request: then a read decides.
             self.stack.kill()
             self.stack.heal()
             self._await_no_orphans()
-            self._model.nothing_is_under_way()
+            self._model.nothing_is_in_flight()
             self.read(self._model.paths((), 1))
         self._count_attempts()
-        assert [self.stack.rows(*each) for each in DEEDS] == [[] for _ in DEEDS]
+        assert [self.stack.rows(*each) for each in AUDIT_MISMATCHES] == [[] for _ in AUDIT_MISMATCHES]
 
     def clear(self) -> None:
-        """Every event is deleted, and takes everything with it."""
+        """Delete every event with all that belongs to it."""
         for event in self.known(1):
             self.delete(event)
             assert self._model.possible(event) == {ABSENT}
         self._await_no_orphans()
 
     def orphans(self) -> list[tuple[Any, ...]]:
-        """Quizzes whose lesson is gone."""
+        """Return the quizzes whose lesson is gone."""
         lessons = set(self.stack.rows("content", "SELECT event_id, id FROM lessons"))
         quizzes = self.stack.rows("quiz", "SELECT event_id, lesson_id FROM quizzes")
         return [each for each in quizzes if each not in lessons]
@@ -201,16 +201,16 @@ class Launches:
 
     def _send_until_answered(self, request: Request) -> None:
         client = self._learner if request.is_submission else self._admin
-        answers: list[httpx.Response] = []
+        responses: list[httpx.Response] = []
 
         def is_answered() -> bool:
-            answer = self._send(client, request)
-            if answer is not None:
-                answers.append(answer)
-            return answer is not None
+            response = self._send(client, request)
+            if response is not None:
+                responses.append(response)
+            return response is not None
 
         until(is_answered, f"an answer to {request.method} {request.address}")
-        self.ledger.answered_again(request, answers[0])
+        self.ledger.answered_again(request, responses[0])
 
     def _count_attempts(self) -> None:
         kept = Counter(lesson for (lesson,) in self.stack.rows("quiz", "SELECT lesson_id FROM quiz_attempts"))
@@ -219,7 +219,7 @@ class Launches:
             assert attempts.certain <= number <= attempts.certain + attempts.perhaps, (number, attempts)
             self.ledger.counts["attempts"] += number
 
-    # How it is sent and read
+    # Requests
 
     def _create(self, path: Path, state: Any, address: str, body: Json, keyed: bool) -> None:
         self._write(Request(path, state, "POST", address, body, _new_key(keyed)))
@@ -244,30 +244,30 @@ class Launches:
     def _write(self, request: Request) -> None:
         self._note(request, self._send(self._admin, request))
 
-    def _note(self, request: Request, answer: httpx.Response | None) -> None:
-        if answer is None:
+    def _note(self, request: Request, response: httpx.Response | None) -> None:
+        if response is None:
             self.ledger.unanswered(request)
         else:
-            self.ledger.answered(request, answer)
+            self.ledger.answered(request, response)
 
     def _send(self, client: httpx.Client, request: Request) -> httpx.Response | None:
-        """The answer; None when there is none, or one from which nobody can tell what has happened."""
+        """Return the response; None when there is none, or one that does not say what happened."""
         headers = {"Idempotency-Key": f'"{request.key}"'} if request.key else {}
-        answer = None
+        response = None
         with suppress(httpx.HTTPError):
-            answer = client.request(request.method, request.address, json=request.body, headers=headers)
-        return answer if self.ledger.is_answer(answer) else None
+            response = client.request(request.method, request.address, json=request.body, headers=headers)
+        return response if self.ledger.is_conclusive(response) else None
 
-    def _is_blocked(self, path: Path, answer: httpx.Response, with_key: bool) -> bool:
-        """Whether a private event stayed shut: always without its key, never with it."""
+    def _is_blocked(self, path: Path, response: httpx.Response, with_key: bool) -> bool:
+        """Tell whether a private event stayed closed: always without its key, never with it."""
         shut = self._keys[path[0]] is not None and not with_key
-        blocked = answer.status_code != 404 and answer.json().get("status") == "blocked_private"
-        assert blocked == (shut and answer.status_code != 404), answer.text
+        blocked = response.status_code != 404 and response.json().get("status") == "blocked_private"
+        assert blocked == (shut and response.status_code != 404), response.text
         return blocked
 
     def _items(self, address: str) -> list[Json] | None:
-        answer = self._send(self._admin, Request((), None, "GET", address))
-        return None if answer is None or not answer.is_success else list(answer.json()["items"])
+        response = self._send(self._admin, Request((), None, "GET", address))
+        return None if response is None or not response.is_success else list(response.json()["items"])
 
     def _found(self, path: Path, item: Json | None) -> bool:
         self._model.found(path, state_of(item) if item else ABSENT)

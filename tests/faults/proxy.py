@@ -1,6 +1,6 @@
-"""A proxy in the test process that stands between two processes, or a client and the gateway, and breaks the line.
+"""A proxy between two processes, or a client and the gateway, that breaks the connection on request.
 
-It reads whole requests and whole answers, so that each break happens exactly where its name says.
+It reads whole requests and responses, so that each break happens exactly where its name says.
 """
 
 import asyncio
@@ -22,7 +22,7 @@ _CHUNKED = re.compile(rb"\r\ntransfer-encoding:", re.IGNORECASE)
 
 
 class Fate(Enum):
-    """What becomes of one request and its answer."""
+    """What happens to one request and its response."""
 
     PASS = "both arrive"
     LOSE_REQUEST = "the line breaks before the request arrives"
@@ -32,7 +32,7 @@ class Fate(Enum):
 
 
 def always(fate: Fate) -> Callable[[], Fate]:
-    """The same for every request."""
+    """Return a choice of that fate for every request."""
     return lambda: fate
 
 
@@ -46,17 +46,17 @@ class Proxies:
         self._links: list[Link] = []
 
     def link(self, port: int) -> "Link":
-        """A new address that leads to the port."""
+        """Return a new link to the port."""
         link = Link(port, self.wait_for)
         self._links.append(link)
         return link
 
     def wait_for(self, work: Coroutine[Any, Any, Result]) -> Result:
-        """Do it in the loop; its result."""
+        """Run the coroutine in the loop and return its result."""
         return asyncio.run_coroutine_threadsafe(work, self._loop).result(PATIENCE_SECONDS)
 
     def close(self) -> None:
-        """Cut everything and end the thread."""
+        """Cut all connections and end the thread."""
         for link in self._links:
             link.refuse()
         self._loop.call_soon_threadsafe(self._loop.stop)
@@ -65,7 +65,7 @@ class Proxies:
 
 
 class Link:
-    """One line: `address` leads to the port, as long as nothing else is asked for.
+    """One link: connections to `address` lead to the port, unless it is cut.
 
     `choose` says what becomes of each next request.
     """
@@ -83,15 +83,15 @@ class Link:
         self.address = f"http://{HOST}:{self._port}"
 
     def refuse(self) -> None:
-        """Cut what is connected and refuse new connections, as a machine that is gone."""
+        """Cut all connections and refuse new ones, like a machine that is gone."""
         self._wait_for(self._refuse())
 
     def hold(self) -> None:
-        """Keep back what comes, in both directions, as a network that is parted; it arrives when the line is healed."""
+        """Delay both directions, like a network partition, until the link is healed."""
         self._wait_for(self._hold())
 
     def heal(self) -> None:
-        """Everything passes again."""
+        """Let everything pass again."""
         self._wait_for(self._heal())
 
     async def _listen(self, port: int) -> asyncio.Server:
@@ -140,22 +140,22 @@ class Link:
             await _send(far[1], request)
             if fate is Fate.LEAVE:
                 return
-            answer = await _message(far[0])
+            response = await _message(far[0])
             await self._passing.wait()
             if fate is Fate.LOSE_ANSWER:
                 return
-            await _send(near[1], answer if fate is Fate.PASS else answer[: len(answer) // 2])
+            await _send(near[1], response if fate is Fate.PASS else response[: len(response) // 2])
             if fate is Fate.HALVE_ANSWER:
-                # What was sent shall arrive; then comes the end, too early.
+                # Deliver the first half, then close.
                 near[1].close()
                 await near[1].wait_closed()
                 return
 
 
 async def _next_request(near: asyncio.StreamReader, far: asyncio.StreamReader) -> bytes:
-    """Raises EOFError when either end closes the idle line instead."""
+    """Return the next request. Raise EOFError when either end closes the idle connection."""
     request = asyncio.ensure_future(_message(near))
-    # Nothing comes unasked: this is the end of it, or nothing at all.
+    # A server sends nothing without a request: this can only be the end of the connection.
     gone = asyncio.ensure_future(far.read(1))
     try:
         await asyncio.wait((request, gone), return_when=asyncio.FIRST_COMPLETED)
@@ -175,7 +175,7 @@ async def _send(writer: asyncio.StreamWriter, message: bytes) -> None:
 
 
 async def _message(reader: asyncio.StreamReader) -> bytes:
-    """A whole request or answer; raises EOFError when none comes any more."""
+    """Return a whole request or response. Raise EOFError at the end of the connection."""
     head = await reader.readuntil(b"\r\n\r\n")
     assert not _CHUNKED.search(head), "chunked bodies do not pass here"
     length = _LENGTH.search(head)

@@ -1,4 +1,4 @@
-"""A stack whose processes can be killed, paused and cut off from one another, and which can be healed."""
+"""A stack whose processes can be killed, paused and cut off from one another, and healed."""
 
 import os
 import signal
@@ -27,14 +27,14 @@ CALLS = {
     "gateway": ("auth", "content", "quiz"),
 }
 CLIENT_PATIENCE_SECONDS = 5
-# Nobody waits long in here for somebody who is paused, and nobody has to sign in again in a run that takes hours.
+# Short deadlines, since paused processes never respond, and tokens that last for a run of hours.
 TIMES = {"GATEWAY_TIMEOUT_SECONDS": "2", "UPSTREAM_TIMEOUT_SECONDS": "1", "JWT_ACCESS_TTL": "12h"}
-# Clients say themselves which addresses they have.
+# Clients choose their own addresses.
 PROXIES_BEFORE_THE_GATEWAY = {"TRUSTED_PROXIES": "1"}
 
 
 class FaultStack(Stack):
-    """An installation with a breakable line for each pair of processes that talk, and one for the clients."""
+    """A stack with a breakable link for each pair of processes that talk, and one for the clients."""
 
     def __init__(self, installed: Installation, proxies: Proxies):
         self._installed = installed
@@ -60,12 +60,12 @@ class FaultStack(Stack):
         return httpx.Client(base_url=self.address, timeout=CLIENT_PATIENCE_SECONDS, trust_env=False, headers=headers)
 
     def start(self, *names: str) -> None:
-        """Start these, or all that do not run, and wait until each of them can do its own work."""
+        """Start these processes, or all that do not run, and wait until each is ready."""
         started = [name for name in names or PROCESSES if name not in self._processes]
         for name in started:
             self._processes[name] = stack.start(name, self._environment(name), self._installed.logs)
         for name in started:
-            # A follower answers nobody, and the gateway is ready only with all the others.
+            # A follower has no port, and the gateway is ready only with all others.
             if name in SERVICES:
                 self._await(f"{name} is ready", name)
 
@@ -78,21 +78,21 @@ class FaultStack(Stack):
             stack.kill(self._processes.pop(name))
 
     def pause(self, name: str) -> None:
-        """Stop it in the middle of whatever it does; nobody is told."""
+        """Stop the process with SIGSTOP."""
         self._paused.add(name)
         os.killpg(self._processes[name].popen.pid, signal.SIGSTOP)
 
     def resume(self, name: str) -> None:
-        """Let it go on as if nothing had been."""
+        """Let the process continue."""
         self._paused.discard(name)
         os.killpg(self._processes[name].popen.pid, signal.SIGCONT)
 
     def is_up(self, name: str) -> bool:
-        """Whether it runs and is not paused."""
+        """Tell whether the process runs and is not paused."""
         return name in self._processes and name not in self._paused
 
     def heal(self) -> None:
-        """Every line passes, every process runs, and the stack says that it is ready."""
+        """Heal every link, start every process, and wait until the stack is ready."""
         for link in self.links.values():
             link.heal()
         for name in tuple(self._paused):
@@ -101,11 +101,11 @@ class FaultStack(Stack):
         self._await("the gateway is ready", "gateway")
 
     def process_ids(self) -> dict[str, int]:
-        """Which process each one is, to tell a restart."""
+        """Return the id of each process, to notice a restart."""
         return {name: process.popen.pid for name, process in self._processes.items()}
 
     def rows(self, service: str, statement: str) -> list[tuple[Any, ...]]:
-        """What a select finds in the service's database."""
+        """Return the rows of a query on the service's database."""
         url = self.database_url(service)
         if url.startswith("sqlite:///"):
             with closing(sqlite3.connect(url.removeprefix("sqlite:///"), timeout=CLIENT_PATIENCE_SECONDS)) as file:
@@ -114,11 +114,11 @@ class FaultStack(Stack):
             return connection.execute(statement.encode()).fetchall()
 
     def database_url(self, service: str) -> str:
-        """Where the service keeps its rows."""
+        """Return the URL of the service's database."""
         return self._installed.environment[f"{service.upper()}_DATABASE_URL"]
 
     def findings(self) -> list[str]:
-        """What is wrong with the databases: the engine's own checks, and those of each service's `check`."""
+        """Return the findings of the engine's own checks and of each service's `check`."""
         found = [line for service in SERVICES for line in self._check(service)]
         for service in SERVICES:
             if self.database_url(service).startswith("sqlite:///"):
@@ -148,7 +148,7 @@ class FaultStack(Stack):
 def fault_stack(
     folder: Path, server: Server | None, database_urls: Mapping[str, str] | None = None, **variables: str
 ) -> Iterator[FaultStack]:
-    """A migrated and seeded stack with nothing started; `database_urls` replaces those that it would have made."""
+    """A migrated and seeded stack that does not run yet; `database_urls` replaces its own databases."""
     proxies = Proxies()
     changed = {f"{service.upper()}_DATABASE_URL": url for service, url in (database_urls or {}).items()}
     with installation(folder, server, **TIMES, **PROXIES_BEFORE_THE_GATEWAY, **changed, **variables) as installed:

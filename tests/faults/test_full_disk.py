@@ -1,4 +1,4 @@
-"""A disk that becomes full: writes are refused clearly, reads go on, and with room again everything does."""
+"""A full disk: writes are refused clearly, reads work, and with room again everything works."""
 
 import subprocess
 import tempfile
@@ -10,11 +10,10 @@ import httpx
 import pytest
 
 from tests.contract.samples import catalog_address, new_event
-from tests.faults.extent import so_many
 from tests.faults.stack import FaultStack, fault_stack
-from tests.faults.writing import WRITERS, half_there, losses, writing
-from tests.figures import Figure
-from tests.installation import SERVICES
+from tests.faults.writing import WRITERS, losses, writing, written_by_half
+from tests.figures import Figure, so_many
+from tests.installation import ENGINES, SERVICES
 from tests.postgresql import NoPostgresql, durable_server
 from tests.without import do_without
 
@@ -26,9 +25,9 @@ MEGABYTES = {"sqlite": 24, "postgresql": 128}
 
 @contextmanager
 def small_disk(megabytes: int) -> Iterator[Path]:
-    """A file system of its own."""
+    """Mount a small file system."""
     place = Path(tempfile.mkdtemp(prefix="flix-small-disk-"))
-    # Whoever runs PostgreSQL must get in.
+    # The user of PostgreSQL must be able to enter.
     place.chmod(0o755)
     mounted = subprocess.run(
         ["mount", "-t", "tmpfs", "-o", f"size={megabytes}m", "tmpfs", str(place)], capture_output=True, check=False
@@ -45,9 +44,9 @@ def small_disk(megabytes: int) -> Iterator[Path]:
 
 @contextmanager
 def filled(disk: Path) -> Iterator[None]:
-    """No room is left until the block ends."""
+    """Fill the disk until the block ends."""
     filler = disk / "filler"
-    # Less and less, until not even one byte can be written.
+    # In smaller and smaller chunks, until not even one byte fits.
     with filler.open("wb", buffering=0) as file:
         for size in (CHUNK_BYTES, 1):
             with suppress(OSError):
@@ -59,9 +58,9 @@ def filled(disk: Path) -> Iterator[None]:
         filler.unlink()
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=ENGINES)
 def small(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[FaultStack, Path]]:
-    """A stack whose rows are on a small disk, and that disk."""
+    """A stack whose databases are on a small disk, and that disk."""
     with ExitStack() as resources:
         disk = resources.enter_context(small_disk(MEGABYTES[request.param]))
         if request.param == "sqlite":
@@ -70,7 +69,7 @@ def small(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[Faul
             return
         rows = disk / "data"
         rows.mkdir()
-        # The write-ahead log is elsewhere, as PostgreSQL's manual advises: without room for it the server ends itself.
+        # The write-ahead log is on another disk, as PostgreSQL's manual advises: without room for it the server stops.
         log = Path(resources.enter_context(tempfile.TemporaryDirectory(prefix="flix-log-")))
         try:
             server = resources.enter_context(durable_server(rows, log))
@@ -79,7 +78,8 @@ def small(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[Faul
         yield resources.enter_context(fault_stack(tmp_path, server)), disk
 
 
-def test_on_a_full_disk_writes_are_refused_and_reads_go_on_and_with_room_again_everything_does(
+@pytest.mark.full
+def test_a_full_disk_refuses_writes_only_until_there_is_room(
     small: tuple[FaultStack, Path], request: pytest.FixtureRequest, figure: Figure
 ) -> None:
     stack, disk = small
@@ -89,8 +89,8 @@ def test_on_a_full_disk_writes_are_refused_and_reads_go_on_and_with_room_again_e
         event, token = new_event(admin), admin.headers["Authorization"]
 
     def read(client: httpx.Client) -> list[int]:
-        answers = [client.get("/api/events"), client.get("/api/quizzes"), client.post(catalog_address(event))]
-        return [answer.status_code for answer in answers]
+        responses = [client.get("/api/events"), client.get("/api/quizzes"), client.post(catalog_address(event))]
+        return [response.status_code for response in responses]
 
     with stack.client(Authorization=token) as reader, writing(stack, *WRITERS.values()) as journal:
         for _ in range(ROUNDS):
@@ -100,7 +100,7 @@ def test_on_a_full_disk_writes_are_refused_and_reads_go_on_and_with_room_again_e
                 assert read(reader) == [200, 200, 200]
             journal.await_more(WRITES, *SERVICES)
 
-    lost, halves = losses(stack, journal), half_there(stack)
+    lost, halves = losses(stack, journal), written_by_half(stack)
     figure(
         f"{request.node.callspec.id}, disk full {ROUNDS} times under writers: {len(journal.acknowledged)} writes "
         f"acknowledged, refused {journal.statuses()}, lost {len(lost)}, half there {len(halves)}, restarts 0"

@@ -1,4 +1,4 @@
-"""Launches while processes are killed, paused and cut off, in whatever order hypothesis thinks of.
+"""Launches while processes are killed, paused and cut off, in an order that hypothesis draws.
 
 Each example ends with everything healed: then the model must be right, and nothing may be left over.
 """
@@ -9,21 +9,21 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any, ClassVar
 
+import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
 
-from tests.faults.extent import FULL, so_many
 from tests.faults.launches import Launches
 from tests.faults.model import Path
 from tests.faults.proxy import Fate
 from tests.faults.stack import FaultStack
-from tests.figures import Figure
+from tests.figures import PROOF, Figure, so_many
 from tests.installation import PROCESSES
 
 EXAMPLES = so_many(3, 60)
 STEPS = so_many(15, 40)
-# Nobody would be answered if everything was broken at once.
+# With more faults at once no request would be answered.
 FAULTS_AT_ONCE = 2
 
 picks = st.integers(0, 1_000)
@@ -36,7 +36,7 @@ fates = st.sampled_from([each for each in Fate if each is not Fate.PASS])
 
 
 def where(condition: Callable[[Any], object]) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """The rule does nothing unless that holds.
+    """Let the rule do nothing unless the condition holds.
 
     It is no precondition: what hypothesis draws must not depend on what has happened, and no two runs of a stack in
     which things break are alike.
@@ -67,9 +67,9 @@ class LaunchesUnderFaults(RuleBasedStateMachine):
 
     @initialize(private=flags, keyed=flags)
     def launch(self, private: bool, keyed: bool) -> None:
-        """There is something from the beginning."""
+        """Create an event with two lessons and their quizzes."""
         while not self._has(1):
-            # On a machine that is busy an answer may come too late, even now.
+            # On a busy machine the response may come too late.
             self.launches.create_event(private=private, keyed=keyed)
         [event] = self.launches.known(1)
         self.launches.create_lesson(event, -60, None, keyed=keyed)
@@ -220,7 +220,8 @@ class LaunchesUnderFaults(RuleBasedStateMachine):
             self.launches.close()
 
 
-def test_launches_lose_nothing_and_open_on_time_whatever_breaks(stack: FaultStack, engine: str, figure: Figure) -> None:
+@pytest.mark.full
+def test_launches_lose_nothing_and_open_on_time_under_faults(stack: FaultStack, engine: str, figure: Figure) -> None:
     counts: Counter[str] = Counter()
     machine = type("Launches", (LaunchesUnderFaults,), {"stack": stack, "counts": counts})
     run_state_machine_as_test(
@@ -229,14 +230,14 @@ def test_launches_lose_nothing_and_open_on_time_whatever_breaks(stack: FaultStac
             max_examples=EXAMPLES,
             stateful_step_count=STEPS,
             deadline=None,
-            # A shorter example would have to break in the same way, at the same moment.
+            # A shorter example would not fail in the same way.
             phases=[Phase.generate],
-            derandomize=not FULL,
+            derandomize=not PROOF,
             database=None,
             suppress_health_check=list(HealthCheck),
         ),
     )
-    said = ", ".join(f"{number} {what}" for what, number in counts.items())
-    figure(f"launches on {engine}, {EXAMPLES} examples of {STEPS} steps: {said}; lost 0, orphans 0, twice 0")
+    counted = ", ".join(f"{number} {what}" for what, number in counts.items())
+    figure(f"launches on {engine}, {EXAMPLES} examples of {STEPS} steps: {counted}; lost 0, orphans 0, twice 0")
     assert counts["acknowledged"] > 0
     assert counts["killed"] + counts["paused"] + counts["cut off"] > 0

@@ -1,4 +1,4 @@
-"""The model itself: what it holds possible, and what it does not."""
+"""The model's own rules: which states it holds possible."""
 
 import pytest
 
@@ -9,44 +9,44 @@ EVENT, LESSON = ("event",), ("event", "lesson")
 
 @pytest.fixture
 def model() -> Model:
-    """With an event and a lesson."""
+    """A model with an event and a lesson."""
     model = Model()
     model.written(EVENT, "event")
     model.written(LESSON, "lesson")
     return model
 
 
-def test_what_was_acknowledged_must_be_there(model: Model) -> None:
+def test_an_acknowledged_write_must_exist(model: Model) -> None:
     with pytest.raises(AssertionError):
         model.found(LESSON, ABSENT)
 
 
-def test_what_nobody_answered_may_be_there_or_not_until_a_read_after_the_end_of_everybody_decides(model: Model) -> None:
-    model.perhaps_written(LESSON, "changed")
+def test_a_read_decides_a_write_without_response_only_after_a_kill(model: Model) -> None:
+    model.written_without_response(LESSON, "changed")
     model.found(LESSON, "lesson")
-    # Whoever had it in hand may go on only now.
+    # A paused process may carry it out only now.
     model.found(LESSON, "changed")
 
-    model.nothing_is_under_way()
+    model.nothing_is_in_flight()
     model.found(LESSON, "changed")
     with pytest.raises(AssertionError):
         model.found(LESSON, "lesson")
 
 
-def test_an_acknowledged_write_is_not_undone_by_one_that_came_before_and_was_refused(model: Model) -> None:
+def test_an_acknowledged_write_replaces_the_state_before(model: Model) -> None:
     model.written(LESSON, "changed")
 
     assert model.possible(LESSON) == {"changed"}
 
 
-def test_an_earlier_write_that_nobody_answered_may_still_come_after_an_acknowledged_one(model: Model) -> None:
-    model.perhaps_written(LESSON, "earlier")
+def test_an_earlier_write_without_response_may_follow_an_acknowledged_one(model: Model) -> None:
+    model.written_without_response(LESSON, "earlier")
     model.written(LESSON, "later")
 
     assert model.possible(LESSON) == {"earlier", "later"}
 
 
-def test_a_deletion_takes_the_parts_with_it_and_the_quiz_a_little_later(model: Model) -> None:
+def test_a_deletion_removes_the_children_and_the_quiz_later(model: Model) -> None:
     model.written((*LESSON, QUIZ), "quiz")
     model.written((*LESSON, "files"), 3)
 
@@ -55,13 +55,13 @@ def test_a_deletion_takes_the_parts_with_it_and_the_quiz_a_little_later(model: M
     assert model.possible(LESSON) == model.possible((*LESSON, "files")) == {ABSENT}
     assert model.possible((*LESSON, QUIZ)) == {"quiz", ABSENT}
     assert not model.can_be_there((*LESSON, QUIZ))
-    assert not model.is_anything_under_way()
+    assert not model.is_anything_in_flight()
 
 
-def test_a_creation_that_was_sent_until_it_was_answered_has_happened_unless_it_was_removed_since(model: Model) -> None:
+def test_a_repeated_creation_has_happened_unless_it_was_removed_since(model: Model) -> None:
     for path in (("kept",), ("removed",)):
-        model.perhaps_written(path, "new")
-    model.perhaps_removed(("removed",))
+        model.written_without_response(path, "new")
+    model.removed_without_response(("removed",))
 
     for path in (("kept",), ("removed",)):
         model.written_once(path, "new")

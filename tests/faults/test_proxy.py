@@ -1,4 +1,4 @@
-"""The proxy itself: the line breaks exactly where it is told to."""
+"""The proxy breaks the connection exactly where it should."""
 
 import http.server
 import threading
@@ -10,8 +10,8 @@ import pytest
 from tests.faults.proxy import Fate, Link, Proxies, always
 
 
-class Heard(http.server.BaseHTTPRequestHandler):
-    """Answers every POST with what it has heard."""
+class Echo(http.server.BaseHTTPRequestHandler):
+    """A server that returns every body."""
 
     protocol_version = "HTTP/1.1"
     bodies: list[bytes]
@@ -29,15 +29,15 @@ class Heard(http.server.BaseHTTPRequestHandler):
 
 
 @pytest.fixture
-def heard() -> list[bytes]:
-    """The bodies that have arrived."""
+def received() -> list[bytes]:
+    """The bodies that the server has received."""
     return []
 
 
 @pytest.fixture
-def link(heard: list[bytes]) -> Iterator[Link]:
-    """A line to a server."""
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), type("Server", (Heard,), {"bodies": heard}))
+def link(received: list[bytes]) -> Iterator[Link]:
+    """A link to the server."""
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), type("Server", (Echo,), {"bodies": received}))
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
     proxies = Proxies()
@@ -49,48 +49,46 @@ def link(heard: list[bytes]) -> Iterator[Link]:
 
 
 def post(link: Link, seconds: float = 30) -> str | None:
-    """The text of the answer, or None."""
+    """Return the text of the response, or None."""
     try:
         return httpx.post(link.address, content=b"hello", timeout=seconds, trust_env=False).text
     except httpx.HTTPError:
         return None
 
 
-def test_what_is_not_to_be_broken_passes_on_one_connection_after_the_other(link: Link, heard: list[bytes]) -> None:
+def test_an_unbroken_link_passes_every_request(link: Link, received: list[bytes]) -> None:
     assert [post(link), post(link)] == ["hello", "hello"]
-    assert (heard, link.broken) == ([b"hello", b"hello"], 0)
+    assert (received, link.broken) == ([b"hello", b"hello"], 0)
 
 
 @pytest.mark.parametrize("fate", [Fate.LOSE_REQUEST, Fate.LOSE_ANSWER, Fate.HALVE_ANSWER])
-def test_a_broken_line_gives_no_answer_whether_the_request_has_arrived_or_not(
-    link: Link, heard: list[bytes], fate: Fate
-) -> None:
+def test_a_broken_link_gives_no_response(link: Link, received: list[bytes], fate: Fate) -> None:
     link.choose = always(fate)
 
     assert post(link) is None
-    assert (heard, link.broken) == ([] if fate is Fate.LOSE_REQUEST else [b"hello"], 1)
+    assert (received, link.broken) == ([] if fate is Fate.LOSE_REQUEST else [b"hello"], 1)
     link.heal()
     assert post(link) == "hello"
 
 
-def test_nobody_can_connect_to_what_is_cut_off_until_it_is_healed(link: Link, heard: list[bytes]) -> None:
+def test_a_cut_link_refuses_connections_until_it_is_healed(link: Link, received: list[bytes]) -> None:
     link.refuse()
     assert post(link) is None
-    assert heard == []
+    assert received == []
 
     link.heal()
     assert post(link) == "hello"
 
 
-def test_what_is_held_back_arrives_when_the_line_is_healed(link: Link, heard: list[bytes]) -> None:
-    answers: list[str | None] = []
+def test_a_delayed_request_arrives_when_the_link_is_healed(link: Link, received: list[bytes]) -> None:
+    responses: list[str | None] = []
     link.hold()
-    waiting = threading.Thread(target=lambda: answers.append(post(link)))
+    waiting = threading.Thread(target=lambda: responses.append(post(link)))
     waiting.start()
     assert post(link, seconds=0.1) is None
-    assert heard == []
+    assert received == []
 
     link.heal()
     waiting.join()
-    assert answers == ["hello"]
-    assert heard[0] == b"hello"
+    assert responses == ["hello"]
+    assert received[0] == b"hello"

@@ -1,4 +1,4 @@
-"""A thousand submissions, each sent five times over lines that break, while quiz is killed again and again."""
+"""A thousand submissions, each sent five times over breaking connections, while quiz is killed repeatedly."""
 
 import random
 import threading
@@ -9,13 +9,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import httpx
+import pytest
 
 from tests.clients import Clients
 from tests.contract.samples import chosen, new_event, new_lesson, new_quiz, public_address, unique
-from tests.faults.extent import so_many
 from tests.faults.proxy import Fate
 from tests.faults.stack import FaultStack
-from tests.figures import Figure
+from tests.figures import Figure, so_many
 from tests.waiting import PATIENCE_SECONDS, until
 
 Json = dict[str, Any]
@@ -24,45 +24,46 @@ SUBMISSIONS = so_many(100, 1_000)
 KILLS = so_many(5, 50)
 TIMES_SENT = 5
 LEARNERS = 6
-# Of all requests on either line, these break.
+# The share of requests that meet each fate.
 BROKEN = {Fate.LOSE_REQUEST: 0.05, Fate.LEAVE: 0.1, Fate.LOSE_ANSWER: 0.1, Fate.HALVE_ANSWER: 0.05}
 
 
 @dataclass
 class Rush:
-    """The submissions by key: what is still to be sent, and how each was answered."""
+    """The submissions by key: which are still to be sent, and their responses."""
 
     to_send: list[str]
-    answers: dict[str, list[Json]] = field(default_factory=dict)
-    said: Counter[str] = field(default_factory=Counter)
+    responses: dict[str, list[Json]] = field(default_factory=dict)
+    outcomes: Counter[str] = field(default_factory=Counter)
     sent: int = 0
-    # Nobody learns anything from being refused a thousand times while quiz starts.
+    # Cleared while quiz starts: a thousand refusals would prove nothing.
     goes_on: threading.Event = field(default_factory=threading.Event)
     _taking: threading.Lock = field(default_factory=threading.Lock)
 
     def next_key(self) -> str | None:
-        """A submission that is to be sent, once more."""
+        """Return the key of the next submission."""
         assert self.goes_on.wait(PATIENCE_SECONDS)
         with self._taking:
             return self.to_send.pop() if self.to_send else None
 
-    def note(self, key: str, answer: httpx.Response | None) -> None:
-        """It has arrived, or the line has broken; refused, it is to be sent another time."""
+    def note(self, key: str, response: httpx.Response | None) -> None:
+        """Record a response; a refused submission is sent again later."""
         with self._taking:
-            if answer is None:
-                self.said["cut"] += 1
-            elif answer.is_success:
-                self.said["graded"] += 1
-                self.answers.setdefault(key, []).append(answer.json())
+            if response is None:
+                self.outcomes["cut"] += 1
+            elif response.is_success:
+                self.outcomes["graded"] += 1
+                self.responses.setdefault(key, []).append(response.json())
             else:
-                error = answer.json()["error"]
-                assert error in ("UPSTREAM_UNAVAILABLE", "UPSTREAM_TIMEOUT", "IDEMPOTENCY_KEY_IN_FLIGHT"), answer.text
-                self.said[error] += 1
+                error = response.json()["error"]
+                assert error in ("UPSTREAM_UNAVAILABLE", "UPSTREAM_TIMEOUT", "IDEMPOTENCY_KEY_IN_FLIGHT"), response.text
+                self.outcomes[error] += 1
                 self.to_send.insert(random.randrange(len(self.to_send) + 1), key)
                 return
             self.sent += 1
 
 
+@pytest.mark.full
 def test_every_submission_is_one_attempt_however_often_it_is_sent(
     stack: FaultStack, engine: str, figure: Figure
 ) -> None:
@@ -83,10 +84,10 @@ def test_every_submission_is_one_attempt_however_often_it_is_sent(
     def learn(_: int) -> Iterator[None]:
         with stack.client() as client:
             while (key := rush.next_key()) is not None:
-                answer = None
+                response = None
                 with suppress(httpx.HTTPError):
-                    answer = client.post(address, json=body, headers={"Idempotency-Key": f'"{key}"'})
-                rush.note(key, answer)
+                    response = client.post(address, json=body, headers={"Idempotency-Key": f'"{key}"'})
+                rush.note(key, response)
                 yield
 
     rush.goes_on.set()
@@ -101,26 +102,26 @@ def test_every_submission_is_one_attempt_however_often_it_is_sent(
         until(lambda: rush.sent >= SUBMISSIONS * TIMES_SENT, "all sent")
     broken = sum(link.broken for link in stack.links.values())
     stack.heal()
-    # Those that broke every time are sent until they are answered.
-    rush.to_send = [key for key in keys if key not in rush.answers]
+    # Send those without any response until they are answered.
+    rush.to_send = [key for key in keys if key not in rush.responses]
     with Clients(LEARNERS, learn):
-        until(lambda: len(rush.answers) == SUBMISSIONS, "every submission answered")
+        until(lambda: len(rush.responses) == SUBMISSIONS, "every submission answered")
 
     listed = attempts(stack, quiz)
     [(kept,)] = stack.rows("quiz", f"SELECT COUNT(*) FROM quiz_attempts WHERE quiz_id = '{quiz['id']}'")
-    said = ", ".join(f"{number} {what}" for what, number in rush.said.items())
+    outcomes = ", ".join(f"{number} {what}" for what, number in rush.outcomes.items())
     figure(
         f"{SUBMISSIONS} submissions on {engine}, each sent {TIMES_SENT} times, {broken} lines broken, quiz killed "
-        f"{KILLS} times ({said}): {kept} attempts"
+        f"{KILLS} times ({outcomes}): {kept} attempts"
     )
     assert (len(listed), len(set(listed)), kept) == (SUBMISSIONS, SUBMISSIONS, SUBMISSIONS)
-    # Whoever was told twice was told the same.
-    assert [key for key, answers in rush.answers.items() if any(each != answers[0] for each in answers)] == []
+    # Two responses to one key are equal.
+    assert [key for key, responses in rush.responses.items() if any(each != responses[0] for each in responses)] == []
     assert stack.findings() == []
 
 
 def attempts(stack: FaultStack, quiz: Json) -> list[str]:
-    """The ids of all attempts, page by page."""
+    """Return the ids of all attempts."""
     found: list[str] = []
     cursor: str | None = ""
     with stack.admin() as admin:

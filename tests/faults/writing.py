@@ -1,4 +1,4 @@
-"""People who write while something is broken, and what is looked for afterwards: one kind of writer per service."""
+"""Writers for each service that work during faults, and the queries that find losses afterwards."""
 
 import base64
 import itertools
@@ -13,29 +13,29 @@ from typing import Any
 import httpx
 
 from services.kit.core.instants import parse_instant, to_milliseconds
-from tests.clients import Clients
+from tests.clients import Clients, send_patiently
 from tests.contract.samples import file_body, lesson_body, new_event, new_lesson, new_quiz, public_address, questions
-from tests.faults.extent import so_many
 from tests.faults.stack import FaultStack
+from tests.figures import so_many
 from tests.installation import ADMIN
 from tests.waiting import until
 
 Json = dict[str, Any]
-# What was acknowledged: of which kind it is, and the ids that must be found.
+# An acknowledged write: its kind, and the ids that must be found.
 Acknowledged = tuple[str, tuple[str, ...]]
-# Writes and notes, again and again, and yields in between.
+# Writes repeatedly, and yields after each round.
 Writer = Callable[["Desk"], Iterator[None]]
 
 REFUSALS = (503, 504, 507)
-# Nobody hammers a service that has just said that it is not there.
+# A client pauses after a refusal.
 PAUSE_SECONDS = 0.05
 FIRST_TITLE, SECOND_TITLE = "Written once", "Written twice"
 FILES = 3
-# Until it is done a sign-in counts as a wrong one, and ten of an address are the most that are looked at in 15 minutes
-# (README, "People"): so many addresses that kills in the middle of sign-ins use up none of them.
+# A sign-in counts as a failed one until it is done, and at most ten of an address are checked in 15 minutes: with this
+# many addresses, kills in the middle of sign-ins lock none of them.
 ADDRESSES = [f"203.0.113.{number}" for number in range(so_many(20, 200))]
 
-# Where what was acknowledged is kept, by kind.
+# Where each kind of acknowledged write is stored.
 KEPT = {
     "session": ("auth", "SELECT id FROM sessions"),
     "lesson": ("content", "SELECT id FROM lessons"),
@@ -45,8 +45,8 @@ KEPT = {
     "attempt": ("quiz", "SELECT quiz_id || ' ' || submitted_at FROM quiz_attempts"),
 }
 _WRITTEN = f"title IN ('{FIRST_TITLE}', '{SECOND_TITLE}')"
-# What must find nothing: changes without their one entry in the audit log, and entries without their change.
-DEEDS = (
+# Queries that must find nothing: changes without exactly one audit entry, and entries without a change.
+AUDIT_MISMATCHES = (
     (
         "content",
         "SELECT 'entries of', action, subject_id FROM (SELECT kind || '.' || action AS action, "
@@ -65,9 +65,9 @@ DEEDS = (
         "FROM audit_log) AS told GROUP BY subject_id HAVING SUM(number) <> 0",
     ),
 )
-# Likewise: rows that were written without those they belong together with.
+# Queries that must find nothing: rows without the rows of the same transaction.
 HALVES = (
-    *DEEDS,
+    *AUDIT_MISMATCHES,
     (
         "content",
         f"SELECT 'files of', lesson_id, COUNT(*) FROM materials WHERE lesson_id IN (SELECT id FROM lessons WHERE "
@@ -90,25 +90,25 @@ HALVES = (
 
 @dataclass
 class Journal:
-    """What was acknowledged, and how often writers were refused."""
+    """Acknowledged writes, and the number of refusals."""
 
     acknowledged: list[Acknowledged] = field(default_factory=list)
     refused: Counter[tuple[str, int]] = field(default_factory=Counter)
 
     def await_more(self, number: int, *services: str) -> None:
-        """Wait until each of them has acknowledged so many more."""
+        """Wait until each of these services has acknowledged this many more writes."""
         for service in services:
             aim = self._acknowledged_by(service) + number
             until(lambda: self._acknowledged_by(service) >= aim, f"{service} acknowledges {number} more")  # noqa: B023
 
     def await_refusals(self, number: int, *services: str) -> None:
-        """Wait until each of them has refused so many more."""
+        """Wait until each of these services has refused this many more writes."""
         for service in services:
             aim = self._refused_by(service) + number
             until(lambda: self._refused_by(service) >= aim, f"{service} refuses {number} more")  # noqa: B023
 
     def statuses(self) -> dict[int, int]:
-        """How often writers were refused, by status."""
+        """Return the number of refusals by status."""
         counts: Counter[int] = Counter()
         for (_, status), number in tuple(self.refused.items()):
             counts[status] += number
@@ -123,7 +123,7 @@ class Journal:
 
 @dataclass
 class Desk:
-    """Where a writer works: a client that has signed in, an event with a lesson and its quiz, and the journal."""
+    """What a writer needs: a signed-in client, an event with a lesson and its quiz, and the journal."""
 
     client: httpx.Client
     event: Json
@@ -131,25 +131,25 @@ class Desk:
     journal: Journal
 
     def note(self, kind: str, *ids: str) -> None:
-        """This was acknowledged."""
+        """Record an acknowledged write."""
         self.journal.acknowledged.append((kind, ids))
 
     def send(self, kind: str, method: str, path: str, document: Json) -> Json | None:
-        """The answer to an acknowledged write; None after a refusal, which must say when to try again."""
-        answer = self.client.request(method, path, json=document)
-        if answer.is_success:
-            return dict(answer.json())
-        assert answer.status_code in REFUSALS, answer.text
-        assert int(answer.headers["Retry-After"]) >= 1
-        assert set(answer.json()) == {"error", "message", "requestId"}
-        self.journal.refused[kind, answer.status_code] += 1
+        """Return the body of an acknowledged write; None after a refusal, which must have Retry-After."""
+        response = self.client.request(method, path, json=document)
+        if response.is_success:
+            return dict(response.json())
+        assert response.status_code in REFUSALS, response.text
+        assert int(response.headers["Retry-After"]) >= 1
+        assert set(response.json()) == {"error", "message", "requestId"}
+        self.journal.refused[kind, response.status_code] += 1
         time.sleep(PAUSE_SECONDS)
         return None
 
 
 @contextmanager
 def writing(stack: FaultStack, *writers: Writer) -> Iterator[Journal]:
-    """All of them, until the block ends."""
+    """Run the writers until the block ends."""
     journal = Journal()
     if write_sessions in writers:
         _sign_in_everywhere(stack)
@@ -167,7 +167,7 @@ def writing(stack: FaultStack, *writers: Writer) -> Iterator[Journal]:
 
 
 def write_content(desk: Desk) -> Iterator[None]:
-    """A lesson, three files of it at once, another title."""
+    """Write a lesson, three files at once, and another title."""
     lessons = f"/api/events/{desk.event['id']}/lessons"
     upload = {"files": [file_body(fileName=f"{part}.pdf") for part in range(FILES)]}
     while True:
@@ -184,7 +184,7 @@ def write_content(desk: Desk) -> Iterator[None]:
 
 
 def write_quizzes(desk: Desk) -> Iterator[None]:
-    """Two submissions, and a quiz of another lesson."""
+    """Write two submissions, and a quiz of another lesson."""
     submit = public_address(desk.event, desk.lesson["slug"], "quiz/submit")
     while True:
         yield
@@ -201,7 +201,7 @@ def write_quizzes(desk: Desk) -> Iterator[None]:
 
 
 def write_sessions(desk: Desk) -> Iterator[None]:
-    """One sign-in after the other, each from another address."""
+    """Sign in repeatedly, each time from another address."""
     for address in itertools.cycle(ADDRESSES):
         yield
         desk.client.headers["X-Forwarded-For"] = address
@@ -210,25 +210,25 @@ def write_sessions(desk: Desk) -> Iterator[None]:
 
 
 def _sign_in_everywhere(stack: FaultStack) -> None:
-    # Where one has signed in one may go on, however often that fails from elsewhere.
+    # A known address may sign in even after many failures from others.
     for address in ADDRESSES:
         with stack.client(**{"X-Forwarded-For": address}) as client:
-            answer = client.post("/api/admin/login", json=ADMIN)
-            assert answer.is_success, answer.text
+            response = send_patiently(lambda: client.post("/api/admin/login", json=ADMIN), 504)
+            assert response.is_success, response.text
 
 
 WRITERS: dict[str, Writer] = {"auth": write_sessions, "content": write_content, "quiz": write_quizzes}
 
 
 def losses(stack: FaultStack, journal: Journal) -> list[Acknowledged]:
-    """What was acknowledged and is not there."""
+    """Return the acknowledged writes that are lost."""
     kinds = {kind for kind, _ in journal.acknowledged}
     kept = {kind: {id_ for (id_,) in stack.rows(*KEPT[kind])} for kind in kinds}
     return [(kind, ids) for kind, ids in journal.acknowledged if not kept[kind].issuperset(ids)]
 
 
-def half_there(stack: FaultStack) -> list[tuple[Any, ...]]:
-    """What was written without what belongs to it."""
+def written_by_half(stack: FaultStack) -> list[tuple[Any, ...]]:
+    """Return the rows that were written by half."""
     return [row for service, statement in HALVES for row in stack.rows(service, statement)]
 
 

@@ -1,4 +1,4 @@
-"""schemathesis against a running gateway: what gateway/openapi.yaml promises, asked by somebody who wants it broken."""
+"""schemathesis against a running gateway: requests drawn from gateway/openapi.yaml, valid and invalid."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -24,22 +24,22 @@ DOCUMENT = ROOT / "gateway" / "openapi.yaml"
 OWN_ADDRESS = {"X-Forwarded-For": "198.51.100.7"}
 # What counts attempts to sign in. All together they would soon be too many from one address, and no more be looked at.
 COUNTING_ATTEMPTS = ("login", "changePassword")
-# Each time another session is begun for that.
+# Begin another session for each logout.
 ENDS_ITS_SESSION = "logout"
 # Its own account is not to be changed: once it has invited an owner and come as that one, LAST_OWNER keeps it no more
 # from disabling or demoting itself, or from resetting its own password. It changes somebody else, whom nobody knows.
 CHANGING_SOMEBODY, OWN_ID, SOMEBODY_ELSE = ("updatePerson", "resetPassword"), "admin-1", "somebody-else"
 
-# What a round finds in the installation; some of it is deleted on the way.
+# The number of stages for each round; some are deleted on the way.
 STAGES = 10
 
-# Rules that no schema can state, each with what it answers; all else that a valid request may not get is a failure.
+# The errors of rules that no schema can state; any other refusal of a valid request is a failure.
 RULES = {"LESSON_INVALID_WINDOW", "QUIZ_INVALID_ATTEMPT"}
-# A cursor is a text like any other to the document, and so are the orders of questions that must not be alike.
+# Fields whose rules no schema can state: a cursor, and orders of questions that must differ.
 UNSTATED = ({"cursor"}, {"questions"})
-# A precondition that does not hold, and a key that was used before, are answers to valid requests.
+# A failed precondition and a reused key are responses to valid requests.
 ANSWERS_TO_VALID_DATA = ["2xx", "401", "403", "404", "409", "412", "422"]
-# Whoever tries to sign in too often is not looked at, whatever they send.
+# After too many attempts to sign in every request is refused.
 ANSWERS_TO_ATTEMPTS = {
     "positive_data_acceptance": {"expected-statuses": [*ANSWERS_TO_VALID_DATA, "429"]},
     "negative_data_rejection": {"expected-statuses": ["400", "401", "403", "404", "413", "415", "429"]},
@@ -50,21 +50,21 @@ _clients = count(1)
 
 @dataclass
 class Outcome:
-    """What was sent, in which phase, what succeeded at least once, and what went wrong."""
+    """The number of cases by phase, the operations that succeeded, and the failures."""
 
     cases: Counter[str] = field(default_factory=Counter)
     succeeded: set[str] = field(default_factory=set)
-    answers: Counter[int] = field(default_factory=Counter)
+    responses: Counter[int] = field(default_factory=Counter)
     failures: list[str] = field(default_factory=list)
 
     @property
     def total(self) -> int:
-        """How many requests were sent and judged."""
+        """Return the number of requests that were sent and checked."""
         return sum(self.cases.values())
 
 
 def fuzz(stack: Stack, wanted: int, examples: int, scenarios: int, figure: Figure) -> Outcome:
-    """At least so many cases, in rounds that differ by their seed; it ends with the first round that finds something.
+    """Run at least this many cases, in rounds of different seeds, until a round finds a failure.
 
     `examples` are generated for each operation in a round, and so many `scenarios` of several requests.
     """
@@ -73,14 +73,14 @@ def fuzz(stack: Stack, wanted: int, examples: int, scenarios: int, figure: Figur
         rounds += 1
         _round(stack, rounds, examples, scenarios, outcome)
     phases = ", ".join(f"{count:,} {phase}" for phase, count in outcome.cases.items())
-    statuses = ", ".join(f"{count:,} x {status}" for status, count in sorted(outcome.answers.items()))
+    statuses = ", ".join(f"{count:,} x {status}" for status, count in sorted(outcome.responses.items()))
     figure(f"{outcome.total:,} cases in {rounds} rounds ({phases}): {len(outcome.failures)} failures")
     figure(f"{len(outcome.succeeded)} operations succeeded at least once; answers: {statuses}")
     return outcome
 
 
 def operations() -> set[str]:
-    """Every operation of the document, as `PUT /api/events/{eventId}`."""
+    """Return every operation of the document, such as `PUT /api/events/{eventId}`."""
     return {result.ok().label for result in _load("http://gateway.test", 1, 1, 1).get_all_operations()}
 
 
@@ -104,9 +104,11 @@ def _load(address: str, seed: int, examples: int, scenarios: int, stages: Sequen
         **_known(stages),
         "base-url": address,
         "seed": seed,
+        # Longer than the gateway's own deadline.
+        "request-timeout": 120,
         "cache": {"enabled": False},
         "generation": {"database": "none", "max-examples": examples},
-        # How fast the cases are drawn says how busy the machine is.
+        # On a busy machine cases are drawn slowly.
         "suppress-health-check": ["too_slow"],
         "phases": {"stateful": {"generation": {"max-examples": scenarios}}},
         "checks": {"positive_data_acceptance": {"expected-statuses": ANSWERS_TO_VALID_DATA}},
@@ -116,7 +118,7 @@ def _load(address: str, seed: int, examples: int, scenarios: int, stages: Sequen
 
 
 def _known(stages: Sequence[Stage]) -> dict[str, Any]:
-    """What most requests name, since nobody guesses it; the others name what is not there, or no more."""
+    """Return the settings by which most requests name records that exist."""
     if not stages:
         return {}
     one = stages[-1]
@@ -137,7 +139,7 @@ def _known(stages: Sequence[Stage]) -> dict[str, Any]:
         "operations": [
             {
                 "include-operation-id": "deleteMaterial",
-                # Three names that must fit each other.
+                # Three ids that must belong together.
                 "parameters": {f"path.{name}": _word(word, 0.8) for name, word in materials.items()},
             },
             *({"include-operation-id": name, "checks": ANSWERS_TO_ATTEMPTS} for name in COUNTING_ATTEMPTS),
@@ -151,27 +153,27 @@ def _word(dictionary: str, probability: float) -> dict[str, Any]:
 
 def _sign_in_for(schema: Any, stack: Stack) -> None:
     class SignedIn:
-        """Signs in when the token is missing, old, or no longer good."""
+        """Signs in when the token is missing, old or refused."""
 
         def get(self, case: Any, context: Any) -> str:
-            """A token of the installation's admin."""
+            """Return a token of the stack's owner."""
             with stack.client(**OWN_ADDRESS) as client:
-                answer = client.post("/api/admin/login", json=dict(stack.sign_in))
-            answer.raise_for_status()
-            return str(answer.json()["accessToken"])
+                response = client.post("/api/admin/login", json=dict(stack.sign_in))
+            response.raise_for_status()
+            return str(response.json()["accessToken"])
 
         def set(self, case: Any, data: str, context: Any) -> None:
-            """Shows it."""
+            """Send the token."""
             case.headers["Authorization"] = f"Bearer {data}"
 
-    # Learners sign in nowhere; and without a token, or with a wrong one, the check ignored_auth asks as well.
+    # Learners need no token; the check ignored_auth also sends requests without a token.
     schema.auth(refresh_interval=None).apply_to(operation_id=ENDS_ITS_SESSION)(SignedIn)
     schema.auth().skip_for(lambda context: "x-role" not in context.operation.definition.raw)(SignedIn)
 
 
 @schemathesis.hook
 def before_call(context: Any, case: Any, kwargs: dict[str, Any]) -> None:
-    """A hook of schemathesis: takes away what keeps its systematic cases from doing anything.
+    """Remove headers that would keep schemathesis' systematic cases from doing anything.
 
     Each of them has an Idempotency-Key, and always the same one, so that only the first creates something; and the
     If-Match of each is malformed. What is about headers keeps them, and so does what is drawn at random.
@@ -184,7 +186,7 @@ def before_call(context: Any, case: Any, kwargs: dict[str, Any]) -> None:
 
 
 def _spare_the_account(case: Any) -> None:
-    """Each attempt to sign in comes from an address of its own, and no change is to the fuzzer's own account."""
+    """Send each attempt to sign in from its own address, and change no own account."""
     name = case.operation.definition.raw["operationId"]
     if name in COUNTING_ATTEMPTS:
         case.headers["X-Forwarded-For"] = f"2001:db8:0:{next(_clients):x}::1"
@@ -193,25 +195,25 @@ def _spare_the_account(case: Any) -> None:
 
 
 def filter_failure(context: Any, failure: Failure, case: Any, response: Any) -> bool:
-    """A hook of schemathesis: False drops a failure that is none."""
+    """Return False to drop a failure that is none (a hook of schemathesis)."""
     match failure:
         case RejectedPositiveData():
             return not _breaks_an_unstated_rule(response)
         case AcceptedNegativeData():
             return not (_is_blank_where_none_is_asked_for(case, response) or _is_valid_when_trimmed(case))
         case UseAfterFree():
-            # Attempts outlive their quiz: they are history.
+            # Attempts outlive their quiz.
             return not case.operation.path.endswith("/attempts")
     return True
 
 
 def _is_blank_where_none_is_asked_for(case: Any, response: Any) -> bool:
-    """A body of blanks is no JSON, but it is read as none."""
+    """Tell whether an optional body is blank, which counts as no body."""
     return any(not body.is_required for body in case.operation.body) and not (response.request.body or b"").strip()
 
 
 def _is_valid_when_trimmed(case: Any) -> bool:
-    """Texts are trimmed before they are judged (BEHAVIOUR.md, "Events"), which no maxLength can say."""
+    """Tell whether trimming makes the body valid (docs/contract/BEHAVIOUR.md, "Events")."""
     body, query = _trimmed(case.body), _trimmed(dict(case.query or {}))
     if (body, query) == (case.body, dict(case.query or {})):
         return False
@@ -248,12 +250,12 @@ def _count(event: events.ScenarioFinished, outcome: Outcome) -> None:
         if response is None:
             outcome.failures.append(f"{case.operation.label}: no answer\n{case.as_curl_command()}")
             continue
-        outcome.answers[response.status_code] += 1
+        outcome.responses[response.status_code] += 1
         if response.status_code < 300 and case.operation.method.upper() == response.request.method:
             outcome.succeeded.add(case.operation.label)
     for checks in recorder.checks.values():
         for check in checks:
             if check.failure_info is not None:
                 failure = check.failure_info.failure
-                told = f"{failure.operation}: {check.name}: {failure.title}\n{failure.message}"
-                outcome.failures.append(f"{told}\n{check.failure_info.code_sample}")
+                text = f"{failure.operation}: {check.name}: {failure.title}\n{failure.message}"
+                outcome.failures.append(f"{text}\n{check.failure_info.code_sample}")

@@ -1,4 +1,4 @@
-"""A stack for the fuzzer, and the figures that a note quotes."""
+"""A stack for the fuzzer."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +13,7 @@ __all__ = ["figure"]
 
 @pytest.fixture
 def stack(tmp_path: Path) -> Iterator[Installation]:
-    """A migrated and seeded installation on SQLite, running, with one proxy in front of it: the fuzzer."""
+    """A running stack on SQLite that trusts one proxy: the fuzzer."""
     with installation(tmp_path, TRUSTED_PROXIES="1") as built:
         built.prepare()
         built.start()

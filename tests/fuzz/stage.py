@@ -1,4 +1,4 @@
-"""What the fuzzer finds when it comes: open events, each with a lesson, its quiz and its materials, and a person."""
+"""The records that the fuzzer finds: open events, each with a lesson, a quiz and materials, and a person."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,13 +8,13 @@ import httpx
 from tests.contract.samples import attached, created, file_body, new_event, new_lesson, new_quiz, unique
 
 MATERIALS = 12
-# The same in every event, so that any two names belong together.
+# The same in every event, so that any two slugs belong together.
 LESSON_SLUG = "the-lesson"
 
 
 @dataclass(frozen=True)
 class Stage:
-    """How to name it."""
+    """The ids and slugs of a stage."""
 
     event_id: str
     event_slug: str
@@ -25,7 +25,7 @@ class Stage:
 
 
 def build_stage(admin: httpx.Client) -> Stage:
-    """A stage of its own."""
+    """Create a stage."""
     event = new_event(admin, isActive=True)
     lesson = new_lesson(admin, event, slug=LESSON_SLUG)
     new_quiz(admin, lesson)

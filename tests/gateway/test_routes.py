@@ -16,7 +16,7 @@ from services.kit.web.guards import Guard
 from services.kit.web.tokens.service import issue_service_token
 from tests.gateway.door import REQUEST_ID, SECRET, Door, access_token, line
 
-CONTRACT = Path(__file__).parents[1] / "contract" / "baseline.openapi.yaml"
+CONTRACT = Path(__file__).parents[2] / "docs" / "contract" / "baseline.openapi.yaml"
 METHODS = ("get", "post", "put", "delete", "patch")
 
 

@@ -1,7 +1,7 @@
-"""Secrets that can be told from everything else, and the places where none of them may be seen.
+"""Secrets that nothing else looks like, and the places where none of them may appear.
 
 To add a secret: `Cage.new` for one that a test chooses, `Cage.catch` for one that Flix has made; `kept_in` and
-`told_by` say where it belongs. To add a place: another function that yields sightings, and its name in PLACES.
+`returned_by` say where it belongs. To add a place: another function that yields sightings, and its name in PLACES.
 """
 
 import base64
@@ -20,37 +20,37 @@ from services.kit.storage.database import open_database
 from tests.installation import SERVICES, Installation
 
 NOWHERE: frozenset[str] = frozenset()
-# Whatever token it is: header and claims of a JWT both begin with {" in base64 (RFC 7519 section 3.1).
+# Any token: header and claims of a JWT both begin with {" in base64 (RFC 7519, section 3.1).
 _ANY_TOKEN = re.compile(r"eyJ[\w-]{8,}\.eyJ[\w-]{8,}\.[\w-]{8,}")
 
 
 @dataclass(frozen=True)
 class Canary:
-    """A secret, and where it may be seen all the same.
+    """A secret, and where it may appear.
 
-    `kept_in` are columns, as service.table.column; `told_by` matches the requests, as `METHOD /path`, whose answers
+    `kept_in` are columns, as service.table.column; `returned_by` matches the requests, as `METHOD /path`, whose answers
     give it by contract.
     """
 
     name: str
     text: str
     kept_in: frozenset[str] = NOWHERE
-    told_by: str = "none"
+    returned_by: str = "none"
 
     def is_in(self, text: str) -> bool:
-        """Whether the text has it, as it is or within something that was encoded in base64."""
+        """Tell whether the text contains it, in clear text or in base64."""
         return any(each in text for each in self._spellings())
 
     def _spellings(self) -> Iterator[str]:
         yield self.text
-        # The first characters and the last hold bits of what stands beside it.
+        # The first and the last characters hold bits of the neighbouring bytes.
         for shift, cut in enumerate((0, 2, 3)):
             for encode in (base64.b64encode, base64.urlsafe_b64encode):
                 yield encode(b"x" * shift + self.text.encode()).decode().rstrip("=")[cut:-2]
 
 
 class Sighting(NamedTuple):
-    """A canary somewhere."""
+    """A canary and the place where it was found."""
 
     canary: str
     place: str
@@ -58,61 +58,61 @@ class Sighting(NamedTuple):
 
 @dataclass
 class Cage:
-    """All canaries, and everything that was said to Flix and by it."""
+    """All canaries, requests and responses."""
 
     canaries: dict[str, Canary] = field(default_factory=dict)
     sent: list[str] = field(default_factory=list)
-    # What was asked, as `METHOD /path`, and what was answered, with its headers.
-    answers: list[tuple[str, str]] = field(default_factory=list)
+    # `METHOD /path` of the request, and the response with its headers.
+    responses: list[tuple[str, str]] = field(default_factory=list)
 
-    def new(self, name: str, kept_in: Iterable[str] = NOWHERE, told_by: str = "none") -> str:
-        """A secret of the test's own; one of that name stays what it is."""
+    def new(self, name: str, kept_in: Iterable[str] = NOWHERE, returned_by: str = "none") -> str:
+        """Return the test's secret of that name; create it the first time."""
         text = f"Canary-{re.sub(r'[^a-z]+', '-', name)}-{secrets.token_hex(8)}"
-        return self.canaries.setdefault(name, Canary(name, text, frozenset(kept_in), told_by)).text
+        return self.canaries.setdefault(name, Canary(name, text, frozenset(kept_in), returned_by)).text
 
-    def catch(self, name: str, text: str, kept_in: Iterable[str] = NOWHERE, told_by: str = "none") -> None:
-        """A secret that Flix has made."""
-        self.canaries[f"{name} {len(self.canaries)}"] = Canary(name, text, frozenset(kept_in), told_by)
+    def catch(self, name: str, text: str, kept_in: Iterable[str] = NOWHERE, returned_by: str = "none") -> None:
+        """Add a secret that Flix has created."""
+        self.canaries[f"{name} {len(self.canaries)}"] = Canary(name, text, frozenset(kept_in), returned_by)
 
     def listen(self, client: httpx.Client) -> httpx.Client:
-        """The client, whose every request and answer is written down."""
+        """Record every request and response of the client."""
 
-        def said(request: httpx.Request) -> None:
+        def record_request(request: httpx.Request) -> None:
             self.sent.append(f"{request.url}\n{request.headers.raw}\n{request.read().decode(errors='replace')}")
 
-        def heard(response: httpx.Response) -> None:
+        def record_response(response: httpx.Response) -> None:
             response.read()
-            asked = f"{response.request.method} {response.request.url.path}"
-            self.answers.append((asked, f"{response.headers.raw}\n{response.text}"))
+            target = f"{response.request.method} {response.request.url.path}"
+            self.responses.append((target, f"{response.headers.raw}\n{response.text}"))
 
-        client.event_hooks = {"request": [said], "response": [heard]}
+        client.event_hooks = {"request": [record_request], "response": [record_response]}
         return client
 
 
-def in_answers(cage: Cage, _town: Installation) -> Iterator[Sighting]:
-    """In bodies and headers, error pages of the server and outputs of commands included."""
-    for asked, answer in cage.answers:
+def in_answers(cage: Cage, _stack: Installation) -> Iterator[Sighting]:
+    """Search bodies, headers, error pages of the HTTP server and outputs of commands."""
+    for target, response in cage.responses:
         for canary in cage.canaries.values():
-            if canary.is_in(answer):
-                yield Sighting(canary.name, asked)
+            if canary.is_in(response):
+                yield Sighting(canary.name, target)
 
 
 def in_logs(cage: Cage, stack: Installation) -> Iterator[Sighting]:
-    """In what any process has written to its standard output or error."""
+    """Search the logs of every process."""
     for file in sorted(stack.logs.rglob("*")):
         if file.is_file():
             yield from _seen(cage, file.read_text(errors="replace"), f"log of {file.relative_to(stack.logs)}")
 
 
 def in_databases(cage: Cage, stack: Installation) -> Iterator[Sighting]:
-    """In any column of any row of any table of any service."""
+    """Search every column of every table of every service."""
     for service in SERVICES:
         for column, text in columns(stack, service):
             yield from _seen(cage, text, column)
 
 
 def in_files(cage: Cage, stack: Installation) -> Iterator[Sighting]:
-    """In any file beside the databases and the logs, such as a lock's or a heartbeat's."""
+    """Search every other file, such as locks and heartbeats."""
     for file in sorted(stack.logs.parent.rglob("*")):
         if file.is_file() and ".sqlite" not in file.name and stack.logs not in file.parents:
             yield from _seen(cage, file.read_text(errors="replace"), f"file {file.name}")
@@ -122,20 +122,20 @@ PLACES: tuple[Callable[[Cage, Installation], Iterator[Sighting]], ...] = (in_ans
 
 
 def escaped(cage: Cage, stack: Installation) -> set[Sighting]:
-    """Canaries where they do not belong."""
+    """Return the canaries that appear where they do not belong."""
     canaries = {canary.name: canary for canary in cage.canaries.values()}
 
     def belongs(seen: Sighting) -> bool:
         canary = canaries.get(seen.canary)
         return canary is not None and (
-            seen.place in canary.kept_in or re.fullmatch(canary.told_by, seen.place) is not None
+            seen.place in canary.kept_in or re.fullmatch(canary.returned_by, seen.place) is not None
         )
 
     return {seen for place in PLACES for seen in place(cage, stack) if not belongs(seen)}
 
 
 def columns(stack: Installation, service: str) -> Iterator[tuple[str, str]]:
-    """Each column as service.table.column, with everything that stands in it."""
+    """Yield each column as service.table.column, with its contents."""
     with closing(open_database(stack.environment[f"{service.upper()}_DATABASE_URL"])) as database:
         for table in database.get_tables():
             names = [each.name for each in database.get_columns(table)]
@@ -145,7 +145,7 @@ def columns(stack: Installation, service: str) -> Iterator[tuple[str, str]]:
 
 
 def private_keys(stack: Installation) -> Iterator[str]:
-    """The private parts of auth's signing keys, as far as they stand in the database as they are."""
+    """Yield auth's private keys that the database holds in clear text."""
     texts: Mapping[str, str] = dict(columns(stack, "auth"))
     for text in texts["auth.signing_keys.private_key"].splitlines():
         if text.startswith("{"):
@@ -153,7 +153,7 @@ def private_keys(stack: Installation) -> Iterator[str]:
 
 
 def sightings_in(cage: Cage, file: Path) -> list[Sighting]:
-    """What one file gives away."""
+    """Return the sightings in one file."""
     return list(_seen(cage, file.read_text(), file.name))
 
 

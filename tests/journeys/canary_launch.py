@@ -1,4 +1,4 @@
-"""A launch with a secret in every hand and every wrong place: what people, operators and broken programs do."""
+"""A launch with a secret in every right and wrong place, as people, operators and broken programs send them."""
 
 import base64
 import secrets
@@ -20,17 +20,17 @@ from tests.journeys.canaries import Cage, private_keys
 from tests.postgresql import Server
 
 JSON = {"Content-Type": "application/json"}
-# An admin reads it (BEHAVIOUR.md), and the answer to a creation is kept for a day (README, "Exactly once").
+# An admin reads it (docs/contract/BEHAVIOUR.md), and the response to a creation is stored for a day.
 EVENT_KEY: Json = {
     "kept_in": ("content.events.access_key", "content.idempotent_answers.body"),
-    "told_by": r"(GET|POST|PUT) /api/events(/[^/]+)?",
+    "returned_by": r"(GET|POST|PUT) /api/events(/[^/]+)?",
 }
 REFUSED_TITLE = "A title that the database refuses"
 
 
 @contextmanager
 def own_role(server: Server | None, cage: Cage) -> Iterator[str]:
-    """User and password, as in a URL, of a role that may do everything; none without a server."""
+    """Yield user and password, as in a URL, of a superuser; nothing without a server."""
     if server is None:
         yield ""
         return
@@ -42,7 +42,7 @@ def own_role(server: Server | None, cage: Cage) -> Iterator[str]:
 
 
 def connect_as(role: str, stack: Installation) -> None:
-    """From now on every service does."""
+    """Let every service connect as that role."""
     for service in SERVICES if role else ():
         variable = f"{service.upper()}_DATABASE_URL"
         url = urlsplit(stack.environment[variable])
@@ -50,7 +50,7 @@ def connect_as(role: str, stack: Installation) -> None:
 
 
 def refuse_a_title(stack: Installation) -> None:
-    """From now on an event of that title is a surprise, in the middle of a row that holds an access key."""
+    """Let the database refuse an event of that title, in a row that holds an access key."""
     with closing(open_database(stack.environment["CONTENT_DATABASE_URL"])) as database:
         if is_postgresql(database):
             database.execute_sql(f"ALTER TABLE events ADD CHECK (title <> '{REFUSED_TITLE}')")
@@ -62,14 +62,14 @@ def refuse_a_title(stack: Installation) -> None:
 
 
 class CanaryLaunch:
-    """One launch: each method is something that people do, right or wrong, with a secret in their hands."""
+    """One launch: each method sends secrets, rightly or wrongly."""
 
     def __init__(self, stack: Installation, cage: Cage):
         self.stack = stack
         self.cage = cage
 
     def run(self) -> None:
-        """All of it."""
+        """Run the whole launch."""
         with self.cage.listen(self.stack.client()) as anyone:
             self.sign_in_wrong(anyone)
             with self.sign_in(anyone) as admin:
@@ -84,36 +84,36 @@ class CanaryLaunch:
             self.cage.catch(f"signing key {number}", key, {"auth.signing_keys.private_key"})
 
     def sign_in(self, anyone: httpx.Client) -> httpx.Client:
-        """With the right password."""
+        """Sign in with the right password."""
         password = self.cage.new("admin's password")
-        answer = anyone.post("/api/admin/login", json={"username": ADMIN["username"], "password": password})
-        assert answer.status_code == 200, answer.text
-        self.catch_tokens(answer, "POST /api/admin/login")
-        answer = self.use_refresh_tokens(anyone, answer.json()["refreshToken"])
-        self.catch_tokens(answer, "POST /api/admin/token/refresh", "refreshed ")
-        return self.cage.listen(self.stack.client(Authorization=f"Bearer {answer.json()['accessToken']}"))
+        response = anyone.post("/api/admin/login", json={"username": ADMIN["username"], "password": password})
+        assert response.status_code == 200, response.text
+        self.catch_tokens(response, "POST /api/admin/login")
+        response = self.use_refresh_tokens(anyone, response.json()["refreshToken"])
+        self.catch_tokens(response, "POST /api/admin/token/refresh", "refreshed ")
+        return self.cage.listen(self.stack.client(Authorization=f"Bearer {response.json()['accessToken']}"))
 
-    def catch_tokens(self, answer: httpx.Response, told_by: str, which: str = "") -> None:
-        """What a sign-in or a refresh has told, which only that is to tell."""
-        token: str = answer.json()["accessToken"]
-        self.cage.catch(f"{which}access token", token, told_by=told_by)
-        self.cage.catch(f"{which}signature", token.rpartition(".")[2], told_by=told_by)
-        self.cage.catch(f"{which}refresh token", answer.json()["refreshToken"], told_by=told_by)
+    def catch_tokens(self, response: httpx.Response, returned_by: str, which: str = "") -> None:
+        """Record the tokens of a response, which no other may contain."""
+        token: str = response.json()["accessToken"]
+        self.cage.catch(f"{which}access token", token, returned_by=returned_by)
+        self.cage.catch(f"{which}signature", token.rpartition(".")[2], returned_by=returned_by)
+        self.cage.catch(f"{which}refresh token", response.json()["refreshToken"], returned_by=returned_by)
 
     def use_refresh_tokens(self, anyone: httpx.Client, token: str) -> httpx.Response:
-        """One that nobody has given out, in every place, and then the right one."""
+        """Send unknown refresh tokens in every place, and then the right one."""
         new, address = self.cage.new, "/api/admin/token/refresh"
         assert anyone.post(address, json={"refreshToken": new("refresh token of nobody")}).status_code == 401
         assert anyone.post(address, json={"refreshToken": [new("refresh token in a list")]}).status_code == 400
         assert anyone.post(address, json={"token": new("refresh token in an unknown field")}).status_code == 400
         assert anyone.post(address, json={"refreshToken": new("refresh token too long") * 40}).status_code == 400
         assert anyone.post(address, params={"refreshToken": new("refresh token in a query")}).status_code == 415
-        answer = anyone.post(address, json={"refreshToken": token})
-        assert answer.status_code == 200, answer.text
-        return answer
+        response = anyone.post(address, json={"refreshToken": token})
+        assert response.status_code == 200, response.text
+        return response
 
     def sign_in_wrong(self, anyone: httpx.Client) -> None:
-        """In every way, with a secret in every place."""
+        """Fail to sign in, with a secret in every place."""
         new, address, name = self.cage.new, "/api/admin/login", ADMIN["username"]
         bodies: list[Any] = [
             {"username": name, "password": new("wrong password")},
@@ -138,28 +138,28 @@ class CanaryLaunch:
         assert anyone.get("/api/events", headers={"Authorization": f"Basic {credentials}"}).status_code == 401
 
     def invite(self, admin: httpx.Client) -> None:
-        """Somebody, under a key and without one; the password is told to who invites, again under the key."""
+        """Invite people with an Idempotency-Key and without one; the response holds the password."""
         key = self.cage.new("Idempotency-Key of an invitation") + self.stack.environment["LOG_LEVEL"]
         keyed, address = {"Idempotency-Key": key}, "/api/admin/users"
         body = {"username": unique("invited"), "role": "viewer"}
-        answers = [admin.post(address, json=body, headers=keyed) for _ in range(2)]
-        assert [(each.status_code, each.content) for each in answers] == [(201, answers[0].content)] * 2
+        responses = [admin.post(address, json=body, headers=keyed) for _ in range(2)]
+        assert [(each.status_code, each.content) for each in responses] == [(201, responses[0].content)] * 2
         assert admin.post(address, json={**body, "role": "editor"}, headers=keyed).status_code == 422
         plain = admin.post(address, json={**body, "username": unique("invited")})
         reset = admin.post(f"{address}/{plain.json()['item']['id']}/password")
         invited, replaced = f"POST {address}", f"POST {address}/[^/]+/password"
-        for name, answer, told_by in (
-            ("with a key", answers[0], invited),
+        for name, response, returned_by in (
+            ("with a key", responses[0], invited),
             ("without a key", plain, invited),
             ("in place of a lost one", reset, replaced),
         ):
-            password: str = answer.json()["initialPassword"]
-            self.cage.catch(f"initial password {name}", password, told_by=told_by)
+            password: str = response.json()["initialPassword"]
+            self.cage.catch(f"initial password {name}", password, returned_by=returned_by)
             self.cage.catch(f"initial password {name}, bare", password.replace("-", ""))
 
     def launch(self, admin: httpx.Client) -> tuple[Json, Json]:
-        """An event behind a key, which is then another one, with a lesson, a material and a quiz."""
-        # Of each round another one, or the second would replay the first.
+        """Create a private event with a lesson, a material and a quiz, and change its access key."""
+        # Another key for each log level, or the second round would replay the first.
         key = self.cage.new("Idempotency-Key of an event") + self.stack.environment["LOG_LEVEL"]
         keyed = {"Idempotency-Key": key}
         body = {
@@ -169,9 +169,9 @@ class CanaryLaunch:
             "accessKey": self.cage.new("first access key", **EVENT_KEY),
             "isActive": True,
         }
-        answers = [admin.post("/api/events", json=body, headers=keyed) for _ in range(2)]
-        assert [each.status_code for each in answers] == [201, 201]
-        event: Json = answers[0].json()["item"]
+        responses = [admin.post("/api/events", json=body, headers=keyed) for _ in range(2)]
+        assert [each.status_code for each in responses] == [201, 201]
+        event: Json = responses[0].json()["item"]
         assert admin.post("/api/events", json={**body, "title": "Another"}, headers=keyed).status_code == 422
         changed = {"accessKey": self.cage.new("access key", **EVENT_KEY)}
         assert admin.put(f"/api/events/{event['id']}", json=changed).status_code == 200
@@ -183,7 +183,7 @@ class CanaryLaunch:
         return event, lesson
 
     def make_mistakes(self, admin: httpx.Client, event: Json) -> None:
-        """An admin's secrets in fields, filters and headers that are not theirs."""
+        """Send an admin's secrets in wrong fields, filters and headers."""
         new, address = self.cage.new, f"/api/events/{event['id']}"
         bodies: list[Any] = [
             {"accessKey": {"value": new("access key in an object")}},
@@ -194,8 +194,8 @@ class CanaryLaunch:
             {"logoUrl": new("access key as an address")},
             {"visualStyle": {"accentColor": new("access key as a colour")}},
         ]
-        answers = [admin.put(address, json=body).status_code for body in bodies]
-        assert set(answers) <= {200, 400, 409}, answers
+        responses = [admin.put(address, json=body).status_code for body in bodies]
+        assert set(responses) <= {200, 400, 409}, responses
         lesson = lesson_body(releaseAt=new("access key as an instant"))
         assert admin.post(f"{address}/lessons", json=lesson).status_code == 400
         assert admin.delete(address, headers={"If-Match": new("access key as an ETag")}).status_code == 400
@@ -212,7 +212,7 @@ class CanaryLaunch:
         assert admin.get("/api/admin/integrity").status_code == 200
 
     def learn(self, anyone: httpx.Client, event: Json, lesson: Json) -> None:
-        """With the right key, a wrong one, and keys where none belongs."""
+        """Send the right access key, a wrong one, and keys in wrong places."""
         new, catalog = self.cage.new, f"/api/public/events/{event['slug']}/catalog"
         right, wrong = new("access key"), new("guessed access key")
         assert anyone.post(catalog, json={"eventAccessKey": right}).status_code == 200
@@ -227,15 +227,15 @@ class CanaryLaunch:
         for key, status in ((right, 200), (right, 200), (wrong, 422)):
             sent = {"eventAccessKey": key, "answers": []}
             assert anyone.post(submit, json=sent, headers=keyed).status_code == status
-        answer = {"questionId": new("access key as a question"), "optionId": new("access key as an option")}
-        assert anyone.post(submit, json={"eventAccessKey": right, "answers": [answer]}).status_code == 400
+        response = {"questionId": new("access key as a question"), "optionId": new("access key as an option")}
+        assert anyone.post(submit, json={"eventAccessKey": right, "answers": [response]}).status_code == 400
         assert anyone.post(catalog, json={"eventAccessKey": [new("access key in a list")]}).status_code == 400
         assert anyone.post(catalog, params={"eventAccessKey": new("access key in a query")}).status_code == 403
         broken = f'{{"eventAccessKey": "{new("access key in broken JSON")}"'
         assert anyone.post(catalog, content=broken, headers=JSON).status_code == 400
 
     def knock(self, anyone: httpx.Client) -> None:
-        """Tokens that nobody has signed, and headers and addresses that nobody has asked for."""
+        """Send tokens without a signature, and secrets in headers and addresses."""
         new = self.cage.new
         header = base64.urlsafe_b64encode(b'{"alg":"Ed25519","typ":"at+jwt","kid":"x"}').decode().rstrip("=")
         for token in (new("token without parts"), f"{header}.{new('token of three parts')}.x", f"{header}.e30.x"):
@@ -257,7 +257,7 @@ class CanaryLaunch:
         assert anyone.delete(f"/api/public/events/{new('key with a wrong method')}/catalog").status_code == 405
 
     def talk_nonsense(self) -> None:
-        """What is not even HTTP, to each process that listens."""
+        """Send broken HTTP to each process that listens."""
         name = self.cage.new("key in a broken request")
         for server in SERVERS:
             for request in (
@@ -274,10 +274,10 @@ class CanaryLaunch:
                 f"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n{name}\r\n",
             ):
                 self.cage.sent.append(request)
-                self.cage.answers.append((f"nonsense to {server}", self._said(server, request)))
+                self.cage.responses.append((f"nonsense to {server}", self._said(server, request)))
 
     def break_down(self, admin: httpx.Client, anyone: httpx.Client, event: Json, lesson: Json) -> None:
-        """A database that refuses, and services that are away."""
+        """Send requests while the database refuses and services are stopped."""
         key = self.cage.new("access key in a row that breaks a rule")
         sent = {"title": REFUSED_TITLE, "slug": unique("refused"), "accessKey": key}
         assert admin.post("/api/events", json=sent).status_code == 500
@@ -299,16 +299,16 @@ class CanaryLaunch:
 
 
 def run_commands(stack: Installation, cage: Cage) -> None:
-    """What an operator runs, also against a database that cannot be had; what they say counts as an answer."""
+    """Run an operator's commands, also without a database; their output counts as a response."""
     for service in SERVICES:
         for arguments in (("migrate", "status"), ("seed", "minimal"), ("check",), ("migrate", "check")):
-            cage.answers.append((f"{service} {arguments}", _output(stack, service, arguments)))
+            cage.responses.append((f"{service} {arguments}", _output(stack, service, arguments)))
         variable = f"{service.upper()}_DATABASE_URL"
         sound = stack.environment[variable]
         is_file = sound.startswith("sqlite")
         stack.environment[variable] = "sqlite:////nowhere/at/all" if is_file else f"{sound}_that_is_not"
         stack.environment["DATABASE_WAIT_SECONDS"] = "0"
-        cage.answers.append((f"{service} without a database", _output(stack, service, ("check",))))
+        cage.responses.append((f"{service} without a database", _output(stack, service, ("check",))))
         stack.environment[variable] = sound
     backup = subprocess.run(
         [sys.executable, "-m", "deploy.backup", "--to", str(stack.logs / "backups")],
@@ -318,8 +318,8 @@ def run_commands(stack: Installation, cage: Cage) -> None:
         text=True,
         check=False,
     )
-    cage.answers.append(("backup", backup.stdout + backup.stderr))
-    # It holds the databases, which are searched themselves.
+    cage.responses.append(("backup", backup.stdout + backup.stderr))
+    # Remove the backup: the databases in it are searched themselves.
     for file in (stack.logs / "backups").glob("*"):
         file.unlink()
 

@@ -1,4 +1,4 @@
-"""Journeys run over real processes, on both engines, or with `--stack=compose` over containers.
+"""Journeys run on real processes, on both engines, or with `--stack=compose` on containers.
 
 One installation serves all of them, each with its own slugs.
 """
@@ -9,24 +9,24 @@ from pathlib import Path
 import pytest
 
 from tests.figures import figure as journey_figure
-from tests.installation import Stack, installation
+from tests.installation import ENGINES, Stack, installation
 
-# Under a name of its own: on containers `figure` is the session's, of tests/compose/stacks.py.
+# Under another name, since on containers `figure` comes from tests/compose/stacks.py.
 __all__ = ["journey_figure"]
 
 HERE = Path(__file__).parent
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """What an installation is made of."""
+    """Run the journeys on processes or on containers."""
     if "shared_stack" in metafunc.fixturenames:
         on_compose = metafunc.config.getoption("--stack", "local") == "compose"
-        kinds = ["compose"] if on_compose else ["sqlite", "postgresql"]
-        metafunc.parametrize("shared_stack", kinds, indirect=True, scope="module")
+        kinds = ["compose"] if on_compose else ENGINES
+        metafunc.parametrize("shared_stack", kinds, indirect=True, scope="session")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """On containers only what the containers serve runs again, not what has processes of its own."""
+    """Deselect on containers the journeys that start processes of their own."""
     if config.getoption("--stack", "local") != "compose":
         return
     own = [each for each in items if HERE in each.path.parents and "shared_stack" not in _fixtures(each)]
@@ -38,9 +38,9 @@ def _fixtures(item: pytest.Item) -> list[str]:
     return item.fixturenames if isinstance(item, pytest.Function) else []
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def shared_stack(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """A migrated and seeded installation."""
+    """A migrated and seeded stack."""
     if request.param == "compose":
         yield request.getfixturevalue("first_stack")
         return
@@ -53,6 +53,6 @@ def shared_stack(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPa
 
 @pytest.fixture
 def stack(shared_stack: Stack) -> Stack:
-    """The installation with every process running, whatever the journey before has ended."""
+    """The stack with every process running again."""
     shared_stack.start()
     return shared_stack

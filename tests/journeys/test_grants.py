@@ -1,11 +1,11 @@
-"""Learners who are in stay in while auth is away; who comes with the key gets in, and who wants a grant waits."""
+"""While auth is stopped, grants and keys still open lessons, and no new grant is given."""
 
 import uuid
 
 from tests.installation import Stack
 
 
-def test_grants_go_on_opening_while_auth_is_away(stack: Stack) -> None:
+def test_grants_work_while_auth_is_stopped(stack: Stack) -> None:
     slug, key = f"away-{uuid.uuid4().hex[:12]}", {"eventAccessKey": "open sesame"}
     event = {"title": "Away", "slug": slug, "visibility": "private", "accessKey": "open sesame"}
     catalog = f"/api/public/events/{slug}/catalog"
@@ -20,7 +20,7 @@ def test_grants_go_on_opening_while_auth_is_away(stack: Stack) -> None:
         stack.start("auth")
         again = learner.post(f"/api/events/{slug}/access", json=key)
 
-    assert [answer.status_code for answer in (before, *away)] == [200, 200, 200, 403]
+    assert [response.status_code for response in (before, *away)] == [200, 200, 200, 403]
     assert (another.status_code, another.json()["error"], another.headers["Retry-After"]) == (
         503,
         "UPSTREAM_UNAVAILABLE",

@@ -1,4 +1,4 @@
-"""The check on real processes: clean after real work, and a damaged database is named and not served from."""
+"""The integrity check on real processes: no findings after real work, and damage is named."""
 
 import os
 from collections.abc import Iterator
@@ -9,15 +9,17 @@ import httpx
 import pytest
 
 from tests.contract.samples import attached, chosen, new_event, new_lesson, new_quiz, public_address
-from tests.installation import SERVICES, Installation, installation
+from tests.installation import ENGINES, SERVICES, Installation, installation
 from tests.waiting import until
+
+pytestmark = pytest.mark.full
 
 ADDRESS = "/api/admin/integrity"
 
 
-@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+@pytest.fixture(scope="module", params=ENGINES)
 def built(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
-    """An installation of its own, since one of these tests breaks it; its services look at their databases often."""
+    """A stack of its own, since one test damages it; its services check their databases every second."""
     server = None if request.param == "sqlite" else request.getfixturevalue("postgresql_server")
     with installation(tmp_path_factory.mktemp(request.param), server, INTEGRITY_INTERVAL_SECONDS="1") as made:
         made.prepare("demo")
@@ -26,7 +28,7 @@ def built(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
 
 
 def report(admin: httpx.Client) -> Any:
-    """The finished report of all services, of which none runs any more."""
+    """Return the report when all services have finished their checks."""
     items: list[Any] = []
 
     def is_finished() -> bool:
@@ -37,7 +39,7 @@ def report(admin: httpx.Client) -> Any:
     return items[-1]
 
 
-def test_after_real_work_nothing_is_found_by_the_api_and_by_the_command(built: Installation) -> None:
+def test_after_real_work_api_and_command_report_no_findings(built: Installation) -> None:
     with built.admin() as admin, built.client() as learner:
         for _ in range(3):
             event = new_event(admin)
@@ -59,7 +61,7 @@ def test_after_real_work_nothing_is_found_by_the_api_and_by_the_command(built: I
         assert (done.returncode, done.stdout, done.stderr) == (0, "no findings\n", "")
 
 
-def test_a_service_that_is_down_is_named_and_what_it_was_asked_for_is_not_checked(built: Installation) -> None:
+def test_a_stopped_service_is_named_and_its_references_are_not_checked(built: Installation) -> None:
     with built.admin() as admin:
         built.stop("content")
         item = report(admin)
@@ -71,16 +73,14 @@ def test_a_service_that_is_down_is_named_and_what_it_was_asked_for_is_not_checke
     assert (finding["table"], finding["rule"], finding["repairable"]) == ("quizzes", "not_checked", False)
 
 
-def test_a_file_that_is_overwritten_under_a_running_service_is_not_served_from(
-    built: Installation, request: pytest.FixtureRequest
-) -> None:
+def test_a_service_stops_serving_an_overwritten_file(built: Installation, request: pytest.FixtureRequest) -> None:
     url = built.environment["CONTENT_DATABASE_URL"]
     if not url.startswith("sqlite"):
         pytest.skip("PostgreSQL's files are its own")
     file = Path(url.removeprefix("sqlite:///"))
     with built.admin() as admin, built.client() as learner:
         assert learner.get("/api/public/events").status_code == 200
-        # Out of the log of changes and into the file, behind its first page.
+        # A stopped SQLite has moved its write-ahead log into the file; keep the first page.
         built.stop("content")
         sound = file.read_bytes()
         built.start("content")

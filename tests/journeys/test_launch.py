@@ -1,5 +1,6 @@
-"""The main job on real processes: an admin launches an event, a learner goes through it, everything is still there."""
+"""The main journey: an admin launches an event, a learner takes it, and everything survives a kill."""
 
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
@@ -36,19 +37,19 @@ QUESTIONS = [
 
 
 def in_seconds(seconds: float) -> str:
-    """An instant so many seconds from now, negative for the past."""
+    """Return the instant this many seconds from now, negative for the past."""
     return format_instant(datetime.now(UTC) + timedelta(seconds=seconds))
 
 
-def created(answer: httpx.Response) -> Document:
-    """The item of a 201."""
-    assert answer.status_code == 201, answer.text
-    item: Document = answer.json()["item"]
+def created(response: httpx.Response) -> Document:
+    """Return the item of a 201."""
+    assert response.status_code == 201, response.text
+    item: Document = response.json()["item"]
     return item
 
 
 def launch(admin: httpx.Client, slug: str, **event: object) -> Document:
-    """An event with one open lesson, a material and a quiz, as an admin makes it; the created documents by kind."""
+    """Create an event with an open lesson, a material and a quiz; return them by kind."""
     made = created(admin.post("/api/events", json={"title": f"Launch {slug}", "slug": slug, **event}))
     lessons = f"/api/events/{made['id']}/lessons"
     lesson = created(admin.post(lessons, json={"title": "Opening", "slug": "opening", "releaseAt": in_seconds(-60)}))
@@ -70,7 +71,7 @@ def launch(admin: httpx.Client, slug: str, **event: object) -> Document:
 
 
 def right_answers(quiz: Document) -> list[Document]:
-    """One right option for each question."""
+    """Return one right option for each question."""
     return [
         {
             "questionId": question["id"],
@@ -81,7 +82,7 @@ def right_answers(quiz: Document) -> list[Document]:
 
 
 def everything(admin: httpx.Client, launched: Document) -> Document:
-    """All that the installation keeps of a launch, as an admin and a learner see it."""
+    """Return all that the stack stores of a launch, as an admin and a learner see it."""
     event, lesson, quiz = launched["event"], launched["lesson"], launched["quiz"]
     key = {"eventAccessKey": event["accessKey"]} if event["accessKey"] else {}
     public = f"/api/public/events/{event['slug']}"
@@ -137,27 +138,30 @@ def test_a_launch_from_sign_in_to_grade_survives_being_killed(stack: Stack) -> N
         assert (again["result"]["scorePercentage"], again["result"]["status"]) == (0, "failed")
 
 
-def test_an_acknowledged_write_survives_a_kill_in_the_middle_of_writing(stack: Stack) -> None:
+def test_an_acknowledged_write_survives_a_kill(stack: Stack) -> None:
     with stack.admin() as admin:
         event = created(admin.post("/api/events", json={"title": "Rush", "slug": "rush"}))
         authorization = admin.headers["Authorization"]
     acknowledged: list[str] = []
+    killed = threading.Event()
 
     def write(writer: int) -> int:
-        """The status of the first lesson that this writer is refused; the first writer ends content midway."""
+        """Return the status of this writer's first refusal; the first writer kills content midway."""
         with stack.client(Authorization=authorization) as client:
             for number in range(MAXIMUM_WRITES):
                 if (writer, number) == (0, KILLED_BEFORE):
                     stack.kill("content")
+                    killed.set()
                 lesson = {
                     "title": f"Lesson {number}",
                     "slug": f"lesson-{writer}-{number}",
                     "releaseAt": in_seconds(number),
                 }
-                answer = client.post(f"/api/events/{event['id']}/lessons", json=lesson)
-                if answer.status_code != 201:
-                    return answer.status_code
-                acknowledged.append(answer.json()["item"]["id"])
+                response = client.post(f"/api/events/{event['id']}/lessons", json=lesson)
+                if response.status_code == 201:
+                    acknowledged.append(response.json()["item"]["id"])
+                elif killed.is_set():
+                    return response.status_code
         raise AssertionError("nobody was refused")
 
     with ThreadPoolExecutor(WRITERS) as writers:
@@ -169,34 +173,36 @@ def test_an_acknowledged_write_survives_a_kill_in_the_middle_of_writing(stack: S
     with stack.admin() as admin:
         kept = [lesson["id"] for lesson in admin.get(f"/api/events/{event['id']}/lessons").json()["items"]]
     assert set(acknowledged) <= set(kept)
-    # At most the requests in flight were written without having been acknowledged.
+    # Only requests in flight can be written without an acknowledgement.
     assert len(kept) - len(acknowledged) <= WRITERS
 
 
 def test_a_lesson_opens_at_its_instant_and_not_before(stack: Stack) -> None:
     with stack.admin() as admin, stack.client() as learner:
         event = created(admin.post("/api/events", json={"title": "Gate", "slug": "gate", "visibility": "public"}))
-        release_at = in_seconds(2)
-        lesson = {"title": "Opens soon", "slug": "soon", "releaseAt": release_at}
-        created(admin.post(f"/api/events/{event['id']}/lessons", json=lesson))
-        check = "/api/public/events/gate/lessons/soon/access-check"
+        # A loaded machine may need longer than two seconds until the first check.
+        for seconds in (2, 10, 60):
+            release_at = in_seconds(seconds)
+            lesson = {"title": "Opens soon", "slug": f"in-{seconds}", "releaseAt": release_at}
+            created(admin.post(f"/api/events/{event['id']}/lessons", json=lesson))
+            check = f"/api/public/events/gate/lessons/in-{seconds}/access-check"
+            responses = [learner.post(check).json()]
+            if not responses[0]["authorized"]:
+                break
 
-        answers = [learner.post(check).json()]
-        while not answers[-1]["authorized"]:
-            assert len(answers) < 10_000
-            answers.append(learner.post(check).json())
+        while not responses[-1]["authorized"]:
+            assert len(responses) < 100_000
+            responses.append(learner.post(check).json())
 
-    for answer in answers:
-        is_open = answer["serverTime"] >= release_at
-        assert (answer["authorized"], answer["status"]) == (is_open, "released" if is_open else "locked")
-        assert answer["timing"]["unlocksInSeconds"] in ((0,) if is_open else (1, 2))
-    assert not answers[0]["authorized"]
+    for response in responses:
+        is_open = response["serverTime"] >= release_at
+        assert (response["authorized"], response["status"]) == (is_open, "released" if is_open else "locked")
+        assert response["timing"]["unlocksInSeconds"] in ((0,) if is_open else range(1, seconds + 1))
+    assert not responses[0]["authorized"]
 
 
-@pytest.mark.parametrize("what", ["event", "lesson"])
-def test_a_deletion_takes_the_quiz_with_it_and_stands_while_quiz_is_down_which_catches_up_when_it_is_back(
-    stack: Stack, what: str, journey_figure: Figure
-) -> None:
+@pytest.mark.parametrize("what", ["lesson", pytest.param("event", marks=pytest.mark.full)])
+def test_a_deletion_while_quiz_is_down_reaches_it_later(stack: Stack, what: str, journey_figure: Figure) -> None:
     with stack.admin() as admin:
         first, second = (launch(admin, f"{name}-{what}", visibility="public") for name in ("first", "second"))
 
@@ -222,17 +228,17 @@ def test_a_deletion_takes_the_quiz_with_it_and_stands_while_quiz_is_down_which_c
     journey_figure(f"{what} deleted while quiz was down: its quiz was gone {seconds:.2f} s after quiz was ready again")
 
 
-def test_with_quiz_down_everything_else_goes_on_and_quiz_routes_say_when_to_try_again(stack: Stack) -> None:
+def test_without_quiz_everything_else_works_and_its_routes_have_retry_after(stack: Stack) -> None:
     with stack.admin() as admin, stack.client() as learner:
         stack.kill("quiz")
         lesson = "/api/public/events/flix-mvp-launch-event/lessons/kickoff-do-mvp"
-        for answer in (
+        for response in (
             learner.post(f"{lesson}/quiz"),
             learner.post(f"{lesson}/quiz/submit", json={"answers": []}),
             admin.get("/api/quizzes/quiz-public-1"),
         ):
-            assert (answer.status_code, answer.json()["error"]) == (503, "UPSTREAM_UNAVAILABLE")
-            assert int(answer.headers["Retry-After"]) >= 1
+            assert (response.status_code, response.json()["error"]) == (503, "UPSTREAM_UNAVAILABLE")
+            assert int(response.headers["Retry-After"]) >= 1
         assert learner.post(f"{lesson}/playback").status_code == 200
         assert admin.get("/api/events").status_code == 200
         assert learner.get("/health").json()["status"] == "ok"
@@ -243,6 +249,7 @@ def test_with_quiz_down_everything_else_goes_on_and_quiz_routes_say_when_to_try_
         assert learner.post(f"{lesson}/quiz").json()["item"]["id"] == "quiz-public-1"
 
 
+@pytest.mark.full
 def test_a_second_migration_and_seed_change_nothing(stack: Stack) -> None:
     with stack.admin() as admin:
         before = admin.get("/api/events").json(), admin.get("/api/quizzes").json()

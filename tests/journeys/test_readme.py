@@ -1,4 +1,4 @@
-"""The README keeps its promises: its session, pasted into a shell, answers as printed."""
+"""The session of README.md, run in a shell, prints what the page says."""
 
 import re
 import subprocess
@@ -13,7 +13,7 @@ from tests.installation import Installation, installation
 
 @pytest.fixture
 def local_stack(tmp_path: Path) -> Iterator[Installation]:
-    """What `make run` serves: the local profile's sign-in and the demo seeds."""
+    """The stack of `make run`: the local profile's sign-in and the demo seed."""
     with installation(tmp_path, ADMIN_USERNAME="admin", ADMIN_PASSWORD="admin123") as built:
         built.prepare("demo")
         built.start()

@@ -1,4 +1,4 @@
-"""No secret is seen where it does not belong: a launch full of canaries, and a search for them in every place."""
+"""No secret appears where it does not belong: a launch full of canaries, and a search in every place."""
 
 import base64
 from collections.abc import Iterator
@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from deploy import stack as processes
-from tests.installation import Installation, installation
+from tests.installation import ENGINES, Installation, installation
 from tests.journeys.canaries import Cage, Sighting, escaped, in_databases, sightings_in
 from tests.journeys.canary_launch import CanaryLaunch, connect_as, own_role, refuse_a_title, run_commands
 
@@ -17,15 +17,15 @@ LEVELS = ("debug", "info")
 
 @dataclass(frozen=True)
 class Staged:
-    """An installation and what was said to it and by it."""
+    """A stack, and its requests and responses."""
 
     stack: Installation
     cage: Cage
 
 
-@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+@pytest.fixture(scope="module", params=ENGINES)
 def staged(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Staged]:
-    """A launch with everything that can go wrong, once while every process logs all it can and once as by default."""
+    """A launch with all mistakes, once at the log level debug and once at info."""
     server = None if request.param == "sqlite" else request.getfixturevalue("postgresql_server")
     cage = Cage()
     variables = {
@@ -47,13 +47,15 @@ def staged(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
         yield Staged(stack, cage)
 
 
-def test_no_secret_is_anywhere_but_where_it_belongs(staged: Staged) -> None:
+@pytest.mark.full
+def test_no_secret_appears_where_it_does_not_belong(staged: Staged) -> None:
     assert "\n".join(f"{each.canary}: {each.place}" for each in sorted(escaped(staged.cage, staged.stack))) == ""
 
 
-def test_every_canary_was_sent_and_those_that_are_kept_or_told_were_seen_there(staged: Staged) -> None:
-    said = "\n".join(staged.cage.sent)
-    # Those of the environment and those that Flix makes are not sent by a client.
+@pytest.mark.full
+def test_every_canary_was_sent_and_found_where_it_belongs(staged: Staged) -> None:
+    sent = "\n".join(staged.cage.sent)
+    # No client sends the secrets of the environment and those that Flix creates.
     made = (
         "secret ",
         "database password",
@@ -63,18 +65,18 @@ def test_every_canary_was_sent_and_those_that_are_kept_or_told_were_seen_there(s
         "refreshed ",
         "initial password",
     )
-    unsent = [each.name for each in staged.cage.canaries.values() if not each.is_in(said)]
+    unsent = [each.name for each in staged.cage.canaries.values() if not each.is_in(sent)]
     assert [name for name in unsent if not name.startswith(made)] == []
     kept = set(in_databases(staged.cage, staged.stack))
-    told = {
-        canary.name for canary in staged.cage.canaries.values() for _, text in staged.cage.answers if canary.is_in(text)
-    }
+    canaries, responses = staged.cage.canaries.values(), staged.cage.responses
+    returned = {canary.name for canary in canaries for _, text in responses if canary.is_in(text)}
     for canary in staged.cage.canaries.values():
         assert not canary.kept_in or any(Sighting(canary.name, place) in kept for place in canary.kept_in)
-        assert canary.told_by == "none" or canary.name in told, canary.name
+        assert canary.returned_by == "none" or canary.name in returned, canary.name
 
 
-def test_every_process_has_said_something_at_each_level(staged: Staged) -> None:
+@pytest.mark.full
+def test_every_process_has_logged_at_each_level(staged: Staged) -> None:
     for name in processes.PROCESSES:
         lines = staged.stack.log_lines(name)
         assert '"level":"info"' in lines
@@ -83,7 +85,7 @@ def test_every_process_has_said_something_at_each_level(staged: Staged) -> None:
 
 
 @pytest.mark.parametrize("shift", ["", "a", "ab", "abc"])
-def test_a_canary_is_seen_as_it_is_and_in_base64_and_in_every_place(shift: str, tmp_path: Path) -> None:
+def test_a_canary_is_found_in_clear_text_and_in_base64(shift: str, tmp_path: Path) -> None:
     cage = Cage()
     secret = cage.new("secret")
     file = tmp_path / "a log"

@@ -1,4 +1,4 @@
-"""Sessions and keys on real processes: what ends, ends everywhere within seconds; what goes on is never refused."""
+"""Sessions and keys on real processes: ended sessions are refused everywhere within seconds, others never."""
 
 import subprocess
 import sys
@@ -19,16 +19,16 @@ from services.kit.web.tokens.access import KEYS_LIFETIME
 from tests.clients import Clients
 from tests.clock import SECOND
 from tests.contract.people import OWN, settled
-from tests.installation import ADMIN, Installation, Stack, installation
+from tests.installation import ADMIN, ENGINES, Installation, Stack, installation
 from tests.waiting import until
 
 NEW_PASSWORD = "violins under the ferry"
 ADMINS_ADDRESSES = ("/api/events", "/api/quizzes", "/api/admin/me")
 
 
-@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+@pytest.fixture(scope="module", params=ENGINES)
 def built(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
-    """An installation of its own, whose keys are rotated and whose auth is stopped."""
+    """A stack of its own, since its keys are rotated and its auth is stopped."""
     server = None if request.param == "sqlite" else request.getfixturevalue("postgresql_server")
     with installation(tmp_path_factory.mktemp(request.param), server) as made:
         made.prepare()
@@ -37,24 +37,24 @@ def built(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
 
 
 def sign_in(client: httpx.Client, username: str = ADMIN["username"], password: str = ADMIN["password"]) -> Any:
-    """A sign-in's answer."""
-    answer = client.post("/api/admin/login", json={"username": username, "password": password})
-    assert answer.status_code == 200, answer.text
-    return answer.json()
+    """Return the body of a sign-in."""
+    response = client.post("/api/admin/login", json={"username": username, "password": password})
+    assert response.status_code == 200, response.text
+    return response.json()
 
 
 def refresh(client: httpx.Client, signed_in: Any) -> httpx.Response:
-    """The answer to its refresh token."""
+    """Send its refresh token."""
     return client.post("/api/admin/token/refresh", json={"refreshToken": signed_in["refreshToken"]})
 
 
 def status(client: httpx.Client, address: str, signed_in: Any) -> int:
-    """How the access token is answered there."""
+    """Return the status of a request with the access token."""
     return client.get(address, headers={"Authorization": f"Bearer {signed_in['accessToken']}"}).status_code
 
 
 def key_of(signed_in: Any) -> str:
-    """The id of the key that signed the access token."""
+    """Return the id of the key that signed the access token."""
     return str(extract_compact(signed_in["accessToken"].encode()).protected["kid"])
 
 
@@ -77,7 +77,8 @@ def test_a_changed_password_ends_every_other_session_everywhere(stack: Stack) ->
         assert sign_in(client, person["username"], NEW_PASSWORD)["user"]["username"] == person["username"]
 
 
-def test_each_service_hears_by_itself_that_a_session_has_ended(built: Installation) -> None:
+@pytest.mark.full
+def test_each_service_learns_by_itself_that_a_session_has_ended(built: Installation) -> None:
     places = {
         "gateway": "/api/events",
         "content": "/api/events",
@@ -89,14 +90,15 @@ def test_each_service_hears_by_itself_that_a_session_has_ended(built: Installati
         addresses = [built.addresses[name] + path for name, path in places.items()]
         assert [status(client, each, ended) for each in addresses] == [200] * 4
         headers = {"Authorization": f"Bearer {ended['accessToken']}"}
-        # To auth itself, so that nobody else has heard of it.
+        # To auth itself: the gateway must not learn of it from the request.
         assert client.post(f"{built.addresses['auth']}/api/admin/logout", headers=headers).status_code == 204
         for address in addresses:
             until(lambda at=address: status(client, at, ended) == 401, address)  # type: ignore[misc]
         assert [status(client, each, other) for each in addresses] == [200] * 4
 
 
-def test_while_auth_is_away_tokens_stay_good_and_what_has_ended_stays_ended(built: Installation) -> None:
+@pytest.mark.full
+def test_without_auth_valid_tokens_work_and_ended_sessions_stay_refused(built: Installation) -> None:
     with built.client() as client:
         ended, other = sign_in(client), sign_in(client)
         headers = {"Authorization": f"Bearer {ended['accessToken']}"}
@@ -117,7 +119,8 @@ def test_while_auth_is_away_tokens_stay_good_and_what_has_ended_stays_ended(buil
         assert status(client, "/api/events", ended) == 401
 
 
-def test_through_a_rotation_nobody_is_refused(built: Installation) -> None:
+@pytest.mark.full
+def test_no_request_is_refused_during_a_key_rotation(built: Installation) -> None:
     with built.client() as client:
         tokens = [sign_in(client)]
         first = key_of(tokens[0])
@@ -150,7 +153,8 @@ def test_through_a_rotation_nobody_is_refused(built: Installation) -> None:
         assert len({key_of(each) for each in tokens}) == 2
 
 
-def test_a_leaked_key_is_worth_nothing_within_seconds_and_refresh_tokens_go_on(built: Installation) -> None:
+@pytest.mark.full
+def test_a_revoked_key_is_refused_within_seconds_and_refresh_tokens_work(built: Installation) -> None:
     with built.client() as client:
         leaked = sign_in(client)
         assert [status(client, each, leaked) for each in ADMINS_ADDRESSES] == [200] * 3
@@ -163,14 +167,13 @@ def test_a_leaked_key_is_worth_nothing_within_seconds_and_refresh_tokens_go_on(b
             until(lambda at=address: status(client, at, going_on) == 200, address)  # type: ignore[misc]
 
 
-def test_with_another_secret_auth_is_not_ready_and_says_which_variable_is_wrong(
-    built: Installation, tmp_path: Path
-) -> None:
+@pytest.mark.full
+def test_auth_with_another_secret_is_not_ready_and_names_the_variable(built: Installation, tmp_path: Path) -> None:
     with built.client() as client:
         signed_in = sign_in(client)
         built.stop("auth")
         with _auth_with_secret("canary: what another installation encrypts with", built, tmp_path) as environment:
-            told = client.get(f"{built.addresses['auth']}/health/ready").json()["message"]
+            health = client.get(f"{built.addresses['auth']}/health/ready").json()["message"]
             unready = client.get("/health/ready").json()["message"]
             refused = client.post("/api/admin/login", json=ADMIN)
             answered = status(client, "/api/events", signed_in)
@@ -185,7 +188,7 @@ def test_with_another_secret_auth_is_not_ready_and_says_which_variable_is_wrong(
         )
         built.start("auth")
         assert sign_in(client)["user"]["username"] == ADMIN["username"]
-    assert told.startswith("SIGNING_KEY_SECRET does not open the signing key ")
+    assert health.startswith("SIGNING_KEY_SECRET does not open the signing key ")
     assert (unready, answered, checked.returncode) == ("Not ready: auth", 200, 1)
     assert (refused.status_code, refused.json()["error"], "SECRET" in refused.text) == (
         503,
@@ -194,12 +197,12 @@ def test_with_another_secret_auth_is_not_ready_and_says_which_variable_is_wrong(
     )
     assert "signing_key: SIGNING_KEY_SECRET does not open the signing key " in checked.stdout
     assert '"event":"signing_key_unreadable"' in log
-    assert "canary" not in told + checked.stdout + checked.stderr + log
+    assert "canary" not in health + checked.stdout + checked.stderr + log
 
 
 @contextmanager
 def _auth_with_secret(secret: str, built: Installation, logs: Path) -> Iterator[dict[str, str]]:
-    """Auth in the place of the installation's, alive; gives its environment."""
+    """Run auth with another secret; yield its environment."""
     environment = {**built.environment, "SIGNING_KEY_SECRET": secret}
     process = stack.start("auth", environment, logs)
     try:
@@ -217,7 +220,7 @@ def _is_alive(address: str) -> bool:
 
 
 def _shorten_the_wait(built: Installation, key_id: str) -> None:
-    """The key signs in six seconds instead of six minutes.
+    """Let the key sign in six seconds instead of six minutes.
 
     That is longer than anyone refuses a key that is unknown, so that the wait is still what it is meant to be: long
     enough for whoever keeps older keys to have heard of it.
