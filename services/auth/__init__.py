@@ -1,1 +1,1 @@
-"""Auth: people, passwords, sessions and signing keys. It alone signs tokens; everyone else verifies."""
+"""Auth: people, passwords, sessions and signing keys. Only auth signs tokens; the others verify them."""

@@ -1,4 +1,4 @@
-"""Auth's composition root: its parts put together, and its routes."""
+"""Auth's composition root and its routes."""
 
 import os
 from collections.abc import Iterable
@@ -7,7 +7,8 @@ from typing import Any
 from services.auth.config import Settings, read_settings
 from services.auth.migrations import MIGRATIONS
 from services.auth.repository.store import PeeweeAuthStore
-from services.auth.resources import Hashing, grants, keys, me, people, sessions, sign_in
+from services.auth.resources import grants, keys, me, people, sessions, sign_in
+from services.auth.resources.resource import HashingLimit
 from services.auth.service.sign_in import AuthService
 from services.kit.core.findings import Finding, Progress
 from services.kit.core.instants import Clock, now
@@ -25,7 +26,7 @@ from services.kit.web.tokens.revocation import Revoked
 
 
 def create_app(settings: Settings | None = None) -> WebApp:
-    """The ASGI app; without settings, those of the environment."""
+    """Create the ASGI app; without settings, read them from the environment."""
     settings = settings or read_settings(os.environ)
     database = open_database(settings.database_url, "flix-auth", create=False)
     use_cases = UseCases(database, settings.threads)
@@ -38,7 +39,7 @@ def create_app(settings: Settings | None = None) -> WebApp:
     )
 
     def check(progress: Progress) -> Iterable[Finding]:
-        # Load the examination when somebody asks for a check, not at the start of every process.
+        # Imported for a check only, so that a process does not load it at its start.
         from services.auth.integrity import examination  # noqa: PLC0415
         from services.kit.maintenance.examination import examine  # noqa: PLC0415
 
@@ -55,7 +56,7 @@ def create_app(settings: Settings | None = None) -> WebApp:
 
 
 def verifier(service: AuthService, use_cases: UseCases, clock: Clock = now) -> AccessTokenVerifier:
-    """What judges the access tokens that are shown to auth itself, which asks nobody but its own tables."""
+    """Return the verifier of access tokens that are sent to auth; it reads auth's own tables."""
 
     async def fetch_keys() -> Any:
         return await use_cases.run(service.keys.published)
@@ -67,18 +68,18 @@ def verifier(service: AuthService, use_cases: UseCases, clock: Clock = now) -> A
 
 
 def routes(service: AuthService, use_cases: UseCases) -> tuple[Route, ...]:
-    """Every address of auth, and who may call it."""
-    hashing = Hashing(use_cases)
+    """Return every address of auth, and who may call it."""
+    parts = (service, use_cases, HashingLimit(use_cases.threads))
     return (
-        Route("/.well-known/jwks.json", keys.PublishedKeys(service, use_cases), Guard.OPEN),
-        Route("/internal/grants", grants.Grants(service, use_cases), Guard.SERVICE),
-        Route("/internal/login", sign_in.Login(service, use_cases, hashing), Guard.SERVICE),
-        Route("/internal/token/refresh", sessions.TokenRefresh(service, use_cases), Guard.SERVICE),
-        Route("/internal/ended-sessions", sessions.EndedSessions(service, use_cases), Guard.SERVICE),
-        Route("/api/admin/logout", sessions.Logout(service, use_cases), Guard.VIEWER),
-        Route("/api/admin/me", me.Me(service, use_cases), Guard.VIEWER),
-        Route("/api/admin/me/password", me.Password(service, use_cases, hashing), Guard.VIEWER),
-        Route("/api/admin/users", people.People(service, use_cases, hashing), Guard.OWNER),
-        Route("/api/admin/users/{user_id}", people.Person(service, use_cases), Guard.OWNER),
-        Route("/api/admin/users/{user_id}/password", people.PersonPassword(service, use_cases, hashing), Guard.OWNER),
+        Route("/.well-known/jwks.json", keys.PublishedKeys(*parts), Guard.OPEN),
+        Route("/internal/grants", grants.Grants(*parts), Guard.SERVICE),
+        Route("/internal/login", sign_in.Login(*parts), Guard.SERVICE),
+        Route("/internal/token/refresh", sessions.TokenRefresh(*parts), Guard.SERVICE),
+        Route("/internal/ended-sessions", sessions.EndedSessions(*parts), Guard.SERVICE),
+        Route("/api/admin/logout", sessions.Logout(*parts), Guard.VIEWER),
+        Route("/api/admin/me", me.Me(*parts), Guard.VIEWER),
+        Route("/api/admin/me/password", me.Password(*parts), Guard.VIEWER),
+        Route("/api/admin/users", people.People(*parts), Guard.OWNER),
+        Route("/api/admin/users/{user_id}", people.Person(*parts), Guard.OWNER),
+        Route("/api/admin/users/{user_id}/password", people.PersonPassword(*parts), Guard.OWNER),
     )

@@ -10,7 +10,7 @@ from services.kit.core.config import Environment, ServiceSettings
 LOCAL_ADMIN_USERNAME = "admin"
 LOCAL_ADMIN_PASSWORD = "admin123"  # noqa: S105 refused in the managed profile
 MINIMUM_PASSWORD_LENGTH = 12
-LOCAL_SIGNING_KEY_SECRET = "local-only-signing-key-secret-change-me"  # noqa: S105 likewise
+LOCAL_SIGNING_KEY_SECRET = "local-only-signing-key-secret-change-me"  # noqa: S105 refused as well
 
 _DURATION = re.compile(r"(\d{1,6})([smhd])", re.ASCII)
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
@@ -18,8 +18,7 @@ _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 @dataclass(frozen=True, kw_only=True)
 class Settings(ServiceSettings):
-    """The first admin's sign-in, how long access tokens and learner grants live, and what the keys that sign them are
-    encrypted with."""
+    """The first admin, the lifetimes of access tokens and learner grants, and the secret that encrypts signing keys."""
 
     admin_username: str
     admin_password: str
@@ -29,7 +28,7 @@ class Settings(ServiceSettings):
 
 
 def read_settings(variables: Mapping[str, str]) -> Settings:
-    """Auth's settings from the environment; raises SettingsError."""
+    """Read auth's settings from the environment. Raise SettingsError."""
     environment = Environment(variables)
     settings = Settings.read(
         environment,

@@ -1,4 +1,4 @@
-"""What auth speaks of: plain records, the same from every repository. Their fields are the tables' columns."""
+"""The records of auth, the same from every repository. Their fields are the tables' columns."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -12,9 +12,12 @@ EVER = datetime(1970, 1, 1, tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True)
 class Admin:
-    """A person who runs launches; the password is kept as an argon2id hash, or as the old baseline's bcrypt one until
-    the next sign-in. `disabled_at` is None while the person may sign in; `initial_password_ends_at` is None unless the
-    password is one that was made for the person, which is good until then and only for setting another."""
+    """A person who runs launches.
+
+    The hash is argon2id, or bcrypt of the old baseline until the next sign-in. `disabled_at` is None while the person
+    may sign in. `initial_password_ends_at` is None unless the password was generated: such a password is valid until
+    then, and only to set another one.
+    """
 
     id: str
     username: str
@@ -27,8 +30,16 @@ class Admin:
 
 
 @dataclass(frozen=True, slots=True)
+class PersonChanges:
+    """The changes that an owner makes to a person; None leaves a field as it is."""
+
+    role: Role | None = None
+    disabled: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Session:
-    """One sign-in, and the family of the refresh tokens that go on with it; `ended_at` is None while it goes on."""
+    """A sign-in and the family of its refresh tokens; `ended_at` is None while it is active."""
 
     id: str
     admin_id: str
@@ -54,7 +65,7 @@ class SigningKey:
 
 @dataclass(frozen=True, slots=True)
 class RefreshToken:
-    """Lets its bearer go on with a session, once; `id` is the SHA-256 of the token, which itself is nowhere kept."""
+    """A token that continues a session once; `id` is its SHA-256, and the token itself is never stored."""
 
     id: str
     session_id: str
@@ -65,7 +76,7 @@ class RefreshToken:
 
 @dataclass(frozen=True, slots=True)
 class IssuedGrant:
-    """What a learner gets for an event's access key; `expires_in` is in seconds."""
+    """A learner's grant for an event; `expires_in` is in seconds."""
 
     access_token: str = field(repr=False)
     expires_in: int
@@ -73,7 +84,7 @@ class IssuedGrant:
 
 @dataclass(frozen=True, slots=True)
 class Throttle:
-    """How often somebody has tried to sign in, until a window ends; `id` is the SHA-256 of who and from where."""
+    """The sign-in attempts counted in a window; `id` is the SHA-256 of account and address."""
 
     id: str
     attempts: int
@@ -82,7 +93,7 @@ class Throttle:
 
 @dataclass(frozen=True, slots=True)
 class Invitation:
-    """A person for whom a password was made, which is said here and nowhere kept."""
+    """A person with a generated password, which is never stored."""
 
     admin: Admin
     initial_password: str = field(repr=False)
@@ -90,7 +101,7 @@ class Invitation:
 
 @dataclass(frozen=True, slots=True)
 class SignIn:
-    """What a successful sign-in gives; `expires_in` and `refresh_expires_in` are in seconds."""
+    """The result of a sign-in or a refresh; `expires_in` and `refresh_expires_in` are in seconds."""
 
     admin: Admin
     access_token: str = field(repr=False)
@@ -101,7 +112,7 @@ class SignIn:
 
 @dataclass(frozen=True, slots=True)
 class Rotation:
-    """A new signing key, and those that it takes the place of."""
+    """A new signing key, and the keys that it replaces."""
 
     key: SigningKey
     retired: Sequence[SigningKey]

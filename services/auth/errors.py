@@ -12,27 +12,27 @@ from services.kit.core.errors import Conflict, Forbidden, NotFound, TooManyReque
 
 
 class InvalidCredentials(Unauthorized):
-    """No admin has this name and this password; which of the two is wrong is not said."""
+    """No admin has this name and this password. The response does not reveal which of them is wrong."""
 
     code = "INVALID_CREDENTIALS"
     message = "The username or the password is wrong"
 
 
 class PasswordChangeRequired(Forbidden):
-    """The password is right, and was made for the person, who must replace it."""
+    """The password is right, but it was generated: the person must replace it."""
 
     code = "PASSWORD_CHANGE_REQUIRED"
     message = "This password was made for you: sign in with it once more and add newPassword, one of your own"
 
 
 class SignInThrottled(TooManyRequests):
-    """So many attempts to sign in were made that this one is not looked at."""
+    """Too many attempts to sign in: the password is not checked."""
 
     message = "Too many attempts to sign in; try again later"
 
 
 class InvalidRefreshToken(Unauthorized):
-    """The refresh token is unknown, over, or of a session that has ended; which of them is not said."""
+    """The refresh token is unknown, expired, or of an ended session. The response does not reveal which."""
 
     code = "INVALID_REFRESH_TOKEN"
     message = "The refresh token is not valid: sign in again"
@@ -46,7 +46,7 @@ class AdminNotFound(NotFound):
 
 
 class SessionNotFound(NotFound):
-    """There is no such session."""
+    """No active session has this id."""
 
     code = "SESSION_NOT_FOUND"
     message = "Session not found"
@@ -60,21 +60,21 @@ class UsernameTaken(Conflict):
 
 
 class LastOwner(Conflict):
-    """Nobody would be left who can manage people."""
+    """The change would leave no owner who can manage people."""
 
     code = "LAST_OWNER"
     message = "This is the only owner who can sign in: make somebody else an owner, who sets a password, first"
 
 
 class KeyWaiting(Conflict):
-    """A rotation is under way: the next key is published and does not sign yet."""
+    """A rotation is in progress: the next key is published and does not sign yet."""
 
     code = "SIGNING_KEY_WAITING"
     message = "The next signing key is published already and waits to sign"
 
 
 class KeyUnreadable(Unavailable):
-    """A signing key's private part cannot be opened. For operators: it names the variable that should open it."""
+    """A signing key cannot be decrypted. The message is for operators and names the setting."""
 
     def __init__(self, key_id: str):
         super().__init__(
@@ -84,6 +84,6 @@ class KeyUnreadable(Unavailable):
 
 
 class SigningUnavailable(Unavailable):
-    """No signing key can be used; the log says why."""
+    """No signing key can be used; the log gives the reason."""
 
     message = "Nobody can sign in now: the signing keys are not available"

@@ -1,49 +1,48 @@
-"""The check of auth's own rules; the kit checks what the tables promise by themselves."""
+"""The check of auth's own rules; the kit checks what the tables declare."""
 
 from collections.abc import Iterator
 from functools import partial
 
 import peewee
 
-from services.auth import rules
 from services.auth.config import Settings
 from services.auth.migrations import MIGRATIONS
-from services.auth.repository.inspection import AuthInspection
+from services.auth.repository.inspection import all_admins, usable_keys
 from services.auth.repository.store import PeeweeAuthStore
+from services.auth.rules import keys, stored
 from services.kit.core.findings import Finding, Progress, violation_findings
 from services.kit.core.instants import now
 from services.kit.maintenance.examination import Examination
 
 
 def examination(settings: Settings) -> Examination:
-    """Everything that can be wrong; whether the keys open is left out for a copy, whose secret may be elsewhere."""
-    seal = rules.derived_key(settings.signing_key_secret, rules.SEALING)
-    return Examination(MIGRATIONS, _findings, partial(_seal_findings, seal), tidy=_tidy)
+    """Return the check. For a copy it skips the private keys, because their secret may be elsewhere."""
+    encryption_key = keys.derive_key(settings.signing_key_secret, keys.KEY_ENCRYPTION)
+    return Examination(MIGRATIONS, _findings, partial(_private_key_findings, encryption_key), tidy=_tidy)
 
 
 def _findings(database: peewee.Database, progress: Progress) -> Iterator[Finding]:
-    inspection = AuthInspection(database)
     progress.begin("admins and signing keys", 0)
-    for admins in inspection.admins():
+    for admins in all_admins(database):
         for admin in admins:
-            yield from violation_findings("admins", admin.id, rules.admin_violations(admin))
-    # None at all is no violation: auth makes one when it is first needed.
-    for keys in inspection.usable_keys(now()):
-        for key in keys:
-            yield from violation_findings("signing_keys", key.id, rules.key_violations(key))
+            yield from violation_findings("admins", admin.id, stored.admin_violations(admin))
+    # An empty table is no violation: auth makes the first key when it needs one.
+    for batch in usable_keys(database, now()):
+        for key in batch:
+            yield from violation_findings("signing_keys", key.id, stored.key_violations(key))
 
 
-def _seal_findings(seal: bytes, database: peewee.Database, progress: Progress) -> Iterator[Finding]:
+def _private_key_findings(encryption_key: bytes, database: peewee.Database, progress: Progress) -> Iterator[Finding]:
     progress.begin("private parts of signing keys", 0)
-    for keys in AuthInspection(database).usable_keys(now()):
-        for key in keys:
-            yield from violation_findings("signing_keys", key.id, rules.seal_violations(key, seal))
+    for batch in usable_keys(database, now()):
+        for key in batch:
+            yield from violation_findings("signing_keys", key.id, stored.private_key_violations(key, encryption_key))
 
 
 def _tidy(database: peewee.Database) -> Iterator[str]:
-    # A session that is over breaks no rule: it goes with the next sign-in, whenever that is.
+    # Expired sessions break no rule: the next sign-in removes them, whenever that is.
     store = PeeweeAuthStore(database)
     with store.transaction():
         removed = store.sessions.remove_expired(now())
     if removed:
-        yield f"sessions: deleted {removed} that are over"
+        yield f"sessions: deleted {removed} expired"

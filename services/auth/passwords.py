@@ -1,6 +1,6 @@
-"""Passwords: how they are kept, and which new ones are taken.
+"""Passwords: how they are hashed, and which new ones are accepted.
 
-They are kept as argon2id, and those that came from the old baseline as bcrypt until the next sign-in.
+Hashes are argon2id; those of the old baseline are bcrypt until the next sign-in.
 """
 
 import re
@@ -15,42 +15,41 @@ from services.auth.config import MINIMUM_PASSWORD_LENGTH
 # OWASP Password Storage Cheat Sheet, the minimum for argon2id: 19 MiB, two passes, one lane.
 HASHER = argon2.PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
 
-# The old server cut passwords there, as bcrypt does; the library leaves that to its callers.
+# The old server truncated passwords to 72 bytes, as bcrypt does; this library leaves that to its callers.
 _BCRYPT_BYTES = 72
-# Each step of the cost doubles the time, and every sign-in takes it as long as such a hash is left: 15 is two seconds.
+# Every sign-in pays for the costliest hash that is left: at cost 15 that is two seconds.
 _BCRYPT = re.compile(r"\$2[aby]\$(?:0[4-9]|1[0-5])\$[./A-Za-z0-9]{21}[.Oeu][./A-Za-z0-9]{31}")
 
-
-def is_bcrypt(password_hash: str) -> bool:
-    """Whether it is a hash of the old baseline."""
-    return password_hash.startswith("$2")
-
-
-def can_be_checked(bcrypt_hash: str) -> bool:
-    """Whether it has the form of bcrypt, with a cost that a sign-in can bear."""
-    return _BCRYPT.fullmatch(bcrypt_hash) is not None
-
-
-def matches_bcrypt(password: str, bcrypt_hash: str) -> bool:
-    """Whether the hash is the password's."""
-    return bcrypt.checkpw(password.encode()[:_BCRYPT_BYTES], bcrypt_hash.encode())
-
-
-# Guessable in less than 10^8 attempts: common passwords, names, keyboard rows, dates, repeats (zxcvbn's score 0 to 2).
-_LEAST_SCORE = 3
-# zxcvbn judges no more than that, and its time grows with the square.
-_JUDGED_CHARACTERS = 72
-# Without those that are mistaken for one another when somebody types what another reads out: 28 of them are 138
-# bits, more than the 128 of OWASP ASVS 5.0 11.5.1.
+# zxcvbn's scores 0 to 2: guessable in less than 10^8 attempts (common passwords, names, keyboard rows, dates, repeats).
+_MINIMUM_SCORE = 3
+# zxcvbn's time grows with the square of the length.
+_SCORED_CHARACTERS = 72
+# No characters that are mistaken for one another when read out. 28 of them have 138 bits, more than the 128 of OWASP
+# ASVS 5.0 11.5.1.
 _CLEAR_CHARACTERS = "abcdefghjkmnpqrstuvwxyz23456789"
 _GROUPS, _GROUP_LENGTH = 7, 4
 
 
-def new_password_problems(password: str, username: str) -> list[str]:
-    """What is wrong with it as a new password of that person, and what to do; nothing when it may be taken.
+def is_bcrypt(password_hash: str) -> bool:
+    """Return whether the hash is one of the old baseline."""
+    return password_hash.startswith("$2")
 
-    Length and what is common, no rules of composition: OWASP ASVS 5.0 6.2.1, 6.2.4, 6.2.5, 6.2.11; NIST SP 800-63B-4
-    section 3.1.1.2.
+
+def can_be_checked(bcrypt_hash: str) -> bool:
+    """Return whether the hash has the form of bcrypt and a cost from 4 to 15."""
+    return _BCRYPT.fullmatch(bcrypt_hash) is not None
+
+
+def matches_bcrypt(password: str, bcrypt_hash: str) -> bool:
+    """Return whether the password fits the hash."""
+    return bcrypt.checkpw(password.encode()[:_BCRYPT_BYTES], bcrypt_hash.encode())
+
+
+def new_password_problems(password: str, username: str) -> list[str]:
+    """Return why the person cannot have this new password, as texts for a field error.
+
+    Length and common passwords count, rules of composition do not: OWASP ASVS 5.0 6.2.1, 6.2.4, 6.2.5, 6.2.11; NIST SP
+    800-63B-4 section 3.1.1.2.
     """
     if len(password) < MINIMUM_PASSWORD_LENGTH:
         return [f"must have at least {MINIMUM_PASSWORD_LENGTH} characters"]
@@ -60,12 +59,12 @@ def new_password_problems(password: str, username: str) -> list[str]:
 
 
 def new_initial_password() -> str:
-    """A random one that can be read out and typed, such as `k7mp-x3wq-h9vd-2fbn-r6tc-8ysj-4eug`."""
+    """Return a random password that can be read out and typed, such as `k7mp-x3wq-h9vd-2fbn-r6tc-8ysj-4eug`."""
     return initial_password_of(secrets.token_bytes(32))
 
 
 def initial_password_of(seed: bytes) -> str:
-    """The one that 256 bits make: the remainders favour no password by more than one part in 2^117."""
+    """Return the password made of 256 bits; no password is likelier than another by more than one part in 2^117."""
     number, characters = int.from_bytes(seed, "big"), ""
     for _ in range(_GROUPS * _GROUP_LENGTH):
         number, place = divmod(number, len(_CLEAR_CHARACTERS))
@@ -74,6 +73,6 @@ def initial_password_of(seed: bytes) -> str:
 
 
 def _is_easy_to_guess(password: str, username: str) -> bool:
-    known_to_all = ["flix", username, *re.split(r"[\W_]+", username)]
-    judgement = zxcvbn(password[:_JUDGED_CHARACTERS], user_inputs=[each for each in known_to_all if each])
-    return bool(judgement["score"] < _LEAST_SCORE)
+    known_words = ["flix", username, *re.split(r"[\W_]+", username)]
+    estimate = zxcvbn(password[:_SCORED_CHARACTERS], user_inputs=[each for each in known_words if each])
+    return bool(estimate["score"] < _MINIMUM_SCORE)

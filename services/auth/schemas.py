@@ -1,35 +1,64 @@
-"""Auth on the wire: what comes in is named New..., what goes out is listed field by field."""
+"""The JSON of auth: the bodies of requests, and a view for each body of a response."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, StringConstraints
+from pydantic import ConfigDict, Field, StringConstraints
+from typing_extensions import TypedDict
 
-from services.auth.entities import Admin, Invitation, IssuedGrant, Role, SignIn
+from services.auth.config import MINIMUM_PASSWORD_LENGTH
+from services.auth.entities import Admin, Invitation, IssuedGrant, PersonChanges, Role, SignIn
 from services.kit.core.instants import format_instant
-from services.kit.web.schemas import Patch, Schema, Text
+from services.kit.web.schemas import InstantText, Patch, Schema, Text
 from services.kit.web.tokens.revocation import Revoked
 
-Username = Annotated[Text, Field(min_length=3, max_length=200)]
-# What costs as much to hash as it is long has an end.
-_LONGEST_PASSWORD = 1024
-# A password is taken as it is: neither trimmed nor judged by its characters.
-Password = Annotated[str, Field(min_length=6, max_length=_LONGEST_PASSWORD)]
-# What a new one must be, passwords.new_password_problems says.
-NewPassword = Annotated[str, Field(max_length=_LONGEST_PASSWORD)]
-# A default of a patch is never read: only the fields that were sent are (Patch.changes).
-_ABSENT: Any = None
+# The time to hash a password grows with its length.
+_MAXIMUM_PASSWORD_LENGTH = 1024
+
+# `Text` with at least three characters after trimming, as a regular expression of ECMA-262 for the published document.
+_SPACES = r"[\t-\r \x85\xA0\u1680\u2000-\u200A\u2028\u2029\u202F\u205F\u3000]*"
+_CHARACTER = r"[^\x00-\x08\x0B\x0C\x0E-\x1F\x7F-\x9F]"
+_VISIBLE = r"[^\x00-\x1F\x7F-\x9F\s]"
+_TEXT_OF_THREE = f"^{_SPACES}{_CHARACTER}*{_VISIBLE}{_CHARACTER}+{_VISIBLE}{_CHARACTER}*{_SPACES}$"
+
+Username = Annotated[Text, Field(min_length=3, max_length=200, json_schema_extra={"pattern": _TEXT_OF_THREE})]
+Password = Annotated[
+    str,
+    Field(
+        min_length=6, max_length=_MAXIMUM_PASSWORD_LENGTH, description="neither trimmed nor limited to some characters"
+    ),
+]
+# passwords.new_password_problems checks the rest, with messages that help.
+NewPassword = Annotated[
+    str,
+    Field(
+        max_length=_MAXIMUM_PASSWORD_LENGTH,
+        description="not easy to guess, and different from the password that it replaces",
+        json_schema_extra={"minLength": MINIMUM_PASSWORD_LENGTH},
+    ),
+]
+PersonRole = Annotated[
+    Role,
+    Field(
+        description="a viewer reads; an editor also changes launches; an owner also manages people and reads the audit"
+    ),
+]
+
+
+def _absent() -> Any:
+    """Return the default of a patch's field: null is refused, so None means that the field was not sent."""
+    return None
 
 
 class Credentials(Schema):
-    """POST /api/admin/login; `newPassword` replaces the password."""
+    """POST /api/admin/login."""
 
     username: Username
     password: Password
-    new_password: NewPassword | None = None
+    new_password: Annotated[NewPassword | None, Field(description="replaces the password")] = None
 
 
 class Refresh(Schema):
-    """POST /api/admin/token/refresh. A refresh token is opaque: one that we never gave is unknown, not malformed."""
+    """POST /api/admin/token/refresh; any text is accepted, because an unknown token is not an invalid document."""
 
     refresh_token: Annotated[str, Field(min_length=1, max_length=200)]
 
@@ -45,18 +74,106 @@ class NewPerson(Schema):
     """POST /api/admin/users."""
 
     username: Username
-    role: Role
+    role: PersonRole
 
 
 class PersonPatch(Patch):
-    """PUT /api/admin/users/{userId}."""
+    """PUT /api/admin/users/{userId}; at least one of the fields is required."""
 
-    role: Role = _ABSENT
-    disabled: bool = _ABSENT
+    model_config = ConfigDict(
+        json_schema_extra={"minProperties": 1, "anyOf": [{"required": ["role"]}, {"required": ["disabled"]}]}
+    )
+
+    role: PersonRole = Field(default_factory=_absent)
+    disabled: bool = Field(default_factory=_absent)
+
+    def person_changes(self) -> PersonChanges:
+        """Return the changes; fields that were not sent are None."""
+        return PersonChanges(role=self.role, disabled=self.disabled)
 
 
-def person_view(admin: Admin) -> dict[str, Any]:
-    """A person, as owners see them; `initialPasswordEndsAt` is null once they have set a password of their own."""
+class NewGrant(Schema):
+    """POST /internal/grants: an event and the fingerprint of the key that opened it, as content returns them."""
+
+    event_id: Annotated[str, Field(min_length=1)]
+    fingerprint: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+
+
+class PersonView(TypedDict):
+    """A person, as owners see them."""
+
+    id: str
+    username: str
+    role: PersonRole
+    disabled: bool
+    initialPasswordEndsAt: Annotated[
+        InstantText | None,
+        Field(description="when the initial password expires; null once the person has set one of their own"),
+    ]
+    createdAt: InstantText
+    updatedAt: InstantText
+
+
+class InvitationView(TypedDict):
+    """A person and the password for their first sign-in."""
+
+    item: PersonView
+    initialPassword: str
+
+
+class MeView(TypedDict):
+    """A person, as they see themselves."""
+
+    id: str
+    username: str
+    role: PersonRole
+    createdAt: InstantText
+    updatedAt: InstantText
+
+
+class UserView(TypedDict):
+    """The person who has signed in."""
+
+    id: str
+    username: str
+
+
+class SignInView(TypedDict):
+    """The tokens of a session and its person."""
+
+    accessToken: str
+    tokenType: Literal["Bearer"]
+    expiresIn: Annotated[int, Field(ge=1, description="seconds for which the access token is valid")]
+    refreshToken: Annotated[str, Field(description="valid once, for POST /api/admin/token/refresh")]
+    refreshExpiresIn: Annotated[
+        int,
+        Field(
+            ge=1,
+            description="seconds for which the refresh token is valid; the session ends seven days after the sign-in",
+        ),
+    ]
+    user: UserView
+
+
+class GrantView(TypedDict):
+    """A learner grant (RFC 6749 section 5.1, in camelCase)."""
+
+    accessToken: str
+    tokenType: Literal["Bearer"]
+    expiresIn: Annotated[
+        int, Field(ge=1, description="seconds for which the grant is valid; it ends with the access key as well")
+    ]
+
+
+class RevokedView(TypedDict):
+    """The ids of ended sessions and of retired keys, both sorted."""
+
+    items: list[str]
+    keys: list[str]
+
+
+def person_view(admin: Admin) -> PersonView:
+    """Return the person for owners."""
     ends_at = admin.initial_password_ends_at
     return {
         "id": admin.id,
@@ -69,30 +186,24 @@ def person_view(admin: Admin) -> dict[str, Any]:
     }
 
 
-def invitation_view(invitation: Invitation) -> dict[str, Any]:
-    """The person, and the password that is answered this once."""
-    return told_invitation(person_view(invitation.admin), invitation.initial_password)
+def invitation_view(invitation: Invitation) -> InvitationView:
+    """Return the person with the initial password."""
+    return {"item": person_view(invitation.admin), "initialPassword": invitation.initial_password}
 
 
-def told_invitation(person: dict[str, Any], initial_password: str) -> dict[str, Any]:
-    """The same, of what `person_view` has given."""
-    return {"item": person, "initialPassword": initial_password}
+def me_view(admin: Admin) -> MeView:
+    """Return the person for themselves."""
+    return {
+        "id": admin.id,
+        "username": admin.username,
+        "role": admin.role,
+        "createdAt": format_instant(admin.created_at),
+        "updatedAt": format_instant(admin.updated_at),
+    }
 
 
-class NewGrant(Schema):
-    """POST /internal/grants: an event, and the fingerprint of the key that opened it, as content gives them."""
-
-    event_id: Annotated[str, Field(min_length=1)]
-    fingerprint: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
-
-
-def grant_view(grant: IssuedGrant) -> dict[str, Any]:
-    """What a learner gets for an access key (RFC 6749 section 5.1, in camelCase)."""
-    return {"accessToken": grant.access_token, "tokenType": "Bearer", "expiresIn": grant.expires_in}
-
-
-def sign_in_view(sign_in: SignIn) -> dict[str, Any]:
-    """The contract's answer to a login, and what goes on with it."""
+def sign_in_view(sign_in: SignIn) -> SignInView:
+    """Return the tokens of a sign-in or a refresh."""
     return {
         "accessToken": sign_in.access_token,
         "tokenType": "Bearer",
@@ -103,17 +214,11 @@ def sign_in_view(sign_in: SignIn) -> dict[str, Any]:
     }
 
 
-def me_view(admin: Admin) -> dict[str, Any]:
-    """A person, as they see themselves."""
-    return {
-        "id": admin.id,
-        "username": admin.username,
-        "role": admin.role,
-        "createdAt": format_instant(admin.created_at),
-        "updatedAt": format_instant(admin.updated_at),
-    }
+def grant_view(grant: IssuedGrant) -> GrantView:
+    """Return the grant."""
+    return {"accessToken": grant.access_token, "tokenType": "Bearer", "expiresIn": grant.expires_in}
 
 
-def revoked_view(revoked: Revoked) -> dict[str, Any]:
-    """Ids of ended sessions under `items`, those of retired keys under `keys`."""
+def revoked_view(revoked: Revoked) -> RevokedView:
+    """Return everything that verifiers of access tokens must refuse."""
     return {"items": sorted(revoked.sessions), "keys": sorted(revoked.keys)}

@@ -14,9 +14,9 @@ ADMIN_ID = "admin-1"
 
 
 def seed_database(database: peewee.Database, settings: Settings, name: str) -> dict[str, int]:
-    """Add the admin of ADMIN_USERNAME and ADMIN_PASSWORD unless there is one; both sets are the same here.
+    """Add the admin of ADMIN_USERNAME and ADMIN_PASSWORD if the name is free; both sets are the same here.
 
-    The managed profile takes no password that no person could set; raises SettingsError.
+    Raise SettingsError in the managed profile for a password that nobody could choose.
     """
     store = PeeweeAuthStore(database)
     if store.admins.find([], [settings.admin_username]):
@@ -25,7 +25,7 @@ def seed_database(database: peewee.Database, settings: Settings, name: str) -> d
     if settings.profile == "managed" and problems:
         raise SettingsError([f"ADMIN_PASSWORD {each}" for each in problems])
     service = AuthService(store, settings.access_token_lifetime, settings.signing_key_secret)
-    # The first one has an id that every installation agrees on.
+    # The first admin has the same id in every installation.
     admin_id = ADMIN_ID if store.admins.count() == 0 else None
     try:
         service.create_admin(settings.admin_username, settings.admin_password, admin_id)

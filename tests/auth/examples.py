@@ -1,4 +1,4 @@
-"""Records and a service to begin a test with, and a hasher that counts what it does."""
+"""Example records, a service with cheap hashes, and hashers that count or interrupt."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -7,42 +7,39 @@ from typing import Any
 
 import argon2
 
-from services.auth import rules
 from services.auth.entities import Admin, RefreshToken, Session, SigningKey
 from services.auth.repository.contracts import AuthStore
+from services.auth.rules.keys import KEY_ENCRYPTION, derive_key
 from services.auth.service.sign_in import AuthService
 from services.kit.core.instants import Clock
 from tests.clock import NOON, StoppedClock
 
 PASSWORD = "correct horse battery staple"
+OWN_PASSWORD = "nine moles dig a tunnel"
 LIFETIME = timedelta(minutes=15)
 KEY_SECRET = "a secret that encrypts the keys of these tests"
-SEAL = rules.derived_key(KEY_SECRET, rules.SEALING)
-SUCCESSION = rules.derived_key(KEY_SECRET, rules.SUCCESSION)
+ENCRYPTION_KEY = derive_key(KEY_SECRET, KEY_ENCRYPTION)
 
 
 def an_admin(**changes: Any) -> Admin:
-    """An admin, but for the changes."""
     return replace(Admin("admin-1", "ada", "$argon2id$not-a-hash", NOON, NOON), **changes)
 
 
 def a_session(**changes: Any) -> Session:
-    """A session of that admin, which lasts a day, but for the changes."""
     return replace(Session("session-1", "admin-1", NOON, NOON + timedelta(days=1), None), **changes)
 
 
 def a_refresh_token(**changes: Any) -> RefreshToken:
-    """An unused refresh token of that session, which lasts an hour, but for the changes."""
     return replace(RefreshToken("token-1", "session-1", NOON, NOON + timedelta(hours=1)), **changes)
 
 
 def a_key(**changes: Any) -> SigningKey:
-    """A signing key without any key in it, but for the changes."""
+    """Return a signing key without key material."""
     return replace(SigningKey("key-1", '{"d": "private"}', '{"x": "public"}', NOON, None), **changes)
 
 
 class CountingHasher(argon2.PasswordHasher):
-    """A cheap hasher that counts its work; one hash or verification takes as long as any other."""
+    """A cheap hasher that counts hashes and verifications."""
 
     def __init__(self, time_cost: int = 1):
         super().__init__(time_cost=time_cost, memory_cost=8, parallelism=1)
@@ -50,33 +47,31 @@ class CountingHasher(argon2.PasswordHasher):
         self.verifications = 0
 
     def hash(self, password: str | bytes, *, salt: bytes | None = None) -> str:
-        """Counted."""
         self.hashes += 1
         return super().hash(password, salt=salt)
 
     def verify(self, hash: str | bytes, password: str | bytes) -> Any:
-        """Counted."""
-        self.verifications += 1
+        # A hash of another kind is refused without any work.
+        self.verifications += str(hash).startswith("$argon2id$")
         return super().verify(hash, password)
 
-    def work_of(self) -> tuple[int, int]:
-        """How many hashes and verifications since the last time."""
-        work = (self.hashes, self.verifications)
+    def take_counts(self) -> tuple[int, int]:
+        """Return the hashes and verifications since the last call."""
+        counts = (self.hashes, self.verifications)
         self.hashes = self.verifications = 0
-        return work
+        return counts
 
 
 class InterruptedHasher(CountingHasher):
-    """Something happens while it hashes, once."""
+    """A hasher that runs one of the interruptions before each verification."""
 
-    def __init__(self, *happenings: Callable[[], object]):
-        super().__init__()
-        self.happenings = list(happenings)
+    def __init__(self, *interruptions: Callable[[], object], time_cost: int = 1):
+        super().__init__(time_cost)
+        self._interruptions = list(interruptions)
 
     def verify(self, hash: str | bytes, password: str | bytes) -> Any:
-        """What happens first happens before it is done."""
-        if self.happenings:
-            self.happenings.pop(0)()
+        if self._interruptions:
+            self._interruptions.pop(0)()
         return super().verify(hash, password)
 
 
@@ -87,6 +82,6 @@ def a_service(
     signing_key_secret: str = KEY_SECRET,
     **more: Any,
 ) -> AuthService:
-    """Auth over that store, at noon and with cheap hashes unless it is told otherwise."""
+    """Return auth over the store, by default at noon and with cheap hashes."""
     more.setdefault("grant_lifetime", LIFETIME)
     return AuthService(store, LIFETIME, signing_key_secret, clock or StoppedClock(), hasher or CountingHasher(), **more)

@@ -8,7 +8,7 @@ import peewee
 import pytest
 
 from services.auth.baseline import IMPORTER
-from services.auth.entities import Admin
+from services.auth.entities import Admin, PersonChanges
 from services.auth.repository.store import PeeweeAuthStore
 from tests.auth.examples import a_service, an_admin
 from tests.baseline_file import PASSWORD, PASSWORD_HASH, an_installation, old
@@ -64,7 +64,7 @@ def test_an_admin_who_has_signed_in_since_is_there_and_keeps_the_new_hash(
 def test_an_admin_whom_an_owner_has_changed_since_is_there_and_stays_so(moved: Import, store: PeeweeAuthStore) -> None:
     moved.run(an_installation())
     people = a_service(store, StoppedClock(LATER)).people
-    people.change("admin-2", {"role": "viewer", "disabled": True})
+    people.change("admin-2", PersonChanges("viewer", True))
     people.reset_password("admin-2")
     before = kept(store)
 

@@ -1,4 +1,4 @@
-"""services.auth.integrity: each planted violation is found by table, id and rule, and no secret is in what is said."""
+"""The check of auth's rules: each violation is found by table, id and rule, and no finding repeats a secret."""
 
 import json
 from dataclasses import replace
@@ -9,10 +9,11 @@ import peewee
 import pytest
 from joserfc.jwk import OKPKey
 
-from services.auth import rules, seed
+from services.auth import seed
 from services.auth.config import read_settings
 from services.auth.integrity import examination
 from services.auth.repository.store import PeeweeAuthStore
+from services.auth.rules.keys import KEY_ENCRYPTION, derive_key, new_signing_key
 from services.auth.service.sign_in import AuthService
 from services.kit.core.findings import NoProgress
 from services.kit.core.instants import now
@@ -22,94 +23,66 @@ from tests.violations import Violation, all_rows, execute, found, judge, named, 
 
 SETTINGS = read_settings({})
 EXAMINATION = examination(SETTINGS)
-SEAL = rules.derived_key(SETTINGS.signing_key_secret, rules.SEALING)
+ENCRYPTION_KEY = derive_key(SETTINGS.signing_key_secret, KEY_ENCRYPTION)
 A_BCRYPT_HASH = bcrypt.hashpw(b"a password", bcrypt.gensalt(4)).decode()
 
-BREACHES = {
-    "a name with a space behind it": Violation(
-        ["UPDATE admins SET username = 'ada ' WHERE id = 'admin-2'"], [("admins", "admin-2", "admin_username")]
+
+OTHER = "FROM signing_keys WHERE id = 'key-3')"
+# The table, the row and its change; the rules that it breaks; a repair deletes rows without their parent.
+BAD_ROWS = [
+    ("admins", "admin-2", "username = 'ada '", ["admin_username"]),
+    ("admins", "admin-2", "username = ''", ["admins_username_not_empty"]),
+    ("admins", "admin-2", "password_hash = 'canary'", ["admin_password_hash"]),
+    ("admins", "admin-1", "password_hash = replace(password_hash, 'argon2id', 'argon2i')", ["admin_password_hash"]),
+    ("signing_keys", "key-2", f"public_key = (SELECT public_key {OTHER}", ["signing_key"]),
+    (
+        "signing_keys",
+        "key-2",
+        """public_key = replace(public_key, '"x": "', '"x": "canary')""",
+        ["signing_key", "signing_key_public"],
     ),
-    "an empty name": Violation(
-        ["UPDATE admins SET username = '' WHERE id = 'admin-2'"], [("admins", "admin-2", "admins_username_not_empty")]
+    (
+        "signing_keys",
+        "key-2",
+        f"private_key = (SELECT private_key {OTHER}",
+        ["signing_key"],
     ),
-    "a password in clear text": Violation(
-        ["UPDATE admins SET password_hash = 'canary' WHERE id = 'admin-2'"],
-        [("admins", "admin-2", "admin_password_hash")],
-    ),
-    "a hash of the wrong kind of argon2": Violation(
-        ["UPDATE admins SET password_hash = replace(password_hash, 'argon2id', 'argon2i') WHERE id = 'admin-1'"],
-        [("admins", "admin-1", "admin_password_hash")],
-    ),
-    "a key whose parts are of two keys": Violation(
-        [
-            "UPDATE signing_keys SET public_key = (SELECT public_key FROM signing_keys WHERE id = 'key-3') "
-            "WHERE id = 'key-2'"
-        ],
-        [("signing_keys", "key-2", "signing_key")],
-    ),
-    "a key whose public part cannot be read": Violation(
-        ["UPDATE signing_keys SET public_key = replace(public_key, '\"x\": \"', '\"x\": \"canary') WHERE id = 'key-2'"],
-        [("signing_keys", "key-2", "signing_key"), ("signing_keys", "key-2", "signing_key_public")],
-    ),
-    "a key that was sealed for another row": Violation(
-        [
-            "UPDATE signing_keys SET private_key = (SELECT private_key FROM signing_keys WHERE id = 'key-3') "
-            "WHERE id = 'key-2'"
-        ],
-        [("signing_keys", "key-2", "signing_key")],
-    ),
-    "a key that is published for a while and cannot be read": Violation(
-        ["UPDATE signing_keys SET private_key = 'canary' WHERE id = 'key-3'"],
-        [("signing_keys", "key-3", "signing_key")],
-    ),
-    "a refresh token of no session": Violation(
-        ["UPDATE refresh_tokens SET session_id = 'nothing' WHERE id = 'token-2'"],
-        [("refresh_tokens", "token-2", "foreign_key")],
-        repaired=True,
-        gone=[("refresh_tokens", "token-2")],
-    ),
-    "a refresh token that is over before it begins": Violation(
-        ["UPDATE refresh_tokens SET expires_at = created_at WHERE id = 'token-2'"],
-        [("refresh_tokens", "token-2", "refresh_tokens_window")],
-    ),
-    "a key that cannot be read": Violation(
-        ["UPDATE signing_keys SET private_key = 'canary' WHERE id = 'key-2'"],
-        [("signing_keys", "key-2", "signing_key")],
-    ),
-    "a session of nobody": Violation(
-        ["UPDATE sessions SET admin_id = 'nobody' WHERE id = 'session-2'"],
-        [("sessions", "session-2", "foreign_key")],
-        repaired=True,
-        gone=[("sessions", "session-2")],
-    ),
-    "a session that ends before it begins": Violation(
-        ["UPDATE sessions SET expires_at = created_at WHERE id = 'session-2'"],
-        [("sessions", "session-2", "sessions_window")],
-    ),
-}
+    ("signing_keys", "key-2", "private_key = 'canary'", ["signing_key"]),
+    ("signing_keys", "key-3", "private_key = 'canary'", ["signing_key"]),
+    ("refresh_tokens", "token-2", "session_id = 'nothing'", ["foreign_key"]),
+    ("refresh_tokens", "token-2", "expires_at = created_at", ["refresh_tokens_window"]),
+    ("sessions", "session-2", "admin_id = 'nobody'", ["foreign_key"]),
+    ("sessions", "session-2", "expires_at = created_at", ["sessions_window"]),
+]
 
 
 @pytest.fixture
 def database(auth_database: peewee.Database) -> peewee.Database:
-    """With two admins, one of them of an old installation, a session and a key that go on, and a retired key."""
+    """Two admins, one with an old hash; two sessions, a refresh token, a signing key and two that retire."""
     store = PeeweeAuthStore(auth_database)
     seed.seed_database(auth_database, SETTINGS, "minimal")
     store.admins.add(an_admin(id="admin-2", username="grace", password_hash=A_BCRYPT_HASH))
     store.sessions.add(a_session(id="session-2", expires_at=now() + timedelta(days=1)))
     store.sessions.add(a_session(id="session-3", expires_at=now() + timedelta(days=1)))
     store.refresh_tokens.add(a_refresh_token(id="token-2", session_id="session-3"))
-    store.signing_keys.add(rules.new_signing_key("key-1", now(), SEAL))
-    store.signing_keys.add(rules.new_signing_key("key-2", now(), SEAL))
-    store.signing_keys.add(replace(rules.new_signing_key("key-3", now(), SEAL), retired_at=now() + timedelta(days=1)))
+    store.signing_keys.add(new_signing_key("key-1", now(), ENCRYPTION_KEY))
+    store.signing_keys.add(new_signing_key("key-2", now(), ENCRYPTION_KEY))
+    store.signing_keys.add(
+        replace(new_signing_key("key-3", now(), ENCRYPTION_KEY), retired_at=now() + timedelta(days=1))
+    )
     execute(auth_database, "UPDATE signing_keys SET retired_at = 1, private_key = 'gone' WHERE id = 'key-1'")
     return auth_database
 
 
-@pytest.mark.parametrize("name", BREACHES)
-def test_a_planted_violation_is_found_and_nothing_else_is_found_or_changed(
-    database: peewee.Database, name: str
+@pytest.mark.parametrize(("table", "row_id", "change", "rules"), BAD_ROWS)
+def test_a_violation_is_found_and_nothing_else_is_changed(
+    database: peewee.Database, table: str, row_id: str, change: str, rules: list[str]
 ) -> None:
-    judge(database, EXAMINATION, BREACHES[name])
+    is_repaired = rules == ["foreign_key"]
+    statement = f"UPDATE {table} SET {change} WHERE id = '{row_id}'"
+    findings = [(table, row_id, rule) for rule in rules]
+    gone = [(table, row_id)] if is_repaired else []
+    judge(database, EXAMINATION, Violation([statement], findings, repaired=is_repaired, gone=gone))
 
 
 def test_no_finding_repeats_a_hash_or_a_key(database: peewee.Database) -> None:
@@ -121,12 +94,12 @@ def test_no_finding_repeats_a_hash_or_a_key(database: peewee.Database) -> None:
 
     lines = [finding.line() for finding in found(database, EXAMINATION)]
 
-    # Two of the admin, and two of each key that is not over.
+    # Two of the admin, and two of each usable key.
     assert len(lines) == 6
     assert "canary" not in "".join(lines)
 
 
-def test_keys_of_the_first_release_are_no_finding(auth_database: peewee.Database) -> None:
+def test_a_key_of_the_first_release_is_no_finding(auth_database: peewee.Database) -> None:
     pair = OKPKey.generate_key("Ed25519")
     private, public = (json.dumps(pair.as_dict(private=each)) for each in (True, False))
     PeeweeAuthStore(auth_database).signing_keys.add(a_key(private_key=private, public_key=public))
@@ -134,26 +107,26 @@ def test_keys_of_the_first_release_are_no_finding(auth_database: peewee.Database
     assert found(auth_database, EXAMINATION) == []
 
 
-def test_a_copy_is_judged_without_the_secret_of_its_keys_which_is_not_in_a_backup(database: peewee.Database) -> None:
-    elsewhere = examination(read_settings({"SIGNING_KEY_SECRET": "what another installation encrypts with"}))
+def test_a_copy_is_checked_without_the_secret_of_its_keys(database: peewee.Database) -> None:
+    of_another_secret = examination(read_settings({"SIGNING_KEY_SECRET": "the secret of another installation"}))
 
-    assert named(found(database, elsewhere)) == [
+    assert named(found(database, of_another_secret)) == [
         ("signing_keys", key_id, "signing_key") for key_id in ("key-2", "key-3")
     ]
-    assert list(examine(database, elsewhere, NoProgress(), alone=True)) == []
+    assert list(examine(database, of_another_secret, NoProgress(), alone=True)) == []
 
 
-def test_sessions_that_are_over_are_no_finding_and_a_repair_clears_them(database: peewee.Database) -> None:
-    PeeweeAuthStore(database).sessions.add(a_session(id="over", expires_at=now() - timedelta(seconds=1)))
+def test_expired_sessions_are_no_finding_and_a_repair_deletes_them(database: peewee.Database) -> None:
+    PeeweeAuthStore(database).sessions.add(a_session(id="expired", expires_at=now() - timedelta(seconds=1)))
     before = all_rows(database, EXAMINATION.migrations.tables)
 
     assert found(database, EXAMINATION) == []
-    assert repair(database, EXAMINATION) == (0, ["sessions: deleted 1 that are over", "no findings"])
+    assert repair(database, EXAMINATION) == (0, ["sessions: deleted 1 expired", "no findings"])
     after = all_rows(database, EXAMINATION.migrations.tables)
-    assert after == {**before, "sessions": [row for row in before["sessions"] if row[0] != "over"]}
+    assert after == {**before, "sessions": [row for row in before["sessions"] if row[0] != "expired"]}
 
 
-def test_what_the_seed_and_the_service_write_is_never_a_finding(auth_database: peewee.Database) -> None:
+def test_seeded_and_written_records_are_no_finding(auth_database: peewee.Database) -> None:
     assert found(auth_database, EXAMINATION) == []
     seed.seed_database(auth_database, SETTINGS, "demo")
     service = AuthService(PeeweeAuthStore(auth_database), SETTINGS.access_token_lifetime, SETTINGS.signing_key_secret)

@@ -1,139 +1,115 @@
-"""services.auth.passwords, and what they mean for a sign-in: old hashes work, are replaced, and tell nothing."""
+"""Passwords: bcrypt hashes of the old baseline, new passwords, and initial passwords."""
+
+import re
 
 import bcrypt
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from zxcvbn.frequency_lists import FREQUENCY_LISTS
 
 from services.auth import passwords
-from services.auth.errors import InvalidCredentials
-from services.auth.repository.contracts import AuthStore
-from tests.auth.examples import CountingHasher, a_service, an_admin
-from tests.clock import LATER, NOON, StoppedClock
+from services.auth.passwords import initial_password_of, new_initial_password, new_password_problems
 
-OLD = "old but gold"
-NEW = "new and shiny"
+SHORT = ["must have at least 12 characters"]
+EASY = ["is too easy to guess: take several words that have nothing to do with one another or with you"]
 
 
-def bcrypt_hash(password: str, prefix: str = "$2b$", cost: int = 4) -> str:
-    """As the old server made it."""
-    made = bcrypt.hashpw(password.encode()[:72], bcrypt.gensalt(cost)).decode()
-    return prefix + made[4:]
-
-
-class CountingBcrypt:
-    """Remembers which hashes were checked."""
-
-    def __init__(self) -> None:
-        self.checked: list[str] = []
-
-    def __call__(self, password: str, password_hash: str) -> bool:
-        self.checked.append(password_hash)
-        return passwords.matches_bcrypt(password, password_hash)
-
-
-class World:
-    """Ada and Grace came with the old baseline, Grace's hash costing twice as much; Ida is new."""
-
-    def __init__(self, store: AuthStore) -> None:
-        self.store = store
-        self.hasher, self.bcrypt = CountingHasher(), CountingBcrypt()
-        self.service = a_service(store, StoppedClock(LATER), self.hasher, matches_bcrypt=self.bcrypt)
-        for number, name in enumerate(("ada", "grace")):
-            password_hash = bcrypt_hash(OLD, cost=4 + number)
-            store.admins.add(an_admin(id=f"admin-{number}", username=name, password_hash=password_hash))
-        self.service.create_admin("ida", NEW)
-        self.hasher.work_of()
-
-    def sign_in(self, username: str, password: str) -> tuple[bool, tuple[int, int], int]:
-        """Whether it was let in; the hashes and verifications of argon2id, the checks of bcrypt."""
-        self.hasher.work_of()
-        self.bcrypt.checked.clear()
-        try:
-            self.service.sign_in(username, password)
-        except InvalidCredentials:
-            return False, self.hasher.work_of(), len(self.bcrypt.checked)
-        return True, self.hasher.work_of(), len(self.bcrypt.checked)
-
-
-@pytest.fixture
-def world(store: AuthStore) -> World:
-    """See World."""
-    return World(store)
-
-
-def test_an_old_password_works_and_is_kept_as_argon2id_from_then_on(world: World) -> None:
-    assert world.sign_in("ada", OLD) == (True, (1, 1), 1)
-    ada = world.store.admins.get_by_username("ada")
-    assert ada == an_admin(id="admin-0", password_hash=ada.password_hash, created_at=NOON, updated_at=LATER)
-    assert ada.password_hash.startswith("$argon2id$")
-    assert world.sign_in("ada", OLD) == (True, (0, 1), 1)
-    assert world.sign_in("ada", NEW) == (False, (0, 1), 1)
-
-
-@pytest.mark.parametrize(
-    ("username", "password"),
-    [("ada", NEW), ("grace", NEW), ("ida", OLD), ("nobody", OLD), ("nobody", NEW), ("ada", ""), ("ada", "\0" * 100)],
-)
-def test_while_an_old_hash_is_left_every_refusal_costs_one_check_of_each_kind(
-    world: World, username: str, password: str
-) -> None:
-    assert world.sign_in(username, password) == (False, (0, 1), 1)
-
-
-def test_who_is_not_of_the_old_baseline_pays_for_the_costliest_old_hash(world: World) -> None:
-    grace = world.store.admins.get_by_username("grace").password_hash
-    for username in ("ida", "nobody"):
-        assert world.sign_in(username, NEW)[2] == 1
-        assert world.bcrypt.checked == [grace]
-
-
-def test_when_no_old_hash_is_left_only_argon2id_is_paid_for(world: World) -> None:
-    assert [world.sign_in(name, OLD)[0] for name in ("ada", "grace")] == [True, True]
-    everyone = [("ada", OLD, True), ("grace", NEW, False), ("ida", NEW, True), ("nobody", OLD, False)]
-    for username, password, is_let_in in everyone:
-        assert world.sign_in(username, password) == (is_let_in, (0, 1), 0)
-
-
-def test_nobody_gets_in_with_the_password_of_the_hash_that_is_checked_for_the_cost_only(world: World) -> None:
-    assert world.sign_in("ida", OLD) == (False, (0, 1), 1)
-    assert world.sign_in("nobody", OLD) == (False, (0, 1), 1)
-
-
-def test_a_wrong_password_does_not_replace_an_old_hash(world: World) -> None:
-    before = world.store.admins.get_by_username("ada")
-    world.sign_in("ada", NEW)
-    assert world.store.admins.get_by_username("ada") == before
+def bcrypt_hash(password: str, prefix: str = "$2b$") -> str:
+    """Return the hash as the old server made it."""
+    return prefix + bcrypt.hashpw(password.encode()[:72], bcrypt.gensalt(4)).decode()[4:]
 
 
 @pytest.mark.parametrize("prefix", ["$2a$", "$2b$", "$2y$"])
-def test_every_kind_of_old_hash_is_checked(prefix: str) -> None:
+def test_every_variant_of_bcrypt_is_checked(prefix: str) -> None:
     password_hash = bcrypt_hash("pässword", prefix)
     assert passwords.can_be_checked(password_hash) and passwords.is_bcrypt(password_hash)
     assert passwords.matches_bcrypt("pässword", password_hash)
     assert not passwords.matches_bcrypt("password", password_hash)
 
 
-LONG = "x" * 71 + "ä"
-
-
 @pytest.mark.parametrize(
-    ("password", "tried", "matches"),
+    ("password", "attempt", "matches"),
     [
         ("x" * 80, "x" * 80, True),
         ("x" * 80, "x" * 72, True),
         ("x" * 80, "x" * 71, False),
-        (LONG, LONG, True),
-        (LONG, "x" * 71 + "å", True),
+        ("x" * 71 + "ä", "x" * 71 + "ä", True),
+        ("x" * 71 + "ä", "x" * 71 + "å", True),
         ("with\0nul", "with\0nul", True),
         ("with\0nul", "with", False),
     ],
 )
-def test_an_old_password_is_cut_at_72_bytes_as_it_was(password: str, tried: str, matches: bool) -> None:
-    assert passwords.matches_bcrypt(tried, bcrypt_hash(password)) is matches
+def test_an_old_password_is_truncated_at_72_bytes(password: str, attempt: str, matches: bool) -> None:
+    assert passwords.matches_bcrypt(attempt, bcrypt_hash(password)) is matches
+
+
+def test_a_hash_of_another_form_or_cost_cannot_be_checked() -> None:
+    rest = bcrypt_hash("old but gold")[7:]
+    for text in (rest, "$2b$04$", "$2x$04$" + rest, "$2b$03$" + rest, "$2b$16$" + rest, "$2b$04$" + rest + "\n"):
+        assert not passwords.can_be_checked(text)
+
+
+@pytest.mark.parametrize("password", ["", "a", "correct hor", "zebra 9 qui", "ü" * 11])
+def test_a_short_new_password_is_refused(password: str) -> None:
+    assert new_password_problems(password, "ada") == SHORT
+
+
+EASY_PASSWORDS = """
+password1234 P@ssw0rd2026 administrator qwertyuiop123 123456789012 passwordpassword trustno1trustno1 iloveyou1234
+aaaaaaaaaaaa abcabcabcabcabc flixflixflix Flix12345678 ada.lovelace lovelace1234 ADA.LOVELACE
+"""
+
+
+@pytest.mark.parametrize("password", [*EASY_PASSWORDS.split(), " " * 12, "\0" * 12, "ab" * 500])
+def test_a_common_or_personal_new_password_is_refused(password: str) -> None:
+    assert new_password_problems(password, "ada.lovelace") == EASY
 
 
 @pytest.mark.parametrize(
-    ("prefix", "suffix"), [("", ""), ("$2b$04$", "short"), ("$2x$04$", ""), ("$2b$03$", ""), ("$2b$04$", "\n")]
+    "password",
+    [
+        "correct horse battery staple",
+        "zebra 9 quit",
+        "ladybird-tractor",
+        "молоко ездит верхом",
+        "三匹の子豚が月へ行った日の朝",
+        "k\u0301 kombinierend ungewohnt",
+        "🪐 nine 🛰️ moles dig 🔭",
+        "only small letters in it",
+        "x7#" + "kq2!vb9" * 145,
+    ],
 )
-def test_what_cannot_be_checked_is_told_beforehand(prefix: str, suffix: str) -> None:
-    rest = "" if suffix == "short" else bcrypt_hash(OLD)[7:]
-    assert not passwords.can_be_checked(prefix + rest + suffix)
+def test_any_other_new_password_is_accepted(password: str) -> None:
+    assert new_password_problems(password, "ada.lovelace") == []
+
+
+def test_every_long_common_password_of_the_library_is_refused() -> None:
+    common = [each for each in FREQUENCY_LISTS["passwords"] if len(each) >= 12]
+    assert len(common) > 100
+    assert {each: new_password_problems(each, "ada") for each in common} == dict.fromkeys(common, EASY)
+
+
+@given(st.text(max_size=100), st.text(max_size=200))
+def test_every_text_is_accepted_or_refused(password: str, username: str) -> None:
+    problems = new_password_problems(password, username)
+    assert problems in ([SHORT] if len(password) < 12 else [[], EASY])
+
+
+def test_initial_passwords_are_readable_acceptable_and_differ() -> None:
+    made = [new_initial_password() for _ in range(200)]
+    assert len(set(made)) == 200
+    assert all(re.fullmatch("([a-hjkmnp-z2-9]{4}-){6}[a-hjkmnp-z2-9]{4}", each) for each in made)
+    assert [new_password_problems(each, "ada") for each in made] == [[]] * 200
+
+
+def test_an_initial_password_has_128_bits_of_its_seed() -> None:
+    assert 31 ** len(new_initial_password().replace("-", "")) >= 2**128
+    assert initial_password_of(bytes(32)) == "aaaa-aaaa-aaaa-aaaa-aaaa-aaaa-aaaa"
+    assert initial_password_of((31**28 - 1).to_bytes(32, "big")) == "9999-9999-9999-9999-9999-9999-9999"
+    assert initial_password_of((1 + 2 * 31 + 3 * 31**27).to_bytes(32, "big")) == "bcaa-aaaa-aaaa-aaaa-aaaa-aaaa-aaad"
+
+
+@given(st.sets(st.integers(0, 31**28 - 1), min_size=2, max_size=2))
+def test_two_seeds_make_two_passwords(numbers: set[int]) -> None:
+    assert len({initial_password_of(each.to_bytes(32, "big")) for each in numbers}) == 2

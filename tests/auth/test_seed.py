@@ -1,4 +1,4 @@
-"""services.auth.seed: the admin that the settings name, once, whoever is there already."""
+"""Seeding: the admin that the settings name is added once."""
 
 from dataclasses import replace
 
@@ -10,71 +10,60 @@ from services.auth.config import read_settings
 from services.auth.entities import Admin
 from services.auth.repository.store import PeeweeAuthStore
 from services.kit.core.config import SettingsError
-from tests.auth.entries import entries_of
+from tests.audit import entries_in
 
 PASSWORD = "a password of some length"
 
 
-def seed_store(database: peewee.Database, username: str, password: str = PASSWORD, name: str = "minimal") -> int:
-    """How many admins that seeding added."""
+def seed_admin(database: peewee.Database, username: str, password: str = PASSWORD, name: str = "minimal") -> int:
+    """Return how many admins were added."""
     settings = read_settings({"ADMIN_USERNAME": username, "ADMIN_PASSWORD": password})
     added = seed.seed_database(database, settings, name)
     assert list(added) == ["admins"]
     return added["admins"]
 
 
-def kept(database: peewee.Database, username: str) -> Admin:
-    """The admin of that name."""
-    return PeeweeAuthStore(database).admins.get_by_username(username)
+def admins(database: peewee.Database) -> list[Admin]:
+    return list(PeeweeAuthStore(database).admins.list())
 
 
-def test_the_first_admin_has_the_id_that_every_installation_agrees_on(auth_database: peewee.Database) -> None:
-    assert seed_store(auth_database, "ada") == 1
-    assert (kept(auth_database, "ada").id, PeeweeAuthStore(auth_database).admins.count()) == ("admin-1", 1)
+def test_the_first_admin_is_an_owner_with_a_known_id(auth_database: peewee.Database) -> None:
+    assert seed_admin(auth_database, "ada") == 1
+    [ada] = admins(auth_database)
+    assert (ada.id, ada.username, ada.role) == ("admin-1", "ada", "owner")
+    assert (ada.disabled_at, ada.initial_password_ends_at) == (None, None)
+    assert entries_in(PeeweeAuthStore(auth_database).audit) == [("admin.created", "admin-1")]
 
 
-def test_seeding_the_same_name_again_changes_nothing_not_even_the_password(auth_database: peewee.Database) -> None:
-    seed_store(auth_database, "ada")
-    before = kept(auth_database, "ada")
-
-    again = [
-        seed_store(auth_database, "ada", password, name) for password in (PASSWORD, "another") for name in seed.SETS
-    ]
-
-    assert (again, kept(auth_database, "ada")) == ([0] * 4, before)
-    assert PeeweeAuthStore(auth_database).admins.count() == 1
+def test_seeding_a_name_again_changes_nothing(auth_database: peewee.Database) -> None:
+    seed_admin(auth_database, "ada")
+    before = admins(auth_database)
+    for password in (PASSWORD, "another"):
+        assert [seed_admin(auth_database, "ada", password, name) for name in seed.SETS] == [0, 0]
+    assert admins(auth_database) == before
 
 
-def test_seeding_another_name_adds_that_admin_under_an_id_of_its_own(auth_database: peewee.Database) -> None:
-    seed_store(auth_database, "ada")
-    before = kept(auth_database, "ada")
-
-    assert [seed_store(auth_database, "grace"), seed_store(auth_database, "grace")] == [1, 0]
-
-    assert kept(auth_database, "ada") == before
-    assert kept(auth_database, "grace").id not in ("admin-1", "")
-    assert PeeweeAuthStore(auth_database).admins.count() == 2
-
-
-def test_whoever_the_settings_name_is_an_owner_and_that_is_told(auth_database: peewee.Database) -> None:
-    seed_store(auth_database, "ada")
-    admin = kept(auth_database, "ada")
-    assert (admin.role, admin.disabled_at, admin.initial_password_ends_at) == ("owner", None, None)
-    assert entries_of(PeeweeAuthStore(auth_database)) == [("admin.created", "admin-1")]
+def test_seeding_another_name_adds_that_admin(auth_database: peewee.Database) -> None:
+    seed_admin(auth_database, "ada")
+    [before] = admins(auth_database)
+    assert [seed_admin(auth_database, "grace"), seed_admin(auth_database, "grace")] == [1, 0]
+    ada, grace = admins(auth_database)
+    assert (ada, grace.username) == (before, "grace")
+    assert grace.id not in ("admin-1", "")
 
 
 @pytest.mark.parametrize("password", ["password1234", "administrator", "ada.lovelace"])
-def test_the_managed_profile_takes_no_password_that_is_easy_to_guess(
+def test_the_managed_profile_refuses_an_easy_password_only_at_first(
     auth_database: peewee.Database, password: str
 ) -> None:
     local = read_settings({"ADMIN_USERNAME": "ada.lovelace", "ADMIN_PASSWORD": password})
-    with pytest.raises(SettingsError) as refusal:
-        seed.seed_database(auth_database, replace(local, profile="managed"), "minimal")
-    assert refusal.value.problems == [
+    managed = replace(local, profile="managed")
+    with pytest.raises(SettingsError) as error:
+        seed.seed_database(auth_database, managed, "minimal")
+    assert error.value.problems == [
         "ADMIN_PASSWORD is too easy to guess: take several words that have nothing to do with one another or with you"
     ]
-    assert PeeweeAuthStore(auth_database).admins.count() == 0
-
-    # Once the admin is there, the variable is not looked at any more: what was deployed goes on.
+    assert admins(auth_database) == []
+    # Once the admin exists, the variable is not checked any more.
     assert seed.seed_database(auth_database, local, "minimal") == {"admins": 1}
-    assert seed.seed_database(auth_database, replace(local, profile="managed"), "minimal") == {"admins": 0}
+    assert seed.seed_database(auth_database, managed, "minimal") == {"admins": 0}

@@ -1,1 +1,1 @@
-"""How auth keeps its records: the contracts, and their Peewee implementation. Every query lives here."""
+"""The storage of auth: the contracts and their Peewee implementation. Every query is here."""

@@ -31,58 +31,58 @@ class PeeweeAdmins:
         self._owners_for_update = Statement(database, lock_rows(owners, database), Admin)
         by_username = AdminRow.select().where(AdminRow.username == Parameter("username"))
         self._by_username = Statement(database, by_username, Admin)
-        # Behind $2b$ stand two digits: the cost, of which each step doubles the time.
+        # The two digits after $2b$ are the cost; each step doubles the time.
         cost = peewee.fn.SUBSTR(AdminRow.password_hash, 5, 2)
         bcrypt_hashes = AdminRow.select(AdminRow.password_hash).where(AdminRow.password_hash ** "$2%")
         self._costliest_bcrypt_hash = Statement(database, bcrypt_hashes.order_by(cost.desc()).limit(1), str)
 
     def add(self, admin: Admin) -> None:
-        """Raises UsernameTaken."""
+        """Add the admin. Raise UsernameTaken."""
         self._write(AdminRow.insert(asdict(admin)))
 
     def get(self, admin_id: str, *, for_update: bool = False) -> Admin:
-        """Raises AdminNotFound; `for_update` holds it against other writers until the transaction ends."""
+        """Return the admin. `for_update` locks the row until the transaction ends. Raise AdminNotFound."""
         admin = (self._by_id_for_update if for_update else self._by_id).first(admin_id=admin_id)
         if admin is None:
             raise AdminNotFound
         return admin
 
     def get_by_username(self, username: str) -> Admin:
-        """Raises AdminNotFound."""
+        """Return the admin with this name. Raise AdminNotFound."""
         admin = self._by_username.first(username=username)
         if admin is None:
             raise AdminNotFound
         return admin
 
     def list(self, request: PageRequest = ALL) -> Sequence[Admin]:
-        """By creation, oldest first."""
+        """Return the admins by creation, oldest first."""
         return Statement(self._database, paged(AdminRow.select(), _ORDER, request), Admin).all()
 
-    def hold_owners(self) -> Sequence[Admin]:
-        """Every owner, by id, held against other writers until the transaction ends."""
+    def lock_owners(self) -> Sequence[Admin]:
+        """Lock and return every owner, by id, until the transaction ends."""
         return self._owners_for_update.all()
 
     def save(self, admin: Admin) -> None:
-        """Raises AdminNotFound, UsernameTaken."""
+        """Replace the stored admin with this id. Raise AdminNotFound, UsernameTaken."""
         columns = asdict(admin)
         self._write(AdminRow.update(columns).where(AdminRow.id == columns.pop("id")))
 
     def count(self) -> int:
-        """How many there are."""
+        """Return the number of admins."""
         return int(AdminRow.select(peewee.fn.COUNT(AdminRow.id)).scalar(self._database))
 
     def find(self, admin_ids: Iterable[str], usernames: Iterable[str]) -> Sequence[Admin]:
-        """Those that have one of the ids or one of the names, in no order."""
+        """Return the admins that have one of the ids or one of the names, in any order."""
         query = AdminRow.select().where(AdminRow.id.in_([*admin_ids]) | AdminRow.username.in_([*usernames]))
         return Statement(self._database, query, Admin).all()
 
     def costliest_bcrypt_hash(self) -> str | None:
-        """Of the hashes that came from the old baseline and are still there the one that takes longest to check."""
+        """Return the hash of the old baseline that takes longest to check, or None when no such hash is left."""
         return self._costliest_bcrypt_hash.first()
 
     def _write(self, query: Any) -> None:
         try:
-            # A savepoint: PostgreSQL refuses every further statement of a transaction in which one has failed.
+            # A savepoint, because PostgreSQL refuses further statements after one that failed.
             with transaction(self._database):
                 if not query.execute(self._database):
                     raise AdminNotFound

@@ -1,7 +1,4 @@
-"""What every repository of auth promises, whatever keeps the records.
-
-Nothing here commits: the service holds the transaction (`AuthStore.transaction`).
-"""
+"""The contracts of auth's repositories. None of them commits: the service opens the transaction."""
 
 from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
@@ -17,7 +14,7 @@ ALL = PageRequest()
 
 
 def admin_key(admin: Admin) -> SortKey:
-    """The place of a person in a list: by creation, then by id."""
+    """Return the sort key of a person: creation, then id."""
     return (to_milliseconds(admin.created_at), admin.id)
 
 
@@ -25,114 +22,114 @@ class AdminRepository(Protocol):
     """Admins, in order of creation."""
 
     def add(self, admin: Admin) -> None:
-        """Raises UsernameTaken."""
+        """Add the admin. Raise UsernameTaken."""
 
     def get(self, admin_id: str, *, for_update: bool = False) -> Admin:
-        """Raises AdminNotFound; `for_update` holds it against other writers until the transaction ends."""
+        """Return the admin. `for_update` locks the row until the transaction ends. Raise AdminNotFound."""
 
     def get_by_username(self, username: str) -> Admin:
-        """Raises AdminNotFound."""
+        """Return the admin with this name. Raise AdminNotFound."""
 
     def list(self, request: PageRequest = ALL) -> Sequence[Admin]:
-        """By creation, oldest first."""
+        """Return the admins by creation, oldest first."""
 
-    def hold_owners(self) -> Sequence[Admin]:
-        """Every owner, by id, held against other writers until the transaction ends."""
+    def lock_owners(self) -> Sequence[Admin]:
+        """Lock and return every owner, by id, until the transaction ends."""
 
     def save(self, admin: Admin) -> None:
-        """Replace the stored admin of that id; raises AdminNotFound, UsernameTaken."""
+        """Replace the stored admin with this id. Raise AdminNotFound, UsernameTaken."""
 
     def count(self) -> int:
-        """How many there are."""
+        """Return the number of admins."""
 
     def find(self, admin_ids: Iterable[str], usernames: Iterable[str]) -> Sequence[Admin]:
-        """Those that have one of the ids or one of the names, in no order."""
+        """Return the admins that have one of the ids or one of the names, in any order."""
 
     def costliest_bcrypt_hash(self) -> str | None:
-        """Of the hashes that came from the old baseline and are still there the one that takes longest to check."""
+        """Return the hash of the old baseline that takes longest to check, or None when no such hash is left."""
 
 
 class SessionRepository(Protocol):
     """Sessions of admins."""
 
     def add(self, session: Session) -> None:
-        """Raises AdminNotFound."""
+        """Add the session. Raise AdminNotFound."""
 
     def get(self, session_id: str, *, for_update: bool = False) -> Session:
-        """Raises SessionNotFound; `for_update` holds it against other writers until the transaction ends."""
+        """Return the session. `for_update` locks the row until the transaction ends. Raise SessionNotFound."""
 
     def end(self, session_id: str, now: datetime) -> None:
-        """Raises SessionNotFound, also when it has ended before."""
+        """End the session. Raise SessionNotFound, also when it has ended before."""
 
     def end_all_of(self, admin_id: str, now: datetime) -> Sequence[str]:
-        """End those of the admin that go on; their ids, in order."""
+        """End the active sessions of the admin and return their ids, in order."""
 
     def ended_since(self, instant: datetime) -> Sequence[str]:
-        """The ids of those that have ended after it, in order."""
+        """Return the ids of the sessions that ended after the instant, in order."""
 
     def remove_expired(self, now: datetime) -> int:
-        """Forget the sessions that are over by then, with their refresh tokens; how many there were."""
+        """Delete the expired sessions with their refresh tokens and return the number of sessions."""
 
 
 class RefreshTokenRepository(Protocol):
-    """Refresh tokens, by what they are kept under."""
+    """Refresh tokens, by their SHA-256."""
 
     def add(self, token: RefreshToken) -> None:
-        """Raises SessionNotFound."""
+        """Add the token. Raise SessionNotFound."""
 
     def find(self, token_id: str) -> RefreshToken | None:
-        """The one, if there is such a one."""
+        """Return the token, or None."""
 
     def use(self, token_id: str, now: datetime) -> None:
-        """It was used then."""
+        """Record the first use of the token."""
 
 
 class SigningKeyRepository(Protocol):
     """The keys that sign access tokens."""
 
     def add(self, key: SigningKey) -> None:
-        """Keep a new key."""
+        """Add the key."""
 
     def save(self, key: SigningKey) -> None:
-        """Replace the stored key of that id."""
+        """Replace the stored key with this id."""
 
     def list(self) -> Sequence[SigningKey]:
-        """Every key, oldest first."""
+        """Return every key, oldest first."""
 
-    def hold(self) -> None:
-        """Nobody else adds or changes a key until the transaction ends."""
+    def lock(self) -> None:
+        """Keep other transactions from adding or changing keys until this one ends."""
 
     def remove(self, key_id: str) -> None:
-        """Forget the key, if it is there."""
+        """Delete the key if it exists."""
 
 
 class ThrottleRepository(Protocol):
-    """How often somebody has tried to sign in. Ids that are not there stand for no attempt."""
+    """Counters of sign-in attempts. A missing row means no attempt."""
 
     def get(self, ids: Sequence[str]) -> Sequence[Throttle]:
-        """Those that are there, in no order."""
+        """Return the rows that exist, in any order."""
 
     def count(self, ids: Sequence[str], now: datetime, window_ends_at: datetime) -> Sequence[Throttle]:
-        """As they are with one attempt more in each; where the window is over, another one begins.
+        """Add one attempt to each row and return the rows; where the window has ended, begin another one.
 
-        They are held until the transaction ends, one after the other in the order of the ids.
+        The rows are locked until the transaction ends, one after the other in the order of the ids.
         """
 
-    def give_back(self, throttle_id: str) -> None:
-        """One attempt fewer, where there is one."""
+    def decrement(self, throttle_id: str) -> None:
+        """Subtract one attempt, not below zero."""
 
-    def prolong(self, throttle_id: str, window_ends_at: datetime) -> None:
-        """Let its window, which may hold no attempt yet, end then."""
+    def extend(self, throttle_id: str, window_ends_at: datetime) -> None:
+        """Set the end of the window; add a row without attempts if there is none."""
 
-    def forget(self, throttle_id: str) -> None:
-        """Forget it with its attempts."""
+    def remove(self, throttle_id: str) -> None:
+        """Delete the row if it exists."""
 
     def remove_ended(self, now: datetime, at_most: int) -> int:
-        """Forget so many of those whose windows are over, the oldest first; how many there were."""
+        """Delete at most `at_most` rows whose windows have ended, oldest first, and return their number."""
 
 
 class AuthStore(Protocol):
-    """All of auth's records and the transaction around them."""
+    """All repositories of auth, and the transaction around them."""
 
     @property
     def admins(self) -> AdminRepository:
@@ -156,7 +153,7 @@ class AuthStore(Protocol):
 
     @property
     def throttles(self) -> ThrottleRepository:
-        """The attempts to sign in."""
+        """The counters of sign-in attempts."""
 
     def transaction(self) -> AbstractContextManager[Any]:
-        """All that is written inside is kept, or nothing is."""
+        """Commit everything that the block writes, or nothing when it raises."""

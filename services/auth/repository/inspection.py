@@ -1,4 +1,4 @@
-"""What a check asks of auth's tables: everything, a batch at a time."""
+"""The queries of a check: whole tables, a batch at a time."""
 
 from collections.abc import Iterator
 from datetime import datetime
@@ -10,17 +10,12 @@ from services.auth.models import AdminRow, SigningKeyRow
 from services.kit.storage.batches import batches
 
 
-class AuthInspection:
-    """What a check asks of auth's tables: everything, a batch at a time."""
+def all_admins(database: peewee.Database) -> Iterator[list[Admin]]:
+    """Yield all admins, in batches."""
+    return batches(database, AdminRow.select(), (AdminRow.id,), Admin)
 
-    def __init__(self, database: peewee.Database):
-        self._database = database
 
-    def admins(self) -> Iterator[list[Admin]]:
-        """All, in batches."""
-        return batches(self._database, AdminRow.select(), (AdminRow.id,), Admin)
-
-    def usable_keys(self, now: datetime) -> Iterator[list[SigningKey]]:
-        """Those that are not retired by then, in batches."""
-        usable = SigningKeyRow.select().where(SigningKeyRow.retired_at.is_null() | (SigningKeyRow.retired_at > now))
-        return batches(self._database, usable, (SigningKeyRow.id,), SigningKey)
+def usable_keys(database: peewee.Database, now: datetime) -> Iterator[list[SigningKey]]:
+    """Yield the keys that are not retired at `now`, in batches."""
+    usable = SigningKeyRow.select().where(SigningKeyRow.retired_at.is_null() | (SigningKeyRow.retired_at > now))
+    return batches(database, usable, (SigningKeyRow.id,), SigningKey)

@@ -20,23 +20,23 @@ class PeeweeSigningKeys:
         self._all = Statement(database, SigningKeyRow.select().order_by(*order), SigningKey)
 
     def add(self, key: SigningKey) -> None:
-        """Keep a new key."""
+        """Add the key."""
         SigningKeyRow.insert(asdict(key)).execute(self._database)
 
     def save(self, key: SigningKey) -> None:
-        """Replace the stored key of that id."""
+        """Replace the stored key with this id."""
         SigningKeyRow.update(asdict(key)).where(SigningKeyRow.id == key.id).execute(self._database)
 
     def list(self) -> Sequence[SigningKey]:
-        """Every key, oldest first."""
+        """Return every key, oldest first."""
         return self._all.all()
 
-    def hold(self) -> None:
-        """Nobody else adds or changes a key until the transaction ends."""
-        # On SQLite a transaction that writes is alone anyway; and where there is no row yet, none can be held.
+    def lock(self) -> None:
+        """Keep other transactions from adding or changing keys until this one ends."""
+        # An empty table has no row to lock. On SQLite only one transaction writes at a time anyway.
         if is_postgresql(self._database):
             self._database.execute_sql("LOCK TABLE signing_keys IN SHARE ROW EXCLUSIVE MODE")
 
     def remove(self, key_id: str) -> None:
-        """Forget the key, if it is there."""
+        """Delete the key if it exists."""
         SigningKeyRow.delete().where(SigningKeyRow.id == key_id).execute(self._database)

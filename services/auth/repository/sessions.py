@@ -26,7 +26,7 @@ class PeeweeSessions:
         self._ended_since = Statement(database, ended.order_by(SessionRow.id), str)
 
     def add(self, session: Session) -> None:
-        """Raises AdminNotFound."""
+        """Add the session. Raise AdminNotFound."""
         columns = {**asdict(session), "admin": session.admin_id}
         del columns["admin_id"]
         try:
@@ -38,34 +38,32 @@ class PeeweeSessions:
             raise
 
     def get(self, session_id: str, *, for_update: bool = False) -> Session:
-        """Raises SessionNotFound; `for_update` holds it against other writers until the transaction ends."""
+        """Return the session. `for_update` locks the row until the transaction ends. Raise SessionNotFound."""
         session = (self._by_id_for_update if for_update else self._by_id).first(session_id=session_id)
         if session is None:
             raise SessionNotFound
         return session
 
     def end(self, session_id: str, now: datetime) -> None:
-        """Raises SessionNotFound, also when it has ended before."""
-        going_on = (SessionRow.id == session_id) & SessionRow.ended_at.is_null()
-        if not SessionRow.update({SessionRow.ended_at: now}).where(going_on).execute(self._database):
+        """End the session. Raise SessionNotFound, also when it has ended before."""
+        active = (SessionRow.id == session_id) & SessionRow.ended_at.is_null()
+        if not SessionRow.update({SessionRow.ended_at: now}).where(active).execute(self._database):
             raise SessionNotFound
 
     def end_all_of(self, admin_id: str, now: datetime) -> Sequence[str]:
-        """End those of the admin that go on; their ids, in order."""
-        going_on = SessionRow.select(SessionRow.id).where(
-            (SessionRow.admin == admin_id) & SessionRow.ended_at.is_null()
-        )
-        held = lock_rows(going_on.order_by(SessionRow.id), self._database)
-        ids = Statement(self._database, held, str).all()
+        """End the active sessions of the admin and return their ids, in order."""
+        active = SessionRow.select(SessionRow.id).where((SessionRow.admin == admin_id) & SessionRow.ended_at.is_null())
+        locked = lock_rows(active.order_by(SessionRow.id), self._database)
+        ids = Statement(self._database, locked, str).all()
         SessionRow.update({SessionRow.ended_at: now}).where(SessionRow.id.in_(ids)).execute(self._database)
         return ids
 
     def ended_since(self, instant: datetime) -> Sequence[str]:
-        """The ids of those that have ended after it, in order."""
+        """Return the ids of the sessions that ended after the instant, in order."""
         return self._ended_since.all(instant=instant)
 
     def remove_expired(self, now: datetime) -> int:
-        """Forget the sessions that are over by then, with their refresh tokens; how many there were."""
+        """Delete the expired sessions with their refresh tokens and return the number of sessions."""
         return int(SessionRow.delete().where(SessionRow.expires_at <= now).execute(self._database))
 
 
@@ -78,7 +76,7 @@ class PeeweeRefreshTokens:
         self._by_id = Statement(database, by_id, RefreshToken)
 
     def add(self, token: RefreshToken) -> None:
-        """Raises SessionNotFound."""
+        """Add the token. Raise SessionNotFound."""
         columns = {**asdict(token), "session": token.session_id}
         del columns["session_id"]
         try:
@@ -90,10 +88,10 @@ class PeeweeRefreshTokens:
             raise
 
     def find(self, token_id: str) -> RefreshToken | None:
-        """The one, if there is such a one."""
+        """Return the token, or None."""
         return self._by_id.first(token_id=token_id)
 
     def use(self, token_id: str, now: datetime) -> None:
-        """It was used then."""
+        """Record the first use of the token."""
         change = {RefreshTokenRow.used_at: now}
         RefreshTokenRow.update(change).where(RefreshTokenRow.id == token_id).execute(self._database)

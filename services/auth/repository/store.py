@@ -15,7 +15,7 @@ from services.kit.storage.database import transaction
 
 
 class PeeweeAuthStore:
-    """Auth in SQLite or PostgreSQL."""
+    """AuthStore over a database."""
 
     def __init__(self, database: peewee.Database, clock: Clock = now):
         self._database = database
@@ -27,5 +27,5 @@ class PeeweeAuthStore:
         self.audit = AuditLog(database, clock)
 
     def transaction(self) -> AbstractContextManager[Any]:
-        """All that is written inside is kept, or nothing is."""
+        """Commit everything that the block writes, or nothing when it raises."""
         return transaction(self._database)

@@ -2,14 +2,23 @@
 
 from falcon.asgi import Request, Response
 
-from services.auth.resources import AuthResource
-from services.auth.schemas import NewGrant, grant_view
+from services.auth.resources.resource import AuthResource
+from services.auth.schemas import GrantView, NewGrant, grant_view
 from services.kit.web.documents import read_json, write_json
+from services.kit.web.operations import Operation, operation
 
 
 class Grants(AuthResource):
-    """/internal/grants: the gateway calls it for a learner whose access key content has found right."""
+    """/internal/grants: the gateway calls it for a learner whose access key content has accepted."""
 
+    @operation(
+        Operation(
+            id="openEvent",
+            summary="Exchange an event's access key for a learner grant, which opens the event instead of the key.",
+            answer=GrantView,
+            body=NewGrant,
+        )
+    )
     async def on_post(self, request: Request, response: Response) -> None:
         """Sign a grant."""
         new = await read_json(request, NewGrant)

@@ -1,8 +1,8 @@
-"""The keys that everyone may see."""
+"""The published keys."""
 
 from falcon.asgi import Request, Response
 
-from services.auth.resources import AuthResource
+from services.auth.resources.resource import AuthResource
 from services.kit.web.documents import write_json
 
 
@@ -10,5 +10,5 @@ class PublishedKeys(AuthResource):
     """/.well-known/jwks.json."""
 
     async def on_get(self, request: Request, response: Response) -> None:
-        """The public keys that verify access tokens; they are no secret."""
+        """Return the public keys that verify access tokens."""
         write_json(response, await self._run(self._service.keys.published))

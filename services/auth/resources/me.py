@@ -2,28 +2,43 @@
 
 from falcon.asgi import Request, Response
 
-from services.auth.resources import AuthResource, HashingResource
-from services.auth.schemas import PasswordChange, me_view, sign_in_view
+from services.auth.errors import InvalidCredentials, SignInThrottled
+from services.auth.resources.resource import AuthResource
+from services.auth.schemas import MeView, PasswordChange, SignInView, me_view, sign_in_view
 from services.kit.core.actor import current_actor
 from services.kit.web.documents import read_json, write_json
+from services.kit.web.operations import Operation, operation
+from services.kit.web.schemas import Item
 
 
 class Me(AuthResource):
     """/api/admin/me."""
 
+    @operation(Operation(id="getMe", summary="Return the person who is signed in.", answer=Item[MeView]))
     async def on_get(self, request: Request, response: Response) -> None:
-        """Who is signed in."""
+        """Return the person of the access token."""
         admin = await self._run(self._service.admin, request.context.admin.id)
         write_json(response, {"item": me_view(admin)})
 
 
-class Password(HashingResource):
+class Password(AuthResource):
     """/api/admin/me/password."""
 
+    @operation(
+        Operation(
+            id="changePassword",
+            summary="Change one's own password. Every session ends, and the response begins another.",
+            answer=SignInView,
+            body=PasswordChange,
+            errors=(InvalidCredentials, SignInThrottled),
+        )
+    )
     async def on_post(self, request: Request, response: Response) -> None:
-        """Change one's password; every session ends, and the answer begins another."""
+        """Change one's own password."""
         change = await read_json(request, PasswordChange)
         admin_id, address = request.context.admin.id, current_actor().address
-        change_password = self._service.change_password
-        sign_in = await self._hash(change_password, admin_id, change.current_password, change.new_password, address)
+        async with self._hashing.slot():
+            sign_in = await self._run(
+                self._service.change_password, admin_id, change.current_password, change.new_password, address
+            )
         write_json(response, sign_in_view(sign_in))

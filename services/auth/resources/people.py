@@ -7,8 +7,9 @@ import orjson
 from falcon.asgi import Request, Response
 
 from services.auth.entities import Invitation
-from services.auth.resources import AuthResource, HashingResource
-from services.auth.schemas import NewPerson, PersonPatch, invitation_view, person_view, told_invitation
+from services.auth.errors import AdminNotFound, LastOwner, UsernameTaken
+from services.auth.resources.resource import AuthResource
+from services.auth.schemas import InvitationView, NewPerson, PersonPatch, PersonView, invitation_view, person_view
 from services.kit.web.documents import (
     admin_idempotency_key,
     read_document,
@@ -18,63 +19,108 @@ from services.kit.web.documents import (
     write_stored_response,
 )
 from services.kit.web.idempotency import IdempotencyKey, StoredResponse, stored_response
+from services.kit.web.operations import Operation, operation
 from services.kit.web.pages import page_request
-from services.kit.web.schemas import validated
+from services.kit.web.schemas import Item, Items, validated
 
 SORT_KEY = (int, str)
 
 
-class People(HashingResource):
+class People(AuthResource):
     """/api/admin/users."""
 
+    @operation(
+        Operation(
+            id="listPeople",
+            summary="List all people, disabled or not, oldest first.",
+            answer=Items[PersonView],
+            is_paged=True,
+        )
+    )
     async def on_get(self, request: Request, response: Response) -> None:
-        """Everybody, oldest first, or a page of them."""
+        """List all people, or a page of them."""
         wanted = page_request(request.get_param("limit"), request.get_param("cursor"), SORT_KEY)
         page = await self._run(self._service.people.list, wanted)
         write_page(response, [person_view(admin) for admin in page.items], page, wanted)
 
+    @operation(
+        Operation(
+            id="invitePerson",
+            summary="Invite a person.",
+            description=(
+                "The response shows the initial password once, or again under the same Idempotency-Key. The person "
+                "must replace it within seven days."
+            ),
+            answer=InvitationView,
+            status=201,
+            body=NewPerson,
+            errors=(UsernameTaken,),
+            takes_idempotency_key=True,
+        )
+    )
     async def on_post(self, request: Request, response: Response) -> None:
-        """Invite somebody."""
+        """Invite a person."""
         document = await read_document(request)
-        sent, key = validated(NewPerson, document), admin_idempotency_key(request, document)
-        if key is None:
-            invitation = await self._hash(self._service.people.invite, sent.username, sent.role)
-            write_json(response, invitation_view(invitation), 201)
-        else:
-            write_stored_response(response, await self._invited_once(key, sent))
+        new, key = validated(NewPerson, document), admin_idempotency_key(request, document)
+        async with self._hashing.slot():
+            if key is None:
+                invitation = await self._run(self._service.people.invite, new.username, new.role)
+                write_json(response, invitation_view(invitation), 201)
+            else:
+                write_stored_response(response, await self._invite_once(key, new))
 
-    async def _invited_once(self, key: IdempotencyKey, sent: NewPerson) -> StoredResponse:
+    async def _invite_once(self, key: IdempotencyKey, new: NewPerson) -> StoredResponse:
         people = self._service.people
-        kept_key = replace(key, id=people.kept_under(key.id))
-        reply = await self._hash_once(kept_key, partial(people.invite, sent.username, sent.role, key.id), _kept)
-        person = orjson.loads(reply.body)["item"]
-        document = told_invitation(person, people.password_under(key.id, person["id"]))
-        return replace(reply, body=orjson.dumps(document))
+        invite = partial(people.invite, new.username, new.role, key.id)
+        stored = await self._run_once(replace(key, id=people.storage_id(key.id)), invite, _without_password)
+        person = orjson.loads(stored.body)["item"]
+        complete: InvitationView = {"item": person, "initialPassword": people.password_for(key.id, person["id"])}
+        return replace(stored, body=orjson.dumps(complete))
 
 
 class Person(AuthResource):
     """/api/admin/users/{user_id}."""
 
+    @operation(Operation(id="getPerson", summary="Return a person.", answer=Item[PersonView], errors=(AdminNotFound,)))
     async def on_get(self, request: Request, response: Response, user_id: str) -> None:
-        """One of them."""
+        """Return a person."""
         write_json(response, {"item": person_view(await self._run(self._service.people.get, user_id))})
 
+    @operation(
+        Operation(
+            id="updatePerson",
+            summary="Change the role of a person, or disable or enable them.",
+            description="Another role and disabling end every session of the person.",
+            answer=Item[PersonView],
+            body=PersonPatch,
+            errors=(AdminNotFound, LastOwner),
+        )
+    )
     async def on_put(self, request: Request, response: Response, user_id: str) -> None:
-        """Change the role, disable or enable."""
+        """Change the role of a person, or disable or enable them."""
         patch = await read_json(request, PersonPatch)
-        admin = await self._run(self._service.people.change, user_id, patch.changes())
+        admin = await self._run(self._service.people.change, user_id, patch.person_changes())
         write_json(response, {"item": person_view(admin)})
 
 
-class PersonPassword(HashingResource):
+class PersonPassword(AuthResource):
     """/api/admin/users/{user_id}/password."""
 
+    @operation(
+        Operation(
+            id="resetPassword",
+            summary="Replace a lost password by a new initial password. Every session of the person ends.",
+            answer=InvitationView,
+            errors=(AdminNotFound, LastOwner),
+        )
+    )
     async def on_post(self, request: Request, response: Response, user_id: str) -> None:
-        """A new initial password, in the place of a lost one."""
-        invitation = await self._hash(self._service.people.reset_password, user_id)
+        """Replace a lost password by a new initial password."""
+        async with self._hashing.slot():
+            invitation = await self._run(self._service.people.reset_password, user_id)
         write_json(response, invitation_view(invitation))
 
 
-def _kept(invitation: Invitation) -> StoredResponse:
-    # The password is a secret of the person's: whoever answers again computes it again.
+def _without_password(invitation: Invitation) -> StoredResponse:
+    # The password is never stored: a retry computes it again.
     return stored_response({"item": person_view(invitation.admin)}, 201)

@@ -1,17 +1,32 @@
-"""How sessions go on and end."""
+"""How sessions continue and end."""
 
 from falcon.asgi import Request, Response
 
-from services.auth.resources import AuthResource
-from services.auth.schemas import Refresh, revoked_view, sign_in_view
+from services.auth.errors import InvalidRefreshToken
+from services.auth.resources.resource import AuthResource
+from services.auth.schemas import Refresh, SignInView, revoked_view, sign_in_view
 from services.kit.web.documents import read_json, write_json
+from services.kit.web.operations import Operation, operation
 
 
 class TokenRefresh(AuthResource):
-    """/internal/token/refresh: the gateway calls it, since the access token may be over."""
+    """/internal/token/refresh: the gateway calls it in its own name, because the access token may have expired."""
 
+    @operation(
+        Operation(
+            id="refreshToken",
+            summary="Exchange a refresh token for the next access token and the next refresh token.",
+            description=(
+                "A refresh token is valid once. A second use within ten seconds returns the same successor if that "
+                "was not used yet. Any other second use is a sign of theft and ends the session."
+            ),
+            answer=SignInView,
+            body=Refresh,
+            errors=(InvalidRefreshToken,),
+        )
+    )
     async def on_post(self, request: Request, response: Response) -> None:
-        """Exchange a refresh token for a new access token and the next refresh token."""
+        """Exchange a refresh token for the next tokens."""
         refresh = await read_json(request, Refresh)
         write_json(response, sign_in_view(await self._run(self._service.sessions.refresh, refresh.refresh_token)))
 
@@ -19,8 +34,16 @@ class TokenRefresh(AuthResource):
 class Logout(AuthResource):
     """/api/admin/logout."""
 
+    @operation(
+        Operation(
+            id="logout",
+            summary="End the session of the access token.",
+            description="Within two seconds the session's access tokens are refused everywhere.",
+            status=204,
+        )
+    )
     async def on_post(self, request: Request, response: Response) -> None:
-        """End the session of the access token that is shown."""
+        """End the session of the access token."""
         await self._run(self._service.sessions.end, request.context.admin.session_id)
         response.status = 204
 
@@ -29,5 +52,5 @@ class EndedSessions(AuthResource):
     """/internal/ended-sessions."""
 
     async def on_get(self, request: Request, response: Response) -> None:
-        """What whoever verifies access tokens must not accept any more."""
+        """Return what verifiers of access tokens must refuse."""
         write_json(response, revoked_view(await self._run(self._service.revoked)))

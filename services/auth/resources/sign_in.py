@@ -2,20 +2,38 @@
 
 from falcon.asgi import Request, Response
 
-from services.auth.resources import HashingResource
-from services.auth.schemas import Credentials, sign_in_view
+from services.auth.errors import InvalidCredentials, PasswordChangeRequired, SignInThrottled
+from services.auth.resources.resource import AuthResource
+from services.auth.schemas import Credentials, SignInView, sign_in_view
 from services.kit.core.actor import current_actor
 from services.kit.web.documents import read_json, write_json
+from services.kit.web.operations import Operation, operation
 
 
-class Login(HashingResource):
-    """/internal/login: the gateway calls it in the name of a person who has no token yet."""
+class Login(AuthResource):
+    """/internal/login: the gateway calls it in its own name, because the person has no token yet."""
 
+    @operation(
+        Operation(
+            id="login",
+            summary="Exchange credentials for an access token and a refresh token.",
+            description=(
+                "A person with an initial password also sends a `newPassword` of their own; without it the response is "
+                "PASSWORD_CHANGE_REQUIRED. A `newPassword` ends every earlier session."
+            ),
+            answer=SignInView,
+            body=Credentials,
+            errors=(InvalidCredentials, PasswordChangeRequired, SignInThrottled),
+        )
+    )
     async def on_post(self, request: Request, response: Response) -> None:
-        """Exchange credentials for an access token."""
-        sent = await read_json(request, Credentials)
-        address = current_actor().address
-        # Who has to wait hears so at once, and does not stand in the way of those who do not.
-        await self._run(self._service.throttling.require_room, sent.username, address)
-        sign_in = await self._hash(self._service.sign_in, sent.username, sent.password, sent.new_password, address)
+        """Exchange credentials for tokens."""
+        credentials = await read_json(request, Credentials)
+        username, address = credentials.username, current_actor().address
+        # Refuse throttled attempts before they take a slot from others.
+        await self._run(self._service.throttling.check, username, address)
+        async with self._hashing.slot():
+            sign_in = await self._run(
+                self._service.sign_in, username, credentials.password, credentials.new_password, address
+            )
         write_json(response, sign_in_view(sign_in))

@@ -1,4 +1,4 @@
-"""What a learner grant says."""
+"""The content of a learner grant."""
 
 from datetime import datetime, timedelta
 
@@ -14,7 +14,7 @@ GRANT_LIFETIME = timedelta(hours=1)
 def learner_grant(
     event_id: str, fingerprint: str, token_id: str, key_id: str, key: OKPKey, now: datetime, expires_at: datetime
 ) -> str:
-    """A signed token that opens the event while its access key has that fingerprint."""
+    """Return a signed token that opens the event as long as its access key has this fingerprint."""
     claims = {
         "iss": ACCESS_TOKEN_ISSUER,
         "aud": GRANT_AUDIENCE,

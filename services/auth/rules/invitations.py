@@ -1,6 +1,6 @@
-"""Invitations under an Idempotency-Key: what is answered again is computed again, since a password is nowhere kept.
+"""Invitations under an Idempotency-Key: a retry computes the initial password again, because it is never stored.
 
-`secret` is the derived key for INVITATIONS, and `key_id` stands for route, caller and key.
+`secret` is the key derived for INVITATIONS; `key_id` identifies the route, the caller and the Idempotency-Key.
 """
 
 import hashlib
@@ -10,17 +10,17 @@ INVITATIONS = "invitations"
 
 
 def invitation_seed(key_id: str, admin_id: str, secret: bytes) -> bytes:
-    """256 bits of which the password of the person who was invited under the key is made.
+    """Return the 256 bits from which the initial password of the invited person is made.
 
-    Of the person, too: when the key's day is over it may invite somebody else, who must get another password.
+    The person's id is part of it: after a day the same key may invite another person, who needs another password.
     """
     return _digest(secret, f"password {key_id} {admin_id}")
 
 
-def kept_under(key_id: str, secret: bytes) -> str:
-    """Under what the rest of the answer is kept.
+def storage_id(key_id: str, secret: bytes) -> str:
+    """Return the id under which the response without the password is stored.
 
-    Made of the secret, too: with another one the answer is not found, rather than completed by a wrong password.
+    The secret is part of it: under another secret the response is not found, instead of completed by a wrong password.
     """
     return _digest(secret, f"answer {key_id}").hex()
 

@@ -1,4 +1,4 @@
-"""A signing key: how it is kept, when it signs, and how long everyone may see its public part."""
+"""Signing keys: how they are encrypted, when each one signs, and how long its public part is published."""
 
 import json
 from collections.abc import Sequence
@@ -16,88 +16,89 @@ from services.auth.entities import EVER, SigningKey
 from services.auth.errors import KeyUnreadable
 from services.kit.web.tokens.access import ACCESS_TOKEN_ALGORITHM, KEYS_LIFETIME
 
-# Longer than anyone keeps the keys that were published before.
+# Longer than any verifier keeps the key set that it fetched before.
 KEY_LEAD = KEYS_LIFETIME + timedelta(minutes=1)
-# What the clocks of auth's replicas, and a request under way, may add to the time in which a key signs.
+# Clocks of auth's replicas may differ, and a request in flight may still sign.
 KEY_MARGIN = timedelta(minutes=1)
-# For so long everyone is told that a retired key is one, whatever they may still have kept.
+# Retired keys are reported this long, so that no verifier accepts one from an old key set.
 RETIRED_KEY_LIFETIME = timedelta(days=1)
 
-SEALING = "signing keys"
-SUCCESSION = "refresh tokens"
+# Purposes of derived keys. Stored data depends on these texts.
+KEY_ENCRYPTION = "signing keys"
+REFRESH_TOKENS = "refresh tokens"
 
-_SEAL = {"alg": "dir", "enc": "A256GCM"}
+_ENCRYPTION = {"alg": "dir", "enc": "A256GCM"}
 
 
-def derived_key(secret: str, purpose: str) -> bytes:
-    """256 bits for one purpose out of SIGNING_KEY_SECRET (HKDF, RFC 5869); keys of two purposes tell nothing of each
-    other."""
+def derive_key(secret: str, purpose: str) -> bytes:
+    """Return 256 bits for one purpose, derived from SIGNING_KEY_SECRET (HKDF, RFC 5869)."""
     return HKDF(SHA256(), length=32, salt=None, info=f"flix auth: {purpose}".encode()).derive(secret.encode())
 
 
-def new_signing_key(key_id: str, now: datetime, seal: bytes, signs_from: datetime = EVER) -> SigningKey:
-    """A fresh Ed25519 key pair, its private part under the key `seal`."""
+def new_signing_key(key_id: str, now: datetime, encryption_key: bytes, signs_from: datetime = EVER) -> SigningKey:
+    """Generate an Ed25519 key pair whose private part is encrypted."""
     pair = OKPKey.generate_key("Ed25519")
-    private_key = _sealed(json.dumps(pair.as_dict(private=True)), key_id, seal)
+    private_key = _encrypt(json.dumps(pair.as_dict(private=True)), key_id, encryption_key)
     return SigningKey(key_id, private_key, json.dumps(pair.as_dict(private=False)), now, None, signs_from)
 
 
-def is_sealed(key: SigningKey) -> bool:
-    """Whether its private part is encrypted; the first release kept it as it was."""
+def is_encrypted(key: SigningKey) -> bool:
+    """Return whether the private part is encrypted; the first release stored it in clear text."""
     return not key.private_key.startswith("{")
 
 
-def sealed(key: SigningKey, seal: bytes) -> SigningKey:
-    """The key that the first release kept in clear text, under the key `seal`."""
-    return replace(key, private_key=_sealed(key.private_key, key.id, seal))
+def encrypted(key: SigningKey, encryption_key: bytes) -> SigningKey:
+    """Return a key of the first release with its private part encrypted."""
+    return replace(key, private_key=_encrypt(key.private_key, key.id, encryption_key))
 
 
-def opened(key: SigningKey, seal: bytes) -> OKPKey:
-    """Its private part; raises KeyUnreadable."""
+def decrypt_private_key(key: SigningKey, encryption_key: bytes) -> OKPKey:
+    """Return the private part. Raise KeyUnreadable."""
     try:
-        return OKPKey.import_key(json.loads(_unsealed(key, seal) if is_sealed(key) else key.private_key))
+        private_key = _decrypt(key, encryption_key) if is_encrypted(key) else key.private_key
+        return OKPKey.import_key(json.loads(private_key))
     except (JoseError, ValueError, KeyError, TypeError):
         raise KeyUnreadable(key.id) from None
 
 
 def is_published(key: SigningKey, now: datetime) -> bool:
-    """Whether everyone is told its public part: before it signs, and until the last token that it signed is over."""
+    """Return whether the public part is published: before the key signs, and until its last token has expired."""
     return key.retired_at is None or key.retired_at > now
 
 
-def is_forgotten(key: SigningKey, now: datetime) -> bool:
-    """Whether nobody need be told any more that it was retired."""
+def is_removable(key: SigningKey, now: datetime) -> bool:
+    """Return whether the retirement of the key has been reported long enough."""
     return key.retired_at is not None and key.retired_at + RETIRED_KEY_LIFETIME <= now
 
 
 def signing_key(keys: Sequence[SigningKey], now: datetime) -> SigningKey | None:
-    """Of all keys the one that signs now."""
+    """Return the key that signs now."""
     ready = [key for key in keys if is_published(key, now) and key.signs_from <= now]
     return max(ready, key=lambda key: (key.signs_from, key.created_at, key.id), default=None)
 
 
 def waiting_key(keys: Sequence[SigningKey], now: datetime) -> SigningKey | None:
-    """The one that is published and does not sign yet."""
+    """Return the key that is published and does not sign yet."""
     return next((key for key in keys if is_published(key, now) and key.signs_from > now), None)
 
 
-def last_use(successor: SigningKey, token_lifetime: timedelta) -> datetime:
-    """Until when the key before that one is published: the end of the last token that it can have signed."""
+def publication_end(successor: SigningKey, token_lifetime: timedelta) -> datetime:
+    """Return when the last token that the previous key can have signed expires."""
     return successor.signs_from + token_lifetime + KEY_MARGIN
 
 
-def published_key(key: SigningKey) -> dict[str, Any]:
-    """The key as a member of a JSON Web Key Set, without its private part."""
+def public_jwk(key: SigningKey) -> dict[str, Any]:
+    """Return the public part as a member of a JSON Web Key Set (RFC 7517)."""
     return {**json.loads(key.public_key), "kid": key.id, "use": "sig", "alg": ACCESS_TOKEN_ALGORITHM}
 
 
-def _sealed(private_key: str, key_id: str, seal: bytes) -> str:
-    # The header is authenticated: what was sealed for one row does not open in another.
-    return jwe.encrypt_compact({**_SEAL, "kid": key_id}, private_key.encode(), OctKey.import_key(seal))
+def _encrypt(private_key: str, key_id: str, encryption_key: bytes) -> str:
+    # The header is authenticated, so a private key copied into another row cannot be decrypted there.
+    return jwe.encrypt_compact({**_ENCRYPTION, "kid": key_id}, private_key.encode(), OctKey.import_key(encryption_key))
 
 
-def _unsealed(key: SigningKey, seal: bytes) -> bytes:
-    found = jwe.decrypt_compact(key.private_key, OctKey.import_key(seal), algorithms=[*_SEAL.values()])
+def _decrypt(key: SigningKey, encryption_key: bytes) -> bytes:
+    found = jwe.decrypt_compact(key.private_key, OctKey.import_key(encryption_key), algorithms=[*_ENCRYPTION.values()])
     if found.plaintext is None or found.headers().get("kid") != key.id:
         raise KeyUnreadable(key.id)
     return found.plaintext

@@ -1,49 +1,48 @@
-"""Who may sign in, what an owner changes about a person, and what is said of it in the audit log."""
+"""Who may sign in, how an owner changes a person, and which audit entries follow."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any
 
-from services.auth.entities import Admin
+from services.auth.entities import Admin, PersonChanges
 
-# OWASP ASVS 5.0 6.4.1: what the system generates is good for a short time, and never becomes a person's password.
+# OWASP ASVS 5.0 6.4.1: generated passwords are valid for a short time and never become a person's own.
 INITIAL_PASSWORD_LIFETIME = timedelta(days=7)
 
 
 def may_sign_in(admin: Admin, now: datetime) -> bool:
-    """Whether the right password opens anything."""
+    """Return whether the right password lets this person in."""
     ends_at = admin.initial_password_ends_at
     return admin.disabled_at is None and (ends_at is None or ends_at > now)
 
 
-def is_acting_owner(admin: Admin) -> bool:
-    """Whether this person can manage the others for certain: one who has set no password yet may never come."""
+def is_active_owner(admin: Admin) -> bool:
+    """Return whether this person can manage others now; an owner without a password of their own may never come."""
     return admin.role == "owner" and admin.disabled_at is None and admin.initial_password_ends_at is None
 
 
-def changed_person(admin: Admin, changes: Mapping[str, Any], now: datetime) -> Admin:
-    """The person after the changes of schemas.PersonPatch; unchanged, when everything is so already."""
+def changed_person(admin: Admin, changes: PersonChanges, now: datetime) -> Admin:
+    """Return the person after the changes, or the same record when nothing differs."""
     disabled_at = admin.disabled_at
-    if "disabled" in changes:
-        disabled_at = (disabled_at or now) if changes["disabled"] else None
-    changed = replace(admin, role=changes.get("role", admin.role), disabled_at=disabled_at)
+    if changes.disabled is not None:
+        disabled_at = (disabled_at or now) if changes.disabled else None
+    changed = replace(admin, role=changes.role or admin.role, disabled_at=disabled_at)
     return admin if changed == admin else replace(changed, updated_at=now)
 
 
 def with_initial_password(admin: Admin, password_hash: str, now: datetime) -> Admin:
-    """The person with a password that was made for them."""
+    """Return the person with a generated password."""
     ends_at = now + INITIAL_PASSWORD_LIFETIME
     return replace(admin, password_hash=password_hash, updated_at=now, initial_password_ends_at=ends_at)
 
 
 def with_own_password(admin: Admin, password_hash: str, now: datetime) -> Admin:
-    """The person with a password that they have set."""
+    """Return the person with a password that they chose."""
     return replace(admin, password_hash=password_hash, updated_at=now, initial_password_ends_at=None)
 
 
-def entries(before: Admin, after: Admin) -> Iterator[tuple[str, str]]:
-    """What the audit log says of a changed role and of somebody disabled or enabled: actions, each with the id."""
+def audit_entries(before: Admin, after: Admin) -> Iterator[tuple[str, str]]:
+    """Yield an action and the person's id for a changed role and for disabling or enabling."""
     if after.role != before.role:
         yield "admin.role_changed", after.id
     if (after.disabled_at is None) != (before.disabled_at is None):
@@ -51,5 +50,5 @@ def entries(before: Admin, after: Admin) -> Iterator[tuple[str, str]]:
 
 
 def ends_sessions(before: Admin, after: Admin) -> bool:
-    """Whether sessions from before the change must not go on: their tokens name the old role, or nobody may act."""
+    """Return whether earlier sessions must end: their tokens name the old role, or the person is disabled."""
     return after.role != before.role or after.disabled_at is not None

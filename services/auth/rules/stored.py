@@ -1,4 +1,4 @@
-"""What a stored record must be, besides what its table's own constraints hold. No message repeats a hash or a key."""
+"""The rules of stored records that no constraint of a table checks. No message repeats a hash or a key."""
 
 import json
 import re
@@ -12,14 +12,14 @@ from joserfc.jwk import OKPKey
 
 from services.auth.entities import Admin, SigningKey
 from services.auth.errors import KeyUnreadable
-from services.auth.rules.keys import opened
+from services.auth.rules.keys import decrypt_private_key
 from services.kit.core.findings import Violation
 
 _BCRYPT = re.compile(r"\$2[abxy]\$\d\d\$[./A-Za-z0-9]{53}", re.ASCII)
 
 
 def admin_violations(admin: Admin) -> Iterator[Violation]:
-    """The rules that a stored admin breaks."""
+    """Yield the rules that a stored admin breaks."""
     if admin.username != admin.username.strip():
         yield "admin_username", "nobody can sign in by this name: it begins or ends with a space"
     if not is_password_hash(admin.password_hash):
@@ -27,7 +27,7 @@ def admin_violations(admin: Admin) -> Iterator[Violation]:
 
 
 def is_password_hash(text: str) -> bool:
-    """Whether it is a hash that sign-in can judge: argon2id, or bcrypt of an old installation."""
+    """Return whether sign-in can check the hash: argon2id, or bcrypt of an old installation."""
     try:
         return argon2.extract_parameters(text).type is argon2.Type.ID
     except argon2.exceptions.InvalidHashError:
@@ -35,19 +35,19 @@ def is_password_hash(text: str) -> bool:
 
 
 def key_violations(key: SigningKey) -> Iterator[Violation]:
-    """The rules that a stored signing key breaks, as far as can be seen without SIGNING_KEY_SECRET."""
+    """Yield the rules that a stored signing key breaks, as far as they can be checked without SIGNING_KEY_SECRET."""
     if _public_part(key) is None:
         yield "signing_key_public", "its public part cannot be read: rotate the keys at once"
 
 
-def seal_violations(key: SigningKey, seal: bytes) -> Iterator[Violation]:
-    """What is wrong with its private part, seen with the key that SIGNING_KEY_SECRET gives."""
+def private_key_violations(key: SigningKey, encryption_key: bytes) -> Iterator[Violation]:
+    """Yield what is wrong with the private part, checked with the key derived from SIGNING_KEY_SECRET."""
     try:
-        signer = opened(key, seal).private_key
+        signer = decrypt_private_key(key, encryption_key).private_key
     except KeyUnreadable as error:
         yield "signing_key", str(error)
         return
-    if not isinstance(signer, Ed25519PrivateKey) or _encoded(signer) != _public_part(key):
+    if not isinstance(signer, Ed25519PrivateKey) or _encoded_public_key(signer) != _public_part(key):
         yield "signing_key", "its two parts are not of one key: rotate the keys at once"
 
 
@@ -60,5 +60,5 @@ def _public_part(key: SigningKey) -> str | None:
         return None
 
 
-def _encoded(signer: Ed25519PrivateKey) -> str:
+def _encoded_public_key(signer: Ed25519PrivateKey) -> str:
     return urlsafe_b64encode(signer.public_key().public_bytes_raw()).rstrip(b"=").decode()

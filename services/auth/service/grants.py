@@ -1,18 +1,18 @@
-"""Learner grants: signed here, for what content has judged."""
+"""Learner grants: signed here after content has checked the access key."""
 
 from datetime import timedelta
 
 import uuid_utils
 
-from services.auth import rules
 from services.auth.entities import IssuedGrant
 from services.auth.repository.contracts import AuthStore
+from services.auth.rules.grants import learner_grant
 from services.auth.service.keys import Keys
 from services.kit.core.instants import Clock
 
 
 class Grants:
-    """Signs grants; nothing of them is kept, since content sees from its events which are still good."""
+    """Signs grants and stores nothing: content knows from its events which grants are still valid."""
 
     def __init__(self, store: AuthStore, keys: Keys, lifetime: timedelta, clock: Clock):
         self._store = store
@@ -21,9 +21,9 @@ class Grants:
         self._clock = clock
 
     def issue(self, event_id: str, fingerprint: str) -> IssuedGrant:
-        """A grant for the event while its access key has that fingerprint; raises SigningUnavailable."""
+        """Sign a grant for the event and the fingerprint of its access key. Raise SigningUnavailable."""
         with self._store.transaction():
             key_id, key = self._keys.signing()
         at, token_id = self._clock(), str(uuid_utils.uuid7())
-        token = rules.learner_grant(event_id, fingerprint, token_id, key_id, key, at, at + self._lifetime)
+        token = learner_grant(event_id, fingerprint, token_id, key_id, key, at, at + self._lifetime)
         return IssuedGrant(token, int(self._lifetime.total_seconds()))

@@ -1,15 +1,16 @@
-"""People: who may manage launches, and as what. An owner invites, changes, disables, and helps with a lost password."""
+"""People: an owner invites, changes and disables them, and replaces lost passwords."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import argon2
 import uuid_utils
 
-from services.auth import passwords, rules
-from services.auth.entities import Admin, Invitation, Role
+from services.auth import passwords
+from services.auth.entities import Admin, Invitation, PersonChanges, Role
 from services.auth.errors import LastOwner
 from services.auth.repository.contracts import AuthStore, admin_key
+from services.auth.rules import invitations, people
+from services.auth.rules.keys import derive_key
 from services.auth.service.sessions import Sessions
 from services.kit.core.instants import Clock
 from services.kit.storage.idempotency import Keep, not_kept
@@ -17,34 +18,33 @@ from services.kit.web.pages import Page, PageRequest, page_of
 
 
 class People:
-    """What owners do about people. An invited person gets an initial password, which opens nothing until they have
-    replaced it by one of their own at the first sign-in, within seven days.
-
-    With an Idempotency-Key that password is made of the key and of `secret`."""
+    """What owners do with people. An invited person gets an initial password, which they must replace at their first
+    sign-in, within seven days. Under an Idempotency-Key it is made of that key and `secret`.
+    """
 
     def __init__(self, store: AuthStore, sessions: Sessions, secret: str, hasher: argon2.PasswordHasher, clock: Clock):
         self._store = store
         self._sessions = sessions
-        self._invitations = rules.derived_key(secret, rules.INVITATIONS)
+        self._invitation_secret = derive_key(secret, invitations.INVITATIONS)
         self._hasher = hasher
         self._clock = clock
 
     def list(self, request: PageRequest) -> Page[Admin]:
-        """Everybody, disabled or not, oldest first."""
+        """Return all people, disabled or not, oldest first."""
         return page_of(self._store.admins.list(request), request, admin_key)
 
     def get(self, admin_id: str) -> Admin:
-        """Raises AdminNotFound."""
+        """Return the person. Raise AdminNotFound."""
         return self._store.admins.get(admin_id)
 
     def invite(
         self, username: str, role: Role, key_id: str | None = None, keep: Keep[Invitation] = not_kept
     ) -> Invitation:
-        """A new person, whose password is that of the Idempotency-Key if there is one; raises UsernameTaken."""
+        """Add a person with an initial password, which depends on the Idempotency-Key. Raise UsernameTaken."""
         new_id, at = str(uuid_utils.uuid7()), self._clock()
-        password = passwords.new_initial_password() if key_id is None else self.password_under(key_id, new_id)
-        nobody_yet = Admin(new_id, username, "", at, at, role)
-        admin = rules.with_initial_password(nobody_yet, self._hasher.hash(password), at)
+        password = passwords.new_initial_password() if key_id is None else self.password_for(key_id, new_id)
+        without_password = Admin(new_id, username, "", at, at, role)
+        admin = people.with_initial_password(without_password, self._hasher.hash(password), at)
         invitation = Invitation(admin, password)
         with self._store.transaction():
             self._store.admins.add(admin)
@@ -52,46 +52,46 @@ class People:
             keep(invitation)
         return invitation
 
-    def password_under(self, key_id: str, admin_id: str) -> str:
-        """The initial password with which that person was invited under that key, however often it is asked for."""
-        return passwords.initial_password_of(rules.invitation_seed(key_id, admin_id, self._invitations))
+    def password_for(self, key_id: str, admin_id: str) -> str:
+        """Return the initial password of the person invited under this key, always the same."""
+        return passwords.initial_password_of(invitations.invitation_seed(key_id, admin_id, self._invitation_secret))
 
-    def kept_under(self, key_id: str) -> str:
-        """The id under which the answer is kept, but for the password."""
-        return rules.kept_under(key_id, self._invitations)
+    def storage_id(self, key_id: str) -> str:
+        """Return the id under which the response without the password is stored."""
+        return invitations.storage_id(key_id, self._invitation_secret)
 
-    def change(self, admin_id: str, changes: Mapping[str, Any]) -> Admin:
-        """The person after the changes of schemas.PersonPatch; raises AdminNotFound, LastOwner."""
+    def change(self, admin_id: str, changes: PersonChanges) -> Admin:
+        """Change the person and return them. Raise AdminNotFound, LastOwner."""
         with self._store.transaction():
-            owners, admin = self._held(admin_id)
-            changed = rules.changed_person(admin, changes, self._clock())
+            owners, admin = self._locked(admin_id)
+            changed = people.changed_person(admin, changes, self._clock())
             if changed == admin:
                 return admin
             self._save(changed, owners)
-            if rules.ends_sessions(admin, changed):
+            if people.ends_sessions(admin, changed):
                 self._sessions.end_all_of(admin_id)
-            self._store.audit.append(rules.entries(admin, changed))
+            self._store.audit.append(people.audit_entries(admin, changed))
         return changed
 
     def reset_password(self, admin_id: str) -> Invitation:
-        """A new initial password, for a person who has lost theirs; raises AdminNotFound, LastOwner."""
+        """Replace a lost password by a new initial one. Raise AdminNotFound, LastOwner."""
         password = passwords.new_initial_password()
         password_hash = self._hasher.hash(password)
         with self._store.transaction():
-            owners, admin = self._held(admin_id)
-            changed = rules.with_initial_password(admin, password_hash, self._clock())
+            owners, admin = self._locked(admin_id)
+            changed = people.with_initial_password(admin, password_hash, self._clock())
             self._save(changed, owners)
             self._sessions.end_all_of(admin_id)
             self._store.audit.append([("admin.password_reset", admin_id)])
         return Invitation(changed, password)
 
-    def _held(self, admin_id: str) -> tuple[Sequence[Admin], Admin]:
-        # The owners first: two who demote each other at the same moment wait here for one another.
-        owners = self._store.admins.hold_owners()
+    def _locked(self, admin_id: str) -> tuple[Sequence[Admin], Admin]:
+        # Lock the owners first, so that two owners who demote each other wait here instead of in a deadlock.
+        owners = self._store.admins.lock_owners()
         return owners, self._store.admins.get(admin_id, for_update=True)
 
     def _save(self, changed: Admin, owners: Sequence[Admin]) -> None:
-        acting = {each.id for each in owners if rules.is_acting_owner(each)}
-        if acting == {changed.id} and not rules.is_acting_owner(changed):
+        active = {each.id for each in owners if people.is_active_owner(each)}
+        if active == {changed.id} and not people.is_active_owner(changed):
             raise LastOwner
         self._store.admins.save(changed)

@@ -1,4 +1,4 @@
-"""Signing in: who it is, and the session that begins."""
+"""Signing in: authenticate a person and begin a session."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -7,10 +7,12 @@ from datetime import timedelta
 import argon2
 import uuid_utils
 
-from services.auth import passwords, rules
+from services.auth import passwords
 from services.auth.entities import Admin, SignIn
 from services.auth.errors import AdminNotFound, InvalidCredentials, PasswordChangeRequired
 from services.auth.repository.contracts import AuthStore
+from services.auth.rules.grants import GRANT_LIFETIME
+from services.auth.rules.people import may_sign_in, with_own_password
 from services.auth.service.grants import Grants
 from services.auth.service.keys import Keys
 from services.auth.service.people import People
@@ -23,10 +25,9 @@ from services.kit.web.tokens.revocation import Revoked
 
 
 class AuthService:
-    """Signs admins in; `keys` are what their tokens are signed with, `sessions` what a sign-in begins, `people` those
-    who may, `throttling` what keeps others from trying for ever, and `grants` what learners get for an access key.
+    """Signs admins in, and gives access to the other use cases: keys, sessions, grants, people and throttling.
 
-    `signing_key_secret` is what everything secret that auth makes up is encrypted with or made of.
+    All keys that encrypt or derive secrets come from `signing_key_secret`.
     """
 
     def __init__(
@@ -37,7 +38,7 @@ class AuthService:
         clock: Clock = now,
         hasher: argon2.PasswordHasher = passwords.HASHER,
         matches_bcrypt: Callable[[str, str], bool] = passwords.matches_bcrypt,
-        grant_lifetime: timedelta = rules.GRANT_LIFETIME,
+        grant_lifetime: timedelta = GRANT_LIFETIME,
     ):
         self.keys = Keys(store, signing_key_secret, max(access_token_lifetime, grant_lifetime), clock)
         self.sessions = Sessions(store, self.keys, signing_key_secret, access_token_lifetime, clock)
@@ -48,38 +49,38 @@ class AuthService:
         self._clock = clock
         self._hasher = hasher
         self._matches_bcrypt = matches_bcrypt
-        # What an unknown name is compared with, so that it costs as much as a known one (TRAPS 13).
-        self._nobodys_hash = hasher.hash(str(uuid_utils.uuid4()))
+        # Checked for unknown names, so that they cost as much as known ones (docs/traps.md, 13).
+        self._dummy_hash = hasher.hash(str(uuid_utils.uuid4()))
 
     def sign_in(
         self, username: str, password: str, new_password: str | None = None, address: str | None = None
     ) -> SignIn:
-        """Begin a session; a `new_password` replaces the password, and ends every session before it.
+        """Begin a session; a `new_password` replaces the password and ends every earlier session.
 
-        `address` is the client's. Raises SignInThrottled, InvalidCredentials, PasswordChangeRequired, and
+        `address` is the client's. Raise SignInThrottled, InvalidCredentials, PasswordChangeRequired, and
         ValidationFailed for the new password.
         """
-        admin = self._authenticated(username, password, address)
+        admin = self._authenticate(username, password, address)
         _require_own_password(admin, password, new_password)
-        signed_in = self._begin(admin, password, new_password)
-        # Whoever was disabled, or has got another password, while the one given was hashed, is judged anew.
-        return signed_in or self.sign_in(username, password, new_password, address)
+        sign_in = self._begin(admin, password, new_password)
+        # Authenticate again if the person was changed while the password was hashed.
+        return sign_in or self.sign_in(username, password, new_password, address)
 
     def admin(self, admin_id: str) -> Admin:
-        """The admin whom a token names; raises Unauthorized when there is none any more."""
+        """Return the admin of an access token. Raise Unauthorized if they do not exist any more."""
         try:
             return self._store.admins.get(admin_id)
         except AdminNotFound:
             raise Unauthorized from None
 
     def revoked(self) -> Revoked:
-        """What whoever verifies access tokens must not accept any more."""
-        return Revoked(frozenset(self.sessions.ended()), frozenset(self.keys.retired()))
+        """Return the sessions and keys whose access tokens verifiers must refuse."""
+        return Revoked(frozenset(self.sessions.ended_ids()), frozenset(self.keys.retired_ids()))
 
     def change_password(self, admin_id: str, current: str, new: str, address: str | None = None) -> SignIn:
-        """Every session of the admin ends and another begins.
+        """Replace the password, end every session of the admin and begin another.
 
-        Raises Unauthorized when there is no such admin any more, SignInThrottled, InvalidCredentials, ValidationFailed.
+        Raise Unauthorized if the admin does not exist any more, SignInThrottled, InvalidCredentials, ValidationFailed.
         """
         username = self.admin(admin_id).username
         try:
@@ -88,7 +89,7 @@ class AuthService:
             raise InvalidCredentials("The current password is wrong") from None
 
     def create_admin(self, username: str, password: str, admin_id: str | None = None) -> Admin:
-        """A new admin; raises UsernameTaken."""
+        """Add an owner with a password of their own. Raise UsernameTaken."""
         created_at = self._clock()
         new_id = admin_id or str(uuid_utils.uuid7())
         admin = Admin(new_id, username, self._hasher.hash(password), created_at, created_at)
@@ -97,20 +98,20 @@ class AuthService:
             self._store.audit.append([("admin.created", admin.id)])
         return admin
 
-    def _authenticated(self, username: str, password: str, address: str | None) -> Admin:
+    def _authenticate(self, username: str, password: str, address: str | None) -> Admin:
         attempt = self.throttling.count(username, address)
-        admin = self._known(username)
-        # Whoever may not sign in, or is nobody, costs the same one hash.
-        is_right = self._is_right(password, admin.password_hash if admin else self._nobodys_hash)
-        if admin is None or not is_right or not rules.may_sign_in(admin, self._clock()):
-            self.throttling.note_refusal(attempt, admin)
+        admin = self._find(username)
+        # One hash for everyone, so that the time does not reveal who exists or may sign in.
+        is_right = self._is_right(password, admin.password_hash if admin else self._dummy_hash)
+        if admin is None or not is_right or not may_sign_in(admin, self._clock()):
+            self.throttling.record_failure(attempt, admin)
             raise InvalidCredentials
-        self.throttling.forgive(attempt)
+        self.throttling.record_success(attempt)
         return admin
 
     def _begin(self, admin: Admin, password: str, new_password: str | None) -> SignIn | None:
-        """The session, or None when the admin is not any more what was authenticated."""
-        changed = self._rehashed(admin, password, new_password)
+        """Begin the session; return None if the admin was changed since they were authenticated."""
+        changed = self._with_new_hash(admin, password, new_password)
         with self._store.transaction():
             if self._store.admins.get(admin.id, for_update=True) != admin:
                 return None
@@ -122,32 +123,32 @@ class AuthService:
                 self.sessions.end_all_of(admin.id)
             return self.sessions.begin(changed)
 
-    def _rehashed(self, admin: Admin, password: str, new_password: str | None) -> Admin:
-        """The admin with what the password to keep is kept as from now on."""
+    def _with_new_hash(self, admin: Admin, password: str, new_password: str | None) -> Admin:
+        """Return the admin with the hash to store: of the new password, or of the same one if its hash is outdated."""
         if new_password is not None:
-            return rules.with_own_password(admin, self._hasher.hash(new_password), self._clock())
+            return with_own_password(admin, self._hasher.hash(new_password), self._clock())
         if passwords.is_bcrypt(admin.password_hash) or self._hasher.check_needs_rehash(admin.password_hash):
             return replace(admin, password_hash=self._hasher.hash(password), updated_at=self._clock())
         return admin
 
-    def _known(self, username: str) -> Admin | None:
+    def _find(self, username: str) -> Admin | None:
         try:
             return self._store.admins.get_by_username(username)
         except AdminNotFound:
             return None
 
     def _is_right(self, password: str, password_hash: str) -> bool:
-        """Whether the hash is the password's.
+        """Return whether the password fits the hash.
 
-        While a bcrypt hash is left, every sign-in pays for both kinds: its cost tells nobody who exists, nor who has
-        not signed in since the old baseline.
+        While a bcrypt hash is left, every sign-in pays for both kinds, so that the time reveals neither who exists nor
+        who has not signed in since the old baseline.
         """
-        left = self._store.admins.costliest_bcrypt_hash()
+        bcrypt_hash = self._store.admins.costliest_bcrypt_hash()
         is_bcrypt = passwords.is_bcrypt(password_hash)
-        right_by_argon2 = self._matches_argon2(password, self._nobodys_hash if is_bcrypt else password_hash)
-        if left is None and not is_bcrypt:
+        right_by_argon2 = self._matches_argon2(password, self._dummy_hash if is_bcrypt else password_hash)
+        if bcrypt_hash is None and not is_bcrypt:
             return right_by_argon2
-        right_by_bcrypt = self._matches_bcrypt(password, password_hash if is_bcrypt else str(left))
+        right_by_bcrypt = self._matches_bcrypt(password, password_hash if is_bcrypt else str(bcrypt_hash))
         return right_by_bcrypt if is_bcrypt else right_by_argon2
 
     def _matches_argon2(self, password: str, password_hash: str) -> bool:

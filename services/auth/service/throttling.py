@@ -1,21 +1,21 @@
-"""Throttling: who tries to sign in is counted before anything is hashed, in the database that all workers share."""
+"""Throttling: attempts to sign in are counted before a password is hashed, in the database that all workers share."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from services.auth import rules
 from services.auth.entities import Admin, Throttle
 from services.auth.errors import SignInThrottled
 from services.auth.repository.contracts import AuthStore
+from services.auth.rules import throttles as rules
 from services.kit.core.instants import Clock
 
-# With each refusal at most so many go whose windows are over: more than one attempt makes, so that none pile up.
-_ENDED_AT_ONCE = 10
+# Each failure removes more ended windows than an attempt adds, so that they do not pile up.
+_REMOVED_AT_ONCE = 10
 
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """A counted attempt: where it might belong, where it was counted, and how many there are with it."""
+    """A counted attempt: its buckets, those in which it counted, and their rows including it."""
 
     buckets: rules.SignInBuckets
     counted_in: Sequence[rules.Bucket]
@@ -23,59 +23,56 @@ class Attempt:
 
 
 class Throttling:
-    """Counts attempts to sign in, for names that nobody has as for others, and refuses those that are too many."""
+    """Counts attempts to sign in, also for unknown names, and refuses too many of them."""
 
     def __init__(self, store: AuthStore, clock: Clock):
         self._store = store
         self._clock = clock
 
-    def require_room(self, username: str, address: str | None) -> None:
-        """Raises SignInThrottled when an attempt would be refused now; counts nothing, and holds nothing."""
-        self._require_room(rules.sign_in_buckets(username, address))
+    def check(self, username: str, address: str | None) -> None:
+        """Raise SignInThrottled if an attempt would be refused now; neither count nor lock."""
+        self._available_buckets(rules.sign_in_buckets(username, address))
 
     def count(self, username: str, address: str | None) -> Attempt:
-        """Count an attempt, for good, whatever comes of it; one that is refused counts nowhere.
-
-        Raises SignInThrottled.
-        """
+        """Count an attempt in a transaction of its own; a refused attempt is not counted. Raise SignInThrottled."""
         buckets, at = rules.sign_in_buckets(username, address), self._clock()
-        counting = self._require_room(buckets)
+        counted_in = self._available_buckets(buckets)
         with self._store.transaction():
-            throttles = self._store.throttles.count([each.id for each in counting], at, at + rules.WINDOW)
-            # Others may have been counted since.
-            _refuse_for(rules.retry_after(counting, throttles, self._clock()))
-        return Attempt(buckets, counting, throttles)
+            throttles = self._store.throttles.count([each.id for each in counted_in], at, at + rules.WINDOW)
+            # Concurrent attempts may have filled a bucket since.
+            _refuse_for(rules.retry_after(counted_in, throttles, self._clock()))
+        return Attempt(buckets, counted_in, throttles)
 
-    def forgive(self, attempt: Attempt) -> None:
-        """The attempt was right: it counts no longer, and from now on the address is familiar."""
+    def record_success(self, attempt: Attempt) -> None:
+        """Subtract the attempt, and remember that the account knows the address."""
         throttles, both = self._store.throttles, attempt.buckets.account_and_address
         with self._store.transaction():
             for bucket in attempt.counted_in:
                 if bucket != both:
-                    throttles.give_back(bucket.id)
-            throttles.forget(both.id)
-            throttles.prolong(attempt.buckets.familiar, self._clock() + rules.FAMILIAR_FOR)
+                    throttles.decrement(bucket.id)
+            throttles.remove(both.id)
+            throttles.extend(attempt.buckets.familiar, self._clock() + rules.FAMILIAR_FOR)
 
-    def note_refusal(self, attempt: Attempt, admin: Admin | None) -> None:
-        """The attempt was wrong: its window lasts from now on, and what concerns an admin goes into the audit log.
+    def record_failure(self, attempt: Attempt, admin: Admin | None) -> None:
+        """Restart the window, and add audit entries if the admin exists.
 
-        A name that nobody has costs as much but for one row, and is written nowhere: it may be a mistyped password.
-        What is throttled is told once for each window, so that nobody can fill the log by trying on.
+        An unknown name is not stored: it may be a mistyped password. The entry about throttling is added once for each
+        window, so that nobody can fill the log with attempts.
         """
         at = self._clock()
         with self._store.transaction():
-            self._store.throttles.prolong(attempt.buckets.account_and_address.id, at + rules.WINDOW)
-            self._store.throttles.remove_ended(at, _ENDED_AT_ONCE)
+            self._store.throttles.extend(attempt.buckets.account_and_address.id, at + rules.WINDOW)
+            self._store.throttles.remove_ended(at, _REMOVED_AT_ONCE)
             if admin is not None:
                 throttled = rules.is_full(attempt.counted_in, attempt.throttles, at)
                 actions = ("sign_in.refused", "sign_in.throttled") if throttled else ("sign_in.refused",)
                 self._store.audit.append([(action, admin.id) for action in actions])
 
-    def _require_room(self, buckets: rules.SignInBuckets) -> Sequence[rules.Bucket]:
+    def _available_buckets(self, buckets: rules.SignInBuckets) -> Sequence[rules.Bucket]:
         throttles, at = self._store.throttles.get(buckets.ids), self._clock()
-        counting = buckets.counting(throttles, at)
-        _refuse_for(rules.retry_after(counting, throttles, at, room=1))
-        return counting
+        counted_in = buckets.counted(throttles, at)
+        _refuse_for(rules.retry_after(counted_in, throttles, at, room=1))
+        return counted_in
 
 
 def _refuse_for(seconds: int | None) -> None:

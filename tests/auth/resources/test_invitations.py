@@ -1,4 +1,4 @@
-"""Invitations that are sent again under an Idempotency-Key, over both engines: one person, one answer, one password."""
+"""Invitations under an Idempotency-Key: a retry invites nobody again and returns the same password."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -7,142 +7,96 @@ import peewee
 import pytest
 from falcon.testing import Result
 
+from services.auth.migrations import MIGRATIONS
 from services.auth.models import TABLES
+from services.auth.repository.store import PeeweeAuthStore
 from services.kit.storage.idempotency import IdempotentAnswerRow
-from tests.auth.client import Auth, running
-from tests.auth.examples import a_service
-from tests.auth.resources.owner import OWN, Owner
+from tests.auth.client import AuthClient, running
+from tests.auth.examples import OWN_PASSWORD, a_service
+from tests.auth.harness import Harness
 from tests.auth.resources.test_people import GRACE, INITIAL_PASSWORD, USERS
 from tests.clock import NOON
+from tests.databases import emptied_database
 from tests.refusals import Answer, invalid, refusal
 
-INVITED = {"username": "grace", "role": "editor"}
-REUSED = refusal(
-    422, "IDEMPOTENCY_KEY_REUSED", "This Idempotency-Key was sent with another body; send a new key for a new request"
-)
 TAKEN = refusal(409, "USERNAME_CONFLICT", "Another admin already has this username")
 NO_KEY = invalid({"Idempotency-Key": ["must be 1 to 255 printable ASCII characters, as they are or in double quotes"]})
 
 
+@pytest.fixture(params=["sqlite"])
+def database(request: pytest.FixtureRequest) -> peewee.Database:
+    """One engine: tests/kit proves stored responses on both."""
+    return emptied_database(request, MIGRATIONS)
+
+
 @pytest.fixture
-def app(auth_database: peewee.Database) -> Iterator[Owner]:
-    """Auth over each engine in turn, as ada uses it, its only owner."""
-    with running(Auth(auth_database)) as client:
-        yield Owner(client)
+def client(database: peewee.Database) -> Iterator[AuthClient]:
+    """A client of the app over the database."""
+    with running(Harness(PeeweeAuthStore(database)), database) as client:
+        yield client
 
 
-def invite(app: Owner, key: str = "key-1", token: str | None = None, **changes: Any) -> Result:
-    """As ada, or with that token, under the key."""
-    headers = {"Idempotency-Key": key}
-    return app.client.exchange("POST", USERS, token or app.ada, headers=headers, json={**INVITED, **changes})
+def invite(client: AuthClient, key: str = "key-1", token: str | None = None, **changes: Any) -> Result:
+    document = {"username": "grace", "role": "editor", **changes}
+    return client.exchange("POST", USERS, token or client.ada, headers={"Idempotency-Key": key}, json=document)
 
 
-def answered(result: Result) -> Answer:
-    """The status and the document."""
-    return Answer(result.status_code, result.json)
+def answer(response: Result) -> Answer:
+    return Answer(response.status_code, response.json)
 
 
-def told(result: Result) -> tuple[int, bytes, str | None]:
-    """The status, the body, and whether it says that it is given again."""
-    return result.status_code, result.content, result.headers.get("Idempotency-Replayed")
+def is_replay_of(response: Result, first: Result) -> bool:
+    is_same = (response.status_code, response.content) == (201, first.content)
+    return is_same and response.headers.get("Idempotency-Replayed") == "true"
 
 
-def names(app: Owner) -> list[str]:
-    """Everybody's."""
-    return [person["username"] for person in app.owner("GET", USERS).document["items"]]
+def names(client: AuthClient) -> list[str]:
+    return sorted(person["username"] for person in client.owner("GET", USERS).document["items"])
 
 
-def everything_in(database: peewee.Database) -> str:
-    """Every row of every table."""
-    return repr([list(table.select().tuples().execute(database)) for table in TABLES])
-
-
-def test_somebody_is_invited_once_and_answered_alike_each_time(app: Owner) -> None:
-    hashes = app.hasher.hashes
-    first = invite(app)
-    assert answered(first) == Answer(201, {"item": GRACE, "initialPassword": INITIAL_PASSWORD})
+def test_a_retry_replays_the_first_response(client: AuthClient) -> None:
+    client.harness.hasher.take_counts()
+    first = invite(client)
+    assert answer(first) == Answer(201, {"item": GRACE, "initialPassword": INITIAL_PASSWORD})
     assert first.headers.get("Idempotency-Replayed") is None
-    assert [told(invite(app, key)) for key in ("key-1", '"key-1"')] == [(201, first.content, "true")] * 2
-    assert sorted(names(app)) == ["ada", "grace"]
-    # Who repeats themselves costs no hash.
-    assert app.hasher.hashes == hashes + 1
+    assert [is_replay_of(invite(client, key), first) for key in ("key-1", '"key-1"')] == [True, True]
+    assert (names(client), client.harness.hasher.take_counts()) == (["ada", "grace"], (1, 0))
+
+    initial, address = first.json["initialPassword"], f"{USERS}/{first.json['item']['id']}"
+    assert client.harness.sign_in("grace", initial, OWN_PASSWORD).admin.role == "editor"
+    client.wait(minutes=5)
+    assert client.owner("PUT", address, {"role": "viewer", "disabled": True}).status == 200
+    assert client.owner("POST", f"{address}/password").document["initialPassword"] != initial
+    assert is_replay_of(invite(client), first)
 
 
-def test_the_password_that_is_answered_opens(app: Owner) -> None:
-    invite(app)
-    password = invite(app).json["initialPassword"]
-    assert app.service.sign_in("grace", password, OWN).admin.role == "editor"
+def test_a_refused_invitation_stores_nothing_under_the_key(client: AuthClient) -> None:
+    assert [answer(invite(client, username="ada")) for _ in range(2)] == [TAKEN] * 2
+    assert [answer(invite(client, key)) for key in ("", '"', "a" * 256)] == [NO_KEY] * 3
+    assert names(client) == ["ada"]
+    assert invite(client).status_code == 201
 
 
-def test_what_was_answered_first_is_answered_whatever_became_of_the_person(app: Owner) -> None:
-    first = invite(app)
-    address = f"{USERS}/{first.json['item']['id']}"
-    app.service.sign_in("grace", first.json["initialPassword"], OWN)
-    app.client.later(minutes=5)
-    assert app.owner("PUT", address, {"role": "viewer", "disabled": True}).status == 200
-    assert told(invite(app)) == (201, first.content, "true")
-    assert app.owner("POST", f"{address}/password").document["initialPassword"] != first.json["initialPassword"]
-    assert told(invite(app)) == (201, first.content, "true")
+def test_two_people_never_share_a_password(client: AuthClient, database: peewee.Database) -> None:
+    first, second = invite(client), invite(client, "key-2", username="ida")
+    IdempotentAnswerRow.update(expires_at=NOON).execute(database)
+    assert answer(invite(client)) == TAKEN
+    third = invite(client, username="vera")
+    assert len({each.json["initialPassword"] for each in (first, second, third)}) == 3
+    assert IdempotentAnswerRow.select().count(database) == 1
 
 
-@pytest.mark.parametrize("changes", [{"role": "viewer"}, {"username": "ida"}, {"unknown": 1}])
-def test_another_body_under_the_key_is_refused_and_invites_nobody(app: Owner, changes: Any) -> None:
-    invite(app)
-    assert answered(invite(app, **changes)) == REUSED
-    assert sorted(names(app)) == ["ada", "grace"]
-
-
-def test_a_key_of_another_owner_is_another_key(app: Owner) -> None:
-    _, token = app.person("ida", "owner")
-    first = invite(app)
-    assert answered(invite(app, token=token)) == TAKEN
-    other = invite(app, token=token, username="vera")
-    assert (other.status_code, other.headers.get("Idempotency-Replayed")) == (201, None)
-    assert told(invite(app)) == (201, first.content, "true")
-
-
-def test_a_key_opens_no_door(app: Owner) -> None:
-    _, token = app.person("vera", "editor")
-    invite(app)
-    assert invite(app, token=token).status_code == 403
-    assert invite(app, token="nobody's").status_code == 401
-
-
-def test_a_taken_name_keeps_nothing_under_the_key(app: Owner) -> None:
-    assert [answered(invite(app, username="ada")) for _ in range(2)] == [TAKEN] * 2
-    assert invite(app).status_code == 201
-
-
-@pytest.mark.parametrize("key", ["", '"', "a" * 256])
-def test_what_is_no_key_is_refused_by_name_and_invites_nobody(app: Owner, key: str) -> None:
-    assert answered(invite(app, key)) == NO_KEY
-    assert names(app) == ["ada"]
-
-
-def test_two_people_have_two_passwords_also_when_the_day_of_a_key_is_over(
-    app: Owner, auth_database: peewee.Database
-) -> None:
-    passwords = [invite(app).json["initialPassword"], invite(app, "key-2", username="ida").json["initialPassword"]]
-    IdempotentAnswerRow.update(expires_at=NOON).execute(auth_database)
-    assert answered(invite(app)) == TAKEN
-    passwords.append(invite(app, username="vera").json["initialPassword"])
-    assert len(set(passwords)) == 3
-    assert IdempotentAnswerRow.select().count(auth_database) == 1
-
-
-def test_neither_the_password_nor_the_key_is_in_the_database(app: Owner, auth_database: peewee.Database) -> None:
-    key = "a-key-that-nobody-else-has"
-    password = invite(app, key).json["initialPassword"]
-    invite(app, key)
-    rows = everything_in(auth_database)
+def test_neither_the_password_nor_the_key_is_stored(client: AuthClient, database: peewee.Database) -> None:
+    key = "a-key-that-is-unique"
+    password = invite(client, key).json["initialPassword"]
+    rows = repr([list(table.select().tuples().execute(database)) for table in TABLES])
     assert "grace" in rows
     assert [each in rows for each in (key, password, password.replace("-", ""))] == [False] * 3
 
 
-def test_with_another_secret_the_answer_is_refused_rather_than_given_with_a_wrong_password(app: Owner) -> None:
-    first = invite(app)
-    own = app.service.people
-    app.service.people = a_service(app.client.auth.store, app.client.auth.clock, app.hasher, "another secret").people
-    assert answered(invite(app)) == TAKEN
-    app.service.people = own
-    assert told(invite(app)) == (201, first.content, "true")
+def test_under_another_secret_a_retry_is_refused(client: AuthClient) -> None:
+    first, own = invite(client), client.service.people
+    client.service.people = a_service(client.harness.store, client.harness.clock, None, "another secret").people
+    assert answer(invite(client)) == TAKEN
+    client.service.people = own
+    assert is_replay_of(invite(client), first)

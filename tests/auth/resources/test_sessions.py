@@ -1,109 +1,106 @@
-"""services.auth.resources.sessions: whole answers, and what is refused."""
+"""Signing in and the sessions of a person over HTTP: whole responses of each address."""
 
 from typing import Any
 
 import pytest
 
-from tests.auth.client import AuthClient
-from tests.matching import Matching
-from tests.refusals import NOT_JSON, UNAUTHORIZED, Answer, invalid, refusal
+from tests.auth.client import CREDENTIALS, LOGIN, SIGN_IN, AuthClient, service_token
+from tests.auth.examples import OWN_PASSWORD, PASSWORD
+from tests.auth.harness import A_TOKEN
+from tests.auth.memory import InMemoryAuthStore
+from tests.matching import NEW_ID, Matching
+from tests.refusals import NOT_JSON, TOO_LARGE, UNAUTHORIZED, Answer, invalid, refusal
 
-REFRESH = "/internal/token/refresh"
 ENDED = "/internal/ended-sessions"
-LOGOUT = "/api/admin/logout"
-ME = "/api/admin/me"
-REFUSED = refusal(401, "INVALID_REFRESH_TOKEN", "The refresh token is not valid: sign in again")
+KEYS = "/.well-known/jwks.json"
+LOGOUT, ME, CHANGE = "/api/admin/logout", "/api/admin/me", "/api/admin/me/password"
+WRONG = {"username": "ada", "password": "a wrong guess"}
+THROTTLED = refusal(429, "RATE_LIMITED", "Too many attempts to sign in; try again later")
 
 
-def refresh(client: AuthClient, sign_in: Any) -> Answer:
-    """Go on as the gateway passes it on."""
-    return client.gateway("POST", REFRESH, {"refreshToken": sign_in["refreshToken"]})
+def change_password(client: AuthClient, sign_in: Any, **changes: Any) -> Answer:
+    document = {"currentPassword": PASSWORD, "newPassword": OWN_PASSWORD, **changes}
+    return client.admin(sign_in, "POST", CHANGE, document)
 
 
-def test_a_refresh_is_answered_as_a_login_is(client: AuthClient) -> None:
-    sign_in = client.login()
-    answer = refresh(client, sign_in)
-    assert answer == Answer(
-        200,
-        {
-            "accessToken": Matching(r"[\w-]+\.[\w-]+\.[\w-]+"),
-            "tokenType": "Bearer",
-            "expiresIn": 900,
-            "refreshToken": Matching(r"[\w-]{43}"),
-            "refreshExpiresIn": 86_400,
-            "user": {"id": "admin-1", "username": "ada"},
-        },
-    )
-    assert client.admin(answer.document, "GET", ME).status == 200
-    assert answer.document["refreshToken"] != sign_in["refreshToken"]
+def test_a_sign_in_trims_the_name_and_not_the_password(client: AuthClient) -> None:
+    assert client.gateway("POST", LOGIN, {**CREDENTIALS, "username": " ada\n", "remember": True}) == SIGN_IN
+    wrong = refusal(401, "INVALID_CREDENTIALS", "The username or the password is wrong")
+    for changes in ({"password": PASSWORD + " "}, {"username": "eve"}):
+        assert client.gateway("POST", LOGIN, {**CREDENTIALS, **changes}) == wrong
 
 
-def test_an_unknown_a_used_and_an_ended_token_are_the_same_refusal(client: AuthClient) -> None:
-    sign_in = client.login()
-    assert refresh(client, {"refreshToken": "unknown"}) == REFUSED
-    successor = refresh(client, sign_in).document
-    client.later(seconds=11)
-    for each in (sign_in, successor, sign_in):
-        assert refresh(client, each) == REFUSED
-    result = client.exchange("POST", REFRESH, json={"refreshToken": "unknown"}, headers={"Authorization": "Bearer x"})
-    assert result.status_code == 401
+def test_a_bad_body_is_refused(client: AuthClient) -> None:
+    required = invalid({"username": ["is required"], "password": ["is required"]})
+    assert client.gateway("POST", LOGIN, {}) == required
+    assert client.gateway("POST", LOGIN) == NOT_JSON
+    assert client.gateway("POST", LOGIN, {**CREDENTIALS, "password": "a" * 1024 * 1024}) == TOO_LARGE
+    for body in (b"", b"{", b"username=ada", b'"\\ud800"', b"\xff"):
+        headers = {"Content-Type": "application/json"}
+        response = client.send("POST", LOGIN, service_token(), body=body, headers=headers)
+        assert response == refusal(400, "REQUEST_ERROR", Matching(".+"))
 
 
-@pytest.mark.parametrize(
-    ("document", "answer"),
-    [
-        ({}, invalid({"refreshToken": ["is required"]})),
-        ({"refreshToken": None}, invalid({"refreshToken": [Matching(".+")]})),
-        ({"refreshToken": 7}, invalid({"refreshToken": [Matching(".+")]})),
-        ({"refreshToken": ""}, invalid({"refreshToken": [Matching(".+")]})),
-        ({"refreshToken": "a" * 201}, invalid({"refreshToken": [Matching(".+")]})),
-        ([], invalid({}, ["must be a JSON object"])),
-    ],
-)
-def test_what_can_be_no_refresh_token_is_refused_by_its_field(
-    client: AuthClient, document: Any, answer: Answer
-) -> None:
-    assert client.gateway("POST", REFRESH, document) == answer
+def test_a_throttled_client_learns_when_to_retry_and_costs_no_hash(client: AuthClient) -> None:
+    assert [client.login_from(WRONG, "192.0.2.1").status_code for _ in range(10)] == [401] * 10
+    client.harness.hasher.take_counts()
+    for document in (WRONG, CREDENTIALS):
+        response = client.login_from(document, "192.0.2.1")
+        assert Answer(response.status_code, response.json) == THROTTLED
+        assert response.headers["Retry-After"] == "900"
+    assert client.harness.hasher.take_counts() == (0, 0)
+    # The address is the client's, not the gateway's.
+    assert client.login_from(CREDENTIALS, "198.51.100.7").status_code == 200
 
 
-def test_a_refresh_token_that_is_no_json_is_not_read(client: AuthClient) -> None:
-    assert client.gateway("POST", REFRESH) == NOT_JSON
+@pytest.mark.parametrize("address", [None, "", "not an address", "192.0.2.1, 192.0.2.2"])
+def test_clients_without_a_valid_address_are_throttled_as_one(client: AuthClient, address: str | None) -> None:
+    assert [client.login_from(WRONG, address).status_code for _ in range(11)] == [401] * 10 + [429]
+    assert client.login_from(WRONG).status_code == 429
 
 
-def test_no_refusal_repeats_a_refresh_token(client: AuthClient) -> None:
-    for token in ("a-canary", "a-canary" * 100):
-        assert "a-canary" not in str(client.gateway("POST", REFRESH, {"refreshToken": token}))
+def test_the_published_keys_have_no_private_part(client: AuthClient) -> None:
+    x = Matching("[A-Za-z0-9_-]{43}")
+    key = {"kty": "OKP", "crv": "Ed25519", "x": x, "kid": NEW_ID, "use": "sig", "alg": "Ed25519"}
+    assert client.send("GET", KEYS) == client.send("GET", KEYS, "not a token") == Answer(200, {"keys": [key]})
 
 
-def test_after_a_logout_neither_token_opens_anything_and_other_sessions_go_on(client: AuthClient) -> None:
-    ended, other = client.login(), client.login()
-    assert client.admin(ended, "POST", LOGOUT) == Answer(204, None)
-    assert client.admin(ended, "GET", ME) == UNAUTHORIZED
-    assert client.admin(ended, "POST", LOGOUT) == UNAUTHORIZED
-    assert refresh(client, ended) == REFUSED
-    assert client.admin(other, "GET", ME).status == 200
-    assert refresh(client, other).status == 200
+def test_a_grant_is_signed(client: AuthClient) -> None:
+    response = client.gateway("POST", "/internal/grants", {"eventId": "event-1", "fingerprint": "0" * 64})
+    assert response == Answer(200, {"accessToken": A_TOKEN, "tokenType": "Bearer", "expiresIn": 900})
 
 
-def test_a_logout_with_an_older_access_token_ends_the_session_as_well(client: AuthClient) -> None:
-    sign_in = client.login()
-    client.later(minutes=5)
-    going_on = refresh(client, sign_in).document
-    assert client.admin(sign_in, "POST", LOGOUT).status == 204
-    assert client.admin(going_on, "GET", ME) == UNAUTHORIZED
-
-
-def test_services_are_told_what_is_revoked(client: AuthClient) -> None:
-    nothing = Answer(200, {"items": [], "keys": []})
-    assert client.gateway("GET", ENDED) == nothing
-    first, second, _ = client.login(), client.login(), client.login()
-    assert client.gateway("GET", ENDED) == nothing
-    for sign_in in (first, second):
+def test_services_read_ended_sessions_and_retired_keys(client: AuthClient) -> None:
+    assert client.gateway("GET", ENDED) == Answer(200, {"items": [], "keys": []})
+    for sign_in in (client.login(), client.login()):
         client.admin(sign_in, "POST", LOGOUT)
-    [key] = client.auth.service.keys.list()
-    client.auth.service.keys.rotate_at_once()
-    ended = client.auth.service.sessions.ended()
+    [key] = client.service.keys.list()
+    client.service.keys.rotate_at_once()
+    ended = client.service.sessions.ended_ids()
     assert len(ended) == 2
     assert client.gateway("GET", ENDED) == Answer(200, {"items": sorted(ended), "keys": [key.id]})
-    client.later(minutes=16)
-    assert client.gateway("GET", ENDED) == Answer(200, {"items": [], "keys": [key.id]})
+
+
+# One's own account
+
+
+def test_a_changed_password_begins_another_session_and_ends_the_others(client: AuthClient) -> None:
+    sign_in, other = client.login(), client.login()
+    response = change_password(client, sign_in)
+    assert response == SIGN_IN
+    assert [client.admin(each, "GET", ME).status for each in (response.document, sign_in, other)] == [200, 401, 401]
+    assert client.login(password=OWN_PASSWORD)["user"] == {"id": "admin-1", "username": "ada"}
+
+
+def test_guesses_with_a_stolen_token_are_throttled(client: AuthClient) -> None:
+    sign_in = client.login()
+    responses = [change_password(client, sign_in, currentPassword="a wrong guess") for _ in range(11)]
+    assert [each.status for each in responses] == [401] * 10 + [429]
+    assert responses[-1] == THROTTLED
+
+
+def test_a_deleted_admin_is_unauthorized(client: AuthClient) -> None:
+    sign_in = client.login()
+    assert isinstance(client.harness.store, InMemoryAuthStore)
+    client.harness.store.forget_admins()
+    assert client.admin(sign_in, "GET", ME) == change_password(client, sign_in) == UNAUTHORIZED

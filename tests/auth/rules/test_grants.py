@@ -1,20 +1,21 @@
-"""services.auth.rules.grants: what a learner grant says."""
+"""The content of a learner grant."""
 
 from joserfc import jwt
 from joserfc.jwk import OKPKey
 
-from services.auth import rules
-from tests.auth.examples import SEAL
+from services.auth.rules.grants import learner_grant
+from services.auth.rules.keys import decrypt_private_key, new_signing_key, public_jwk
+from tests.auth.examples import ENCRYPTION_KEY
 from tests.clock import HOUR, NOON
 
 
-def test_a_grant_says_for_which_event_and_key_from_when_until_when_and_nothing_else() -> None:
-    key = rules.new_signing_key("key-1", NOON, SEAL)
-    private = rules.opened(key, SEAL)
-    token = rules.learner_grant("event-1", "f" * 64, "grant-1", "key-1", private, NOON, NOON + HOUR)
-    seen = jwt.decode(token, OKPKey.import_key(rules.published_key(key)), algorithms=["Ed25519"])
-    assert seen.header == {"alg": "Ed25519", "typ": "grant+jwt", "kid": "key-1"}
-    assert seen.claims == {
+def test_a_grant_names_event_fingerprint_and_times_and_nothing_else() -> None:
+    key = new_signing_key("key-1", NOON, ENCRYPTION_KEY)
+    private = decrypt_private_key(key, ENCRYPTION_KEY)
+    token = learner_grant("event-1", "f" * 64, "grant-1", "key-1", private, NOON, NOON + HOUR)
+    decoded = jwt.decode(token, OKPKey.import_key(public_jwk(key)), algorithms=["Ed25519"])
+    assert decoded.header == {"alg": "Ed25519", "typ": "grant+jwt", "kid": "key-1"}
+    assert decoded.claims == {
         "iss": "flix-auth",
         "aud": "content",
         "sub": "event-1",

@@ -1,4 +1,4 @@
-"""services.auth.rules.keys: how a signing key is kept, when it signs, and how long it is published."""
+"""The rules of signing keys: encryption, publication, and which key signs."""
 
 import json
 from dataclasses import replace
@@ -10,128 +10,114 @@ from hypothesis import strategies as st
 from joserfc import jwe
 from joserfc.jwk import OctKey, OKPKey
 
-from services.auth import rules
 from services.auth.entities import EVER, SigningKey
 from services.auth.errors import KeyUnreadable
+from services.auth.rules import keys
 from services.kit.web.tokens.access import KEYS_LIFETIME
-from tests.auth.examples import SEAL, a_key
+from tests.auth.examples import ENCRYPTION_KEY, a_key
 from tests.clock import HOUR, MILLISECOND, NOON, SECOND
 
-OTHER_SEAL = rules.derived_key("another secret", rules.SEALING)
+
+def a_new_key() -> SigningKey:
+    return keys.new_signing_key("key-1", NOON, ENCRYPTION_KEY)
 
 
 def a_plain_key(key_id: str = "key-1") -> SigningKey:
-    """As the first release kept them."""
+    """Return a key as the first release stored it, in clear text."""
     pair = OKPKey.generate_key("Ed25519")
     private, public = json.dumps(pair.as_dict(private=True)), json.dumps(pair.as_dict(private=False))
     return SigningKey(key_id, private, public, NOON, None)
 
 
-def test_a_new_key_signs_from_ever_on_unless_it_is_told_when() -> None:
-    key = rules.new_signing_key("key-1", NOON, SEAL)
+def test_a_new_key_signs_at_once_unless_an_instant_is_given() -> None:
+    key = a_new_key()
     assert (key.id, key.created_at, key.retired_at, key.signs_from) == ("key-1", NOON, None, EVER)
-    assert rules.new_signing_key("key-1", NOON, SEAL, NOON + HOUR).signs_from == NOON + HOUR
+    assert keys.new_signing_key("key-1", NOON, ENCRYPTION_KEY, NOON + HOUR).signs_from == NOON + HOUR
+    assert len({a_new_key().public_key for _ in range(20)}) == 20
 
 
 def test_a_published_key_has_no_private_part() -> None:
-    key = rules.new_signing_key("key-1", NOON, SEAL)
-    private = rules.opened(key, SEAL).as_dict(private=True)
-    published = rules.published_key(key)
-    assert published == {
-        "kty": "OKP",
-        "crv": "Ed25519",
-        "x": private["x"],
-        "kid": "key-1",
-        "use": "sig",
-        "alg": "Ed25519",
-    }
-    assert str(private["d"]) not in json.dumps(published)
+    key = a_new_key()
+    x = keys.decrypt_private_key(key, ENCRYPTION_KEY).as_dict(private=True)["x"]
+    expected = {"kty": "OKP", "crv": "Ed25519", "x": x, "kid": "key-1", "use": "sig", "alg": "Ed25519"}
+    assert keys.public_jwk(key) == expected
 
 
-def test_no_two_keys_are_alike() -> None:
-    keys = [rules.new_signing_key("key-1", NOON, SEAL) for _ in range(20)]
-    assert len({key.public_key for key in keys}) == 20
+# Encryption
 
 
-# How it is kept
-
-
-def test_a_private_part_is_kept_as_a_jwe_that_shows_nothing_of_it() -> None:
-    key = rules.new_signing_key("key-1", NOON, SEAL)
-    header = jwe.decrypt_compact(key.private_key, OctKey.import_key(SEAL), algorithms=["dir", "A256GCM"]).headers()
+def test_the_private_part_is_stored_as_a_jwe() -> None:
+    key = a_new_key()
+    encryption_key = OctKey.import_key(ENCRYPTION_KEY)
+    header = jwe.decrypt_compact(key.private_key, encryption_key, algorithms=["dir", "A256GCM"]).headers()
     assert header == {"alg": "dir", "enc": "A256GCM", "kid": "key-1"}
-    private = rules.opened(key, SEAL).as_dict(private=True)
+    private = keys.decrypt_private_key(key, ENCRYPTION_KEY).as_dict(private=True)
     assert (private["kty"], private["crv"], private["x"]) == ("OKP", "Ed25519", json.loads(key.public_key)["x"])
     assert str(private["d"]) not in key.private_key + key.public_key + repr(key)
 
 
-def test_the_same_key_is_never_sealed_the_same_twice() -> None:
+def test_two_encryptions_of_one_key_differ() -> None:
     plain = a_plain_key()
-    assert len({rules.sealed(plain, SEAL).private_key for _ in range(20)}) == 20
+    assert len({keys.encrypted(plain, ENCRYPTION_KEY).private_key for _ in range(20)}) == 20
 
 
 @given(secret=st.text(min_size=1), other=st.text(min_size=1))
-def test_another_secret_or_another_purpose_gives_another_key_of_256_bits(secret: str, other: str) -> None:
-    key = rules.derived_key(secret, rules.SEALING)
-    assert (len(key), rules.derived_key(secret, rules.SEALING)) == (32, key)
-    assert rules.derived_key(secret, rules.SUCCESSION) != key
-    assert (rules.derived_key(other, rules.SEALING) == key) is (secret == other)
+def test_another_secret_or_purpose_derives_another_key_of_256_bits(secret: str, other: str) -> None:
+    key = keys.derive_key(secret, keys.KEY_ENCRYPTION)
+    assert (len(key), keys.derive_key(secret, keys.KEY_ENCRYPTION)) == (32, key)
+    assert keys.derive_key(secret, keys.REFRESH_TOKENS) != key
+    assert (keys.derive_key(other, keys.KEY_ENCRYPTION) == key) is (secret == other)
 
 
-def test_a_key_of_the_first_release_is_read_and_can_be_sealed() -> None:
+def test_a_key_of_the_first_release_can_be_read_and_encrypted() -> None:
     plain = a_plain_key()
-    sealed = rules.sealed(plain, SEAL)
-    assert (rules.is_sealed(plain), rules.is_sealed(sealed)) == (False, True)
-    assert replace(sealed, private_key=plain.private_key) == plain
-    opened = [rules.opened(each, SEAL).as_dict(private=True) for each in (plain, sealed)]
-    assert opened[0] == opened[1] == json.loads(plain.private_key)
+    encrypted = keys.encrypted(plain, ENCRYPTION_KEY)
+    assert (keys.is_encrypted(plain), keys.is_encrypted(encrypted)) == (False, True)
+    assert replace(encrypted, private_key=plain.private_key) == plain
+    for each in (plain, encrypted):
+        assert keys.decrypt_private_key(each, ENCRYPTION_KEY).as_dict(private=True) == json.loads(plain.private_key)
 
 
-def broken(key: SigningKey) -> dict[str, SigningKey]:
-    """Whatever else can stand where the private part should."""
+def unreadable(key: SigningKey) -> dict[str, str]:
+    """Return texts that are not the encrypted private part of this key."""
     head, _, iv, text, tag = key.private_key.split(".")
-    none = jwe.encrypt_compact({"alg": "dir", "enc": "A128GCM", "kid": "key-1"}, b"{}", OctKey.import_key(SEAL[:16]))
-    words = {
-        "another row's": rules.sealed(a_plain_key("key-2"), SEAL).private_key,
-        "nothing": "",
+    short_key = OctKey.import_key(ENCRYPTION_KEY[:16])
+    return {
+        "another row's": keys.encrypted(a_plain_key("key-2"), ENCRYPTION_KEY).private_key,
+        "another secret's": keys.encrypted(a_plain_key(), keys.derive_key("other", keys.KEY_ENCRYPTION)).private_key,
+        "empty": "",
         "an object": "{}",
         "a list": "[1]",
-        "no JSON": "{x",
+        "invalid JSON": "{x",
         "dots": "....",
-        "words": "canary",
-        "cut off": key.private_key[:-4],
+        "a word": "canary",
+        "truncated": key.private_key[:-4],
         "another tag": ".".join([head, "", iv, text, tag[::-1]]),
         "another text": ".".join([head, "", iv, text[::-1], tag]),
-        "another algorithm": none,
+        "another algorithm": jwe.encrypt_compact({"alg": "dir", "enc": "A128GCM", "kid": "key-1"}, b"{}", short_key),
     }
-    return {name: replace(key, private_key=text) for name, text in words.items()}
 
 
-@pytest.mark.parametrize("what", broken(rules.new_signing_key("key-1", NOON, SEAL)))
-def test_what_does_not_open_is_said_to_be_so_with_the_variable_and_without_a_secret(what: str) -> None:
-    key = broken(rules.new_signing_key("key-1", NOON, SEAL))[what]
-    with pytest.raises(KeyUnreadable) as refusal:
-        rules.opened(key, SEAL)
-    assert str(refusal.value) == (
+@pytest.mark.parametrize("name", unreadable(a_new_key()))
+def test_an_unreadable_key_names_the_setting_and_no_secret(name: str) -> None:
+    key = a_new_key()
+    with pytest.raises(KeyUnreadable) as error:
+        keys.decrypt_private_key(replace(key, private_key=unreadable(key)[name]), ENCRYPTION_KEY)
+    assert str(error.value) == (
         "SIGNING_KEY_SECRET does not open the signing key key-1: set the secret that it was made with, or run "
         "`python -m services.auth keys rotate --at-once`, after which everyone has to sign in again"
     )
 
 
-def test_another_secret_does_not_open_it() -> None:
-    with pytest.raises(KeyUnreadable):
-        rules.opened(rules.new_signing_key("key-1", NOON, SEAL), OTHER_SEAL)
+# Signing and publication
 
 
-# When it signs, and how long it is published
-
-
-def test_a_key_waits_to_sign_for_longer_than_anyone_keeps_the_keys_before() -> None:
-    assert rules.KEY_LEAD > KEYS_LIFETIME
+def test_a_new_key_waits_longer_than_verifiers_keep_old_keys() -> None:
+    assert keys.KEY_LEAD > KEYS_LIFETIME
 
 
 @pytest.mark.parametrize(
-    ("retired_at", "published", "forgotten"),
+    ("retired_at", "is_published", "is_removable"),
     [
         (None, True, False),
         (NOON + MILLISECOND, True, False),
@@ -140,40 +126,35 @@ def test_a_key_waits_to_sign_for_longer_than_anyone_keeps_the_keys_before() -> N
         (NOON - timedelta(days=1), False, True),
     ],
 )
-def test_a_key_is_published_until_it_is_retired_and_forgotten_a_day_later(
-    retired_at: datetime | None, published: bool, forgotten: bool
+def test_a_key_is_published_until_it_retires_and_removed_a_day_later(
+    retired_at: datetime | None, is_published: bool, is_removable: bool
 ) -> None:
     key = a_key(retired_at=retired_at)
-    assert (rules.is_published(key, NOON), rules.is_forgotten(key, NOON)) == (published, forgotten)
+    assert (keys.is_published(key, NOON), keys.is_removable(key, NOON)) == (is_published, is_removable)
 
 
-def test_of_no_keys_none_signs_and_none_waits() -> None:
-    assert (rules.signing_key([], NOON), rules.waiting_key([], NOON)) == (None, None)
-
-
-def test_the_latest_of_those_that_may_sign_does_at_its_instant_and_not_before() -> None:
+def test_a_later_key_signs_from_its_instant_on() -> None:
     first, second = a_key(id="first"), a_key(id="second", signs_from=NOON + HOUR)
-    keys = [second, first]
     for at, signing, waiting in (
         (NOON, first, second),
         (NOON + HOUR - MILLISECOND, first, second),
         (NOON + HOUR, second, None),
-        (NOON + 2 * HOUR, second, None),
     ):
-        assert (rules.signing_key(keys, at), rules.waiting_key(keys, at)) == (signing, waiting)
+        assert (keys.signing_key([second, first], at), keys.waiting_key([second, first], at)) == (signing, waiting)
 
 
 def test_of_two_keys_of_the_first_release_the_newer_signs() -> None:
     older, newer = a_key(id="older"), a_key(id="newer", created_at=NOON + SECOND)
-    for keys in ([older, newer], [newer, older]):
-        assert rules.signing_key(keys, NOON + HOUR) == newer
+    for each in ([older, newer], [newer, older]):
+        assert keys.signing_key(each, NOON + HOUR) == newer
 
 
 def test_a_retired_key_neither_signs_nor_waits() -> None:
-    keys = [a_key(retired_at=NOON), a_key(id="key-2", signs_from=NOON + HOUR, retired_at=NOON)]
-    assert (rules.signing_key(keys, NOON), rules.waiting_key(keys, NOON)) == (None, None)
+    retired = [a_key(retired_at=NOON), a_key(id="key-2", signs_from=NOON + HOUR, retired_at=NOON)]
+    for each in (retired, []):
+        assert (keys.signing_key(each, NOON), keys.waiting_key(each, NOON)) == (None, None)
 
 
-def test_the_key_before_is_published_until_the_last_token_that_it_signed_is_over() -> None:
+def test_the_previous_key_is_published_until_its_last_token_expires() -> None:
     successor = a_key(signs_from=NOON + HOUR)
-    assert rules.last_use(successor, timedelta(minutes=15)) == NOON + HOUR + timedelta(minutes=16)
+    assert keys.publication_end(successor, timedelta(minutes=15)) == NOON + HOUR + timedelta(minutes=16)

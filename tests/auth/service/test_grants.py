@@ -1,6 +1,5 @@
-"""services.auth.service.grants on three stores: what is signed for whom content has judged."""
+"""Learner grants: how long they are valid, and for whom."""
 
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -8,66 +7,47 @@ import pytest
 from services.auth.entities import IssuedGrant
 from services.kit.core.errors import Unauthorized
 from services.kit.web.tokens.grants import Grant
-from tests.auth.examples import PASSWORD, a_service
-from tests.auth.world import A_TOKEN, World
+from tests.auth.examples import a_service
+from tests.auth.harness import A_TOKEN, Harness
 from tests.clock import HOUR, LATER, SECOND
 
 FINGERPRINT = "0123456789abcdef" * 4
 
 
 @pytest.fixture
-def world(world: World) -> World:
-    """Its grants live for an hour, which is longer than its access tokens do."""
-    world.service = a_service(world.store, world.clock, world.hasher, grant_lifetime=HOUR)
-    return world
+def auth(auth: Harness) -> Harness:
+    """The harness with grants of an hour, longer than its access tokens."""
+    auth.service = a_service(auth.store, auth.clock, auth.hasher, grant_lifetime=HOUR)
+    return auth
 
 
-def test_a_grant_says_for_an_hour_what_content_has_judged(world: World) -> None:
-    grant = world.service.grants.issue("event-1", FINGERPRINT)
-    assert grant == IssuedGrant(A_TOKEN, 3600)
-    assert world.granted(grant.access_token) == Grant("event-1", FINGERPRINT)
-    world.clock.at = LATER + HOUR + 5 * SECOND
-    with pytest.raises(Unauthorized):
-        world.granted(grant.access_token)
-
-
-def test_its_time_can_be_set(world: World) -> None:
-    world.service = a_service(world.store, world.clock, world.hasher, grant_lifetime=timedelta(minutes=5))
-    grant = world.service.grants.issue("event-1", FINGERPRINT)
-    assert grant == IssuedGrant(A_TOKEN, 300)
-    world.clock.at = LATER + timedelta(minutes=5, seconds=5)
-    with pytest.raises(Unauthorized):
-        world.granted(grant.access_token)
-
-
-def test_grants_are_signed_with_the_key_of_access_tokens_and_neither_passes_for_the_other(world: World) -> None:
-    grant = world.service.grants.issue("event-1", FINGERPRINT)
-    signed_in = world.service.sign_in("ada", PASSWORD)
-    assert len(world.store.signing_keys.list()) == 1
-    with pytest.raises(Unauthorized):
-        world.granted(signed_in.access_token)
-    with pytest.raises(Unauthorized):
-        world.verified(replace(signed_in, access_token=grant.access_token), "content")
-
-
-def test_a_grant_lives_to_its_end_when_another_key_signs_meanwhile(world: World) -> None:
-    world.service.keys.published()
-    world.service.keys.rotate()
-    # The last moment at which the old key signs.
-    world.clock.at += timedelta(minutes=6) - SECOND
-    grant = world.service.grants.issue("event-1", FINGERPRINT)
-    world.clock.at += HOUR
-    assert len(world.service.keys.published()["keys"]) == 2
-    assert world.granted(grant.access_token) == Grant("event-1", FINGERPRINT)
-
-
-def test_a_grant_dies_with_a_key_that_leaked(world: World) -> None:
-    grant = world.service.grants.issue("event-1", FINGERPRINT)
-    world.service.keys.rotate_at_once()
-    with pytest.raises(Unauthorized):
-        world.granted(grant.access_token)
-
-
-def test_no_grant_shows_itself_where_it_is_printed(world: World) -> None:
-    grant = world.service.grants.issue("event-1", FINGERPRINT)
+@pytest.mark.parametrize("lifetime", [HOUR, timedelta(minutes=5)])
+def test_a_grant_is_valid_for_its_lifetime(auth: Harness, lifetime: timedelta) -> None:
+    auth.service = a_service(auth.store, auth.clock, auth.hasher, grant_lifetime=lifetime)
+    grant = auth.service.grants.issue("event-1", FINGERPRINT)
+    assert grant == IssuedGrant(A_TOKEN, int(lifetime.total_seconds()))
     assert grant.access_token not in repr(grant)
+    assert auth.granted(grant.access_token) == Grant("event-1", FINGERPRINT)
+    auth.clock.at = LATER + lifetime + 5 * SECOND
+    with pytest.raises(Unauthorized):
+        auth.granted(grant.access_token)
+
+
+def test_grants_and_access_tokens_share_a_key_and_are_not_interchangeable(auth: Harness) -> None:
+    grant, sign_in = auth.service.grants.issue("event-1", FINGERPRINT), auth.sign_in()
+    assert len(auth.store.signing_keys.list()) == 1
+    with pytest.raises(Unauthorized):
+        auth.granted(sign_in.access_token)
+    with pytest.raises(Unauthorized):
+        auth.verified(grant.access_token, "content")
+
+
+def test_a_grant_stays_valid_through_a_rotation(auth: Harness) -> None:
+    auth.service.keys.published()
+    auth.service.keys.rotate()
+    # The last second in which the old key signs.
+    auth.clock.at += timedelta(minutes=6) - SECOND
+    grant = auth.service.grants.issue("event-1", FINGERPRINT)
+    auth.clock.at += HOUR
+    assert len(auth.service.keys.published()["keys"]) == 2
+    assert auth.granted(grant.access_token) == Grant("event-1", FINGERPRINT)

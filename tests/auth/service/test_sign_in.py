@@ -1,283 +1,201 @@
-"""services.auth.service.sign_in on three stores, with a stopped clock and a hasher that counts what it does."""
+"""Signing in: the session, the constant cost of a refusal, new hashes, changed passwords and interruptions."""
 
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any
 
 import pytest
 
-from services.auth.entities import Session, SignIn
-from services.auth.errors import InvalidCredentials, InvalidRefreshToken, UsernameTaken
+from services.auth.entities import PersonChanges, Session, SignIn
+from services.auth.errors import InvalidCredentials, InvalidRefreshToken, SessionNotFound, UsernameTaken
 from services.auth.passwords import HASHER
-from services.kit.core.errors import Unauthorized, ValidationFailed
+from services.kit.core.actor import current_actor
+from services.kit.core.errors import Unauthorized
 from services.kit.web.tokens.access import Admin as VerifiedAdmin
-from tests.auth.examples import LIFETIME, PASSWORD, CountingHasher, a_service, a_session, an_admin
-from tests.auth.memory import InMemoryAuthStore
-from tests.auth.world import A_REFRESH_TOKEN, A_TOKEN, World
-from tests.clock import LATER, SECOND, StoppedClock
+from tests.auth.examples import (
+    LIFETIME,
+    OWN_PASSWORD,
+    PASSWORD,
+    CountingHasher,
+    InterruptedHasher,
+    a_service,
+    a_session,
+    an_admin,
+)
+from tests.auth.harness import A_REFRESH_TOKEN, A_TOKEN, Harness
+from tests.clock import LATER, SECOND
 from tests.matching import NEW_ID
 
 NEW_PASSWORD = "twelve chars"
 
 
-def test_a_sign_in_tells_the_admin_and_how_long_the_token_lives(world: World) -> None:
-    assert world.service.sign_in("ada", PASSWORD) == SignIn(world.ada, A_TOKEN, 900, A_REFRESH_TOKEN, 86_400)
-
-
-def test_a_sign_in_is_a_session_of_seven_days(world: World) -> None:
-    claims = world.token_of(world.service.sign_in("ada", PASSWORD)).claims
-    session = world.store.sessions.get(claims["sid"])
+def test_a_sign_in_begins_a_session_of_seven_days(auth: Harness) -> None:
+    sign_in = auth.sign_in()
+    assert sign_in == SignIn(auth.ada, A_TOKEN, 900, A_REFRESH_TOKEN, 86_400)
+    assert auth.hasher.take_counts() == (0, 1)
+    session = auth.store.sessions.get(auth.session_id(sign_in))
     assert session == Session(NEW_ID, "admin-1", LATER, LATER + timedelta(days=7), None)
-
-
-def test_every_sign_in_is_a_session_and_a_token_of_its_own(world: World) -> None:
-    claims = [world.token_of(world.service.sign_in("ada", PASSWORD)).claims for _ in range(3)]
+    claims = [auth.decoded(each).claims for each in (sign_in, auth.sign_in(), auth.sign_in())]
     assert [len({each[name] for each in claims}) for name in ("sid", "jti", "sub")] == [3, 3, 1]
 
 
-@pytest.mark.parametrize("audience", ["gateway", "content", "quiz", "auth"])
-def test_everyone_can_verify_the_token_with_the_published_keys(world: World, audience: str) -> None:
-    sign_in = world.service.sign_in("ada", PASSWORD)
-    session_id = world.token_of(sign_in).claims["sid"]
-    assert world.verified(sign_in, audience) == VerifiedAdmin("admin-1", "ada", "owner", session_id)
-
-
-def test_a_token_is_good_for_its_lifetime_and_for_its_audiences_only(world: World) -> None:
-    sign_in = world.service.sign_in("ada", PASSWORD)
+def test_every_audience_accepts_the_access_token_for_its_lifetime(auth: Harness) -> None:
+    sign_in = auth.sign_in()
+    expected = VerifiedAdmin("admin-1", "ada", "owner", auth.session_id(sign_in))
+    for audience in ("gateway", "content", "quiz", "auth"):
+        assert auth.verified(sign_in.access_token, audience) == expected
     with pytest.raises(Unauthorized):
-        world.verified(sign_in, "billing")
-    world.clock.at = LATER + LIFETIME + timedelta(seconds=5)
-    with pytest.raises(Unauthorized):
-        world.verified(sign_in, "quiz")
+        auth.verified(sign_in.access_token, "billing")
+    auth.clock.at = LATER + LIFETIME + timedelta(seconds=5)
+    assert not auth.is_accepted(sign_in)
 
 
-def test_a_sign_in_forgets_sessions_once_the_last_clock_says_that_they_are_over(world: World) -> None:
-    world.store.sessions.add(a_session(expires_at=LATER))
-    for seconds, found in ((4, True), (1, False)):
-        world.clock.at += timedelta(seconds=seconds)
-        world.service.sign_in("ada", PASSWORD)
-        assert (world.known_session("session-1") is not None) is found
-
-
-def test_whose_password_changed_while_it_was_looked_at_is_looked_at_again(world: World) -> None:
-    def meanwhile(password: str, password_hash: str) -> None:
-        if password_hash == world.ada.password_hash:
-            world.change_password(world.hasher.hash("a password of another"))
-
-    service = world.service_with(Distracted(meanwhile))
-    with pytest.raises(InvalidCredentials):
-        service.sign_in("ada", PASSWORD)
-    assert service.sign_in("ada", "a password of another").admin.id == "admin-1"
-
-
-def test_two_sign_ins_that_hash_a_password_anew_at_once_both_succeed(world: World) -> None:
-    def meanwhile(password: str, password_hash: str) -> None:
-        if password_hash == world.ada.password_hash:
-            world.change_password(CountingHasher(time_cost=2).hash(PASSWORD))
-
-    assert world.service_with(Distracted(meanwhile)).sign_in("ada", PASSWORD).admin.id == "admin-1"
-
-
-class Distracted(CountingHasher):
-    """A hasher during whose work something happens."""
-
-    def __init__(self, meanwhile: Callable[[str, str], None]):
-        super().__init__(time_cost=2)
-        self._meanwhile = meanwhile
-
-    def verify(self, hash: str | bytes, password: str | bytes) -> Any:
-        """Verified, and then it happens."""
-        result = super().verify(hash, password)
-        self._meanwhile(str(password), str(hash))
-        return result
-
-
-WRONG = {
-    "a wrong password": ("ada", "wrong password"),
-    "an unknown name": ("nobody", PASSWORD),
-    "an unknown name with a wrong password": ("nobody", "wrong password"),
-    "a name in another case": ("ADA", PASSWORD),
-    "a password in another case": ("ada", PASSWORD.upper()),
-    "a password with a space behind it": ("ada", PASSWORD + " "),
-    "no password": ("ada", ""),
-    "the hash for a password": ("ada", "$argon2id$"),
-    "a password with a NUL": ("ada", PASSWORD + "\0"),
-}
-
-
-@pytest.mark.parametrize(("username", "password"), WRONG.values(), ids=WRONG.keys())
-def test_whatever_is_wrong_the_refusal_and_its_cost_are_the_same(world: World, username: str, password: str) -> None:
-    with pytest.raises(InvalidCredentials) as refusal:
-        world.service.sign_in(username, password)
-    assert refusal.value.envelope("r") == {
-        "error": "INVALID_CREDENTIALS",
-        "message": "The username or the password is wrong",
-        "requestId": "r",
-    }
-    assert refusal.value.status == 401
-    # Whoever measures the time learns nothing: one verification, and no more (TRAPS 13).
-    assert world.hasher.work_of() == (0, 1)
-
-
-def test_a_successful_sign_in_costs_the_same_one_verification(world: World) -> None:
-    world.service.sign_in("ada", PASSWORD)
-    assert world.hasher.work_of() == (0, 1)
-
-
-def test_what_an_unknown_name_is_compared_with_costs_what_a_stored_hash_does() -> None:
-    costly = CountingHasher(time_cost=3)
-    service = a_service(InMemoryAuthStore(), StoppedClock(), costly)
-    assert costly.work_of() == (1, 0)
-    admin = service.create_admin("ada", PASSWORD)
-    assert (costly.check_needs_rehash(admin.password_hash), admin.password_hash.split("$")[3]) == (
-        False,
-        "m=8,t=3,p=1",
-    )
-
-
-def test_nobody_signs_in_with_the_hash_of_nobody(world: World) -> None:
-    for guess in ("", "nobody", "None", str(world.ada.password_hash)):
-        with pytest.raises(InvalidCredentials):
-            world.service.sign_in("nobody", guess)
-
-
-def test_a_refused_sign_in_leaves_no_trace(world: World) -> None:
-    world.store.sessions.add(a_session(expires_at=LATER))
-    with pytest.raises(InvalidCredentials):
-        world.service.sign_in("ada", "wrong password")
-    assert world.store.sessions.get("session-1") == a_session(expires_at=LATER)
-    assert world.store.signing_keys.list() == []
-
-
-def test_a_password_is_hashed_anew_when_the_parameters_have_changed(world: World) -> None:
-    stronger = CountingHasher(time_cost=2)
-    service = world.service_with(stronger)
-    stronger.work_of()
-    service.sign_in("ada", PASSWORD)
-    assert stronger.work_of() == (1, 1)
-    stored = world.store.admins.get_by_username("ada")
-    assert stored == replace(world.ada, password_hash=stored.password_hash, updated_at=LATER)
-    assert (stronger.check_needs_rehash(stored.password_hash), stored.password_hash != world.ada.password_hash) == (
-        False,
-        True,
-    )
-    service.sign_in("ada", PASSWORD)
-    assert stronger.work_of() == (0, 1)
-
-
-def test_a_wrong_password_is_not_hashed_anew(world: World) -> None:
-    stronger = CountingHasher(time_cost=2)
-    service = world.service_with(stronger)
-    stronger.work_of()
-    with pytest.raises(InvalidCredentials):
-        service.sign_in("ada", "wrong password")
-    assert (stronger.work_of(), world.store.admins.get_by_username("ada")) == ((0, 1), world.ada)
-
-
-def test_passwords_are_kept_at_the_minimum_that_owasp_asks_for() -> None:
-    assert (HASHER.type.name, HASHER.memory_cost, HASHER.time_cost) == ("ID", 19456, 2)
-    assert HASHER.parallelism == 1
-
-
-# Passwords
-
-
-def test_a_changed_password_ends_every_session_and_begins_another(world: World) -> None:
-    world.service.create_admin("grace", "another password", "admin-2")
-    old, other = world.service.sign_in("ada", PASSWORD), world.service.sign_in("ada", PASSWORD)
-    grace = world.service.sign_in("grace", "another password")
-    world.clock.at += SECOND
-    new = world.service.change_password("admin-1", PASSWORD, NEW_PASSWORD)
-    changed = world.store.admins.get("admin-1")
-    assert new == SignIn(changed, A_TOKEN, 900, A_REFRESH_TOKEN, 86_400)
-    assert changed == replace(world.ada, password_hash=changed.password_hash, updated_at=world.clock.at)
-    for sign_in in (old, other):
-        with pytest.raises(Unauthorized):
-            world.verified(sign_in, "quiz")
-        with pytest.raises(InvalidRefreshToken):
-            world.service.sessions.refresh(sign_in.refresh_token)
-    assert [world.verified(each, "quiz").username for each in (new, grace)] == ["ada", "grace"]
-
-
-def test_after_a_change_only_the_new_password_opens(world: World) -> None:
-    world.clock.at += SECOND
-    world.service.change_password("admin-1", PASSWORD, NEW_PASSWORD)
-    with pytest.raises(InvalidCredentials):
-        world.service.sign_in("ada", PASSWORD)
-    changed = world.service.sign_in("ada", NEW_PASSWORD).admin
-    assert changed == replace(world.ada, password_hash=changed.password_hash, updated_at=LATER + SECOND)
-
-
-@pytest.mark.parametrize("current", ["wrong password", "", PASSWORD + " ", NEW_PASSWORD])
-def test_without_the_current_password_nothing_changes_at_the_same_cost(world: World, current: str) -> None:
-    session = world.service.sign_in("ada", PASSWORD)
-    world.hasher.work_of()
-    with pytest.raises(InvalidCredentials) as refusal:
-        world.service.change_password("admin-1", current, NEW_PASSWORD)
-    assert (str(refusal.value), world.hasher.work_of()) == ("The current password is wrong", (0, 1))
-    assert world.store.admins.get("admin-1") == world.ada
-    assert world.verified(session, "quiz").id == "admin-1"
+def test_a_sign_in_removes_expired_sessions_after_the_tolerance_of_clocks(auth: Harness) -> None:
+    auth.store.sessions.add(a_session(expires_at=LATER))
+    auth.clock.at += timedelta(seconds=4)
+    auth.sign_in()
+    assert auth.store.sessions.get("session-1")
+    auth.clock.at += timedelta(seconds=1)
+    auth.sign_in()
+    with pytest.raises(SessionNotFound):
+        auth.store.sessions.get("session-1")
 
 
 @pytest.mark.parametrize(
-    ("new", "why"),
+    ("username", "password"),
     [
-        ("", "must have at least 12 characters"),
-        ("eleven char", "must have at least 12 characters"),
-        (PASSWORD, "must differ from the password that it replaces"),
+        ("ada", "wrong password"),
+        ("nobody", PASSWORD),
+        ("nobody", "wrong password"),
+        ("nobody", "None"),
+        ("ADA", PASSWORD),
+        ("ada", PASSWORD.upper()),
+        ("ada", PASSWORD + " "),
+        ("ada", ""),
+        ("ada", "$argon2id$"),
+        ("ada", PASSWORD + "\0"),
     ],
 )
-def test_a_new_password_that_will_not_do_is_refused_by_its_field(world: World, new: str, why: str) -> None:
-    session = world.service.sign_in("ada", PASSWORD)
-    with pytest.raises(ValidationFailed) as refusal:
-        world.service.change_password("admin-1", PASSWORD, new)
-    assert refusal.value.extra == {"details": {"formErrors": [], "fieldErrors": {"newPassword": [why]}}}
-    assert world.store.admins.get("admin-1") == world.ada
-    assert world.verified(session, "quiz").id == "admin-1"
+def test_every_refusal_has_the_same_response_and_cost(auth: Harness, username: str, password: str) -> None:
+    # One verification for everyone: the time reveals nothing (docs/traps.md, 13).
+    assert auth.refuses(username, password)
 
 
-def test_nobody_changes_the_password_of_nobody(world: World) -> None:
-    with pytest.raises(Unauthorized) as refusal:
-        world.service.change_password("admin-9", PASSWORD, NEW_PASSWORD)
-    assert refusal.value.code == "UNAUTHORIZED"
+def test_a_refused_sign_in_writes_nothing_but_an_audit_entry(auth: Harness) -> None:
+    auth.store.sessions.add(a_session(expires_at=LATER))
+    assert auth.refuses("ada", "wrong password")
+    assert auth.store.sessions.get("session-1") == a_session(expires_at=LATER)
+    assert auth.store.signing_keys.list() == []
+    assert auth.entries()[1:] == [("sign_in.refused", "admin-1")]
 
 
-def test_a_change_is_in_the_audit_log_and_shows_neither_password(world: World) -> None:
-    session_id = world.token_of(world.service.sign_in("ada", PASSWORD)).claims["sid"]
-    before = len(world.entries())
-    new = world.token_of(world.service.change_password("admin-1", PASSWORD, NEW_PASSWORD)).claims["sid"]
-    assert world.entries()[before:] == [
+def test_the_dummy_hash_costs_as_much_as_a_stored_one() -> None:
+    costly = CountingHasher(time_cost=3)
+    service = a_service(Harness().store, hasher=costly)
+    assert costly.take_counts() == (1, 0)
+    grace = service.create_admin("grace", PASSWORD)
+    assert not costly.check_needs_rehash(grace.password_hash)
+    assert grace.password_hash.split("$")[3] == "m=8,t=3,p=1"
+
+
+def test_the_real_hasher_has_the_minimum_of_owasp() -> None:
+    parameters = (HASHER.type.name, HASHER.memory_cost, HASHER.time_cost, HASHER.parallelism)
+    assert parameters == ("ID", 19456, 2, 1)
+
+
+def test_a_right_password_is_hashed_again_after_the_parameters_changed(auth: Harness) -> None:
+    stronger = auth.use_hasher(CountingHasher(time_cost=2))
+    assert auth.refuses("ada", "wrong password")
+    assert auth.store.admins.get("admin-1") == auth.ada
+    auth.sign_in()
+    assert stronger.take_counts() == (1, 1)
+    stored = auth.store.admins.get("admin-1")
+    assert stored == replace(auth.ada, password_hash=stored.password_hash, updated_at=LATER)
+    assert not stronger.check_needs_rehash(stored.password_hash)
+    auth.sign_in()
+    assert stronger.take_counts() == (0, 1)
+
+
+# Changes while a password is hashed
+
+
+def test_a_person_disabled_or_reset_meanwhile_gets_no_session(auth: Harness) -> None:
+    people, grace, ida = auth.service.people, auth.add_person(), auth.add_person("ida")
+    sessions = len([each for each in auth.entries() if each[0] == "session.started"])
+    auth.use_hasher(InterruptedHasher(lambda: people.change(grace.id, PersonChanges(disabled=True))))
+    with pytest.raises(InvalidCredentials):
+        auth.sign_in("grace", OWN_PASSWORD)
+    auth.use_hasher(InterruptedHasher(lambda: people.reset_password(ida.id)))
+    with pytest.raises(InvalidCredentials):
+        auth.sign_in("ida", OWN_PASSWORD, "seven ships sail on sand")
+    assert len([each for each in auth.entries() if each[0] == "session.started"]) == sessions
+
+
+def test_a_person_changed_again_and_again_meanwhile_signs_in_at_the_end(auth: Harness) -> None:
+    people, grace = auth.service.people, auth.add_person()
+    changes = [PersonChanges(role="viewer"), PersonChanges(role="editor")] * 15
+    # More often than the limit of attempts: a right password does not count.
+    interruptions = [lambda change=change: people.change(grace.id, change) for change in changes]
+    hasher = auth.use_hasher(InterruptedHasher(*interruptions))
+    assert auth.decoded(auth.sign_in("grace", OWN_PASSWORD)).claims["roles"] == ["editor"]
+    assert hasher.take_counts() == (0, 31)
+
+
+def test_two_sign_ins_that_both_hash_again_succeed(auth: Harness) -> None:
+    other = a_service(auth.store, auth.clock, CountingHasher(time_cost=2))
+    auth.use_hasher(InterruptedHasher(lambda: other.sign_in("ada", PASSWORD), time_cost=3))
+    assert auth.sign_in().admin.id == "admin-1"
+    assert len(auth.store.sessions.end_all_of("admin-1", LATER)) == 2
+
+
+# Changing one's own password
+
+
+def test_a_changed_password_ends_every_session_and_begins_another(auth: Harness) -> None:
+    auth.add_person()
+    grace = auth.sign_in("grace", OWN_PASSWORD)
+    old = [auth.sign_in(), auth.sign_in()]
+    ended, before = [auth.session_id(each) for each in old], len(auth.entries())
+    auth.clock.at += SECOND
+    new = auth.service.change_password("admin-1", PASSWORD, NEW_PASSWORD)
+    changed = auth.store.admins.get("admin-1")
+    assert new == SignIn(changed, A_TOKEN, 900, A_REFRESH_TOKEN, 86_400)
+    assert changed == replace(auth.ada, password_hash=changed.password_hash, updated_at=auth.clock.at)
+    assert auth.entries()[before:] == [
         ("admin.password_changed", "admin-1"),
-        ("session.ended", session_id),
-        ("session.started", new),
+        *[("session.ended", each) for each in sorted(ended)],
+        ("session.started", auth.session_id(new)),
     ]
+    assert (current_actor().id, current_actor().role) == ("admin-1", "owner")
+    assert [auth.is_accepted(each) for each in (*old, new, grace)] == [False, False, True, True]
+    for each in old:
+        with pytest.raises(InvalidRefreshToken):
+            auth.service.sessions.refresh(each.refresh_token)
+    assert auth.refuses("ada", PASSWORD)
+    assert auth.sign_in(password=NEW_PASSWORD).admin == changed
+
+
+@pytest.mark.parametrize("current", ["wrong password", "", PASSWORD + " ", NEW_PASSWORD])
+def test_a_wrong_current_password_changes_nothing_at_the_same_cost(auth: Harness, current: str) -> None:
+    session = auth.sign_in()
+    auth.hasher.take_counts()
+    with pytest.raises(InvalidCredentials) as error:
+        auth.service.change_password("admin-1", current, NEW_PASSWORD)
+    assert (str(error.value), auth.hasher.take_counts()) == ("The current password is wrong", (0, 1))
+    assert (auth.store.admins.get("admin-1"), auth.is_accepted(session)) == (auth.ada, True)
 
 
 # Admins
 
 
-def test_an_admin_is_found_by_id_and_who_is_not_there_is_unauthorized(world: World) -> None:
-    assert world.service.admin("admin-1") == world.ada
-    with pytest.raises(Unauthorized):
-        world.service.admin("admin-9")
-
-
-def test_a_created_admin_is_stored_with_a_hash_for_a_password(world: World) -> None:
-    grace = world.service.create_admin("grace", "another password")
-    assert grace == an_admin(
+def test_a_created_admin_has_a_hash_of_their_own(auth: Harness) -> None:
+    grace = auth.service.create_admin("grace", PASSWORD)
+    expected = an_admin(
         id=NEW_ID, username="grace", password_hash=grace.password_hash, created_at=LATER, updated_at=LATER
     )
+    assert grace == auth.store.admins.get_by_username("grace") == expected
     assert grace.password_hash.startswith("$argon2id$")
-    assert world.store.admins.get_by_username("grace") == grace
-    assert world.service.sign_in("grace", "another password").admin == grace
-
-
-def test_a_taken_name_is_refused_and_the_first_keeps_its_password(world: World) -> None:
+    assert grace.password_hash != auth.ada.password_hash
+    assert auth.sign_in("grace").admin == grace
     with pytest.raises(UsernameTaken):
-        world.service.create_admin("ada", "another password")
-    assert world.store.admins.get_by_username("ada") == world.ada
-
-
-def test_no_two_admins_have_one_hash_even_for_one_password(world: World) -> None:
-    assert world.service.create_admin("grace", PASSWORD).password_hash != world.ada.password_hash
+        auth.service.create_admin("ada", "another password")
+    assert auth.store.admins.get_by_username("ada") == auth.ada

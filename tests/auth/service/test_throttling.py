@@ -1,243 +1,180 @@
-"""Throttled sign-in: before anything is hashed, whoever is asked for, and nobody else is kept out by it."""
+"""Throttled sign-in: refused before anything is hashed, and without locking other people out."""
 
 from collections.abc import Iterator
 from datetime import timedelta
+from itertools import count
 
 import pytest
 
-from services.auth import rules
+from services.auth.entities import PersonChanges
 from services.auth.errors import InvalidCredentials, SignInThrottled
-from services.auth.repository.contracts import AuthStore
-from tests.auth.entries import entries_of
+from services.auth.rules.throttles import WINDOW, sign_in_buckets
 from tests.auth.examples import PASSWORD
-from tests.auth.world import World
+from tests.auth.harness import Harness
 from tests.clock import LATER, MILLISECOND, SECOND
 
-HERE, THERE = "192.0.2.1", "198.51.100.1"
+ADDRESS, OTHER_ADDRESS = "192.0.2.1", "198.51.100.1"
 GUESSES = 10_000
 
 
 @pytest.fixture
-def world(store: AuthStore) -> World:
-    """See World; grace is an admin too."""
-    built = World(store)
-    built.service.create_admin("grace", PASSWORD, "admin-2")
-    built.hasher.work_of()
-    return built
+def auth(auth: Harness) -> Harness:
+    """The harness with another owner, grace."""
+    auth.service.create_admin("grace", PASSWORD, "admin-2")
+    auth.hasher.take_counts()
+    return auth
 
 
-def guess(world: World, username: str, address: str | None, password: str = "a wrong guess") -> int | None:
-    """Try; the seconds to wait, or None when it was looked at and found wrong."""
+def guess(auth: Harness, username: str, address: str | None) -> int | None:
+    """Try a wrong password; return the seconds to wait, or None if it was checked."""
     try:
-        world.service.sign_in(username, password, address=address)
+        auth.service.sign_in(username, "a wrong guess", address=address)
     except InvalidCredentials:
         return None
-    except SignInThrottled as refusal:
-        return refusal.retry_after
+    except SignInThrottled as error:
+        return error.retry_after
     raise AssertionError("the guess was right")
 
 
+def guesses(auth: Harness, username: str, address: str | None, number: int) -> list[int | None]:
+    return [guess(auth, username, address) for _ in range(number)]
+
+
 def addresses() -> Iterator[str]:
-    """Ever other ones."""
-    number = 0
-    while True:
-        number += 1
-        yield f"10.{number >> 16 & 255}.{number >> 8 & 255}.{number & 255}"
+    """Yield ever other addresses."""
+    return (f"10.{number >> 16 & 255}.{number >> 8 & 255}.{number & 255}" for number in count(1))
+
+
+def sign_in(auth: Harness, username: str, address: str) -> str:
+    return auth.service.sign_in(username, PASSWORD, address=address).admin.username
 
 
 # The figures
 
 
-def test_ten_thousand_guesses_from_one_address_cost_ten_hashes_and_keep_nobody_else_out(world: World) -> None:
-    first, second = GUESSES // 2, GUESSES - GUESSES // 2
-    answers = [guess(world, "ada", HERE) for _ in range(first)]
-    assert (world.hasher.work_of(), answers.count(None)) == ((0, 10), 10)
-
-    # From the same address, in the middle of it.
-    assert world.service.sign_in("grace", PASSWORD, address=HERE).admin.id == "admin-2"
-    assert world.hasher.work_of() == (0, 1)
-
-    answers = [guess(world, "ada", HERE) for _ in range(second)]
-    assert (world.hasher.work_of(), set(answers)) == ((0, 0), {900})
+def test_ten_thousand_guesses_from_one_address_cost_ten_hashes(auth: Harness) -> None:
+    first = guesses(auth, "ada", ADDRESS, GUESSES // 2)
+    assert (auth.hasher.take_counts(), first) == ((0, 10), [None] * 10 + [900] * (GUESSES // 2 - 10))
+    # Another person signs in from the same address in the meantime.
+    assert (sign_in(auth, "grace", ADDRESS), auth.hasher.take_counts()) == ("grace", (0, 1))
+    assert (set(guesses(auth, "ada", ADDRESS, GUESSES // 2)), auth.hasher.take_counts()) == ({900}, (0, 0))
 
 
-def test_ten_thousand_guesses_from_as_many_addresses_cost_twenty_hashes(world: World) -> None:
-    answers = [guess(world, "ada", address) for _, address in zip(range(GUESSES), addresses(), strict=False)]
-    assert (world.hasher.work_of(), answers[:20], set(answers[20:])) == ((0, 20), [None] * 20, {900})
-
-    assert world.service.sign_in("grace", PASSWORD, address=HERE).admin.id == "admin-2"
-    assert world.hasher.work_of() == (0, 1)
-
-
-def test_in_no_hour_an_account_is_tried_more_than_a_hundred_times(world: World) -> None:
-    began_at, looked_at = world.clock.at, []
+def test_ten_thousand_guesses_from_as_many_addresses_cost_twenty_hashes(auth: Harness) -> None:
     source = addresses()
-    while world.clock.at < began_at + timedelta(hours=3):
-        # As many as there is room for, as late in each window as possible.
-        while guess(world, "ada", next(source)) is None:
-            looked_at.append(world.clock.at)
-        world.clock.at += timedelta(seconds=61)
-    most = max(sum(1 for each in looked_at if at <= each < at + timedelta(hours=1)) for at in looked_at)
-    assert most <= 100
+    responses = [guess(auth, "ada", next(source)) for _ in range(GUESSES)]
+    assert (auth.hasher.take_counts(), responses) == ((0, 20), [None] * 20 + [900] * (GUESSES - 20))
+    assert (sign_in(auth, "grace", ADDRESS), auth.hasher.take_counts()) == ("grace", (0, 1))
 
 
-# Before anything is hashed
+# The limits
 
 
-def test_the_eleventh_attempt_of_one_account_from_one_address_has_to_wait(world: World) -> None:
-    assert [guess(world, "ada", HERE) for _ in range(12)] == [None] * 10 + [900] * 2
-    assert world.hasher.work_of() == (0, 10)
-    with pytest.raises(SignInThrottled) as refusal:
-        world.service.sign_in("ada", PASSWORD, address=HERE)
-    assert (refusal.value.status, refusal.value.retry_after, refusal.value.envelope("r")) == (
-        429,
-        900,
-        {"error": "RATE_LIMITED", "message": "Too many attempts to sign in; try again later", "requestId": "r"},
-    )
-    assert world.hasher.work_of() == (0, 0)
+def test_unknown_names_and_disabled_people_are_throttled_alike(auth: Harness) -> None:
+    auth.service.people.change("admin-2", PersonChanges(disabled=True))
+    for number, username in enumerate(("nobody", "grace")):
+        assert guesses(auth, username, f"192.0.2.{number}", 11) == [None] * 10 + [900]
+        assert auth.hasher.take_counts() == (0, 10)
 
 
-@pytest.mark.parametrize("username", ["ada", "nobody", "disabled"])
-def test_names_that_nobody_has_and_people_who_may_not_sign_in_are_throttled_alike(world: World, username: str) -> None:
-    world.service.create_admin("disabled", PASSWORD, "admin-3")
-    world.service.people.change("admin-3", {"disabled": True})
-    world.hasher.work_of()
-    assert [guess(world, username, HERE) for _ in range(11)] == [None] * 10 + [900]
-    assert world.hasher.work_of() == (0, 10)
-
-
-def test_a_name_in_another_case_or_width_has_no_attempts_of_its_own(world: World) -> None:
-    names = ["ada", "ADA", "Ada", "ａｄａ", "aDa"] * 3
-    assert [guess(world, name, HERE) for name in names] == [None] * 10 + [900] * 5
-
-
-def test_the_addresses_of_one_network_of_ipv6_have_no_attempts_of_their_own(world: World) -> None:
-    assert [guess(world, "ada", f"2001:db8::{number:x}") for number in range(11)] == [None] * 10 + [900]
-    assert guess(world, "ada", "2001:db8:0:1::") is None
-
-
-def test_an_unknown_address_is_one_address(world: World) -> None:
-    assert [guess(world, "ada", None) for _ in range(11)] == [None] * 10 + [900]
-    assert guess(world, "ada", HERE) is None
-
-
-def test_an_address_may_try_a_hundred_times_whatever_the_names(world: World) -> None:
-    answers = [guess(world, f"name {number % 50}", HERE) for number in range(102)]
-    assert answers == [None] * 100 + [900] * 2
+def test_an_address_has_a_hundred_attempts_for_all_names(auth: Harness) -> None:
+    responses = [guess(auth, f"name {number % 50}", ADDRESS) for number in range(102)]
+    assert responses == [None] * 100 + [900] * 2
     with pytest.raises(SignInThrottled):
-        world.service.sign_in("grace", PASSWORD, address=HERE)
-    assert world.service.sign_in("grace", PASSWORD, address=THERE).admin.id == "admin-2"
+        sign_in(auth, "grace", ADDRESS)
+    assert sign_in(auth, "grace", OTHER_ADDRESS) == "grace"
 
 
-def test_what_is_refused_is_counted_nowhere(world: World) -> None:
-    before = [guess(world, "ada", HERE) for _ in range(10)]
-    buckets = rules.sign_in_buckets("ada", HERE)
-    counted = world.store.throttles.get(buckets.ids)
-    assert [guess(world, "ada", HERE) for _ in range(5)] == [900] * 5
-    assert world.store.throttles.get(buckets.ids) == counted
-    # Ten of this address's hundred, and ten of the account's twenty.
-    assert sorted(each.attempts for each in counted) == [10, 10, 10]
-    assert before == [None] * 10
+def test_throttled_attempts_are_not_counted(auth: Harness) -> None:
+    ids = sign_in_buckets("ada", ADDRESS).ids
+    guesses(auth, "ada", ADDRESS, 10)
+    counted = auth.store.throttles.get(ids)
+    assert guesses(auth, "ada", ADDRESS, 5) == [900] * 5
+    assert auth.store.throttles.get(ids) == counted
+    # Ten each of the address, of the account and of both.
+    assert [each.attempts for each in counted] == [10, 10, 10]
 
 
-def test_one_can_ask_whether_there_is_room_and_that_is_no_attempt(world: World) -> None:
+def test_a_check_counts_nothing(auth: Harness) -> None:
     for _ in range(30):
-        world.service.throttling.require_room("ada", HERE)
-    assert world.store.throttles.get(rules.sign_in_buckets("ada", HERE).ids) == []
+        auth.service.throttling.check("ada", ADDRESS)
+    assert auth.store.throttles.get(sign_in_buckets("ada", ADDRESS).ids) == []
+    guesses(auth, "ada", ADDRESS, 10)
+    with pytest.raises(SignInThrottled) as error:
+        auth.service.throttling.check("ada", ADDRESS)
+    assert error.value.retry_after == 900
+
+
+# The end of a window
+
+
+def test_the_wait_ends_fifteen_minutes_after_the_last_wrong_password(auth: Harness) -> None:
     for _ in range(10):
-        guess(world, "ada", HERE)
-    with pytest.raises(SignInThrottled) as refusal:
-        world.service.throttling.require_room("ada", HERE)
-    assert refusal.value.retry_after == 900
+        guess(auth, "ada", ADDRESS)
+        auth.clock.at += SECOND
+    last = auth.clock.at - SECOND
+    assert guess(auth, "ada", ADDRESS) == 899
+    auth.clock.at = last + WINDOW - MILLISECOND
+    assert guess(auth, "ada", ADDRESS) == 1
+    auth.clock.at = last + WINDOW
+    assert sign_in(auth, "ada", ADDRESS) == "ada"
 
 
-# When it is over
-
-
-def test_the_wait_ends_a_quarter_of_an_hour_after_the_last_wrong_password(world: World) -> None:
-    for _ in range(10):
-        guess(world, "ada", HERE)
-        world.clock.at += SECOND
-    last = world.clock.at - SECOND
-    assert guess(world, "ada", HERE) == 899
-    world.clock.at = last + rules.WINDOW - MILLISECOND
-    assert guess(world, "ada", HERE) == 1
-    world.clock.at = last + rules.WINDOW
-    assert world.service.sign_in("ada", PASSWORD, address=HERE).admin == world.ada
-
-
-def test_a_success_takes_back_what_was_counted_against_it(world: World) -> None:
-    for _ in range(9):
-        guess(world, "ada", HERE)
-    world.service.sign_in("ada", PASSWORD, address=HERE)
-    buckets = rules.sign_in_buckets("ada", HERE)
-    attempts = {each.id: each.attempts for each in world.store.throttles.get(buckets.ids)}
-    # The wrong ones go on counting against the account and the address as such.
+def test_a_success_subtracts_its_own_attempt_only(auth: Harness) -> None:
+    guesses(auth, "ada", ADDRESS, 9)
+    sign_in(auth, "ada", ADDRESS)
+    buckets = sign_in_buckets("ada", ADDRESS)
+    attempts = {each.id: each.attempts for each in auth.store.throttles.get(buckets.ids)}
     assert attempts == {buckets.address.id: 9, buckets.account.id: 9, buckets.familiar: 0}
-    assert [guess(world, "ada", HERE) for _ in range(11)] == [None] * 10 + [900]
+    assert guesses(auth, "ada", ADDRESS, 11) == [None] * 10 + [900]
 
 
-def test_whoever_signs_in_over_and_over_is_never_throttled(world: World) -> None:
+def test_successful_sign_ins_are_never_throttled(auth: Harness) -> None:
     for _ in range(150):
-        world.service.sign_in("ada", PASSWORD, address=HERE)
-    assert guess(world, "ada", HERE) is None
+        sign_in(auth, "ada", ADDRESS)
+    assert guess(auth, "ada", ADDRESS) is None
 
 
-def test_strangers_who_guess_elsewhere_keep_nobody_out_of_where_they_have_signed_in(world: World) -> None:
-    world.service.sign_in("ada", PASSWORD, address=HERE)
-    world.clock.at += timedelta(days=29)
-    for _, address in zip(range(30), addresses(), strict=False):
-        guess(world, "ada", address)
-    assert guess(world, "ada", THERE) == 900
-    assert world.service.sign_in("ada", PASSWORD, address=HERE).admin.id == "admin-1"
-    # There one may mistype as often as ever, and no more.
-    assert [guess(world, "ada", HERE) for _ in range(11)] == [None] * 10 + [900]
+@pytest.mark.parametrize(("days", "is_familiar"), [(29, True), (30, False)])
+def test_guesses_elsewhere_do_not_lock_a_familiar_address_for_thirty_days(
+    auth: Harness, days: int, is_familiar: bool
+) -> None:
+    source = addresses()
+    sign_in(auth, "ada", ADDRESS)
+    auth.clock.at += timedelta(days=days)
+    for _ in range(30):
+        guess(auth, "ada", next(source))
+    assert guess(auth, "ada", OTHER_ADDRESS) == 900
+    # At the familiar address there are as many attempts as before, and no more.
+    assert guesses(auth, "ada", ADDRESS, 11) == ([None] * 10 + [900] if is_familiar else [900] * 11)
 
 
-def test_where_somebody_has_signed_in_is_forgotten_after_thirty_days(world: World) -> None:
-    world.service.sign_in("ada", PASSWORD, address=HERE)
-    world.clock.at += timedelta(days=30)
-    for _, address in zip(range(20), addresses(), strict=False):
-        guess(world, "ada", address)
-    assert guess(world, "ada", HERE) == 900
-
-
-def test_a_right_password_of_one_s_own_buys_no_guesses_at_others(world: World) -> None:
-    for number in range(100):
-        world.service.sign_in("grace", PASSWORD, address=HERE)
-        guess(world, f"name {number % 50}", HERE)
-    assert guess(world, "ada", HERE) == 900
-
-
-def test_windows_that_are_over_are_removed_a_few_at_a_time(world: World) -> None:
+def test_each_failure_removes_a_few_ended_windows(auth: Harness) -> None:
     source = addresses()
     for number in range(30):
-        guess(world, f"name {number}", next(source))
-    at = world.clock.at = LATER + rules.WINDOW
+        guess(auth, f"name {number}", next(source))
+    at = auth.clock.at = LATER + WINDOW
     left = []
     for number in range(15):
-        guess(world, "name 0", HERE if number < 8 else THERE)
-        with world.store.transaction():
-            left.append(world.store.throttles.remove_ended(at, 1))
-    # Ninety windows: each refusal takes ten, and this test one.
+        guess(auth, "name 0", ADDRESS if number < 8 else OTHER_ADDRESS)
+        left.append(auth.store.throttles.remove_ended(at, 1))
+    # Of ninety windows each failure removes ten, and this test one.
     assert left == [1] * 8 + [0] * 7
 
 
-# What is said of it
+# The audit log
 
 
-def test_every_refusal_of_a_person_is_told_and_that_they_are_throttled_once_for_each_window(world: World) -> None:
-    before = len(entries_of(world.store))
-    for _ in range(15):
-        guess(world, "ada", HERE)
-    refused, throttled = ("sign_in.refused", "admin-1"), ("sign_in.throttled", "admin-1")
-    assert entries_of(world.store)[before:] == [refused] * 10 + [throttled]
+def test_refusals_are_audited_and_throttling_once_per_window(auth: Harness) -> None:
+    before = len(auth.entries())
+    guesses(auth, "ada", ADDRESS, 15)
+    expected = [("sign_in.refused", "admin-1")] * 10 + [("sign_in.throttled", "admin-1")]
+    assert auth.entries()[before:] == expected
 
 
-def test_a_name_that_nobody_has_is_written_nowhere(world: World) -> None:
-    before = entries_of(world.store)
-    for _ in range(15):
-        guess(world, "my-mistyped-password", HERE)
-    assert entries_of(world.store) == before
-    ids = rules.sign_in_buckets("my-mistyped-password", HERE).ids
-    assert not [each for each in world.store.throttles.get(ids) if "mistyped" in each.id]
+def test_an_unknown_name_is_stored_nowhere(auth: Harness) -> None:
+    before = auth.entries()
+    guesses(auth, "my-mistyped-password", ADDRESS, 15)
+    assert auth.entries() == before
+    throttles = auth.store.throttles.get(sign_in_buckets("my-mistyped-password", ADDRESS).ids)
+    assert "mistyped" not in repr(throttles)
