@@ -1,4 +1,4 @@
-"""The audit log in tests: an in-memory twin of AuditTrail for every service's store, and what a log says in short."""
+"""The audit log in tests: an in-memory twin of AuditTrail, and short forms of its entries."""
 
 from collections.abc import Iterable, Sequence
 from contextvars import copy_context
@@ -21,7 +21,7 @@ EVERYTHING = AuditFilter()
 
 
 class HoldsEntries(Protocol):
-    """The rows of an in-memory store, of which a transaction puts everything back when it fails."""
+    """The rows of an in-memory store, which a failed transaction restores."""
 
     entries: tuple[AuditRecord, ...]
 
@@ -34,29 +34,29 @@ class InMemoryAudit:
         self._clock = clock
 
     def append(self, entries: Iterable[AuditEntry]) -> None:
-        """As of now, by whoever acts."""
+        """Append entries by the current actor."""
         at = self._clock()
         self._rows.entries += tuple(record_of(action, subject_id, at) for action, subject_id in entries)
 
-    def list(self, which: AuditFilter, request: PageRequest) -> Sequence[AuditRecord]:
-        """Those that match, newest first."""
+    def list(self, filters: AuditFilter, request: PageRequest) -> Sequence[AuditRecord]:
+        """Return a page of the matching entries, newest first."""
         found = [
             each
             for each in self._rows.entries
-            if _matches(each, which) and (request.after is None or audit_key(each) < request.after)
+            if _matches(each, filters) and (request.after is None or audit_key(each) < request.after)
         ]
         return sorted(found, key=audit_key, reverse=True)[: request.fetch_limit]
 
 
 @dataclass
 class Rows:
-    """What an in-memory store holds."""
+    """The rows of an in-memory audit log."""
 
     entries: tuple[AuditRecord, ...] = ()
 
 
 class KeptAudit:
-    """An audit log with its clock: in memory, or in the database."""
+    """An audit log with its clock, in memory or in a database."""
 
     def __init__(self, database: peewee.Database | None = None):
         self.clock = StoppedClock()
@@ -65,7 +65,7 @@ class KeptAudit:
         )
 
     def append(self, *entries: tuple[str, str], at: timedelta = timedelta(0), admin: str | None = None) -> None:
-        """By that admin, whose name is the id in capitals, after that time."""
+        """Append entries of this admin, whose name is the id in capitals, at this time after noon."""
         self.clock.at = NOON + at
 
         def as_admin() -> None:
@@ -77,22 +77,22 @@ class KeptAudit:
 
         copy_context().run(as_admin)
 
-    def found(self, which: AuditFilter) -> list[str]:
-        """The subjects of those that match, newest first."""
-        return [each.subject_id for each in self.trail.list(which, ALL)]
+    def found(self, filters: AuditFilter) -> list[str]:
+        """Return the subjects of the matching entries, newest first."""
+        return [each.subject_id for each in self.trail.list(filters, ALL)]
 
 
 def entries_in(trail: AuditTrail) -> list[AuditEntry]:
-    """Every action with its subject, oldest first."""
+    """Return every action with its subject, oldest first."""
     return [(each.action, each.subject_id) for each in reversed(trail.list(EVERYTHING, ALL))]
 
 
-def _matches(record: AuditRecord, which: AuditFilter) -> bool:
-    action = which.action or ""
+def _matches(record: AuditRecord, filters: AuditFilter) -> bool:
+    action = filters.action or ""
     return (
-        which.actor_id in (None, record.actor_id)
-        and which.subject_id in (None, record.subject_id)
+        filters.actor_id in (None, record.actor_id)
+        and filters.subject_id in (None, record.subject_id)
         and (record.action.startswith(action) if action.endswith(".") else action in ("", record.action))
-        and (which.since is None or record.occurred_at >= which.since)
-        and (which.until is None or record.occurred_at < which.until)
+        and (filters.since is None or record.occurred_at >= filters.since)
+        and (filters.until is None or record.occurred_at < filters.until)
     )

@@ -1,4 +1,4 @@
-"""Databases that are migrated once for the whole session and emptied before each test."""
+"""Databases that are migrated once in a session and emptied before each test."""
 
 from collections.abc import Callable
 
@@ -12,14 +12,14 @@ from services.kit.storage.migrations import Migrations
 
 
 class MigratedDatabases:
-    """One database of an engine for each service, migrated when a test first asks for it."""
+    """One database of an engine for each service, migrated when a test first needs it."""
 
     def __init__(self, new_url: Callable[[str], str]):
         self._new_url = new_url
         self._databases: dict[str, peewee.Database] = {}
 
     def emptied(self, migrations: Migrations) -> peewee.Database:
-        """The service's database, without rows."""
+        """Return the service's database, without rows."""
         if migrations.service not in self._databases:
             database = open_database(self._new_url(migrations.service))
             migrations.up(database)
@@ -37,7 +37,7 @@ class MigratedDatabases:
 
 
 def forget_entries(database: peewee.Database) -> None:
-    """Empty the audit log, as nobody but the owner of the schema could."""
+    """Empty the audit log, which only the owner of the schema can do."""
     if is_postgresql(database):
         database.execute_sql("ALTER TABLE audit_log DISABLE TRIGGER USER; DELETE FROM audit_log")
         database.execute_sql("ALTER TABLE audit_log ENABLE TRIGGER USER")
@@ -48,6 +48,6 @@ def forget_entries(database: peewee.Database) -> None:
 
 
 def emptied_database(request: pytest.FixtureRequest, migrations: Migrations) -> peewee.Database:
-    """A migrated database without rows, on the engine that the fixture's parameter names."""
+    """Return a migrated database without rows, on the engine of the fixture's parameter."""
     databases: MigratedDatabases = request.getfixturevalue(f"migrated_{request.param}")
     return databases.emptied(migrations)

@@ -1,14 +1,22 @@
-"""A PostgreSQL for the tests: the server of TEST_POSTGRES_URL, or a throw-away cluster of this machine's binaries."""
+"""A PostgreSQL for the tests: the server of TEST_POSTGRES_URL, or a throw-away cluster of this machine's binaries.
 
+A throw-away server ends with the process that started it, also by SIGKILL. Where the system cannot promise that, the
+next start stops it: each server is recorded in a folder of the user with the process that started it.
+"""
+
+import ctypes
+import json
 import os
 import pwd
 import secrets
 import shutil
+import signal
 import socket
 import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -16,7 +24,12 @@ from urllib.parse import urlsplit
 import psycopg
 from psycopg import sql
 
-# Only what makes a crash safe is switched off: nobody misses this cluster.
+from tests.waiting import until
+
+_PR_SET_PDEATHSIG = 1
+# Loaded before the fork, since loading is not safe between fork and exec.
+_LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
+# Nothing of a throw-away cluster has to survive a crash.
 _SETTINGS: Mapping[str, str] = {
     "fsync": "off",
     "full_page_writes": "off",
@@ -27,7 +40,7 @@ _SETTINGS: Mapping[str, str] = {
 
 
 class NoPostgresql(Exception):
-    """Says why there is none."""
+    """No server can be run; the text says why."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +50,7 @@ class Server:
     url: str
 
     def create_database(self) -> str:
-        """The URL of a new, empty database, whose text sorts by code point as in SQLite."""
+        """Create an empty database, whose text sorts by code point as in SQLite, and return its URL."""
         name = f"test_{secrets.token_hex(8)}"
         statement = "CREATE DATABASE {} TEMPLATE template0 ENCODING 'UTF8' LC_COLLATE 'C'"
         self._execute(sql.SQL(statement).format(sql.Identifier(name)))
@@ -55,70 +68,135 @@ class Server:
 
 @contextmanager
 def running_server() -> Iterator[Server]:
-    """The server, while the block lasts; raises NoPostgresql."""
+    """Run a server while the block lasts; raise NoPostgresql when there is none to run."""
     url = os.environ.get("TEST_POSTGRES_URL")
     if url:
         yield Server(url)
         return
-    folder = Path(tempfile.mkdtemp(prefix="flix-postgresql-"))
-    try:
+    with _recorded_folder() as folder:
         yield from _cluster(_binaries(), folder)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 @contextmanager
 def durable_server(data: Path, log: Path) -> Iterator[Server]:
-    """A throw-away cluster that keeps what it has acknowledged, its rows in the one folder and its write-ahead log in
-    the other, both empty; raises NoPostgresql."""
-    folder = Path(tempfile.mkdtemp(prefix="flix-postgresql-"))
-    try:
+    """Run a server that keeps what it has acknowledged; raise NoPostgresql when there is none to run.
+
+    Its rows are in the folder `data` and its write-ahead log in the folder `log`, both empty.
+    """
+    with _recorded_folder() as folder:
         for each in (data, log):
             if os.geteuid() == 0:
                 shutil.chown(each, "postgres", "postgres")
         (folder / "data").symlink_to(data)
         yield from _cluster(_binaries(), folder, {"max_connections": "100"}, f"--waldir={log}")
+
+
+@contextmanager
+def _recorded_folder() -> Iterator[Path]:
+    """Make a folder for a server and record whose it is, so that a later run can remove what this one leaves."""
+    remove_abandoned_servers()
+    folder = Path(tempfile.mkdtemp(prefix="flix-postgresql-"))
+    record = _records() / folder.name
+    record.write_text(json.dumps([os.getpid(), _start_of(os.getpid()), str(folder)]))
+    try:
+        yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+        record.unlink(missing_ok=True)
+
+
+def remove_abandoned_servers() -> None:
+    """Stop the servers whose starter is gone, each by its own process id, and remove their folders."""
+    for record in _records().iterdir():
+        with suppress(FileNotFoundError, ValueError):
+            starter, started, folder = json.loads(record.read_text())
+            if _start_of(starter) != started:
+                _stop_server_of(Path(folder))
+                shutil.rmtree(folder, ignore_errors=True)
+                record.unlink()
+
+
+def _stop_server_of(folder: Path) -> None:
+    with suppress(FileNotFoundError, ProcessLookupError, ValueError, IndexError):
+        pid = int((folder / "data" / "postmaster.pid").read_text().split()[0])
+        # The number may belong to another process by now.
+        if str(folder / "data") in Path(f"/proc/{pid}/cmdline").read_text().split("\0"):
+            os.kill(pid, signal.SIGQUIT)
+            until(lambda: _start_of(pid) is None, f"the end of PostgreSQL {pid}")
+
+
+def _records() -> Path:
+    folder = Path(tempfile.gettempdir()) / f"flix-postgresql-servers-{os.getuid()}"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    return folder
+
+
+def _start_of(pid: int) -> str | None:
+    """Return when the process began, in ticks since the boot; None for one that is gone or a zombie."""
+    try:
+        state, *fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+    return None if state == "Z" else fields[18]
 
 
 def _cluster(binaries: Path, folder: Path, settings: Mapping[str, str] = _SETTINGS, *layout: str) -> Iterator[Server]:
     port, password = _free_port(), secrets.token_hex(16)
-    data, log, password_file = folder / "data", folder / "log", folder / "password"
+    data, password_file = folder / "data", folder / "password"
     password_file.write_text(password)
     if os.geteuid() == 0:
         for each in (folder, password_file):
             shutil.chown(each, "postgres", "postgres")
     locale = ["--encoding=UTF8", "--locale=C"]
     access = ["--auth=scram-sha-256", "--username=postgres", f"--pwfile={password_file}"]
-    _run(folder, binaries / "initdb", f"--pgdata={data}", "--no-sync", *locale, *access, *layout)
-    options = [f"-p {port} -k {folder} -c listen_addresses=127.0.0.1"]
-    options += [f"-c {name}={value}" for name, value in settings.items()]
-    _run(folder, binaries / "pg_ctl", "start", "-w", f"-D{data}", f"-l{log}", f"-o{' '.join(options)}")
-    try:
-        yield Server(f"postgresql://postgres:{password}@127.0.0.1:{port}/postgres")
-    finally:
-        _run(folder, binaries / "pg_ctl", "stop", "-w", f"-D{data}", "-mimmediate")
+    initdb = [binaries / "initdb", f"--pgdata={data}", "--no-sync", *locale, *access, *layout]
+    with _process(folder, *initdb) as process:
+        _require(process.wait() == 0, folder, "initdb")
+    options = [f"-p{port}", f"-k{folder}", "-clisten_addresses=127.0.0.1"]
+    options += [f"-c{name}={value}" for name, value in settings.items()]
+    with _process(folder, binaries / "postgres", "-D", data, *options) as process:
+        try:
+            until(lambda: _is_ready(data) or process.poll() is not None, "a PostgreSQL that is ready")
+            _require(process.poll() is None, folder, "postgres")
+            yield Server(f"postgresql://postgres:{password}@127.0.0.1:{port}/postgres")
+        finally:
+            process.send_signal(signal.SIGQUIT)
 
 
-def _run(folder: Path, *command: object) -> None:
+def _process(folder: Path, *command: object) -> subprocess.Popen[bytes]:
     # PostgreSQL refuses to run as root.
     user = "postgres" if os.geteuid() == 0 else None
-    # Into a file, since a pipe would stay open with the server that pg_ctl leaves behind.
-    with (folder / "errors").open("w+") as errors:
-        done = subprocess.run(
+    with (folder / "log").open("w") as log:
+        return subprocess.Popen(
             [str(each) for each in command],
             cwd=folder,
             user=user,
             group=user,
             extra_groups=None if user is None else [],
-            stdout=subprocess.DEVNULL,
-            stderr=errors,
-            check=False,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            # A Ctrl-C at the terminal is for the tests, which stop the server themselves.
+            start_new_session=True,
+            preexec_fn=_end_with_starter,  # noqa: PLW1509 - it calls one function that is loaded already
         )
-    if done.returncode:
-        reason = " ".join((folder / "errors").read_text().split())
-        raise NoPostgresql(f"{command[0]} exited with {done.returncode}: {reason}")
+
+
+def _end_with_starter() -> None:
+    """Ask Linux to send SIGQUIT when the starter is gone; it runs in the new process, as its own user."""
+    if _LIBC is not None:
+        _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGQUIT)
+
+
+def _is_ready(data: Path) -> bool:
+    with suppress(FileNotFoundError, IndexError):
+        return (data / "postmaster.pid").read_text().splitlines()[7].strip() == "ready"
+    return False
+
+
+def _require(is_done: bool, folder: Path, command: str) -> None:
+    if not is_done:
+        raise NoPostgresql(f"{command} failed: {' '.join((folder / 'log').read_text().split())}")
 
 
 def _binaries() -> Path:
@@ -127,8 +205,8 @@ def _binaries() -> Path:
     places = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda each: int(each.parent.name), reverse=True)
     config = shutil.which("pg_config")
     if config:
-        told = subprocess.run([config, "--bindir"], capture_output=True, text=True, check=True).stdout
-        places.append(Path(told.strip()))
+        folder = subprocess.run([config, "--bindir"], capture_output=True, text=True, check=True).stdout
+        places.append(Path(folder.strip()))
     for place in places:
         if (place / "initdb").exists() and (place / "pg_ctl").exists():
             return place

@@ -1,4 +1,4 @@
-"""What a use case costs its database, in statements."""
+"""The number of statements that a use case sends to its database."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -12,10 +12,7 @@ Service = TypeVar("Service")
 
 @dataclass(frozen=True)
 class Cost(Generic[Service]):
-    """A use case and the number of its statements: those that read or write, and those that make savepoints.
-
-    The beginning and the end of a transaction are not among them.
-    """
+    """A use case and the numbers of its queries and its savepoint statements, without BEGIN and COMMIT."""
 
     name: str
     use_case: Callable[[Service], Any]
@@ -25,7 +22,7 @@ class Cost(Generic[Service]):
 
 @contextmanager
 def counted(database: peewee.Database) -> Iterator[list[str]]:
-    """The statements that the database is sent meanwhile, as Peewee tells them to its hooks."""
+    """Collect the statements that are sent to the database during the block."""
     statements: list[str] = []
     hooks: list[Callable[[Any], None]] = database.query_hooks
 
@@ -40,6 +37,6 @@ def counted(database: peewee.Database) -> Iterator[list[str]]:
 
 
 def split(statements: Sequence[str]) -> tuple[int, int]:
-    """How many read or write, and how many make or release savepoints."""
+    """Return the number of queries and the number of savepoint statements."""
     savepoints = [each for each in statements if each.startswith(("SAVEPOINT", "RELEASE", "ROLLBACK TO"))]
     return len(statements) - len(savepoints), len(savepoints)

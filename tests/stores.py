@@ -1,4 +1,4 @@
-"""How the contract of a store is tested, whichever service's it is."""
+"""The common parts of the tests of every service's store."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
@@ -12,27 +12,27 @@ from services.kit.web.pages import PageRequest, SortKey, page_of
 
 Item = TypeVar("Item")
 
-# Everything a text may hold that is no control character; half a surrogate pair is no text.
+# Texts without control characters and without half a surrogate pair.
 TEXTS = st.text(st.characters(exclude_categories=("Cs", "Cc")), min_size=1, max_size=30)
 
-# Each example undoes what it wrote, so that the fixture may outlive it.
+# Every example rolls its writes back, so that one fixture serves all.
 over_one_store = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 class Store(Protocol):
-    """What every store can do."""
+    """The common contract of all stores."""
 
     def transaction(self) -> AbstractContextManager[object]:
-        """All or nothing."""
+        """Commit all of the block or nothing."""
 
 
 class Undo(Exception):
-    """Ends a transaction without a trace."""
+    """Rolls a transaction back."""
 
 
 @contextmanager
 def undone(store: Store) -> Iterator[None]:
-    """A transaction whose writes are gone afterwards."""
+    """Roll back what the block writes."""
     with pytest.raises(Undo), store.transaction():
         yield
         raise Undo
@@ -41,7 +41,7 @@ def undone(store: Store) -> Iterator[None]:
 def turned_over(
     fetch: Callable[[PageRequest], Sequence[Item]], key: Callable[[Item], SortKey], limit: int
 ) -> Sequence[Item]:
-    """All items, fetched page by page, each page behind the last item of the one before."""
+    """Return all items, fetched page by page."""
     items: list[Item] = []
     request = PageRequest(limit)
     while True:

@@ -1,4 +1,4 @@
-"""Rows that no service would write, planted past the database's own guards, and what a check says of them."""
+"""Rows that break a rule, written past the database's own checks, and the findings of a check."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -18,9 +18,9 @@ Rows = dict[str, list[tuple[Any, ...]]]
 
 @dataclass(frozen=True)
 class Violation:
-    """Statements that break a rule, the findings that they cause, and the rows that a repair may take, by table.
+    """Statements that break a rule, their findings, and the rows (table and id) that a repair deletes as `gone`.
 
-    What a repair tells of them it writes to the tables `tells`, which are not compared.
+    A repair records its deletions in the tables `tells`, which are not compared.
     """
 
     statements: Sequence[str]
@@ -31,7 +31,7 @@ class Violation:
 
 
 def execute(database: peewee.Database, *statements: str) -> None:
-    """Execute them while foreign keys and CHECKs rest."""
+    """Execute the statements with foreign keys and CHECKs switched off."""
     switches = ("SET session_replication_role = replica", "SET session_replication_role = DEFAULT")
     if not is_postgresql(database):
         switches = (
@@ -44,11 +44,11 @@ def execute(database: peewee.Database, *statements: str) -> None:
 
 @contextmanager
 def checks_switched_off(database: peewee.Database, constraints: Sequence[tuple[str, str]]) -> Iterator[list[Named]]:
-    """Without these CHECKs of (table, name) while the block plants; gives the findings that this causes by itself.
+    """Drop these CHECKs (table, name) of PostgreSQL for the block; give the findings that this causes by itself.
 
-    PostgreSQL has no switch for them: they are dropped, and come back without judging what is there.
+    Afterwards they are added again without validation of the existing rows.
     """
-    definitions = [_dropped(database, *each) for each in constraints]
+    definitions = [_drop(database, *each) for each in constraints]
     switched_off: list[Named] = []
     yield switched_off
     for (table, name), definition in zip(constraints, definitions, strict=True):
@@ -56,31 +56,31 @@ def checks_switched_off(database: peewee.Database, constraints: Sequence[tuple[s
         switched_off.append((table, name, "constraint_not_valid"))
 
 
-def _dropped(database: peewee.Database, table: str, constraint: str) -> str:
-    asked = f"SELECT pg_get_constraintdef(oid) FROM pg_constraint WHERE conname = '{constraint}'"
-    definition: str = database.execute_sql(asked).fetchone()[0]
+def _drop(database: peewee.Database, table: str, constraint: str) -> str:
+    query = f"SELECT pg_get_constraintdef(oid) FROM pg_constraint WHERE conname = '{constraint}'"
+    definition: str = database.execute_sql(query).fetchone()[0]
     database.execute_sql(f"ALTER TABLE {table} DROP CONSTRAINT {constraint}")
     return definition
 
 
 def found(database: peewee.Database, examination: Examination) -> list[Finding]:
-    """Everything that the check finds."""
+    """Return every finding of the check."""
     return list(examine(database, examination, NoProgress()))
 
 
 def named(findings: Sequence[Finding]) -> list[Named]:
-    """Table, id and rule of each."""
+    """Return table, id and rule of each finding, sorted."""
     return sorted((each.table, each.id, each.rule) for each in findings)
 
 
 def repair(database: peewee.Database, examination: Examination) -> tuple[int, list[str]]:
-    """How many findings remain, and what the command says."""
+    """Repair; return the number of remaining findings and the printed lines."""
     lines: list[str] = []
     return check(database, examination, lines.append, repair=True), lines
 
 
 def all_rows(database: peewee.Database, tables: Sequence[type[peewee.Model]]) -> Rows:
-    """Everything that is stored, as it is stored."""
+    """Return all stored rows by table."""
     names = [table._meta.table_name for table in tables]
     return {
         name: sorted(map(tuple, database.execute_sql(f"SELECT * FROM {name}").fetchall()), key=repr) for name in names
@@ -88,42 +88,42 @@ def all_rows(database: peewee.Database, tables: Sequence[type[peewee.Model]]) ->
 
 
 def judge(database: peewee.Database, examination: Examination, violation: Violation) -> None:
-    """The planted violation is found, nothing else is, and a repair changes no other row."""
+    """Assert that the check finds exactly this violation and that a repair changes no other row."""
     tables = examination.migrations.tables
     checks = _checks_of(database, violation)
     if checks:
         _judge_checks(database, examination, violation, checks)
         return
-    sound = all_rows(database, tables)
+    original = all_rows(database, tables)
     assert found(database, examination) == []
     execute(database, *violation.statements)
-    planted = all_rows(database, tables)
+    broken = all_rows(database, tables)
 
     assert named(found(database, examination)) == sorted(violation.findings)
-    assert all_rows(database, tables) == planted
+    assert all_rows(database, tables) == broken
 
     remaining, lines = repair(database, examination)
     if not violation.repaired:
         assert remaining == len(violation.findings)
-        assert all_rows(database, tables) == planted
+        assert all_rows(database, tables) == broken
         return
     assert remaining == 0
     assert len(lines) == len(violation.findings)
     assert all(": repaired: " in line for line in lines)
     assert found(database, examination) == []
     compared = [table for table in tables if table._meta.table_name not in violation.tells]
-    expected = _without(planted, violation.gone)
+    expected = _without(broken, violation.gone)
     assert all_rows(database, compared) == {
         name: rows for name, rows in expected.items() if name not in violation.tells
     }
-    assert violation.gone or planted == sound
+    assert violation.gone or broken == original
 
 
 def _checks_of(database: peewee.Database, violation: Violation) -> list[tuple[str, str]]:
     if not is_postgresql(database):
         return []
-    asked = "SELECT conname FROM pg_constraint WHERE contype = 'c'"
-    known = {row[0] for row in database.execute_sql(asked).fetchall()}
+    query = "SELECT conname FROM pg_constraint WHERE contype = 'c'"
+    known = {row[0] for row in database.execute_sql(query).fetchall()}
     return [(table, rule) for table, _, rule in violation.findings if rule in known]
 
 
@@ -136,10 +136,10 @@ def _judge_checks(
         assert named(found(database, examination)) == sorted([*violation.findings, *switched_off])
     finally:
         delete_all_rows(database, examination.migrations.tables)
-    # With the rows gone the switched-off constraints have one right repair.
+    # Without rows the constraints can be validated.
     remaining, lines = repair(database, examination)
     assert (remaining, len(lines)) == (0, len(checks))
 
 
 def _without(rows: Rows, gone: Sequence[tuple[str, str]]) -> Rows:
-    return {table: [row for row in kept if (table, str(row[0])) not in gone] for table, kept in rows.items()}
+    return {table: [row for row in stored if (table, str(row[0])) not in gone] for table, stored in rows.items()}

@@ -8,6 +8,7 @@ from typing import Any
 
 import peewee
 import pytest
+from services.content.schemas.incoming import NewEvent, NewLesson, NewMaterials
 
 from services.content import rules
 from services.content.config import Settings, read_settings
@@ -16,7 +17,6 @@ from services.content.errors import InvalidWindow, LessonAccessDenied
 from services.content.migrations import MIGRATIONS
 from services.content.models import TABLES
 from services.content.repository.store import PeeweeContentStore
-from services.content.schemas.incoming import NewEvent, NewLesson, NewMaterials
 from services.content.seed import SAMPLES, SETS, seed_database, seed_store
 from services.content.service import ContentService
 from services.kit.core.instants import format_instant

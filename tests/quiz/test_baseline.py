@@ -9,8 +9,7 @@ import pytest
 
 from services.kit.web.pages import PageRequest
 from services.quiz.baseline import IMPORTER
-from services.quiz.entities import Answer, Option, Question, Quiz
-from services.quiz.repository.contracts import QuizFilter
+from services.quiz.entities import Answer, Option, Question, Quiz, QuizFilter
 from services.quiz.repository.store import PeeweeQuizStore
 from services.quiz.service import QuizService
 from tests.baseline_file import Rows, an_installation, old, old_quiz, together

@@ -1,4 +1,4 @@
-"""The command `check`: findings on standard output, how far it is on standard error."""
+"""The command `check`: findings on standard output, progress on standard error."""
 
 import sys
 import time
@@ -14,31 +14,33 @@ from services.kit.core.logging import safe_message
 from services.kit.maintenance.examination import Examination, examine
 from services.kit.storage.database_errors import DATABASE_ERRORS
 
-# Where nobody watches, a line now and then for the log; none where the work is short.
+# Without a terminal a line of progress is written at this interval, so a short check writes none.
 LINE_SECONDS = 5.0
 
-Say = Callable[[str], None]
+Print = Callable[[str], None]
 
 
-def check(database: peewee.Database, examination: Examination, say: Say, *, repair: bool, alone: bool = False) -> int:
-    """Say every finding, and with `repair` what was done about it; how many findings remain."""
-    remaining = found = 0
+def check(
+    database: peewee.Database, examination: Examination, print_line: Print, *, repair: bool, alone: bool = False
+) -> int:
+    """Print every finding, with `repair` also its repair, and return the number of findings that remain."""
+    remaining = count = 0
     with Meter() as meter:
         for finding in examine(database, examination, meter, alone=alone):
-            found += 1
-            is_repaired, line = _treated(finding) if repair else (False, finding.line())
+            count += 1
+            is_repaired, line = _repaired(finding) if repair else (False, finding.line())
             remaining += not is_repaired
-            say(line)
+            print_line(line)
     if repair and examination.tidy is not None and not remaining:
         for line in examination.tidy(database):
-            say(line)
-    if not found:
-        say("no findings")
+            print_line(line)
+    if not count:
+        print_line("no findings")
     return remaining
 
 
-def _treated(finding: Finding) -> tuple[bool, str]:
-    """Whether its repair was done, and what there is to say."""
+def _repaired(finding: Finding) -> tuple[bool, str]:
+    """Repair the finding; return whether that succeeded, and the line to print."""
     if finding.repair is None:
         return False, f"{finding.line()} (no repair is the right one for certain)"
     try:
@@ -53,8 +55,8 @@ class Meter:
     def __init__(self) -> None:
         self._terminal = sys.stderr.isatty()
         self._bar: Any = None
-        self._stage, self._done, self._of = "", 0, 0
-        self._said_at = time.monotonic()
+        self._stage, self._done, self._total = "", 0, 0
+        self._written_at = time.monotonic()
 
     def __enter__(self) -> "Meter":
         return self
@@ -63,25 +65,25 @@ class Meter:
         self._close()
 
     def begin(self, stage: str, total: int) -> None:
-        """As Progress."""
+        """Begin a stage of this many rows; 0 when they are not counted."""
         self._close()
-        self._stage, self._done, self._of = stage, 0, total
+        self._stage, self._done, self._total = stage, 0, total
         if self._terminal:
             self._bar = tqdm(desc=stage, total=total or None, unit="row", leave=False, file=sys.stderr)
-        self._speak()
+        self._write_line()
 
     def advance(self, rows: int) -> None:
-        """As Progress."""
+        """Add to the number of checked rows."""
         self._done += rows
         if self._bar is not None:
             self._bar.update(rows)
-        self._speak()
+        self._write_line()
 
-    def _speak(self) -> None:
-        if self._terminal or time.monotonic() - self._said_at < LINE_SECONDS:
+    def _write_line(self) -> None:
+        if self._terminal or time.monotonic() - self._written_at < LINE_SECONDS:
             return
-        self._said_at = time.monotonic()
-        of = f": {self._done} of {self._of}" if self._of else ""
+        self._written_at = time.monotonic()
+        of = f": {self._done} of {self._total}" if self._total else ""
         sys.stderr.write(f"checking {self._stage}{of}\n")
         sys.stderr.flush()
 

@@ -32,7 +32,7 @@ AnySettings = TypeVar("AnySettings", bound=ServiceSettings)
 
 @dataclass(frozen=True)
 class Seeder(Generic[AnySettings]):
-    """Sample rows: `seed_database` adds what is absent and counts it by table."""
+    """The sample rows: `seed_database` adds those that are absent and counts them by table."""
 
     sets: tuple[str, ...]
     seed_database: Callable[[peewee.Database, AnySettings, str], dict[str, int]]
@@ -40,7 +40,7 @@ class Seeder(Generic[AnySettings]):
 
 @dataclass(frozen=True)
 class Command(Generic[AnySettings]):
-    """What one service alone can be told to do: `run` says it did so, line by line, or raises Refused or ServiceError.
+    """A command that only one service has. `run` returns the lines to print, or raises Refused or ServiceError.
 
     `declare` adds the command's options to its parser.
     """
@@ -53,9 +53,9 @@ class Command(Generic[AnySettings]):
 
 @dataclass(frozen=True)
 class Service(Generic[AnySettings]):
-    """The parts that a service hands to its command line; `app` is the import path of its app factory.
+    """The parts that a service gives to its command line; `app` is the import path of its app factory.
 
-    `follow` takes in what happens in another service until it is told to stop; `commands` are those of its own.
+    `follow` applies the changes of another service until it is stopped; `commands` are the service's own.
     """
 
     name: str
@@ -70,7 +70,7 @@ class Service(Generic[AnySettings]):
 
 
 class Refused(Exception):
-    """The command cannot be done; its text is the one line to show."""
+    """The command was refused; the text is the line to print."""
 
 
 def main(service: Service[AnySettings], arguments: Sequence[str] | None = None) -> int:
@@ -92,33 +92,33 @@ def main(service: Service[AnySettings], arguments: Sequence[str] | None = None) 
 
 def _parser(service: Service[AnySettings]) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog=f"python -m services.{service.name}")
-    # What runs on beside the file for days would make an empty one in place of a file that is lost.
+    # A process that runs for days must not replace a lost database file with an empty one.
     parser.set_defaults(creates=True)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    serving = commands.add_parser("serve", help="answer requests under gunicorn")
+    serving = commands.add_parser("serve", help="serve requests under gunicorn")
     serving.set_defaults(command=_serve, creates=False)
-    migrate = commands.add_parser("migrate", help="bring the schema up to date, or look at it")
+    migrate = commands.add_parser("migrate", help="bring the schema up to date, or inspect it")
     migrate.add_argument("action", nargs="?", default="up", choices=["up", "down", "status", "check"])
     migrate.add_argument("--yes", action="store_true", help="let down drop tables in the managed profile")
     migrate.set_defaults(command=_migrate)
-    seed = commands.add_parser("seed", help="add sample rows that are not there yet")
+    seed = commands.add_parser("seed", help="add the sample rows that are absent")
     seed.add_argument("set", nargs="?", default=service.seeder.sets[0], choices=service.seeder.sets)
-    seed.add_argument("--reset", action="store_true", help="delete every row first, but for the audit log's")
+    seed.add_argument("--reset", action="store_true", help="first delete every row except the audit log's")
     seed.add_argument("--yes", action="store_true", help="do not ask before --reset deletes")
     seed.set_defaults(command=_seed)
-    checking = commands.add_parser("check", help="find what is wrong with the schema, the rows and what they say")
-    checking.add_argument("--repair", action="store_true", help="do what has one right repair, and say what was done")
-    checking.add_argument("--alone", action="store_true", help="leave out what holds between services, as for a copy")
+    checking = commands.add_parser("check", help="check the schema, the rows and their contents")
+    checking.add_argument("--repair", action="store_true", help="repair findings that have exactly one right repair")
+    checking.add_argument("--alone", action="store_true", help="leave out the rules between services, as for a copy")
     checking.set_defaults(command=_check)
     if service.follow is not None:
-        following = commands.add_parser("follow", help="take in what happens elsewhere, until told to stop")
+        following = commands.add_parser("follow", help="apply the changes of another service until stopped")
         following.set_defaults(command=_follow, creates=False)
     if service.importer:
         _add_import(commands.add_parser("import-baseline", help="move an old installation's rows in"), service.importer)
     for command in service.commands:
-        parser_of_it = commands.add_parser(command.name, help=command.purpose)
-        command.declare(parser_of_it)
-        parser_of_it.set_defaults(command=partial(_run_own, command))
+        own = commands.add_parser(command.name, help=command.purpose)
+        command.declare(own)
+        own.set_defaults(command=partial(_run_own, command))
     return parser
 
 
@@ -141,7 +141,7 @@ def _serve(
     options: argparse.Namespace,
 ) -> None:
     service.migrations.require_current(database)
-    # A connection must not be there when gunicorn forks (TRAPS 7).
+    # No connection may be open when gunicorn forks (docs/traps.md, 7).
     database.close()
     serve(settings, service.app)
 

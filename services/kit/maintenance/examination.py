@@ -1,4 +1,4 @@
-"""A whole check of a service's database: the engine's own, the schema, the rows, and the domain's rules."""
+"""The complete check of a service's database: the engine's own check, the schema, the rows and the domain's rules."""
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
@@ -16,16 +16,16 @@ from services.kit.storage.soundness import quick_check
 
 DATABASE = "database"
 
-# The rules that a service has for its own rows.
+# Checks a service's rows against its own rules.
 Domain = Callable[[peewee.Database, Progress], Iterable[Finding]]
 
 
 @dataclass(frozen=True)
 class Examination:
-    """What there is to check: the service's own rules, and `between` it and others, which may have to be asked.
+    """The parts of a service's check: its own rules, and the rules `between` it and other services.
 
-    `tidy` clears, in a repair only, what has run out and breaks no rule; it says what. `before_removal` is told, in the
-    same transaction, what a repair is about to delete.
+    `tidy` runs after a repair, removes expired rows, which break no rule, and returns the lines to print.
+    `before_removal` is called in the same transaction before a repair deletes a row.
     """
 
     migrations: Migrations
@@ -43,10 +43,10 @@ def examine(
     files: bool = True,
     alone: bool = False,
 ) -> Iterator[Finding]:
-    """Everything that is wrong, as it is found; a repair may be done before the next finding is asked for.
+    """Yield the findings as they are found; a finding may be repaired before the next is requested.
 
-    Without `files` the migrations are not replayed against the models, which has no place in a process that serves.
-    `alone` leaves out what holds between services only.
+    Without `files` the models are not compared with the migration files, as a process that serves must not do.
+    `alone` leaves out the rules between services.
     """
     if alone:
         examination = replace(examination, between=None)
@@ -123,7 +123,7 @@ def _table_findings(database: peewee.Database, examination: Examination, progres
 
 
 def _guarded(part: str, findings: Iterable[Finding]) -> Iterator[Finding]:
-    """The findings, and one more where the database breaks off."""
+    """Yield the findings, and one more when the database fails."""
     try:
         yield from findings
     except DATABASE_ERRORS as error:

@@ -1,6 +1,6 @@
-"""Rows against their own tables' rules, asked with SQL: a restore or a switched-off check may have let others in.
+"""Rows that break a rule of their own table, which a restore or a switched-off check may have let in.
 
-Every question is asked in batches along the primary key, so that memory does not grow with what is found.
+Queries read in batches along the primary key, so that memory does not grow with the number of findings.
 """
 
 from collections.abc import Callable, Iterator
@@ -14,38 +14,31 @@ from services.kit.core.findings import Finding, Progress
 from services.kit.core.instants import FIRST_MILLISECOND, LAST_MILLISECOND
 from services.kit.storage.batches import Table, batches, fetch_rows
 from services.kit.storage.database import InstantField, is_postgresql, lock_rows, transaction
+from services.kit.storage.schema import check_constraints
 
-# Told of a row, by its id, in the transaction that is about to delete it with whatever belongs to it.
+# Called with the id of a row in the transaction that is about to delete it and the rows that depend on it.
 BeforeRemoval = Callable[[peewee.Database, Table, str], None]
 
 
 def row_findings(
     database: peewee.Database, table: Table, progress: Progress, before_removal: BeforeRemoval | None = None
 ) -> Iterator[Finding]:
-    """Rows that break the table's types, NOT NULLs, CHECKs, unique indexes and foreign keys, each by its id.
+    """Find rows that break the table's types, NOT NULLs, CHECKs, unique indexes and foreign keys, each by its id.
 
-    Some repairs delete a row, which `before_removal` is then told.
+    A repair calls `before_removal` before it deletes a row.
     """
     name = table._meta.table_name
     progress.begin(f"rows of {name}", 0)
-    yield from _breaking_themselves(database, table)
+    yield from _rule_findings(database, table)
     for index in table._meta.fields_to_index():
         if index._unique:
-            yield from _repeated(database, table, index)
+            yield from _repeated_findings(database, table, index)
     for field in table._meta.refs:
-        yield from _orphans(database, table, field, before_removal)
-
-
-def check_constraints(table: Table) -> Iterator[tuple[str, str]]:
-    """Name and condition of each CHECK."""
-    for each in table._meta.constraints or ():
-        if isinstance(each, peewee.NodeList):
-            _, name, check = each.nodes
-            yield name._path[0], check.sql.removeprefix("CHECK (").removesuffix(")")
+        yield from _orphan_findings(database, table, field, before_removal)
 
 
 def keys_of(table: Table) -> tuple[Any, ...]:
-    """The fields of the primary key."""
+    """Return the fields of the primary key."""
     return tuple(table._meta.get_primary_keys())
 
 
@@ -53,15 +46,15 @@ def keys_of(table: Table) -> tuple[Any, ...]:
 class _RowRule:
     name: str
     message: str
-    broken: str
+    condition: str
 
 
-def _breaking_themselves(database: peewee.Database, table: Table) -> Iterator[Finding]:
-    # All rules of a row in one reading of the table.
+def _rule_findings(database: peewee.Database, table: Table) -> Iterator[Finding]:
+    # Check all rules of a row in one pass over the table.
     rules = [*_column_rules(database, table), *_check_rules(table)]
     keys = keys_of(table)
-    flags = [SQL(f"({rule.broken})") for rule in rules]
-    query = table.select(*keys, *flags).where(SQL(f"({' OR '.join(f'({rule.broken})' for rule in rules)})"))
+    flags = [SQL(f"({rule.condition})") for rule in rules]
+    query = table.select(*keys, *flags).where(SQL(f"({' OR '.join(f'({rule.condition})' for rule in rules)})"))
     for batch in batches(database, query, keys, tuple):
         for row in batch:
             for rule, broken in zip(rules, row[len(keys) :], strict=True):
@@ -76,9 +69,9 @@ def _column_rules(database: peewee.Database, table: Table) -> Iterator[_RowRule]
             yield _RowRule("not_null", f"{field.column_name} is missing", f"{column} IS NULL")
         kind = "text" if isinstance(_stored(field), peewee.TextField) else "integer"
         if not is_postgresql(database):
-            # SQLite keeps any kind of value in any column.
-            other = f"typeof({column}) NOT IN ('{kind}', 'null')"
-            yield _RowRule("column_type", f"{field.column_name} is not of the type {kind}", other)
+            # SQLite stores any type of value in any column.
+            is_other_type = f"typeof({column}) NOT IN ('{kind}', 'null')"
+            yield _RowRule("column_type", f"{field.column_name} is not of the type {kind}", is_other_type)
         if isinstance(field, InstantField):
             bounds = f"{FIRST_MILLISECOND} AND {LAST_MILLISECOND}"
             yield _RowRule(
@@ -95,48 +88,47 @@ def _stored(field: Any) -> Any:
     return _stored(field.rel_field) if isinstance(field, peewee.ForeignKeyField) else field
 
 
-def _repeated(database: peewee.Database, table: Table, index: Any) -> Iterator[Finding]:
+def _repeated_findings(database: peewee.Database, table: Table, index: Any) -> Iterator[Finding]:
     columns = [field.column_name for field in index._expressions]
-    # Under an alias a column of the model is one of this table all the same.
-    again = table.select(*index._expressions).group_by(*index._expressions).having(fn.COUNT(SQL("*")) > 1)
+    repeated = table.select(*index._expressions).group_by(*index._expressions).having(fn.COUNT(SQL("*")) > 1)
     keys = keys_of(table)
-    query = table.select(*keys).where(peewee.Tuple(*index._expressions).in_(again))
+    query = table.select(*keys).where(peewee.Tuple(*index._expressions).in_(repeated))
     message = f"another row has the same {' and '.join(columns)}"
     for batch in batches(database, query, keys, tuple):
         yield from (Finding(table._meta.table_name, _id(row), index._name, message) for row in batch)
 
 
-def _orphans(
+def _orphan_findings(
     database: peewee.Database, table: Table, field: Any, before_removal: BeforeRemoval | None
 ) -> Iterator[Finding]:
     parent = field.rel_model
-    there = parent.select(SQL("1")).where(field.rel_field == field)
-    is_orphan = field.is_null(False) & ~fn.EXISTS(there)
+    existing_parent = parent.select(SQL("1")).where(field.rel_field == field)
+    is_orphan = field.is_null(False) & ~fn.EXISTS(existing_parent)
     keys = keys_of(table)
     message = f"{field.column_name} names no row of {parent._meta.table_name}"
 
-    def found(key: Any) -> Finding:
+    def finding(key: Any) -> Finding:
         row_id = str(key)
 
         def remove() -> str:
             this_orphan = (keys[0] == row_id) & is_orphan
             with transaction(database):
-                # Held, so that what is told of it is so: somebody else may have repaired it meanwhile.
-                held = lock_rows(table.select(*keys).where(this_orphan), database)
-                if not fetch_rows(database, held):
+                # Lock the row: another repair may have removed it.
+                locked = lock_rows(table.select(*keys).where(this_orphan), database)
+                if not fetch_rows(database, locked):
                     return "it is no orphan, or not there, any more"
                 if before_removal is not None:
                     before_removal(database, table, row_id)
                 table.delete().where(this_orphan).execute(database)
             return f"deleted it, since {message}"
 
-        # SQLite keeps a blob where a text belongs: that is no id by which a row could be told from another.
-        goes_with_its_parent = (field.on_delete or "").upper() == "CASCADE" and isinstance(key, str)
-        repair = remove if goes_with_its_parent else None
+        # SQLite may store a blob as the key, and its text would not identify the row.
+        is_repairable = (field.on_delete or "").upper() == "CASCADE" and isinstance(key, str)
+        repair = remove if is_repairable else None
         return Finding(table._meta.table_name, row_id, "foreign_key", message, repair)
 
     for batch in batches(database, table.select(*keys).where(is_orphan), keys, tuple):
-        yield from (found(key) for (key,) in batch)
+        yield from (finding(key) for (key,) in batch)
 
 
 def _id(values: Any) -> str:

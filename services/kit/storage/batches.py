@@ -27,12 +27,12 @@ def batches(
     """
     query = query.order_by(*keys).limit(size)
     reader = RowReader(query, record)
-    wanted = query
-    while rows := fetch_rows(database, wanted):
+    page = query
+    while rows := fetch_rows(database, page):
         yield list(_readable(rows, reader))
         if len(rows) < size:
             return
-        wanted = query.where(_behind(keys, rows[-1]))
+        page = query.where(_follows(keys, rows[-1]))
 
 
 def fetch_rows(database: peewee.Database, query: Any) -> list[Any]:
@@ -47,7 +47,7 @@ def _readable(rows: list[Any], reader: RowReader[Record]) -> Iterator[Record]:
             yield reader.read(row)
 
 
-def _behind(keys: tuple[Any, ...], row: Any) -> Any:
+def _follows(keys: tuple[Any, ...], row: Any) -> Any:
     if len(keys) == 1:
         return keys[0] > row[0]
     return peewee.Tuple(*keys) > peewee.Tuple(*row[: len(keys)])

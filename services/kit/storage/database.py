@@ -1,6 +1,6 @@
 """Database profiles: one Peewee database from a URL, opened by each thread on its first query, after the fork.
 
-SQLite and PostgreSQL answer alike: foreign keys hold on every connection, a write transaction takes its lock when
+SQLite and PostgreSQL behave alike: foreign keys hold on every connection, a write transaction takes its lock when
 it begins, and an acknowledged commit is durable.
 """
 
@@ -22,29 +22,29 @@ BUSY_TIMEOUT_SECONDS = 5
 CONNECT_TIMEOUT_SECONDS = 5
 CONNECT_RETRY_SECONDS = 0.2
 _SESSION_SETTINGS = {
-    # In milliseconds: a statement, the wait for a row's lock, an open transaction that does nothing.
+    # Milliseconds for a statement, for the wait for a row's lock, and for an open transaction that does nothing.
     "statement_timeout": 10_000,
     "lock_timeout": 5_000,
     "idle_in_transaction_session_timeout": 15_000,
-    # In seconds: a client's host that is gone without a word is given up after a minute, for its session holds locks.
+    # Seconds: the server gives up a client whose host is gone after one minute, because its session holds locks.
     "tcp_keepalives_idle": 30,
     "tcp_keepalives_interval": 10,
     "tcp_keepalives_count": 3,
 }
-# The server's host is given up after some ten seconds, not after the two hours of a kernel: threads wait for answers.
+# Give up a server whose host is gone after about ten seconds instead of the kernel's two hours: threads wait for it.
 _LIBPQ_KEEPALIVE = {
     "keepalives_idle": 5,
     "keepalives_interval": 2,
     "keepalives_count": 3,
-    # In milliseconds.
+    # Milliseconds.
     "tcp_user_timeout": 10_000,
 }
-# A commit is acknowledged only when it is on disk: FULL, because NORMAL may lose it at a power loss (TRAPS 6).
+# A commit is acknowledged only when it is on disk: FULL, because NORMAL may lose it at a power loss (docs/traps.md, 6).
 _SQLITE_PRAGMAS = {"journal_mode": "wal", "synchronous": "full", "foreign_keys": 1}
 
 
 class InstantField(peewee.BigIntegerField):
-    """An aware UTC datetime, kept as milliseconds since the epoch."""
+    """An aware UTC datetime, stored as milliseconds since the epoch."""
 
     def db_value(self, value: datetime | None) -> int | None:
         return None if value is None else to_milliseconds(value)
@@ -54,13 +54,11 @@ class InstantField(peewee.BigIntegerField):
 
 
 def open_database(url: str, application_name: str = "flix", *, create: bool = True) -> peewee.Database:
-    """A database handle; no connection is made before the first query.
+    """Return a database handle, which connects at its first query.
 
-    Without `create` a SQLite file that is not there, or is there no more, is not made anew by who connects.
-
-    `sqlite:///relative/path` and `sqlite:////absolute/path` open a file, `postgresql://...` a server; what
-    stands behind its `?` (sslmode, connect_timeout and so on) goes to libpq as it is, before our defaults. Raises
-    DatabaseUrlError for anything else.
+    `sqlite:///relative/path` and `sqlite:////absolute/path` open a file, `postgresql://...` a server; the parameters
+    after its `?` (sslmode, connect_timeout and so on) go to libpq unchanged and override our defaults. Without
+    `create` an absent SQLite file is an error instead of being created. Raise DatabaseUrlError for any other URL.
     """
     target = read_database_url(url)
     if target.server is not None:
@@ -69,7 +67,7 @@ def open_database(url: str, application_name: str = "flix", *, create: bool = Tr
 
 
 class _ConnectionToFile(sqlite3.Connection):
-    """A connection to a file that is there."""
+    """A connection that does not create its file."""
 
     def __init__(self, file: str, **options: Any):
         super().__init__(f"{Path(file).absolute().as_uri()}?mode=rw", uri=True, **options)
@@ -80,7 +78,7 @@ def _sqlite(file: Path, create: bool) -> peewee.Database:
         str(file),
         pragmas=_SQLITE_PRAGMAS,
         timeout=BUSY_TIMEOUT_SECONDS,
-        # A deferred transaction that reads and then writes fails at once under concurrency (TRAPS 4).
+        # A deferred transaction that reads and then writes fails at once under concurrency (docs/traps.md, 4).
         lock_type="IMMEDIATE",
         factory=sqlite3.Connection if create else _ConnectionToFile,
     )
@@ -99,10 +97,10 @@ def _postgresql(url: str, application_name: str) -> peewee.Database:
 
 
 def wait_until_ready(database: peewee.Database, seconds: float) -> None:
-    """Wait until the server accepts connections, at most so long; leaves none open.
+    """Wait until the server accepts connections and leave none open; a SQLite file is always ready.
 
-    Raises peewee.OperationalError when the time is over, and at once when the server refuses for good: a wrong
-    password, an unknown role or database. A SQLite file needs no waiting.
+    Raise peewee.OperationalError after this many seconds, and at once for an error that does not pass, such as a
+    wrong password or an unknown database.
     """
     deadline = time.monotonic() + seconds
     while is_postgresql(database):
@@ -111,25 +109,22 @@ def wait_until_ready(database: peewee.Database, seconds: float) -> None:
             database.close()
             return
         except peewee.OperationalError as error:
-            if _refuses_for_good(error) or time.monotonic() > deadline:
+            if _is_permanent(error) or time.monotonic() > deadline:
                 raise
             time.sleep(CONNECT_RETRY_SECONDS)
 
 
-def _refuses_for_good(error: peewee.OperationalError) -> bool:
-    passing = ("starting up", "shutting down", "recovery mode", "too many clients", "remaining connection slots")
-    return "FATAL:" in str(error) and not any(each in str(error) for each in passing)
+def _is_permanent(error: peewee.OperationalError) -> bool:
+    temporary = ("starting up", "shutting down", "recovery mode", "too many clients", "remaining connection slots")
+    return "FATAL:" in str(error) and not any(each in str(error) for each in temporary)
 
 
 def delete_all_rows(database: peewee.Database, tables: Sequence[type[peewee.Model]]) -> None:
-    """Empty the tables, which are in the order of their creation, as one transaction; who writes meanwhile waits.
-
-    What is append-only stays.
-    """
+    """Empty the tables, given in the order of their creation, in one transaction; append-only tables are kept."""
     tables = [table for table in tables if not getattr(table._meta, "append_only", False)]
     with transaction(database):
         if is_postgresql(database):
-            # Else a stream of new children, each of which holds its parent's row for a moment, could hold this off.
+            # Without the lock a stream of new child rows, each locking its parent, could delay the deletion for ever.
             names = ", ".join(f'"{table._meta.table_name}"' for table in tables)
             database.execute_sql(f"LOCK TABLE {names} IN SHARE ROW EXCLUSIVE MODE")
         for table in reversed(tables):
@@ -137,18 +132,18 @@ def delete_all_rows(database: peewee.Database, tables: Sequence[type[peewee.Mode
 
 
 def is_postgresql(database: peewee.Database) -> bool:
-    """Whether the handle is for a PostgreSQL server."""
+    """Return whether the handle is for a PostgreSQL server."""
     return isinstance(database, peewee.PostgresqlDatabase)
 
 
 @contextmanager
 def transaction(database: peewee.Database) -> Iterator[None]:
-    """All or nothing; nested ones become savepoints. On SQLite the write lock is taken at the start."""
+    """Commit all of the block or nothing; a nested one is a savepoint. SQLite takes the write lock at the start."""
     try:
         with database.atomic():
             yield
     except peewee.OperationalError as error:
-        # On a full disk SQLite rolls back by itself; what the caller must hear is why, not that nothing was left to do.
+        # On a full disk SQLite rolls back by itself, and our rollback then fails: raise the cause instead.
         cause: BaseException | None = error
         while cause is not None and "cannot rollback" in str(cause):
             cause = cause.__context__
@@ -158,16 +153,17 @@ def transaction(database: peewee.Database) -> Iterator[None]:
 
 
 def lock_rows(query: Any, database: peewee.Database, strength: str = "FOR UPDATE") -> Any:
-    """The select, holding its rows until the transaction ends; on SQLite the whole database is held anyway.
+    """Return the select with a lock on its rows until the transaction ends.
 
-    With the strength FOR SHARE others may hold the same rows likewise, and nobody may change them.
+    With FOR SHARE several transactions may lock the same row and none may change it. SQLite has already locked the
+    whole database.
     """
     return query.for_update(strength) if is_postgresql(database) else query
 
 
 @contextmanager
 def snapshot(database: peewee.Database) -> Iterator[None]:
-    """Everything that is read inside is of one moment; nothing may be written."""
+    """Read everything inside the block as of one moment; writing is an error."""
     if not is_postgresql(database):
         with database.atomic("DEFERRED"):
             yield
@@ -179,7 +175,7 @@ def snapshot(database: peewee.Database) -> Iterator[None]:
 
 @contextmanager
 def long_running_connection(database: peewee.Database) -> Iterator[None]:
-    """This thread's connection, opened for work that may take minutes, and closed afterwards if it was not open."""
+    """Lift the time limit of this thread's connection, for work that takes minutes; close it if it was not open."""
     opened = database.connect(reuse_if_open=True)
     try:
         if is_postgresql(database):
@@ -191,12 +187,12 @@ def long_running_connection(database: peewee.Database) -> Iterator[None]:
 
 
 def file_is_absent(database: peewee.Database) -> bool:
-    """Whether there is no SQLite file yet, or one without a byte: to connect would write it."""
+    """Return whether the SQLite file is missing or empty; connecting would write it."""
     file = Path(str(database.database))
     return not is_postgresql(database) and not (file.exists() and file.stat().st_size)
 
 
 def missing_tables(database: peewee.Database, tables: Iterable[type[peewee.Model]]) -> list[str]:
-    """Tables of the models that the database has not."""
-    there = set(database.get_tables())
-    return [table._meta.table_name for table in tables if table._meta.table_name not in there]
+    """Return the names of the models' tables that the database does not have."""
+    existing = set(database.get_tables())
+    return [table._meta.table_name for table in tables if table._meta.table_name not in existing]

@@ -1,4 +1,4 @@
-"""Health: `live` says that the process answers, `ready` that it can do its work."""
+"""Health: `live` means that the process responds, `ready` that it can do its work."""
 
 from collections.abc import Callable
 
@@ -21,7 +21,7 @@ class Ready:
         self._check = check
 
     async def on_get(self, request: falcon.asgi.Request, response: falcon.asgi.Response) -> None:
-        """200 when the database answers and its schema is the code's, else 503."""
+        """Respond 200 when the database responds and its schema is the code's, else 503."""
         await self._use_cases.run(self._check)
         write_json(response, {"status": "ok"})
 
@@ -32,9 +32,9 @@ def health_routes(
     migrations: Migrations,
     require_more: Callable[[], None] = lambda: None,
 ) -> tuple[Route, ...]:
-    """The rows of a service's routes table that orchestrators ask; they are open, and say nothing of the inside.
+    """Return the health rows of a service's routes table; they need no token and show nothing of the inside.
 
-    `require_more` raises ServiceError when what this service alone needs is missing.
+    `require_more` raises ServiceError when something that only this service needs is missing.
     """
 
     def check() -> None:

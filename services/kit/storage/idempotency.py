@@ -1,16 +1,16 @@
-"""Exactly once: the answer to a request with an Idempotency-Key is kept beside what the request has done.
+"""Idempotency: the response to a request with an Idempotency-Key is stored with the effect of the request.
 
-draft-ietf-httpapi-idempotency-key-header. Answer and effect are of one transaction, so that no crash can part them,
-and the primary key lets only one request commit. While one is under way, others with its key are told so: on
-PostgreSQL by a lock that every worker and replica sees and that ends with its connection; on SQLite within the
-process, and a worker of another process waits for the write lock instead, and then gives the kept answer.
+See draft-ietf-httpapi-idempotency-key-header. Response and effect are written in one transaction, so that a crash
+keeps both or neither, and the primary key lets only one request of a key commit. A second request with a key in flight
+is refused. PostgreSQL's advisory lock shows this to every worker and ends with its connection. On SQLite only the own
+process sees it; a request in another process waits for the write lock and then replays the stored response.
 """
 
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
-from typing import Any, TypeVar
+from typing import NamedTuple, TypeVar
 
 import peewee
 from peewee import IntegerField, TextField
@@ -22,16 +22,16 @@ from services.kit.storage.statements import Parameter, Statement
 from services.kit.web.idempotency import IdempotencyKey, KeyInFlight, KeyReused, StoredResponse
 
 LIFETIME = timedelta(hours=24)
-# With each answer that is kept at most so many go whose time is over: more than one, so that none pile up.
+# Each stored response removes at most this many expired ones; more than one, so that they do not accumulate.
 EXPIRED_AT_ONCE = 100
 
 Result = TypeVar("Result")
 Keep = Callable[[Result], object]
-"""What a use case calls with its result, inside its transaction."""
+"""A use case calls it with its result, inside its transaction."""
 
 
 class IdempotentAnswerRow(peewee.Model):
-    """An answer to give again; `id` is the SHA-256 of route, caller and key."""
+    """A stored response; `id` is the SHA-256 of route, caller and key."""
 
     id = TextField(primary_key=True)
     route = TextField()
@@ -48,21 +48,28 @@ class IdempotentAnswerRow(peewee.Model):
 
 
 def not_kept(_result: object) -> None:
-    """What a use case calls when there is no key."""
+    """Store nothing: the request has no key."""
 
 
-class Once:
-    """Lets each key have one effect and one answer, for 24 hours."""
+class _LiveRow(NamedTuple):
+    fingerprint: str
+    status: int
+    body: str
+    entity_tag: str | None
+
+
+class IdempotentRequests:
+    """Requests with a key: one effect and one response for each key, for 24 hours."""
 
     def __init__(self, database: peewee.Database, clock: Clock = now):
         self._database = database
         self._clock = clock
         self._in_flight: set[str] = set()
-        self._registering = threading.Lock()
+        self._in_flight_lock = threading.Lock()
         row = IdempotentAnswerRow
         live = (row.id == Parameter("id")) & (row.expires_at > Parameter("at"))
         query = row.select(row.fingerprint, row.status, row.body, row.entity_tag).where(live)
-        self._live: Statement[tuple[Any, ...]] = Statement(database, query, tuple)
+        self._live = Statement(database, query, _LiveRow)
 
     def run(
         self,
@@ -70,18 +77,17 @@ class Once:
         use_case: Callable[[Keep[Result]], Result],
         render: Callable[[Result], StoredResponse],
     ) -> StoredResponse:
-        """The kept reply, or that of the use case, which keeps it; what fails keeps nothing.
+        """Return the stored response, or run the use case, which stores one; a failure stores nothing.
 
-        Raises KeyReused, KeyInFlight, and what the use case raises.
+        Raise KeyReused, KeyInFlight, and what the use case raises.
         """
-        with self._alone(key):
-            kept = self._kept(key)
-            return kept or self._first(key, use_case, render)
+        with self._exclusive(key):
+            return self._stored(key) or self._first(key, use_case, render)
 
     def replay(self, key: IdempotencyKey) -> StoredResponse | None:
-        """The kept reply, if there is one; raises KeyReused, KeyInFlight."""
-        with self._alone(key):
-            return self._kept(key)
+        """Return the stored response, or None. Raise KeyReused, KeyInFlight."""
+        with self._exclusive(key):
+            return self._stored(key)
 
     def _first(
         self,
@@ -90,48 +96,47 @@ class Once:
         render: Callable[[Result], StoredResponse],
     ) -> StoredResponse:
         try:
-            return render(use_case(lambda result: self._keep(key, render(result))))
+            return render(use_case(lambda result: self._store(key, render(result))))
         except (ServiceError, peewee.IntegrityError):
-            # Another process may have been first: then this was refused for what that one has done.
-            kept = self._kept(key)
-            if kept is None:
+            # The effect of the same request in another process may be the reason of this refusal.
+            stored = self._stored(key)
+            if stored is None:
                 raise
-            return kept
+            return stored
 
-    def _kept(self, key: IdempotencyKey) -> StoredResponse | None:
-        found = self._live.first(id=key.id, at=self._clock())
-        if found is None:
+    def _stored(self, key: IdempotencyKey) -> StoredResponse | None:
+        row = self._live.first(id=key.id, at=self._clock())
+        if row is None:
             return None
-        fingerprint, status, body, entity_tag = found
-        if fingerprint != key.fingerprint:
+        if row.fingerprint != key.fingerprint:
             raise KeyReused
-        return StoredResponse(status, body.encode(), entity_tag, replayed=True)
+        return StoredResponse(row.status, row.body.encode(), row.entity_tag, replayed=True)
 
-    def _keep(self, key: IdempotencyKey, reply: StoredResponse) -> None:
+    def _store(self, key: IdempotencyKey, response: StoredResponse) -> None:
         at = self._clock()
-        self._forget_expired(key, at)
+        self._remove_expired(key, at)
         columns = {
             "id": key.id,
             "route": key.route,
             "fingerprint": key.fingerprint,
-            "status": reply.status,
-            "body": reply.body.decode(),
-            "entity_tag": reply.entity_tag,
+            "status": response.status,
+            "body": response.body.decode(),
+            "entity_tag": response.entity_tag,
             "created_at": at,
             "expires_at": at + LIFETIME,
         }
         IdempotentAnswerRow.insert(columns).execute(self._database)
 
-    def _forget_expired(self, key: IdempotencyKey, at: datetime) -> None:
+    def _remove_expired(self, key: IdempotencyKey, at: datetime) -> None:
         row = IdempotentAnswerRow
         row.delete().where(row.id == key.id, row.expires_at <= at).execute(self._database)
         expired = row.select(row.id).where(row.expires_at <= at).order_by(row.expires_at).limit(EXPIRED_AT_ONCE)
-        # Those that another transaction is deleting are left to it.
-        others = lock_rows(expired, self._database, "FOR UPDATE SKIP LOCKED")
-        row.delete().where(row.id.in_(others)).execute(self._database)
+        # Skip the rows that another transaction is deleting.
+        unlocked = lock_rows(expired, self._database, "FOR UPDATE SKIP LOCKED")
+        row.delete().where(row.id.in_(unlocked)).execute(self._database)
 
     @contextmanager
-    def _alone(self, key: IdempotencyKey) -> Iterator[None]:
+    def _exclusive(self, key: IdempotencyKey) -> Iterator[None]:
         begin, end = (self._lock, self._unlock) if is_postgresql(self._database) else (self._register, self._release)
         if not begin(key):
             raise KeyInFlight
@@ -141,7 +146,7 @@ class Once:
             end(key)
 
     def _register(self, key: IdempotencyKey) -> bool:
-        with self._registering:
+        with self._in_flight_lock:
             is_free = key.id not in self._in_flight
             self._in_flight.add(key.id)
         return is_free
@@ -150,7 +155,7 @@ class Once:
         self._in_flight.discard(key.id)
 
     def _lock(self, key: IdempotencyKey) -> bool:
-        # The session's, not the transaction's: it must also cover what comes before and after.
+        # Lock for the session, because the lock must last longer than the use case's transaction.
         cursor = self._database.execute_sql("SELECT pg_try_advisory_lock(%s)", (_lock_number(key),))
         return bool(cursor.fetchone()[0])
 
@@ -158,7 +163,7 @@ class Once:
         try:
             self._database.execute_sql("SELECT pg_advisory_unlock(%s)", (_lock_number(key),))
         except peewee.DatabaseError:
-            # With the connection the lock ends for certain.
+            # Closing the connection ends the lock for certain.
             self._database.close()
 
 

@@ -1,73 +1,104 @@
-"""GET /internal/integrity: a check of the database while it serves, in a thread and over a connection of its own."""
+"""GET /internal/integrity: a check of the database while it serves, in its own thread and over its own connection."""
 
 import asyncio
 import threading
 from collections.abc import Callable, Iterable
 from datetime import datetime
-from typing import Any
+from typing import Literal
 
 import falcon.asgi
+from typing_extensions import TypedDict
 
 from services.kit.core.findings import NOT_CHECKED, WHOLE_TABLE, Finding, Progress
 from services.kit.core.instants import format_instant, now
 from services.kit.core.logging import safe_message
 from services.kit.web.documents import write_json
 from services.kit.web.guards import Guard, Route
+from services.kit.web.schemas import InstantText
 
 INTEGRITY = "/internal/integrity"
 WAIT_SECONDS = 3.0
-# What one answer names; the command `check` names everything.
+# At most this many findings are in one response; the command `check` prints all.
 SHOWN_FINDINGS = 200
 
 Check = Callable[[Progress], Iterable[Finding]]
 
 
-class Run:
-    """One check, from its start on: how far it is and what it has found. It is the Progress that the check tells."""
+class FindingView(TypedDict):
+    """A broken rule; `id` is "-" where no single row is meant."""
+
+    table: str
+    id: str
+    rule: str
+    message: str
+    repairable: bool
+
+
+class ProgressView(TypedDict):
+    """The present stage of a check and its rows; `of` is 0 where they are not counted."""
+
+    stage: str
+    done: int
+    of: int
+
+
+class IntegrityReport(TypedDict):
+    """A check; `total` counts all findings, and at most 200 of them are listed. `progress` is null after the end."""
+
+    status: Literal["ok", "findings", "running"]
+    startedAt: InstantText
+    finishedAt: InstantText | None
+    progress: ProgressView | None
+    total: int
+    findings: list[FindingView]
+
+
+class RunningCheck:
+    """A check from its start: its progress, which it receives from the check, and its findings."""
 
     def __init__(self, check: Check):
         self.finished = threading.Event()
         self._check = check
         self._started_at = now()
         self._finished_at: datetime | None = None
-        self._stage, self._done, self._of = "", 0, 0
-        self._total = 0
+        self._stage, self._done, self._total_rows = "", 0, 0
+        self._found = 0
         self._shown: list[Finding] = []
-        threading.Thread(target=self._examine, name="integrity", daemon=True).start()
+        threading.Thread(target=self._run_check, name="integrity", daemon=True).start()
 
     def begin(self, stage: str, total: int) -> None:
-        """As Progress."""
-        self._stage, self._done, self._of = stage, 0, total
+        """Begin a stage of this many rows; 0 when they are not counted."""
+        self._stage, self._done, self._total_rows = stage, 0, total
 
     def advance(self, rows: int) -> None:
-        """As Progress."""
+        """Add to the number of checked rows."""
         self._done += rows
 
-    def document(self) -> dict[str, Any]:
-        """As the resource below describes it."""
+    def report(self) -> IntegrityReport:
+        """Return the state of the check now."""
         running = not self.finished.is_set()
         return {
-            "status": "running" if running else "findings" if self._total else "ok",
+            "status": "running" if running else "findings" if self._found else "ok",
             "startedAt": format_instant(self._started_at),
             "finishedAt": None if self._finished_at is None else format_instant(self._finished_at),
-            "progress": {"stage": self._stage, "done": self._done, "of": self._of} if running else None,
-            "total": self._total,
+            "progress": {"stage": self._stage, "done": self._done, "of": self._total_rows} if running else None,
+            "total": self._found,
             "findings": [_finding_view(finding) for finding in self._shown],
         }
 
-    def _examine(self) -> None:
+    def _run_check(self) -> None:
         try:
             for finding in self._check(self):
                 self._keep(finding)
         except Exception as error:
-            # Whatever it is, the admin who asked must hear that the check did not come to its end.
+            # Report any error as a finding, so that an unfinished check is not taken for a good one.
             reason = " ".join(safe_message(error).split())
             self._keep(Finding("database", WHOLE_TABLE, NOT_CHECKED, f"broke off: {reason}"))
         self._finished_at = now()
         self.finished.set()
 
     def _keep(self, finding: Finding) -> None:
-        self._total += 1
+        self._found += 1
         if len(self._shown) < SHOWN_FINDINGS:
             self._shown.append(finding)
 
@@ -78,23 +109,19 @@ class Integrity:
     def __init__(self, check: Check, wait_seconds: float = WAIT_SECONDS):
         self._check = check
         self._wait_seconds = wait_seconds
-        self._run: Run | None = None
+        self._running: RunningCheck | None = None
 
     async def on_get(self, request: falcon.asgi.Request, response: falcon.asgi.Response) -> None:
-        """Begin a check, or find the one that goes on; wait a little for its end and answer.
+        """Start a check unless one is running, wait up to `wait_seconds` for its end, and respond with its report.
 
-        ``{"item": {"status": "ok" | "findings" | "running", "startedAt": instant, "finishedAt": instant | null,
-        "progress": {"stage": text, "done": rows, "of": rows or 0} | null, "total": how many findings,
-        "findings": [{"table", "id", "rule", "message", "repairable"}, ... at most 200]}}``
-
-        `progress` is there while it runs. A report is given out once; whoever asks after that begins another check.
+        A finished report is sent once; the next request starts another check.
         """
-        run = self._run = self._run or Run(self._check)
-        await asyncio.to_thread(run.finished.wait, self._wait_seconds)
-        document = run.document()
-        if document["status"] != "running" and self._run is run:
-            self._run = None
-        write_json(response, {"item": document})
+        check = self._running = self._running or RunningCheck(self._check)
+        await asyncio.to_thread(check.finished.wait, self._wait_seconds)
+        report = check.report()
+        if report["status"] != "running" and self._running is check:
+            self._running = None
+        write_json(response, {"item": report})
 
 
 def integrity_route(check: Check) -> Route:
@@ -102,7 +129,7 @@ def integrity_route(check: Check) -> Route:
     return Route(INTEGRITY, Integrity(check), Guard.SERVICE)
 
 
-def _finding_view(finding: Finding) -> dict[str, Any]:
+def _finding_view(finding: Finding) -> FindingView:
     return {
         "table": finding.table,
         "id": finding.id,

@@ -1,8 +1,8 @@
 """Migrations: peewee-migrate's Router behind a lock, with a ledger of what was applied.
 
-The Router notices neither an edited nor a deleted nor a late file, two of them at once apply things twice, and on
-SQLite its table rebuilds delete child rows (TRAPS 1 to 3). Here one process migrates at a time, foreign keys rest
-meanwhile and are checked before the commit, and every applied file is known by its SHA-256.
+The Router misses an edited, a deleted and a late file, two of them at once apply a migration twice, and on SQLite its
+table rebuilds delete child rows (docs/traps.md, 1 to 3). Here one process migrates at a time, foreign keys are switched
+off meanwhile and checked before the commit, and the ledger has the SHA-256 of every applied file.
 """
 
 import fcntl
@@ -19,49 +19,53 @@ from typing import Any
 import peewee
 from peewee_migrate import Router
 from peewee_migrate.models import MigrateHistory
-from peewee_migrate.router import compile_migrations, void
+from peewee_migrate.router import void
 
 from services.kit.core.instants import now
 from services.kit.core.logging import safe_message
+from services.kit.storage.batches import Table
 from services.kit.storage.database import InstantField, file_is_absent, is_postgresql, transaction
+from services.kit.storage.schema import Schema, differences, model_schema
 
-# One number for all: an advisory lock belongs to one database of the server.
+# The same number for all services: an advisory lock belongs to one database of the server.
 _ADVISORY_LOCK = 0x666C6978
-# A migration waits only briefly for those who use its tables, since everyone else waits behind it; then it may
-# take its time.
+# A migration waits only briefly for a lock on a table, because all later statements queue behind it; its own
+# statements have no limit.
 _POSTGRESQL_LIMITS = (
     "SET LOCAL lock_timeout = '5s'; SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0"
 )
-# The Router patches Peewee's classes and rebinds its history model while it works: one at a time in a process.
-_ROUTER_AT_WORK = threading.Lock()
+# Models and files are compared as PostgreSQL would store them: SQLite has one type for BIGINT, BOOLEAN and INTEGER.
+_DIALECT = peewee.PostgresqlDatabase(None)
+# The Router patches Peewee's classes and rebinds its history model while it works: use one at a time in a process.
+_ROUTER_LOCK = threading.Lock()
 
-# Its log repeats, with a traceback, what is returned or raised here.
+# Its log repeats with a traceback what is returned or raised here.
 logging.getLogger("peewee_migrate").setLevel(logging.CRITICAL)
 
 
 class MigrationError(Exception):
-    """Says in one line what is wrong and which command to run."""
+    """Base of the errors of migrations; the text is one line with the problem and the command to run."""
 
 
 class SchemaBehind(MigrationError):
-    """The code has migrations that the database has not."""
+    """The code has migrations that the database does not have."""
 
 
 class SchemaDrifted(MigrationError):
-    """The files are not those that made the database."""
+    """The files differ from those that made the database."""
 
 
 class SchemaNewer(MigrationError):
-    """The database has migrations that come after all those of the code."""
+    """The database has migrations that follow all those of the code."""
 
 
 class MigrationFailed(MigrationError):
-    """A migration broke off; the database is as it was before it."""
+    """A migration failed and was rolled back."""
 
 
 @dataclass(frozen=True)
 class MigrationStatus:
-    """A migration of the files, of the ledger, or of both."""
+    """A migration that is a file, in the ledger, or both."""
 
     name: str
     applied: bool
@@ -69,7 +73,7 @@ class MigrationStatus:
 
 
 class SchemaLedger(peewee.Model):
-    """What was applied: written in the transaction of the migration that it records."""
+    """The applied migrations, each recorded in its own transaction."""
 
     name = peewee.TextField(primary_key=True)
     checksum = peewee.TextField()
@@ -81,9 +85,9 @@ class SchemaLedger(peewee.Model):
 
 @dataclass(frozen=True)
 class Migrations:
-    """The migrations of one service. No method leaves a connection open that it has opened itself.
+    """The migrations of one service. Every method closes a connection that it has opened.
 
-    `up`, `down` and `check` replace parts of Peewee for a moment and so have no place in a process that serves;
+    Never call `up`, `down` or `check` in a process that serves, because the Router replaces parts of Peewee;
     `status` and `require_current` only read.
     """
 
@@ -92,10 +96,10 @@ class Migrations:
     tables: tuple[type[peewee.Model], ...]
 
     def up(self, database: peewee.Database) -> list[str]:
-        """Apply what is missing, each migration in its own transaction; the names of those applied.
+        """Apply the missing migrations, each in its own transaction, and return their names.
 
-        Waits for a migrator that is already at work. Raises SchemaDrifted or SchemaNewer before it touches anything,
-        and MigrationFailed for a migration that breaks: those before it stay, of itself nothing does.
+        Wait for a migrator that is already running. Raise SchemaDrifted or SchemaNewer before any change, and
+        MigrationFailed for a migration that fails: it is rolled back, and those before it stay.
         """
         with _sole_migrator(database):
             self._refuse_drift(database)
@@ -106,7 +110,7 @@ class Migrations:
             return missing
 
     def down(self, database: peewee.Database) -> str | None:
-        """Roll back the latest migration; its name, or None when there is none. Raises as `up` does."""
+        """Roll back the latest migration and return its name, or None when there is none. Raise as `up` does."""
         with _sole_migrator(database):
             self._refuse_drift(database)
             latest = max(_ledger(database), default=None)
@@ -115,7 +119,7 @@ class Migrations:
             return latest
 
     def status(self, database: peewee.Database) -> list[MigrationStatus]:
-        """Every migration in order; makes no table and no file."""
+        """Return every migration in order, without creating a table or a file."""
         with _connected(database):
             ledger = _ledger(database)
         return [
@@ -124,12 +128,12 @@ class Migrations:
         ]
 
     def check(self, database: peewee.Database) -> list[str]:
-        """What is wrong between files, database and models, one line each."""
-        with _ROUTER_AT_WORK, _connected(database):
+        """Return the problems of files, ledger and models, one line each."""
+        with _ROUTER_LOCK, _connected(database):
             return [*map(str, self._problems(database)), *self._disagreements(database)]
 
     def require_current(self, database: peewee.Database) -> None:
-        """Raises the MigrationError that says why the code must not serve from this database."""
+        """Raise MigrationError when the code must not serve from this database."""
         with _connected(database):
             for problem in self._problems(database):
                 raise problem
@@ -142,7 +146,8 @@ class Migrations:
     def _run(self, router: Router, database: peewee.Database, name: str, function: str) -> None:
         with self._failing(name), _migration(database):
             functions = dict(zip(("migrate", "rollback"), router.read(name), strict=True))
-            if functions[function] is void:  # The Router would do nothing and call it done.
+            # The Router would run nothing and record the migration.
+            if functions[function] is void:
                 raise ValueError(f"it has no function {function}")
             peewee.SchemaManager(SchemaLedger, database).create_all()
             router.run_one(name, router.migrator, fake=False, downgrade=function == "rollback")
@@ -164,7 +169,7 @@ class Migrations:
             ) from error
 
     def _problems(self, database: peewee.Database) -> Iterator[MigrationError]:
-        """In the order of the names, so that what is merely missing comes last."""
+        """Yield the problems in the order of the names, so that pending migrations come last."""
         files, ledger, history = self._files(), _ledger(database), _history(database)
         newest, latest = max(files, default=""), max(ledger, default="")
         up, look = self._command("up"), f"then run {self._command('status')}"
@@ -195,24 +200,18 @@ class Migrations:
         return f"python -m services.{self.service} migrate {action}"
 
     def _disagreements(self, database: peewee.Database) -> Iterator[str]:
-        """Where the models differ from what the migrations make; the tables in the database are not asked.
+        """Yield where the models differ from what the files make; the tables of the database are not read."""
+        modelled, migrated = _schemas(self.tables), _schemas(self._replay(database))
+        for table in sorted({*modelled, *migrated}):
+            for part, expected, actual in differences(modelled.get(table, {}), migrated.get(table, {})):
+                have = f"the models have {expected}, the migrations {actual}"
+                if None in (expected, actual):
+                    have = f"only the {'migrations' if expected is None else 'models'} have {expected or actual}"
+                advice = f"write a migration, then run {self._command('up')}"
+                yield f"table {table}: {part.kind} {part.name}: {have}: {advice}"
 
-        The Router's own comparison ignores check constraints, foreign keys' actions and the conditions of an index,
-        so definitions are compared. Where they agree it has its turn: it tells types that one engine stores alike.
-        """
-        migrated = self._replayed(database)
-        here, there = _definitions(self.tables, database), _definitions(migrated, database)
-        advice = f"write a migration, then run {self._command('up')}"
-        for table in sorted({*here, *there}):
-            models, files = here.get(table, set()), there.get(table, set())
-            for place, more in (("models", models - files), ("migrations", files - models)):
-                if more:
-                    yield f"table {table}: only the {place} have {'; '.join(sorted(more))}: {advice}"
-        if here == there and (change := compile_migrations(migrated, list(self.tables))):
-            yield f"the models need {' '.join(change.split())}: {advice}"
-
-    def _replayed(self, database: peewee.Database) -> Any:
-        """The Router's migrator after all files, none of them run."""
+    def _replay(self, database: peewee.Database) -> Iterable[Table]:
+        """Return the tables that the files make, without running them."""
         router = self._router(database)
         migrator = router.migrator_class(database)
         for name in self._files():
@@ -221,7 +220,7 @@ class Migrations:
         return migrator
 
     def _router(self, database: peewee.Database) -> Router:
-        # Always a new one: it keeps what it has seen, and its history model belongs to the last that was made.
+        # Always a new one: it caches what it has read, and its history model is that of the newest Router.
         return Router(database, self.directory)
 
     def _files(self) -> dict[str, str]:
@@ -243,34 +242,13 @@ def _rows(database: peewee.Database, table: Any) -> list[Any]:
     return list(table.select().order_by(table.name).execute(database))
 
 
-def _definitions(tables: Iterable[Any], database: peewee.Database) -> dict[str, set[str]]:
-    """The SQL of each table's columns, constraints and indexes; sets, because the order of columns is no matter."""
-    return {each._meta.table_name: {_sql(part, database) for part in _parts(each, database)} for each in tables}
-
-
-def _parts(table: Any, database: peewee.Database) -> Iterator[Any]:
-    for field in table._meta.sorted_fields:
-        yield field.ddl(database.get_sql_context())
-        if isinstance(field, peewee.ForeignKeyField):
-            yield field.foreign_key_constraint()
-    if table._meta.composite_key:
-        yield peewee.SQL(f"PRIMARY KEY {table._meta.primary_key.field_names}")
-    yield from table._meta.constraints or ()
-    manager: Any = peewee.SchemaManager(table, database)
-    yield from manager._create_indexes(safe=False)
-
-
-def _sql(part: Any, database: peewee.Database) -> str:
-    context = (
-        part if isinstance(part, peewee.Context) else database.get_sql_context(scope=peewee.SCOPE_VALUES).sql(part)
-    )
-    statement, values = context.query()
-    return f"{statement} {values}" if values else str(statement)
+def _schemas(tables: Iterable[Table]) -> dict[str, Schema]:
+    return {each._meta.table_name: model_schema(each, _DIALECT) for each in tables}
 
 
 @contextmanager
 def _connected(database: peewee.Database, *, create: bool = False) -> Iterator[None]:
-    """With a connection, and closed again if it was not open; unless `create`, an absent file stays absent."""
+    """Connect, and close again if it was not open; without `create` an absent file is not created."""
     opened = (create or not file_is_absent(database)) and database.connect(reuse_if_open=True)
     try:
         yield
@@ -281,9 +259,9 @@ def _connected(database: peewee.Database, *, create: bool = False) -> Iterator[N
 
 @contextmanager
 def _sole_migrator(database: peewee.Database) -> Iterator[None]:
-    """Waits until no other thread or process migrates this database; a lock ends with its holder, also by death."""
+    """Wait until no other thread or process migrates this database; the lock ends with its process."""
     lock = _advisory_lock if is_postgresql(database) else _file_lock
-    with _ROUTER_AT_WORK, lock(database), _connected(database, create=True):
+    with _ROUTER_LOCK, lock(database), _connected(database, create=True):
         yield
 
 
@@ -296,23 +274,23 @@ def _file_lock(database: peewee.Database) -> Iterator[None]:
 
 @contextmanager
 def _advisory_lock(database: Any) -> Iterator[None]:
-    # On a connection of its own: it outlasts the transactions, and nothing of the migration can end it.
-    keeper = peewee.PostgresqlDatabase(database.database, prefer_psycopg3=True, **database.connect_params)
-    with keeper.connection_context():
-        keeper.execute_sql("SET statement_timeout = 0; SET lock_timeout = 0")
-        keeper.execute_sql("SELECT pg_advisory_lock(%s)", [_ADVISORY_LOCK])
+    # Use a connection of its own, which no migration can close.
+    connection = peewee.PostgresqlDatabase(database.database, prefer_psycopg3=True, **database.connect_params)
+    with connection.connection_context():
+        connection.execute_sql("SET statement_timeout = 0; SET lock_timeout = 0")
+        connection.execute_sql("SELECT pg_advisory_lock(%s)", [_ADVISORY_LOCK])
         yield
 
 
 @contextmanager
 def _migration(database: Any) -> Iterator[None]:
-    """The transaction of one migration."""
+    """Open the transaction of one migration."""
     if is_postgresql(database):
         with transaction(database):
             database.execute_sql(_POSTGRESQL_LIMITS)
             yield
         return
-    # Inside a transaction SQLite ignores this pragma, and a table's rebuild would then delete its children's rows.
+    # Before the transaction, inside which SQLite ignores this pragma: else a table's rebuild deletes child rows.
     database.pragma("foreign_keys", 0)
     try:
         with transaction(database):

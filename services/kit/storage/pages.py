@@ -1,4 +1,4 @@
-"""The SQL of a page: the order, the place to go on from, and the limit."""
+"""The SQL of a page: the order, the row to continue after, and the limit."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -9,9 +9,9 @@ from services.kit.web.pages import PageRequest
 
 
 def paged(query: Any, columns: Sequence[Any], request: PageRequest, *, descending: bool = False) -> Any:
-    """The Peewee select in the total order of the columns, cut to what the request asks for."""
+    """Return the select of one page, in the total order of the columns."""
     if request.after is not None:
-        place, behind = peewee.Tuple(*columns), peewee.Tuple(*(peewee.Value(part) for part in request.after))
-        query = query.where(place < behind if descending else place > behind)
+        key, last = peewee.Tuple(*columns), peewee.Tuple(*(peewee.Value(part) for part in request.after))
+        query = query.where(key < last if descending else key > last)
     order = [column.desc() if descending else column for column in columns]
     return query.order_by(*order).limit(request.fetch_limit)

@@ -19,9 +19,9 @@ def create_service_app(
     watch: SoundnessWatch | None = None,
     prepare: Callable[[], Awaitable[None]] | None = None,
 ) -> WebApp:
-    """The app of a service: its routes behind their guards, its threads closed when the last request is answered.
+    """Return the app of a service: its routes behind their guards, its threads closed after the last request.
 
-    `prepare` ends before the first request; the `watch` over its database begins with it and ends with the last.
+    `prepare` ends before the first request. The `watch` runs from the first request to the last.
     """
     table = tuple(routes)
 

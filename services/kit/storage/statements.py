@@ -39,7 +39,7 @@ class RowReader(Generic[Record]):
     """
 
     def __init__(self, query: Any, record: Callable[..., Record]):
-        # Under an alias it is the same column.
+        # An alias hides the field that converts its values.
         columns = [each.unwrap() for each in query._returning]
         self._converters = [
             (index, column.python_value)
@@ -47,23 +47,23 @@ class RowReader(Generic[Record]):
             if isinstance(column, InstantField | peewee.BooleanField)
         ]
         self._record = record
-        self._places = _places(query._returning, record)
+        self._names = _names(query._returning, record)
 
     def read(self, row: Sequence[Any]) -> Record:
         """Return the record of one row."""
         columns = list(row)
         for index, convert in self._converters:
             columns[index] = convert(columns[index])
-        if self._places is None:
+        if self._names is None:
             return self._record(columns)
-        return self._record(*[columns[place] for place in self._places])
+        return self._record(**dict(zip(self._names, columns, strict=True)))
 
 
 class Statement(Generic[Record]):
     """A Peewee select that is compiled once and run many times with bound values.
 
-    Peewee spends ten times as long building and compiling a query as SQLite does running it (docs/traps.md, 16), so
-    what every learner causes is prepared. Rows become records as RowReader says::
+    Peewee takes ten times as long to build and compile a query as SQLite takes to run it (docs/traps.md, 16), so the
+    queries of learners' requests are prepared. Rows become records as RowReader describes::
 
         by_slug = Statement(database, EventRow.select().where(EventRow.slug == Parameter("slug")), Event)
         by_slug.first(slug="launch")
@@ -91,24 +91,27 @@ class Statement(Generic[Record]):
 def _name(column: Any) -> str:
     if isinstance(column, peewee.Field):
         return str(column.column_name)
-    alias = getattr(column, "_alias", None)
+    # Not getattr: Peewee's functions have an attribute of every name.
+    alias = vars(column).get("_alias")
     if alias is not None:
         return str(alias)
     raise TypeError(f"a selected expression needs a name: give {column!r} an alias")
 
 
-def _places(columns: Sequence[Any], record: Callable[..., Any]) -> list[int] | None:
-    """Return the place among the columns of each argument of the record; None for a tuple, which takes them all."""
+def _names(columns: Sequence[Any], record: Callable[..., Any]) -> list[str] | None:
+    """Return the names of the columns, which are those of the record's arguments; None for a tuple."""
     if record is tuple:
         return None
-    if record is str and len(columns) == 1:
-        return [0]
+    if record is str:
+        if len(columns) != 1:
+            raise TypeError(f"a str is made of one column, not of {len(columns)}")
+        return ["object"]
     names = [_name(column) for column in columns]
     arguments = list(inspect.signature(record).parameters)
     if sorted(names) != sorted(arguments):
         differing = ", ".join(sorted({*names} ^ {*arguments}) or sorted(names))
         raise TypeError(f"the columns of a statement and the fields of {record.__name__} differ: {differing}")
-    return [names.index(each) for each in arguments]
+    return names
 
 
 def _storable(value: object) -> object:

@@ -14,10 +14,10 @@ import peewee
 from services.kit.core.errors import Unavailable
 from services.kit.core.logging import log, safe_message
 from services.kit.storage.database_errors import DATABASE_ERRORS, is_damage, is_outage
-from services.kit.storage.idempotency import Keep, Once, not_kept
+from services.kit.storage.idempotency import IdempotentRequests, Keep, not_kept
 from services.kit.web.idempotency import IdempotencyKey, StoredResponse
 
-# Use cases that may wait for a thread; beyond that the honest answer is "try again".
+# Use cases that may wait for a thread; further requests are refused with 503.
 WAITING_LIMIT = 512
 AWAY = "The database is not available; try again shortly"
 DAMAGED = "The database is damaged: nothing is read or written until it has been restored"
@@ -27,18 +27,18 @@ Result = TypeVar("Result")
 
 
 class UseCases:
-    """Runs synchronous use cases in a bounded pool of threads, each with a database connection of its own.
+    """Runs synchronous use cases in a bounded pool of threads, each with its own database connection.
 
-    While the database is damaged it runs none: no answer is better than a wrong one. `wake` is set at damage, for
-    who watches over the database.
+    While the database is damaged it runs none, because no response is better than a wrong one. `wake` is set at damage
+    for the watch over the database.
     """
 
     def __init__(self, database: peewee.Database, threads: int, waiting_limit: int = WAITING_LIMIT):
         self._database = database
-        self._once = Once(database)
+        self._idempotent_requests = IdempotentRequests(database)
         self.threads = threads
         self._pool = self._new_pool()
-        self._room = threading.Semaphore(threads + waiting_limit)
+        self._free_places = threading.Semaphore(threads + waiting_limit)
         self.damaged = False
         self.wake = threading.Event()
 
@@ -48,20 +48,20 @@ class UseCases:
         *args: Parameters.args,
         **kwargs: Parameters.kwargs,
     ) -> Result:
-        """The use case's result; raises Unavailable when too many wait or the database is away or damaged."""
+        """Run the use case in a thread. Raise Unavailable when too many wait or the database is away or damaged."""
         if self.damaged:
             raise Unavailable(DAMAGED)
-        if not self._room.acquire(blocking=False):
+        if not self._free_places.acquire(blocking=False):
             raise Unavailable("Too many requests are waiting; try again shortly")
         call = partial(copy_context().run, partial(self.run_in_this_thread, use_case, *args, **kwargs))
-        # The executor's own future would be cancelled with its client, stay in the queue, and be counted no more.
-        heard: Future[Result] = Future()
-        waiting = [(call, heard)]
+        # Not the executor's own future: cancelled with its client it would stay in the queue without being counted.
+        future: Future[Result] = Future()
+        waiting = [(call, future)]
         self._pool.submit(self._begin, waiting)
         try:
-            return await asyncio.wrap_future(heard)
+            return await asyncio.wrap_future(future)
         finally:
-            # Nobody waits any more: what has not begun is not begun, and the queue lets go what it holds.
+            # The client may be gone: do not begin a call that still waits, and free the body that it holds.
             waiting.clear()
 
     async def run_once(
@@ -70,31 +70,31 @@ class UseCases:
         use_case: Callable[[Keep[Result]], Result],
         render: Callable[[Result], StoredResponse],
     ) -> StoredResponse:
-        """The reply to a request that creates; what was done under its key before is answered again, not repeated."""
+        """Run the use case of a request that creates something, or replay the response that is stored for its key."""
         if key is None:
             return render(await self.run(use_case, not_kept))
-        return await self.run(self._once.run, key, use_case, render)
+        return await self.run(self._idempotent_requests.run, key, use_case, render)
 
     async def replay(self, key: IdempotencyKey) -> StoredResponse | None:
-        """The reply that is kept for the key, if there is one."""
-        return await self.run(self._once.replay, key)
+        """Return the response that is stored for the key, or None."""
+        return await self.run(self._idempotent_requests.replay, key)
 
     def close_for_damage(self, reason: str) -> None:
-        """Refuse every use case from now on."""
+        """Refuse every use case until `reopen`."""
         if not self.damaged:
             log.error("database_damaged", reason=reason)
         self.damaged = True
         self.wake.set()
 
     def reopen(self) -> None:
-        """Go on, over new connections: the old ones may hold a file that has been replaced."""
-        # The old threads end, and their connections with them, when nothing holds their pool any more.
+        """Accept use cases again, over new connections: the old ones may hold a file that has been replaced."""
+        # The old threads and their connections end when the last reference to their pool is gone.
         self._pool = self._new_pool()
         self.damaged = False
         log.warning("database_sound_again")
 
     def close(self) -> None:
-        """Wait for what is running, then close every thread's connection with its thread."""
+        """Wait for the running use cases, then end the threads and their connections."""
         self._pool.shutdown(wait=True)
 
     def run_in_this_thread(
@@ -103,17 +103,16 @@ class UseCases:
         *args: Parameters.args,
         **kwargs: Parameters.kwargs,
     ) -> Result:
-        """The use case's result, in this thread; raises Unavailable when the database is away or damaged."""
+        """Run the use case in this thread. Raise Unavailable when the database is away or damaged."""
         if self.damaged:
-            # This thread must not go on with the old file when the database is back.
+            # Close the connection, because it may hold the damaged file after a restore.
             self._database.close()
             raise Unavailable(DAMAGED)
         try:
             return use_case(*args, **kwargs)
-        # Peewee leaves an error of SQLite's that comes while rows are fetched as it is.
+        # Peewee does not wrap the errors that SQLite raises while rows are fetched.
         except DATABASE_ERRORS as error:
-            # The connection may be gone with its server, or its session be good for nothing any more; the next use case
-            # of this thread opens another.
+            # The connection or its session may be unusable: let the next use case of this thread open another.
             self._database.close()
             if is_damage(error):
                 self.close_for_damage(safe_message(error))
@@ -124,23 +123,23 @@ class UseCases:
             raise Unavailable(DAMAGED if self.damaged else AWAY) from error
 
     def _begin(self, waiting: list[tuple[partial[Result], Future[Result]]]) -> None:
-        outcome = None
+        notify = None
         with suppress(IndexError):
-            call, heard = waiting.pop()
-            outcome = _outcome(call, heard)
-        self._room.release()
-        if outcome is not None:
-            outcome()
+            notify = _execute(*waiting.pop())
+        # Free the place before the response is sent, so that a client's next request finds it free.
+        self._free_places.release()
+        if notify is not None:
+            notify()
 
     def _new_pool(self) -> ThreadPoolExecutor:
         return ThreadPoolExecutor(self.threads, thread_name_prefix="use-case")
 
 
-def _outcome(call: Callable[[], Result], heard: Future[Result]) -> Callable[[], None] | None:
-    """Do it, unless nobody wants to hear of it; how to tell."""
-    if not heard.set_running_or_notify_cancel():
+def _execute(call: Callable[[], Result], future: Future[Result]) -> Callable[[], None] | None:
+    """Make the call and return the function that notifies its future; None when the future was cancelled."""
+    if not future.set_running_or_notify_cancel():
         return None
     try:
-        return partial(heard.set_result, call())
-    except BaseException as error:  # As an executor does: whoever waits decides what to make of it.
-        return partial(heard.set_exception, error)
+        return partial(future.set_result, call())
+    except BaseException as error:  # As an executor does: the waiting caller handles it.
+        return partial(future.set_exception, error)

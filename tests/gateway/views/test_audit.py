@@ -152,7 +152,7 @@ def answered(name: str, trail: AuditTrail, cursor: str | None, limit: int) -> di
     """What that service answers."""
     wanted = page_request(str(limit), cursor, (int, str))
     found = page_of(trail.list(AuditFilter(), wanted), wanted, audit_key)
-    return page(*(audit_view(name, each) for each in found.items), cursor=found.next_cursor)
+    return page(*({**audit_view(name, each)} for each in found.items), cursor=found.next_cursor)
 
 
 @settings(deadline=None, max_examples=50)

@@ -1,4 +1,4 @@
-"""services.kit.maintenance.check.Meter: long checks show how far they are, on a terminal and in a log."""
+"""services.kit.maintenance.check.Meter: a long check shows its progress, on a terminal and in a log."""
 
 import io
 import sys
@@ -14,23 +14,20 @@ class Terminal(io.StringIO):
         return True
 
 
-def two_stages(rows: int) -> None:
-    """A check of so many rows, three times, and of something that cannot be counted."""
+def output_of_two_stages(monkeypatch: pytest.MonkeyPatch, output: io.StringIO, line_seconds: float = 5) -> str:
+    """Return what a check of 1,500 rows and of something uncounted writes."""
+    monkeypatch.setattr(sys, "stderr", output)
+    monkeypatch.setattr(check, "LINE_SECONDS", line_seconds)
     with Meter() as meter:
-        meter.begin("attempts", rows * 3)
+        meter.begin("attempts", 1500)
         for _ in range(3):
-            meter.advance(rows)
+            meter.advance(500)
         meter.begin("the file", 0)
+    return output.getvalue()
 
 
-def test_in_a_log_each_line_says_what_is_checked_and_how_far_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
-    said = io.StringIO()
-    monkeypatch.setattr(sys, "stderr", said)
-    monkeypatch.setattr(check, "LINE_SECONDS", 0)
-
-    two_stages(500)
-
-    assert said.getvalue().splitlines() == [
+def test_lines_in_a_log_show_the_stage_and_the_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert output_of_two_stages(monkeypatch, io.StringIO(), line_seconds=0).splitlines() == [
         "checking attempts: 0 of 1500",
         "checking attempts: 500 of 1500",
         "checking attempts: 1000 of 1500",
@@ -39,24 +36,11 @@ def test_in_a_log_each_line_says_what_is_checked_and_how_far_it_is(monkeypatch: 
     ]
 
 
-def test_in_a_log_a_short_check_says_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    said = io.StringIO()
-    monkeypatch.setattr(sys, "stderr", said)
-    monkeypatch.setattr(check, "LINE_SECONDS", 3600)
-
-    two_stages(500)
-
-    assert said.getvalue() == ""
+def test_a_short_check_writes_nothing_into_a_log(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert output_of_two_stages(monkeypatch, io.StringIO(), line_seconds=3600) == ""
 
 
-def test_on_a_terminal_a_bar_shows_what_is_checked_and_is_gone_at_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    terminal = Terminal()
-    monkeypatch.setattr(sys, "stderr", terminal)
-
-    two_stages(500)
-
-    shown = terminal.getvalue()
-    assert "attempts:   0%" in shown
-    assert "/1500 [" in shown
-    assert "the file" in shown
-    assert shown.rpartition("\r")[2].strip() == ""
+def test_a_terminal_shows_a_bar_that_is_gone_at_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    output = output_of_two_stages(monkeypatch, Terminal())
+    assert all(text in output for text in ("attempts:   0%", "/1500 [", "the file"))
+    assert output.rpartition("\r")[2].strip() == ""

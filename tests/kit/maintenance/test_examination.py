@@ -1,6 +1,8 @@
-"""The check finds what was dropped, added or switched off by hand, on both engines."""
+"""services.kit.maintenance.examination on both engines: what was dropped, added or switched off by hand is found."""
 
 import sqlite3
+from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
 
 import peewee
@@ -20,26 +22,89 @@ ADMINS = (
     "INSERT INTO admins (id, username, password_hash, created_at, updated_at) "
     "VALUES ('{0}', '{1}', '$2b$04$' || '{2}', 1, 1)"
 )
+NOT_CHECKED = ("database", "-", "not_checked")
 
 
 @pytest.fixture
 def auth(database: peewee.Database) -> peewee.Database:
-    """A migrated database of its own, since these tests break its schema; it has one admin."""
+    """Return a migrated database with one admin, whose schema a test may break."""
     MIGRATIONS.up(database)
     execute(database, ADMINS.format("admin-1", "ada", "x" * 53))
     return database
 
 
-def test_a_migrated_database_has_no_findings(auth: peewee.Database) -> None:
-    assert found(auth, EXAMINATION) == []
+@dataclass(frozen=True)
+class Alteration:
+    """Statements of an operator and the findings that they cause, some of them on one engine only."""
+
+    statements: tuple[str, ...]
+    findings: tuple[Named, ...]
+    on_postgresql: tuple[Named, ...] = ()
+    on_sqlite: tuple[Named, ...] = ()
 
 
-def test_an_index_that_was_dropped_is_found_and_made_again(auth: peewee.Database) -> None:
+INDEXES = tuple(f"CREATE INDEX sessions_{name} ON sessions ({name})" for name in ("admin_id", "expires_at", "ended_at"))
+ALTERATIONS = {
+    "nothing": Alteration((), ()),
+    "an index of another kind": Alteration(
+        ("DROP INDEX admins_username", "CREATE INDEX admins_username ON admins (username)"),
+        (("admins", "admins_username", "index_altered"),),
+    ),
+    "an index of an operator": Alteration(("CREATE INDEX by_hand ON admins (created_at)",), ()),
+    "a table that is gone, and a broken row in another": Alteration(
+        ("DROP TABLE sessions{cascade}", "UPDATE admins SET created_at = 999999999999999999"),
+        (("admins", "admin-1", "instant"), NOT_CHECKED, ("sessions", "-", "table_missing")),
+        on_postgresql=(("refresh_tokens", "session_id", "constraint_missing"),),
+    ),
+    "columns that are missing or unknown": Alteration(
+        ("ALTER TABLE signing_keys DROP COLUMN retired_at", "ALTER TABLE admins ADD COLUMN nickname TEXT"),
+        (("admins", "nickname", "column_unknown"), NOT_CHECKED, ("signing_keys", "retired_at", "column_missing")),
+    ),
+    "other types and no constraints": Alteration(
+        (
+            "DROP TABLE sessions{cascade}",
+            "CREATE TABLE sessions (id TEXT NOT NULL PRIMARY KEY, admin_id TEXT NOT NULL, created_at TEXT NOT NULL, "
+            "expires_at BIGINT, ended_at BIGINT)",
+        ),
+        (
+            ("sessions", "created_at", "column_altered"),
+            ("sessions", "expires_at", "column_altered"),
+            ("sessions", "admin_id", "constraint_missing"),
+            ("sessions", "sessions_window", "constraint_missing"),
+            ("sessions", "sessions_admin_id", "index_missing"),
+            ("sessions", "sessions_ended_at", "index_missing"),
+            ("sessions", "sessions_expires_at", "index_missing"),
+        ),
+        # PostgreSQL does not compare a text with a number, as the CHECK asks.
+        on_postgresql=(NOT_CHECKED, ("refresh_tokens", "session_id", "constraint_missing")),
+        on_sqlite=(("sessions", "ended_at", "column_altered"),),
+    ),
+    "a foreign key with another action": Alteration(
+        (
+            "DROP TABLE sessions{cascade}",
+            "CREATE TABLE sessions (id TEXT NOT NULL PRIMARY KEY, admin_id TEXT NOT NULL REFERENCES admins (id), "
+            "created_at {number} NOT NULL, expires_at {number} NOT NULL, ended_at {number}, "
+            'CONSTRAINT "sessions_window" CHECK (expires_at > created_at))',
+            *INDEXES,
+        ),
+        (("sessions", "admin_id", "constraint_missing"),),
+        on_postgresql=(("refresh_tokens", "session_id", "constraint_missing"),),
+    ),
+}
+
+
+@pytest.mark.parametrize("alteration", ALTERATIONS.values(), ids=ALTERATIONS.keys())
+def test_what_was_altered_by_hand_is_found(auth: peewee.Database, alteration: Alteration) -> None:
+    cascade, number = (" CASCADE", "BIGINT") if is_postgresql(auth) else ("", "INTEGER")
+    execute(auth, *(each.format(cascade=cascade, number=number) for each in alteration.statements))
+    more = alteration.on_postgresql if is_postgresql(auth) else alteration.on_sqlite
+    assert named(found(auth, EXAMINATION)) == sorted([*alteration.findings, *more])
+
+
+def test_a_dropped_index_is_created_again(auth: peewee.Database) -> None:
     auth.execute_sql("DROP INDEX admins_username")
     auth.execute_sql("DROP INDEX sessions_expires_at")
-    dropped = [("admins", "admins_username", "index_missing"), ("sessions", "sessions_expires_at", "index_missing")]
 
-    assert named(found(auth, EXAMINATION)) == dropped
     assert repair(auth, EXAMINATION) == (
         0,
         [
@@ -50,7 +115,7 @@ def test_an_index_that_was_dropped_is_found_and_made_again(auth: peewee.Database
     assert found(auth, EXAMINATION) == []
 
 
-def test_a_unique_index_whose_rows_repeat_themselves_is_not_made_again(auth: peewee.Database) -> None:
+def test_a_unique_index_with_repeated_rows_is_not_created_again(auth: peewee.Database) -> None:
     auth.execute_sql("DROP INDEX admins_username")
     execute(auth, ADMINS.format("admin-2", "ada", "x" * 53))
 
@@ -63,89 +128,9 @@ def test_a_unique_index_whose_rows_repeat_themselves_is_not_made_again(auth: pee
     assert (remaining, "not repaired: " in lines[0]) == (3, True)
 
 
-def test_an_index_that_is_not_unique_any_more_is_found(auth: peewee.Database) -> None:
-    auth.execute_sql("DROP INDEX admins_username")
-    auth.execute_sql("CREATE INDEX admins_username ON admins (username)")
-
-    assert found(auth, EXAMINATION) == [
-        Finding("admins", "admins_username", "index_altered", "it is not a UNIQUE index on username")
-    ]
-
-
-def without_sessions(auth: peewee.Database) -> list[Named]:
-    """Drop the table; what of others PostgreSQL has to drop with it is found as well."""
-    cascade = " CASCADE" if is_postgresql(auth) else ""
-    execute(auth, f"DROP TABLE sessions{cascade}")
-    return [("refresh_tokens", "session_id", "constraint_missing")] if is_postgresql(auth) else []
-
-
-def test_a_table_that_was_dropped_is_found_and_the_rows_of_the_others_are_judged(auth: peewee.Database) -> None:
-    lost = without_sessions(auth)
-    execute(auth, "UPDATE admins SET created_at = 999999999999999999")
-
-    assert named(found(auth, EXAMINATION)) == [
-        ("admins", "admin-1", "instant"),
-        ("database", "-", "not_checked"),
-        *lost,
-        ("sessions", "-", "table_missing"),
-    ]
-
-
-def test_columns_that_are_missing_or_unknown_are_found(auth: peewee.Database) -> None:
-    auth.execute_sql("ALTER TABLE signing_keys DROP COLUMN retired_at")
-    auth.execute_sql("ALTER TABLE admins ADD COLUMN nickname TEXT")
-
-    assert named(found(auth, EXAMINATION)) == [
-        ("admins", "nickname", "column_unknown"),
-        ("database", "-", "not_checked"),
-        ("signing_keys", "retired_at", "column_missing"),
-    ]
-
-
-def test_a_column_of_another_type_without_its_constraints_is_found(auth: peewee.Database) -> None:
-    lost = without_sessions(auth)
-    auth.execute_sql(
-        "CREATE TABLE sessions (id TEXT NOT NULL PRIMARY KEY, admin_id TEXT NOT NULL, created_at TEXT NOT NULL, "
-        "expires_at BIGINT, ended_at BIGINT)"
-    )
-    altered = named(found(auth, EXAMINATION))
-
-    types = ["created_at"] if is_postgresql(auth) else ["created_at", "ended_at"]
-    # PostgreSQL does not compare a text with a number, as the CHECK asks.
-    unasked = [("database", "-", "not_checked")] if is_postgresql(auth) else []
-    assert altered == sorted(
-        [
-            *unasked,
-            *lost,
-            *(("sessions", column, "column_altered") for column in ("expires_at", *types)),
-            ("sessions", "admin_id", "constraint_missing"),
-            ("sessions", "sessions_window", "constraint_missing"),
-            ("sessions", "sessions_admin_id", "index_missing"),
-            ("sessions", "sessions_ended_at", "index_missing"),
-            ("sessions", "sessions_expires_at", "index_missing"),
-        ]
-    )
-
-
-def test_a_foreign_key_that_does_another_thing_at_a_deletion_is_found(auth: peewee.Database) -> None:
-    lost = without_sessions(auth)
-    kind = "BIGINT" if is_postgresql(auth) else "INTEGER"
-    auth.execute_sql(
-        f"CREATE TABLE sessions (id TEXT NOT NULL PRIMARY KEY, admin_id TEXT NOT NULL, created_at {kind} NOT NULL, "
-        f"expires_at {kind} NOT NULL, ended_at {kind}, FOREIGN KEY (admin_id) REFERENCES admins (id), "
-        'CONSTRAINT "sessions_window" CHECK (expires_at > created_at))'
-    )
-    auth.execute_sql("CREATE INDEX sessions_admin_id ON sessions (admin_id)")
-    auth.execute_sql("CREATE INDEX sessions_expires_at ON sessions (expires_at)")
-    auth.execute_sql("CREATE INDEX sessions_ended_at ON sessions (ended_at)")
-
-    assert named(found(auth, EXAMINATION)) == [*lost, ("sessions", "admin_id", "constraint_missing")]
-
-
-def test_constraints_and_indexes_that_are_not_valid_are_found_and_made_so(postgresql_url: str) -> None:
-    auth = open_database(postgresql_url)
-    MIGRATIONS.up(auth)
-    try:
+def test_invalid_constraints_and_indexes_are_found_and_repaired(postgresql_url: str) -> None:
+    with closing(open_database(postgresql_url)) as auth:
+        MIGRATIONS.up(auth)
         definition = "FOREIGN KEY (admin_id) REFERENCES admins (id) ON DELETE CASCADE NOT VALID"
         auth.execute_sql("ALTER TABLE sessions DROP CONSTRAINT sessions_admin_id_fkey")
         auth.execute_sql(f"ALTER TABLE sessions ADD CONSTRAINT sessions_admin_id_fkey {definition}")
@@ -157,26 +142,22 @@ def test_constraints_and_indexes_that_are_not_valid_are_found_and_made_so(postgr
         ]
         assert repair(auth, EXAMINATION)[0] == 0
         assert found(auth, EXAMINATION) == []
-    finally:
-        auth.close()
 
 
-def test_entries_that_an_index_lacks_are_found_and_the_index_is_built_again(sqlite_url: str) -> None:
+def test_an_index_without_some_entries_is_found_and_built_again(sqlite_url: str) -> None:
     auth = open_database(sqlite_url)
     MIGRATIONS.up(auth)
     auth.close()
-    with sqlite3.connect(sqlite_url.removeprefix("sqlite:///")) as connection:
-        # The index is off the books while the row is written.
+    file = sqlite_url.removeprefix("sqlite:///")
+    # SQLite does not know the index while the row is written.
+    with closing(sqlite3.connect(file)) as connection, connection:
         connection.execute("PRAGMA writable_schema = 1")
         definition = connection.execute("SELECT * FROM sqlite_master WHERE name = 'admins_username'").fetchone()
         connection.execute("DELETE FROM sqlite_master WHERE name = 'admins_username'")
-        connection.commit()
-    connection.close()
-    with sqlite3.connect(sqlite_url.removeprefix("sqlite:///")) as connection:
+    with closing(sqlite3.connect(file)) as connection, connection:
         connection.execute(ADMINS.format("admin-1", "ada", "x" * 53))
         connection.execute("PRAGMA writable_schema = 1")
         connection.execute("INSERT INTO sqlite_master VALUES (?, ?, ?, ?, ?)", definition)
-    connection.close()
 
     assert {(each.id, each.rule) for each in found(auth, EXAMINATION)} == {("admins_username", "index_entries")}
     assert repair(auth, EXAMINATION)[0] == 0
@@ -185,7 +166,7 @@ def test_entries_that_an_index_lacks_are_found_and_the_index_is_built_again(sqli
 
 
 @pytest.mark.parametrize("kept_bytes", [0, 100, 5000])
-def test_a_file_that_was_cut_off_is_a_finding_and_no_traceback(sqlite_url: str, kept_bytes: int) -> None:
+def test_a_truncated_file_is_a_finding_or_one_error(sqlite_url: str, kept_bytes: int) -> None:
     auth = open_database(sqlite_url)
     MIGRATIONS.up(auth)
     auth.execute_sql("PRAGMA wal_checkpoint(TRUNCATE)")
@@ -194,16 +175,14 @@ def test_a_file_that_was_cut_off_is_a_finding_and_no_traceback(sqlite_url: str, 
     file.write_bytes(file.read_bytes()[:kept_bytes])
 
     try:
-        findings = found(auth, EXAMINATION)
+        assert found(auth, EXAMINATION)
     except peewee.DatabaseError as error:
-        # What cannot even be opened is told in one line by the command.
+        # The command prints the error of a file that cannot even be opened.
         assert "malformed" in str(error) or "not a database" in str(error)
-        return
-    assert findings
 
 
 @pytest.mark.parametrize("rows", [0, 1, 3, 4, 7])
-def test_batches_give_every_row_once_and_none_is_too_long(auth: peewee.Database, rows: int) -> None:
+def test_batches_contain_every_row_once(auth: peewee.Database, rows: int) -> None:
     execute(auth, "DELETE FROM admins", *(ADMINS.format(f"a-{each}", f"n-{each}", "x") for each in range(rows)))
 
     read = list(batches(auth, AdminRow.select(AdminRow.id), (AdminRow.id,), str, 3))

@@ -1,4 +1,4 @@
-"""services.kit.storage.audit.append_only over quiz's tables: entries stay as they were written, whoever speaks SQL."""
+"""services.kit.storage.audit.append_only over quiz's tables: no role can change or delete an entry."""
 
 import re
 from collections.abc import Iterator
@@ -11,19 +11,20 @@ import peewee
 import pytest
 
 from deploy.stack import ROOT
+from services.kit.maintenance.examination import Examination
 from services.kit.storage.audit.log import AuditLog
 from services.kit.storage.database import is_postgresql, open_database, transaction
-from services.quiz.integrity import examination
 from services.quiz.migrations import MIGRATIONS
 from tests.audit import entries_in
 from tests.clock import StoppedClock
-from tests.quiz.agreeing import AgreeingContent
 from tests.violations import found, named, repair
+
+EXAMINATION = Examination(MIGRATIONS, lambda _database, _progress: ())
 
 
 @pytest.fixture
-def own(database: peewee.Database) -> peewee.Database:
-    """A migrated database of the test's own, with one entry, on each engine in turn."""
+def audited(database: peewee.Database) -> peewee.Database:
+    """Return a migrated database with one entry, which a test may alter."""
     MIGRATIONS.up(database)
     AuditLog(database, StoppedClock()).append([("quiz.created", "quiz-1")])
     return database
@@ -60,7 +61,7 @@ POSTGRESQL_CHANGES = {
 
 
 def refusals(database: peewee.Database, statements: dict[str, str]) -> dict[str, str]:
-    """What each statement is refused with."""
+    """Return the error of each refused statement."""
     refused = {}
     for name, statement in statements.items():
         try:
@@ -71,16 +72,16 @@ def refusals(database: peewee.Database, statements: dict[str, str]) -> dict[str,
     return refused
 
 
-def everything(database: peewee.Database) -> list[Any]:
-    """The rows as they are stored."""
+def entries(database: peewee.Database) -> list[Any]:
+    """Return the stored rows."""
     return list(database.execute_sql("SELECT * FROM audit_log").fetchall())
 
 
-def test_sqlite_takes_no_change_of_an_entry_whatever_it_is_called(sqlite_url: str) -> None:
+def test_sqlite_refuses_every_change_of_an_entry(sqlite_url: str) -> None:
     database = open_database(sqlite_url)
     MIGRATIONS.up(database)
     AuditLog(database).append([("quiz.created", "quiz-1")])
-    before = everything(database)
+    before = entries(database)
 
     for recursive_triggers in (0, 1):
         database.execute_sql(f"PRAGMA recursive_triggers = {recursive_triggers}")
@@ -88,14 +89,13 @@ def test_sqlite_takes_no_change_of_an_entry_whatever_it_is_called(sqlite_url: st
         assert {name: text.rpartition(" ")[0] for name, text in refused.items()} == dict.fromkeys(
             SQLITE_CHANGES, "audit_log takes no"
         )
-    assert everything(database) == before
+    assert entries(database) == before
     database.close()
 
 
 @pytest.fixture
 def runtime(postgresql_url: str) -> Iterator[tuple[peewee.Database, peewee.Database]]:
-    """A database as deploy/postgresql/ makes it: as the role that owns the schema, which has migrated it, and as the
-    one that the service runs as."""
+    """Return a database as deploy/postgresql/ creates it: as the owner of the schema and as the service's role."""
     superuser: Any = open_database(postgresql_url)
     name = urlsplit(postgresql_url).path[1:]
     owner, service = f"{name}_owner", f"{name}_runtime"
@@ -122,26 +122,24 @@ def runtime(postgresql_url: str) -> Iterator[tuple[peewee.Database, peewee.Datab
     superuser.close()
 
 
-def test_postgresql_takes_no_change_of_an_entry_from_the_service_nor_from_the_owner_nor_from_a_superuser(
+def test_postgresql_refuses_every_change_of_an_entry_to_every_role(
     runtime: tuple[peewee.Database, peewee.Database], postgresql_url: str
 ) -> None:
     owner, service = runtime
     AuditLog(service).append([("quiz.created", "quiz-1")])
-    # So that a statement that joins has something to join.
     service.execute_sql("INSERT INTO tombstones VALUES ('event', 'event-1', 0)")
-    before = everything(service)
+    before = entries(service)
 
     with closing(open_database(postgresql_url)) as superuser:
         for database in (service, owner, superuser):
             refused = refusals(database, POSTGRESQL_CHANGES)
-            # Nobody may empty a table that belongs to another.
             assert {name: text.rpartition(" ")[0] for name, text in refused.items()} == dict.fromkeys(
                 POSTGRESQL_CHANGES, "audit_log takes no"
             )
-    assert everything(service) == before
+    assert entries(service) == before
 
 
-def test_the_role_that_the_service_runs_as_cannot_switch_the_triggers_off(
+def test_the_role_of_the_service_cannot_disable_the_triggers(
     runtime: tuple[peewee.Database, peewee.Database],
 ) -> None:
     _owner, service = runtime
@@ -156,89 +154,85 @@ def test_the_role_that_the_service_runs_as_cannot_switch_the_triggers_off(
     assert set(refusals(service, attempts)) == set(attempts)
 
 
-def test_a_migration_up_or_down_of_the_log_s_indexes_takes_no_entry(own: peewee.Database) -> None:
-    before = everything(own)
-    assert MIGRATIONS.down(own) == "004_audit_log_indexes"
-    assert everything(own) == before
-    assert MIGRATIONS.up(own) == ["004_audit_log_indexes"]
-    assert everything(own) == before
-    assert refusals(own, CHANGES).keys() == CHANGES.keys()
+def test_migrating_the_indexes_of_the_log_keeps_the_entries(audited: peewee.Database) -> None:
+    before = entries(audited)
+    assert MIGRATIONS.down(audited) == "004_audit_log_indexes"
+    assert entries(audited) == before
+    assert MIGRATIONS.up(audited) == ["004_audit_log_indexes"]
+    assert entries(audited) == before
+    assert refusals(audited, CHANGES).keys() == CHANGES.keys()
 
 
-EXAMINATION = examination({}, AgreeingContent())
-BREAKING = {
-    "sqlite": {
-        "audit_log_no_UPDATE": ["DROP TRIGGER audit_log_no_UPDATE"],
-        "audit_log_no_DELETE": [
+BOTH = ["audit_log_append_only", "audit_log_no_truncate"]
+DAMAGE = [
+    (
+        "sqlite",
+        [
+            "DROP TRIGGER audit_log_no_UPDATE",
+            "DROP TRIGGER audit_log_no_REPLACE",
             "DROP TRIGGER audit_log_no_DELETE",
             "CREATE TRIGGER audit_log_no_DELETE BEFORE DELETE ON audit_log WHEN false BEGIN SELECT 1; END",
         ],
-        "audit_log_no_REPLACE": ["DROP TRIGGER audit_log_no_REPLACE"],
-    },
-    "postgresql": {
-        "audit_log_append_only": ["DROP TRIGGER audit_log_append_only ON audit_log"],
-        "audit_log_no_truncate": ["ALTER TABLE audit_log DISABLE TRIGGER audit_log_no_truncate"],
-    },
-}
+        ["audit_log_no_DELETE", "audit_log_no_REPLACE", "audit_log_no_UPDATE"],
+    ),
+    (
+        "postgresql",
+        [
+            "DROP TRIGGER audit_log_append_only ON audit_log",
+            "ALTER TABLE audit_log DISABLE TRIGGER audit_log_no_truncate",
+        ],
+        BOTH,
+    ),
+    ("postgresql", ["DROP FUNCTION audit_log_refuse CASCADE"], BOTH),
+    (
+        "postgresql",
+        [
+            "CREATE OR REPLACE FUNCTION audit_log_refuse() RETURNS trigger LANGUAGE plpgsql AS "
+            "$$ BEGIN RETURN coalesce(NEW, OLD); END $$"
+        ],
+        BOTH,
+    ),
+    (
+        "postgresql",
+        [f"ALTER TABLE audit_log {', '.join(f'ENABLE REPLICA TRIGGER {each}' for each in BOTH)}"],
+        BOTH,
+    ),
+]
 
 
-def test_a_trigger_that_is_missing_altered_or_disabled_is_found_and_made_again(own: peewee.Database) -> None:
-    engine, changes = ("postgresql", POSTGRESQL_CHANGES) if is_postgresql(own) else ("sqlite", SQLITE_CHANGES)
-    assert found(own, EXAMINATION) == []
-    for statements in BREAKING[engine].values():
-        for statement in statements:
-            own.execute_sql(statement)
-
-    assert named(found(own, EXAMINATION)) == [
-        ("audit_log", trigger, "append_only") for trigger in sorted(BREAKING[engine])
-    ]
-    remaining, lines = repair(own, EXAMINATION)
-    message = "rows can be changed or taken away: the trigger that refuses it is missing, altered or disabled"
-    assert (remaining, sorted(lines)) == (
-        0,
-        [f"audit_log {each} append_only: {message}: repaired: made it again" for each in sorted(BREAKING[engine])],
-    )
-    assert found(own, EXAMINATION) == []
-    own.execute_sql("INSERT INTO tombstones VALUES ('event', 'event-1', 0)")
-    assert refusals(own, changes).keys() == changes.keys()
-
-
-@pytest.mark.parametrize(
-    "statement",
-    [
-        "DROP FUNCTION audit_log_refuse CASCADE",
-        "CREATE OR REPLACE FUNCTION audit_log_refuse() RETURNS trigger LANGUAGE plpgsql AS "
-        "$$ BEGIN RETURN coalesce(NEW, OLD); END $$",
-        "ALTER TABLE audit_log ENABLE REPLICA TRIGGER audit_log_append_only, "
-        "ENABLE REPLICA TRIGGER audit_log_no_truncate",
-    ],
-)
-def test_postgresql_s_triggers_refuse_again_after_their_function_was_taken_away_or_emptied(
-    postgresql_url: str, statement: str
+@pytest.mark.parametrize(("engine", "statements", "triggers"), DAMAGE)
+def test_a_missing_altered_or_disabled_trigger_is_found_and_repaired(
+    request: pytest.FixtureRequest, engine: str, statements: list[str], triggers: list[str]
 ) -> None:
-    database = open_database(postgresql_url)
-    MIGRATIONS.up(database)
-    database.execute_sql(statement)
+    with closing(open_database(request.getfixturevalue(f"{engine}_url"))) as database:
+        MIGRATIONS.up(database)
+        assert found(database, EXAMINATION) == []
+        for statement in statements:
+            database.execute_sql(statement)
 
-    both = [("audit_log", name, "append_only") for name in ("audit_log_append_only", "audit_log_no_truncate")]
-    assert named(found(database, EXAMINATION)) == both
-    assert repair(database, EXAMINATION)[0] == 0
-    AuditLog(database).append([("quiz.created", "quiz-1")])
-    assert refusals(database, CHANGES).keys() == CHANGES.keys()
-    database.close()
+        assert named(found(database, EXAMINATION)) == [("audit_log", trigger, "append_only") for trigger in triggers]
+        message = "rows can be changed or taken away: the trigger that refuses it is missing, altered or disabled"
+        lines = [f"audit_log {each} append_only: {message}: repaired: made it again" for each in triggers]
+        remaining, printed = repair(database, EXAMINATION)
+        assert (remaining, sorted(printed)) == (0, lines)
+        assert found(database, EXAMINATION) == []
+        AuditLog(database).append([("quiz.created", "quiz-1")])
+        database.execute_sql("INSERT INTO tombstones VALUES ('event', 'event-1', 0)")
+        changes = POSTGRESQL_CHANGES if engine == "postgresql" else SQLITE_CHANGES
+        assert refusals(database, changes).keys() == changes.keys()
 
 
-def test_who_owns_the_schema_archives_as_the_documents_say(own: peewee.Database) -> None:
-    language = "ALTER TABLE" if is_postgresql(own) else "DROP TRIGGER"
+def test_the_documented_archiving_by_the_owner_works(audited: peewee.Database) -> None:
+    language = "ALTER TABLE" if is_postgresql(audited) else "DROP TRIGGER"
     blocks = re.findall(r"```sql\n(.+?)```", (ROOT / "deploy" / "README.md").read_text(), re.DOTALL)
     (block,) = (block for block in blocks if language in block)
-    AuditLog(own, StoppedClock(datetime(2025, 12, 31, tzinfo=UTC))).append([("quiz.created", "old")])
+    AuditLog(audited, StoppedClock(datetime(2025, 12, 31, tzinfo=UTC))).append([("quiz.created", "old")])
 
     for statement in re.sub(r"--.*", "", block).split(";"):
         if statement.strip():
-            own.execute_sql(statement)
+            audited.execute_sql(statement)
 
-    assert entries_in(AuditLog(own)) == [("quiz.created", "quiz-1")]
-    assert repair(own, EXAMINATION)[0] == 0
-    assert found(own, EXAMINATION) == []
-    assert refusals(own, CHANGES).keys() == CHANGES.keys()
+    assert entries_in(AuditLog(audited)) == [("quiz.created", "quiz-1")]
+    assert repair(audited, EXAMINATION)[0] == 0
+    assert found(audited, EXAMINATION) == []
+    assert refusals(audited, CHANGES).keys() == CHANGES.keys()

@@ -1,4 +1,4 @@
-"""GET /internal/audit: services.kit.storage.audit.resource over an audit log in memory."""
+"""services.kit.storage.audit.resource: GET /internal/audit over an audit log in memory."""
 
 from collections.abc import Iterator
 
@@ -18,7 +18,7 @@ from tests.refusals import UNAUTHORIZED, Answer, invalid
 
 @pytest.fixture
 def client() -> Iterator[tuple[Client, KeptAudit]]:
-    """A client of a service whose audit log is in memory."""
+    """Return a client of a service whose audit log is in memory."""
     kept = KeptAudit()
     use_cases = UseCases(open_database("sqlite:////nowhere/content.sqlite"), threads=1)
     app = create_service_app([audit_route("content", kept.trail, use_cases)], SETTINGS, use_cases, verifier())
@@ -26,18 +26,18 @@ def client() -> Iterator[tuple[Client, KeptAudit]]:
         yield client, kept
 
 
-def asked(client: Client, query: str = "") -> Answer:
-    """The answer to a service that asks with this query."""
+def response_to(client: Client, query: str = "") -> Answer:
+    """Return the response to a service with this query."""
     return client.send("GET", AUDIT, service_token(), query_string=query)
 
 
-def test_an_entry_is_told_whole(client: tuple[Client, KeptAudit]) -> None:
+def test_an_entry_has_all_its_members(client: tuple[Client, KeptAudit]) -> None:
     sender, kept = client
     kept.append(("event.created", "event-1"), admin="ada")
     kept.append(("event.deleted", "event-1"), at=HOUR)
 
     newer, older = kept.trail.list(EVERYTHING, ALL)
-    assert asked(sender) == Answer(
+    assert response_to(sender) == Answer(
         200,
         {
             "items": [
@@ -67,7 +67,7 @@ def test_an_entry_is_told_whole(client: tuple[Client, KeptAudit]) -> None:
     )
 
 
-def test_nobody_but_a_service_is_told(client: tuple[Client, KeptAudit]) -> None:
+def test_only_a_service_may_list_entries(client: tuple[Client, KeptAudit]) -> None:
     sender, _ = client
     assert sender.send("GET", AUDIT) == UNAUTHORIZED
     assert sender.send("GET", AUDIT, access_token(roles=["owner"])) == UNAUTHORIZED
@@ -88,35 +88,32 @@ def test_nobody_but_a_service_is_told(client: tuple[Client, KeptAudit]) -> None:
         ("service=content&something=else", ["five", "four", "three", "two", "one"]),
     ],
 )
-def test_filters_leave_the_rest_out(client: tuple[Client, KeptAudit], query: str, subjects: list[str]) -> None:
+def test_a_filter_lists_the_matching_entries(client: tuple[Client, KeptAudit], query: str, subjects: list[str]) -> None:
     sender, kept = client
     entries = [("event.created", "one", "ada"), ("lesson.created", "two", "bob"), ("lesson.changed", "three", "bob")]
     entries += [("event.changed", "four", "ada"), ("material.deleted", "five", "cleo")]
     for place, (action, subject_id, admin) in enumerate(entries):
         kept.append((action, subject_id), at=place * HOUR, admin=admin)
 
-    status, document = asked(sender, query)
+    status, document = response_to(sender, query)
     assert (status, [each["subjectId"] for each in document["items"]]) == (200, subjects)
 
 
-def test_pages_follow_one_another_to_the_end(client: tuple[Client, KeptAudit]) -> None:
+def test_pages_follow_one_another_without_a_gap(client: tuple[Client, KeptAudit]) -> None:
     sender, kept = client
     for number in range(120):
         kept.append(("event.changed", str(number)), at=number // 7 * HOUR)
-
-    pages, query = [], "limit=50"
-    while True:
-        status, document = asked(sender, query)
-        assert status == 200
-        pages.append([each["subjectId"] for each in document["items"]])
-        if document["nextCursor"] is None:
-            break
-        query = f"limit=50&cursor={document['nextCursor']}"
     newest_first = sorted(range(120), key=lambda number: (number // 7, number), reverse=True)
-    assert [len(page) for page in pages] == [50, 50, 20]
-    assert [subject for page in pages for subject in page] == list(map(str, newest_first))
-    assert len(asked(sender)[1]["items"]) == 50
-    assert len(asked(sender, "limit=100")[1]["items"]) == 100
+
+    subjects: list[str] = []
+    cursor = ""
+    for length in (50, 50, 20):
+        _, page = response_to(sender, f"limit=50{cursor}")
+        assert len(page["items"]) == length
+        subjects += [each["subjectId"] for each in page["items"]]
+        cursor = f"&cursor={page['nextCursor']}"
+    assert (subjects, page["nextCursor"]) == (list(map(str, newest_first)), None)
+    assert [len(response_to(sender, query)[1]["items"]) for query in ("", "limit=100")] == [50, 100]
 
 
 NO_ACTION = "must be an action such as event.created, or a kind with its dot, such as event."
@@ -128,49 +125,38 @@ NO_CURSOR = "must be a nextCursor of this list"
 @pytest.mark.parametrize(
     ("query", "field", "text"),
     [
-        ("actorId=", "actorId", "must have at least 1 characters"),
         ("actorId=%00", "actorId", "must not contain control characters"),
         (f"actorId={'a' * 201}", "actorId", "must have at most 200 characters"),
         ("actorId=a&actorId=b", "actorId", "Input should be a valid string"),
         ("subjectId=", "subjectId", "must have at least 1 characters"),
-        (f"subjectId={'a' * 201}", "subjectId", "must have at most 200 characters"),
         ("action=event", "action", NO_ACTION),
         ("action=.created", "action", NO_ACTION),
         ("action=event.%25", "action", NO_ACTION),
-        ("action=%C3%A9v%C3%A9nement.", "action", NO_ACTION),
         ("action=event.created.twice", "action", NO_ACTION),
         ("action=", "action", "must have at least 1 characters"),
-        ("from=yesterday", "from", NO_INSTANT),
         ("from=2026-03-01T12:00:00", "from", NO_INSTANT),
         ("to=2026-02-30T12:00:00Z", "to", "must be an instant that exists, between the years 0001 and 9999"),
-        ("to=", "to", NO_INSTANT),
         ("limit=0", "limit", NO_LIMIT),
         ("limit=101", "limit", NO_LIMIT),
-        ("limit=ten", "limit", NO_LIMIT),
-        ("limit=", "limit", NO_LIMIT),
-        ("limit=1&limit=2", "limit", "Input should be a valid string"),
-        ("cursor=yes", "cursor", NO_CURSOR),
-        ("cursor=", "cursor", NO_CURSOR),
         ("cursor=WyJhIiwiYiJd", "cursor", NO_CURSOR),
     ],
 )
-def test_a_bad_filter_is_refused_by_its_name(
+def test_an_invalid_filter_is_refused_by_its_name(
     client: tuple[Client, KeptAudit], query: str, field: str, text: str
 ) -> None:
     sender, _ = client
-    assert asked(sender, query) == invalid({field: [text]})
+    assert response_to(sender, query) == invalid({field: [text]})
 
 
-def test_every_bad_filter_is_named_at_once(client: tuple[Client, KeptAudit]) -> None:
+def test_several_invalid_filters_are_named_at_once(client: tuple[Client, KeptAudit]) -> None:
     sender, _ = client
     wrong = {"action": [NO_ACTION], "from": [NO_INSTANT], "to": [NO_INSTANT]}
-    assert asked(sender, "action=x&from=x&to=x") == invalid(wrong)
+    assert response_to(sender, "action=x&from=x&to=x") == invalid(wrong)
 
 
-def test_an_instant_is_told_as_it_is_asked_for(client: tuple[Client, KeptAudit]) -> None:
+def test_an_instant_can_be_used_as_a_filter(client: tuple[Client, KeptAudit]) -> None:
     sender, kept = client
     kept.append(("event.created", "event-1"), at=MILLISECOND)
-    told = asked(sender)[1]["items"][0]["occurredAt"]
-    assert told == format_instant(NOON + MILLISECOND)
-    assert len(asked(sender, f"from={told}")[1]["items"]) == 1
-    assert len(asked(sender, f"to={told}")[1]["items"]) == 0
+    instant = response_to(sender)[1]["items"][0]["occurredAt"]
+    assert instant == format_instant(NOON + MILLISECOND)
+    assert [len(response_to(sender, f"{name}={instant}")[1]["items"]) for name in ("from", "to")] == [1, 0]

@@ -1,4 +1,4 @@
-"""services.kit.storage.integrity: one check at a time, beside the service; its report is given out once."""
+"""services.kit.storage.integrity: one check at a time, whose report is sent once."""
 
 import asyncio
 import threading
@@ -25,16 +25,16 @@ FOUND = Finding("events", "event-1", "event_link", "wrong", lambda: "made it rig
 
 
 class Checks:
-    """Checks that go on until they are told to end, and how often one began."""
+    """Checks that run until `may_end` is set, and the number of checks that began."""
 
     def __init__(self, *findings: Finding):
-        self.begun = 0
+        self.started = 0
         self.may_end = threading.Event()
         self._findings = findings
 
     def __call__(self, progress: Progress) -> Iterable[Finding]:
-        """As the resource begins it."""
-        self.begun += 1
+        """Run a check."""
+        self.started += 1
         progress.begin("attempts", 1_000)
         progress.advance(400)
         yield from self._findings
@@ -42,8 +42,8 @@ class Checks:
 
 
 @contextmanager
-def asking(checks: Callable[[Progress], Iterable[Finding]], wait_seconds: float) -> Iterator[Callable[[], Any]]:
-    """What answers with the report under `item`."""
+def requesting(checks: Callable[[Progress], Iterable[Finding]], wait_seconds: float) -> Iterator[Callable[[], Any]]:
+    """Give a function that requests the report."""
     app: Any = create_web_app([Route("/integrity", Integrity(checks, wait_seconds), Guard.OPEN)], [])
 
     async def get() -> Any:
@@ -55,16 +55,16 @@ def asking(checks: Callable[[Progress], Iterable[Finding]], wait_seconds: float)
 
 
 def without_times(report: dict[str, Any]) -> dict[str, Any]:
-    """The report, and that its instants are well formed and in order."""
+    """Check that the instants of the report are well formed and in order, and remove them."""
     started_at, finished_at = report.pop("startedAt"), report.pop("finishedAt")
     assert finished_at is None or parse_instant(started_at) <= parse_instant(finished_at)
     assert (finished_at is None) == (report["status"] == "running")
     return report
 
 
-def test_a_check_that_takes_long_is_told_as_running_and_its_report_comes_once() -> None:
+def test_a_long_check_is_running_and_its_report_is_sent_once() -> None:
     checks = Checks(FOUND)
-    with asking(checks, 0.01) as ask:
+    with requesting(checks, 0.01) as get_report:
         running = {
             "status": "running",
             "progress": {"stage": "attempts", "done": 400, "of": 1_000},
@@ -79,44 +79,42 @@ def test_a_check_that_takes_long_is_told_as_running_and_its_report_comes_once() 
                 }
             ],
         }
-        while (report := without_times(ask()))["total"] == 0:
+        while (report := without_times(get_report()))["total"] == 0:
             assert report["status"] == "running"
         assert report == running
-        assert without_times(ask()) == running
-        assert checks.begun == 1
+        assert without_times(get_report()) == running
+        assert checks.started == 1
 
         checks.may_end.set()
-        while (report := without_times(ask()))["status"] == "running":
+        while (report := without_times(get_report()))["status"] == "running":
             pass
         assert report == {**running, "status": "findings", "progress": None}
-        assert checks.begun == 1
-        ask()
-        assert checks.begun == 2
+        assert checks.started == 1
+        get_report()
+        assert checks.started == 2
 
 
-def test_an_answer_names_some_findings_and_counts_all() -> None:
+def test_a_report_lists_some_findings_and_counts_all() -> None:
     checks = Checks(*[FOUND] * (SHOWN_FINDINGS + 50))
     checks.may_end.set()
-    with asking(checks, 60) as ask:
-        report = ask()
+    with requesting(checks, 60) as get_report:
+        report = get_report()
 
     assert (report["total"], len(report["findings"]), report["status"]) == (250, 200, "findings")
 
 
-def test_a_check_that_breaks_off_is_a_finding() -> None:
-    def breaks(progress: Progress) -> Iterable[Finding]:
+def test_a_failed_check_is_a_finding() -> None:
+    def fail(progress: Progress) -> Iterable[Finding]:
         raise ValueError("unexpected")
 
-    with asking(breaks, 60) as ask:
-        [finding] = ask()["findings"]
+    with requesting(fail, 60) as get_report:
+        [finding] = get_report()["findings"]
 
     assert (finding["rule"], finding["message"]) == ("not_checked", "broke off: unexpected")
 
 
 @pytest.mark.parametrize("statement", [None, "DROP INDEX admins_username"])
-def test_a_service_answers_for_its_own_database_to_holders_of_a_service_token(
-    database_url: str, statement: str | None
-) -> None:
+def test_a_service_checks_its_database_for_a_service_token(database_url: str, statement: str | None) -> None:
     database = open_database(database_url)
     MIGRATIONS.up(database)
     if statement is not None:
@@ -131,10 +129,10 @@ def test_a_service_answers_for_its_own_database_to_holders_of_a_service_token(
             return await client.get("/internal/integrity", headers=headers)
 
     refused = asyncio.run(get({}))
-    answer = asyncio.run(get({"Authorization": f"Bearer {token}"}))
+    response = asyncio.run(get({"Authorization": f"Bearer {token}"}))
 
-    report = answer.json()["item"]
+    report = response.json()["item"]
     found = [(each["table"], each["id"], each["rule"], each["repairable"]) for each in report["findings"]]
     assert refused.status_code == 401
-    assert (answer.status_code, report["status"]) == (200, "findings" if statement else "ok")
+    assert (response.status_code, report["status"]) == (200, "findings" if statement else "ok")
     assert found == ([("admins", "admins_username", "index_missing", True)] if statement else [])

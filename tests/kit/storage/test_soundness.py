@@ -1,12 +1,12 @@
-"""services.kit.storage.soundness: a damaged database closes the service, and a restored one opens it again."""
+"""services.kit.storage.soundness: a damaged database closes the service and a restored one reopens it."""
 
 import asyncio
 import os
 import random
 import shutil
-import time
+import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,8 @@ from services.content import seed
 from services.content.config import read_settings
 from services.content.migrations import MIGRATIONS
 from services.content.repository.store import PeeweeContentStore
-from services.kit.storage.database import is_postgresql, open_database
+from services.kit.core.errors import Unavailable
+from services.kit.storage.database import open_database
 from services.kit.storage.database_errors import is_damage
 from services.kit.storage.health import health_routes
 from services.kit.storage.soundness import SoundnessWatch, find_damage
@@ -27,15 +28,15 @@ from services.kit.web.app import create_web_app
 from services.kit.web.guards import Gatekeeper
 from services.kit.web.pages import PageRequest
 from tests.violations import execute
+from tests.waiting import until
 
 PAGE = 4096
-PATIENCE_SECONDS = 60
 SOON = 0.05
 NEVER = 3600
 
 
 class Service:
-    """Content's event list and readiness, over a database that is watched."""
+    """Content's event list and readiness over a watched database."""
 
     def __init__(self, database: peewee.Database, interval_seconds: float):
         self._runner = asyncio.Runner()
@@ -47,7 +48,7 @@ class Service:
 
     @contextmanager
     def running(self) -> Iterator["Service"]:
-        """The service while the block lasts."""
+        """Run the service while the block lasts."""
         self._watch.start()
         try:
             yield self
@@ -57,12 +58,12 @@ class Service:
             self._runner.close()
 
     def ready(self) -> tuple[int, str]:
-        """The status of /health/ready and what it says."""
-        answer = self._runner.run(self._get("/health/ready"))
-        return answer.status_code, answer.json().get("message", "")
+        """Return the status and the message of /health/ready."""
+        response = self._runner.run(self._get("/health/ready"))
+        return response.status_code, response.json().get("message", "")
 
-    def lists_events(self) -> Any:
-        """The ids of all events, or what refuses to tell."""
+    def event_ids(self) -> Any:
+        """Return the ids of all events, or the text of the refusal."""
         try:
             events = self._runner.run(self._use_cases.run(self._store.events.list, PageRequest()))
         except Exception as error:
@@ -74,17 +75,9 @@ class Service:
             return await client.get(path)
 
 
-def until(condition: Callable[[], bool]) -> None:
-    """Wait for it."""
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while not condition():
-        assert time.monotonic() < deadline, "it never came"
-        time.sleep(SOON)
-
-
 @pytest.fixture
 def seeded(database: peewee.Database) -> peewee.Database:
-    """Migrated and with the demo's events."""
+    """Return a migrated database with the demo's events."""
     MIGRATIONS.up(database)
     seed.seed_database(database, read_settings({}), "demo")
     database.close()
@@ -93,7 +86,7 @@ def seeded(database: peewee.Database) -> peewee.Database:
 
 @pytest.fixture
 def file(sqlite_url: str, tmp_path: Path) -> Path:
-    """A seeded SQLite file without a log of changes beside it, and a copy of it."""
+    """Return a seeded SQLite file without a write-ahead log; a copy is beside it."""
     database = open_database(sqlite_url)
     MIGRATIONS.up(database)
     seed.seed_database(database, read_settings({}), "demo")
@@ -104,27 +97,31 @@ def file(sqlite_url: str, tmp_path: Path) -> Path:
     return path
 
 
-def root_page(file: Path, name: str) -> int:
-    """Where the file keeps the first page of that table or index."""
-    database = open_database(f"sqlite:///{file}")
-    page: int = database.execute_sql("SELECT rootpage FROM sqlite_master WHERE name = ?", [name]).fetchone()[0]
-    database.close()
-    return page
+def overwriting(name: str) -> Callable[[Path], None]:
+    """Return the damage of a broken disk: the first page of the table or index is noise."""
+
+    def overwrite(file: Path) -> None:
+        with closing(sqlite3.connect(file)) as connection:
+            query = "SELECT rootpage FROM sqlite_master WHERE name = ?"
+            (page,) = connection.execute(query, [name]).fetchone()
+        with file.open("r+b") as opened:
+            opened.seek((page - 1) * PAGE)
+            opened.write(random.Random(page).randbytes(PAGE))
+            opened.flush()
+            os.fsync(opened.fileno())
+
+    return overwrite
 
 
-def overwrite(file: Path, page: int) -> None:
-    """Put noise into that page, as a broken disk would."""
-    with file.open("r+b") as opened:
-        opened.seek((page - 1) * PAGE)
-        opened.write(random.Random(page).randbytes(PAGE))
-        opened.flush()
-        os.fsync(opened.fileno())
+def truncating(length: int) -> Callable[[Path], None]:
+    """Return the damage of a copy that broke off."""
+    return lambda file: os.truncate(file, length)
 
 
 def restore(file: Path) -> None:
-    """As an operator does: the copy takes the place of the file."""
-    for beside in ("-wal", "-shm"):
-        Path(f"{file}{beside}").unlink(missing_ok=True)
+    """Replace the file with the copy, as an operator does."""
+    for suffix in ("-wal", "-shm"):
+        Path(f"{file}{suffix}").unlink(missing_ok=True)
     shutil.copy(file.parent / "backup.sqlite", file.parent / "restored.sqlite")
     (file.parent / "restored.sqlite").replace(file)
 
@@ -136,103 +133,72 @@ def test_a_sound_database_stays_open(seeded: peewee.Database) -> None:
     with Service(seeded, SOON).running() as service:
         for _ in range(5):
             assert service.ready() == (200, "")
-        assert len(service.lists_events()) == 7
+        assert len(service.event_ids()) == 7
 
 
-@pytest.mark.parametrize("name", ["events", "sqlite_autoindex_events_1", "events_created_at_id", "materials"])
-def test_an_overwritten_page_turns_readiness_red_and_a_restored_file_turns_it_green(file: Path, name: str) -> None:
-    page = root_page(file, name)
-    with Service(open_database(f"sqlite:///{file}"), SOON).running() as service:
-        events = service.lists_events()
+PAGES = ("events", "sqlite_autoindex_events_1", "events_created_at_id", "materials")
+DAMAGE = [*map(overwriting, PAGES), *map(truncating, (PAGE * 3, PAGE, 100, 0)), Path.unlink]
+
+
+@pytest.mark.parametrize("damage", DAMAGE, ids=[*PAGES, "3 pages", "1 page", "100 bytes", "no byte", "no file"])
+def test_damage_of_the_file_closes_the_service_until_a_restore(file: Path, damage: Callable[[Path], None]) -> None:
+    with Service(open_database(f"sqlite:///{file}", create=False), SOON).running() as service:
+        events = service.event_ids()
         assert len(events) == 7
 
-        overwrite(file, page)
+        damage(file)
 
-        until(lambda: service.ready()[0] == 503)
+        # Until the next inspection the connections may still use what they have read.
+        until(lambda: bool(service.event_ids() == DAMAGED), "a closed service")
         assert service.ready() == (503, DAMAGED)
-        assert service.lists_events() == DAMAGED
+        assert file.exists() is (damage is not Path.unlink)
 
         restore(file)
 
-        until(lambda: service.ready()[0] == 200)
-        assert service.lists_events() == events
+        until(lambda: service.ready()[0] == 200, "an open service")
+        assert service.event_ids() == events
 
 
-@pytest.mark.parametrize("left", [PAGE * 3, PAGE, 100, 0])
-def test_a_file_that_is_cut_off_turns_readiness_red(file: Path, left: int) -> None:
-    with Service(open_database(f"sqlite:///{file}"), SOON).running() as service:
-        assert len(service.lists_events()) == 7
-
-        os.truncate(file, left)
-
-        until(lambda: bool(service.lists_events() == DAMAGED))
-        assert service.ready() == (503, DAMAGED)
-
-
-def test_a_file_that_is_gone_turns_readiness_red_and_is_not_made_anew(file: Path) -> None:
-    with Service(open_database(f"sqlite:///{file}", create=False), SOON).running() as service:
-        assert len(service.lists_events()) == 7
-
-        file.unlink()
-
-        # Until the watch looks again, a connection goes on with the file that has no name any more.
-        until(lambda: bool(service.lists_events() == DAMAGED))
-        assert service.ready() == (503, DAMAGED)
-        assert not file.exists()
-
-
-def test_the_use_case_that_meets_the_damage_closes_the_service_at_once(file: Path) -> None:
+def test_a_use_case_that_meets_damage_closes_the_service(file: Path) -> None:
     database = open_database(f"sqlite:///{file}")
     use_cases = UseCases(database, threads=1)
-    store = PeeweeContentStore(database)
-    overwrite(file, root_page(file, "events"))
-
-    async def ask() -> list[str]:
-        said = []
-        for _ in range(2):
-            try:
-                await use_cases.run(store.events.list, PageRequest())
-            except Exception as error:
-                said.append(str(error))
-        return said
-
-    try:
-        assert asyncio.run(ask()) == [DAMAGED, DAMAGED]
-        assert (use_cases.damaged, use_cases.wake.is_set()) == (True, True)
-    finally:
-        use_cases.close()
+    overwriting("events")(file)
+    for _ in range(2):
+        with pytest.raises(Unavailable, match=DAMAGED):
+            use_cases.run_in_this_thread(PeeweeContentStore(database).events.list, PageRequest())
+    assert (use_cases.damaged, use_cases.wake.is_set()) == (True, True)
+    use_cases.close()
 
 
-def test_a_dropped_table_turns_readiness_red_and_one_that_is_back_turns_it_green(seeded: peewee.Database) -> None:
+def test_a_missing_table_closes_the_service_until_it_is_back(seeded: peewee.Database) -> None:
     with Service(seeded, NEVER).running() as service:
-        assert len(service.lists_events()) == 7
+        assert len(service.event_ids()) == 7
 
         execute(seeded, "ALTER TABLE events RENAME TO elsewhere")
         seeded.close()
 
-        # The watch sleeps for an hour: it is the use case that notices, and wakes it.
-        assert service.lists_events() == DAMAGED
+        # The watch sleeps for an hour: the use case notices the damage and wakes it.
+        assert service.event_ids() == DAMAGED
         assert service.ready() == (503, DAMAGED)
 
         execute(seeded, "ALTER TABLE elsewhere RENAME TO events")
         seeded.close()
 
-        until(lambda: service.ready()[0] == 200)
-        assert len(service.lists_events()) == 7
+        until(lambda: service.ready()[0] == 200, "an open service")
+        assert len(service.event_ids()) == 7
 
 
-def test_a_dropped_table_that_no_use_case_asks_for_is_noticed_by_the_watch(seeded: peewee.Database) -> None:
+def test_the_watch_notices_a_missing_table_by_itself(seeded: peewee.Database) -> None:
     with Service(seeded, SOON).running() as service:
         execute(seeded, "DROP TABLE materials")
         seeded.close()
 
-        until(lambda: service.ready()[0] == 503)
-        assert service.lists_events() == DAMAGED
+        until(lambda: service.ready()[0] == 503, "a closed service")
+        assert service.event_ids() == DAMAGED
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_rows_that_break_a_rule_are_no_damage(seeded: peewee.Database) -> None:
-    if is_postgresql(seeded):
-        pytest.skip("PostgreSQL holds its CHECKs")
     execute(seeded, "UPDATE lessons SET expires_at = release_at - 1", "DELETE FROM events")
 
     assert find_damage(seeded, MIGRATIONS) is None

@@ -1,4 +1,4 @@
-"""The audit log that every service keeps: who did what to which id, when, from where.
+"""The audit log of every service: who did what to which id, when and from where.
 
-A row is of the transaction of what it tells. The table takes no change and no deletion: its triggers refuse both.
+An entry is written in the transaction of the action that it records. Triggers refuse to change or delete entries.
 """

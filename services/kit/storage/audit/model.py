@@ -1,4 +1,4 @@
-"""A row of the audit log, and how an entry becomes one."""
+"""The table of the audit log and its records."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,13 +13,13 @@ from services.kit.storage.database import InstantField
 
 AUDIT_TABLE = "audit_log"
 
-# An action, which is the kind of what was acted on and what was done to it, such as event.created; and its id.
+# An action, such as event.created, and the id of its subject.
 AuditEntry = tuple[str, str]
 
 
 @dataclass(frozen=True, slots=True)
 class AuditRecord:
-    """One entry. Without an actor it was a command, the follower, or a person who had not signed in yet."""
+    """One entry. It has no actor when a command, the follower, or a person before sign-in caused it."""
 
     id: str
     occurred_at: datetime
@@ -33,7 +33,7 @@ class AuditRecord:
 
 
 class AuditRow(peewee.Model):
-    """A entry; the columns are the fields of AuditRecord, in their order."""
+    """An entry; the columns are the fields of AuditRecord."""
 
     id = TextField(primary_key=True)
     occurred_at = InstantField()
@@ -53,7 +53,7 @@ class AuditRow(peewee.Model):
 
 
 def record_of(action: str, subject_id: str, at: datetime) -> AuditRecord:
-    """What whoever acts now has done."""
+    """Return the record of an action of the current actor."""
     actor, request_id = current_actor(), current_request_id()
     return AuditRecord(
         id=str(uuid_utils.uuid7()),

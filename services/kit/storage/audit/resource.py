@@ -1,10 +1,11 @@
-"""GET /internal/audit: what was done in one service, for the gateway to put beside that of the others."""
+"""GET /internal/audit: the audit entries of one service, which the gateway joins with those of the others."""
 
 import re
-from typing import Annotated, Any
+from typing import Annotated
 
 import falcon.asgi
 from pydantic import AfterValidator, Field
+from typing_extensions import TypedDict
 
 from services.kit.core.instants import format_instant
 from services.kit.storage.audit.log import AuditFilter, AuditTrail, audit_key
@@ -13,11 +14,11 @@ from services.kit.storage.use_cases import UseCases
 from services.kit.web.documents import write_page
 from services.kit.web.guards import Guard, Route
 from services.kit.web.pages import DEFAULT_LIMIT, page_of, page_request
-from services.kit.web.schemas import Instant, Schema, Text, validated
+from services.kit.web.schemas import Instant, InstantText, Schema, Text, validated
 
 AUDIT = "/internal/audit"
 SORT_KEY = (int, str)
-# Nothing that anybody could look for is longer: what baseline installations call their rows is free text.
+# No id or action is longer; ids from baseline installations are free text.
 MAXIMUM_LENGTH = 200
 
 
@@ -35,7 +36,7 @@ Action = Annotated[Identifier, AfterValidator(_action)]
 
 
 class AuditQuery(Schema):
-    """The filters of the list; each instant with its zone, `from` included and `to` not."""
+    """The filters of the list; instants need a zone, `from` is included and `to` is not."""
 
     actor_id: Identifier | None = None
     action: Action | None = None
@@ -45,9 +46,30 @@ class AuditQuery(Schema):
     limit: str | None = None
     cursor: str | None = None
 
-    def which(self) -> AuditFilter:
-        """The entries that are asked for."""
+    def filters(self) -> AuditFilter:
+        """Return the filter for the audit log."""
         return AuditFilter(self.actor_id, self.action, self.subject_id, self.since, self.until)
+
+
+class ActorView(TypedDict):
+    """The person who acted."""
+
+    id: str
+    username: str | None
+    role: str | None
+
+
+class AuditEntryView(TypedDict):
+    """An audit entry; `actor` is null where nobody was signed in, as for a command."""
+
+    id: str
+    occurredAt: InstantText
+    service: str
+    actor: ActorView | None
+    address: str | None
+    requestId: str | None
+    action: str
+    subjectId: str
 
 
 class AuditEntries:
@@ -59,26 +81,29 @@ class AuditEntries:
         self._run = use_cases.run
 
     async def on_get(self, request: falcon.asgi.Request, response: falcon.asgi.Response) -> None:
-        """A page of entries, newest first, in the total order of instant and id that all services share."""
+        """Respond with a page of entries, newest first, in the order of instant and id that all services share."""
         query = validated(AuditQuery, dict(request.params))
-        wanted = page_request(query.limit, query.cursor, SORT_KEY, DEFAULT_LIMIT)
-        page = page_of(await self._run(self._trail.list, query.which(), wanted), wanted, audit_key)
-        write_page(response, [audit_view(self._service, each) for each in page.items], page, wanted)
+        wanted_page = page_request(query.limit, query.cursor, SORT_KEY, DEFAULT_LIMIT)
+        records = await self._run(self._trail.list, query.filters(), wanted_page)
+        page = page_of(records, wanted_page, audit_key)
+        write_page(response, [audit_view(self._service, each) for each in page.items], page, wanted_page)
 
 
 def audit_route(service: str, trail: AuditTrail, use_cases: UseCases) -> Route:
-    """The row of a service's routes table for its audit log."""
+    """Return the row of a service's routes table for its audit log."""
     return Route(AUDIT, AuditEntries(service, trail, use_cases), Guard.SERVICE)
 
 
-def audit_view(service: str, record: AuditRecord) -> dict[str, Any]:
-    """A entry as owners read it; `actor` is null where nobody had signed in, as for a command."""
-    actor = {"id": record.actor_id, "username": record.actor_name, "role": record.actor_role}
+def audit_view(service: str, record: AuditRecord) -> AuditEntryView:
+    """Return an entry as owners read it."""
+    actor = None
+    if record.actor_id is not None:
+        actor = ActorView(id=record.actor_id, username=record.actor_name, role=record.actor_role)
     return {
         "id": record.id,
         "occurredAt": format_instant(record.occurred_at),
         "service": service,
-        "actor": None if record.actor_id is None else actor,
+        "actor": actor,
         "address": record.address,
         "requestId": record.request_id,
         "action": record.action,
