@@ -8,9 +8,9 @@ from typing import Any
 from joserfc import jwt
 from joserfc.jwk import OctKey
 
+from services.auth.rules import keys
 from services.auth.entities import SigningKey
 from services.auth.repository.store import PeeweeAuthStore
-from services.auth.rules import keys
 from services.kit.core.instants import now
 from services.kit.storage.database import open_database
 from tests.installation import Installation
@@ -26,7 +26,7 @@ class Tokens:
         database = open_database(stack.environment["AUTH_DATABASE_URL"])
         self._key = PeeweeAuthStore(database).signing_keys.list()[-1]
         database.close()
-        self._seal = keys.derive_key(stack.environment["SIGNING_KEY_SECRET"], keys.KEY_ENCRYPTION)
+        self._encryption_key = keys.derive_key(stack.environment["SIGNING_KEY_SECRET"], keys.KEY_ENCRYPTION)
 
     def access_token(self, **claims: Any) -> str:
         """Return a valid token with these claims changed; None leaves a claim out."""
@@ -37,23 +37,21 @@ class Tokens:
         payload = token.split(".")[1]
         signed = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
         header = {"alg": ALGORITHM, "typ": typ, "kid": self._key.id}
-        return jwt.encode(
-            header, {**signed, **claims}, keys.decrypt_private_key(self._key, self._seal), algorithms=[ALGORITHM]
-        )
+        return jwt.encode(header, {**signed, **claims}, keys.decrypt_private_key(self._key, self._encryption_key), algorithms=[ALGORITHM])
 
     def forge(self) -> Forge:
         """Return a forge with the stack's own key, for tokens that the gateway and content accept."""
         forge = Forge(self._key.id, "content", now())
-        forge.private_key = keys.decrypt_private_key(self._key, self._seal)
+        forge.private_key = keys.decrypt_private_key(self._key, self._encryption_key)
         return forge
 
     def of_another_key(self) -> str:
         """Return a token of another key under the stack's key id."""
-        return self._signed(keys.new_signing_key(self._key.id, now(), self._seal), {})
+        return self._signed(keys.new_signing_key(self._key.id, now(), self._encryption_key), {})
 
     def of_an_unknown_key(self) -> str:
         """Return a token of another key under an unknown key id."""
-        return self._signed(keys.new_signing_key("a-key-of-mine", now(), self._seal), {})
+        return self._signed(keys.new_signing_key("a-key-of-mine", now(), self._encryption_key), {})
 
     def of_another_type(self) -> str:
         """Return a token of another type."""
@@ -71,7 +69,7 @@ class Tokens:
 
     def _signed(self, key: SigningKey, claims: dict[str, Any], typ: str = "at+jwt") -> str:
         header = {"alg": ALGORITHM, "typ": typ, "kid": key.id}
-        private = keys.decrypt_private_key(key, self._seal)
+        private = keys.decrypt_private_key(key, self._encryption_key)
         return jwt.encode(header, _claims(claims), private, algorithms=[ALGORITHM])
 
 
