@@ -14,13 +14,7 @@ from services.kit.web.tokens.revocation import Revoked
 # The time to hash a password grows with its length.
 _MAXIMUM_PASSWORD_LENGTH = 1024
 
-# `Text` with at least three characters after trimming, as a regular expression of ECMA-262 for the published document.
-_SPACES = r"[\t-\r \x85\xA0\u1680\u2000-\u200A\u2028\u2029\u202F\u205F\u3000]*"
-_CHARACTER = r"[^\x00-\x08\x0B\x0C\x0E-\x1F\x7F-\x9F]"
-_VISIBLE = r"[^\x00-\x1F\x7F-\x9F\s]"
-_TEXT_OF_THREE = f"^{_SPACES}{_CHARACTER}*{_VISIBLE}{_CHARACTER}+{_VISIBLE}{_CHARACTER}*{_SPACES}$"
-
-Username = Annotated[Text, Field(min_length=3, max_length=200, json_schema_extra={"pattern": _TEXT_OF_THREE})]
+Username = Annotated[Text, Field(min_length=3, max_length=200)]
 Password = Annotated[
     str,
     Field(
