@@ -65,20 +65,6 @@ def command(work: Callable[[], None]) -> int:
     return 0
 
 
-def read_services(environment: Mapping[str, str]) -> dict[str, ServiceSettings]:
-    """Every service's settings, each with a database of its own; raises SettingsError and StartFailed."""
-    settings, problems = {}, []
-    for name, service in stack.SERVICES.items():
-        try:
-            settings[name] = service.read_settings(environment)
-        except SettingsError as error:
-            problems += error.problems
-    if problems:
-        raise SettingsError(list(dict.fromkeys(problems)))
-    stack.require_own_databases(settings.values())
-    return settings
-
-
 def require_servers(services: Mapping[str, ServiceSettings]) -> None:
     """Waits for the servers as every command does; raises BackupError when one does not answer."""
     for name, settings in services.items():
@@ -132,7 +118,7 @@ def size(number: int) -> str:
 
 def _back_up(folder: Path) -> None:
     started_at = time.monotonic()
-    services = read_services(os.environ)
+    services = stack.read_service_settings(os.environ)
     require_servers(services)
     databases = {name: services[name].database_url for name in ORDER}
     for name, url in databases.items():

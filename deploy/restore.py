@@ -25,7 +25,6 @@ from deploy.backup import (
     command,
     file_name,
     progress_of,
-    read_services,
     require_servers,
     say,
     write_backup,
@@ -64,7 +63,7 @@ def main() -> int:
 
 def _restore(options: Options) -> None:
     started_at = time.monotonic()
-    services = read_services(os.environ)
+    services = stack.read_service_settings(os.environ)
     with opened(options.file) as archive, ExitStack() as scratches:
         _require_fitting(archive.manifest, services)
         _confirm(options, archive.manifest, services)

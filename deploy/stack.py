@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import httpx
 
@@ -23,6 +23,8 @@ from services.content.__main__ import SERVICE as CONTENT
 from services.kit.core.config import ServerSettings, ServiceSettings, SettingsError
 from services.kit.maintenance.command_line import Service, main
 from services.quiz.__main__ import SERVICE as QUIZ
+
+AnySettings = TypeVar("AnySettings", bound=ServerSettings)
 
 ROOT = Path(__file__).parents[1]
 # In the order of their start: who is needed comes before who needs it.
@@ -63,6 +65,21 @@ def read_settings(environment: Mapping[str, str]) -> dict[str, ServerSettings]:
         **{name: service.read_settings for name, service in SERVICES.items()},
         "gateway": gateway.config.read_settings,
     }
+    return _read_all(readers, environment)
+
+
+def read_service_settings(environment: Mapping[str, str]) -> dict[str, ServiceSettings]:
+    """Return every service's settings by name; raise SettingsError, or StartFailed when two share a database."""
+    settings: dict[str, ServiceSettings] = _read_all(
+        {name: service.read_settings for name, service in SERVICES.items()}, environment
+    )
+    require_own_databases(settings.values())
+    return settings
+
+
+def _read_all(
+    readers: Mapping[str, Callable[[Mapping[str, str]], AnySettings]], environment: Mapping[str, str]
+) -> dict[str, AnySettings]:
     settings, problems = {}, []
     for name, read in readers.items():
         try:
