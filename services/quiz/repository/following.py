@@ -22,7 +22,7 @@ class PeeweeFollowing:
 
     def __init__(self, database: peewee.Database):
         self._database = database
-        place = FeedPositionRow.select(FeedPositionRow.feed_id, FeedPositionRow.position)
+        place = FeedPositionRow.select(FeedPositionRow.feed_id, FeedPositionRow.position.alias("sequence"))
         self._position = Statement(database, place, FeedPosition)
         self._position_for_update = Statement(database, lock_rows(place, database), FeedPosition)
         self._position_for_share = Statement(database, lock_rows(place, database, "FOR SHARE"), FeedPosition)
