@@ -1,12 +1,19 @@
 """deploy.stack: what is read and refused before anything is started."""
 
+import json
 import socket
+import subprocess
+import sys
 from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
 
 import pytest
 
 from deploy import stack
 from services.kit.core.config import ServerSettings, ServiceSettings, SettingsError
+from tests.installation import Installation
+from tests.waiting import until
 
 
 def problems_of(**variables: str) -> list[str]:
@@ -105,3 +112,36 @@ def test_a_busy_port_is_named_with_its_variable(free_ports: dict[str, str], busy
 
     reason = f"port {busy_port} on 127.0.0.1 cannot be used (Address already in use)"
     assert str(refused.value) == f"{reason}: stop what uses it, or set {variable}"
+
+
+STARTER = """
+import json, signal, sys
+from pathlib import Path
+from deploy import stack
+
+environment, logs = json.loads(sys.argv[1]), Path(sys.argv[2])
+processes = [stack.start(name, environment, logs) for name in ("content", "follow-quiz")]
+stack.wait_until(lambda: stack.is_ready(environment["CONTENT_URL"]), processes)
+print(*(process.popen.pid for process in processes), flush=True)
+signal.pause()
+"""
+
+
+def is_running(pid: int) -> bool:
+    """Return whether the process exists and is not a zombie."""
+    with suppress(FileNotFoundError, ProcessLookupError):
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    return False
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a process that its parent has ended")
+def test_a_killed_starter_takes_its_processes_and_their_workers_along(built_on_sqlite: Installation) -> None:
+    arguments = [json.dumps(built_on_sqlite.environment), str(built_on_sqlite.logs)]
+    command = [sys.executable, "-c", STARTER, *arguments]
+    with subprocess.Popen(command, cwd=stack.ROOT, stdout=subprocess.PIPE, text=True) as starter:
+        assert starter.stdout is not None
+        masters = [int(pid) for pid in starter.stdout.readline().split()]
+        workers = [int(pid) for pid in Path(f"/proc/{masters[0]}/task/{masters[0]}/children").read_text().split()]
+        assert (len(masters), len(workers)) == (2, 1)
+        starter.kill()
+    until(lambda: not any(map(is_running, masters + workers)), "the stack has ended with its starter")

@@ -121,15 +121,21 @@ def test_descriptions_fall_back_as_before(
 def test_rows_that_only_the_old_api_accepted_are_imported_unchanged(
     content_import: Import, store: PeeweeContentStore
 ) -> None:
-    odd = {"title": " a\tb\x07 ", "slug": "x", "access_key": "no", "hero_title": "h" * 500, "logo_url": "http://f/a b"}
-    odd_lesson = {"title": "", "slug": "a/b", "video_id": "v"}
+    odd: dict[str, Any] = {
+        "title": " a\tb\x07 ",
+        "slug": "x",
+        "access_key": "no",
+        "hero_title": "h" * 500,
+        "logo_url": "http://f/a b",
+    }
+    odd_lesson: dict[str, Any] = {"title": "", "slug": "a/b", "video_id": "v"}
     rows = {
         **event(**odd),
         "lessons": [old("lessons", "lesson-1", **odd_lesson)],
         "materials": [old("materials", "material-1", file_name="f" * 300)],
     }
     assert content_import.run(rows).findings == []
-    expected_event: Any = replace(EVENT, **odd)  # type: ignore[arg-type]
+    expected_event = replace(EVENT, **odd)
     assert stored(store) == [expected_event, replace(LESSON, **odd_lesson), replace(MATERIAL, file_name="f" * 300)]
 
 
