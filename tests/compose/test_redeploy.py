@@ -60,7 +60,7 @@ def test_new_containers_that_do_not_become_healthy_go_and_the_old_ones_stay(repl
 
     assert redeploy.returncode == 1
     assert errors.splitlines()[-1] == (
-        "content: the new containers did not become healthy and are gone; the old ones go on"
+        "content: the new containers did not become healthy and are removed; the old ones keep running"
     )
     assert project.ids() == before
     assert flow.failures == {}, evidence(replicated_stack, flow)

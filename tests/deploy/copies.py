@@ -13,7 +13,7 @@ from typing import Any
 import peewee
 
 from deploy import stack
-from deploy.archive import MANIFEST, ArchiveWriter, opened
+from deploy.archive import MANIFEST, ArchiveWriter, open_archive
 from services.kit.storage.database import open_database
 from tests.installation import SERVICES, Installation
 from tests.waiting import until
@@ -98,7 +98,7 @@ def tables(url: str) -> list[str]:
 
 def members(file: Path) -> dict[str, bytes]:
     """Everything in a backup by name, the seal apart."""
-    with opened(file) as archive:
+    with open_archive(file) as archive:
         copies = {copy.file: archive.copy_of(name).read() for name, copy in archive.manifest.services.items()}
         return {**copies, MANIFEST: archive.manifest.model_dump_json().encode()}
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from deploy.archive import FORMAT, MANIFEST, Copy, Manifest, opened
+from deploy.archive import FORMAT, MANIFEST, Copy, Manifest, open_archive
 from deploy.engines.common import BackupError
 from tests.deploy.copies import members, sealed, with_copy
 
@@ -43,7 +43,7 @@ def file(tmp_path: Path) -> Path:
 
 def refusal(file: Path) -> str:
     """Why the file is refused, without its name."""
-    with pytest.raises(BackupError) as refused, opened(file):
+    with pytest.raises(BackupError) as refused, open_archive(file):
         pass
     return str(refused.value).removeprefix(f"{file} ")
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from deploy.archive import FORMAT, opened
+from deploy.archive import FORMAT, open_archive
 from deploy.engines import engine_of, postgresql
 from deploy.engines.common import BackupError
 from services.kit.core.instants import now, parse_instant
@@ -24,7 +24,7 @@ def test_the_file_says_what_is_in_it_and_only_its_owner_may_read_it(built: Insta
     began = now()
     file = backed_up(built, tmp_path / "new" / "folder")
 
-    with opened(file) as archive:
+    with open_archive(file) as archive:
         manifest = archive.manifest
     assert list(manifest.services) == ["quiz", "content", "auth"]
     assert manifest.format == FORMAT

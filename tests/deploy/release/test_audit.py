@@ -70,4 +70,4 @@ def test_a_lock_that_pip_audit_cannot_read_was_not_audited(tmp_path: Path) -> No
 
     verdict = audit(tmp_path, tmp_path)
 
-    assert (verdict.state, verdict.told.startswith("pip-audit gave no report: ")) == ("NOT DONE", True)
+    assert (verdict.state, verdict.summary.startswith("pip-audit gave no report: ")) == ("NOT DONE", True)

@@ -41,5 +41,5 @@ def test_a_lock_that_is_not_there_makes_no_bill(tmp_path: Path) -> None:
 
     verdict = make_bill(tmp_path, tmp_path)
 
-    assert (verdict.state, verdict.told) == ("FAILED", "cyclonedx-py made none")
+    assert (verdict.state, verdict.summary) == ("FAILED", "cyclonedx-py made none")
     assert (tmp_path / "sbom.cdx.json").read_text() == ""

@@ -3,7 +3,7 @@
 import pytest
 
 from deploy.release.__main__ import exit_code
-from deploy.release.verdict import State, Verdict, judged, table
+from deploy.release.verdict import State, Verdict, table, verdict_of
 
 LOCK = Verdict("lock", "passed", "3 packages")
 
@@ -36,7 +36,7 @@ def test_the_table_has_a_line_for_each_check_and_then_what_was_found() -> None:
     verdicts = [
         LOCK,
         Verdict("audit", "NOT DONE", "49 of 49 packages were NOT audited"),
-        judged("secrets in the tree", ["a.py:1: AWS Access Key 1234"], "9 files"),
+        verdict_of("secrets in the tree", ["a.py:1: AWS Access Key 1234"], "9 files"),
     ]
 
     assert table(verdicts) == (
