@@ -1,4 +1,4 @@
-"""deploy.stack: what is read and refused before anything is started."""
+"""Settings are checked before anything is started, and processes end with their starter."""
 
 import json
 import socket
@@ -17,7 +17,7 @@ from tests.waiting import until
 
 
 def problems_of(**variables: str) -> list[str]:
-    """What is wrong with these variables."""
+    """Return the problems of these variables."""
     with pytest.raises(SettingsError) as refused:
         stack.read_settings(variables)
     assert str(refused.value) == "\n".join(refused.value.problems)
@@ -26,7 +26,7 @@ def problems_of(**variables: str) -> list[str]:
 
 @pytest.fixture
 def busy_port() -> Iterator[int]:
-    """A port where somebody listens."""
+    """Return a port that is in use."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         listener.listen()
@@ -35,7 +35,7 @@ def busy_port() -> Iterator[int]:
 
 @pytest.fixture
 def free_ports() -> dict[str, str]:
-    """A variable for each process's port, with one where nobody listens."""
+    """Return a free port for each process, by its variable."""
     variables = ("AUTH_PORT", "CONTENT_PORT", "QUIZ_PORT", "API_PORT")
     probes = [socket.create_server(("127.0.0.1", 0)) for _ in variables]
     ports = {name: str(probe.getsockname()[1]) for name, probe in zip(variables, probes, strict=True)}
@@ -44,7 +44,7 @@ def free_ports() -> dict[str, str]:
     return ports
 
 
-def test_the_local_profile_needs_nothing_and_listens_on_loopback_alone() -> None:
+def test_the_local_profile_needs_no_variables_and_listens_on_loopback() -> None:
     settings = stack.read_settings({})
 
     def database(each: ServerSettings) -> str | None:
@@ -66,7 +66,7 @@ def test_the_local_profile_needs_nothing_and_listens_on_loopback_alone() -> None
         {"QUIZ_DATABASE_URL": "sqlite:///data/content.sqlite"},
     ],
 )
-def test_services_with_one_database_are_refused_in_one_line(variables: dict[str, str]) -> None:
+def test_services_that_share_a_database_are_refused(variables: dict[str, str]) -> None:
     with pytest.raises(stack.StartFailed) as refused:
         stack.require_own_databases(stack.read_settings(variables).values())
 
@@ -74,7 +74,7 @@ def test_services_with_one_database_are_refused_in_one_line(variables: dict[str,
     assert str(refused.value) == f"each service needs a database of its own: set {variables_to_set}"
 
 
-def test_one_shared_url_will_do_for_a_single_service() -> None:
+def test_database_url_may_serve_a_single_service() -> None:
     settings = stack.read_settings(
         {
             "DATABASE_URL": "sqlite:///data/rest.sqlite",
@@ -87,7 +87,7 @@ def test_one_shared_url_will_do_for_a_single_service() -> None:
     assert settings["auth"].database_url == "sqlite:///data/rest.sqlite"
 
 
-def test_the_problems_of_all_processes_are_told_at_once_and_each_once() -> None:
+def test_the_problems_of_all_processes_are_reported_once() -> None:
     assert problems_of(
         LOG_LEVEL="verbose", AUTH_PORT="x", JWT_ACCESS_TTL="soon", QUIZ_DATABASE_URL="mysql://db", RATE_LIMIT_MAX="0"
     ) == [
@@ -99,7 +99,7 @@ def test_the_problems_of_all_processes_are_told_at_once_and_each_once() -> None:
     ]
 
 
-def test_free_ports_are_no_obstacle(free_ports: dict[str, str]) -> None:
+def test_free_ports_are_accepted(free_ports: dict[str, str]) -> None:
     stack.require_free_ports(stack.read_settings(free_ports).values())
 
 
@@ -134,6 +134,7 @@ def is_running(pid: int) -> bool:
     return False
 
 
+@pytest.mark.full
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a process that its parent has ended")
 def test_a_killed_starter_takes_its_processes_and_their_workers_along(built_on_sqlite: Installation) -> None:
     arguments = [json.dumps(built_on_sqlite.environment), str(built_on_sqlite.logs)]

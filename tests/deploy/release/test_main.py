@@ -1,4 +1,4 @@
-"""deploy.release: what stops a release, and what is said about it."""
+"""Which verdicts stop a release, and the table of verdicts."""
 
 import pytest
 
@@ -24,7 +24,7 @@ LOCK = Verdict("lock", "passed", "3 packages")
         ("lock", "FAILED", True, False, 1),
     ],
 )
-def test_a_release_waits_for_every_check_but_one_that_need_not_be_made(
+def test_a_release_needs_every_check_that_is_not_optional(
     check: str, state: State, without_audit: bool, in_ci: bool, code: int
 ) -> None:
     verdicts = [LOCK, Verdict(check, state, "")]
@@ -32,7 +32,7 @@ def test_a_release_waits_for_every_check_but_one_that_need_not_be_made(
     assert exit_code(verdicts, without_audit=without_audit, in_ci=in_ci) == code
 
 
-def test_the_table_has_a_line_for_each_check_and_then_what_was_found() -> None:
+def test_the_table_has_a_line_for_each_check_and_then_the_findings() -> None:
     verdicts = [
         LOCK,
         Verdict("audit", "NOT DONE", "49 of 49 packages were NOT audited"),
