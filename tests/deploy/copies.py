@@ -43,7 +43,7 @@ def back_up(built: Installation, folder: Path) -> Path:
     """Make a backup, which must succeed, and return its file."""
     before = set(folder.glob("*"))
     done = run(built, "backup", "--to", folder)
-    assert (done.returncode, done.stderr) == (0, "")
+    assert (done.returncode, done.stderr) == (0, ""), done.stderr
     (file,) = set(folder.glob("*")) - before
     return file
 
@@ -51,7 +51,7 @@ def back_up(built: Installation, folder: Path) -> Path:
 def restore(built: Installation, file: Path, *arguments: str) -> list[str]:
     """Restore a backup, which must succeed, and return the lines of the command."""
     done = run(built, "restore", file, "--yes", *arguments)
-    assert (done.returncode, done.stderr) == (0, "")
+    assert (done.returncode, done.stderr) == (0, ""), done.stderr
     return done.stdout.splitlines()
 
 
