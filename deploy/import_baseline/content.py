@@ -27,7 +27,7 @@ from services.content.entities import (
 from services.content.errors import InvalidWindow
 from services.content.repository.contracts import ContentStore
 from services.content.repository.store import PeeweeContentStore
-from services.content.schemas.incoming import DEFAULT_VISUAL_STYLE
+from services.content.schemas.events import DEFAULT_VISUAL_STYLE
 
 SLUG_REPEATED = "slug is that of an earlier event"
 SLUG_TAKEN = "slug is taken by another event of this installation"
@@ -39,7 +39,6 @@ _LESSON_SLUGS = "slugs of lessons"
 # No valid id or slug contains it.
 _SEPARATOR = "\0"
 _COLOR = re.compile(r"#[0-9a-fA-F]{6}")
-_DEFAULT_COLORS = DEFAULT_VISUAL_STYLE.columns()
 
 
 def import_rows(database: peewee.Database, one_pass: ImportPass) -> None:
@@ -67,14 +66,15 @@ def _event(row: OldRow) -> Event:
     slug = row.indexed_text("slug")
     if slug != rules.event_slug(slug):
         row.reject("slug is not of letters from a to z, digits and hyphens between them")
-    texts = ("description", "short_description", "long_description")
-    descriptions = rules.descriptions({name: row.optional_text(name) for name in texts})
+    descriptions = rules.descriptions(
+        row.optional_text("description"), row.optional_text("short_description"), row.optional_text("long_description")
+    )
     return Event(
         id=row.identifier(),
         title=row.text("title"),
         slug=slug,
-        short_description=descriptions["short_description"],
-        long_description=descriptions["long_description"],
+        short_description=descriptions.short,
+        long_description=descriptions.long,
         is_active=row.flag("is_active"),
         visibility=row.choice("visibility", get_args(Visibility)),
         access_key=row.optional_text("access_key"),
@@ -95,7 +95,7 @@ def _event(row: OldRow) -> Event:
 
 
 def _color(row: OldRow, column: str) -> str:
-    color = row.text_or(column, _DEFAULT_COLORS[column])
+    color = row.text_or(column, getattr(DEFAULT_VISUAL_STYLE, column))
     if not _COLOR.fullmatch(color):
         row.reject(f"{column} is not a colour such as #e50914")
     return color

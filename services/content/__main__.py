@@ -1,4 +1,4 @@
-"""`python -m services.content`: hands content's parts to the kit's command line."""
+"""`python -m services.content`: passes the parts of content to the kit's command line."""
 
 import sys
 
@@ -14,7 +14,7 @@ SERVICE = Service(
     read_settings=read_settings,
     migrations=MIGRATIONS,
     seeder=Seeder(seed.SETS, seed.seed_database),
-    examination=lambda settings: examination(seed.places()),
+    examination=lambda settings: examination(),
 )
 
 if __name__ == "__main__":

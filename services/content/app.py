@@ -1,9 +1,8 @@
-"""Content's composition root: its parts put together, and its routes."""
+"""The composition root of content: its parts put together, and its routes."""
 
 import os
 from collections.abc import Iterable
 
-from services.content import seed
 from services.content.config import Settings, read_settings
 from services.content.migrations import MIGRATIONS
 from services.content.repository.store import PeeweeContentStore
@@ -32,7 +31,7 @@ PUBLIC_LESSON = PUBLIC_EVENTS + "/{event_slug}/lessons/{lesson_slug}"
 
 
 def create_app(settings: Settings | None = None) -> WebApp:
-    """The ASGI app; without settings, those of the environment."""
+    """Return the ASGI app; without settings it reads the environment."""
     settings = settings or read_settings(os.environ)
     database = open_database(settings.database_url, "flix-content", create=False)
     use_cases = UseCases(database, settings.threads)
@@ -41,11 +40,11 @@ def create_app(settings: Settings | None = None) -> WebApp:
     verifier = access_token_verifier(settings)
 
     def check(progress: Progress) -> Iterable[Finding]:
-        # Load the examination when somebody asks for a check, not at the start of every process.
+        # Import the examination when a check is requested, not at the start of every process.
         from services.content.integrity import examination  # noqa: PLC0415
         from services.kit.maintenance.examination import examine  # noqa: PLC0415
 
-        return examine(database, examination(seed.places()), progress, files=False)
+        return examine(database, examination(), progress, files=False)
 
     table = (
         *routes(service, use_cases, settings, GrantVerifier(verifier)),
@@ -60,7 +59,7 @@ def create_app(settings: Settings | None = None) -> WebApp:
 def routes(
     service: ContentService, use_cases: UseCases, settings: Settings, grants: GrantVerifier
 ) -> tuple[Route, ...]:
-    """Every address of content, and who may call it."""
+    """Return the routes table: every address of content, and who may call it."""
     learner_lesson = learners.LearnerLesson(service, use_cases, grants, settings.allowed_domains)
     return (
         Route(EVENTS, events.Events(service, use_cases), READ_AND_WRITE),

@@ -1,4 +1,4 @@
-"""Content's settings."""
+"""The settings of content."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,18 +10,18 @@ DEFAULT_ALLOWED_DOMAINS = "flix.app,www.flix.app"
 
 @dataclass(frozen=True, kw_only=True)
 class Settings(ServiceSettings):
-    """`allowed_domains` are the sites that may embed the player."""
+    """The settings of content; `allowed_domains` are the sites that may embed the player."""
 
     allowed_domains: tuple[str, ...]
 
     @property
     def public_materials_only(self) -> bool:
-        """Whether materials may be at hosts of the public network only; developers have theirs elsewhere."""
+        """Whether materials must be at hosts of the public network; developers keep theirs anywhere."""
         return self.profile == "managed"
 
 
 def read_settings(variables: Mapping[str, str]) -> Settings:
-    """Content's settings from the environment; raises SettingsError."""
+    """Return the settings from the environment's variables. Raise SettingsError."""
     environment = Environment(variables)
     domains = environment.option("PLAYER_ALLOWED_DOMAINS", DEFAULT_ALLOWED_DOMAINS)
     settings = Settings.read(

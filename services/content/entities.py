@@ -1,8 +1,13 @@
-"""What content speaks of: plain records, the same from every repository. Their fields are the tables' columns."""
+"""The records of content, the same from every repository. Their fields are the columns of the tables.
+
+A new field of events or lessons belongs into their ...Fields and ...Changes: mypy then names every other place. Where
+older rows, samples and imports have no value for it, the record itself gives a default.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from enum import Enum
 from typing import Literal
 
 from services.kit.storage.audit.model import AuditEntry
@@ -18,11 +23,20 @@ ChangeAction = Literal["created", "changed", "deleted"]
 MAXIMUM_MATERIAL_BYTES = 25 * 1024 * 1024
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
-    """A launch: its page and branding, open to all or behind an access key."""
+class Unset(Enum):
+    """The type of UNSET."""
 
-    id: str
+    UNSET = "unset"
+
+
+UNSET = Unset.UNSET
+"""The value of a field that a partial update leaves as it is; None is a value like any other."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventFields:
+    """The fields of an event that an editor decides."""
+
     title: str
     slug: str
     short_description: str
@@ -38,6 +52,34 @@ class Event:
     accent_color: str
     logo_url: str | None
     highlight_video_url: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventChanges:
+    """A partial update of an event."""
+
+    title: str | Unset
+    slug: str | Unset
+    short_description: str | Unset
+    long_description: str | Unset
+    is_active: bool | Unset
+    visibility: Visibility | Unset
+    access_key: str | Unset | None
+    hero_title: str | Unset
+    hero_subtitle: str | Unset
+    hero_cta_text: str | Unset
+    background_color: str | Unset
+    text_color: str | Unset
+    accent_color: str | Unset
+    logo_url: str | Unset | None
+    highlight_video_url: str | Unset | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event(EventFields):
+    """A launch: its page and branding, open to everyone or behind an access key."""
+
+    id: str
     branding_provider: str | None
     branding_prompt_version: str | None
     branding_generated_at: datetime | None
@@ -46,12 +88,10 @@ class Event:
     version: int = 1
 
 
-@dataclass(frozen=True, slots=True)
-class Lesson:
-    """A video of an event, open from `release_at` until before `expires_at`."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LessonFields:
+    """The fields of a lesson that an editor decides."""
 
-    id: str
-    event_id: str
     title: str
     description: str
     slug: str
@@ -59,6 +99,27 @@ class Lesson:
     video_id: str
     release_at: datetime
     expires_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LessonChanges:
+    """A partial update of a lesson."""
+
+    title: str | Unset
+    description: str | Unset
+    slug: str | Unset
+    video_provider: VideoProvider | Unset
+    video_id: str | Unset
+    release_at: datetime | Unset
+    expires_at: datetime | Unset | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lesson(LessonFields):
+    """A video of an event, open from `release_at` until before `expires_at`."""
+
+    id: str
+    event_id: str
     created_at: datetime
     updated_at: datetime
     version: int = 1
@@ -66,7 +127,7 @@ class Lesson:
 
 @dataclass(frozen=True, slots=True)
 class Material:
-    """A file to download with a lesson; `position` is its place in the order of upload."""
+    """A file to download with a lesson; `position` counts from 1 in the order of upload."""
 
     id: str
     lesson_id: str
@@ -80,7 +141,7 @@ class Material:
 
 @dataclass(frozen=True, slots=True)
 class Upload:
-    """A material before it has an identity."""
+    """A material before it has an id."""
 
     file_name: str
     mime_type: str
@@ -90,7 +151,7 @@ class Upload:
 
 @dataclass(frozen=True, slots=True)
 class NewChange:
-    """What happens to one record, before it has its place in the feed; `version` is the record's after it."""
+    """A change before it has a number in the feed; `version` is the record's version after it."""
 
     kind: ChangedKind
     action: ChangeAction
@@ -101,13 +162,13 @@ class NewChange:
 
     @property
     def entry(self) -> AuditEntry:
-        """What the audit log says of it."""
+        """The entry of the audit log for this change."""
         return f"{self.kind}.{self.action}", self.material_id or self.lesson_id or self.event_id
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What happened to one record; the numbers are in the order of the commits."""
+    """A change of one record; the sequence numbers are in the order of the commits."""
 
     sequence: int
     kind: ChangedKind
@@ -126,7 +187,7 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class ChangeFeed:
-    """Which feed this is and how far it goes: changes after `pruned_through` and up to `last_sequence` are there."""
+    """A feed's id and extent: it holds the changes after `pruned_through` and up to `last_sequence`."""
 
     feed_id: str
     last_sequence: int
@@ -135,7 +196,7 @@ class ChangeFeed:
 
 @dataclass(frozen=True, slots=True)
 class FeedReader:
-    """A service that follows the feed; everything up to `position` it has taken in."""
+    """A service that follows the feed and has processed everything up to `position`."""
 
     name: str
     position: int
@@ -144,10 +205,10 @@ class FeedReader:
 
 @dataclass(frozen=True, slots=True)
 class FeedState:
-    """The feed's bookkeeping at one moment: what should be there, and what is.
+    """The bookkeeping of the feed and the changes that are stored, at one moment.
 
-    `gaps` are the first and last number of stretches of changes that are missing, at most a thousand; `readers` come
-    with the time of the change that each has to take in next.
+    `gaps` are the first and last number of each stretch of missing changes, at most a thousand; each reader comes with
+    the time of the next change that it has to process.
     """
 
     feed: ChangeFeed
@@ -159,7 +220,7 @@ class FeedState:
 
 @dataclass(frozen=True, slots=True)
 class ChangePage:
-    """Some changes, in order, of that feed."""
+    """Consecutive changes of a feed."""
 
     feed: ChangeFeed
     changes: Sequence[Change]
@@ -167,7 +228,7 @@ class ChangePage:
 
 @dataclass(frozen=True, slots=True)
 class LessonReference:
-    """How others name a lesson."""
+    """The ids by which other services name a lesson."""
 
     event_id: str
     lesson_id: str
@@ -175,7 +236,7 @@ class LessonReference:
 
 @dataclass(frozen=True, slots=True)
 class StatusCounts:
-    """How many lessons are in each state."""
+    """The number of lessons in each status."""
 
     locked: int
     released: int
@@ -184,7 +245,7 @@ class StatusCounts:
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """The judgement on one request for a lesson, at `server_time`; `lesson` is None when it must stay unknown."""
+    """The decision on one request for a lesson at `server_time`; `lesson` is None where it must stay unknown."""
 
     status: AccessStatus
     lesson: Lesson | None
@@ -198,7 +259,7 @@ class Access:
 
 @dataclass(frozen=True, slots=True)
 class EventAccess:
-    """What a learner grant is to say: which event was opened, by a key of which fingerprint."""
+    """The content of a learner grant: the event that was opened, and the fingerprint of its key."""
 
     event_id: str
     fingerprint: str
@@ -206,7 +267,7 @@ class EventAccess:
 
 @dataclass(frozen=True, slots=True)
 class Catalog:
-    """An event with its lessons, as they were at `server_time`."""
+    """An event with its lessons at `server_time`."""
 
     event: Event
     lessons: Sequence[Lesson]
@@ -225,7 +286,7 @@ class Playback:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """What the whole installation holds."""
+    """The counts of the whole installation."""
 
     events: int
     lessons: StatusCounts
@@ -233,7 +294,7 @@ class Snapshot:
 
 @dataclass(frozen=True, slots=True)
 class OpenMaterials:
-    """The materials of a lesson that is open now, in order of upload."""
+    """The materials of an open lesson, in order of upload."""
 
     lesson: Lesson
     materials: Sequence[Material]

@@ -1,8 +1,8 @@
-"""Content's named errors.
+"""The named errors of content.
 
-NotFound: EventNotFound, LessonNotFound, MaterialNotFound
-Conflict: EventSlugTaken, LessonSlugTaken
-Invalid:  InvalidWindow
+NotFound:  EventNotFound, LessonNotFound, MaterialNotFound
+Conflict:  EventSlugTaken, LessonSlugTaken
+Invalid:   InvalidWindow
 Forbidden: EventAccessDenied, LessonAccessDenied
 Gone:      FeedPositionLost
 """
@@ -57,7 +57,7 @@ class InvalidWindow(Invalid):
 
 
 class EventAccessDenied(Forbidden):
-    """The event is private and the key is not its key."""
+    """The event is private and neither the key nor the grant opens it."""
 
     code = "EVENT_ACCESS_DENIED"
 
@@ -66,7 +66,7 @@ class EventAccessDenied(Forbidden):
 
 
 class LessonAccessDenied(Forbidden):
-    """The lesson does not open now for this caller; `status` says why."""
+    """The lesson does not open now for this learner; `status` says why."""
 
     code = "LESSON_ACCESS_DENIED"
 
@@ -75,7 +75,7 @@ class LessonAccessDenied(Forbidden):
 
 
 class FeedPositionLost(Gone):
-    """The feed cannot be read on from there: it is another one, shorter, or has been pruned beyond that place."""
+    """The feed cannot be read on from there: it is another feed, a shorter one, or pruned beyond that position."""
 
     code = "FEED_POSITION_LOST"
     message = "The feed cannot be read on from there: compare everything, then go on from its lastSequence"

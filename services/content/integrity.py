@@ -1,13 +1,12 @@
-"""The check of content's own rules; the kit checks what the tables promise by themselves."""
+"""The check of content's own rules; the kit checks the constraints of the tables."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator
+from typing import TypeVar
 
 import peewee
 
 from services.content import rules
-from services.content.entities import FeedState
+from services.content.entities import Event, FeedState, Lesson, Material
 from services.content.migrations import MIGRATIONS
 from services.content.repository.inspection import ContentInspection
 from services.content.repository.store import PeeweeContentStore
@@ -18,22 +17,18 @@ from services.kit.storage.batches import Table
 
 CHANGES = "changes"
 
-
-@dataclass(frozen=True)
-class Samples:
-    """To which record each sample belongs, by the seed's definitions."""
-
-    event_of_lesson: Mapping[str, str]
-    lesson_of_material: Mapping[str, str]
+Record = TypeVar("Record", Event, Lesson, Material)
 
 
-def examination(samples: Samples, clock: Clock = now) -> Examination:
-    """What there is to check of content."""
+def examination(clock: Clock = now) -> Examination:
+    """Return the examination of content's database."""
 
     def domain(database: peewee.Database, progress: Progress) -> Iterator[Finding]:
         inspection = ContentInspection(database)
-        yield from _records(inspection, progress)
-        yield from _misplaced_samples(inspection, samples)
+        progress.begin("events, lessons and materials", inspection.count())
+        yield from _record_findings("events", inspection.events(), rules.event_violations, progress)
+        yield from _record_findings("lessons", inspection.lessons(), rules.lesson_violations, progress)
+        yield from _record_findings("materials", inspection.materials(), rules.material_violations, progress)
         yield from _change_findings(inspection, inspection.feed())
 
     def between(database: peewee.Database, progress: Progress) -> Iterator[Finding]:
@@ -46,34 +41,16 @@ def examination(samples: Samples, clock: Clock = now) -> Examination:
     return Examination(MIGRATIONS, domain, between, before_removal=before_removal)
 
 
-def _records(inspection: ContentInspection, progress: Progress) -> Iterator[Finding]:
-    progress.begin("events, lessons and materials", inspection.count())
-    yield from _judged("events", inspection.events(), rules.event_violations, progress)
-    yield from _judged("lessons", inspection.lessons(), rules.lesson_violations, progress)
-    yield from _judged("materials", inspection.materials(), rules.material_violations, progress)
-
-
-def _judged(
-    table: str, batches: Iterable[list[Any]], judge: Callable[[Any], Iterable[Violation]], progress: Progress
+def _record_findings(
+    table: str,
+    batches: Iterable[list[Record]],
+    violations: Callable[[Record], Iterable[Violation]],
+    progress: Progress,
 ) -> Iterator[Finding]:
     for batch in batches:
         for record in batch:
-            yield from violation_findings(table, record.id, judge(record))
+            yield from violation_findings(table, record.id, violations(record))
         progress.advance(len(batch))
-
-
-def _misplaced_samples(inspection: ContentInspection, samples: Samples) -> Iterator[Finding]:
-    events = inspection.events_of(samples.event_of_lesson)
-    yield from _misplaced("lessons", "event", events, samples.event_of_lesson)
-    lessons = inspection.lessons_of(samples.lesson_of_material)
-    yield from _misplaced("materials", "lesson", lessons, samples.lesson_of_material)
-
-
-def _misplaced(table: str, parent: str, there: Mapping[str, str], wanted: Mapping[str, str]) -> Iterator[Finding]:
-    for sample_id, parent_id in sorted(there.items()):
-        if parent_id != wanted[sample_id]:
-            message = f"the sample of this id belongs to the {parent} {wanted[sample_id]}, this row to {parent_id}"
-            yield Finding(table, sample_id, "sample_place", message)
 
 
 def _reader_findings(state: FeedState, clock: Clock) -> Iterator[Finding]:

@@ -1,4 +1,4 @@
-"""Content's tables. A model is not bound to a database: the repository says where each query runs."""
+"""The tables of content. The models are bound to no database: the repository passes one to each query."""
 
 from typing import Any, get_args
 
@@ -23,7 +23,7 @@ def _one_of(column: str, values: Any) -> str:
 
 
 class EventRow(peewee.Model):
-    """An event; the columns are the fields of entities.Event, in their order."""
+    """An event; its columns are the fields of entities.Event."""
 
     id = TextField(primary_key=True)
     title = TextField()
@@ -59,7 +59,7 @@ class EventRow(peewee.Model):
 
 
 class LessonRow(peewee.Model):
-    """A lesson; the columns are the fields of entities.Lesson, in their order."""
+    """A lesson; its columns are the fields of entities.Lesson."""
 
     id = TextField(primary_key=True)
     event = ForeignKeyField(EventRow, on_delete="CASCADE", index=False)
@@ -89,7 +89,7 @@ class LessonRow(peewee.Model):
 
 
 class MaterialRow(peewee.Model):
-    """A material; the columns are the fields of entities.Material, in their order."""
+    """A material; its columns are the fields of entities.Material."""
 
     id = TextField(primary_key=True)
     lesson = ForeignKeyField(LessonRow, on_delete="CASCADE", index=False)
@@ -106,18 +106,15 @@ class MaterialRow(peewee.Model):
         indexes = ((("lesson", "position"), True),)
         constraints = (
             Check(f"size_bytes BETWEEN 1 AND {MAXIMUM_MATERIAL_BYTES}", name="materials_size_bytes"),
-            Check(
-                _one_of("mime_type", MimeType),
-                name="materials_mime_type",
-            ),
+            Check(_one_of("mime_type", MimeType), name="materials_mime_type"),
             Check("position >= 1", name="materials_position"),
         )
 
 
 class ChangeRow(peewee.Model):
-    """An entry of the change feed; the columns are the fields of entities.Change, in their order."""
+    """An entry of the change feed; its columns are the fields of entities.Change."""
 
-    # Counted by hand in the row of `change_feed`, so that the order of the numbers is that of the commits.
+    # Counted in the row of `change_feed`, not by a sequence: the order of the numbers is the order of the commits.
     sequence = BigIntegerField(primary_key=True)
     kind = TextField()
     action = TextField()
@@ -137,7 +134,7 @@ class ChangeRow(peewee.Model):
 
 
 class ChangeFeedRow(peewee.Model):
-    """The one row that says which feed this is, how far it goes, and up to where it has been pruned."""
+    """The single row with the feed's id, its last number and the number up to which it is pruned."""
 
     id = IntegerField(primary_key=True)
     feed_id = TextField()
@@ -154,7 +151,7 @@ class ChangeFeedRow(peewee.Model):
 
 
 class FeedReaderRow(peewee.Model):
-    """A service that follows the feed; everything up to `position` it has taken in."""
+    """A service that follows the feed and has processed everything up to `position`."""
 
     name = TextField(primary_key=True)
     position = BigIntegerField()

@@ -1,23 +1,25 @@
-"""The rules of content, as BEHAVIOUR.md states them. No clock, no storage, no HTTP."""
+"""The rules of content (docs/contract/BEHAVIOUR.md). They know no clock, no storage and no HTTP."""
 
 import hashlib
 import hmac
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import quote
 
 import orjson
 
 from services.content.entities import (
-    Access,
+    UNSET,
     AccessStatus,
     ChangeFeed,
     Event,
+    EventChanges,
     FeedReader,
     Lesson,
+    LessonChanges,
     LessonStatus,
     Material,
     VideoProvider,
@@ -40,60 +42,61 @@ EMBED_ADDRESSES: Mapping[VideoProvider, str] = {
     "gemini_stream": "https://stream.gemini.google/embed/",
 }
 
-# Changes stay at least so long, read or not: who has lost the thread looks up in them what is gone.
+# Changes stay at least so long, even when every reader has processed them: a reader that lost its position looks up in
+# them what was deleted.
 CHANGES_KEPT = timedelta(days=7)
-# A reader that is up takes a change in within two seconds.
+# A running reader processes a change within two seconds.
 FEED_LAG_LIMIT = timedelta(minutes=1)
 
-# What the service secret is used for here: it signs other things too.
+# Separates this use of the service secret from its other uses.
 _FINGERPRINT = "fingerprint of an access key"
 
 _OUTSIDE_SLUG = re.compile(r"[^a-z0-9-]+")
 
 
 def event_slug(text: str) -> str:
-    """The slug that a text becomes, possibly empty: every run of foreign characters is one hyphen, none at the ends."""
+    """Return the slug of a text, possibly empty: each run of other characters becomes one hyphen, none at the ends."""
     return _OUTSIDE_SLUG.sub("-", text.strip().lower()).strip("-")
 
 
 def lesson_slug(text: str) -> str:
-    """A lesson's slug is kept as it was written, trimmed and in lower case."""
+    """Return the text trimmed and in lower case."""
     return text.strip().lower()
 
 
-def descriptions(fields: Mapping[str, Any]) -> dict[str, str]:
-    """The short and long description of a new event, each falling back to the next best text that was given."""
-    short = _first_given(fields.get("short_description"), fields.get("description"))
-    return {
-        "short_description": short,
-        "long_description": _first_given(fields.get("long_description"), short),
-    }
+class Descriptions(NamedTuple):
+    """The two descriptions of an event."""
+
+    short: str
+    long: str
 
 
-def changed_event(event: Event, changes: Mapping[str, Any], now: datetime) -> Event:
-    """The event after a partial update; `description` alone changes the short description, which it equals."""
-    fields = dict(changes)
-    description = fields.pop("description", None)
-    if description is not None:
-        fields.setdefault("short_description", description)
-    return replace(event, **fields, updated_at=now, version=event.version + 1)
+def descriptions(description: str | None, short: str | None, long: str | None) -> Descriptions:
+    """Return the descriptions of a new event: the short one falls back on `description`, the long one on the short."""
+    short = _first_given(short, description)
+    return Descriptions(short, _first_given(long, short))
 
 
-def changed_lesson(lesson: Lesson, changes: Mapping[str, Any], now: datetime) -> Lesson:
-    """The lesson after a partial update; raises InvalidWindow."""
-    changed = replace(lesson, **changes, updated_at=now, version=lesson.version + 1)
+def changed_event(event: Event, changes: EventChanges, now: datetime) -> Event:
+    """Return the event after a partial update."""
+    return replace(event, **_set_fields(changes), updated_at=now, version=event.version + 1)
+
+
+def changed_lesson(lesson: Lesson, changes: LessonChanges, now: datetime) -> Lesson:
+    """Return the lesson after a partial update. Raise InvalidWindow."""
+    changed = replace(lesson, **_set_fields(changes), updated_at=now, version=lesson.version + 1)
     check_window(changed.release_at, changed.expires_at)
     return changed
 
 
 def check_window(release_at: datetime, expires_at: datetime | None) -> None:
-    """Raises InvalidWindow unless the lesson closes later than it opens."""
+    """Raise InvalidWindow unless the lesson expires later than it is released."""
     if expires_at is not None and expires_at <= release_at:
         raise InvalidWindow
 
 
 def lesson_status(lesson: Lesson, now: datetime) -> LessonStatus:
-    """Locked before the release, expired from the expiry on, else released."""
+    """Return `locked` before the release, `expired` from the expiry on, else `released`."""
     if lesson.release_at > now:
         return "locked"
     if lesson.expires_at is not None and lesson.expires_at <= now:
@@ -102,23 +105,23 @@ def lesson_status(lesson: Lesson, now: datetime) -> LessonStatus:
 
 
 def seconds_until(instant: datetime, now: datetime) -> int:
-    """The remaining seconds, rounded up; 0 when past."""
+    """Return the seconds from now until the instant, rounded up; 0 when it is past."""
     return max(0, -((now - instant) // timedelta(seconds=1)))
 
 
 def opens_for(event: Event | None, access_key: str | None) -> bool:
-    """Whether the key lets its bearer in; a private event without a key, and no event at all, open for nobody."""
+    """Return whether the key opens the event. A private event without a key, or no event, opens for nobody."""
     if event is not None and event.visibility == "public":
         return True
     right_key = event.access_key if event is not None else None
-    # Digests are of one length: the comparison takes as long for any guess, and for an event that has no key, so that
-    # its time tells a guesser neither how much of the key is right nor whether there is one.
+    # Digests have one length, so the comparison takes equally long for every guess and for an event without a key: its
+    # time tells a guesser neither how much of the key is right nor whether there is one.
     equal = hmac.compare_digest(_digest(right_key), _digest(access_key))
     return equal and right_key is not None and access_key is not None
 
 
 def opens_by_grant(event: Event, grant: Grant, secret: str) -> bool:
-    """Whether the grant opens the event: it is the event's, and was given for the key that the event has now."""
+    """Return whether the grant opens the event: it names the event and the event's present key."""
     if event.visibility == "public":
         return True
     is_present = hmac.compare_digest(fingerprint(event, secret).encode(), grant.fingerprint.encode())
@@ -126,59 +129,53 @@ def opens_by_grant(event: Event, grant: Grant, secret: str) -> bool:
 
 
 def fingerprint(event: Event, secret: str) -> str:
-    """What a grant of the event says of its key: without the services' secret nobody can guess from it (RFC 2104).
+    """Return the fingerprint by which a grant names the event's present key (an HMAC, RFC 2104).
 
-    A public event shows its key to nobody, so that its grants say nothing of one: they end when it becomes private.
+    Without the services' secret nobody can guess the key from it. The grants of a public event name no key: they end
+    when the event becomes private.
     """
     access_key = event.access_key if event.visibility == "private" else None
     named = orjson.dumps([_FINGERPRINT, event.id, event.visibility, access_key])
     return hmac.new(secret.encode(), named, hashlib.sha256).hexdigest()
 
 
-def access_to(lesson: Lesson, now: datetime) -> Access:
-    """The judgement on a lesson of an event that is open to the caller."""
-    return Access(lesson_status(lesson, now), lesson, now)
-
-
-def blocked(now: datetime) -> Access:
-    """The judgement on any lesson, known or not, of an event that is not open to the caller."""
-    return Access("blocked_private", None, now)
-
-
 def neighbours(lessons: Sequence[Lesson], lesson: Lesson) -> tuple[Lesson | None, Lesson | None]:
-    """The lessons right before and right after it, of those given in order of release."""
+    """Return the lessons right before and right after it; `lessons` are in order of release."""
     before = [each for each in lessons if release_order(each) < release_order(lesson)]
     after = [each for each in lessons if release_order(each) > release_order(lesson)]
     return (before[-1] if before else None), (after[0] if after else None)
 
 
 def release_order(lesson: Lesson) -> tuple[datetime, datetime, str]:
-    """What lessons are sorted by: release, then creation, then id."""
+    """Return the sort key of lessons: release, then creation, then id."""
     return (lesson.release_at, lesson.created_at, lesson.id)
 
 
 def embed_url(provider: VideoProvider, video_id: str) -> str:
-    """The address that a player loads."""
+    """Return the address that a player loads."""
     return EMBED_ADDRESSES[provider] + quote(video_id, safe="/?=&-")
 
 
 def check_position(feed: ChangeFeed, feed_id: str | None, after: int) -> None:
-    """Raises FeedPositionLost unless that feed can be read on from there without missing a change."""
+    """Raise FeedPositionLost unless the feed can be read on from there without missing a change."""
     if feed_id not in (None, feed.feed_id) or not feed.pruned_through <= after <= feed.last_sequence:
         raise FeedPositionLost
 
 
 def prunable_through(feed: ChangeFeed, readers: Sequence[FeedReader], first_kept: int | None) -> int:
-    """Up to where the feed may be pruned: never ahead of its slowest reader, nor to `first_kept` (None: to its end)."""
+    """Return the number up to which the feed may be pruned: never beyond its slowest reader.
+
+    `first_kept` is the first change that is too young; None when all are old enough.
+    """
     oldest_kept = feed.last_sequence + 1 if first_kept is None else first_kept
     return min([oldest_kept - 1, *(reader.position for reader in readers)])
 
 
-# What a stored record must be, besides what its table's own constraints hold.
+# The rules of stored records, besides the constraints of their tables.
 
 
 def event_violations(event: Event) -> Iterator[Violation]:
-    """The rules that a stored event breaks."""
+    """Yield the rules that a stored event breaks."""
     if event_slug(event.slug) != event.slug:
         yield "event_slug_form", "the slug is not in its normal form: no address names it"
     for name, address in (("logo_url", event.logo_url), ("highlight_video_url", event.highlight_video_url)):
@@ -187,13 +184,13 @@ def event_violations(event: Event) -> Iterator[Violation]:
 
 
 def lesson_violations(lesson: Lesson) -> Iterator[Violation]:
-    """The rules that a stored lesson breaks."""
+    """Yield the rules that a stored lesson breaks."""
     if lesson_slug(lesson.slug) != lesson.slug or not is_addressable(lesson.slug):
         yield "lesson_slug_form", "the slug is not in its normal form: no address names it"
 
 
 def material_violations(material: Material) -> Iterator[Violation]:
-    """The rules that a stored material breaks."""
+    """Yield the rules that a stored material breaks."""
     if not is_web_address(material.download_url):
         yield "material_link", "download_url is no http or https address"
 
@@ -201,18 +198,18 @@ def material_violations(material: Material) -> Iterator[Violation]:
 def reader_violations(
     reader: FeedReader, feed: ChangeFeed, next_change: datetime | None, now: datetime
 ) -> Iterator[Violation]:
-    """The rules that a reader's place in the feed breaks; what it has to take in next happened at `next_change`."""
+    """Yield the rules that a reader's position breaks; the next change that it has to process is of `next_change`."""
     if reader.position > feed.last_sequence:
         yield "reader_position", f"it is at {reader.position}, and the feed ends at {feed.last_sequence}"
     elif reader.position < feed.pruned_through:
         yield "reader_position", f"it is at {reader.position}, and changes up to {feed.pruned_through} are pruned"
     elif next_change is not None and now - next_change > FEED_LAG_LIMIT:
-        behind, minutes = feed.last_sequence - reader.position, (now - next_change) // timedelta(minutes=1)
-        yield "feed_lag", f"it is {behind} changes behind, for {minutes} minutes: is its follower running?"
+        lag, minutes = feed.last_sequence - reader.position, (now - next_change) // timedelta(minutes=1)
+        yield "feed_lag", f"it is {lag} changes behind, for {minutes} minutes: is its follower running?"
 
 
 def is_addressable(slug: str) -> bool:
-    """Whether an address can name a lesson of this slug."""
+    """Return whether an address can name a lesson of this slug."""
     return not any(each in slug for each in "/\t\r\n")
 
 
@@ -222,3 +219,8 @@ def _digest(access_key: str | None) -> bytes:
 
 def _first_given(*texts: str | None) -> str:
     return next((text for text in texts if text is not None), "")
+
+
+def _set_fields(changes: EventChanges | LessonChanges) -> dict[str, Any]:
+    values = {field.name: getattr(changes, field.name) for field in fields(changes)}
+    return {name: value for name, value in values.items() if value is not UNSET}

@@ -1,11 +1,12 @@
-"""The use cases of content. One method is one transaction; what a learner reads is one statement per record kind.
+"""The use cases of content. One method is one transaction; a learner's read is one statement for each kind of record.
 
-What creates calls `keep` with its result before the transaction ends, so that both are kept, or neither.
+A use case that creates something calls `keep` with its result before the transaction ends, so that the idempotent
+response and the records are committed together.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
-from typing import Any
+from dataclasses import asdict
 
 import uuid_utils
 
@@ -17,8 +18,12 @@ from services.content.entities import (
     ChangePage,
     Event,
     EventAccess,
+    EventChanges,
+    EventFields,
     FeedReader,
     Lesson,
+    LessonChanges,
+    LessonFields,
     LessonReference,
     Material,
     OpenMaterials,
@@ -36,14 +41,14 @@ from services.kit.web.pages import Page, PageRequest, page_of
 from services.kit.web.tokens.grants import Grant
 
 ShownGrant = Grant | Unavailable | None
-"""The grant that came with a request, or why it cannot be verified now; one that is none counts as no grant."""
+"""The grant of a request, or the reason why it cannot be verified now; an invalid grant counts as none."""
 
 
 class ContentService:
-    """What admins do to events, lessons and materials, and what learners see of them.
+    """The use cases of admins, of learners and of the services that follow the change feed.
 
-    Learners come to a private event with its key or with a grant in its place, which is good for the key that the
-    event has then; `secret` is the services', under which grants name keys.
+    A private event opens with its key, or with a grant that was given for its present key. `secret` is the secret that
+    the services share: fingerprints of keys are made with it.
     """
 
     def __init__(self, store: ContentStore, secret: str, clock: Clock = now):
@@ -54,23 +59,22 @@ class ContentService:
     # Events
 
     def list_events(self, request: PageRequest) -> Page[Event]:
-        """Every event, oldest first."""
+        """Return every event, or a page of them, oldest first."""
         return page_of(self._store.events.list(request), request, event_key)
 
     def list_public_events(self, request: PageRequest) -> Page[Event]:
-        """The active public events, oldest first."""
+        """Return the active public events, or a page of them, oldest first."""
         return page_of(self._store.events.list(request, listed_only=True), request, event_key)
 
     def get_event(self, event_id: str) -> Event:
-        """Raises EventNotFound."""
+        """Return the event. Raise EventNotFound."""
         return self._store.events.get(event_id)
 
-    def create_event(self, fields: Mapping[str, Any], keep: Keep[Event] = not_kept) -> Event:
-        """An event from the fields of schemas.NewEvent; raises EventSlugTaken."""
+    def create_event(self, fields: EventFields, keep: Keep[Event] = not_kept) -> Event:
+        """Create an event. Raise EventSlugTaken."""
         created_at = self._clock()
-        columns = {key: value for key, value in fields.items() if key != "description"}
         event = Event(
-            **{**columns, **rules.descriptions(fields)},
+            **asdict(fields),
             id=_new_id(),
             branding_provider=None,
             branding_prompt_version=None,
@@ -83,8 +87,8 @@ class ContentService:
             keep(event)
         return event
 
-    def update_event(self, event_id: str, changes: Mapping[str, Any], states: IfMatch = ANY_STATE) -> Event:
-        """The event after a partial update; raises EventNotFound, EventSlugTaken, PreconditionFailed."""
+    def update_event(self, event_id: str, changes: EventChanges, states: IfMatch = ANY_STATE) -> Event:
+        """Change some fields of an event. Raise EventNotFound, EventSlugTaken, PreconditionFailed."""
         with self._store.transaction():
             event = self._store.events.get(event_id, for_update=True)
             require_match(event, states)
@@ -93,7 +97,7 @@ class ContentService:
         return changed
 
     def delete_event(self, event_id: str, states: IfMatch = ANY_STATE) -> None:
-        """With its lessons and their materials; raises EventNotFound, PreconditionFailed."""
+        """Delete an event with its lessons and their materials. Raise EventNotFound, PreconditionFailed."""
         with self._store.transaction():
             require_match(self._store.events.get(event_id, for_update=True), states)
             self._store.events.remove(event_id)
@@ -101,19 +105,19 @@ class ContentService:
     # Lessons
 
     def list_lessons(self, event_id: str, request: PageRequest) -> Page[Lesson]:
-        """The event's lessons by release; raises EventNotFound."""
+        """Return the lessons of an event, or a page of them, in order of release. Raise EventNotFound."""
         self._store.events.get(event_id)
         return page_of(self._store.lessons.list(event_id, request), request, lesson_key)
 
     def get_lesson(self, event_id: str, lesson_id: str) -> Lesson:
-        """Raises EventNotFound, LessonNotFound."""
+        """Return the lesson. Raise EventNotFound, LessonNotFound."""
         self._store.events.get(event_id)
         return self._store.lessons.get(event_id, lesson_id)
 
-    def create_lesson(self, event_id: str, fields: Mapping[str, Any], keep: Keep[Lesson] = not_kept) -> Lesson:
-        """A lesson from the fields of schemas.NewLesson; raises EventNotFound, LessonSlugTaken, InvalidWindow."""
+    def create_lesson(self, event_id: str, fields: LessonFields, keep: Keep[Lesson] = not_kept) -> Lesson:
+        """Create a lesson. Raise EventNotFound, LessonSlugTaken, InvalidWindow."""
         created_at = self._clock()
-        lesson = Lesson(**fields, id=_new_id(), event_id=event_id, created_at=created_at, updated_at=created_at)
+        lesson = Lesson(**asdict(fields), id=_new_id(), event_id=event_id, created_at=created_at, updated_at=created_at)
         with self._store.transaction():
             self._store.events.get(event_id)
             rules.check_window(lesson.release_at, lesson.expires_at)
@@ -122,11 +126,11 @@ class ContentService:
         return lesson
 
     def update_lesson(
-        self, event_id: str, lesson_id: str, changes: Mapping[str, Any], states: IfMatch = ANY_STATE
+        self, event_id: str, lesson_id: str, changes: LessonChanges, states: IfMatch = ANY_STATE
     ) -> Lesson:
-        """After a partial update.
+        """Change some fields of a lesson.
 
-        Raises EventNotFound, LessonNotFound, LessonSlugTaken, InvalidWindow, PreconditionFailed.
+        Raise EventNotFound, LessonNotFound, LessonSlugTaken, InvalidWindow, PreconditionFailed.
         """
         with self._store.transaction():
             self._store.events.get(event_id)
@@ -137,30 +141,33 @@ class ContentService:
         return changed
 
     def delete_lesson(self, event_id: str, lesson_id: str, states: IfMatch = ANY_STATE) -> None:
-        """With its materials; raises EventNotFound, LessonNotFound, PreconditionFailed."""
+        """Delete a lesson with its materials. Raise EventNotFound, LessonNotFound, PreconditionFailed."""
         with self._store.transaction():
             self._store.events.get(event_id)
             require_match(self._store.lessons.get(event_id, lesson_id, for_update=True), states)
             self._store.lessons.remove(event_id, lesson_id)
 
     def snapshot(self) -> Snapshot:
-        """Counts over the whole installation, now."""
+        """Return the counts of the whole installation, now."""
         return Snapshot(self._store.events.count(), self._store.lessons.count_by_status(self._clock()))
 
     # Materials
 
     def list_materials(self, event_id: str, lesson_id: str, request: PageRequest) -> Page[Material]:
-        """In order of upload; raises EventNotFound, LessonNotFound."""
+        """Return the materials of a lesson, or a page of them, in order of upload.
+
+        Raise EventNotFound, LessonNotFound.
+        """
         self.get_lesson(event_id, lesson_id)
         return page_of(self._store.materials.list(lesson_id, request), request, material_key)
 
     def add_materials(
         self, event_id: str, lesson_id: str, uploads: Sequence[Upload], keep: Keep[Sequence[Material]] = not_kept
     ) -> Sequence[Material]:
-        """All of them, behind those that are there; raises EventNotFound, LessonNotFound."""
+        """Attach all files after the present ones. Raise EventNotFound, LessonNotFound."""
         with self._store.transaction():
             self._store.events.get(event_id)
-            # Holding the lesson makes uploads at the same time take their positions one after the other.
+            # Lock the lesson: concurrent uploads take their positions one after the other.
             self._store.lessons.get(event_id, lesson_id, for_update=True)
             start = self._store.materials.last_position(lesson_id) + 1
             created_at = self._clock()
@@ -182,7 +189,7 @@ class ContentService:
         return materials
 
     def delete_material(self, event_id: str, lesson_id: str, material_id: str) -> None:
-        """Raises EventNotFound, LessonNotFound, MaterialNotFound."""
+        """Detach one file. Raise EventNotFound, LessonNotFound, MaterialNotFound."""
         with self._store.transaction():
             self.get_lesson(event_id, lesson_id)
             self._store.materials.remove(lesson_id, material_id)
@@ -190,7 +197,7 @@ class ContentService:
     # Learners
 
     def event_access(self, event_slug: str, access_key: str | None) -> EventAccess:
-        """What a grant is to say for who shows the event's key; raises EventAccessDenied, for an unknown event too."""
+        """Return the content of a grant for this key. Raise EventAccessDenied, for an unknown event too."""
         event: Event | None = None
         with suppress(EventNotFound):
             event = self._store.events.get_by_slug(event_slug)
@@ -199,35 +206,35 @@ class ContentService:
         return EventAccess(event.id, rules.fingerprint(event, self._secret))
 
     def catalog(self, event_slug: str, access_key: str | None, grant: ShownGrant = None) -> Catalog:
-        """The event as a learner may see it; raises EventNotFound, EventAccessDenied, Unavailable."""
+        """Return the event with its lessons. Raise EventNotFound, EventAccessDenied, Unavailable."""
         event = self._store.events.get_by_slug(event_slug)
-        if not self._lets_in(event, access_key, grant):
+        if not self._opens(event, access_key, grant):
             raise _closed()
         return Catalog(event, self._store.lessons.list(event.id), self._clock())
 
     def check_access(
         self, event_slug: str, lesson_slug: str, access_key: str | None, grant: ShownGrant = None
     ) -> Access:
-        """Whether the lesson opens for the key or the grant now; raises EventNotFound, LessonNotFound, Unavailable."""
+        """Decide whether the lesson opens now. Raise EventNotFound, LessonNotFound, Unavailable."""
         server_time = self._clock()
         event = self._store.events.get_by_slug(event_slug)
-        if not self._lets_in(event, access_key, grant):
-            # Judged before the lesson is looked up, so that a guess learns nothing of which lessons exist.
-            return rules.blocked(server_time)
+        if not self._opens(event, access_key, grant):
+            # Before the lesson is looked up: a guess must not tell which lessons exist.
+            return Access("blocked_private", None, server_time)
         lesson = self._store.lessons.get_by_slug(event.id, lesson_slug)
-        return rules.access_to(lesson, server_time)
+        return Access(rules.lesson_status(lesson, server_time), lesson, server_time)
 
     def open_lesson(
         self, event_slug: str, lesson_slug: str, access_key: str | None, grant: ShownGrant = None
     ) -> Lesson:
-        """The lesson, when it opens now; raises EventNotFound, LessonNotFound, LessonAccessDenied, Unavailable."""
+        """Return the lesson. Raise EventNotFound, LessonNotFound, LessonAccessDenied, Unavailable."""
         access = self.check_access(event_slug, lesson_slug, access_key, grant)
         if access.lesson is None or not access.authorized:
             raise LessonAccessDenied(access.status, rules.ACCESS_MESSAGES[access.status])
         return access.lesson
 
     def play(self, event_slug: str, lesson_slug: str, access_key: str | None, grant: ShownGrant = None) -> Playback:
-        """What a player needs; raises as `open_lesson`."""
+        """Return the lesson and its neighbours. Raise as `open_lesson`."""
         lesson = self.open_lesson(event_slug, lesson_slug, access_key, grant)
         lessons = self._store.lessons.list(lesson.event_id)
         previous, following = rules.neighbours(lessons, lesson)
@@ -236,20 +243,23 @@ class ContentService:
     def open_materials(
         self, event_slug: str, lesson_slug: str, access_key: str | None, grant: ShownGrant = None
     ) -> OpenMaterials:
-        """The lesson's materials, when it opens now; raises as `open_lesson`."""
+        """Return the materials of the lesson. Raise as `open_lesson`."""
         lesson = self.open_lesson(event_slug, lesson_slug, access_key, grant)
         return OpenMaterials(lesson, self._store.materials.list(lesson.id))
 
     # Followers
 
     def feed(self) -> tuple[ChangeFeed, Sequence[FeedReader]]:
-        """How far the change feed goes, and how far each of its readers has come."""
+        """Return the extent of the change feed, and the position of each reader."""
         return self._store.changes.feed(), self._store.changes.readers()
 
     def read_changes(self, reader: str, feed_id: str | None, after: int, limit: int) -> ChangePage:
-        """The changes behind `after`, everything up to which the reader has taken in; raises FeedPositionLost."""
+        """Return at most `limit` changes after `after`, the position up to which the reader has processed.
+
+        Raise FeedPositionLost.
+        """
         changes = self._store.changes.read(after, limit)
-        # Looked at only now: had the feed been pruned between, changes would be missing unnoticed.
+        # Read the feed after the changes: pruning between the two reads would hide missing changes.
         feed = self._store.changes.feed()
         rules.check_position(feed, feed_id, after)
         if self._store.changes.acknowledge(reader, after):
@@ -257,21 +267,21 @@ class ContentService:
         return ChangePage(feed, changes)
 
     def missing_lessons(self, references: Sequence[LessonReference]) -> Sequence[LessonReference]:
-        """Those that name no lesson of that event."""
-        there = set(self._store.lessons.existing(references))
-        return [reference for reference in references if reference not in there]
+        """Return the references that name no lesson of that event."""
+        existing = set(self._store.lessons.existing(references))
+        return [reference for reference in references if reference not in existing]
 
     def present(self, event_ids: Sequence[str], lesson_ids: Sequence[str]) -> tuple[set[str], set[str]]:
-        """Which of the events are there, and which of the lessons, of whatever event."""
+        """Return the ids of the events and of the lessons that exist; a lesson may be of any event."""
         events = self._store.events.find(event_ids, ())
         lessons = self._store.lessons.find(lesson_ids, (), ())
         return {event.id for event in events}, {lesson.id for lesson in lessons}
 
-    def _lets_in(self, event: Event, access_key: str | None, grant: ShownGrant) -> bool:
+    def _opens(self, event: Event, access_key: str | None, grant: ShownGrant) -> bool:
         if rules.opens_for(event, access_key):
             return True
         if isinstance(grant, Unavailable):
-            # Only who needs the grant has to wait until it can be verified.
+            # The key did not open the event, so the learner needs the grant.
             raise grant
         return grant is not None and rules.opens_by_grant(event, grant, self._secret)
 

@@ -1,17 +1,26 @@
-"""Records to begin a test with, and fields to make them of."""
+"""Records, fields and changes for tests."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import fields, replace
 from typing import Any, TypeVar
 
-from services.content.entities import Event, Lesson, Material
+from services.content.entities import (
+    UNSET,
+    Event,
+    EventChanges,
+    EventFields,
+    Lesson,
+    LessonChanges,
+    LessonFields,
+    Material,
+)
 from services.content.repository.contracts import ContentStore
 from tests.clock import HOUR, NOON, SECOND
 
 Store = TypeVar("Store", bound=ContentStore)
 
 KEY = "let-me-in"
-# Under which grants name keys.
+# The secret of fingerprints.
 SECRET = "a secret that only these tests know, long enough"
 
 _EVENT = Event(
@@ -61,50 +70,47 @@ _MATERIAL = Material(
     created_at=NOON - 6 * HOUR,
 )
 
-# What the schemas hand to the service.
-EVENT_FIELDS: Mapping[str, Any] = {
-    "title": "New",
-    "slug": "new",
-    "is_active": True,
-    "visibility": "public",
-    "access_key": None,
-    "hero_title": "",
-    "hero_subtitle": "",
-    "hero_cta_text": "",
-    "background_color": "#000000",
-    "text_color": "#ffffff",
-    "accent_color": "#ff0000",
-    "logo_url": None,
-    "highlight_video_url": None,
-}
-LESSON_FIELDS: Mapping[str, Any] = {
-    "title": "New",
-    "slug": "new",
-    "description": "",
-    "video_provider": "vimeo",
-    "video_id": "123",
-    "release_at": NOON,
-    "expires_at": None,
-}
+
+def event_fields(**changes: Any) -> EventFields:
+    """Return the fields of a new event with the slug `new`, but for the changes."""
+    values = {field.name: getattr(_EVENT, field.name) for field in fields(EventFields)}
+    return EventFields(**{**values, "title": "New", "slug": "new", **changes})
+
+
+def lesson_fields(**changes: Any) -> LessonFields:
+    """Return the fields of a new lesson with the slug `new`, open from noon on, but for the changes."""
+    values = {field.name: getattr(_LESSON, field.name) for field in fields(LessonFields)}
+    new = {"title": "New", "slug": "new", "release_at": NOON, "expires_at": None}
+    return LessonFields(**{**values, **new, **changes})
+
+
+def event_changes(**changes: Any) -> EventChanges:
+    """Return a partial update of an event."""
+    return EventChanges(**{**dict.fromkeys((field.name for field in fields(EventChanges)), UNSET), **changes})
+
+
+def lesson_changes(**changes: Any) -> LessonChanges:
+    """Return a partial update of a lesson."""
+    return LessonChanges(**{**dict.fromkeys((field.name for field in fields(LessonChanges)), UNSET), **changes})
 
 
 def an_event(**changes: Any) -> Event:
-    """An active public event, but for the changes."""
+    """Return an active public event, but for the changes."""
     return replace(_EVENT, **changes)
 
 
 def a_lesson(**changes: Any) -> Lesson:
-    """A lesson of that event, open at noon, but for the changes."""
+    """Return a lesson of that event, open at noon, but for the changes."""
     return replace(_LESSON, **changes)
 
 
 def a_material(**changes: Any) -> Material:
-    """A material of that lesson, but for the changes."""
+    """Return a material of that lesson, but for the changes."""
     return replace(_MATERIAL, **changes)
 
 
 def some_events(count: int) -> Sequence[Event]:
-    """Events in the order of their list."""
+    """Return events in the order of their list."""
     return [
         an_event(id=f"event-{number:03}", slug=f"launch-{number:03}", created_at=NOON + number * SECOND)
         for number in range(1, count + 1)
@@ -112,7 +118,7 @@ def some_events(count: int) -> Sequence[Event]:
 
 
 def some_lessons(count: int) -> Sequence[Lesson]:
-    """Lessons of the one event in the order of their list."""
+    """Return lessons of the one event in the order of their list."""
     return [
         a_lesson(
             id=f"lesson-{number:03}",
@@ -125,12 +131,12 @@ def some_lessons(count: int) -> Sequence[Lesson]:
 
 
 def some_materials(count: int) -> Sequence[Material]:
-    """Materials of the one lesson in the order of their list."""
+    """Return materials of the one lesson in the order of their list."""
     return [a_material(id=f"material-{number:03}", position=number) for number in range(1, count + 1)]
 
 
 def with_two_events(store: Store) -> Store:
-    """The store with a public event, whose open lesson has a material, and a private one with a lesson of its own."""
+    """Add a public event, whose open lesson has a material, and a private event, `secret`, with the same."""
     store.events.add(an_event())
     store.events.add(an_event(id="event-2", slug="secret", visibility="private", access_key=KEY, created_at=NOON))
     store.lessons.add(a_lesson())

@@ -1,47 +1,57 @@
-"""Many writers at once, each in a thread with a connection of its own, on both engines."""
+"""Concurrent writers, each in a thread or process with a connection of its own, on both engines."""
 
+import subprocess
+import sys
 from collections.abc import Callable, Sequence
 
 import peewee
 import pytest
 
+from deploy.stack import ROOT
 from services.content.entities import Event, Material, Upload
-from services.content.errors import EventSlugTaken, LessonNotFound, LessonSlugTaken
+from services.content.errors import EventNotFound, EventSlugTaken, LessonNotFound, LessonSlugTaken
 from services.content.migrations import MIGRATIONS
 from services.content.repository.store import PeeweeContentStore
 from services.content.service import ContentService
 from services.kit.core.errors import ServiceError
 from services.kit.web.pages import PageRequest
+from tests.audit import entries_in
 from tests.clock import StoppedClock
-from tests.content.examples import EVENT_FIELDS, LESSON_FIELDS, SECRET, a_lesson, an_event
+from tests.content.examples import SECRET, a_lesson, an_event, event_changes, event_fields, lesson_fields
 from tests.parallel import at_once
 
 
 @pytest.fixture
-def service(database: peewee.Database) -> ContentService:
-    """Content over a database of its own, with one event and one lesson."""
+def store(database: peewee.Database) -> PeeweeContentStore:
+    """Return a store over a database of its own, with one event and one lesson."""
     MIGRATIONS.up(database)
     store = PeeweeContentStore(database)
     store.events.add(an_event())
     store.lessons.add(a_lesson())
+    return store
+
+
+@pytest.fixture
+def service(store: PeeweeContentStore) -> ContentService:
+    """Return the service over that store."""
     return ContentService(store, SECRET, StoppedClock())
 
 
-def test_of_twenty_events_with_one_slug_exactly_one_is_created(service: ContentService) -> None:
-    results = at_once(*[lambda: service.create_event(EVENT_FIELDS)] * 20)
+def test_of_twenty_events_with_one_slug_one_is_created(service: ContentService) -> None:
+    results = at_once(*[lambda: service.create_event(event_fields())] * 20)
     created = [each for each in results if isinstance(each, Event)]
     assert [type(each) for each in results if not isinstance(each, Event)] == [EventSlugTaken] * 19
     assert service.list_events(PageRequest()).items == [an_event(), *created]
 
 
-def test_of_twenty_lessons_with_one_slug_exactly_one_is_created(service: ContentService) -> None:
-    results = at_once(*[lambda: service.create_lesson("event-1", LESSON_FIELDS)] * 20)
+def test_of_twenty_lessons_with_one_slug_one_is_created(service: ContentService) -> None:
+    results = at_once(*[lambda: service.create_lesson("event-1", lesson_fields())] * 20)
     created = [each for each in results if not isinstance(each, ServiceError)]
     assert [type(each) for each in results if isinstance(each, ServiceError)] == [LessonSlugTaken] * 19
     assert service.list_lessons("event-1", PageRequest()).items == [a_lesson(), *created]
 
 
-def test_uploads_at_once_take_positions_without_a_gap_and_each_stays_together(service: ContentService) -> None:
+def test_concurrent_uploads_take_consecutive_positions(service: ContentService) -> None:
     def upload(number: int) -> Callable[[], Sequence[Material]]:
         files = [Upload(f"{number}-{part}", "text/plain", 1, "https://flix.app/f") for part in range(3)]
         return lambda: service.add_materials("event-1", "lesson-1", files)
@@ -49,13 +59,13 @@ def test_uploads_at_once_take_positions_without_a_gap_and_each_stays_together(se
     results = at_once(*[upload(number) for number in range(8)])
     stored = service.list_materials("event-1", "lesson-1", PageRequest()).items
     assert [each.position for each in stored] == list(range(1, 25))
-    answered = [material for each in results if not isinstance(each, ServiceError) for material in each]
-    assert sorted(answered, key=lambda material: material.position) == stored
+    returned = [material for each in results if not isinstance(each, ServiceError) for material in each]
+    assert sorted(returned, key=lambda material: material.position) == stored
     uploads = [[each.file_name for each in stored[start : start + 3]] for start in range(0, 24, 3)]
     assert sorted(uploads) == [[f"{number}-{part}" for part in range(3)] for number in range(8)]
 
 
-def test_changes_of_different_fields_at_once_are_all_kept(service: ContentService) -> None:
+def test_concurrent_changes_of_different_fields_are_all_kept(service: ContentService) -> None:
     changes = {
         "title": "Another title",
         "slug": "another-slug",
@@ -64,12 +74,13 @@ def test_changes_of_different_fields_at_once_are_all_kept(service: ContentServic
         "is_active": False,
         "access_key": "let-me-in",
     }
-    at_once(*[lambda field=field: service.update_event("event-1", {field: changes[field]}) for field in changes])
+    updates = [event_changes(**{name: value}) for name, value in changes.items()]
+    at_once(*[lambda update=update: service.update_event("event-1", update) for update in updates])
     assert service.get_event("event-1") == an_event(**changes, updated_at=StoppedClock().at, version=7)
 
 
-def test_an_upload_that_meets_the_deletion_of_its_lesson_leaves_nothing_behind(
-    service: ContentService, database: peewee.Database
+def test_an_upload_during_the_deletion_of_its_lesson_leaves_nothing(
+    service: ContentService, store: PeeweeContentStore
 ) -> None:
     upload = Upload("notes.txt", "text/plain", 1, "https://flix.app/f")
     results = at_once(
@@ -77,18 +88,62 @@ def test_an_upload_that_meets_the_deletion_of_its_lesson_leaves_nothing_behind(
         *[lambda: service.add_materials("event-1", "lesson-1", [upload])] * 7,
     )
     assert {type(each) for each in results if isinstance(each, ServiceError)} <= {LessonNotFound}
-    assert service.list_lessons("event-1", PageRequest()).items == []
-    assert PeeweeContentStore(database).materials.list("lesson-1") == []
+    assert (store.lessons.list("event-1"), store.materials.list("lesson-1")) == ([], [])
 
 
-def test_lessons_that_meet_the_deletion_of_their_event_are_refused_or_gone_with_it(
-    service: ContentService, database: peewee.Database
+def test_lessons_created_during_the_deletion_of_their_event_leave_nothing(
+    service: ContentService, store: PeeweeContentStore
 ) -> None:
     def create(number: int) -> Callable[[], object]:
-        return lambda: service.create_lesson("event-1", {**LESSON_FIELDS, "slug": f"lesson-{number}"})
+        return lambda: service.create_lesson("event-1", lesson_fields(slug=f"lesson-{number}"))
 
     results = at_once(lambda: service.delete_event("event-1"), *[create(number) for number in range(7)])
-    errors = [each for each in results if isinstance(each, ServiceError)]
-    assert [error.code for error in errors] == ["EVENT_NOT_FOUND"] * len(errors)
-    assert service.snapshot().events == 0
-    assert PeeweeContentStore(database).lessons.list("event-1") == []
+    assert {type(each) for each in results if isinstance(each, ServiceError)} <= {EventNotFound}
+    assert (store.events.count(), store.lessons.list("event-1")) == (0, [])
+
+
+def test_every_acknowledged_change_is_one_entry_of_the_audit_log(
+    service: ContentService, store: PeeweeContentStore
+) -> None:
+    before = entries_in(store.audit)
+    created = at_once(*[lambda: service.create_event(event_fields())] * 6)
+    changed = at_once(*[lambda: service.update_event("event-1", event_changes(title="Other"))] * 6)
+    deleted = at_once(*[lambda: service.delete_event("event-1")] * 6)
+
+    new = [each.id for each in created if not isinstance(each, Exception)]
+    assert (len(new), len([each for each in deleted if each is None])) == (1, 1)
+    assert sorted(each.version for each in changed if not isinstance(each, Exception)) == [2, 3, 4, 5, 6, 7]
+    assert entries_in(store.audit) == [
+        *before,
+        ("event.created", new[0]),
+        *[("event.changed", "event-1")] * 6,
+        ("lesson.deleted", "lesson-1"),
+        ("event.deleted", "event-1"),
+    ]
+
+
+KILLED = """
+import os, signal, sys
+from services.content.repository.store import PeeweeContentStore
+from services.kit.storage.database import open_database
+from tests.content.examples import an_event
+
+store = PeeweeContentStore(open_database(sys.argv[1]))
+store.events.add(an_event(id="kept", slug="kept"))
+with store.transaction():
+    store.events.add(an_event(id="lost", slug="lost"))
+    store.events.remove("kept")
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_a_process_killed_before_the_commit_leaves_no_change_and_no_entry(
+    database: peewee.Database, database_url: str
+) -> None:
+    MIGRATIONS.up(database)
+    killed = subprocess.run([sys.executable, "-c", KILLED, database_url], cwd=ROOT, check=False)
+    assert killed.returncode == -9
+
+    store = PeeweeContentStore(database)
+    assert [event.id for event in store.events.list()] == ["kept"]
+    assert entries_in(store.audit) == [("event.created", "kept")]

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
 from services.auth.schemas import Username
-from services.content.schemas.incoming import AccessKey, EventSlug, LessonSlug, Title
+from services.content.schemas.texts import AccessKey, EventSlug, LessonSlug, Title
 from services.kit.web.schemas import Text
 from services.quiz.schemas import Reference
 from tests.contract.openapi import GATEWAY

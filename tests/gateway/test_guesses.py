@@ -15,7 +15,7 @@ from structlog.testing import capture_logs
 from gateway.guesses import AT_ONCE, Guesses, carries_key
 from gateway.limiter import Counts, store_at
 from gateway.upstream import Answer, Sent, answer_with
-from services.content.schemas.incoming import AccessRequest
+from services.content.schemas.learners import AccessRequest
 from services.kit.core.errors import TooManyRequests, Unavailable, ValidationFailed
 from services.kit.web.schemas import validated
 from tests.gateway.door import REQUEST_ID, Door, error

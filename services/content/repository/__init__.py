@@ -1,1 +1,1 @@
-"""How content keeps its records: the contracts, and their Peewee implementation. Every query lives here."""
+"""The storage of content: the contracts, and their Peewee implementation. Every query is here."""

@@ -1,7 +1,6 @@
-"""What every repository of content promises, whatever keeps the records. Nothing here commits: the service does.
+"""The contracts of content's repositories. Nothing here commits: the service does.
 
-Whatever adds, saves or removes a record also appends that change to the feed and to the audit log, in the same
-transaction.
+Adding, saving or removing a record also appends the change to the feed and to the audit log, in the same transaction.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -31,110 +30,110 @@ class EventRepository(Protocol):
     """Events, in order of creation."""
 
     def add(self, event: Event) -> None:
-        """Raises EventSlugTaken."""
+        """Store a new event. Raise EventSlugTaken."""
 
     def get(self, event_id: str, *, for_update: bool = False) -> Event:
-        """Raises EventNotFound; `for_update` holds it against other writers until the transaction ends."""
+        """Return the event; `for_update` locks it until the transaction ends. Raise EventNotFound."""
 
     def get_by_slug(self, slug: str) -> Event:
-        """Raises EventNotFound."""
+        """Return the event. Raise EventNotFound."""
 
     def save(self, event: Event) -> None:
-        """Replace the stored event of that id; raises EventNotFound, EventSlugTaken."""
+        """Replace the stored event of that id. Raise EventNotFound, EventSlugTaken."""
 
     def remove(self, event_id: str) -> None:
-        """Delete it with its lessons and their materials; raises EventNotFound."""
+        """Delete the event with its lessons and their materials. Raise EventNotFound."""
 
     def list(self, request: PageRequest = ALL, *, listed_only: bool = False) -> Sequence[Event]:
-        """Events by creation, oldest first; `listed_only` leaves out private and inactive ones."""
+        """Return events by creation, oldest first; `listed_only` leaves out private and inactive ones."""
 
     def count(self) -> int:
-        """How many there are."""
+        """Return the number of events."""
 
     def find(self, event_ids: Iterable[str], slugs: Iterable[str]) -> Sequence[Event]:
-        """Those that have one of the ids or one of the slugs, in no order."""
+        """Return the events with one of the ids or one of the slugs, in no order."""
 
 
 class LessonRepository(Protocol):
     """Lessons of an event, in order of release."""
 
     def add(self, lesson: Lesson) -> None:
-        """Raises EventNotFound, LessonSlugTaken, InvalidWindow."""
+        """Store a new lesson. Raise EventNotFound, LessonSlugTaken, InvalidWindow."""
 
     def get(self, event_id: str, lesson_id: str, *, for_update: bool = False) -> Lesson:
-        """Raises LessonNotFound, also for another event's lesson."""
+        """Return the lesson; `for_update` locks it. Raise LessonNotFound, also for a lesson of another event."""
 
     def get_by_slug(self, event_id: str, slug: str) -> Lesson:
-        """Raises LessonNotFound."""
+        """Return the lesson. Raise LessonNotFound."""
 
     def save(self, lesson: Lesson) -> None:
-        """Replace the stored lesson of that id; raises LessonNotFound, LessonSlugTaken, InvalidWindow."""
+        """Replace the stored lesson of that id. Raise LessonNotFound, LessonSlugTaken, InvalidWindow."""
 
     def remove(self, event_id: str, lesson_id: str) -> None:
-        """Delete it with its materials; raises LessonNotFound."""
+        """Delete the lesson with its materials. Raise LessonNotFound."""
 
     def list(self, event_id: str, request: PageRequest = ALL) -> Sequence[Lesson]:
-        """The event's lessons by release, then creation, then id."""
+        """Return the event's lessons by release, then creation, then id."""
 
     def count_by_status(self, now: datetime) -> StatusCounts:
-        """Over all events."""
+        """Count the lessons of all events."""
 
     def existing(self, references: Sequence[LessonReference]) -> Sequence[LessonReference]:
-        """Those of them that name a lesson of that event."""
+        """Return the references that name a lesson of that event."""
 
     def find(self, lesson_ids: Iterable[str], event_ids: Iterable[str], slugs: Iterable[str]) -> Sequence[Lesson]:
-        """Those that have one of the ids, or one of the slugs in one of the events, in no order."""
+        """Return the lessons with one of the ids, or with one of the slugs in one of the events, in no order."""
 
 
 class MaterialRepository(Protocol):
     """Materials of a lesson, in order of upload."""
 
     def add_all(self, materials: Sequence[Material]) -> None:
-        """All of them or, where one cannot be stored, none."""
+        """Store new materials: all of them, or none."""
 
     def last_position(self, lesson_id: str) -> int:
-        """The highest position so far, 0 when there is none."""
+        """Return the highest position of the lesson's materials, 0 when it has none."""
 
     def last_positions(self, lesson_ids: Iterable[str]) -> Mapping[str, int]:
-        """The highest position so far of each lesson that has a material."""
+        """Return the highest position of each of the lessons that has a material."""
 
     def find(self, material_ids: Iterable[str]) -> Sequence[Material]:
-        """Those that have one of the ids, in no order."""
+        """Return the materials with one of the ids, in no order."""
 
     def remove(self, lesson_id: str, material_id: str) -> None:
-        """Raises MaterialNotFound, also for another lesson's material."""
+        """Delete the material. Raise MaterialNotFound, also for a material of another lesson."""
 
     def list(self, lesson_id: str, request: PageRequest = ALL) -> Sequence[Material]:
-        """The lesson's materials in order of upload."""
+        """Return the lesson's materials in order of upload."""
 
 
 class ChangeLog(Protocol):
-    """The change feed: numbered changes in the order of their commits, and how far each reader has come."""
+    """The change feed: numbered changes in the order of their commits, and the position of each reader."""
 
     def append(self, changes: Sequence[NewChange]) -> None:
-        """Behind what is there, with the next numbers, as of now; what changed is an entry for the audit log, too."""
+        """Append changes with the next numbers and the present time, and the same to the audit log."""
 
     def feed(self) -> ChangeFeed:
-        """Which feed this is, and how far it goes."""
+        """Return the id and the extent of the feed."""
 
     def read(self, after: int, limit: int) -> Sequence[Change]:
-        """At most so many behind the number `after`, in order. None that comes later has a lower number."""
+        """Return at most `limit` changes after that number, in order. No later change gets a lower number."""
 
     def readers(self) -> Sequence[FeedReader]:
-        """Who follows, by name."""
+        """Return the readers, by name."""
 
     def acknowledge(self, reader: str, position: int) -> bool:
-        """Keep that the reader has taken in everything up to `position`; whether that is news."""
+        """Record that the reader has processed everything up to `position`; return whether that is new."""
 
     def first_since(self, instant: datetime) -> int | None:
-        """The lowest number of a change at that instant or later."""
+        """Return the lowest number of a change at that instant or later."""
 
     def prune(self, through: int) -> None:
-        """Forget the changes up to that number."""
+        """Delete the changes up to that number."""
 
 
 class ContentStore(Protocol):
-    """All of content's records and the transaction around them."""
+    """All repositories of content, and the transaction around them."""
 
     @property
     def events(self) -> EventRepository:
@@ -157,19 +156,19 @@ class ContentStore(Protocol):
         """The audit log."""
 
     def transaction(self) -> AbstractContextManager[Any]:
-        """All that is written inside is kept, or nothing is."""
+        """Commit everything that is written inside, or nothing."""
 
 
 def event_key(event: Event) -> SortKey:
-    """The event's place in the order of its list."""
+    """Return the sort key of the event in its list."""
     return (to_milliseconds(event.created_at), event.id)
 
 
 def lesson_key(lesson: Lesson) -> SortKey:
-    """The lesson's place in the order of its list."""
+    """Return the sort key of the lesson in its list."""
     return (to_milliseconds(lesson.release_at), to_milliseconds(lesson.created_at), lesson.id)
 
 
 def material_key(material: Material) -> SortKey:
-    """The material's place in the order of its list."""
+    """Return the sort key of the material in its list."""
     return (material.position,)

@@ -1,4 +1,4 @@
-"""The change feed in SQLite or PostgreSQL: what is written here is of the transaction of the change that it tells."""
+"""The change feed in SQLite or PostgreSQL. It is written in the transaction of the change."""
 
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -25,21 +25,24 @@ from services.kit.storage.audit.log import AuditTrail
 from services.kit.storage.database import transaction
 from services.kit.storage.statements import Parameter, Statement
 
+FEED = ChangeFeedRow.select(ChangeFeedRow.feed_id, ChangeFeedRow.last_sequence, ChangeFeedRow.pruned_through)
+READERS = FeedReaderRow.select().order_by(FeedReaderRow.name)
+
 _ROWS_IN_ONE_STATEMENT = 500
 
 
 def event_change(action: ChangeAction, event: Event) -> NewChange:
-    """What the feed tells of an event."""
+    """Return the change of an event."""
     return NewChange("event", action, event.id, None, None, event.version)
 
 
 def lesson_change(action: ChangeAction, lesson: Lesson) -> NewChange:
-    """What the feed tells of a lesson."""
+    """Return the change of a lesson."""
     return NewChange("lesson", action, lesson.event_id, lesson.id, None, lesson.version)
 
 
 def material_change(action: ChangeAction, material: Material, event_id: str) -> NewChange:
-    """What the feed tells of a material, which never changes."""
+    """Return the change of a material; materials have no versions."""
     return NewChange("material", action, event_id, material.lesson_id, material.id, 1)
 
 
@@ -50,15 +53,14 @@ class PeeweeChanges:
         self._database = database
         self._clock = clock
         self._audit = audit
-        behind = ChangeRow.select().where(ChangeRow.sequence > Parameter("after")).order_by(ChangeRow.sequence)
-        self._behind = Statement(database, behind.limit(Parameter("limit")), Change)
-        columns = (ChangeFeedRow.feed_id, ChangeFeedRow.last_sequence, ChangeFeedRow.pruned_through)
-        self._feed = Statement(database, ChangeFeedRow.select(*columns), ChangeFeed)
+        after = ChangeRow.select().where(ChangeRow.sequence > Parameter("after")).order_by(ChangeRow.sequence)
+        self._after = Statement(database, after.limit(Parameter("limit")), Change)
+        self._feed = Statement(database, FEED, ChangeFeed)
         at_position = (FeedReaderRow.name == Parameter("reader")) & (FeedReaderRow.position == Parameter("position"))
         self._known = Statement(database, FeedReaderRow.select(FeedReaderRow.name).where(at_position), str)
 
     def append(self, changes: Sequence[NewChange]) -> None:
-        """Behind what is there, and into the audit log; nobody else can append until the transaction ends."""
+        """Append changes to the feed and the audit log; nobody else can append until the transaction ends."""
         with transaction(self._database):
             first = self._count_up(len(changes)) - len(changes) + 1
             at = self._clock()
@@ -71,7 +73,7 @@ class PeeweeChanges:
             self._audit.append(change.entry for change in changes)
 
     def feed(self) -> ChangeFeed:
-        """Which feed this is; one that nothing was appended to yet begins now."""
+        """Return the id and the extent of the feed; create it when there is none yet."""
         feed = self._feed.first()
         if feed is None:
             self._begin()
@@ -79,15 +81,15 @@ class PeeweeChanges:
         return feed
 
     def read(self, after: int, limit: int) -> Sequence[Change]:
-        """Those behind `after`, in order."""
-        return self._behind.all(after=after, limit=limit)
+        """Return at most `limit` changes after that number, in order."""
+        return self._after.all(after=after, limit=limit)
 
     def readers(self) -> Sequence[FeedReader]:
-        """Who follows, by name."""
-        return Statement(self._database, FeedReaderRow.select().order_by(FeedReaderRow.name), FeedReader).all()
+        """Return the readers, by name."""
+        return Statement(self._database, READERS, FeedReader).all()
 
     def acknowledge(self, reader: str, position: int) -> bool:
-        """Keep that the reader has taken in everything up to `position`; whether that is news."""
+        """Record that the reader has processed everything up to `position`; return whether that is new."""
         if self._known.first(reader=reader, position=position) is not None:
             return False
         row = {FeedReaderRow.name: reader, FeedReaderRow.position: position, FeedReaderRow.seen_at: self._clock()}
@@ -97,21 +99,21 @@ class PeeweeChanges:
         return True
 
     def first_since(self, instant: datetime) -> int | None:
-        """The lowest number of a change at that instant or later."""
+        """Return the lowest number of a change at that instant or later."""
         query = ChangeRow.select(fn.MIN(ChangeRow.sequence)).where(ChangeRow.occurred_at >= instant)
         lowest: int | None = query.scalar(self._database)
         return lowest
 
     def prune(self, through: int) -> None:
-        """Forget the changes up to that number."""
+        """Delete the changes up to that number."""
         with transaction(self._database):
             pruned = {ChangeFeedRow.pruned_through: through}
             ChangeFeedRow.update(pruned).where(ChangeFeedRow.pruned_through < through).execute(self._database)
             ChangeRow.delete().where(ChangeRow.sequence <= through).execute(self._database)
 
     def _count_up(self, count: int) -> int:
-        # A sequence of PostgreSQL's would give out numbers in one order and let them become visible in another: a
-        # reader that has seen 8 would never hear of 7. The row's lock makes the order of numbers that of the commits.
+        # Numbers of a PostgreSQL sequence could become visible in another order: a reader that has seen 8 would miss 7.
+        # The lock of this row makes the order of the numbers the order of the commits.
         query: Any = ChangeFeedRow.update({ChangeFeedRow.last_sequence: ChangeFeedRow.last_sequence + count})
         for (last_sequence,) in query.returning(ChangeFeedRow.last_sequence).tuples().execute(self._database):
             return int(last_sequence)

@@ -5,7 +5,7 @@ from services.kit.storage.use_cases import UseCases
 
 
 class ContentResource:
-    """What every resource of content holds: the service, and the pool that its use cases run in."""
+    """The base of content's resources: the service, and the pool in which its use cases run."""
 
     def __init__(self, service: ContentService, use_cases: UseCases):
         self._service = service

@@ -1,4 +1,4 @@
-"""The change feed, for the services that keep something about events and lessons."""
+"""The change feed and references, for the services that follow content."""
 
 import asyncio
 from functools import partial
@@ -6,13 +6,20 @@ from functools import partial
 from falcon.asgi import Request, Response
 
 from services.content.resources import ContentResource
-from services.content.schemas.incoming import ChangesQuery, Presence, References
-from services.content.schemas.views import changes_view, feed_view, presence_view, references_view
+from services.content.schemas.feed import (
+    ChangesQuery,
+    Presence,
+    References,
+    changes_view,
+    feed_view,
+    presence_view,
+    references_view,
+)
 from services.kit.web.documents import read_json, write_json
 from services.kit.web.schemas import validated
 
-# How late a waiting reader may hear of a change. Asking again finds what any worker or replica has written; it is two
-# short statements.
+# The longest delay of a change for a waiting reader, in seconds. Polling also finds what other workers and replicas
+# write; it costs two short statements.
 POLL_SECONDS = 0.1
 
 
@@ -20,7 +27,7 @@ class Changes(ContentResource):
     """/internal/changes."""
 
     async def on_get(self, request: Request, response: Response) -> None:
-        """The changes behind `after`; when there are none, the first ones within `wait` seconds."""
+        """Return the changes after `after`; when there are none, wait for them up to `wait` seconds."""
         query = validated(ChangesQuery, dict(request.params))
         loop = asyncio.get_running_loop()
         deadline = loop.time() + query.wait
@@ -36,7 +43,7 @@ class Feed(ContentResource):
     """/internal/feed."""
 
     async def on_get(self, request: Request, response: Response) -> None:
-        """How far the feed goes, and how far its readers have come."""
+        """Return the extent of the feed, and the position of each reader."""
         write_json(response, feed_view(*await self._run(self._service.feed)))
 
 
@@ -44,15 +51,15 @@ class LessonReferences(ContentResource):
     """/internal/references."""
 
     async def on_post(self, request: Request, response: Response) -> None:
-        """Which of the lessons that somebody refers to are not there."""
-        sent = await read_json(request, References)
-        write_json(response, references_view(await self._run(self._service.missing_lessons, sent.lessons())))
+        """Return the references that name no lesson."""
+        body = await read_json(request, References)
+        write_json(response, references_view(await self._run(self._service.missing_lessons, body.lessons())))
 
 
 class Presences(ContentResource):
     """/internal/presence."""
 
     async def on_post(self, request: Request, response: Response) -> None:
-        """Which of the events and lessons, each named by its id alone, are there."""
-        sent = await read_json(request, Presence)
-        write_json(response, presence_view(*await self._run(self._service.present, sent.events, sent.lessons)))
+        """Return the ids of the events and lessons that exist."""
+        body = await read_json(request, Presence)
+        write_json(response, presence_view(*await self._run(self._service.present, body.events, body.lessons)))

@@ -6,9 +6,17 @@ from functools import partial
 from falcon.asgi import Request, Response
 
 from services.content.entities import Lesson, Material
+from services.content.errors import EventNotFound, InvalidWindow, LessonNotFound, LessonSlugTaken, MaterialNotFound
 from services.content.resources import ContentResource
-from services.content.schemas.incoming import LessonPatch, NewLesson, NewMaterials
-from services.content.schemas.views import lesson_view, material_view
+from services.content.schemas.lessons import (
+    LessonPatch,
+    LessonView,
+    MaterialView,
+    NewLesson,
+    NewMaterials,
+    lesson_view,
+    material_view,
+)
 from services.content.service import ContentService
 from services.kit.storage.use_cases import UseCases
 from services.kit.web.documents import (
@@ -23,8 +31,9 @@ from services.kit.web.documents import (
 )
 from services.kit.web.entity_tags import entity_tag
 from services.kit.web.idempotency import StoredResponse, stored_response
+from services.kit.web.operations import Operation, operation
 from services.kit.web.pages import page_request
-from services.kit.web.schemas import validated
+from services.kit.web.schemas import Item, Items, validated
 
 LESSON_SORT_KEY = (int, int, str)
 MATERIAL_SORT_KEY = (int,)
@@ -33,38 +42,88 @@ MATERIAL_SORT_KEY = (int,)
 class Lessons(ContentResource):
     """/api/events/{event_id}/lessons."""
 
+    @operation(
+        Operation(
+            id="listLessons",
+            summary="The event's lessons by releaseAt, earliest first.",
+            answer=Items[LessonView],
+            errors=(EventNotFound,),
+            is_paged=True,
+        )
+    )
     async def on_get(self, request: Request, response: Response, event_id: str) -> None:
-        """The event's lessons by release, or a page of them."""
-        wanted = page_request(request.get_param("limit"), request.get_param("cursor"), LESSON_SORT_KEY)
-        page = await self._run(self._service.list_lessons, event_id, wanted)
-        write_page(response, [lesson_view(lesson) for lesson in page.items], page, wanted)
+        """Return the event's lessons, or a page of them, by release."""
+        page_wanted = page_request(request.get_param("limit"), request.get_param("cursor"), LESSON_SORT_KEY)
+        page = await self._run(self._service.list_lessons, event_id, page_wanted)
+        write_page(response, [lesson_view(lesson) for lesson in page.items], page, page_wanted)
 
+    @operation(
+        Operation(
+            id="createLesson",
+            summary="Schedule a lesson.",
+            body=NewLesson,
+            answer=Item[LessonView],
+            status=201,
+            errors=(InvalidWindow, EventNotFound, LessonSlugTaken),
+            takes_idempotency_key=True,
+            gives_entity_tag=True,
+        )
+    )
     async def on_post(self, request: Request, response: Response, event_id: str) -> None:
-        """Schedule a lesson."""
+        """Create a lesson."""
         document = await read_document(request)
         create = partial(self._service.create_lesson, event_id, validated(NewLesson, document).fields())
-        reply = await self._run_once(admin_idempotency_key(request, document), create, _created)
-        write_stored_response(response, reply)
+        stored = await self._run_once(admin_idempotency_key(request, document), create, _created)
+        write_stored_response(response, stored)
 
 
 class LessonItem(ContentResource):
     """/api/events/{event_id}/lessons/{lesson_id}."""
 
+    @operation(
+        Operation(
+            id="getLesson",
+            summary="One lesson.",
+            answer=Item[LessonView],
+            errors=(EventNotFound, LessonNotFound),
+            gives_entity_tag=True,
+        )
+    )
     async def on_get(self, request: Request, response: Response, event_id: str, lesson_id: str) -> None:
-        """One lesson."""
+        """Return one lesson."""
         lesson = await self._run(self._service.get_lesson, event_id, lesson_id)
         write_versioned(response, lesson, lesson_view(lesson))
 
+    @operation(
+        Operation(
+            id="updateLesson",
+            summary="Change some of its fields; null clears expiresAt.",
+            body=LessonPatch,
+            answer=Item[LessonView],
+            errors=(InvalidWindow, EventNotFound, LessonNotFound, LessonSlugTaken),
+            takes_if_match=True,
+            gives_entity_tag=True,
+        )
+    )
     async def on_put(self, request: Request, response: Response, event_id: str, lesson_id: str) -> None:
-        """Change some of its fields."""
+        """Change some fields of a lesson."""
         patch = await read_json(request, LessonPatch)
         lesson = await self._run(
-            self._service.update_lesson, event_id, lesson_id, patch.changes(), read_if_match(request)
+            self._service.update_lesson, event_id, lesson_id, patch.changed_fields(), read_if_match(request)
         )
         write_versioned(response, lesson, lesson_view(lesson))
 
+    @operation(
+        Operation(
+            id="deleteLesson",
+            summary="Delete the lesson with its materials and its quiz.",
+            status=204,
+            errors=(EventNotFound, LessonNotFound),
+            takes_if_match=True,
+        )
+    )
     async def on_delete(self, request: Request, response: Response, event_id: str, lesson_id: str) -> None:
-        """Delete it with its materials."""
+        """Delete a lesson with its materials; the gateway has quiz delete the quiz."""
         await self._run(self._service.delete_lesson, event_id, lesson_id, read_if_match(request))
         response.status = 204
 
@@ -73,7 +132,7 @@ class LessonReference(ContentResource):
     """/internal/events/{event_id}/lessons/{lesson_id}."""
 
     async def on_get(self, request: Request, response: Response, event_id: str, lesson_id: str) -> None:
-        """The lesson, for a service that keeps something about it."""
+        """Return the lesson to a service that refers to it."""
         lesson = await self._run(self._service.get_lesson, event_id, lesson_id)
         write_json(response, {"item": lesson_view(lesson)})
 
@@ -85,33 +144,56 @@ class Materials(ContentResource):
         super().__init__(service, use_cases)
         self._context = {"public_only": public_only}
 
+    @operation(
+        Operation(
+            id="listMaterials",
+            summary="The lesson's materials in the order of their upload.",
+            answer=Items[MaterialView],
+            errors=(EventNotFound, LessonNotFound),
+            is_paged=True,
+        )
+    )
     async def on_get(self, request: Request, response: Response, event_id: str, lesson_id: str) -> None:
-        """The lesson's materials in order of upload, or a page of them."""
-        wanted = page_request(request.get_param("limit"), request.get_param("cursor"), MATERIAL_SORT_KEY)
-        page = await self._run(self._service.list_materials, event_id, lesson_id, wanted)
-        write_page(response, [material_view(material, event_id) for material in page.items], page, wanted)
+        """Return the lesson's materials, or a page of them, in order of upload."""
+        page_wanted = page_request(request.get_param("limit"), request.get_param("cursor"), MATERIAL_SORT_KEY)
+        page = await self._run(self._service.list_materials, event_id, lesson_id, page_wanted)
+        write_page(response, [material_view(material, event_id) for material in page.items], page, page_wanted)
 
+    @operation(
+        Operation(
+            id="attachMaterials",
+            summary="Attach files, all or none. Flix keeps their addresses, never the files, and fetches nothing.",
+            body=NewMaterials,
+            answer=Items[MaterialView],
+            status=201,
+            errors=(EventNotFound, LessonNotFound),
+            takes_idempotency_key=True,
+        )
+    )
     async def on_post(self, request: Request, response: Response, event_id: str, lesson_id: str) -> None:
         """Attach files, all or none."""
         document = await read_document(request)
         uploads = validated(NewMaterials, document, self._context).uploads()
         attach = partial(self._service.add_materials, event_id, lesson_id, uploads)
-        reply = await self._run_once(admin_idempotency_key(request, document), attach, partial(_attached, event_id))
-        write_stored_response(response, reply)
+        stored = await self._run_once(admin_idempotency_key(request, document), attach, partial(_attached, event_id))
+        write_stored_response(response, stored)
 
 
 class MaterialItem(ContentResource):
     """/api/events/{event_id}/lessons/{lesson_id}/materials/{material_id}."""
 
+    @operation(
+        Operation(
+            id="deleteMaterial",
+            summary="Detach one file.",
+            status=204,
+            errors=(EventNotFound, LessonNotFound, MaterialNotFound),
+        )
+    )
     async def on_delete(
-        self,
-        request: Request,
-        response: Response,
-        event_id: str,
-        lesson_id: str,
-        material_id: str,
+        self, request: Request, response: Response, event_id: str, lesson_id: str, material_id: str
     ) -> None:
-        """Detach the file."""
+        """Detach one file."""
         await self._run(self._service.delete_material, event_id, lesson_id, material_id)
         response.status = 204
 

@@ -1,1 +1,1 @@
-"""Content on the wire: what comes in and what goes out."""
+"""The wire: request bodies as New... and ...Patch, response bodies as ...View, which list every field."""

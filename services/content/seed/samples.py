@@ -1,4 +1,4 @@
-"""What a sample is written as: rows before they have a day, with times counted from the moment of seeding."""
+"""The form of a sample: a row whose times are relative to the moment of seeding."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ class SampleMaterial:
     kibibytes: int
 
     def at(self, lesson: Lesson, position: int) -> Material:
-        """The row in that place, uploaded when the lesson was made."""
+        """Return the row at that position, uploaded when the lesson was created."""
         return Material(
             id=self.id,
             lesson_id=lesson.id,
@@ -40,7 +40,7 @@ class SampleMaterial:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SampleLesson:
-    """A lesson that opens, and perhaps closes, that long after the seeding, or before it."""
+    """A lesson; `opens` and `closes` are relative to the seeding, negative before it."""
 
     id: str
     title: str
@@ -52,7 +52,7 @@ class SampleLesson:
     materials: tuple[SampleMaterial, ...] = ()
 
     def at(self, event_id: str, created_at: datetime, moment: datetime) -> Lesson:
-        """The row of a seeding at `moment`."""
+        """Return the row of a seeding at `moment`."""
         provider, video_id = self.video
         return Lesson(
             id=self.id,
@@ -71,7 +71,7 @@ class SampleLesson:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SampleEvent:
-    """An event with its lessons; `hero` is title, subtitle and call, `colors` background, text and accent."""
+    """An event with its lessons; `hero` is title, subtitle and button, `colors` background, text and accent."""
 
     id: str
     title: str
@@ -87,7 +87,7 @@ class SampleEvent:
     lessons: tuple[SampleLesson, ...]
 
     def at(self, moment: datetime) -> Event:
-        """The row of a seeding at `moment`."""
+        """Return the row of a seeding at `moment`."""
         hero_title, hero_subtitle, hero_cta_text = self.hero
         background_color, text_color, accent_color = self.colors
         return Event(

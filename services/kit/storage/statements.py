@@ -47,16 +47,16 @@ class RowReader(Generic[Record]):
             if isinstance(column, InstantField | peewee.BooleanField)
         ]
         self._record = record
-        self._places = _places(query._returning, record)
+        self._names = _names(query._returning, record)
 
     def read(self, row: Sequence[Any]) -> Record:
         """Return the record of one row."""
         columns = list(row)
         for index, convert in self._converters:
             columns[index] = convert(columns[index])
-        if self._places is None:
+        if self._names is None:
             return self._record(columns)
-        return self._record(*[columns[place] for place in self._places])
+        return self._record(**dict(zip(self._names, columns, strict=True)))
 
 
 class Statement(Generic[Record]):
@@ -97,18 +97,18 @@ def _name(column: Any) -> str:
     raise TypeError(f"a selected expression needs a name: give {column!r} an alias")
 
 
-def _places(columns: Sequence[Any], record: Callable[..., Any]) -> list[int] | None:
-    """Return the place among the columns of each argument of the record; None for a tuple, which takes them all."""
+def _names(columns: Sequence[Any], record: Callable[..., Any]) -> list[str] | None:
+    """Return the names of the columns, which are those of the record's arguments; None for a tuple."""
     if record is tuple:
         return None
     if record is str and len(columns) == 1:
-        return [0]
+        return ["object"]
     names = [_name(column) for column in columns]
     arguments = list(inspect.signature(record).parameters)
     if sorted(names) != sorted(arguments):
         differing = ", ".join(sorted({*names} ^ {*arguments}) or sorted(names))
         raise TypeError(f"the columns of a statement and the fields of {record.__name__} differ: {differing}")
-    return [names.index(each) for each in arguments]
+    return names
 
 
 def _storable(value: object) -> object:

@@ -56,12 +56,54 @@ def _web_address(text: str) -> str:
     return text
 
 
-Text = Annotated[str, StringConstraints(strip_whitespace=True), AfterValidator(_without_control_characters)]
+# Regular expressions of JSON schemas (ECMA-262) for a text before it is trimmed: the white space around it, a character
+# inside it, and one that is no white space either.
+WHITE_SPACE = r"[\t-\r \x85\xA0\u1680\u2000-\u200A\u2028\u2029\u202F\u205F\u3000]*"
+CHARACTER = r"[^\x00-\x08\x0B\x0C\x0E-\x1F\x7F-\x9F]"
+VISIBLE = r"[^\x00-\x1F\x7F-\x9F\s]"
+
+
+def text_pattern(least: int = 0) -> str:
+    """Return the pattern of texts that have at least so many characters after trimming."""
+    if least == 0:
+        return f"^{WHITE_SPACE}{CHARACTER}*{WHITE_SPACE}$"
+    inner = VISIBLE if least == 1 else f"{VISIBLE}{CHARACTER}{{{least - 2},}}{VISIBLE}"
+    return f"^{WHITE_SPACE}{CHARACTER}*{inner}{CHARACTER}*{WHITE_SPACE}$"
+
+
+def length(least: int = 0, most: int | None = None) -> Any:
+    """Return the annotation of a Text with so many characters after trimming, in its check and in its JSON schema."""
+    extra: dict[str, Any] = {"pattern": text_pattern(least)}
+    return Field(min_length=least or None, max_length=most, json_schema_extra=extra)
+
+
+def absent(value: object = None) -> Any:
+    """Return the default of a field that may be absent: a value that no client can send."""
+    return Field(default_factory=lambda: value)
+
+
+Text = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True),
+    AfterValidator(_without_control_characters),
+    Field(json_schema_extra={"pattern": text_pattern()}),
+]
 """A trimmed text; its length is judged after trimming."""
 
 Integer = Annotated[int, BeforeValidator(_whole)]
-Instant = Annotated[datetime, BeforeValidator(_instant)]
-WebAddress = Annotated[Text, AfterValidator(_web_address)]
+Instant = Annotated[
+    datetime,
+    BeforeValidator(_instant),
+    Field(description="RFC 3339 with any offset; seconds may be left out, digits finer than a millisecond are cut off"),
+]
+WebAddress = Annotated[
+    Text,
+    AfterValidator(_web_address),
+    Field(
+        description="http or https",
+        json_schema_extra={"format": "uri", "pattern": r"^\s*[hH][tT][tT][pP][sS]?://[^\s/?#]+[^\s]*\s*$"},
+    ),
+]
 
 
 InstantText = Annotated[
@@ -96,8 +138,15 @@ class Schema(BaseModel):
     model_config = ConfigDict(alias_generator=to_camel, strict=True, frozen=True, extra="ignore")
 
 
+def _at_least_one_field(schema: dict[str, Any]) -> None:
+    schema["minProperties"] = 1
+    schema["anyOf"] = [{"required": [name]} for name in schema["properties"]]
+
+
 class Patch(Schema):
-    """A partial update: what is absent stays as it is."""
+    """A partial update: what is absent stays as it is. At least one field is required."""
+
+    model_config = ConfigDict(json_schema_extra=_at_least_one_field)
 
     @pydantic.model_validator(mode="after")
     def _changes_something(self) -> "Patch":

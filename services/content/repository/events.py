@@ -1,0 +1,106 @@
+"""Events in SQLite or PostgreSQL."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
+from typing import Any
+
+import peewee
+from peewee import fn
+
+from services.content.entities import ChangeAction, Event, Lesson
+from services.content.errors import EventNotFound, EventSlugTaken
+from services.content.models import EventRow, LessonRow
+from services.content.repository.contracts import ALL
+from services.content.repository.feed import PeeweeChanges, event_change, lesson_change, material_change
+from services.content.repository.materials import materials_of
+from services.kit.storage.database import lock_rows, transaction
+from services.kit.storage.database_errors import violates_constraint
+from services.kit.storage.pages import paged
+from services.kit.storage.statements import Parameter, Statement
+from services.kit.web.pages import PageRequest
+
+_ORDER = (EventRow.created_at, EventRow.id)
+_LISTED = EventRow.select().where(EventRow.is_active, EventRow.visibility == "public")
+
+
+class PeeweeEvents:
+    """EventRepository over the table `events`."""
+
+    def __init__(self, database: peewee.Database, changes: PeeweeChanges):
+        self._database = database
+        self._changes = changes
+        by_id = EventRow.select().where(EventRow.id == Parameter("event_id"))
+        by_slug = EventRow.select().where(EventRow.slug == Parameter("slug"))
+        lessons = LessonRow.select().where(LessonRow.event == Parameter("event_id")).order_by(LessonRow.id)
+        self._by_id = Statement(database, by_id, Event)
+        self._by_id_for_update = Statement(database, lock_rows(by_id, database), Event)
+        self._by_slug = Statement(database, by_slug, Event)
+        self._listed = Statement(database, paged(_LISTED, _ORDER, ALL), Event)
+        self._lessons_for_update = Statement(database, lock_rows(lessons, database), Lesson)
+
+    def add(self, event: Event) -> None:
+        """Store a new event. Raise EventSlugTaken."""
+        self._write(EventRow.insert(asdict(event)), event, "created")
+
+    def get(self, event_id: str, *, for_update: bool = False) -> Event:
+        """Return the event. Raise EventNotFound."""
+        event = (self._by_id_for_update if for_update else self._by_id).first(event_id=event_id)
+        if event is None:
+            raise EventNotFound
+        return event
+
+    def get_by_slug(self, slug: str) -> Event:
+        """Return the event. Raise EventNotFound."""
+        event = self._by_slug.first(slug=slug)
+        if event is None:
+            raise EventNotFound
+        return event
+
+    def save(self, event: Event) -> None:
+        """Replace the stored event of that id. Raise EventNotFound, EventSlugTaken."""
+        columns = asdict(event)
+        self._write(EventRow.update(columns).where(EventRow.id == columns.pop("id")), event, "changed")
+
+    def remove(self, event_id: str) -> None:
+        """Delete the event with its lessons and their materials. Raise EventNotFound."""
+        with transaction(self._database):
+            event = self.get(event_id, for_update=True)
+            # Lock the lessons: nothing may be added to what is deleted, and each deletion needs its change.
+            lessons = self._lessons_for_update.all(event_id=event_id)
+            materials = materials_of(self._database, lessons)
+            EventRow.delete().where(EventRow.id == event_id).execute(self._database)
+            self._changes.append(
+                [
+                    *(material_change("deleted", each, event_id) for each in materials),
+                    *(lesson_change("deleted", each) for each in lessons),
+                    event_change("deleted", event),
+                ]
+            )
+
+    def list(self, request: PageRequest = ALL, *, listed_only: bool = False) -> Sequence[Event]:
+        """Return events by creation, oldest first."""
+        if listed_only and request == ALL:
+            return self._listed.all()
+        query = paged(_LISTED if listed_only else EventRow.select(), _ORDER, request)
+        return Statement(self._database, query, Event).all()
+
+    def count(self) -> int:
+        """Return the number of events."""
+        return int(EventRow.select(fn.COUNT(peewee.SQL("*"))).scalar(self._database))
+
+    def find(self, event_ids: Iterable[str], slugs: Iterable[str]) -> Sequence[Event]:
+        """Return the events with one of the ids or one of the slugs, in no order."""
+        query = EventRow.select().where(EventRow.id.in_([*event_ids]) | EventRow.slug.in_([*slugs]))
+        return Statement(self._database, query, Event).all()
+
+    def _write(self, query: Any, event: Event, action: ChangeAction) -> None:
+        try:
+            # A savepoint: PostgreSQL refuses every further statement of a transaction in which one has failed.
+            with transaction(self._database):
+                if not query.execute(self._database):
+                    raise EventNotFound
+                self._changes.append([event_change(action, event)])
+        except peewee.IntegrityError as error:
+            if violates_constraint(error, "events_slug", ["events.slug"]):
+                raise EventSlugTaken(event.slug) from None
+            raise

@@ -1,0 +1,132 @@
+"""Lessons in SQLite or PostgreSQL."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any, NamedTuple
+
+import peewee
+from peewee import fn
+
+from services.content.entities import ChangeAction, Lesson, LessonReference, StatusCounts
+from services.content.errors import EventNotFound, InvalidWindow, LessonNotFound, LessonSlugTaken
+from services.content.models import LessonRow
+from services.content.repository.contracts import ALL
+from services.content.repository.feed import PeeweeChanges, lesson_change, material_change
+from services.content.repository.materials import materials_of
+from services.kit.storage.database import lock_rows, transaction
+from services.kit.storage.database_errors import is_foreign_key_violation, violates_constraint
+from services.kit.storage.pages import paged
+from services.kit.storage.statements import Parameter, Statement
+from services.kit.web.pages import PageRequest
+
+_ORDER = (LessonRow.release_at, LessonRow.created_at, LessonRow.id)
+
+
+class _Counts(NamedTuple):
+    total: int
+    locked: int
+    expired: int
+
+
+class PeeweeLessons:
+    """LessonRepository over the table `lessons`."""
+
+    def __init__(self, database: peewee.Database, changes: PeeweeChanges):
+        self._database = database
+        self._changes = changes
+        of_event = LessonRow.select().where(LessonRow.event == Parameter("event_id"))
+        by_id = of_event.where(LessonRow.id == Parameter("lesson_id"))
+        by_slug = of_event.where(LessonRow.slug == Parameter("slug"))
+        self._by_id = Statement(database, by_id, Lesson)
+        self._by_id_for_update = Statement(database, lock_rows(by_id, database), Lesson)
+        self._by_slug = Statement(database, by_slug, Lesson)
+        self._of_event = Statement(database, paged(of_event, _ORDER, ALL), Lesson)
+
+    def add(self, lesson: Lesson) -> None:
+        """Store a new lesson. Raise EventNotFound, LessonSlugTaken, InvalidWindow."""
+        self._write(LessonRow.insert(_columns(lesson)), lesson, "created")
+
+    def get(self, event_id: str, lesson_id: str, *, for_update: bool = False) -> Lesson:
+        """Return the lesson. Raise LessonNotFound."""
+        statement = self._by_id_for_update if for_update else self._by_id
+        lesson = statement.first(event_id=event_id, lesson_id=lesson_id)
+        if lesson is None:
+            raise LessonNotFound
+        return lesson
+
+    def get_by_slug(self, event_id: str, slug: str) -> Lesson:
+        """Return the lesson. Raise LessonNotFound."""
+        lesson = self._by_slug.first(event_id=event_id, slug=slug)
+        if lesson is None:
+            raise LessonNotFound
+        return lesson
+
+    def save(self, lesson: Lesson) -> None:
+        """Replace the stored lesson of that id. Raise LessonNotFound, LessonSlugTaken, InvalidWindow."""
+        columns = _columns(lesson)
+        its_row = (LessonRow.id == columns.pop("id")) & (LessonRow.event == columns.pop("event"))
+        self._write(LessonRow.update(columns).where(its_row), lesson, "changed")
+
+    def remove(self, event_id: str, lesson_id: str) -> None:
+        """Delete the lesson with its materials. Raise LessonNotFound."""
+        with transaction(self._database):
+            lesson = self.get(event_id, lesson_id, for_update=True)
+            materials = materials_of(self._database, [lesson])
+            LessonRow.delete().where(LessonRow.id == lesson_id).execute(self._database)
+            deletions = [material_change("deleted", each, event_id) for each in materials]
+            self._changes.append([*deletions, lesson_change("deleted", lesson)])
+
+    def list(self, event_id: str, request: PageRequest = ALL) -> Sequence[Lesson]:
+        """Return the event's lessons by release, then creation, then id."""
+        if request == ALL:
+            return self._of_event.all(event_id=event_id)
+        query = paged(LessonRow.select().where(LessonRow.event == event_id), _ORDER, request)
+        return Statement(self._database, query, Lesson).all()
+
+    def count_by_status(self, now: datetime) -> StatusCounts:
+        """Count the lessons of all events, in one statement."""
+        is_locked = LessonRow.release_at > now
+        is_expired = ~is_locked & LessonRow.expires_at.is_null(False) & (LessonRow.expires_at <= now)
+        query = LessonRow.select(
+            fn.COUNT(peewee.SQL("*")).alias("total"),
+            fn.COUNT(peewee.Case(None, [(is_locked, 1)])).alias("locked"),
+            fn.COUNT(peewee.Case(None, [(is_expired, 1)])).alias("expired"),
+        )
+        [counts] = Statement(self._database, query, _Counts).all()
+        released = counts.total - counts.locked - counts.expired
+        return StatusCounts(locked=counts.locked, released=released, expired=counts.expired)
+
+    def find(self, lesson_ids: Iterable[str], event_ids: Iterable[str], slugs: Iterable[str]) -> Sequence[Lesson]:
+        """Return the lessons with one of the ids, or with one of the slugs in one of the events, in no order."""
+        by_slug = LessonRow.event.in_([*event_ids]) & LessonRow.slug.in_([*slugs])
+        query = LessonRow.select().where(LessonRow.id.in_([*lesson_ids]) | by_slug)
+        return Statement(self._database, query, Lesson).all()
+
+    def existing(self, references: Sequence[LessonReference]) -> Sequence[LessonReference]:
+        """Return the references that name a lesson of that event, from one statement."""
+        named = LessonRow.id.in_([reference.lesson_id for reference in references])
+        query = LessonRow.select(LessonRow.event, LessonRow.id.alias("lesson_id")).where(named)
+        existing = set(Statement(self._database, query, LessonReference).all())
+        return [reference for reference in references if reference in existing]
+
+    def _write(self, query: Any, lesson: Lesson, action: ChangeAction) -> None:
+        try:
+            with transaction(self._database):
+                if not query.execute(self._database):
+                    raise LessonNotFound
+                self._changes.append([lesson_change(action, lesson)])
+        except peewee.IntegrityError as error:
+            if violates_constraint(error, "lessons_window", []):
+                raise InvalidWindow from None
+            if violates_constraint(error, "lessons_event_id_slug", ["lessons.event_id", "lessons.slug"]):
+                raise LessonSlugTaken(lesson.slug) from None
+            if is_foreign_key_violation(error):
+                raise EventNotFound from None
+            raise
+
+
+def _columns(lesson: Lesson) -> dict[str, Any]:
+    columns = asdict(lesson)
+    columns["event"] = columns.pop("event_id")
+    return columns

@@ -1,0 +1,166 @@
+"""Lessons and their materials."""
+
+from typing import Annotated
+
+from pydantic import AfterValidator, Field, ValidationInfo
+from typing_extensions import TypedDict
+
+from services.content import addresses
+from services.content.entities import (
+    MAXIMUM_MATERIAL_BYTES,
+    UNSET,
+    Lesson,
+    LessonChanges,
+    LessonFields,
+    Material,
+    MimeType,
+    Upload,
+    VideoProvider,
+)
+from services.content.schemas.texts import LessonSlug, Title, optional_instant
+from services.kit.core.instants import format_instant
+from services.kit.web.schemas import Instant, InstantText, Integer, Patch, Schema, Text, WebAddress, absent, length
+
+Description = Annotated[Text, length(most=400)]
+VideoId = Annotated[Text, length(3, 120)]
+
+
+class NewLesson(Schema):
+    """The body of POST /api/events/{eventId}/lessons."""
+
+    title: Title
+    slug: LessonSlug
+    release_at: Instant
+    description: Description = ""
+    video_provider: VideoProvider = "youtube"
+    video_id: Annotated[VideoId, Field(description="the lesson's slug when absent")] = absent()
+    expires_at: Annotated[Instant, Field(description="later than releaseAt")] = absent()
+
+    def fields(self) -> LessonFields:
+        """Return the fields with their defaults."""
+        return LessonFields(
+            title=self.title,
+            description=self.description,
+            slug=self.slug,
+            video_provider=self.video_provider,
+            video_id=self.video_id or self.slug,
+            release_at=self.release_at,
+            expires_at=self.expires_at,
+        )
+
+
+class LessonPatch(Patch):
+    """The body of PUT /api/events/{eventId}/lessons/{lessonId}. At least one field is required.
+
+    Null clears expiresAt.
+    """
+
+    title: Title = absent(UNSET)
+    slug: LessonSlug = absent(UNSET)
+    release_at: Instant = absent(UNSET)
+    description: Description = absent(UNSET)
+    video_provider: VideoProvider = absent(UNSET)
+    video_id: VideoId = absent(UNSET)
+    expires_at: Instant | None = absent(UNSET)
+
+    def changed_fields(self) -> LessonChanges:
+        """Return the fields that were sent."""
+        return LessonChanges(
+            title=self.title,
+            description=self.description,
+            slug=self.slug,
+            video_provider=self.video_provider,
+            video_id=self.video_id,
+            release_at=self.release_at,
+            expires_at=self.expires_at,
+        )
+
+
+class LessonView(TypedDict):
+    """A lesson as admins see it."""
+
+    id: str
+    eventId: str
+    title: str
+    description: str
+    slug: str
+    videoProvider: VideoProvider
+    videoId: str
+    releaseAt: InstantText
+    expiresAt: InstantText | None
+    createdAt: InstantText
+    updatedAt: InstantText
+
+
+def lesson_view(lesson: Lesson) -> LessonView:
+    """Return the lesson as admins see it."""
+    return {
+        "id": lesson.id,
+        "eventId": lesson.event_id,
+        "title": lesson.title,
+        "description": lesson.description,
+        "slug": lesson.slug,
+        "videoProvider": lesson.video_provider,
+        "videoId": lesson.video_id,
+        "releaseAt": format_instant(lesson.release_at),
+        "expiresAt": optional_instant(lesson.expires_at),
+        "createdAt": format_instant(lesson.created_at),
+        "updatedAt": format_instant(lesson.updated_at),
+    }
+
+
+def _material_address(address: str, info: ValidationInfo) -> str:
+    public_only = (info.context or {}).get("public_only", True)
+    flaw = addresses.flaw(address, public_only=public_only)
+    if flaw is not None:
+        raise ValueError(flaw)
+    return address
+
+
+class NewMaterial(Schema):
+    """One file of POST .../materials."""
+
+    file_name: Annotated[Text, length(1, 200)]
+    mime_type: MimeType
+    size_bytes: Annotated[Integer, Field(ge=1, le=MAXIMUM_MATERIAL_BYTES)]
+    download_url: Annotated[WebAddress, AfterValidator(_material_address)]
+
+
+class NewMaterials(Schema):
+    """The body of POST .../materials.
+
+    The validation context `public_only` says whether files must be at hosts of the public network.
+    """
+
+    files: Annotated[list[NewMaterial], Field(min_length=1, max_length=20)]
+
+    def uploads(self) -> list[Upload]:
+        """Return the files as the service takes them."""
+        return [Upload(file.file_name, file.mime_type, file.size_bytes, file.download_url) for file in self.files]
+
+
+class MaterialView(TypedDict):
+    """A file to download with a lesson."""
+
+    id: str
+    eventId: str
+    lessonId: str
+    fileName: str
+    mimeType: str
+    sizeBytes: int
+    downloadUrl: str
+    createdAt: InstantText
+
+
+def material_view(material: Material, event_id: str) -> MaterialView:
+    """Return the material of a lesson of that event."""
+    return {
+        "id": material.id,
+        "eventId": event_id,
+        "lessonId": material.lesson_id,
+        "fileName": material.file_name,
+        "mimeType": material.mime_type,
+        "sizeBytes": material.size_bytes,
+        "downloadUrl": material.download_url,
+        "createdAt": format_instant(material.created_at),
+    }
