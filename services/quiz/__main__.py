@@ -1,4 +1,4 @@
-"""`python -m services.quiz`: hands quiz's parts to the kit's command line."""
+"""`python -m services.quiz`: hand quiz's parts to the kit's command line."""
 
 import sys
 
@@ -16,7 +16,7 @@ SERVICE = Service(
     read_settings=read_settings,
     migrations=MIGRATIONS,
     seeder=Seeder(seed.SETS, seed.seed_database),
-    examination=lambda settings: examination(seed.places(), content_of(settings)),
+    examination=lambda settings: examination(content_of(settings)),
     follow=follow,
 )
 

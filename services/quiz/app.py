@@ -1,4 +1,4 @@
-"""Quiz's composition root: its parts put together, and its routes."""
+"""Put the parts of quiz together, and list its routes."""
 
 import os
 from collections.abc import Iterable
@@ -14,7 +14,6 @@ from services.kit.storage.use_cases import UseCases
 from services.kit.web.app import WebApp
 from services.kit.web.guards import READ_AND_WRITE, Guard, Route
 from services.kit.web.tokens.auth import access_token_verifier
-from services.quiz import seed
 from services.quiz.config import Settings, read_settings
 from services.quiz.content import content_of
 from services.quiz.following import Follower
@@ -25,7 +24,7 @@ from services.quiz.service import QuizService
 
 
 def create_app(settings: Settings | None = None) -> WebApp:
-    """The ASGI app; without settings, those of the environment."""
+    """Return the ASGI app; without settings it reads those of the environment."""
     settings = settings or read_settings(os.environ)
     database = open_database(settings.database_url, "flix-quiz", create=False)
     use_cases = UseCases(database, settings.threads)
@@ -35,11 +34,11 @@ def create_app(settings: Settings | None = None) -> WebApp:
     verifier = access_token_verifier(settings)
 
     def check(progress: Progress) -> Iterable[Finding]:
-        # Load the examination when somebody asks for a check, not at the start of every process.
+        # Load the examination for a check, not at the start of every process.
         from services.kit.maintenance.examination import examine  # noqa: PLC0415
         from services.quiz.integrity import examination  # noqa: PLC0415
 
-        return examine(database, examination(seed.places(), content), progress, files=False)
+        return examine(database, examination(content), progress, files=False)
 
     table = (
         *routes(service, Follower(store, content), use_cases),
@@ -52,7 +51,7 @@ def create_app(settings: Settings | None = None) -> WebApp:
 
 
 def routes(service: QuizService, follower: Follower, use_cases: UseCases) -> tuple[Route, ...]:
-    """Every address of quiz, and who may call it."""
+    """Return every address of quiz, and who may call it."""
     return (
         Route("/api/quizzes", Quizzes(service, use_cases), READ_AND_WRITE),
         Route("/api/quizzes/{quiz_id}", QuizItem(service, use_cases), READ_AND_WRITE),

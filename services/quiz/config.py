@@ -8,9 +8,9 @@ from services.kit.core.config import Environment, ServiceSettings
 
 @dataclass(frozen=True, kw_only=True)
 class Settings(ServiceSettings):
-    """Where content is, and how many seconds it may take to answer.
+    """The address of content, and how many seconds it may take to respond.
 
-    The follower touches the file `follow_heartbeat`, if one is named, whenever it has looked for changes.
+    The follower touches the file `follow_heartbeat`, unless that is empty, after each step.
     """
 
     content_url: str
@@ -19,7 +19,7 @@ class Settings(ServiceSettings):
 
 
 def read_settings(variables: Mapping[str, str]) -> Settings:
-    """Quiz's settings from the environment; raises SettingsError."""
+    """Return quiz's settings from the environment; raise SettingsError."""
     environment = Environment(variables)
     settings = Settings.read(
         environment,

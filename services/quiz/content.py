@@ -1,4 +1,4 @@
-"""Quiz's view of content: a few questions over HTTP, each with a service token and a deadline."""
+"""Requests to content over HTTP, each with a service token and a deadline."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -15,17 +15,17 @@ from services.quiz.config import Settings
 from services.quiz.entities import ContentChange, ContentKey, FeedHead, LessonReference
 from services.quiz.errors import EventNotFound, FeedPositionLost, LessonNotFound
 
-REFERENCES_IN_ONE_QUESTION = 500
+REFERENCES_AT_ONCE = 500
 
-Said = TypeVar("Said")
+Result = TypeVar("Result")
 
 _UNAVAILABLE = "Lessons cannot be looked up now; try again shortly"
 
 
 class Content:
-    """Content over HTTP; the client carries its address and may be shared by threads.
+    """Content over HTTP; the client knows its address, and threads may share it.
 
-    Every method raises Unavailable when content does not answer in time, or not in its own words.
+    Every method raises Unavailable when content does not respond in time, or not as content does.
     """
 
     def __init__(self, client: httpx.Client, service_secret: str, timeout_seconds: float, clock: Clock = now):
@@ -35,51 +35,54 @@ class Content:
         self._clock = clock
 
     def require_lesson(self, event_id: str, lesson_id: str) -> None:
-        """Raises EventNotFound or LessonNotFound unless the event has the lesson."""
-        response = self._ask("GET", f"/internal/events/{_segment(event_id)}/lessons/{_segment(lesson_id)}")
+        """Raise EventNotFound or LessonNotFound unless the event has the lesson."""
+        response = self._send("GET", f"/internal/events/{_segment(event_id)}/lessons/{_segment(lesson_id)}")
         match _error_code(response):
             case EventNotFound.code:
                 raise EventNotFound
             case LessonNotFound.code | NotFound.code:
                 raise LessonNotFound
-        if _understood(response, lambda document: document["item"]["id"]) != lesson_id:
+        if _parsed(response, lambda document: document["item"]["id"]) != lesson_id:
             raise Unavailable(_UNAVAILABLE)
 
     def feed(self) -> FeedHead:
-        """Which feed content has now, and how far it goes."""
-        return _understood(self._ask("GET", "/internal/feed"), _head)
+        """Return the feed's id and end."""
+        return _parsed(self._send("GET", "/internal/feed"), _head)
 
     def changes(self, feed_id: str, after: int, limit: int, wait_seconds: int = 0) -> Sequence[ContentChange]:
-        """The changes behind `after`; none within `wait_seconds` gives none. Raises FeedPositionLost."""
+        """Return the changes after the sequence `after`, none if there are none within `wait_seconds`.
+
+        Raise FeedPositionLost.
+        """
         parameters = {"feed": feed_id, "after": str(after), "limit": str(limit), "wait": str(wait_seconds)}
-        response = self._ask("GET", "/internal/changes", params=parameters, wait_seconds=wait_seconds)
+        response = self._send("GET", "/internal/changes", params=parameters, wait_seconds=wait_seconds)
         if response.status_code == httpx.codes.GONE:
             raise FeedPositionLost
-        return _understood(response, _changes)
+        return _parsed(response, _changes)
 
     def missing(self, lessons: Sequence[LessonReference]) -> Sequence[LessonReference]:
-        """Those that content does not have, or not in that event."""
+        """Return the lessons that content does not have, or not in that event."""
         missing: list[LessonReference] = []
-        for start in range(0, len(lessons), REFERENCES_IN_ONE_QUESTION):
-            asked = lessons[start : start + REFERENCES_IN_ONE_QUESTION]
-            references = [{"eventId": each.event_id, "lessonId": each.lesson_id} for each in asked]
-            answer = self._ask("POST", "/internal/references", json={"references": references})
-            missing += _understood(answer, _missing)
+        for start in range(0, len(lessons), REFERENCES_AT_ONCE):
+            batch = lessons[start : start + REFERENCES_AT_ONCE]
+            references = [{"eventId": each.event_id, "lessonId": each.lesson_id} for each in batch]
+            response = self._send("POST", "/internal/references", json={"references": references})
+            missing += _parsed(response, _missing)
         return missing
 
     def present(self, keys: Sequence[ContentKey]) -> set[ContentKey]:
-        """Those that content has."""
+        """Return the events and lessons that content has."""
         present: set[ContentKey] = set()
-        for start in range(0, len(keys), REFERENCES_IN_ONE_QUESTION):
-            asked = keys[start : start + REFERENCES_IN_ONE_QUESTION]
-            events = [each.id for each in asked if each.kind == "event"]
-            lessons = [each.id for each in asked if each.kind == "lesson"]
-            answer = self._ask("POST", "/internal/presence", json={"events": events, "lessons": lessons})
-            # Whatever else the answer names, nobody has asked for it.
-            present |= _understood(answer, _present) & {*asked}
+        for start in range(0, len(keys), REFERENCES_AT_ONCE):
+            batch = keys[start : start + REFERENCES_AT_ONCE]
+            events = [each.id for each in batch if each.kind == "event"]
+            lessons = [each.id for each in batch if each.kind == "lesson"]
+            response = self._send("POST", "/internal/presence", json={"events": events, "lessons": lessons})
+            # Ignore whatever the response names that was not asked for.
+            present |= _parsed(response, _present) & {*batch}
         return present
 
-    def _ask(self, method: str, path: str, wait_seconds: int = 0, **request: Any) -> httpx.Response:
+    def _send(self, method: str, path: str, wait_seconds: int = 0, **request: Any) -> httpx.Response:
         token = issue_service_token(self._secret, "quiz", "content", self._clock())
         headers = {"Authorization": f"Bearer {token}", REQUEST_ID_HEADER: current_request_id()}
         try:
@@ -89,25 +92,25 @@ class Content:
             raise Unavailable(_UNAVAILABLE) from error
 
     def _read(self, method: str, path: str, timeout_seconds: float, **request: Any) -> httpx.Response:
-        # httpx's timeout bounds each read; a body that drips would never end (TRAPS 9).
+        # httpx's timeout bounds each read; a slow body would never end (docs/traps.md, 9).
         deadline = time.monotonic() + timeout_seconds
         with self._client.stream(method, path, timeout=timeout_seconds, **request) as response:
             body = bytearray()
             for chunk in response.iter_bytes():
                 body += chunk
                 if time.monotonic() > deadline:
-                    raise httpx.ReadTimeout("the answer drips", request=response.request)
+                    raise httpx.ReadTimeout("the body took too long", request=response.request)
         return httpx.Response(response.status_code, content=bytes(body))
 
 
 def content_of(settings: Settings) -> Content:
-    """Content where the settings say that it is."""
+    """Return content at the address of the settings."""
     client = httpx.Client(base_url=settings.content_url, trust_env=False)
     return Content(client, settings.service_secret, settings.content_timeout_seconds)
 
 
 def _segment(text: str) -> str:
-    # A client of HTTP takes `..` as it is for the folder above, and would ask for another address.
+    # An HTTP client resolves `..` to the folder above, and would send the request to another address.
     return quote(text, safe="").replace(".", "%2E")
 
 
@@ -122,9 +125,15 @@ def _changes(document: Any) -> list[ContentChange]:
 
 def _change(event: Any) -> ContentChange:
     kind, action = event["type"].split(".")[-2:]
-    about = event["data"]
-    occurred_at = parse_instant(event["time"])
-    return ContentChange(int(event["sequence"]), kind, action, about["eventId"], about["lessonId"], occurred_at)
+    subject = event["data"]
+    return ContentChange(
+        sequence=int(event["sequence"]),
+        kind=kind,
+        action=action,
+        event_id=subject["eventId"],
+        lesson_id=subject["lessonId"],
+        occurred_at=parse_instant(event["time"]),
+    )
 
 
 def _missing(document: Any) -> list[LessonReference]:
@@ -136,24 +145,20 @@ def _present(document: Any) -> set[ContentKey]:
     return events | {ContentKey("lesson", each) for each in document["lessons"]}
 
 
-def _require_success(response: httpx.Response) -> None:
+def _parsed(response: httpx.Response, parse: Callable[[Any], Result]) -> Result:
     if response.status_code != httpx.codes.OK:
         log.warning("content_unavailable", status=response.status_code)
         raise Unavailable(_UNAVAILABLE)
-
-
-def _understood(response: httpx.Response, read: Callable[[Any], Said]) -> Said:
-    _require_success(response)
     try:
-        return read(response.json())
+        return parse(response.json())
     except (ValueError, LookupError, TypeError, AttributeError, OverflowError) as error:
-        # Something else answers at content's address; whoever follows must outlive that.
+        # Another server may be at content's address; the follower must go on.
         log.warning("content_unavailable", error=repr(error))
         raise Unavailable(_UNAVAILABLE) from error
 
 
 def _error_code(response: httpx.Response) -> object:
-    """The code of a 404 in the contract's envelope; None when it is something else, which content did not say."""
+    """Return the code of a 404 in the contract's envelope; None for anything else, which content did not send."""
     if response.status_code != httpx.codes.NOT_FOUND:
         return None
     try:

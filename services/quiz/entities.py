@@ -1,4 +1,4 @@
-"""What quiz speaks of: plain records, the same from every repository."""
+"""The records of quiz: the domain, and the typed fields that travel from schemas to repository."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -28,9 +28,9 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Quiz:
-    """A lesson's quiz as a whole: it is read, replaced and deleted with its questions.
+    """A lesson's quiz, read, replaced and deleted with its questions.
 
-    `revision_id` names the frozen copy of what is asked now; every change makes another.
+    `revision_id` names the revision of what is asked now; every change makes another one.
     """
 
     id: str
@@ -55,7 +55,7 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class GradedAnswer:
-    """One question of a graded attempt; what was not answered has no `submitted_option_id`."""
+    """One question of a graded attempt; without an answer it has no `submitted_option_id`."""
 
     question_id: str
     submitted_option_id: str | None
@@ -75,7 +75,7 @@ class Grade:
 
     @property
     def total_questions(self) -> int:
-        """How many questions the quiz had."""
+        """The number of questions of the quiz."""
         return len(self.answers)
 
     @property
@@ -86,7 +86,7 @@ class Grade:
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """A submission as it was graded, beside the frozen copy of what was asked."""
+    """A graded submission; `revision_id` names the revision of what was asked."""
 
     id: str
     quiz_id: str
@@ -99,7 +99,7 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True)
 class Revision:
-    """A frozen copy of a quiz: what was asked, however the quiz has changed since."""
+    """A frozen copy of a quiz: what it asked at one time, however it has changed since."""
 
     id: str
     quiz_id: str
@@ -110,17 +110,53 @@ class Revision:
 
 
 @dataclass(frozen=True, slots=True)
+class NewOption:
+    """An option before it has an id."""
+
+    text: str
+    is_correct: bool
+
+
+@dataclass(frozen=True, slots=True)
 class NewQuestion:
-    """A question before it has an identity; options are (text, is_correct). `order` None means its place."""
+    """A question before it has an id; without `order` it is asked at its place in the list."""
 
     prompt: str
     order: int | None
-    options: tuple[tuple[str, bool], ...]
+    options: tuple[NewOption, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QuizFields:
+    """What a new quiz is made of."""
+
+    event_id: str
+    lesson_id: str
+    title: str
+    pass_percentage: int
+    questions: tuple[NewQuestion, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QuizChanges:
+    """What an update puts in place of title and questions; without `pass_percentage` the stored one stays."""
+
+    title: str
+    pass_percentage: int | None
+    questions: tuple[NewQuestion, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class QuizFilter:
+    """Which quizzes to list; None means any."""
+
+    event_id: str | None = None
+    lesson_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class AttemptHistory:
-    """A page of attempts and the frozen copies they refer to, by id."""
+    """A page of attempts and the revisions that they refer to, by id."""
 
     page: Page[Attempt]
     revisions: dict[str, Revision]
@@ -128,7 +164,7 @@ class AttemptHistory:
 
 @dataclass(frozen=True, slots=True)
 class LessonReference:
-    """The lesson of a quiz, as content knows it."""
+    """The lesson of a quiz, by its ids in content."""
 
     event_id: str
     lesson_id: str
@@ -136,7 +172,7 @@ class LessonReference:
 
 @dataclass(frozen=True, slots=True)
 class ContentKey:
-    """A record of content by its id, which only the records of one kind share."""
+    """An event or a lesson of content, by its id."""
 
     kind: Literal["event", "lesson"]
     id: str
@@ -144,7 +180,7 @@ class ContentKey:
 
 @dataclass(frozen=True, slots=True)
 class ContentChange:
-    """What content tells of one of its records."""
+    """One change in content's feed."""
 
     sequence: int
     kind: str
@@ -156,7 +192,7 @@ class ContentChange:
 
 @dataclass(frozen=True, slots=True)
 class FeedHead:
-    """Which feed content has, up to where it goes, and up to where it has been pruned."""
+    """Content's feed: its id, the sequence of its last change, and that of the last pruned one."""
 
     feed_id: str
     last_sequence: int
@@ -165,7 +201,7 @@ class FeedHead:
 
 @dataclass(frozen=True, slots=True)
 class FeedPosition:
-    """How much of which feed has been taken in."""
+    """Up to which change of which feed quiz has followed content."""
 
     feed_id: str
     sequence: int

@@ -11,21 +11,21 @@ from services.kit.core.errors import Conflict, Gone, Invalid, NotFound, Unavaila
 
 
 class QuizNotFound(NotFound):
-    """No quiz has this id, or the lesson has none."""
+    """No quiz has this id, or the lesson has no quiz."""
 
     code = "QUIZ_NOT_FOUND"
     message = "Quiz not found"
 
 
 class EventNotFound(NotFound):
-    """Content knows no such event."""
+    """Content has no such event."""
 
     code = "EVENT_NOT_FOUND"
     message = "Event not found"
 
 
 class LessonNotFound(NotFound):
-    """Content knows no such lesson of the event."""
+    """Content has no such lesson in the event."""
 
     code = "LESSON_NOT_FOUND"
     message = "Lesson not found"
@@ -39,7 +39,7 @@ class LessonHasQuiz(Conflict):
 
 
 class MissingCorrectOption(Invalid):
-    """A question that nobody could answer right."""
+    """Nobody could answer the question right."""
 
     code = "QUIZ_MISSING_CORRECT_OPTION"
 
@@ -54,12 +54,12 @@ class InvalidAttempt(Invalid):
 
 
 class FeedPositionLost(Gone):
-    """Content's feed cannot be read on from where quiz is."""
+    """Content's feed cannot be read from the position of quiz."""
 
     code = "FEED_POSITION_LOST"
 
 
 class ContentIsEmpty(Unavailable):
-    """Content has nothing at all, and quiz has quizzes; none is removed for that."""
+    """Content has never held anything, though quiz has quizzes; none of them is removed."""
 
     message = "Content has never held anything, so no quiz is removed: is it on the right database?"

@@ -1,4 +1,4 @@
-"""`python -m services.quiz follow`: a process that follows content's change feed until it is told to stop."""
+"""`python -m services.quiz follow`: a process that follows content's feed until a signal stops it."""
 
 import signal
 import threading
@@ -16,14 +16,14 @@ from services.quiz.following import Follower
 from services.quiz.migrations import MIGRATIONS
 from services.quiz.repository.store import PeeweeQuizStore
 
-# Content answers as soon as there is a change; this is how long it may hold the question while there is none.
+# How long content may wait for a change before it responds that there is none.
 WAIT_SECONDS = 5
-# Content, or the database, comes back to be found at once.
+# The delay before the next attempt while content or the database is unavailable.
 RETRY_SECONDS = 0.5
 
 
 def follow(database: peewee.Database, settings: Settings) -> None:
-    """Follow until SIGTERM or SIGINT; what is at work then is finished first."""
+    """Follow until SIGTERM or SIGINT; a step that has begun is finished first."""
     stopping = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda _number, _frame: stopping.set())

@@ -1,7 +1,7 @@
-"""Quiz follows content: what is gone there takes its quizzes with it here, whatever happens in between.
+"""Quiz follows content: when an event or a lesson is deleted there, its quizzes are deleted here.
 
-The place in content's feed and the effects of what was read are of one transaction: a crash neither skips nor
-repeats an effect. Any number of followers may be at work; of two that have read the same, one finds itself late.
+The position in content's feed and the effects of its changes are stored in one transaction: a crash neither skips nor
+repeats an effect. Any number of followers may run: of two that have read the same changes, the second does nothing.
 """
 
 from collections.abc import Sequence
@@ -12,9 +12,9 @@ from typing import Protocol
 from services.kit.core.errors import Unavailable
 from services.kit.core.instants import Clock, now
 from services.kit.core.logging import log
-from services.quiz.entities import ContentChange, ContentKey, FeedHead, FeedPosition, LessonReference
+from services.quiz.entities import ContentChange, ContentKey, FeedHead, FeedPosition, LessonReference, QuizFilter
 from services.quiz.errors import ContentIsEmpty, FeedPositionLost
-from services.quiz.repository.contracts import QuizFilter, QuizStore
+from services.quiz.repository.contracts import QuizStore
 
 CHANGES_AT_ONCE = 200
 QUIZZES_AT_ONCE = 500
@@ -25,20 +25,20 @@ class Feed(Protocol):
     """What the follower asks content."""
 
     def feed(self) -> FeedHead:
-        """Which feed it is, and how far it goes."""
+        """Return the feed's id and end."""
 
     def changes(self, feed_id: str, after: int, limit: int, wait_seconds: int = 0) -> Sequence[ContentChange]:
-        """The changes behind `after`; raises FeedPositionLost."""
+        """Return the changes after the sequence `after`; raise FeedPositionLost."""
 
     def missing(self, lessons: Sequence[LessonReference]) -> Sequence[LessonReference]:
-        """Those that are not there."""
+        """Return the lessons that content does not have."""
 
     def present(self, keys: Sequence[ContentKey]) -> set[ContentKey]:
-        """Those that are there."""
+        """Return the events and lessons that content has."""
 
 
 class Follower:
-    """Takes in what has happened in content. Its methods raise Unavailable when content does not answer."""
+    """Applies content's changes. Its methods raise Unavailable when content does not respond."""
 
     def __init__(self, store: QuizStore, content: Feed, clock: Clock = now):
         self._store = store
@@ -46,20 +46,20 @@ class Follower:
         self._clock = clock
 
     def catch_up(self) -> int:
-        """Take in everything that content has told so far; how many changes."""
-        taken = 0
+        """Apply every change of the feed so far, and return their number."""
+        applied = 0
         while changes := self.step():
-            taken += changes
-        return taken
+            applied += changes
+        return applied
 
     def step(self, wait_seconds: int = 0) -> int:
-        """Take in the next changes, for the first of which content may wait so long; how many there were."""
+        """Apply the next changes, waiting up to `wait_seconds` for the first, and return their number."""
         position = self._store.following.position()
         with suppress(FeedPositionLost):
             return self._read_on(position, wait_seconds)
         compared = self._compare_everything(position)
         try:
-            # What happens while everything is compared is in the feed, behind the end that was seen before.
+            # Changes made during the comparison come after the end of the feed as it was read before.
             return compared + self._read_on(self._store.following.position(), wait_seconds)
         except FeedPositionLost:
             raise Unavailable("Content's feed cannot be read from where it says that it ends") from None
@@ -68,66 +68,64 @@ class Follower:
         if position is None:
             raise FeedPositionLost
         changes = self._content.changes(position.feed_id, position.sequence, CHANGES_AT_ONCE, wait_seconds)
-        self._take_in(position, changes)
+        if changes:
+            self._apply(position, changes)
         return len(changes)
 
-    def _take_in(self, read_from: FeedPosition, changes: Sequence[ContentChange]) -> None:
-        if not changes:
-            return
+    def _apply(self, read_from: FeedPosition, changes: Sequence[ContentChange]) -> None:
         with self._store.transaction():
             if not self._is_still_at(read_from):
                 return
-            gone = _gone_after(changes)
-            self._forget(gone)
-            self._store.following.remove_tombstones(_back_after(changes))
+            self._remove_quizzes(_deleted(changes))
+            self._store.following.remove_tombstones(_restored(changes))
             self._store.following.move(FeedPosition(read_from.feed_id, changes[-1].sequence), self._clock())
 
     def _compare_everything(self, read_from: FeedPosition | None) -> int:
-        """Where the feed cannot be read on: ask which lessons are there, and go on from the feed's end.
+        """Ask content which lessons exist, go on from the end of its feed, and return the number of changes read.
 
-        What the feed still tells is read as well: it names what has gone while a quiz for it was being made.
+        The changes that the feed still has are read too: they name what was deleted while a quiz was made for it.
         """
         head = self._content.feed()
         if head.last_sequence == 0 and any(self._store.quizzes.references(1)):
             # More likely the wrong database, or one that is still to be filled, than the end of every lesson.
             raise ContentIsEmpty
-        told = self._told(head)
+        changes = self._remaining_changes(head)
         log.info("content_compared", feed=head.feed_id, sequence=head.last_sequence)
         missing = [ContentKey("lesson", each.lesson_id) for each in self._missing_lessons()]
-        gone = [*_gone_after(told), *missing]
-        # What has come back behind the feed's end may have a new quiz.
-        back = self._content.present(gone)
-        self._dig_up_what_is_there(read_from)
+        gone = [*_deleted(changes), *missing]
+        # A lesson that was created again after the end of the feed may have a new quiz.
+        present = self._content.present(gone)
+        self._remove_outdated_tombstones(read_from)
         with self._store.transaction():
             if self._is_still_at(read_from):
-                self._forget([each for each in gone if each not in back])
+                self._remove_quizzes([each for each in gone if each not in present])
                 self._store.following.move(FeedPosition(head.feed_id, head.last_sequence), self._clock())
-        return len(told)
+        return len(changes)
 
     def _is_still_at(self, read_from: FeedPosition | None) -> bool:
-        """Whether no other follower was faster, nor will be until the transaction ends."""
+        """Lock the position, and return whether no other follower has moved it."""
         return self._store.following.position(for_update=True) == read_from
 
-    def _dig_up_what_is_there(self, read_from: FeedPosition | None) -> None:
-        # A page at a time, each of a transaction of its own: while the place stays, all of this is done again.
-        for buried in self._store.following.buried(TOMBSTONES_AT_ONCE):
-            back = self._content.present(buried)
+    def _remove_outdated_tombstones(self, read_from: FeedPosition | None) -> None:
+        # One transaction for each page: until the position moves, a crash only means that all pages are repeated.
+        for tombstones in self._store.following.tombstones(TOMBSTONES_AT_ONCE):
+            present = self._content.present(tombstones)
             with self._store.transaction():
                 if not self._is_still_at(read_from):
                     return
-                self._store.following.remove_tombstones(sorted(back, key=lambda each: (each.kind, each.id)))
+                self._store.following.remove_tombstones(sorted(present, key=lambda each: (each.kind, each.id)))
 
-    def _told(self, head: FeedHead) -> list[ContentChange]:
-        told: list[ContentChange] = []
+    def _remaining_changes(self, head: FeedHead) -> list[ContentChange]:
+        remaining: list[ContentChange] = []
         after = head.pruned_through
         while after < head.last_sequence:
             changes = self._content.changes(head.feed_id, after, CHANGES_AT_ONCE)
             if not changes:
                 raise Unavailable("Content's feed does not go as far as it says")
-            # Only ends of lives matter, so that what is kept in memory is short.
-            told += [each for each in changes if each.kind != "material" and each.action != "changed"]
+            # Keep in memory only what creates or deletes an event or a lesson.
+            remaining += [each for each in changes if each.kind != "material" and each.action != "changed"]
             after = changes[-1].sequence
-        return told
+        return remaining
 
     def _missing_lessons(self) -> list[LessonReference]:
         missing: list[LessonReference] = []
@@ -135,21 +133,21 @@ class Follower:
             missing += self._content.missing(references)
         return missing
 
-    def _forget(self, gone: Sequence[ContentKey]) -> None:
+    def _remove_quizzes(self, gone: Sequence[ContentKey]) -> None:
         self._store.following.add_tombstones(gone, self._clock())
         for each in gone:
             which = QuizFilter(event_id=each.id) if each.kind == "event" else QuizFilter(lesson_id=each.id)
-            # Whatever request has made it look, and for whomever: what it finds gone, others have deleted.
+            # Run outside of the request that may have caused this: its actor did not delete these quizzes.
             if removed := Context().run(self._store.quizzes.remove_all, which):
                 log.info("quizzes_followed_content", kind=each.kind, contentId=each.id, removed=removed)
 
 
-def _gone_after(changes: Sequence[ContentChange]) -> list[ContentKey]:
-    """What is gone when all of this has happened, in order; an id may have come back."""
+def _deleted(changes: Sequence[ContentChange]) -> list[ContentKey]:
+    """Return what is deleted after all of these changes; an id may have been created again."""
     return [each for each, action in _last_actions(changes).items() if action == "deleted"]
 
 
-def _back_after(changes: Sequence[ContentChange]) -> list[ContentKey]:
+def _restored(changes: Sequence[ContentChange]) -> list[ContentKey]:
     return [each for each, action in _last_actions(changes).items() if action != "deleted"]
 
 

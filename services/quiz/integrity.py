@@ -1,6 +1,6 @@
-"""The check of quiz's own rules, also those that only content can judge; the kit checks what the tables promise."""
+"""The check of quiz's own rules, also of those that only content can judge; the kit checks the tables."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Protocol
 
 import peewee
@@ -19,37 +19,36 @@ QUIZZES = "quizzes"
 REVISIONS = "quiz_revisions"
 ATTEMPTS = "quiz_attempts"
 FEED_POSITION = "feed_position"
-# What content answers at once.
-REFERENCES_ASKED = 500
+# How many lessons content looks up in one request.
+REFERENCES_AT_ONCE = 500
 
 
 class Content(Protocol):
-    """What is asked of content; raises a ServiceError when it does not answer."""
+    """What the check asks content; raises a ServiceError when it does not respond."""
 
     def missing(self, lessons: Sequence[LessonReference]) -> Sequence[LessonReference]:
-        """Those of the lessons that it does not have."""
+        """Return the lessons that content does not have."""
 
     def feed(self) -> FeedHead:
-        """Which feed it has, and how far that goes."""
+        """Return the feed's id and end."""
 
     def changes(self, feed_id: str, after: int, limit: int) -> Sequence[ContentChange]:
-        """The first changes behind `after`."""
+        """Return the first changes after the sequence `after`."""
 
 
-def examination(samples: Mapping[str, LessonReference], content: Content, clock: Clock = now) -> Examination:
-    """What there is to check of quiz; `samples` says where each sample belongs, by the seed's definitions."""
+def examination(content: Content, clock: Clock = now) -> Examination:
+    """Return what there is to check of quiz."""
 
     def domain(database: peewee.Database, progress: Progress) -> Iterator[Finding]:
         inspection = QuizInspection(database)
         yield from _quiz_findings(inspection, progress)
-        yield from _misplaced_samples(inspection, samples)
         yield from _revision_findings(inspection)
         yield from _attempt_findings(inspection, progress)
 
     def between(database: peewee.Database, progress: Progress) -> Iterator[Finding]:
         inspection = QuizInspection(database)
         try:
-            yield from _lost_lessons(inspection, content)
+            yield from _missing_lessons(inspection, content)
             yield from violation_findings(FEED_POSITION, WHOLE_TABLE, _lag(inspection, content, clock))
         except ServiceError as error:
             message = f"whether their lessons exist, and are followed: content says: {error}"
@@ -68,40 +67,32 @@ def _quiz_findings(inspection: QuizInspection, progress: Progress) -> Iterator[F
         progress.advance(len(batch))
 
 
-def _misplaced_samples(inspection: QuizInspection, samples: Mapping[str, LessonReference]) -> Iterator[Finding]:
-    for each in inspection.samples(samples):
-        there, sample = each.lesson, samples[each.quiz_id]
-        if there != sample:
-            message = f"the sample of this id is for the lesson {sample.lesson_id} of {sample.event_id}"
-            message += f", this row for {there.lesson_id} of {there.event_id}"
-            yield Finding(QUIZZES, each.quiz_id, "sample_place", message)
-
-
 def _lag(inspection: QuizInspection, content: Content, clock: Clock) -> Iterator[Violation]:
-    place = inspection.place()
-    # Asked for after the place was read, which may have moved on since, content's feed is never behind it.
+    position = inspection.position()
+    # Read after the position, the feed's end is never before it.
     head = content.feed()
     after = head.pruned_through
-    if place is not None and place.feed_id == head.feed_id and after <= place.sequence <= head.last_sequence:
-        after = place.sequence
+    if position is not None and position.feed_id == head.feed_id and after <= position.sequence <= head.last_sequence:
+        after = position.sequence
     try:
         next_changes = content.changes(head.feed_id, after, 1)
     except FeedPositionLost:
-        # Pruned, or replaced, between the two questions: whoever does not follow is found the next time.
+        # The feed was pruned or replaced between the two requests: the next check finds a follower that lags.
         return
-    yield from rules.place_violations(place, head, next_changes[0].occurred_at if next_changes else None, clock())
+    next_change = next_changes[0].occurred_at if next_changes else None
+    yield from rules.position_violations(position, head, next_change, clock())
 
 
-def _lost_lessons(inspection: QuizInspection, content: Content) -> Iterator[Finding]:
-    for batch in inspection.references(REFERENCES_ASKED):
+def _missing_lessons(inspection: QuizInspection, content: Content) -> Iterator[Finding]:
+    for batch in inspection.references(REFERENCES_AT_ONCE):
         missing = set(content.missing([each.lesson for each in batch]))
         for each in batch:
-            # Whoever deletes a lesson has its quiz deleted right after.
-            if each.lesson in missing and inspection.still_there(each):
-                yield _lost_lesson(inspection, each)
+            # The follower may have deleted the quiz since, right after its lesson.
+            if each.lesson in missing and inspection.exists(each):
+                yield _missing_lesson(inspection, each)
 
 
-def _lost_lesson(inspection: QuizInspection, reference: QuizReference) -> Finding:
+def _missing_lesson(inspection: QuizInspection, reference: QuizReference) -> Finding:
     def remove() -> str:
         inspection.remove_quiz_of(reference)
         return "deleted it; its attempts stay"
@@ -120,22 +111,22 @@ def _revision_findings(inspection: QuizInspection) -> Iterator[Finding]:
 
 
 def _unused_revision(inspection: QuizInspection, revision_id: str) -> Finding:
-    def forget() -> str:
-        inspection.forget_revision(revision_id)
+    def remove() -> str:
+        inspection.remove_revision(revision_id)
         return "deleted it"
 
-    return Finding(REVISIONS, revision_id, "revision_used", "no quiz and no attempt points to it", forget)
+    return Finding(REVISIONS, revision_id, "revision_used", "no quiz and no attempt points to it", remove)
 
 
 def _attempt_findings(inspection: QuizInspection, progress: Progress) -> Iterator[Finding]:
     progress.begin("attempts", inspection.count_attempts())
     for batch in inspection.attempts():
         for attempt_id, attempt, revision in batch:
-            yield from _judged_attempt(attempt_id, attempt, revision)
+            yield from _violations_of(attempt_id, attempt, revision)
         progress.advance(len(batch))
 
 
-def _judged_attempt(attempt_id: str, attempt: Attempt | None, revision: Revision | None) -> Iterator[Finding]:
+def _violations_of(attempt_id: str, attempt: Attempt | None, revision: Revision | None) -> Iterator[Finding]:
     if attempt is None:
         yield Finding(ATTEMPTS, attempt_id, "attempt_readable", "its answers cannot be read")
     elif revision is not None:

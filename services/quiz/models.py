@@ -1,4 +1,4 @@
-"""Quiz's tables. A model is not bound to a database: the repository says where each query runs."""
+"""Quiz's tables. A model is not bound to a database: the repository passes one to each query."""
 
 import peewee
 from peewee import SQL, BigIntegerField, BooleanField, Check, ForeignKeyField, IntegerField, TextField
@@ -9,7 +9,7 @@ from services.kit.storage.idempotency import IdempotentAnswerRow
 
 
 class RevisionRow(peewee.Model):
-    """What a quiz asked at one time, frozen; it outlives the quiz as long as an attempt points to it."""
+    """What a quiz asked at one time; it outlives the quiz as long as an attempt points to it. `questions` is JSON."""
 
     id = TextField(primary_key=True)
     quiz_id = TextField(index=True)
@@ -25,7 +25,7 @@ class RevisionRow(peewee.Model):
 
 
 class QuizRow(peewee.Model):
-    """A quiz. Event and lesson live in content's database, so no foreign key can hold them."""
+    """A quiz. Its event and lesson are in content's database, so no foreign key points to them."""
 
     id = TextField(primary_key=True)
     event_id = TextField(index=True)
@@ -102,7 +102,7 @@ class AttemptRow(peewee.Model):
 
 
 class FeedPositionRow(peewee.Model):
-    """The one row that says which feed of content is followed, and how much of it has been taken in."""
+    """The one row with the position in content's feed."""
 
     id = IntegerField(primary_key=True)
     feed_id = TextField()
@@ -116,7 +116,7 @@ class FeedPositionRow(peewee.Model):
 
 
 class TombstoneRow(peewee.Model):
-    """An event or lesson that is gone from content: no quiz may be made for it any more."""
+    """An event or lesson that content has deleted: no quiz may be made for it any more."""
 
     kind = TextField()
     content_id = TextField()

@@ -19,17 +19,30 @@ from services.kit.web.documents import (
 )
 from services.kit.web.entity_tags import entity_tag
 from services.kit.web.idempotency import KEY_HEADER, IdempotencyKey, StoredResponse, request_key, stored_response
+from services.kit.web.operations import Operation, operation
 from services.kit.web.pages import DEFAULT_LIMIT, page_request
-from services.kit.web.schemas import validated
+from services.kit.web.schemas import Item, Items, validated
 from services.quiz.entities import Quiz, Submission
+from services.quiz.errors import (
+    EventNotFound,
+    InvalidAttempt,
+    LessonHasQuiz,
+    LessonNotFound,
+    MissingCorrectOption,
+    QuizNotFound,
+)
 from services.quiz.following import Follower
 from services.quiz.schemas import (
+    AdmittedSubmission,
+    AttemptPageView,
+    LearnerQuizView,
+    LearnerSubmission,
     NewAttempt,
     NewQuiz,
-    NewSubmission,
     QuizQuery,
     QuizUpdate,
-    SentSubmission,
+    QuizView,
+    SubmissionView,
     attempt_views,
     learner_quiz_view,
     quiz_view,
@@ -38,139 +51,212 @@ from services.quiz.schemas import (
 from services.quiz.service import QuizService
 
 SORT_KEY = (int, str)
-# What a learner sent, and a lesson's title, which may be as long.
+# A learner's body beside a lesson's title, each of which may be as long as a body.
 SUBMISSION_LIMIT_BYTES = 3 * BODY_LIMIT_BYTES
 SUBMIT_ROUTE = "POST /api/public/events/{0.event_slug}/lessons/{0.lesson_slug}/quiz/submit"
 
 
 class QuizResource:
-    """What every resource of quiz holds: the service, and the pool that its use cases run in."""
+    """The service, and the pool that its use cases run in."""
 
     def __init__(self, service: QuizService, use_cases: UseCases):
         self._service = service
-        self._run = use_cases.run
-        self._run_once = use_cases.run_once
-        self._replay = use_cases.replay
+        self._use_cases = use_cases
 
 
 class Quizzes(QuizResource):
     """/api/quizzes."""
 
+    @operation(
+        Operation(
+            id="listQuizzes",
+            summary="List quizzes with their right options, oldest first.",
+            answer=Items[QuizView],
+            query=QuizQuery,
+            is_paged=True,
+        )
+    )
     async def on_get(self, request: Request, response: Response) -> None:
-        """The quizzes of an event, of a lesson, or all of them."""
+        """List the quizzes of an event, of a lesson, or all of them."""
         wanted = page_request(request.get_param("limit"), request.get_param("cursor"), SORT_KEY)
         query = validated(QuizQuery, dict(request.params))
-        page = await self._run(self._service.list_quizzes, query.event_id, query.lesson_id, wanted)
+        page = await self._use_cases.run(self._service.list_quizzes, query.filter(), wanted)
         write_page(response, [quiz_view(quiz) for quiz in page.items], page, wanted)
 
+    @operation(
+        Operation(
+            id="createQuiz",
+            summary="Give a lesson its quiz.",
+            answer=Item[QuizView],
+            status=201,
+            body=NewQuiz,
+            errors=(MissingCorrectOption, EventNotFound, LessonNotFound, LessonHasQuiz),
+            takes_idempotency_key=True,
+            gives_entity_tag=True,
+        )
+    )
     async def on_post(self, request: Request, response: Response) -> None:
         """Give a lesson its quiz."""
         document = await read_document(request)
-        new_quiz = validated(NewQuiz, document)
-        create = partial(
-            self._service.create_quiz,
-            new_quiz.event_id,
-            new_quiz.lesson_id,
-            new_quiz.title,
-            new_quiz.pass_percentage,
-            new_quiz.new_questions(),
-        )
-        write_stored_response(
-            response, await self._run_once(admin_idempotency_key(request, document), create, _created)
-        )
+        create = partial(self._service.create_quiz, validated(NewQuiz, document).fields())
+        key = admin_idempotency_key(request, document)
+        write_stored_response(response, await self._use_cases.run_once(key, create, _created_response))
 
 
 class QuizItem(QuizResource):
     """/api/quizzes/{quiz_id}."""
 
+    @operation(
+        Operation(
+            id="getQuiz",
+            summary="Read a quiz with its right options.",
+            answer=Item[QuizView],
+            errors=(QuizNotFound,),
+            gives_entity_tag=True,
+        )
+    )
     async def on_get(self, request: Request, response: Response, quiz_id: str) -> None:
-        """One quiz, with its right options."""
-        quiz = await self._run(self._service.get_quiz, quiz_id)
+        """Read a quiz with its right options."""
+        quiz = await self._use_cases.run(self._service.get_quiz, quiz_id)
         write_versioned(response, quiz, quiz_view(quiz))
 
+    @operation(
+        Operation(
+            id="updateQuiz",
+            summary="Replace title and questions; passPercentage stays when it is absent.",
+            answer=Item[QuizView],
+            body=QuizUpdate,
+            errors=(MissingCorrectOption, QuizNotFound),
+            takes_if_match=True,
+            gives_entity_tag=True,
+        )
+    )
     async def on_put(self, request: Request, response: Response, quiz_id: str) -> None:
         """Replace title and questions."""
         update = await read_json(request, QuizUpdate)
-        quiz = await self._run(
-            self._service.update_quiz,
-            quiz_id,
-            update.title,
-            update.pass_percentage,
-            update.new_questions(),
-            read_if_match(request),
-        )
+        states = read_if_match(request)
+        quiz = await self._use_cases.run(self._service.update_quiz, quiz_id, update.changes(), states)
         write_versioned(response, quiz, quiz_view(quiz))
 
+    @operation(
+        Operation(
+            id="deleteQuiz",
+            summary="Delete the quiz; its attempts stay as history.",
+            status=204,
+            errors=(QuizNotFound,),
+            takes_if_match=True,
+        )
+    )
     async def on_delete(self, request: Request, response: Response, quiz_id: str) -> None:
-        """Delete it; its attempts stay as history."""
-        await self._run(self._service.delete_quiz, quiz_id, read_if_match(request))
+        """Delete the quiz; its attempts stay as history."""
+        await self._use_cases.run(self._service.delete_quiz, quiz_id, read_if_match(request))
         response.status = 204
 
 
 class Attempts(QuizResource):
     """/api/quizzes/{quiz_id}/attempts."""
 
+    @operation(
+        Operation(
+            id="listAttempts",
+            summary="List a page of the quiz's attempts, newest first; they outlive the quiz.",
+            description="Fifty of them without a limit.",
+            answer=AttemptPageView,
+            errors=(QuizNotFound,),
+            is_paged=True,
+        )
+    )
     async def on_get(self, request: Request, response: Response, quiz_id: str) -> None:
-        """A page of attempts, newest first."""
+        """List a page of attempts, newest first."""
         wanted = page_request(request.get_param("limit"), request.get_param("cursor"), SORT_KEY, DEFAULT_LIMIT)
-        history = await self._run(self._service.list_attempts, quiz_id, wanted)
-        write_page(response, attempt_views(history), history.page, wanted)
+        history = await self._use_cases.run(self._service.list_attempts, quiz_id, wanted)
+        write_page(response, list(attempt_views(history)), history.page, wanted)
 
 
 class LessonQuiz(QuizResource):
     """/internal/lessons/{lesson_id}/quiz: for a learner whom content has let in."""
 
+    @operation(
+        Operation(
+            id="getLessonQuiz",
+            summary="Read the lesson's quiz, without any trace of which option is right.",
+            answer=Item[LearnerQuizView],
+            errors=(QuizNotFound,),
+        )
+    )
     async def on_get(self, request: Request, response: Response, lesson_id: str) -> None:
-        """The lesson's quiz, without the right options."""
-        quiz = await self._run(self._service.get_lesson_quiz, lesson_id)
+        """Read the lesson's quiz, without the right options."""
+        quiz = await self._use_cases.run(self._service.get_lesson_quiz, lesson_id)
         write_json(response, {"item": learner_quiz_view(quiz)})
 
 
 class Submissions(QuizResource):
     """/internal/submissions: of a learner whom content has let in."""
 
+    @operation(
+        Operation(
+            id="submitQuiz",
+            summary="Grade a learner's answers.",
+            answer=SubmissionView,
+            body=NewAttempt,
+            errors=(InvalidAttempt, QuizNotFound),
+            takes_idempotency_key=True,
+        )
+    )
     async def on_post(self, request: Request, response: Response) -> None:
-        """Grade and keep a submission; the answer is the learner's as a whole, so that it can be given again."""
-        sent = validated(NewSubmission, await read_document(request, limit=SUBMISSION_LIMIT_BYTES))
-        answers = validated(NewAttempt, sent.submission).chosen()
-        submit = partial(self._service.submit, sent.lesson_id, answers)
-        reply = await self._run_once(_learners_key(request, sent), submit, partial(_graded, sent))
-        write_stored_response(response, reply)
+        """Grade and store a submission; the stored response is the learner's, so that it can be replayed."""
+        submission = validated(AdmittedSubmission, await read_document(request, limit=SUBMISSION_LIMIT_BYTES))
+        answers = validated(NewAttempt, submission.submission).chosen()
+        submit = partial(self._service.submit, submission.lesson_id, answers)
+        key = _learner_idempotency_key(request, submission)
+        write_stored_response(
+            response, await self._use_cases.run_once(key, submit, partial(_graded_response, submission))
+        )
 
 
 class Replays(QuizResource):
     """/internal/replays: of a learner whom content does not let in, or no longer."""
 
+    @operation(
+        Operation(
+            id="replaySubmission",
+            summary="Repeat the response to a submission that was graded before under the same Idempotency-Key.",
+            answer=SubmissionView,
+            body=NewAttempt,
+            errors=(NotFound,),
+            takes_idempotency_key=True,
+        )
+    )
     async def on_post(self, request: Request, response: Response) -> None:
-        """What was answered to this submission under its Idempotency-Key, when it was let in."""
-        sent = validated(SentSubmission, await read_document(request, limit=SUBMISSION_LIMIT_BYTES))
-        key = _learners_key(request, sent)
-        reply = await self._replay(key) if key else None
-        if reply is None:
+        """Repeat the stored response to this submission; raise NotFound when there is none."""
+        submission = validated(LearnerSubmission, await read_document(request, limit=SUBMISSION_LIMIT_BYTES))
+        key = _learner_idempotency_key(request, submission)
+        stored = await self._use_cases.replay(key) if key else None
+        if stored is None:
             raise NotFound
-        write_stored_response(response, reply)
+        write_stored_response(response, stored)
 
 
 class CatchUp:
-    """/internal/catch-up: what content has deleted takes its quizzes with it, now rather than soon."""
+    """/internal/catch-up: follow content now, so that the quizzes of deleted lessons are gone at once."""
 
     def __init__(self, follower: Follower, use_cases: UseCases):
         self._follower = follower
-        self._run = use_cases.run
+        self._use_cases = use_cases
 
     async def on_post(self, request: Request, response: Response) -> None:
-        """Take in everything that content has told so far; repeating it is harmless."""
-        write_json(response, {"changes": await self._run(self._follower.catch_up)})
+        """Read every change of content's feed so far; repeating it is harmless."""
+        write_json(response, {"changes": await self._use_cases.run(self._follower.catch_up)})
 
 
-def _created(quiz: Quiz) -> StoredResponse:
+def _created_response(quiz: Quiz) -> StoredResponse:
     return stored_response({"item": quiz_view(quiz)}, 201, entity_tag(quiz))
 
 
-def _graded(sent: NewSubmission, submission: Submission) -> StoredResponse:
-    return stored_response({"lesson": sent.lesson_view(), **submission_view(submission)}, 200)
+def _graded_response(request: AdmittedSubmission, submission: Submission) -> StoredResponse:
+    return stored_response(submission_view(request, submission), 200)
 
 
-def _learners_key(request: Request, sent: SentSubmission) -> IdempotencyKey | None:
-    # Nobody signs in to submit: who knows the key and the whole body is the one who sent them.
-    return request_key(request.get_header(KEY_HEADER), SUBMIT_ROUTE.format(sent), "", sent.submission)
+def _learner_idempotency_key(request: Request, submission: LearnerSubmission) -> IdempotencyKey | None:
+    # Learners do not sign in: a caller who knows the key and the exact body is taken for the one who sent them first.
+    return request_key(request.get_header(KEY_HEADER), SUBMIT_ROUTE.format(submission), "", submission.submission)

@@ -1,4 +1,4 @@
-"""The rules of quizzes, as BEHAVIOUR.md states them. No clock, no storage, no HTTP."""
+"""The rules of quizzes (docs/contract/BEHAVIOUR.md, "Quizzes")."""
 
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
@@ -21,27 +21,28 @@ from services.quiz.entities import (
 from services.quiz.errors import InvalidAttempt, MissingCorrectOption
 
 MINIMUM_OPTIONS = 2
-# A follower that runs takes a change in within a second.
+DEFAULT_PASS_PERCENTAGE = 70
+# A running follower reads a change within a second.
 FEED_LAG_LIMIT = timedelta(minutes=1)
 
 
 def identified(questions: Sequence[NewQuestion], new_id: Callable[[], str]) -> tuple[Question, ...]:
-    """The questions with ids, sorted by order; raises MissingCorrectOption, and ValidationFailed for a taken order."""
-    numbered = [
-        Question(new_id(), question.prompt, question.order or place, _options(question, new_id))
-        for place, question in enumerate(questions, 1)
-    ]
-    _check_orders(numbered)
+    """Return the questions with ids, in order.
+
+    Raise ValidationFailed when two have the same order, MissingCorrectOption when nobody could answer one right.
+    """
+    numbered = [_identified(question, place, new_id) for place, question in enumerate(questions, 1)]
+    _require_distinct_orders(numbered)
     for question in numbered:
-        if not any(option.is_correct for option in question.options):
+        if not _has_right_answer(question):
             raise MissingCorrectOption(question.order)
     return tuple(sorted(numbered, key=lambda question: question.order))
 
 
 def grade(quiz: Quiz | Revision, answers: Sequence[Answer]) -> Grade:
-    """Grade a submission; raises InvalidAttempt. What was not answered counts as wrong."""
-    chosen = _chosen_options(quiz, answers)
-    graded = tuple(_graded(question, chosen.get(question.id)) for question in quiz.questions)
+    """Grade a submission; a question without an answer counts as wrong. Raise InvalidAttempt."""
+    by_question = _answers_by_question(quiz, answers)
+    graded = tuple(_graded(question, by_question.get(question.id)) for question in quiz.questions)
     correct = sum(answer.is_correct for answer in graded)
     return Grade(
         answers=graded,
@@ -53,26 +54,26 @@ def grade(quiz: Quiz | Revision, answers: Sequence[Answer]) -> Grade:
 
 
 def percentage(part: int, whole: int) -> int:
-    """The share in percent, rounded half up in whole numbers; 0 of nothing."""
+    """Return the share in percent, rounded half up; 0 when the whole is 0."""
     return (200 * part + whole) // (2 * whole) if whole else 0
 
 
-# What a stored record must be, besides what its table's own constraints hold.
+# The rules of stored records that the constraints of their tables do not state.
 
 
 def quiz_violations(quiz: Quiz) -> Iterator[Violation]:
-    """The rules that what a stored quiz asks breaks."""
+    """Yield the rules that the questions of a stored quiz break."""
     if not quiz.questions:
         yield "quiz_questions", "it asks nothing"
     for question in quiz.questions:
         if len(question.options) < MINIMUM_OPTIONS:
             yield "quiz_options", f"question {question.id} has fewer than {MINIMUM_OPTIONS} options"
-        if not any(option.is_correct for option in question.options):
+        if not _has_right_answer(question):
             yield "quiz_right_option", f"question {question.id} has no right option"
 
 
 def revision_violations(quiz: Quiz, revision: Revision) -> Iterator[Violation]:
-    """The rules that the frozen copy of what a quiz asks now breaks."""
+    """Yield the rules that the revision of what a quiz asks now breaks."""
     if revision.quiz_id != quiz.id:
         yield "quiz_revision", f"its revision {revision.id} is of the quiz {revision.quiz_id}"
     asked = (quiz.title, quiz.pass_percentage, quiz.questions)
@@ -81,17 +82,12 @@ def revision_violations(quiz: Quiz, revision: Revision) -> Iterator[Violation]:
 
 
 def attempt_violations(attempt: Attempt, revision: Revision) -> Iterator[Violation]:
-    """The rules that a stored attempt breaks, judged by the frozen copy of what was asked."""
+    """Yield the rules that a stored attempt breaks, by the revision of what was asked."""
     if attempt.quiz_id != revision.quiz_id:
         yield "attempt_revision", f"its revision {revision.id} is of the quiz {revision.quiz_id}"
     stored = attempt.grade
-    answers = [
-        Answer(answer.question_id, answer.submitted_option_id)
-        for answer in stored.answers
-        if answer.submitted_option_id is not None
-    ]
     try:
-        right = grade(revision, answers)
+        right = grade(revision, _submitted(stored.answers))
     except InvalidAttempt as error:
         yield "attempt_answers", f"{error}, by its revision {revision.id}"
         return
@@ -109,32 +105,29 @@ def attempt_violations(attempt: Attempt, revision: Revision) -> Iterator[Violati
         )
 
 
-def place_violations(
-    place: FeedPosition | None, head: FeedHead, next_change: datetime | None, now: datetime
+def position_violations(
+    position: FeedPosition | None, head: FeedHead, next_change: datetime | None, now: datetime
 ) -> Iterator[Violation]:
-    """The rules that the place in content's feed breaks; what is to be taken in first happened at `next_change`.
+    """Yield the rules that the position in content's feed breaks.
 
-    That is the first that the feed still tells, for a place from which it cannot be read on.
+    `next_change` is the instant of the first change after the position; where the feed cannot be read from there, of
+    the first change that the feed has.
     """
     if next_change is None or now - next_change <= FEED_LAG_LIMIT:
         return
     since = f"for {(now - next_change) // timedelta(minutes=1)} minutes: is the follower running?"
-    if place is None:
+    if position is None:
         yield "feed_lag", f"content's feed was never followed, {since}"
-    elif place.feed_id != head.feed_id:
-        yield "feed_lag", f"it follows the feed {place.feed_id}, and content has {head.feed_id}, {since}"
-    elif not head.pruned_through <= place.sequence <= head.last_sequence:
-        told = f"content tells {head.pruned_through + 1} to {head.last_sequence}"
-        yield "feed_lag", f"it is at {place.sequence}, and {told}, {since}"
+    elif position.feed_id != head.feed_id:
+        yield "feed_lag", f"it follows the feed {position.feed_id}, and content has {head.feed_id}, {since}"
+    elif not head.pruned_through <= position.sequence <= head.last_sequence:
+        available = f"content tells {head.pruned_through + 1} to {head.last_sequence}"
+        yield "feed_lag", f"it is at {position.sequence}, and {available}, {since}"
     else:
-        yield "feed_lag", f"it is {head.last_sequence - place.sequence} changes behind, {since}"
+        yield "feed_lag", f"it is {head.last_sequence - position.sequence} changes behind, {since}"
 
 
-def _options(question: NewQuestion, new_id: Callable[[], str]) -> tuple[Option, ...]:
-    return tuple(Option(new_id(), text, is_correct) for text, is_correct in question.options)
-
-
-def _check_orders(questions: Sequence[Question]) -> None:
+def _require_distinct_orders(questions: Sequence[Question]) -> None:
     orders = [question.order for question in questions]
     repeated = sorted({order for order in orders if orders.count(order) > 1})
     if repeated:
@@ -143,29 +136,54 @@ def _check_orders(questions: Sequence[Question]) -> None:
         )
 
 
-def _chosen_options(quiz: Quiz | Revision, answers: Sequence[Answer]) -> dict[str, Option]:
+def _answers_by_question(quiz: Quiz | Revision, answers: Sequence[Answer]) -> dict[str, Answer]:
     questions = {question.id: question for question in quiz.questions}
-    chosen: dict[str, Option] = {}
+    by_question: dict[str, Answer] = {}
     for answer in answers:
         question = questions.get(answer.question_id)
         if question is None:
             raise InvalidAttempt("An answer is for a question that is not of this quiz")
-        if question.id in chosen:
+        if question.id in by_question:
             raise InvalidAttempt(f"Question {question.order} is answered more than once")
-        option = next((option for option in question.options if option.id == answer.option_id), None)
-        if option is None:
-            raise InvalidAttempt(f"The answer to question {question.order} is not one of its options")
-        chosen[question.id] = option
-    return chosen
+        _require_fit(question, answer)
+        by_question[question.id] = answer
+    return by_question
 
 
-def _graded(question: Question, chosen: Option | None) -> GradedAnswer:
-    right = [option for option in question.options if option.is_correct]
-    is_correct = chosen is not None and chosen.is_correct
+# What depends on the type of a question. There is one: choose one of several options, of which several may be right.
+
+
+def _identified(question: NewQuestion, place: int, new_id: Callable[[], str]) -> Question:
+    question_id = new_id()
+    options = tuple(Option(new_id(), option.text, option.is_correct) for option in question.options)
+    return Question(question_id, question.prompt, question.order or place, options)
+
+
+def _has_right_answer(question: Question) -> bool:
+    return any(option.is_correct for option in question.options)
+
+
+def _require_fit(question: Question, answer: Answer) -> None:
+    if all(option.id != answer.option_id for option in question.options):
+        raise InvalidAttempt(f"The answer to question {question.order} is not one of its options")
+
+
+def _graded(question: Question, answer: Answer | None) -> GradedAnswer:
+    right = [option.id for option in question.options if option.is_correct]
+    chosen = answer.option_id if answer else None
+    is_correct = chosen in right
     return GradedAnswer(
         question_id=question.id,
-        submitted_option_id=chosen.id if chosen else None,
-        # Of several right options the one that was chosen is as right as the first.
-        correct_option_id=chosen.id if chosen and is_correct else next((option.id for option in right), None),
+        submitted_option_id=chosen,
+        # When several options are right, the correct one is the chosen one, or else the first.
+        correct_option_id=chosen if is_correct else next(iter(right), None),
         is_correct=is_correct,
     )
+
+
+def _submitted(answers: Sequence[GradedAnswer]) -> list[Answer]:
+    return [
+        Answer(answer.question_id, answer.submitted_option_id)
+        for answer in answers
+        if answer.submitted_option_id is not None
+    ]

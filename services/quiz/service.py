@@ -1,6 +1,6 @@
-"""The use cases of quiz. One method is one transaction; content is asked before it begins.
+"""The use cases of quiz. One method is one transaction; content is called before it begins.
 
-What creates calls `keep` with its result before the transaction ends, so that both are kept, or neither.
+A method that creates something calls `keep` with its result inside the transaction, so that both are kept or neither.
 """
 
 from collections.abc import Callable, Sequence
@@ -13,99 +13,90 @@ from services.kit.storage.idempotency import Keep, not_kept
 from services.kit.web.entity_tags import ANY_STATE, IfMatch, require_match
 from services.kit.web.pages import Page, PageRequest, page_of
 from services.quiz import rules
-from services.quiz.entities import Answer, Attempt, AttemptHistory, NewQuestion, Quiz, Submission
+from services.quiz.entities import (
+    Answer,
+    Attempt,
+    AttemptHistory,
+    Quiz,
+    QuizChanges,
+    QuizFields,
+    QuizFilter,
+    Submission,
+)
 from services.quiz.errors import EventNotFound, LessonNotFound, QuizNotFound
-from services.quiz.repository.contracts import QuizFilter, QuizStore, attempt_key, quiz_key
+from services.quiz.repository.contracts import QuizStore, attempt_key, quiz_key
 
-DEFAULT_PASS_PERCENTAGE = 70
-
-# Raises EventNotFound or LessonNotFound unless the event has the lesson, Unavailable when content does not answer.
+# Raises EventNotFound or LessonNotFound unless the event has the lesson, Unavailable when content does not respond.
 RequireLesson = Callable[[str, str], None]
 
 
 class QuizService:
-    """What admins do to quizzes, and what learners do with them."""
+    """The use cases of admins and of learners."""
 
     def __init__(self, store: QuizStore, require_lesson: RequireLesson, clock: Clock = now):
         self._store = store
         self._require_lesson = require_lesson
         self._clock = clock
 
-    def list_quizzes(self, event_id: str | None, lesson_id: str | None, request: PageRequest) -> Page[Quiz]:
-        """The quizzes of the event, of the lesson, or all of them, oldest first."""
-        which = QuizFilter(event_id, lesson_id)
+    def list_quizzes(self, which: QuizFilter, request: PageRequest) -> Page[Quiz]:
+        """Return the quizzes that match, oldest first."""
         return page_of(self._store.quizzes.list(which, request), request, quiz_key)
 
     def get_quiz(self, quiz_id: str) -> Quiz:
-        """Raises QuizNotFound."""
+        """Raise QuizNotFound."""
         return self._store.quizzes.get(quiz_id)
 
-    def create_quiz(
-        self,
-        event_id: str,
-        lesson_id: str,
-        title: str,
-        pass_percentage: int | None,
-        questions: Sequence[NewQuestion],
-        keep: Keep[Quiz] = not_kept,
-    ) -> Quiz:
-        """Raises MissingCorrectOption, EventNotFound, LessonNotFound, LessonHasQuiz, Unavailable."""
-        identified = rules.identified(questions, _new_id)
-        self._require_lesson(event_id, lesson_id)
+    def create_quiz(self, fields: QuizFields, keep: Keep[Quiz] = not_kept) -> Quiz:
+        """Raise MissingCorrectOption, EventNotFound, LessonNotFound, LessonHasQuiz, Unavailable."""
+        questions = rules.identified(fields.questions, _new_id)
+        self._require_lesson(fields.event_id, fields.lesson_id)
         created_at = self._clock()
         quiz = Quiz(
             id=_new_id(),
-            event_id=event_id,
-            lesson_id=lesson_id,
-            title=title,
-            pass_percentage=DEFAULT_PASS_PERCENTAGE if pass_percentage is None else pass_percentage,
+            event_id=fields.event_id,
+            lesson_id=fields.lesson_id,
+            title=fields.title,
+            pass_percentage=fields.pass_percentage,
             revision_id=_new_id(),
             created_at=created_at,
             updated_at=created_at,
             version=1,
-            questions=identified,
+            questions=questions,
         )
         with self._store.transaction():
-            # Content was asked before: the lesson may have gone since, and its end have been taken in.
-            self._store.following.require_alive(event_id, lesson_id)
+            # Since content has confirmed the lesson, it may have been deleted, and the follower may have read of it.
+            self._store.following.require_alive(quiz.event_id, quiz.lesson_id)
             self._store.quizzes.add(quiz)
             keep(quiz)
         return quiz
 
-    def update_quiz(
-        self,
-        quiz_id: str,
-        title: str,
-        pass_percentage: int | None,
-        questions: Sequence[NewQuestion],
-        states: IfMatch = ANY_STATE,
-    ) -> Quiz:
-        """Replace title and questions; raises QuizNotFound, MissingCorrectOption, Unavailable, PreconditionFailed."""
-        identified = rules.identified(questions, _new_id)
+    def update_quiz(self, quiz_id: str, changes: QuizChanges, states: IfMatch = ANY_STATE) -> Quiz:
+        """Replace title and questions; raise QuizNotFound, MissingCorrectOption, Unavailable, PreconditionFailed."""
+        questions = rules.identified(changes.questions, _new_id)
         self._require_lesson_of(self._store.quizzes.get(quiz_id))
         with self._store.transaction():
             quiz = self._store.quizzes.get(quiz_id, for_update=True)
             require_match(quiz, states)
             changed = replace(
                 quiz,
-                title=title,
-                pass_percentage=quiz.pass_percentage if pass_percentage is None else pass_percentage,
+                title=changes.title,
+                pass_percentage=quiz.pass_percentage if changes.pass_percentage is None else changes.pass_percentage,
                 revision_id=_new_id(),
                 updated_at=self._clock(),
                 version=quiz.version + 1,
-                questions=identified,
+                questions=questions,
             )
             self._store.quizzes.save(changed)
         return changed
 
     def delete_quiz(self, quiz_id: str, states: IfMatch = ANY_STATE) -> None:
-        """Raises QuizNotFound, PreconditionFailed; the attempts stay."""
+        """Raise QuizNotFound, PreconditionFailed; the attempts stay."""
         with self._store.transaction():
             require_match(self._store.quizzes.get(quiz_id, for_update=True), states)
             self._store.quizzes.remove(quiz_id)
 
     def list_attempts(self, quiz_id: str, request: PageRequest) -> AttemptHistory:
-        """Newest first; raises QuizNotFound when there is neither such a quiz nor an attempt at it."""
+        """Return a page, newest first; raise QuizNotFound when there is neither such a quiz nor an attempt at it."""
         page = page_of(self._store.attempts.list(quiz_id, request), request, attempt_key)
         if not page.items:
             self._store.quizzes.get(quiz_id)
@@ -113,11 +104,11 @@ class QuizService:
         return AttemptHistory(page, revisions)
 
     def get_lesson_quiz(self, lesson_id: str) -> Quiz:
-        """Raises QuizNotFound."""
+        """Raise QuizNotFound."""
         return self._store.quizzes.get_by_lesson(lesson_id)
 
     def submit(self, lesson_id: str, answers: Sequence[Answer], keep: Keep[Submission] = not_kept) -> Submission:
-        """Grade the answers and keep the attempt; raises QuizNotFound, InvalidAttempt."""
+        """Grade the answers and store the attempt; raise QuizNotFound, InvalidAttempt."""
         with self._store.transaction():
             quiz = self._store.quizzes.get_by_lesson(lesson_id, for_share=True)
             attempt = Attempt(
@@ -138,7 +129,7 @@ class QuizService:
         try:
             self._require_lesson(quiz.event_id, quiz.lesson_id)
         except (EventNotFound, LessonNotFound):
-            # The lesson went and took its quiz with it, even if the quiz's rows are still to be cleared.
+            # The quiz of a deleted lesson counts as deleted, even if the follower has not removed its rows yet.
             raise QuizNotFound from None
 
 

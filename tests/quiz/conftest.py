@@ -18,7 +18,7 @@ def quiz_database(request: pytest.FixtureRequest) -> peewee.Database:
 
 @pytest.fixture(params=["memory", "sqlite", "postgresql"])
 def store(request: pytest.FixtureRequest) -> QuizStore:
-    """An empty store of each kind in turn."""
+    """An empty store of each kind in turn, for the contract of the repository."""
     if request.param == "memory":
         return InMemoryQuizStore()
     return PeeweeQuizStore(emptied_database(request, MIGRATIONS))

@@ -1,13 +1,24 @@
-"""Records to begin a test with, and what learners may answer."""
+"""Records to begin a test with, and answers of learners."""
 
-from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC
 from typing import Any
 
 from hypothesis import strategies as st
 
-from services.quiz.entities import Answer, Attempt, Grade, GradedAnswer, NewQuestion, Option, Question, Quiz
+from services.quiz.entities import (
+    Answer,
+    Attempt,
+    Grade,
+    GradedAnswer,
+    NewOption,
+    NewQuestion,
+    Option,
+    Question,
+    Quiz,
+    QuizChanges,
+    QuizFields,
+)
 from tests.clock import NOON
 from tests.stores import TEXTS
 
@@ -27,7 +38,7 @@ def some_questions(count: int) -> tuple[Question, ...]:
 
 
 def a_quiz(**changes: Any) -> Quiz:
-    """The lesson's quiz of two questions, but for the changes."""
+    """A quiz of two questions, but for the changes."""
     quiz = Quiz(
         id="quiz-1",
         event_id="event-1",
@@ -44,22 +55,17 @@ def a_quiz(**changes: Any) -> Quiz:
 
 
 def numbered_quiz(number: int, **changes: Any) -> Quiz:
-    """A quiz whose own ids, and those of its questions, are of no other number."""
+    """A quiz that shares no id with the quizzes of other numbers."""
     questions = tuple(
-        Question(f"{each.id}-of-{number}", each.prompt, each.order, tuple(_renamed(each.options, number)))
-        for each in some_questions(2)
+        replace(
+            question,
+            id=f"{question.id}-of-{number}",
+            options=tuple(replace(option, id=f"{option.id}-of-{number}") for option in question.options),
+        )
+        for question in some_questions(2)
     )
-    of_its_own = {
-        "id": f"quiz-{number}",
-        "lesson_id": f"lesson-{number}",
-        "revision_id": f"revision-{number}",
-        "questions": questions,
-    }
-    return a_quiz(**{**of_its_own, **changes})
-
-
-def _renamed(options: Sequence[Option], number: int) -> Sequence[Option]:
-    return [replace(option, id=f"{option.id}-of-{number}") for option in options]
+    ids = {"id": f"quiz-{number}", "lesson_id": f"lesson-{number}", "revision_id": f"revision-{number}"}
+    return a_quiz(**{**ids, "questions": questions, **changes})
 
 
 def an_attempt(**changes: Any) -> Attempt:
@@ -96,9 +102,22 @@ def wrong(question: Question) -> Answer:
 
 
 def new_question(prompt: str = "What is right?", order: int | None = None, *flags: bool) -> NewQuestion:
-    """A question before it has an identity; by default the first of two options is right."""
-    options = tuple((f"Option {place}", flag) for place, flag in enumerate(flags or (True, False), 1))
+    """A question before it has an id; by default the first of two options is right."""
+    options = tuple(NewOption(f"Option {place}", flag) for place, flag in enumerate(flags or (True, False), 1))
     return NewQuestion(prompt, order, options)
+
+
+def quiz_fields(lesson_id: str = "lesson-2", **changes: Any) -> QuizFields:
+    """A new quiz of one question."""
+    fields = QuizFields(
+        event_id="event-1", lesson_id=lesson_id, title="Quiz", pass_percentage=70, questions=(new_question(),)
+    )
+    return replace(fields, **changes)
+
+
+def quiz_changes(**changes: Any) -> QuizChanges:
+    """Another title and one question."""
+    return replace(QuizChanges(title="Changed", pass_percentage=None, questions=(new_question(),)), **changes)
 
 
 INSTANTS = st.datetimes(timezones=st.just(UTC)).map(

@@ -1,4 +1,4 @@
-"""Content without HTTP: what quiz asks is answered by content's own use cases, over whatever store a test likes."""
+"""Content without HTTP: its own use cases over any store."""
 
 from collections.abc import Sequence
 
@@ -12,14 +12,13 @@ from tests.content.examples import SECRET
 
 
 class ContentInProcess:
-    """The same questions as services.quiz.content.Content; `at_once` bounds how many changes one answer holds."""
+    """As services.quiz.content.Content, without waiting; `at_once` bounds the changes of one page."""
 
     def __init__(self, store: ContentStore, clock: Clock = now, at_once: int = 1000):
         self.service = ContentService(store, SECRET, clock)
         self.at_once = at_once
 
     def require_lesson(self, event_id: str, lesson_id: str) -> None:
-        """Raises EventNotFound, LessonNotFound."""
         try:
             self.service.get_lesson(event_id, lesson_id)
         except errors.EventNotFound:
@@ -28,12 +27,10 @@ class ContentInProcess:
             raise LessonNotFound from None
 
     def feed(self) -> FeedHead:
-        """Which feed it is, and how far it goes."""
         feed, _ = self.service.feed()
         return FeedHead(feed.feed_id, feed.last_sequence, feed.pruned_through)
 
     def changes(self, feed_id: str, after: int, limit: int, wait_seconds: int = 0) -> Sequence[ContentChange]:
-        """The changes behind `after`; it never waits. Raises FeedPositionLost."""
         try:
             page = self.service.read_changes("quiz", feed_id, after, min(limit, self.at_once))
         except errors.FeedPositionLost:
@@ -44,13 +41,11 @@ class ContentInProcess:
         ]
 
     def missing(self, lessons: Sequence[LessonReference]) -> Sequence[LessonReference]:
-        """Those that are not there."""
-        asked = [entities.LessonReference(each.event_id, each.lesson_id) for each in lessons]
-        missing = self.service.missing_lessons(asked)
+        references = [entities.LessonReference(each.event_id, each.lesson_id) for each in lessons]
+        missing = self.service.missing_lessons(references)
         return [LessonReference(each.event_id, each.lesson_id) for each in missing]
 
     def present(self, keys: Sequence[ContentKey]) -> set[ContentKey]:
-        """Those that are there."""
         events, lessons = self.service.present(
             [each.id for each in keys if each.kind == "event"], [each.id for each in keys if each.kind == "lesson"]
         )

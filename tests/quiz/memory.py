@@ -1,4 +1,4 @@
-"""The in-memory twin of QuizStore. It keeps the contract that test_repository.py states, and nothing on disk."""
+"""The in-memory twin of QuizStore, under the same contract: test_repository.py."""
 
 import copy
 from collections.abc import Iterable, Iterator, Sequence
@@ -11,9 +11,9 @@ import peewee
 from services.kit.core.instants import Clock, now
 from services.kit.storage.audit.model import AuditRecord
 from services.kit.web.pages import PageRequest
-from services.quiz.entities import Attempt, ContentKey, FeedPosition, LessonReference, Quiz, Revision
+from services.quiz.entities import Attempt, ContentKey, FeedPosition, LessonReference, Quiz, QuizFilter, Revision
 from services.quiz.errors import EventNotFound, LessonHasQuiz, LessonNotFound, QuizNotFound
-from services.quiz.repository.contracts import ALL, QuizFilter, attempt_key, quiz_key
+from services.quiz.repository.contracts import ALL, attempt_key, quiz_key
 from tests.audit import InMemoryAudit
 
 
@@ -39,11 +39,15 @@ class InMemoryQuizStore:
         self.attempts = InMemoryAttempts(self._rows)
         self.following = InMemoryFollowing(self._rows)
 
+    def everything(self) -> dict[str, object]:
+        """Return all that is stored, to compare before and after."""
+        return {name: copy.copy(value) for name, value in vars(self._rows).items()}
+
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """When an exception passes through, everything is as it was at the beginning."""
+        """Undo everything when an exception passes through."""
         rows = self._rows
-        before = {name: copy.copy(value) for name, value in vars(rows).items()}
+        before = self.everything()
         try:
             yield
         except BaseException:
@@ -59,7 +63,6 @@ class InMemoryQuizzes:
         self._audit = audit
 
     def add(self, quiz: Quiz) -> None:
-        """Raises LessonHasQuiz."""
         _refuse_known(quiz.id, self._rows.quizzes)
         _refuse_known(quiz.revision_id, self._rows.revisions)
         if any(each.lesson_id == quiz.lesson_id for each in self._rows.quizzes.values()):
@@ -68,61 +71,51 @@ class InMemoryQuizzes:
         self._audit.append([("quiz.created", quiz.id)])
 
     def get(self, quiz_id: str, *, for_update: bool = False) -> Quiz:
-        """Raises QuizNotFound."""
         if quiz_id not in self._rows.quizzes:
             raise QuizNotFound
         return self._rows.quizzes[quiz_id]
 
     def get_by_lesson(self, lesson_id: str, *, for_share: bool = False) -> Quiz:
-        """Raises QuizNotFound."""
         for quiz in self._rows.quizzes.values():
             if quiz.lesson_id == lesson_id:
                 return quiz
         raise QuizNotFound
 
     def save(self, quiz: Quiz) -> None:
-        """Raises QuizNotFound."""
         self.get(quiz.id)
         _refuse_known(quiz.revision_id, self._rows.revisions)
         self._put(quiz)
-        self._forget_unused_revisions({quiz.id}, keep=quiz.revision_id)
+        self._remove_unused_revisions({quiz.id}, keep=quiz.revision_id)
         self._audit.append([("quiz.changed", quiz.id)])
 
     def remove(self, quiz_id: str) -> None:
-        """Raises QuizNotFound."""
         self.get(quiz_id)
         self._remove({quiz_id})
 
     def remove_all(self, which: QuizFilter) -> int:
-        """Delete those that match; how many there were."""
         gone = {each.id for each in self._matching(which)}
         self._remove(gone)
         return len(gone)
 
     def list(self, which: QuizFilter, request: PageRequest = ALL) -> Sequence[Quiz]:
-        """Those that match, oldest first."""
         after = request.after
-        behind = [each for each in self._matching(which) if after is None or quiz_key(each) > after]
-        return sorted(behind, key=quiz_key)[: request.fetch_limit]
+        quizzes = [each for each in self._matching(which) if after is None or quiz_key(each) > after]
+        return sorted(quizzes, key=quiz_key)[: request.fetch_limit]
 
     def references(self, at_once: int) -> Iterator[Sequence[LessonReference]]:
-        """The lessons of all quizzes, so many at a time."""
         quizzes = sorted(self._rows.quizzes.values(), key=lambda quiz: quiz.lesson_id)
         for start in range(0, len(quizzes), at_once):
             yield [LessonReference(each.event_id, each.lesson_id) for each in quizzes[start : start + at_once]]
 
     def find(self, quiz_ids: Iterable[str], lesson_ids: Iterable[str]) -> Sequence[Quiz]:
-        """Those that have one of the ids or are of one of the lessons, oldest first."""
         ids, lessons = set(quiz_ids), set(lesson_ids)
         found = (each for each in self._rows.quizzes.values() if each.id in ids or each.lesson_id in lessons)
         return sorted(found, key=quiz_key)
 
     def taken_question_ids(self, question_ids: Iterable[str]) -> set[str]:
-        """Which of them a question of any quiz has."""
         return set(question_ids) & {each.id for quiz in self._rows.quizzes.values() for each in quiz.questions}
 
     def taken_option_ids(self, option_ids: Iterable[str]) -> set[str]:
-        """Which of them an option of any question has."""
         questions = (question for quiz in self._rows.quizzes.values() for question in quiz.questions)
         return set(option_ids) & {each.id for question in questions for each in question.options}
 
@@ -139,10 +132,10 @@ class InMemoryQuizzes:
 
     def _remove(self, quiz_ids: set[str]) -> None:
         self._rows.quizzes = {each.id: each for each in self._rows.quizzes.values() if each.id not in quiz_ids}
-        self._forget_unused_revisions(quiz_ids)
+        self._remove_unused_revisions(quiz_ids)
         self._audit.append(("quiz.deleted", quiz_id) for quiz_id in quiz_ids)
 
-    def _forget_unused_revisions(self, quiz_ids: set[str], keep: str | None = None) -> None:
+    def _remove_unused_revisions(self, quiz_ids: set[str], keep: str | None = None) -> None:
         used = {attempt.revision_id for attempt in self._rows.attempts.values()} | {keep}
         self._rows.revisions = {
             each.id: each for each in self._rows.revisions.values() if each.quiz_id not in quiz_ids or each.id in used
@@ -156,20 +149,17 @@ class InMemoryAttempts:
         self._rows = rows
 
     def add(self, attempt: Attempt) -> None:
-        """Keep it for good."""
         _refuse_known(attempt.id, self._rows.attempts)
         if attempt.revision_id not in self._rows.revisions:
             raise peewee.IntegrityError("no such revision")
         self._rows.attempts[attempt.id] = attempt
 
     def list(self, quiz_id: str, request: PageRequest) -> Sequence[Attempt]:
-        """Those of a quiz, newest first, also of one that has been deleted."""
         attempts = (each for each in self._rows.attempts.values() if each.quiz_id == quiz_id)
-        behind = [each for each in attempts if request.after is None or attempt_key(each) < request.after]
-        return sorted(behind, key=attempt_key, reverse=True)[: request.fetch_limit]
+        page = [each for each in attempts if request.after is None or attempt_key(each) < request.after]
+        return sorted(page, key=attempt_key, reverse=True)[: request.fetch_limit]
 
     def revisions(self, revision_ids: Iterable[str]) -> dict[str, Revision]:
-        """The frozen copies by id."""
         wanted = set(revision_ids)
         return {each.id: each for each in self._rows.revisions.values() if each.id in wanted}
 
@@ -181,29 +171,23 @@ class InMemoryFollowing:
         self._rows = rows
 
     def position(self, *, for_update: bool = False) -> FeedPosition | None:
-        """None before the first time."""
         return self._rows.position
 
     def move(self, position: FeedPosition, now: datetime) -> None:
-        """Go on from there."""
         self._rows.position = position
 
     def add_tombstones(self, gone: Sequence[ContentKey], now: datetime) -> None:
-        """No quiz may be made for these any more."""
         self._rows.tombstones |= set(gone)
 
-    def buried(self, at_once: int) -> Iterator[Sequence[ContentKey]]:
-        """All that are, so many at a time."""
+    def tombstones(self, at_once: int) -> Iterator[Sequence[ContentKey]]:
         keys = sorted(self._rows.tombstones, key=lambda each: (each.kind, each.id))
         for start in range(0, len(keys), at_once):
             yield keys[start : start + at_once]
 
     def remove_tombstones(self, back: Sequence[ContentKey]) -> None:
-        """These are there (again)."""
         self._rows.tombstones -= set(back)
 
     def require_alive(self, event_id: str, lesson_id: str) -> None:
-        """Raises EventNotFound, LessonNotFound."""
         if ContentKey("event", event_id) in self._rows.tombstones:
             raise EventNotFound
         if ContentKey("lesson", lesson_id) in self._rows.tombstones:

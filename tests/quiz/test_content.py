@@ -1,52 +1,103 @@
-"""services.quiz.content: what quiz asks content over HTTP, and what it makes of each answer."""
+"""services.quiz.content: the requests that quiz sends to content, and what it makes of each response."""
 
-from collections.abc import Callable
+import json
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
 
 import httpx
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.kit.core.errors import Unavailable
 from services.kit.core.logging import start_request
 from services.kit.web.tokens.service import verify_service_token
 from services.quiz.content import Content
-from services.quiz.errors import EventNotFound, LessonNotFound
-from tests.clock import NOON
+from services.quiz.entities import ContentChange, ContentKey, FeedHead, LessonReference
+from services.quiz.errors import EventNotFound, FeedPositionLost, LessonNotFound
+from tests.clock import LATER, NOON
 from tests.stores import TEXTS
 
 SECRET = "a secret that only these tests know"
+Respond = Callable[[httpx.Request], httpx.Response]
+
+HEAD = {"item": {"id": "feed-1", "lastSequence": 7, "prunedThrough": 2, "readers": []}}
+CHANGES = {
+    "items": [
+        {
+            "type": "app.flix.lesson.deleted",
+            "time": "2026-03-01T12:00:00.000Z",
+            "sequence": "6",
+            "data": {"eventId": "event-1", "lessonId": "lesson-1", "materialId": None, "version": 3},
+        },
+        {
+            "type": "app.flix.event.created",
+            "time": "2026-03-01T12:01:00.000Z",
+            "sequence": "7",
+            "data": {"eventId": "event-2", "lessonId": None, "materialId": None, "version": 1},
+        },
+    ]
+}
+LESSONS = [LessonReference("event-1", "lesson-1"), LessonReference("event-2", "lesson-2")]
+KEYS = [ContentKey("event", "event-1"), ContentKey("lesson", "lesson-1"), ContentKey("event", "event-2")]
+
+CALLS: dict[str, Callable[[Content], object]] = {
+    "require_lesson": lambda content: content.require_lesson("event-1", "lesson-1"),
+    "feed": lambda content: content.feed(),
+    "changes": lambda content: content.changes("feed-1", 5, 200),
+    "missing": lambda content: content.missing(LESSONS),
+    "present": lambda content: content.present(KEYS),
+}
+every_call = pytest.mark.parametrize("call", CALLS.values(), ids=CALLS.keys())
 
 
-def ask(
-    answer: Callable[[httpx.Request], httpx.Response], event_id: str = "event-1", lesson_id: str = "lesson-1"
-) -> None:
-    """Require the lesson from a content that answers so."""
-    with httpx.Client(base_url="http://content.test", transport=httpx.MockTransport(answer)) as client:
-        Content(client, SECRET, 5, lambda: NOON).require_lesson(event_id, lesson_id)
-
-
-def asked(event_id: str, lesson_id: str) -> httpx.Request:
-    """The request that quiz makes."""
+@contextmanager
+def content_with(respond: Respond) -> Iterator[tuple[Content, list[httpx.Request]]]:
+    """A content that responds so, and the requests that it gets."""
     requests: list[httpx.Request] = []
 
-    def answer(request: httpx.Request) -> httpx.Response:
+    def note_and_respond(request: httpx.Request) -> httpx.Response:
         requests.append(request)
-        return httpx.Response(200, json={"item": {"id": lesson_id}})
+        return respond(request)
 
-    ask(answer, event_id, lesson_id)
-    [request] = requests
-    return request
+    transport = httpx.MockTransport(note_and_respond)
+    with httpx.Client(base_url="http://content.test", transport=transport) as client:
+        yield Content(client, SECRET, 5, lambda: NOON), requests
 
 
-def test_quiz_asks_for_the_lesson_in_its_own_name_under_the_request_that_it_answers() -> None:
+def responds(document: Any, status: int = 200) -> Respond:
+    return lambda request: httpx.Response(status, json=document)
+
+
+def require(respond: Respond) -> None:
+    with content_with(respond) as (content, _):
+        content.require_lesson("event-1", "lesson-1")
+
+
+# Requests
+
+
+def test_a_request_bears_quiz_s_token_and_the_request_id() -> None:
     start_request("request-7", "POST")
-    request = asked("event-1", "lesson-1")
+    # Whatever else content says of the lesson is ignored.
+    with content_with(responds({"item": {"id": "lesson-1", "title": 7}, "more": []})) as (content, requests):
+        content.require_lesson("event-1", "lesson-1")
+    [request] = requests
     assert (request.method, str(request.url)) == ("GET", "http://content.test/internal/events/event-1/lessons/lesson-1")
     assert request.headers["X-Request-ID"] == "request-7"
     scheme, token = request.headers["Authorization"].split(" ")
     assert (scheme, verify_service_token(token, SECRET, "content", NOON)) == ("Bearer", "quiz")
     assert request.content == b""
+
+
+def url_for(event_id: str, lesson_id: str) -> httpx.URL:
+    with content_with(responds({"item": {"id": lesson_id}})) as (content, requests):
+        content.require_lesson(event_id, lesson_id)
+    return requests[0].url
 
 
 @pytest.mark.parametrize(
@@ -62,25 +113,56 @@ def test_quiz_asks_for_the_lesson_in_its_own_name_under_the_request_that_it_answ
     ],
 )
 def test_an_id_stays_one_segment_of_the_path(event_id: str, lesson_id: str, path: bytes) -> None:
-    url = asked(event_id, lesson_id).url
+    url = url_for(event_id, lesson_id)
     assert (url.host, url.raw_path) == ("content.test", path)
 
 
 @given(event_id=TEXTS, lesson_id=TEXTS)
 def test_no_id_leads_to_another_address(event_id: str, lesson_id: str) -> None:
-    url = asked(event_id, lesson_id).url
+    url = url_for(event_id, lesson_id)
     root, internal, events, _, lessons, _ = url.raw_path.split(b"/")
     assert (url.host, root, internal, events, lessons) == ("content.test", b"", b"internal", b"events", b"lessons")
-    assert httpx.URL(url).path == f"/internal/events/{event_id}/lessons/{lesson_id}"
+    assert url.path == f"/internal/events/{event_id}/lessons/{lesson_id}"
 
 
-def test_a_lesson_that_content_has_is_accepted_whatever_else_it_says_of_it() -> None:
-    ask(lambda request: httpx.Response(200, json={"item": {"id": "lesson-1", "title": 7}, "more": []}))
+def test_the_head_of_the_feed_is_read() -> None:
+    with content_with(responds(HEAD)) as (content, requests):
+        assert content.feed() == FeedHead("feed-1", 7, 2)
+    assert [request.url.raw_path for request in requests] == [b"/internal/feed"]
 
 
-def test_an_answer_about_another_lesson_is_none() -> None:
-    with pytest.raises(Unavailable):
-        ask(lambda request: httpx.Response(200, json={"item": {"id": "lesson-2"}}))
+def test_changes_are_read_in_order_after_a_sequence() -> None:
+    with content_with(responds(CHANGES)) as (content, requests):
+        assert content.changes("feed-1", 5, 200, 3) == [
+            ContentChange(6, "lesson", "deleted", "event-1", "lesson-1", NOON),
+            ContentChange(7, "event", "created", "event-2", None, LATER),
+        ]
+    assert requests[0].url.raw_path == b"/internal/changes?feed=feed-1&after=5&limit=200&wait=3"
+
+
+def test_missing_lessons_are_asked_for_in_batches_of_500() -> None:
+    lessons = [LessonReference("event-1", f"lesson-{number}") for number in range(1001)]
+    with content_with(responds({"missing": [{"eventId": "event-1", "lessonId": "lesson-7"}]})) as (content, requests):
+        assert content.missing([]) == []
+        assert content.missing(lessons) == [LessonReference("event-1", "lesson-7")] * 3
+    assert [(each.method, each.url.path) for each in requests] == [("POST", "/internal/references")] * 3
+    bodies = [json.loads(each.content)["references"] for each in requests]
+    assert [len(each) for each in bodies] == [500, 500, 1]
+    assert [reference["lessonId"] for each in bodies for reference in each] == [each.lesson_id for each in lessons]
+
+
+def test_present_keys_are_asked_for_in_batches_of_500() -> None:
+    keys = [ContentKey("lesson", f"lesson-{number}") for number in range(1001)]
+    with content_with(responds({"events": ["event-1"], "lessons": ["lesson-1"]})) as (content, requests):
+        assert content.present(KEYS) == set(KEYS[:2])
+        assert content.present(keys) == {ContentKey("lesson", "lesson-1")}
+    assert [(each.method, each.url.path) for each in requests] == [("POST", "/internal/presence")] * 4
+    bodies = [json.loads(each.content) for each in requests]
+    assert bodies[0] == {"events": ["event-1", "event-2"], "lessons": ["lesson-1"]}
+    assert [each for body in bodies[1:] for each in body["lessons"]] == [key.id for key in keys]
+
+
+# Responses
 
 
 @pytest.mark.parametrize(
@@ -92,48 +174,205 @@ def test_an_answer_about_another_lesson_is_none() -> None:
         ("NOT_FOUND", LessonNotFound),
     ],
 )
-def test_what_content_does_not_have_is_not_found_by_its_own_name(code: str, error: type[Exception]) -> None:
+def test_a_lesson_that_content_does_not_have_is_not_found(code: str, error: type[Exception]) -> None:
     with pytest.raises(error):
-        ask(lambda request: httpx.Response(404, json={"error": code, "message": "No", "requestId": "r"}))
+        require(responds({"error": code, "message": "No", "requestId": "r"}, 404))
 
 
-@pytest.mark.parametrize("status", [400, 401, 403, 429, 500, 502, 503, 504, 301, 204])
-def test_every_other_answer_is_unavailable_even_with_a_body_that_says_not_found(status: int) -> None:
-    with pytest.raises(Unavailable) as failure:
-        ask(lambda request: httpx.Response(status, json={"error": "LESSON_NOT_FOUND"}))
-    assert (str(failure.value), failure.value.retry_after) == (
-        "Lessons cannot be looked up now; try again shortly",
-        1,
-    )
-
-
-@pytest.mark.parametrize("body", [b"", b"<html>404 Not Found</html>", b"[]", b'"text"', b"null", b"{}", b"\xff\xfe{"])
-def test_a_404_that_content_did_not_say_is_unavailable(body: bytes) -> None:
+def test_a_response_about_another_lesson_is_unavailable() -> None:
     with pytest.raises(Unavailable):
-        ask(lambda request: httpx.Response(404, content=body))
+        require(responds({"item": {"id": "lesson-2"}}))
 
 
-@given(body=st.binary(max_size=40))
-def test_no_body_of_a_404_makes_quiz_crash(body: bytes) -> None:
-    with pytest.raises((Unavailable, LessonNotFound)):
-        ask(lambda request: httpx.Response(404, content=body))
+def test_a_lost_position_is_told_apart_from_an_unavailable_content() -> None:
+    with content_with(responds({"error": "FEED_POSITION_LOST"}, 410)) as (content, _):
+        for name, call in CALLS.items():
+            with pytest.raises(FeedPositionLost if name == "changes" else Unavailable):
+                call(content)
 
 
-@pytest.mark.parametrize(
-    "error",
-    [
-        httpx.ConnectError,
-        httpx.ConnectTimeout,
-        httpx.ReadTimeout,
-        httpx.ReadError,
-        httpx.PoolTimeout,
-        httpx.RemoteProtocolError,
-    ],
+@every_call
+@pytest.mark.parametrize("status", [400, 401, 403, 429, 500, 502, 503, 504, 301, 204])
+def test_every_other_status_is_unavailable(call: Callable[[Content], object], status: int) -> None:
+    respond = responds({**HEAD, "error": "LESSON_NOT_FOUND"}, status)
+    with content_with(respond) as (content, _), pytest.raises(Unavailable) as failure:
+        call(content)
+    expected = ("Lessons cannot be looked up now; try again shortly", 1)
+    assert (str(failure.value), failure.value.retry_after) == expected
+
+
+@given(body=st.binary(max_size=40) | st.sampled_from([b"<html>404</html>", b"[]", b'"text"', b"null", b"{}"]))
+def test_a_404_that_content_did_not_send_is_unavailable(body: bytes) -> None:
+    with pytest.raises(Unavailable):
+        require(lambda request: httpx.Response(404, content=body))
+
+
+NONSENSE: dict[str, bytes] = {
+    "nothing": b"",
+    "a page": b"<html>Welcome</html>",
+    "no UTF-8": b"\xff\xfe{",
+    "null": b"null",
+    "a number": b"7",
+    "a list": b"[]",
+    "another object": b"{}",
+    "null inside": b'{"item": null, "items": null, "missing": null, "events": null, "lessons": null}',
+    "numbers inside": b'{"item": 7, "items": 7, "missing": 7, "events": 7, "lessons": 7}',
+    "texts inside": b'{"item": "a", "items": "a", "missing": "a"}',
+    "empty objects inside": b'{"item": {}, "items": [{}], "missing": [{}], "events": [{}], "lessons": [{}]}',
+    "half a change": b'{"item": {"id": "f", "lastSequence": "x"}, "items": [{"type": "deleted"}], "missing": [[]]}',
+    "no number": b'{"item": {"id": "f", "lastSequence": [], "prunedThrough": 0}, "missing": [1],'
+    b' "items": [{"type": "a.b", "sequence": "x", "data": {}}]}',
+}
+
+
+@every_call
+@pytest.mark.parametrize("body", NONSENSE.values(), ids=NONSENSE.keys())
+def test_a_body_that_content_would_not_send_is_unavailable(call: Callable[[Content], object], body: bytes) -> None:
+    with content_with(lambda request: httpx.Response(200, content=body)) as (content, _), pytest.raises(Unavailable):
+        call(content)
+
+
+MEMBERS = st.sampled_from(
+    ["item", "items", "missing", "events", "lessons", "type", "time", "sequence", "data", "id", "lastSequence"]
 )
-def test_a_content_that_cannot_be_reached_is_unavailable(error: type[httpx.TransportError]) -> None:
-    def answer(request: httpx.Request) -> httpx.Response:
-        raise error("on purpose")
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(MEMBERS, inner, max_size=4),
+)
 
-    with pytest.raises(Unavailable) as failure:
-        ask(answer)
-    assert isinstance(failure.value.__cause__, error)
+
+@given(document=JSON)
+@settings(max_examples=200)
+def test_no_document_makes_quiz_crash(document: Any) -> None:
+    with content_with(responds(document)) as (content, _):
+        for call in CALLS.values():
+            try:
+                call(content)
+            except Unavailable:
+                continue
+
+
+# Real sockets
+
+TIMEOUT_SECONDS = 0.5
+# Generous: for a busy machine.
+PATIENCE_SECONDS = 30
+Speak = Callable[[socket.socket], None]
+
+
+class SmallServer:
+    """Reads the head of one request from each connection, and calls `speak` with the connection."""
+
+    def __init__(self, speak: Speak):
+        self.lines: list[str] = []
+        self._speak = speak
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.address = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
+        self._threads = [threading.Thread(target=self._serve, daemon=True)]
+        self._threads[0].start()
+
+    def close(self) -> None:
+        self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+        for thread in self._threads:
+            thread.join(PATIENCE_SECONDS)
+
+    def _serve(self) -> None:
+        while True:
+            try:
+                connection, _ = self._listener.accept()
+            except OSError:
+                return
+            thread = threading.Thread(target=self._respond, args=[connection], daemon=True)
+            self._threads.append(thread)
+            thread.start()
+
+    def _respond(self, connection: socket.socket) -> None:
+        with connection, connection.makefile("rb") as stream:
+            self.lines.append(stream.readline().decode().strip())
+            length = 0
+            while header := stream.readline().decode().strip().lower():
+                if header.startswith("content-length: "):
+                    length = int(header.removeprefix("content-length: "))
+            stream.read(length)
+            try:
+                self._speak(connection)
+            except OSError:
+                # The client has hung up.
+                return
+
+
+@contextmanager
+def content_over_socket(speak: Speak) -> Iterator[tuple[Content, SmallServer]]:
+    """A content at a real server that speaks so."""
+    server = SmallServer(speak)
+    try:
+        with httpx.Client(base_url=server.address, trust_env=False) as client:
+            yield Content(client, SECRET, TIMEOUT_SECONDS, lambda: NOON), server
+    finally:
+        server.close()
+
+
+def says(document: Any) -> Speak:
+    body = json.dumps(document).encode()
+    head = f"HTTP/1.1 200 OK\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n"
+    return lambda connection: connection.sendall(head.encode() + body)
+
+
+BROKEN: dict[str, bytes] = {
+    "nothing": b"",
+    "not HTTP": b"SSH-2.0-OpenSSH_9.2\r\n",
+    "half a head": b"HTTP/1.1 200 OK\r\nContent-Le",
+    "half a body": b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{",
+    "another encoding": b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 2\r\n\r\n{}",
+    "broken chunks": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+}
+
+
+@pytest.mark.parametrize("sent", BROKEN.values(), ids=BROKEN.keys())
+def test_a_connection_that_breaks_off_is_unavailable(sent: bytes) -> None:
+    with content_over_socket(lambda connection: connection.sendall(sent)) as (content, _), pytest.raises(Unavailable):
+        content.feed()
+
+
+@every_call
+def test_a_content_that_cannot_be_reached_is_unavailable(call: Callable[[Content], object]) -> None:
+    with content_over_socket(says(HEAD)) as (_, server):
+        address = server.address
+    with httpx.Client(base_url=address, trust_env=False) as client, pytest.raises(Unavailable) as failure:
+        call(Content(client, SECRET, TIMEOUT_SECONDS))
+    assert isinstance(failure.value.__cause__, httpx.ConnectError)
+
+
+def test_a_content_that_never_responds_is_unavailable() -> None:
+    def wait_for_the_end(connection: socket.socket) -> None:
+        connection.settimeout(PATIENCE_SECONDS)
+        connection.recv(1)
+
+    with content_over_socket(wait_for_the_end) as (content, _), pytest.raises(Unavailable) as failure:
+        content.feed()
+    assert isinstance(failure.value.__cause__, httpx.ReadTimeout)
+
+
+def test_a_slow_body_is_unavailable_though_each_read_is_in_time() -> None:
+    def drip(connection: socket.socket) -> None:
+        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n")
+        for _ in range(1000):
+            connection.sendall(b" ")
+            time.sleep(TIMEOUT_SECONDS / 10)
+
+    with content_over_socket(drip) as (content, _), pytest.raises(Unavailable) as failure:
+        content.feed()
+    assert str(failure.value.__cause__) == "the body took too long"
+
+
+def test_content_may_wait_for_a_change_beyond_the_timeout() -> None:
+    def speak_late(connection: socket.socket) -> None:
+        time.sleep(2 * TIMEOUT_SECONDS)
+        says(CHANGES)(connection)
+
+    with content_over_socket(speak_late) as (content, server):
+        assert len(content.changes("feed-1", 5, 200, wait_seconds=PATIENCE_SECONDS)) == 2
+        assert server.lines[0].endswith(f"&wait={PATIENCE_SECONDS} HTTP/1.1")
+        with pytest.raises(Unavailable):
+            content.changes("feed-1", 5, 200)

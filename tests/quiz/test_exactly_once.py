@@ -1,4 +1,4 @@
-"""Real processes: one that is killed between commit and answer, and two that get the same request at once."""
+"""Real processes: one killed between commit and response, and two that get the same request at once."""
 
 import subprocess
 import sys
@@ -20,6 +20,8 @@ from services.kit.web.tokens.service import issue_service_token
 from tests.contract.doors import unused_port
 from tests.contract.people import OWN
 from tests.installation import Installation, installation
+
+pytestmark = pytest.mark.full
 
 SUBMIT = "/api/public/events/flix-mvp-launch-event/lessons/kickoff-do-mvp/quiz/submit"
 EVENT = {"title": "Made once", "slug": "made-once"}
@@ -51,21 +53,21 @@ def stack(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
 
 @contextmanager
 def database_of(stack: Installation, service: str) -> Iterator[peewee.Database]:
-    """A connection of the test's own."""
+    """Open a connection."""
     database = open_database(stack.environment[f"{service.upper()}_DATABASE_URL"])
     yield database
     database.close()
 
 
 def count(stack: Installation, service: str, table: str) -> int:
-    """How many rows there are."""
+    """Return the number of rows."""
     with database_of(stack, service) as database:
         return int(database.execute_sql(f"SELECT COUNT(*) FROM {table}").fetchone()[0])
 
 
 @contextmanager
 def dying(stack: Installation, service: str) -> Iterator[subprocess.Popen[bytes]]:
-    """The service in its place, as one that ends when it has created something."""
+    """Replace the service by one that is killed right after it has created something."""
     stack.stop(service)
     with (stack.logs / f"dying-{service}.log").open("wb") as log:
         command = [sys.executable, "-m", "tests.dying", service]
@@ -84,7 +86,7 @@ def dying(stack: Installation, service: str) -> Iterator[subprocess.Popen[bytes]
     ("service", "table", "status"),
     [("quiz", "quiz_attempts", 200), ("content", "events", 201), ("auth", "admins", 201)],
 )
-def test_what_was_committed_by_a_process_that_was_killed_before_it_answered_is_answered_by_the_next(
+def test_what_a_killed_process_has_committed_is_replayed_by_the_next(
     stack: Installation, service: str, table: str, status: int
 ) -> None:
     before = count(stack, service, table)
@@ -95,27 +97,27 @@ def test_what_was_committed_by_a_process_that_was_killed_before_it_answered_is_a
             return admin.post(address, json=body, headers=KEY)
 
         with dying(stack, service) as process:
-            unheard = send()
+            failed = send()
             process.wait(30)
-        assert (unheard.status_code, unheard.json()["error"]) == (503, "UPSTREAM_UNAVAILABLE")
+        assert (failed.status_code, failed.json()["error"]) == (503, "UPSTREAM_UNAVAILABLE")
         assert count(stack, service, table) == before + 1
 
         stack.start(service)
-        answers = [send(), send()]
+        replays = [send(), send()]
 
-    assert [(each.status_code, each.headers.get("Idempotency-Replayed")) for each in answers] == [(status, "true")] * 2
-    assert answers[0].content == answers[1].content
+    assert [(each.status_code, each.headers.get("Idempotency-Replayed")) for each in replays] == [(status, "true")] * 2
+    assert replays[0].content == replays[1].content
     assert count(stack, service, table) == before + 1
     if service == "auth":
-        # It was answered by no process that knew the password, and is the right one.
-        came = {"username": PERSON["username"], "password": answers[0].json()["initialPassword"], "newPassword": OWN}
+        # The process that replays the password has never known it, and it is the right one.
+        login = {"username": PERSON["username"], "password": replays[0].json()["initialPassword"], "newPassword": OWN}
         with stack.client() as anyone:
-            assert anyone.post("/api/admin/login", json=came).status_code == 200
+            assert anyone.post("/api/admin/login", json=login).status_code == 200
 
 
 @contextmanager
 def second_quiz(stack: Installation) -> Iterator[str]:
-    """The address of another process of quiz on the same database."""
+    """Start another process of quiz on the same database, and yield its address."""
     port = str(unused_port())
     process = processes.start("quiz", {**stack.environment, "QUIZ_PORT": port}, stack.logs / "second")
     address = f"http://127.0.0.1:{port}"
@@ -127,8 +129,8 @@ def second_quiz(stack: Installation) -> Iterator[str]:
 
 
 @contextmanager
-def nobody_submits(stack: Installation) -> Iterator[peewee.Database]:
-    """Whoever keeps an attempt waits."""
+def attempts_locked(stack: Installation) -> Iterator[peewee.Database]:
+    """Make every process that writes an attempt wait."""
     with database_of(stack, "quiz") as database, transaction(database):
         if is_postgresql(database):
             database.execute_sql("LOCK TABLE quiz_attempts IN EXCLUSIVE MODE")
@@ -136,62 +138,60 @@ def nobody_submits(stack: Installation) -> Iterator[peewee.Database]:
 
 
 def submit(stack: Installation, address: str, key: str) -> httpx.Response:
-    """Ask a process of quiz itself, as the gateway does."""
+    """Send the submission to a process of quiz, as the gateway does."""
     token = issue_service_token(stack.environment["SERVICE_TOKEN_SECRET"], "gateway", "quiz", now())
     headers = {"Authorization": f"Bearer {token}", "Idempotency-Key": key}
     return httpx.post(f"{address}/internal/submissions", json=SUBMITTED, headers=headers, timeout=30, trust_env=False)
 
 
-def told(answer: httpx.Response) -> tuple[int, str | None]:
-    """The status, and whether the answer says that it is given again."""
-    return answer.status_code, answer.headers.get("Idempotency-Replayed")
+def replay_of(response: httpx.Response) -> tuple[int, str | None]:
+    """Return the status, and whether the response is a replay."""
+    return response.status_code, response.headers.get("Idempotency-Replayed")
 
 
-def wait_for_key(database: peewee.Database, sent: Future[Any]) -> None:
-    """Until a process holds a key."""
-    held = "SELECT COUNT(*) FROM pg_locks WHERE locktype = 'advisory' AND granted AND database = " + (
+def wait_for_key(database: peewee.Database, request: Future[Any]) -> None:
+    """Wait until a process has locked a key."""
+    locks = "SELECT COUNT(*) FROM pg_locks WHERE locktype = 'advisory' AND granted AND database = " + (
         "(SELECT oid FROM pg_database WHERE datname = current_database())"
     )
-    while not database.execute_sql(held).fetchone()[0]:
-        assert not sent.done()
+    while not database.execute_sql(locks).fetchone()[0]:
+        assert not request.done()
         time.sleep(0.01)
 
 
 @pytest.mark.parametrize("stack", ["postgresql"], indirect=True)
 @pytest.mark.parametrize("fate", ["finishes", "is killed"])
-def test_on_postgresql_another_process_says_in_flight_until_the_first_one_finishes_or_is_gone(
-    stack: Installation, fate: str
-) -> None:
+def test_on_postgresql_another_process_refuses_a_key_in_flight(stack: Installation, fate: str) -> None:
     before = count(stack, "quiz", "quiz_attempts")
     with second_quiz(stack) as other, ThreadPoolExecutor(1) as pool:
-        with nobody_submits(stack) as database:
-            sent = pool.submit(submit, stack, stack.addresses["quiz"], fate)
-            wait_for_key(database, sent)
+        with attempts_locked(stack) as database:
+            first = pool.submit(submit, stack, stack.addresses["quiz"], fate)
+            wait_for_key(database, first)
             refused = submit(stack, other, fate)
             if fate == "is killed":
                 stack.kill("quiz")
         assert (refused.status_code, refused.json()["error"]) == (409, "IDEMPOTENCY_KEY_IN_FLIGHT")
         assert refused.headers["Retry-After"] == "1"
         if fate == "is killed":
-            assert isinstance(sent.exception(), httpx.HTTPError)
+            assert isinstance(first.exception(), httpx.HTTPError)
         else:
-            assert told(sent.result()) == (200, None)
-        answer = submit(stack, other, fate)
-        while answer.status_code == 409:
+            assert replay_of(first.result()) == (200, None)
+        second = submit(stack, other, fate)
+        while second.status_code == 409:
             # The server notices a connection that is gone when it next uses it.
-            answer = submit(stack, other, fate)
-    assert told(answer) == (200, None if fate == "is killed" else "true")
+            second = submit(stack, other, fate)
+    assert replay_of(second) == (200, None if fate == "is killed" else "true")
     assert count(stack, "quiz", "quiz_attempts") == before + 1
     stack.start()
 
 
 @pytest.mark.parametrize("stack", ["sqlite"], indirect=True)
-def test_on_sqlite_another_process_waits_for_its_turn_and_gives_the_same_answer(stack: Installation) -> None:
+def test_on_sqlite_another_process_waits_and_replays(stack: Installation) -> None:
     before = count(stack, "quiz", "quiz_attempts")
     with second_quiz(stack) as other, ThreadPoolExecutor(2) as pool:
-        with nobody_submits(stack):
-            sent = [pool.submit(submit, stack, address, "two") for address in (stack.addresses["quiz"], other)]
-        answers = [each.result() for each in sent]
-    assert sorted(told(each) for each in answers if each.headers.get("Idempotency-Replayed")) == [(200, "true")]
-    assert answers[0].content == answers[1].content
+        with attempts_locked(stack):
+            requests = [pool.submit(submit, stack, address, "two") for address in (stack.addresses["quiz"], other)]
+        responses = [each.result() for each in requests]
+    assert sorted(replay_of(each) for each in responses if each.headers.get("Idempotency-Replayed")) == [(200, "true")]
+    assert responses[0].content == responses[1].content
     assert count(stack, "quiz", "quiz_attempts") == before + 1

@@ -1,6 +1,6 @@
-"""services.quiz.following over content's own feed: what is gone there takes its quizzes with it here, exactly once.
+"""services.quiz.following over content's own feed: a deletion there deletes the quizzes here, exactly once.
 
-Content is in memory and answers without HTTP; quiz is on both engines.
+Content and quiz are in memory; followers that run at the same time are on both engines.
 """
 
 from collections.abc import Callable, Sequence
@@ -11,30 +11,29 @@ from typing import Any
 import peewee
 import pytest
 import uuid_utils
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.kit.core.errors import Unavailable
-from services.kit.storage.audit.log import AuditFilter
-from services.quiz.entities import ContentChange, ContentKey, FeedHead, FeedPosition, Quiz
+from services.quiz.entities import ContentChange, ContentKey, FeedHead, FeedPosition, Quiz, QuizFilter
 from services.quiz.errors import ContentIsEmpty, EventNotFound, FeedPositionLost, LessonHasQuiz, LessonNotFound
 from services.quiz.following import Follower
 from services.quiz.migrations import MIGRATIONS
-from services.quiz.repository.contracts import ALL, QuizFilter
+from services.quiz.repository.contracts import ALL, QuizStore
 from services.quiz.repository.store import PeeweeQuizStore
 from services.quiz.service import QuizService
+from tests.audit import entries_in
 from tests.clock import NOON
 from tests.content.examples import a_lesson, an_event
 from tests.content.memory import InMemoryContentStore
 from tests.parallel import at_once, without_patience
-from tests.quiz.examples import new_question
+from tests.quiz.examples import quiz_fields
 from tests.quiz.in_process import ContentInProcess
-from tests.stores import over_one_store, undone
-from tests.violations import all_rows
+from tests.quiz.memory import InMemoryQuizStore
 
 
 class ContentOfTests(ContentInProcess):
-    """Content in memory; once, after an answer to the question of that name, it does what is to happen `meanwhile`."""
+    """Content in memory; `meanwhile` holds an action to run once, after the request of that name."""
 
     def __init__(self, at_once: int = 1000):
         self.store = InMemoryContentStore(lambda: NOON)
@@ -42,61 +41,59 @@ class ContentOfTests(ContentInProcess):
         self.meanwhile: dict[str, Callable[[], object]] = {}
 
     def require_lesson(self, event_id: str, lesson_id: str) -> None:
-        """As asked."""
         super().require_lesson(event_id, lesson_id)
-        self._do_meanwhile("require_lesson")
+        self._act("require_lesson")
 
     def feed(self) -> FeedHead:
-        """As asked."""
         head = super().feed()
-        self._do_meanwhile("feed")
+        self._act("feed")
         return head
 
     def changes(self, feed_id: str, after: int, limit: int, wait_seconds: int = 0) -> Sequence[ContentChange]:
-        """As asked."""
         changes = super().changes(feed_id, after, limit, wait_seconds)
-        self._do_meanwhile("changes")
+        self._act("changes")
         return changes
 
     def present(self, keys: Sequence[ContentKey]) -> set[ContentKey]:
-        """As asked."""
         present = super().present(keys)
-        self._do_meanwhile("present")
+        self._act("present")
         return present
 
-    def _do_meanwhile(self, question: str) -> None:
-        self.meanwhile.pop(question, lambda: None)()
-
-    # What happens in content
+    def _act(self, request: str) -> None:
+        self.meanwhile.pop(request, lambda: None)()
 
     def add(self, event_id: str, *lesson_ids: str) -> None:
-        """These lessons, and their event where it is not there."""
+        """Create these lessons, and their event where there is none."""
         if event_id not in self.events():
             self.store.events.add(an_event(id=event_id, slug=event_id))
         for lesson_id in lesson_ids:
             self.store.lessons.add(a_lesson(id=lesson_id, event_id=event_id, slug=lesson_id))
 
     def delete(self, event_id: str, lesson_id: str | None = None) -> None:
-        """The lesson, or the whole event."""
+        """Delete the lesson, or the whole event."""
         if lesson_id is None:
             self.service.delete_event(event_id)
         else:
             self.service.delete_lesson(event_id, lesson_id)
 
     def events(self) -> set[str]:
-        """Those that are there."""
         return {*self.store._rows.events}
 
     def lessons(self) -> set[tuple[str, str]]:
-        """Those that are there, with their events."""
+        """Return the lessons with their events."""
         return {(each.event_id, each.id) for each in self.store._rows.lessons.values()}
 
+    def end(self) -> FeedPosition:
+        """Return the position at the end of the feed."""
+        head = ContentInProcess.feed(self)
+        return FeedPosition(head.feed_id, head.last_sequence)
+
     def prune(self) -> None:
-        """Forget every change."""
+        """Remove every change from the feed."""
         self.store.changes.prune(self.store.changes.feed().last_sequence)
 
     def renew_feed(self, *, pruned: bool = False) -> None:
-        """As a restore does: nobody can read on."""
+        """Change the feed's id as a restore does, so that nobody can read on."""
         if pruned:
             self.prune()
         self.store._rows.feed = replace(self.store._rows.feed, feed_id=str(uuid_utils.uuid7()))
@@ -105,7 +102,7 @@ class ContentOfTests(ContentInProcess):
 class World:
     """Quiz beside its content, in which two events have two lessons each."""
 
-    def __init__(self, store: PeeweeQuizStore) -> None:
+    def __init__(self, store: QuizStore) -> None:
         self.store = store
         self.content = ContentOfTests()
         self.content.add("event-1", "lesson-1", "lesson-2")
@@ -114,97 +111,93 @@ class World:
         self.follower = Follower(store, self.content)
 
     def create(self, event_id: str, lesson_id: str) -> Quiz:
-        """The lesson's quiz."""
-        return self.service.create_quiz(event_id, lesson_id, "Quiz", None, [new_question()])
+        return self.service.create_quiz(quiz_fields(lesson_id, event_id=event_id))
 
     def create_all(self) -> None:
-        """A quiz for every lesson."""
+        """Create a quiz for every lesson."""
         for event_id, lesson_id in sorted(self.content.lessons()):
             self.create(event_id, lesson_id)
 
-    def quizzed(self) -> set[str]:
-        """The lessons that have a quiz."""
+    def lessons_with_quiz(self) -> set[str]:
         return {quiz.lesson_id for quiz in self.store.quizzes.list(QuizFilter())}
 
     def deletions(self) -> list[str]:
-        """The deleted quizzes, as often as an entry tells of each."""
-        entries = self.store.audit.list(AuditFilter(), ALL)
-        return [each.subject_id for each in entries if each.action == "quiz.deleted"]
+        """Return the deleted quizzes, each as often as it has an audit entry."""
+        return [quiz_id for action, quiz_id in entries_in(self.store.audit) if action == "quiz.deleted"]
 
-    def buried(self) -> list[ContentKey]:
-        """The tombstones."""
-        return [each for page in self.store.following.buried(1) for each in page]
+    def tombstones(self) -> list[ContentKey]:
+        return [each for page in self.store.following.tombstones(1) for each in page]
 
 
 @pytest.fixture
-def world(quiz_database: peewee.Database) -> World:
-    """A quiz for every lesson, and everything taken in."""
-    world = World(PeeweeQuizStore(quiz_database))
+def memory() -> InMemoryQuizStore:
+    return InMemoryQuizStore()
+
+
+@pytest.fixture
+def world(memory: InMemoryQuizStore) -> World:
+    """A quiz for every lesson; the follower has caught up."""
+    world = World(memory)
     world.create_all()
     world.follower.catch_up()
     return world
 
 
 @pytest.fixture
-def apart(database: peewee.Database) -> World:
-    """The same in a database of its own, which threads may open; it has not followed yet."""
+def shared(database: peewee.Database) -> World:
+    """A quiz for every lesson, in a database for many threads; nobody has followed yet."""
     MIGRATIONS.up(database)
     world = World(PeeweeQuizStore(database))
     world.create_all()
     return world
 
 
-# What is gone
+both_ways = pytest.mark.parametrize("compared", [False, True], ids=["read", "compared"])
 
 
-def test_a_deleted_lesson_takes_its_quiz_with_it_and_its_attempts_stay(world: World) -> None:
+# Deletions
+
+
+@pytest.mark.parametrize(
+    ("lesson_id", "left"), [("lesson-1", {"lesson-2", "lesson-3", "lesson-4"}), (None, {"lesson-3", "lesson-4"})]
+)
+def test_a_deletion_deletes_the_quizzes_and_keeps_the_attempts(
+    world: World, lesson_id: str | None, left: set[str]
+) -> None:
     attempt = world.service.submit("lesson-1", []).attempt
-    world.content.delete("event-1", "lesson-1")
+    world.content.delete("event-1", lesson_id)
 
-    assert world.follower.catch_up() == 1
+    assert world.follower.catch_up() > 0
 
-    assert world.quizzed() == {"lesson-2", "lesson-3", "lesson-4"}
+    assert world.lessons_with_quiz() == left
     history = world.service.list_attempts(attempt.quiz_id, ALL)
-    assert list(history.page.items) == [attempt]
-    assert history.revisions.keys() == {attempt.revision_id}
-    assert world.deletions() == [attempt.quiz_id]
+    assert (list(history.page.items), {*history.revisions}) == ([attempt], {attempt.revision_id})
+    assert len(world.deletions()) == 4 - len(left)
     assert world.follower.catch_up() == 0
 
 
-def test_a_deleted_event_takes_the_quizzes_of_all_its_lessons_with_it(world: World) -> None:
-    attempt = world.service.submit("lesson-2", []).attempt
-    world.content.delete("event-1")
-
-    world.follower.catch_up()
-
-    assert world.quizzed() == {"lesson-3", "lesson-4"}
-    assert len(world.deletions()) == 2
-    assert list(world.service.list_attempts(attempt.quiz_id, ALL).page.items) == [attempt]
-
-
-@pytest.mark.parametrize("at_most", [1, 2, 3, 1000])
-def test_in_however_many_pages_the_changes_come_the_end_is_the_same(world: World, at_most: int) -> None:
-    world.content.at_once = at_most
+@pytest.mark.parametrize("page", [1, 2, 3, 1000])
+def test_the_size_of_the_pages_makes_no_difference(world: World, page: int) -> None:
+    world.content.at_once = page
     world.content.add("event-3", "lesson-5")
     world.content.delete("event-1")
     world.content.delete("event-2", "lesson-4")
-    head = world.content.feed()
 
     # Two created, an event and its two lessons deleted, a lesson deleted.
     assert world.follower.catch_up() == 6
 
-    assert world.quizzed() == {"lesson-3"}
-    assert world.store.following.position() == FeedPosition(head.feed_id, head.last_sequence)
-    buried = [ContentKey("event", "event-1"), *(ContentKey("lesson", f"lesson-{number}") for number in (1, 2, 4))]
-    assert world.buried() == buried
+    assert world.lessons_with_quiz() == {"lesson-3"}
+    assert world.store.following.position() == world.content.end()
+    lessons = [ContentKey("lesson", f"lesson-{number}") for number in (1, 2, 4)]
+    assert world.tombstones() == [ContentKey("event", "event-1"), *lessons]
 
 
 # Tombstones
 
 
-@pytest.mark.parametrize("compared", [False, True], ids=["read", "compared"])
+@both_ways
 @pytest.mark.parametrize(("lesson_id", "error"), [("lesson-1", LessonNotFound), (None, EventNotFound)])
-def test_what_is_deleted_while_a_quiz_is_made_for_it_gets_none(
+def test_no_quiz_is_made_for_a_lesson_deleted_meanwhile(
     world: World, lesson_id: str | None, error: type[Exception], *, compared: bool
 ) -> None:
     world.service.delete_quiz(world.service.get_lesson_quiz("lesson-1").id)
@@ -215,76 +208,74 @@ def test_what_is_deleted_while_a_quiz_is_made_for_it_gets_none(
             world.content.renew_feed()
         world.follower.catch_up()
 
-    # Content has just said that the lesson is there.
+    # Content has just confirmed the lesson.
     world.content.meanwhile = {"require_lesson": delete}
     with pytest.raises(error):
         world.create("event-1", "lesson-1")
 
     assert world.content.meanwhile == {}
-    assert "lesson-1" not in world.quizzed()
+    assert "lesson-1" not in world.lessons_with_quiz()
 
 
-def test_who_buries_a_lesson_waits_for_the_quiz_that_is_being_made_for_it_and_removes_it(
-    apart: World, database: peewee.Database
-) -> None:
-    apart.follower.catch_up()
-    apart.service.delete_quiz(apart.service.get_lesson_quiz("lesson-1").id)
+def test_a_follower_waits_for_the_quiz_of_a_deleted_lesson(shared: World, database: peewee.Database) -> None:
+    shared.follower.catch_up()
+    shared.service.delete_quiz(shared.service.get_lesson_quiz("lesson-1").id)
     refused: list[str] = []
 
     def keep(quiz: Quiz) -> None:
-        # The quiz is in, and nobody can see it yet.
-        apart.content.delete("event-1", "lesson-1")
+        # The quiz is written, and no other connection can see it yet.
+        shared.content.delete("event-1", "lesson-1")
         with ThreadPoolExecutor(1) as pool:
-            failure = pool.submit(without_patience(database, apart.follower.catch_up)).exception()
+            failure = pool.submit(without_patience(database, shared.follower.catch_up)).exception()
         refused.append(type(failure).__name__)
 
-    apart.service.create_quiz("event-1", "lesson-1", "Quiz", None, [new_question()], keep)
+    shared.service.create_quiz(quiz_fields("lesson-1"), keep)
 
     assert refused == ["OperationalError"]
-    assert "lesson-1" in apart.quizzed()
-    apart.follower.catch_up()
-    assert "lesson-1" not in apart.quizzed()
+    assert "lesson-1" in shared.lessons_with_quiz()
+    shared.follower.catch_up()
+    assert "lesson-1" not in shared.lessons_with_quiz()
 
 
-def test_what_comes_back_under_its_id_may_have_a_quiz_again(world: World) -> None:
+def test_a_lesson_created_again_may_have_a_quiz_again(world: World) -> None:
     world.content.delete("event-1")
     world.follower.catch_up()
     world.content.add("event-1", "lesson-1")
-    # Content would confirm it, and quiz has not heard that it is back.
+    # Content would confirm it, but quiz has not read of it yet.
     with pytest.raises(EventNotFound):
         world.create("event-1", "lesson-1")
 
     world.follower.catch_up()
 
-    assert world.buried() == [ContentKey("lesson", "lesson-2")]
+    assert world.tombstones() == [ContentKey("lesson", "lesson-2")]
     assert world.create("event-1", "lesson-1").lesson_id == "lesson-1"
 
 
-def test_what_is_deleted_and_back_within_one_page_keeps_its_quiz(world: World) -> None:
+def test_a_lesson_deleted_and_created_within_one_page_keeps_its_quiz(world: World) -> None:
     world.content.delete("event-1", "lesson-1")
     world.content.add("event-1", "lesson-1")
 
     world.follower.catch_up()
 
-    assert (world.buried(), "lesson-1" in world.quizzed()) == ([], True)
+    assert (world.tombstones(), "lesson-1" in world.lessons_with_quiz()) == ([], True)
 
 
 # One transaction
 
 
 class Broken(Exception):
-    """What was at work ends here."""
+    """The process ends here."""
 
 
 class BreaksAfter:
-    """Does what it is asked, and breaks off right after the method of that name, the first time."""
+    """Delegates to `repository`, and raises Broken right after the first call of one method."""
 
-    def __init__(self, whole: Any, method: str):
-        self._whole = whole
+    def __init__(self, repository: Any, method: str):
+        self._repository = repository
         self._method: str | None = method
 
     def __getattr__(self, name: str) -> Any:
-        method = getattr(self._whole, name)
+        method = getattr(self._repository, name)
         if name != self._method:
             return method
 
@@ -296,18 +287,18 @@ class BreaksAfter:
         return and_break
 
 
-@pytest.mark.parametrize("compared", [False, True], ids=["read", "compared"])
-@pytest.mark.parametrize(
-    ("part", "method"),
-    [
-        ("following", "add_tombstones"),
-        ("quizzes", "remove_all"),
-        ("following", "remove_tombstones"),
-        ("following", "move"),
-    ],
-)
-def test_the_place_and_the_effects_are_kept_together_or_not_at_all_and_then_once(
-    quiz_database: peewee.Database, world: World, part: str, method: str, *, compared: bool
+STEPS = [
+    ("following", "add_tombstones"),
+    ("quizzes", "remove_all"),
+    ("following", "remove_tombstones"),
+    ("following", "move"),
+]
+
+
+@both_ways
+@pytest.mark.parametrize(("part", "method"), STEPS)
+def test_position_and_effects_are_stored_together_and_once(
+    world: World, memory: InMemoryQuizStore, part: str, method: str, *, compared: bool
 ) -> None:
     world.content.delete("event-2", "lesson-3")
     world.follower.catch_up()
@@ -316,30 +307,29 @@ def test_the_place_and_the_effects_are_kept_together_or_not_at_all_and_then_once
     world.content.add("event-2", "lesson-3")
     if compared:
         world.content.renew_feed()
-    before = all_rows(quiz_database, MIGRATIONS.tables)
-    breaking: Any = PeeweeQuizStore(quiz_database)
+    before = memory.everything()
+    breaking: Any = InMemoryQuizStore()
+    vars(breaking).update(vars(memory))
     setattr(breaking, part, BreaksAfter(getattr(breaking, part), method))
     follower = Follower(breaking, world.content)
 
     with pytest.raises(Broken):
         follower.catch_up()
-    kept = all_rows(quiz_database, MIGRATIONS.tables)
     if compared and (part, method) != ("following", "remove_tombstones"):
-        # What is back is dug up before, by itself: that is harmless, whatever becomes of the rest.
-        before["tombstones"] = []
-    assert kept == before
+        # Outdated tombstones are removed before, by themselves: that is harmless, whatever follows.
+        before["tombstones"] = frozenset()
+    assert memory.everything() == before
 
     follower.catch_up()
     world.follower.catch_up()
-    assert world.quizzed() == {"lesson-2", "lesson-4"}
+    assert world.lessons_with_quiz() == {"lesson-2", "lesson-4"}
     assert world.deletions().count(deleted) == 1
-    assert world.buried() == [ContentKey("lesson", "lesson-1")]
-    head = world.content.feed()
-    assert world.store.following.position() == FeedPosition(head.feed_id, head.last_sequence)
+    assert world.tombstones() == [ContentKey("lesson", "lesson-1")]
+    assert world.store.following.position() == world.content.end()
 
 
 @pytest.mark.parametrize("overtaken_at", ["changes", "feed", "present"])
-def test_who_has_read_the_same_as_a_faster_follower_does_nothing(world: World, overtaken_at: str) -> None:
+def test_a_follower_that_is_overtaken_does_nothing(world: World, overtaken_at: str) -> None:
     faster = Follower(world.store, world.content)
     world.content.delete("event-1", "lesson-1")
     if overtaken_at != "changes":
@@ -357,91 +347,77 @@ def test_who_has_read_the_same_as_a_faster_follower_does_nothing(world: World, o
     world.follower.step()
 
     assert world.content.meanwhile == {}
-    assert world.quizzed() == {"lesson-1", "lesson-3", "lesson-4"}
+    assert world.lessons_with_quiz() == {"lesson-1", "lesson-3", "lesson-4"}
     assert len(world.deletions()) == len({*world.deletions()}) == 2
-    head = world.content.feed()
-    assert world.store.following.position() == FeedPosition(head.feed_id, head.last_sequence)
+    assert world.store.following.position() == world.content.end()
 
 
-@pytest.mark.parametrize("compared", [False, True], ids=["read", "compared"])
-def test_of_many_followers_at_once_one_does_each_thing(apart: World, *, compared: bool) -> None:
-    apart.content.at_once = 2
+@both_ways
+def test_of_many_followers_at_once_one_has_each_effect(shared: World, *, compared: bool) -> None:
+    shared.content.at_once = 2
     if not compared:
-        apart.follower.catch_up()
-    apart.content.delete("event-1")
-    apart.content.delete("event-2", "lesson-3")
+        shared.follower.catch_up()
+    shared.content.delete("event-1")
+    shared.content.delete("event-2", "lesson-3")
 
-    results = at_once(*[Follower(apart.store, apart.content).catch_up] * 4)
+    results = at_once(*[Follower(shared.store, shared.content).catch_up] * 4)
 
     assert all(isinstance(each, int) for each in results)
-    assert apart.quizzed() == {"lesson-4"}
-    assert len(apart.deletions()) == len({*apart.deletions()}) == 3
-    head = apart.content.feed()
-    assert apart.store.following.position() == FeedPosition(head.feed_id, head.last_sequence)
+    assert shared.lessons_with_quiz() == {"lesson-4"}
+    assert len(shared.deletions()) == len({*shared.deletions()}) == 3
+    assert shared.store.following.position() == shared.content.end()
 
 
-# A place that is lost
+# A position that is lost
 
 
 LOST: dict[str, Callable[[World], object]] = {
     "another feed": lambda world: world.content.renew_feed(),
     "pruned": lambda world: world.content.prune(),
     "another feed that is pruned": lambda world: world.content.renew_feed(pruned=True),
-    "a place behind the end": lambda world: world.store.following.move(
-        FeedPosition(world.content.feed().feed_id, 1_000), NOON
+    "a position after the end": lambda world: world.store.following.move(
+        FeedPosition(world.content.end().feed_id, 1_000), NOON
     ),
 }
 
 
 @pytest.mark.parametrize("lose", LOST.values(), ids=LOST.keys())
-def test_where_the_feed_cannot_be_read_on_everything_is_compared(world: World, lose: Callable[[World], object]) -> None:
+def test_a_lost_position_makes_quiz_compare_everything(world: World, lose: Callable[[World], object]) -> None:
     attempt = world.service.submit("lesson-1", []).attempt
     world.content.delete("event-1", "lesson-1")
     world.content.delete("event-2")
+    world.follower.catch_up()
+    world.content.add("event-2", "lesson-3")
+    world.content.delete("event-1", "lesson-2")
     lose(world)
 
     world.follower.catch_up()
 
-    assert world.quizzed() == {"lesson-2"}
+    assert world.lessons_with_quiz() == set()
     assert list(world.service.list_attempts(attempt.quiz_id, ALL).page.items) == [attempt]
-    head = world.content.feed()
-    assert world.store.following.position() == FeedPosition(head.feed_id, head.last_sequence)
+    assert world.store.following.position() == world.content.end()
+    assert world.tombstones() == [ContentKey("lesson", f"lesson-{number}") for number in (1, 2, 4)]
+    assert world.create("event-2", "lesson-3").lesson_id == "lesson-3"
     assert world.follower.catch_up() == 0
 
 
-@pytest.mark.parametrize("lose", LOST.values(), ids=LOST.keys())
-def test_what_is_back_when_everything_is_compared_is_buried_no_more(
-    world: World, lose: Callable[[World], object]
-) -> None:
-    world.content.delete("event-1")
-    world.content.delete("event-2", "lesson-3")
-    world.follower.catch_up()
-    world.content.add("event-1", "lesson-1")
-    lose(world)
-
-    world.follower.catch_up()
-
-    assert world.buried() == [ContentKey("lesson", "lesson-2"), ContentKey("lesson", "lesson-3")]
-    assert world.create("event-1", "lesson-1").lesson_id == "lesson-1"
-
-
-def test_a_quiz_for_what_comes_back_while_everything_is_compared_is_not_lost(quiz_database: peewee.Database) -> None:
-    world = World(PeeweeQuizStore(quiz_database))
+def test_a_quiz_for_a_lesson_created_again_meanwhile_is_kept(memory: InMemoryQuizStore) -> None:
+    world = World(memory)
     world.content.delete("event-1", "lesson-1")
     world.content.at_once = 1
 
-    def come_back() -> None:
+    def create_again() -> None:
         world.content.add("event-1", "lesson-1")
         world.create("event-1", "lesson-1")
 
-    # The end that the follower has seen is before it, and what it reads up to there tells of the deletion.
-    world.content.meanwhile = {"feed": come_back}
+    # This happens after the end of the feed that the follower has seen; before that end is the deletion.
+    world.content.meanwhile = {"feed": create_again}
     world.follower.catch_up()
 
-    assert (world.buried(), world.quizzed()) == ([], {"lesson-1"})
+    assert (world.tombstones(), world.lessons_with_quiz()) == ([], {"lesson-1"})
 
 
-def test_who_is_overtaken_while_comparing_digs_up_nothing_that_has_gone_again(world: World) -> None:
+def test_an_overtaken_comparison_removes_no_newer_tombstone(world: World) -> None:
     world.content.delete("event-1", "lesson-1")
     world.follower.catch_up()
     world.content.add("event-1", "lesson-1")
@@ -453,123 +429,117 @@ def test_who_is_overtaken_while_comparing_digs_up_nothing_that_has_gone_again(wo
         world.content.delete("event-1", "lesson-1")
         faster.catch_up()
 
-    # The first question is about what else has gone, the second about the tombstones.
+    # The first request is about other deletions, the second about the tombstones.
     def then() -> None:
         world.content.meanwhile = {"present": overtake}
 
     world.content.meanwhile = {"present": then}
     world.follower.step()
 
-    assert (world.content.meanwhile, world.buried()) == ({}, [ContentKey("lesson", "lesson-1")])
+    assert (world.content.meanwhile, world.tombstones()) == ({}, [ContentKey("lesson", "lesson-1")])
 
 
-@pytest.mark.parametrize("never_followed", [False, True], ids=["lost its place", "never followed"])
-def test_what_goes_while_everything_is_compared_is_gone_with_the_same_catching_up(
-    world: World, *, never_followed: bool
-) -> None:
+@pytest.mark.parametrize("never_followed", [False, True], ids=["lost its position", "never followed"])
+def test_a_deletion_during_a_comparison_is_applied_by_the_same_catch_up(world: World, *, never_followed: bool) -> None:
     world.content.renew_feed(pruned=True)
     if never_followed:
         world.store.following.move(FeedPosition("", 0), NOON)
-    # Everything has been asked for by then.
+    # Content has been asked for every lesson by then.
     world.content.meanwhile = {"present": lambda: world.content.delete("event-1", "lesson-1")}
 
     world.follower.catch_up()
 
-    assert world.quizzed() == {"lesson-2", "lesson-3", "lesson-4"}
-    assert world.buried() == [ContentKey("lesson", "lesson-1")]
+    assert world.lessons_with_quiz() == {"lesson-2", "lesson-3", "lesson-4"}
+    assert world.tombstones() == [ContentKey("lesson", "lesson-1")]
 
 
-def test_many_tombstones_are_asked_for_in_pages(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_many_tombstones_are_compared_in_pages(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("services.quiz.following.TOMBSTONES_AT_ONCE", 2)
     gone = [ContentKey("lesson", f"gone-{number}") for number in range(5)]
-    world.store.following.add_tombstones(
-        [*gone, ContentKey("lesson", "lesson-1"), ContentKey("event", "event-1")], NOON
-    )
+    alive = [ContentKey("lesson", "lesson-1"), ContentKey("event", "event-1")]
+    world.store.following.add_tombstones([*gone, *alive], NOON)
     world.content.renew_feed(pruned=True)
 
     world.follower.catch_up()
 
-    assert world.buried() == gone
+    assert world.tombstones() == gone
 
 
-def test_a_content_that_never_held_anything_is_the_end_of_no_quiz(quiz_database: peewee.Database, world: World) -> None:
-    before = all_rows(quiz_database, MIGRATIONS.tables)
+def test_a_content_that_never_held_anything_deletes_no_quiz(world: World, memory: InMemoryQuizStore) -> None:
+    before = memory.everything()
     follower = Follower(world.store, ContentOfTests())
 
     for _ in range(2):
         with pytest.raises(ContentIsEmpty):
             follower.catch_up()
 
-    assert all_rows(quiz_database, MIGRATIONS.tables) == before
+    assert memory.everything() == before
 
 
-def test_a_feed_that_ends_before_it_says_so_is_read_later_and_nothing_is_done_meanwhile(
-    quiz_database: peewee.Database, world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    world.content.renew_feed()
-    before = all_rows(quiz_database, MIGRATIONS.tables)
+class ShortFeed(ContentOfTests):
+    """A content whose feed has no change, whatever its head says."""
 
-    def changes(feed_id: str, *_rest: object) -> Sequence[ContentChange]:
-        if feed_id == world.content.feed().feed_id:
+    def changes(self, feed_id: str, *_rest: object) -> Sequence[ContentChange]:
+        if feed_id == self.end().feed_id:
             return []
         raise FeedPositionLost
 
-    monkeypatch.setattr(world.content, "changes", changes)
 
-    with pytest.raises(Unavailable, match="does not go as far as it says"):
-        world.follower.catch_up()
+class LostFeed(ContentOfTests):
+    """A content whose feed cannot be read even from its own end."""
 
-    assert all_rows(quiz_database, MIGRATIONS.tables) == before
-
-
-def test_a_feed_that_cannot_be_read_from_its_own_end_is_compared_once_and_read_later(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    world.content.renew_feed(pruned=True)
-    asked: list[FeedHead] = []
-
-    def lost(*_question: object) -> Sequence[ContentChange]:
+    def changes(self, *_request: object) -> Sequence[ContentChange]:
         raise FeedPositionLost
 
-    def feed() -> FeedHead:
-        asked.append(ContentInProcess.feed(world.content))
-        return asked[-1]
 
-    monkeypatch.setattr(world.content, "changes", lost)
-    monkeypatch.setattr(world.content, "feed", feed)
+@pytest.mark.parametrize(
+    ("kind", "message"),
+    [
+        (ShortFeed, "Content's feed does not go as far as it says"),
+        (LostFeed, "Content's feed cannot be read from where it says that it ends"),
+    ],
+)
+def test_a_feed_that_contradicts_itself_is_read_later(
+    world: World, memory: InMemoryQuizStore, kind: type[ContentOfTests], message: str
+) -> None:
+    broken = kind()
+    broken.store = world.content.store
+    broken.service = world.content.service
+    world.content.renew_feed(pruned=kind is LostFeed)
+    before = memory.everything()
 
-    with pytest.raises(Unavailable, match="cannot be read from where it says that it ends"):
-        world.follower.catch_up()
+    with pytest.raises(Unavailable, match=message):
+        Follower(world.store, broken).catch_up()
 
-    assert len(asked) == 1
+    if kind is LostFeed:
+        # It was compared once.
+        before["position"] = world.content.end()
+    assert memory.everything() == before
 
 
-def test_without_quizzes_an_empty_content_is_followed_from_its_beginning(quiz_database: peewee.Database) -> None:
-    world = World(PeeweeQuizStore(quiz_database))
+def test_without_quizzes_an_empty_content_is_followed_from_its_beginning(memory: InMemoryQuizStore) -> None:
     empty = ContentOfTests()
-
-    assert Follower(world.store, empty).catch_up() == 0
-
-    assert world.store.following.position() == FeedPosition(empty.feed().feed_id, 0)
+    assert Follower(memory, empty).catch_up() == 0
+    assert memory.following.position() == FeedPosition(empty.end().feed_id, 0)
 
 
-def test_a_content_that_has_lost_everything_takes_every_quiz_with_it(world: World) -> None:
+def test_a_content_that_has_lost_everything_deletes_every_quiz(world: World) -> None:
     world.content.delete("event-1")
     world.content.delete("event-2")
     world.content.renew_feed(pruned=True)
 
     world.follower.catch_up()
 
-    assert world.quizzed() == set()
+    assert world.lessons_with_quiz() == set()
 
 
-# Whatever happens
+# Any history
 
 
 EVENTS = st.sampled_from(["event-1", "event-2", "event-3"])
 LESSON_OF = {f"lesson-{number}": f"event-{(number + 1) // 2}" for number in range(1, 7)}
 LESSONS = st.sampled_from(sorted(LESSON_OF))
-DEEDS = st.lists(
+ACTIONS = st.lists(
     st.one_of(
         st.tuples(st.just("add"), LESSONS),
         st.tuples(st.just("delete"), EVENTS | LESSONS),
@@ -582,15 +552,15 @@ DEEDS = st.lists(
 
 
 class History(World):
-    """A world, and which lessons have gone since everything was taken in, even if they are back."""
+    """A world, and the lessons deleted since the last catching up, even if they were created again."""
 
-    def __init__(self, store: PeeweeQuizStore) -> None:
+    def __init__(self, store: QuizStore) -> None:
         super().__init__(store)
         self.gone: set[str] = set()
 
-    def happen(self, entry: str, what: Any) -> None:
-        """One thing more; what cannot be now does not happen."""
-        match entry:
+    def act(self, action: str, what: Any) -> None:
+        """Do this, unless it is impossible now."""
+        match action:
             case "add" if (LESSON_OF[what], what) not in self.content.lessons():
                 self.content.add(LESSON_OF[what], what)
             case "delete":
@@ -611,12 +581,12 @@ class History(World):
                 self.content.at_once = what
 
     def catch_up(self) -> None:
-        """Take everything in, and judge what is left: the quizzes of what is alive, and those only."""
-        before = self.quizzed()
+        """Catch up; only quizzes of existing lessons are left, and every quiz of a lesson that was never deleted."""
+        before = self.lessons_with_quiz()
         self.follower.catch_up()
         alive = {lesson_id for _, lesson_id in self.content.lessons()}
-        left = self.quizzed()
-        # Whether a lesson that was gone for a while has kept its quiz is a matter of pages.
+        left = self.lessons_with_quiz()
+        # Whether a lesson that was created again has kept its quiz depends on the pages.
         assert (before & alive) - self.gone <= left <= before & alive
         self.gone = set()
 
@@ -635,26 +605,23 @@ class History(World):
             return
 
 
-@over_one_store
-@given(entries=DEEDS)
-def test_after_any_history_the_quizzes_are_those_of_lessons_that_are_alive_and_those_can_have_one(
-    quiz_database: peewee.Database, entries: Sequence[tuple[str, Any]]
-) -> None:
-    store = PeeweeQuizStore(quiz_database)
-    with undone(store):
-        history = History(store)
-        for entry, what in entries:
-            history.happen(entry, what)
+@settings(max_examples=50, deadline=None)
+@given(actions=ACTIONS)
+def test_after_any_history_exactly_the_existing_lessons_can_have_quizzes(actions: Sequence[tuple[str, Any]]) -> None:
+    store = InMemoryQuizStore()
+    history = History(store)
+    for action, what in actions:
+        history.act(action, what)
 
-        history.catch_up()
-        rows = all_rows(quiz_database, MIGRATIONS.tables)
-        assert history.follower.catch_up() == 0
-        assert all_rows(quiz_database, MIGRATIONS.tables) == rows
+    history.catch_up()
+    rows = store.everything()
+    assert history.follower.catch_up() == 0
+    assert store.everything() == rows
 
-        quizzed = history.quizzed()
-        for event_id, lesson_id in history.content.lessons():
-            if lesson_id not in quizzed:
-                assert history.create(event_id, lesson_id).lesson_id == lesson_id
-        alive = {each for _, each in history.content.lessons()}
-        assert history.quizzed() == alive
-        assert not alive & {each.id for each in history.buried() if each.kind == "lesson"}
+    with_quiz = history.lessons_with_quiz()
+    for event_id, lesson_id in history.content.lessons():
+        if lesson_id not in with_quiz:
+            assert history.create(event_id, lesson_id).lesson_id == lesson_id
+    alive = {each for _, each in history.content.lessons()}
+    assert history.lessons_with_quiz() == alive
+    assert not alive & {each.id for each in history.tombstones() if each.kind == "lesson"}

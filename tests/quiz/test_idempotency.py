@@ -1,4 +1,4 @@
-"""A quiz that is made and a submission that is graded, sent again under an Idempotency-Key, over both engines."""
+"""A new quiz and a submission, sent again under an Idempotency-Key."""
 
 import json
 from collections.abc import Iterator
@@ -16,8 +16,9 @@ from services.kit.web.tokens.access import AccessTokenVerifier
 from services.kit.web.tokens.service import issue_service_token
 from services.quiz.app import routes
 from services.quiz.config import read_settings
+from services.quiz.entities import QuizFilter
 from services.quiz.following import Follower
-from services.quiz.repository.contracts import ALL, QuizFilter
+from services.quiz.repository.contracts import ALL
 from services.quiz.repository.store import PeeweeQuizStore
 from services.quiz.service import QuizService
 from tests.app_client import Client
@@ -25,6 +26,9 @@ from tests.clock import NOON, StoppedClock
 from tests.kit.forging import SECRET, Forge, nothing_revoked
 from tests.quiz.examples import a_quiz
 from tests.refusals import NOT_FOUND, Answer, invalid, refusal
+
+# The kit proves on both engines what it stores.
+pytestmark = pytest.mark.parametrize("quiz_database", ["sqlite"], indirect=True)
 
 FORGE = Forge()
 SETTINGS = read_settings({"SERVICE_TOKEN_SECRET": SECRET})
@@ -58,21 +62,18 @@ class World:
             raise self.refusal
 
     def create(self, document: Any, key: str = "key-1", **claims: Any) -> Result:
-        """Make a quiz as an admin."""
         headers = {"Idempotency-Key": key}
         return self.client.exchange("POST", "/api/quizzes", FORGE.token(**claims), headers=headers, json=document)
 
     def submit(self, submission: Any, key: str | None = "key-1", **changes: str) -> Result:
-        """Submit as the gateway does in a learner's name."""
         document = {**ADDRESS, "lessonId": "lesson-1", "lessonTitle": "Opening", "submission": submission, **changes}
         return self._call("/internal/submissions", document, key)
 
     def replay(self, submission: Any, key: str | None = "key-1", **changes: str) -> Result:
-        """Ask for the kept answer as the gateway does when content lets nobody in."""
+        """Ask for the stored response, as the gateway does when content refuses the learner."""
         return self._call("/internal/replays", {**ADDRESS, "submission": submission, **changes}, key)
 
     def attempts(self) -> int:
-        """How many were kept."""
         return len(self.store.attempts.list("quiz-1", ALL))
 
     def _call(self, path: str, document: Any, key: str | None) -> Result:
@@ -86,8 +87,8 @@ def world(quiz_database: peewee.Database) -> Iterator[World]:
     """The app, running."""
     world = World(quiz_database)
     use_cases = UseCases(quiz_database, threads=2)
-    nobody: Any = None  # What content has deleted is no matter here.
-    follower = Follower(world.store, nobody)
+    content: Any = None
+    follower = Follower(world.store, content)
     table = routes(QuizService(world.store, world.require_lesson, StoppedClock()), follower, use_cases)
 
     async def fetch_keys() -> Any:
@@ -99,96 +100,95 @@ def world(quiz_database: peewee.Database) -> Iterator[World]:
         yield world
 
 
-def answered(result: Result) -> Answer:
-    """The status and the document."""
+def status_and_document(result: Result) -> Answer:
     return Answer(result.status_code, result.json)
 
 
-def told(result: Result) -> tuple[int, bytes, str | None]:
-    """The status, the body, and whether it says that it is given again."""
+def replay_of(result: Result) -> tuple[int, bytes, str | None]:
+    """The status, the body, and whether the response is a replay."""
     return result.status_code, result.content, result.headers.get("Idempotency-Replayed")
 
 
-def test_a_quiz_is_made_once_and_answered_alike_though_content_is_down_or_has_lost_the_lesson(world: World) -> None:
+def test_a_quiz_is_created_once_and_replayed_though_content_is_down(world: World) -> None:
     first = world.create(NEW_QUIZ)
     world.refusal = Unavailable("Later")
-    assert told(first) == (201, first.content, None)
-    assert told(world.create(NEW_QUIZ)) == (201, first.content, "true")
+    assert replay_of(first) == (201, first.content, None)
+    assert replay_of(world.create(NEW_QUIZ)) == (201, first.content, "true")
     stored = world.store.quizzes.list(QuizFilter(lesson_id="lesson-2"))
     assert [each.id for each in stored] == [first.json["item"]["id"]]
 
 
-def test_a_quiz_that_could_not_be_made_may_be_sent_again(world: World) -> None:
+def test_a_quiz_that_could_not_be_created_may_be_sent_again(world: World) -> None:
     world.refusal = Unavailable("Later")
     assert world.create(NEW_QUIZ).status_code == 503
     world.refusal = None
-    assert told(world.create(NEW_QUIZ))[::2] == (201, None)
+    assert replay_of(world.create(NEW_QUIZ))[::2] == (201, None)
 
 
-def test_a_quiz_under_another_admin_s_key_is_another_one(world: World) -> None:
+def test_a_key_belongs_to_one_admin(world: World) -> None:
     world.create(NEW_QUIZ)
-    assert answered(world.create(NEW_QUIZ, sub="admin-2")) == refusal(
+    assert status_and_document(world.create(NEW_QUIZ, sub="admin-2")) == refusal(
         409, "QUIZ_LESSON_CONFLICT", "The lesson already has a quiz"
     )
 
 
-def test_a_submission_is_graded_once_and_answered_whole_each_time(world: World) -> None:
+def test_a_submission_is_graded_once_and_replayed_whole(world: World) -> None:
     first, second = world.submit(SUBMISSION), world.submit(SUBMISSION)
     assert first.json["lesson"] == {"id": "lesson-1", "slug": "opening", "title": "Opening"}
     assert set(first.json) == {"lesson", "quiz", "result"}
-    assert (told(first)[::2], told(second)) == ((200, None), (200, first.content, "true"))
+    assert (replay_of(first)[::2], replay_of(second)) == ((200, None), (200, first.content, "true"))
     assert world.attempts() == 1
 
 
 def test_without_a_key_each_submission_is_an_attempt(world: World) -> None:
-    assert [told(world.submit(SUBMISSION, None))[::2] for _ in range(2)] == [(200, None)] * 2
+    assert [replay_of(world.submit(SUBMISSION, None))[::2] for _ in range(2)] == [(200, None)] * 2
     assert world.attempts() == 2
 
 
-def test_a_submission_is_answered_as_then_though_the_quiz_has_changed_or_gone(world: World) -> None:
+def test_a_replay_stays_the_same_though_the_quiz_has_changed_or_gone(world: World) -> None:
     first = world.submit(SUBMISSION)
     update = {"title": "Harder", "questions": NEW_QUIZ["questions"]}
     for method, document in (("PUT", update), ("DELETE", None)):
         body = {"json": document} if document else {}
         assert world.client.send(method, "/api/quizzes/quiz-1", FORGE.token(), **body).status < 300
         renamed = world.submit(SUBMISSION, lessonTitle="Renamed")
-        assert told(renamed) == told(world.replay(SUBMISSION)) == (200, first.content, "true")
+        assert replay_of(renamed) == replay_of(world.replay(SUBMISSION)) == (200, first.content, "true")
     assert world.attempts() == 1
 
 
-def test_another_submission_under_the_key_is_refused_and_not_kept(world: World) -> None:
+def test_another_submission_under_the_key_is_refused(world: World) -> None:
     world.submit(SUBMISSION)
     for other in ({**SUBMISSION, "answers": []}, {**SUBMISSION, "eventAccessKey": "another-key"}):
-        assert answered(world.submit(other)) == answered(world.replay(other)) == REUSED
+        assert status_and_document(world.submit(other)) == status_and_document(world.replay(other)) == REUSED
     assert world.attempts() == 1
 
 
 @pytest.mark.parametrize("elsewhere", [{"eventSlug": "other"}, {"lessonSlug": "other"}])
 def test_a_key_belongs_to_one_lesson_of_one_event(world: World, elsewhere: dict[str, str]) -> None:
     world.submit(SUBMISSION)
-    assert answered(world.replay(SUBMISSION, **elsewhere)) == NOT_FOUND
-    assert told(world.submit(SUBMISSION, **elsewhere))[::2] == (200, None)
+    assert status_and_document(world.replay(SUBMISSION, **elsewhere)) == NOT_FOUND
+    assert replay_of(world.submit(SUBMISSION, **elsewhere))[::2] == (200, None)
     assert world.attempts() == 2
 
 
-def test_nothing_is_given_again_that_was_not_kept(world: World) -> None:
-    astray = {"answers": [{"questionId": "question-9", "optionId": "option-9"}]}
-    world.submit(astray, "refused")
+def test_a_refused_submission_is_not_replayed(world: World) -> None:
+    invalid_submission = {"answers": [{"questionId": "question-9", "optionId": "option-9"}]}
+    world.submit(invalid_submission, "refused")
     world.submit(SUBMISSION)
-    assert answered(world.replay(SUBMISSION, None)) == NOT_FOUND
-    assert answered(world.replay(SUBMISSION, "another")) == NOT_FOUND
-    assert answered(world.replay(astray, "refused")) == NOT_FOUND
+    assert status_and_document(world.replay(SUBMISSION, None)) == NOT_FOUND
+    assert status_and_document(world.replay(SUBMISSION, "another")) == NOT_FOUND
+    assert status_and_document(world.replay(invalid_submission, "refused")) == NOT_FOUND
 
 
-def test_what_is_no_key_is_refused_by_name_and_nothing_is_kept(world: World) -> None:
+def test_a_bad_key_is_refused_by_name(world: World) -> None:
     text = "must be 1 to 255 printable ASCII characters, as they are or in double quotes"
     expected = invalid({"Idempotency-Key": [text]})
-    answers = [answered(each) for each in (world.submit(SUBMISSION, ""), world.replay(SUBMISSION, ""))]
-    assert [*answers, answered(world.create(NEW_QUIZ, "a" * 256))] == [expected] * 3
+    responses = [status_and_document(each) for each in (world.submit(SUBMISSION, ""), world.replay(SUBMISSION, ""))]
+    assert [*responses, status_and_document(world.create(NEW_QUIZ, "a" * 256))] == [expected] * 3
     assert world.attempts() == 0
 
 
-def test_what_is_kept_says_nothing_of_what_was_sent(world: World, quiz_database: peewee.Database) -> None:
+def test_a_stored_response_holds_nothing_of_the_request(world: World, quiz_database: peewee.Database) -> None:
     world.submit({**SUBMISSION, "eventAccessKey": "canary-key"}, "canary-header")
     rows = quiz_database.execute_sql("SELECT * FROM idempotent_answers").fetchall()
     assert (len(rows), "canary" in json.dumps(rows)) == (1, False)

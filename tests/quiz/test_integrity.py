@@ -1,4 +1,4 @@
-"""services.quiz.integrity: each planted violation is found by table, id and rule, and nothing else is."""
+"""services.quiz.integrity: each violation is found by table, id and rule, and nothing else is."""
 
 from collections.abc import Sequence
 
@@ -8,7 +8,7 @@ import pytest
 import services.content.rules
 from services.kit.core.errors import Unavailable
 from services.kit.core.findings import NoProgress
-from services.kit.maintenance.examination import Examination, examine
+from services.kit.maintenance.examination import examine
 from services.quiz import seed
 from services.quiz.config import read_settings
 from services.quiz.entities import FeedHead, FeedPosition, LessonReference
@@ -18,10 +18,10 @@ from services.quiz.repository.store import PeeweeQuizStore
 from services.quiz.rules import FEED_LAG_LIMIT
 from services.quiz.service import QuizService
 from tests.clock import NOON, SECOND, StoppedClock
-from tests.content.examples import event_changes, with_two_events
+from tests.content.examples import with_two_events
 from tests.content.memory import InMemoryContentStore
 from tests.quiz.agreeing import AgreeingContent
-from tests.quiz.examples import new_question, numbered_quiz, right
+from tests.quiz.examples import new_question, numbered_quiz, quiz_changes, quiz_fields, right
 from tests.quiz.in_process import ContentInProcess
 from tests.violations import Violation, all_rows, execute, found, judge, named, repair
 
@@ -32,7 +32,7 @@ NEW_REVISION = (
 OF_QUIZ_1 = "question_id IN (SELECT id FROM quiz_questions WHERE quiz_id = 'quiz-1')"
 ATTEMPT = "UPDATE quiz_attempts SET {} WHERE id = 'attempt-1'"
 
-BREACHES = {
+VIOLATIONS = {
     "a quiz that asks nothing": Violation(
         [f"DELETE FROM quiz_options WHERE {OF_QUIZ_1}", "DELETE FROM quiz_questions WHERE quiz_id = 'quiz-1'"],
         [("quizzes", "quiz-1", "quiz_questions"), ("quizzes", "quiz-1", "quiz_revision")],
@@ -122,27 +122,24 @@ class WithoutTheFirstLesson(AgreeingContent):
     """A content that does not have lesson-1."""
 
     def __init__(self) -> None:
-        self.asked: list[Sequence[LessonReference]] = []
+        self.requests: list[Sequence[LessonReference]] = []
 
     def missing(self, lessons: Sequence[LessonReference]) -> Sequence[LessonReference]:
-        """That one."""
-        self.asked.append(lessons)
+        self.requests.append(lessons)
         return [lesson for lesson in lessons if lesson.lesson_id == "lesson-1"]
 
 
 class SilentContent(AgreeingContent):
-    """A content that does not answer."""
+    """A content that does not respond."""
 
     def missing(self, lessons: Sequence[LessonReference]) -> Sequence[LessonReference]:
-        """Raises Unavailable."""
         raise Unavailable("Lessons cannot be looked up now")
 
     def feed(self) -> FeedHead:
-        """Raises Unavailable."""
         raise Unavailable("Lessons cannot be looked up now")
 
 
-WHOLE = examination({}, AgreeingContent())
+AGREED = examination(AgreeingContent())
 
 
 def with_two_quizzes(database: peewee.Database) -> None:
@@ -156,31 +153,29 @@ def with_two_quizzes(database: peewee.Database) -> None:
     execute(database, f"UPDATE quiz_attempts SET id = 'attempt-1' WHERE id = '{attempt.id}'")
 
 
-@pytest.mark.parametrize("name", BREACHES)
-def test_a_planted_violation_is_found_and_nothing_else_is_found_or_changed(
-    quiz_database: peewee.Database, name: str
-) -> None:
+@pytest.mark.parametrize("name", VIOLATIONS)
+def test_a_violation_is_found_and_nothing_else_is_found_or_changed(quiz_database: peewee.Database, name: str) -> None:
     with_two_quizzes(quiz_database)
 
     if name == "a question without its quiz":
-        # Its repair brings nothing back: what the quiz asks remains another thing than its revision.
-        execute(quiz_database, *BREACHES[name].statements)
-        assert named(found(quiz_database, WHOLE)) == sorted(BREACHES[name].findings)
-        assert repair(quiz_database, WHOLE)[0] == 1
-        assert named(found(quiz_database, WHOLE)) == [("quizzes", "quiz-2", "quiz_revision")]
+        # The repair removes the question, so that the quiz still differs from its revision.
+        execute(quiz_database, *VIOLATIONS[name].statements)
+        assert named(found(quiz_database, AGREED)) == sorted(VIOLATIONS[name].findings)
+        assert repair(quiz_database, AGREED)[0] == 1
+        assert named(found(quiz_database, AGREED)) == [("quizzes", "quiz-2", "quiz_revision")]
         return
-    judge(quiz_database, WHOLE, BREACHES[name])
+    judge(quiz_database, AGREED, VIOLATIONS[name])
 
 
-def test_a_quiz_whose_lesson_content_does_not_have_goes_and_its_attempts_stay(quiz_database: peewee.Database) -> None:
+def test_a_quiz_without_a_lesson_is_deleted_and_its_attempts_stay(quiz_database: peewee.Database) -> None:
     with_two_quizzes(quiz_database)
-    before = all_rows(quiz_database, WHOLE.migrations.tables)
+    before = all_rows(quiz_database, AGREED.migrations.tables)
     content = WithoutTheFirstLesson()
-    gone = examination({}, content)
+    checked = examination(content)
 
-    assert named(found(quiz_database, gone)) == [("quizzes", "quiz-1", "lesson_exists")]
-    assert content.asked == [[LessonReference("event-1", "lesson-1"), LessonReference("event-1", "lesson-2")]]
-    remaining, lines = repair(quiz_database, gone)
+    assert named(found(quiz_database, checked)) == [("quizzes", "quiz-1", "lesson_exists")]
+    assert content.requests == [[LessonReference("event-1", "lesson-1"), LessonReference("event-1", "lesson-2")]]
+    remaining, lines = repair(quiz_database, checked)
     assert (remaining, lines) == (
         0,
         [
@@ -188,68 +183,50 @@ def test_a_quiz_whose_lesson_content_does_not_have_goes_and_its_attempts_stay(qu
             "repaired: deleted it; its attempts stay"
         ],
     )
-    assert found(quiz_database, gone) == []
-    after = all_rows(quiz_database, WHOLE.migrations.tables)
+    assert found(quiz_database, checked) == []
+    after = all_rows(quiz_database, AGREED.migrations.tables)
     assert [row[0] for row in after["quizzes"]] == ["quiz-2"]
     assert [row for row in before["quiz_questions"] if row[1] == "quiz-2"] == after["quiz_questions"]
     for table in ("quiz_attempts", "quiz_revisions"):
         assert after[table] == before[table]
 
 
-def test_lessons_that_content_could_not_be_asked_for_are_a_finding_and_nothing_is_repaired(
+def test_without_content_the_check_says_what_it_could_not_check(
     quiz_database: peewee.Database,
 ) -> None:
     with_two_quizzes(quiz_database)
-    before = all_rows(quiz_database, WHOLE.migrations.tables)
-    unasked = examination({}, SilentContent())
+    before = all_rows(quiz_database, AGREED.migrations.tables)
+    unchecked = examination(SilentContent())
 
-    [finding] = found(quiz_database, unasked)
+    [finding] = found(quiz_database, unchecked)
 
     assert finding.line() == (
         "quizzes - not_checked: whether their lessons exist, and are followed: "
         "content says: Lessons cannot be looked up now"
     )
-    assert repair(quiz_database, unasked)[0] == 1
-    assert all_rows(quiz_database, WHOLE.migrations.tables) == before
+    assert repair(quiz_database, unchecked)[0] == 1
+    assert all_rows(quiz_database, AGREED.migrations.tables) == before
 
 
-def test_a_sample_for_another_lesson_is_found(quiz_database: peewee.Database) -> None:
-    with_two_quizzes(quiz_database)
-    samples = {
-        "quiz-1": LessonReference("event-1", "lesson-1"),
-        "quiz-2": LessonReference("event-1", "lesson-7"),
-        "quiz-3": LessonReference("event-1", "lesson-3"),
-    }
-
-    assert named(found(quiz_database, examination(samples, AgreeingContent()))) == [
-        ("quizzes", "quiz-2", "sample_place")
-    ]
-
-
-def test_what_the_seeds_and_the_service_write_is_never_a_finding(quiz_database: peewee.Database) -> None:
+def test_rows_of_the_seeds_and_the_service_are_no_finding(quiz_database: peewee.Database) -> None:
     seed.seed_database(quiz_database, read_settings({}), "demo")
     service = QuizService(PeeweeQuizStore(quiz_database), lambda event_id, lesson_id: None)
-    quiz = service.create_quiz(
-        "event", "lesson", "A quiz", None, [new_question(), new_question("More?", 7, True, True)]
-    )
+    questions = (new_question(), new_question("More?", 7, True, True))
+    quiz = service.create_quiz(quiz_fields("lesson", questions=questions))
     service.submit("lesson", [])
     service.submit("lesson", [right(each) for each in quiz.questions])
-    service.update_quiz(quiz.id, "Changed", 0, [new_question("Another?")])
+    service.update_quiz(quiz.id, quiz_changes(pass_percentage=0))
     service.submit("lesson", [])
     service.delete_quiz(quiz.id)
 
-    assert found(quiz_database, _seeded()) == []
-
-
-def _seeded() -> Examination:
-    return examination(seed.places(), AgreeingContent())
+    assert found(quiz_database, AGREED) == []
 
 
 # Following
 
 
 class Followed:
-    """A content in which two events with their lessons have begun at noon, and who follows it."""
+    """A content in which two events with lessons were created at noon, and its follower."""
 
     def __init__(self, database: peewee.Database):
         self.clock = StoppedClock()
@@ -260,22 +237,22 @@ class Followed:
         self.follower = Follower(self.quiz, self.content)
 
     def lag(self, *, alone: bool = False) -> list[str]:
-        """What a check says."""
-        judged = examination({}, self.content, self.clock)
-        return [each.line() for each in examine(self.database, judged, NoProgress(), alone=alone)]
+        """Return the findings of a check."""
+        checked = examination(self.content, self.clock)
+        return [each.line() for each in examine(self.database, checked, NoProgress(), alone=alone)]
 
     def change(self) -> None:
-        """One more, now."""
-        self.content.service.update_event("event-1", event_changes(title="Changed"))
+        """Make one more change in content."""
+        self.content.service.update_event("event-1", {"title": "Changed"})
 
 
 @pytest.fixture
 def followed(quiz_database: peewee.Database) -> Followed:
-    """A quiz that has not followed yet."""
+    """Quiz before the follower's first step."""
     return Followed(quiz_database)
 
 
-def test_a_feed_that_was_never_followed_is_a_finding_once_its_first_change_is_older_than_the_limit(
+def test_a_feed_that_was_never_followed_is_a_finding_after_the_limit(
     followed: Followed,
 ) -> None:
     followed.clock.at = NOON + FEED_LAG_LIMIT
@@ -292,17 +269,17 @@ def test_a_feed_that_was_never_followed_is_a_finding_once_its_first_change_is_ol
     assert followed.lag() == []
 
 
-def test_a_feed_in_which_nothing_has_happened_need_not_be_followed(quiz_database: peewee.Database) -> None:
+def test_a_feed_without_changes_need_not_be_followed(quiz_database: peewee.Database) -> None:
     followed = Followed(quiz_database)
     followed.content = ContentInProcess(InMemoryContentStore(followed.clock), followed.clock)
     followed.clock.at = NOON + 5 * FEED_LAG_LIMIT
     assert followed.lag() == []
 
 
-def test_a_follower_that_is_behind_for_longer_than_the_limit_is_a_finding(followed: Followed) -> None:
+def test_a_follower_that_lags_beyond_the_limit_is_a_finding(followed: Followed) -> None:
     followed.follower.catch_up()
     followed.clock.at = NOON + 10 * FEED_LAG_LIMIT
-    # However long ago the last change was taken in.
+    # It does not matter how long ago the last change was read.
     assert followed.lag() == []
     followed.change()
     followed.clock.at += FEED_LAG_LIMIT
@@ -315,9 +292,9 @@ def test_a_follower_that_is_behind_for_longer_than_the_limit_is_a_finding(follow
     ]
     assert followed.lag(alone=True) == []
     [reader] = followed.store.changes.readers()
-    place = followed.quiz.following.position()
-    assert place is not None
-    assert reader.position == place.sequence
+    position = followed.quiz.following.position()
+    assert position is not None
+    assert reader.position == position.sequence
 
     followed.follower.catch_up()
     assert followed.lag() == []
@@ -336,18 +313,19 @@ def test_a_follower_of_another_feed_is_a_finding(followed: Followed) -> None:
     ]
 
 
-@pytest.mark.parametrize("place", [1, 7])
-def test_a_place_from_which_the_feed_cannot_be_read_on_is_a_finding(followed: Followed, place: int) -> None:
+@pytest.mark.parametrize("sequence", [1, 7])
+def test_a_position_outside_of_the_feed_is_a_finding(followed: Followed, sequence: int) -> None:
     followed.store.changes.prune(2)
     followed.quiz.following.position(for_update=True)
-    followed.quiz.following.move(FeedPosition(followed.content.feed().feed_id, place), NOON)
+    followed.quiz.following.move(FeedPosition(followed.content.feed().feed_id, sequence), NOON)
     assert followed.lag() == []
 
     followed.clock.at = NOON + 2 * FEED_LAG_LIMIT
     assert followed.lag() == [
-        f"feed_position - feed_lag: it is at {place}, and content tells 3 to 6, for 2 minutes: is the follower running?"
+        f"feed_position - feed_lag: it is at {sequence}, and content tells 3 to 6, "
+        "for 2 minutes: is the follower running?"
     ]
 
 
-def test_content_and_quiz_have_the_same_patience() -> None:
+def test_content_and_quiz_have_the_same_limit_of_lag() -> None:
     assert services.content.rules.FEED_LAG_LIMIT == FEED_LAG_LIMIT

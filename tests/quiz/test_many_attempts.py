@@ -1,6 +1,6 @@
-"""A check of many attempts: all are judged, in memory that does not grow with them.
+"""A check of many attempts checks each, in memory that does not grow with their number.
 
-FLIX_CHECKED_ATTEMPTS=1000000 pytest -s tests/quiz/test_many_attempts.py says how long a million takes.
+FLIX_CHECKED_ATTEMPTS=1000000 pytest -s tests/quiz/test_many_attempts.py prints how long a million takes.
 """
 
 import os
@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import peewee
+import pytest
 
 from services.kit.storage.database import is_postgresql, long_running_connection, transaction
 from services.quiz.migrations import MIGRATIONS
@@ -17,8 +18,10 @@ from services.quiz.repository.store import PeeweeQuizStore
 from services.quiz.service import QuizService
 from tests.quiz.examples import a_quiz, right
 
+pytestmark = pytest.mark.full
+
 ATTEMPTS = int(os.environ.get("FLIX_CHECKED_ATTEMPTS", "20000"))
-# With 20,000 attempts it takes 67 MiB, with a million 70, and their rows are several hundred.
+# Measured: 67 MiB with 20,000 attempts, 70 with a million, whose rows take several hundred.
 MEMORY_LIMIT_MIB = 120
 
 CHECK = r"""
@@ -34,7 +37,7 @@ class Count:
     def begin(self, stage, total): print("stage", stage, total, round(time.monotonic() - began, 1), file=sys.stderr)
     def advance(self, rows): self.rows += rows
 began, count = time.monotonic(), Count()
-for finding in examine(open_database(sys.argv[1]), examination({}, AgreeingContent()), count):
+for finding in examine(open_database(sys.argv[1]), examination(AgreeingContent()), count):
     print(finding.line())
 # Not ru_maxrss: Linux counts in it what the process that started this one had in memory.
 peak = int(re.search(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text())[1])
@@ -42,14 +45,13 @@ print(count.rows, peak // 1024, round(time.monotonic() - began, 1))
 """
 
 
-def rows_of(original: tuple[Any, ...]) -> Iterator[tuple[Any, ...]]:
-    """The attempt again and again, under other ids."""
+def copies_of(original: tuple[Any, ...]) -> Iterator[tuple[Any, ...]]:
     for number in range(ATTEMPTS):
         yield (f"attempt-{number:09}", *original[1:])
 
 
 def fill(database: Any) -> None:
-    """A quiz with an attempt, then copies of it, quickly."""
+    """Write a quiz with an attempt, and copies of the attempt in bulk."""
     MIGRATIONS.up(database)
     store = PeeweeQuizStore(database)
     quiz = a_quiz()
@@ -61,14 +63,14 @@ def fill(database: Any) -> None:
         cursor = database.cursor()
         if is_postgresql(database):
             with cursor.copy("COPY quiz_attempts FROM STDIN") as copy:
-                for row in rows_of(original):
+                for row in copies_of(original):
                     copy.write_row(row)
         else:
             marks = ", ".join("?" * len(original))
-            cursor.executemany(f"INSERT INTO quiz_attempts VALUES ({marks})", rows_of(original))
+            cursor.executemany(f"INSERT INTO quiz_attempts VALUES ({marks})", copies_of(original))
 
 
-def test_every_attempt_is_judged_in_memory_that_does_not_grow(database: peewee.Database, database_url: str) -> None:
+def test_every_attempt_is_checked_in_memory_that_does_not_grow(database: peewee.Database, database_url: str) -> None:
     fill(database)
     database.execute_sql("UPDATE quiz_attempts SET score_percentage = 51 WHERE id = 'attempt-000000007'")
     database.close()

@@ -1,4 +1,4 @@
-"""Many writers at once, each in a thread with a connection of its own, on both engines."""
+"""Many writers at once, each in a thread with its own connection, on both engines."""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -8,15 +8,15 @@ import peewee
 import pytest
 
 from services.kit.core.errors import ServiceError
-from services.quiz.entities import Submission
+from services.quiz.entities import QuizFilter, Submission
 from services.quiz.errors import LessonHasQuiz, QuizNotFound
 from services.quiz.migrations import MIGRATIONS
-from services.quiz.repository.contracts import ALL, QuizFilter
+from services.quiz.repository.contracts import ALL
 from services.quiz.repository.store import PeeweeQuizStore
 from services.quiz.service import QuizService
 from tests.clock import NOON, StoppedClock
 from tests.parallel import at_once, without_patience
-from tests.quiz.examples import a_quiz, new_question, right
+from tests.quiz.examples import a_quiz, quiz_changes, quiz_fields, right
 
 
 @pytest.fixture
@@ -36,7 +36,7 @@ def service(store: PeeweeQuizStore) -> QuizService:
 
 
 def test_of_ten_quizzes_for_one_lesson_exactly_one_is_created(service: QuizService, store: PeeweeQuizStore) -> None:
-    create = [lambda: service.create_quiz("event-1", "lesson-2", "Quiz", None, [new_question()])] * 10
+    create = [lambda: service.create_quiz(quiz_fields())] * 10
     results = at_once(*create)
     created = [each for each in results if not isinstance(each, ServiceError)]
     assert [type(each) for each in results if isinstance(each, ServiceError)] == [LessonHasQuiz] * 9
@@ -44,13 +44,13 @@ def test_of_ten_quizzes_for_one_lesson_exactly_one_is_created(service: QuizServi
 
 
 WRITES: dict[str, Callable[[QuizService], object]] = {
-    "update": lambda service: service.update_quiz("quiz-1", "Edited", None, [new_question()]),
+    "update": lambda service: service.update_quiz("quiz-1", quiz_changes()),
     "delete": lambda service: service.delete_quiz("quiz-1"),
 }
 
 
 @pytest.mark.parametrize("write", WRITES.values(), ids=WRITES.keys())
-def test_what_is_asked_cannot_change_while_a_submission_is_under_way(
+def test_a_quiz_cannot_change_while_a_submission_is_graded(
     service: QuizService,
     store: PeeweeQuizStore,
     database: peewee.Database,
@@ -58,7 +58,7 @@ def test_what_is_asked_cannot_change_while_a_submission_is_under_way(
 ) -> None:
     refused: list[str] = []
 
-    # The service looks at its clock between reading the quiz and keeping the attempt.
+    # The service reads its clock between reading the quiz and writing the attempt.
     def clock() -> datetime:
         with ThreadPoolExecutor(1) as pool:
             failure = pool.submit(without_patience(database, lambda: write(service))).exception()
@@ -76,7 +76,7 @@ def test_what_is_asked_cannot_change_while_a_submission_is_under_way(
 
 # SQLite has one writer at a time.
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
-def test_two_submissions_do_not_wait_for_one_another(
+def test_two_submissions_do_not_wait_for_each_other(
     service: QuizService, store: PeeweeQuizStore, database: peewee.Database
 ) -> None:
     others: list[object] = []
@@ -91,14 +91,14 @@ def test_two_submissions_do_not_wait_for_one_another(
     assert len(store.attempts.list("quiz-1", ALL)) == 2
 
 
-def test_submissions_and_edits_at_once_leave_each_attempt_with_what_it_was_asked(
+def test_attempts_keep_what_they_were_asked_during_concurrent_edits(
     service: QuizService, store: PeeweeQuizStore
 ) -> None:
     def submit() -> object:
         return [service.submit("lesson-1", []) for _ in range(5)]
 
     def edit() -> object:
-        return [service.update_quiz("quiz-1", "Edited", None, [new_question()]) for _ in range(5)]
+        return [service.update_quiz("quiz-1", quiz_changes()) for _ in range(5)]
 
     results = at_once(submit, edit, submit, edit)
     submissions = [each for result in results[::2] if isinstance(result, list) for each in result]
@@ -110,6 +110,6 @@ def test_submissions_and_edits_at_once_leave_each_attempt_with_what_it_was_asked
         assert history.revisions[submission.attempt.revision_id].questions == submission.quiz.questions
 
 
-def test_a_quiz_that_is_deleted_twice_at_once_is_deleted_by_one(service: QuizService) -> None:
+def test_a_quiz_deleted_twice_at_once_is_deleted_by_one(service: QuizService) -> None:
     results = at_once(*[lambda: service.delete_quiz("quiz-1")] * 2)
     assert sorted(type(each).__name__ for each in results) == ["NoneType", QuizNotFound.__name__]

@@ -1,4 +1,4 @@
-"""The place in content's feed in SQLite or PostgreSQL, and the tombstones of what is gone from there."""
+"""The position in content's feed in SQLite or PostgreSQL, and the tombstones of what content has deleted."""
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
@@ -22,61 +22,61 @@ class PeeweeFollowing:
 
     def __init__(self, database: peewee.Database):
         self._database = database
-        place = FeedPositionRow.select(FeedPositionRow.feed_id, FeedPositionRow.position.alias("sequence"))
-        self._position = Statement(database, place, FeedPosition)
-        self._position_for_update = Statement(database, lock_rows(place, database), FeedPosition)
-        self._position_for_share = Statement(database, lock_rows(place, database, "FOR SHARE"), FeedPosition)
+        position = FeedPositionRow.select(FeedPositionRow.feed_id, FeedPositionRow.position.alias("sequence"))
+        self._position = Statement(database, position, FeedPosition)
+        self._position_for_update = Statement(database, lock_rows(position, database), FeedPosition)
+        self._position_for_share = Statement(database, lock_rows(position, database, "FOR SHARE"), FeedPosition)
         event = (TombstoneRow.kind == "event") & (TombstoneRow.content_id == Parameter("event_id"))
         lesson = (TombstoneRow.kind == "lesson") & (TombstoneRow.content_id == Parameter("lesson_id"))
-        buried = TombstoneRow.select(TombstoneRow.kind).where(event | lesson).order_by(TombstoneRow.kind)
-        self._buried = Statement(database, buried, str)
+        kinds = TombstoneRow.select(TombstoneRow.kind).where(event | lesson).order_by(TombstoneRow.kind)
+        self._tombstone_kinds = Statement(database, kinds, str)
 
     def position(self, *, for_update: bool = False) -> FeedPosition | None:
-        """None before the first time."""
-        position = self._held(self._position_for_update) if for_update else self._position.first()
+        """Return None before the first time."""
+        position = self._locked(self._position_for_update) if for_update else self._position.first()
         return position if position is not None and position.feed_id else None
 
     def move(self, position: FeedPosition, now: datetime) -> None:
-        """Go on from there."""
-        place = {
+        """Store the position."""
+        columns = {
             FeedPositionRow.feed_id: position.feed_id,
             FeedPositionRow.position: position.sequence,
             FeedPositionRow.followed_at: now,
         }
-        FeedPositionRow.update(place).execute(self._database)
+        FeedPositionRow.update(columns).execute(self._database)
 
     def add_tombstones(self, gone: Sequence[ContentKey], now: datetime) -> None:
-        """No quiz may be made for these any more."""
+        """Refuse quizzes for these from now on; repeating it is harmless."""
         for each in gone:
             row = {"kind": each.kind, "content_id": each.id, "deleted_at": now}
             query: Any = TombstoneRow.insert(row)
             query.on_conflict_ignore().execute(self._database)
 
-    def buried(self, at_once: int) -> Iterator[Sequence[ContentKey]]:
-        """All that are, so many at a time."""
-        keys = (TombstoneRow.kind, TombstoneRow.content_id)
-        return batches(self._database, TombstoneRow.select(*keys), keys, ContentKey, at_once)
+    def tombstones(self, at_once: int) -> Iterator[Sequence[ContentKey]]:
+        """Yield all tombstones, at most `at_once` at a time."""
+        query = TombstoneRow.select(TombstoneRow.kind, TombstoneRow.content_id.alias("id"))
+        return batches(self._database, query, (TombstoneRow.kind, TombstoneRow.content_id), ContentKey, at_once)
 
     def remove_tombstones(self, back: Sequence[ContentKey]) -> None:
-        """These are there (again)."""
+        """Allow quizzes for these again."""
         for each in back:
-            that = (TombstoneRow.kind == each.kind) & (TombstoneRow.content_id == each.id)
-            TombstoneRow.delete().where(that).execute(self._database)
+            tombstone = (TombstoneRow.kind == each.kind) & (TombstoneRow.content_id == each.id)
+            TombstoneRow.delete().where(tombstone).execute(self._database)
 
     def require_alive(self, event_id: str, lesson_id: str) -> None:
-        """Raises EventNotFound, LessonNotFound."""
-        # Held, so that a follower that has just read of the end waits until the new quiz can be seen, and removed.
-        self._held(self._position_for_share)
-        match self._buried.first(event_id=event_id, lesson_id=lesson_id):
+        """Raise EventNotFound or LessonNotFound."""
+        # The lock makes a follower that has just read of the deletion wait until it can see and remove the new quiz.
+        self._locked(self._position_for_share)
+        match self._tombstone_kinds.first(event_id=event_id, lesson_id=lesson_id):
             case "event":
                 raise EventNotFound
             case "lesson":
                 raise LessonNotFound
 
-    def _held(self, statement: Statement[FeedPosition]) -> FeedPosition:
+    def _locked(self, statement: Statement[FeedPosition]) -> FeedPosition:
         position = statement.first()
         if position is None:
             query: Any = FeedPositionRow.insert(_BEFORE_THE_FIRST_TIME)
             query.on_conflict_ignore().execute(self._database)
-            return self._held(statement)
+            return self._locked(statement)
         return position

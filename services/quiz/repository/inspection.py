@@ -1,27 +1,26 @@
-"""What a check asks of quiz's tables: everything, a batch at a time."""
+"""What a check reads of quiz's tables: everything, a batch at a time, without locks."""
 
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import peewee
-from peewee import SQL, fn
+from peewee import JOIN, SQL, fn
 
 from services.kit.storage.audit.log import AuditLog
-from services.kit.storage.batches import batches
+from services.kit.storage.batches import batches, fetch_rows
 from services.kit.storage.database import snapshot, transaction
-from services.kit.storage.statements import Statement
-from services.quiz.entities import Attempt, FeedPosition, LessonReference, Option, Question, Quiz, Revision
-from services.quiz.models import AttemptRow, OptionRow, QuestionRow, QuizRow, RevisionRow
-from services.quiz.repository.contracts import QuizFilter
+from services.kit.storage.statements import RowReader
+from services.quiz.entities import Attempt, FeedPosition, LessonReference, Quiz, QuizFilter, Revision
+from services.quiz.models import AttemptRow, QuizRow, RevisionRow
 from services.quiz.repository.following import PeeweeFollowing
-from services.quiz.repository.frozen import attempt_of, revision_of
+from services.quiz.repository.rows import QuizPart, StoredAttempt, StoredRevision, assembled, select_parts
 from services.quiz.repository.store import PeeweeQuizzes
 
 # A quiz comes with its questions.
 BATCH_QUIZZES = 100
-# How many frozen copies are kept while attempts are read.
+# How many revisions are kept in memory while attempts are read.
 KEPT_REVISIONS = 500
 
 Record = TypeVar("Record")
@@ -36,113 +35,102 @@ class QuizReference:
 
 
 class QuizInspection:
-    """Reads all of quiz without holding it."""
+    """Reads all of quiz; damaged rows are left out, and the check of rows names them."""
 
     def __init__(self, database: peewee.Database):
         self._database = database
         self._quizzes = PeeweeQuizzes(database, AuditLog(database))
 
     def count_quizzes(self) -> int:
-        """How many quizzes there are."""
+        """Return the number of quizzes."""
         return int(QuizRow.select().count(self._database))
 
     def count_attempts(self) -> int:
-        """How many attempts there are."""
+        """Return the number of attempts."""
         return int(AttemptRow.select().count(self._database))
 
     def quizzes(self) -> Iterator[list[tuple[Quiz, Revision | None]]]:
-        """All, also those that ask nothing, with the frozen copy that can be read; each batch of one moment."""
-        found = batches(self._database, QuizRow.select(), (QuizRow.id,), tuple, BATCH_QUIZZES)
+        """Yield all quizzes, also those without questions, each with its revision if that can be read.
+
+        Each batch is a snapshot.
+        """
+        id_batches = batches(self._database, QuizRow.select(QuizRow.id), (QuizRow.id,), str, BATCH_QUIZZES)
         while True:
             with snapshot(self._database):
-                rows = next(found, None)
-                quizzes = self._assembled(rows or [])
+                quiz_ids = next(id_batches, None)
+                if quiz_ids is None:
+                    return
+                parts = self._readable(select_parts(QuizRow.id.in_(quiz_ids), JOIN.LEFT_OUTER), QuizPart)
+                quizzes = assembled(parts)
                 revisions = self._revisions({quiz.revision_id for quiz in quizzes})
-            if rows is None:
-                return
             yield [(quiz, revisions.get(quiz.revision_id)) for quiz in quizzes]
 
     def revisions_unreadable(self) -> Iterator[list[str]]:
-        """The frozen copies that no JSON reader understands, by id."""
-        for batch in batches(self._database, RevisionRow.select(), (RevisionRow.id,), tuple, KEPT_REVISIONS):
-            yield [row[0] for row in batch if _read(revision_of, row) is None]
+        """Yield the ids of the revisions whose frozen questions cannot be read."""
+        for batch in batches(self._database, RevisionRow.select(), (RevisionRow.id,), StoredRevision, KEPT_REVISIONS):
+            yield [row.id for row in batch if _read(row.revision) is None]
 
     def revisions_unused(self) -> Iterator[list[str]]:
-        """The frozen copies that neither a quiz nor an attempt points to, by id."""
+        """Yield the ids of the revisions that neither a quiz nor an attempt points to."""
         query = RevisionRow.select(RevisionRow.id).where(_UNUSED)
         return batches(self._database, query, (RevisionRow.id,), str)
 
-    def forget_revision(self, revision_id: str) -> None:
-        """Delete the frozen copy, unless something points to it by now."""
+    def remove_revision(self, revision_id: str) -> None:
+        """Delete the revision, unless something points to it by now."""
         with transaction(self._database):
             RevisionRow.delete().where(RevisionRow.id == revision_id, _UNUSED).execute(self._database)
 
     def attempts(self) -> Iterator[list[tuple[str, Attempt | None, Revision | None]]]:
-        """All, by id, each with the frozen copy of what was asked; None for what cannot be read."""
+        """Yield all attempts by id, each with the revision of what was asked; None for what cannot be read."""
         kept: dict[str, Revision] = {}
-        for batch in batches(self._database, AttemptRow.select(), (AttemptRow.id,), tuple):
-            named = {row[2] for row in batch}
+        for batch in batches(self._database, AttemptRow.select(), (AttemptRow.id,), StoredAttempt):
+            wanted = {row.revision_id for row in batch}
             kept = kept if len(kept) < KEPT_REVISIONS else {}
-            kept |= self._revisions(named - kept.keys())
-            yield [(row[0], _read(attempt_of, row), kept.get(row[2])) for row in batch]
-
-    def samples(self, quiz_ids: Iterable[str]) -> Sequence[QuizReference]:
-        """Where each of these quizzes that is there belongs."""
-        query = _REFERENCES.where(QuizRow.id.in_(list(quiz_ids))).order_by(QuizRow.id)
-        return Statement(self._database, query, _reference).all()
+            kept |= self._revisions(wanted - kept.keys())
+            yield [(row.id, _read(row.attempt), kept.get(row.revision_id)) for row in batch]
 
     def references(self, size: int) -> Iterator[list[QuizReference]]:
-        """The lessons of all quizzes, so many at a time."""
-        return batches(self._database, _REFERENCES, (QuizRow.id,), _reference, size)
+        """Yield the lessons of all quizzes, at most `size` at a time."""
+        query = QuizRow.select(QuizRow.id, QuizRow.event_id, QuizRow.lesson_id)
+        return batches(self._database, query, (QuizRow.id,), _reference, size)
 
-    def place(self) -> FeedPosition | None:
-        """How much of which feed has been taken in."""
+    def position(self) -> FeedPosition | None:
+        """Return the position in content's feed, None before the first time."""
         return PeeweeFollowing(self._database).position()
 
-    def still_there(self, reference: QuizReference) -> bool:
-        """Whether the quiz has not gone since it was read."""
+    def exists(self, reference: QuizReference) -> bool:
+        """Return whether the quiz still exists."""
         return bool(QuizRow.select().where(QuizRow.id == reference.quiz_id).exists(self._database))
 
-    def remove_quiz_of(self, reference: QuizReference) -> int:
-        """Delete the lesson's quiz; attempts and what they were asked stay. How many there were."""
+    def remove_quiz_of(self, reference: QuizReference) -> None:
+        """Delete the lesson's quiz; its attempts and their revisions stay."""
         with transaction(self._database):
-            return self._quizzes.remove_all(QuizFilter(reference.lesson.event_id, reference.lesson.lesson_id))
-
-    def _assembled(self, quizzes: list[Any]) -> list[Quiz]:
-        of_quiz: dict[str, list[Question]] = defaultdict(list)
-        of_question: dict[str, list[Option]] = defaultdict(list)
-        wanted = QuestionRow.quiz.in_([row[0] for row in quizzes])
-        for question_id, *option in self._ordered(_OPTIONS.where(wanted), OptionRow.position):
-            of_question[question_id].append(Option(*option))
-        for quiz_id, question_id, prompt, order in self._ordered(_QUESTIONS.where(wanted), QuestionRow.position):
-            of_quiz[quiz_id].append(Question(question_id, prompt, order, tuple(of_question[question_id])))
-        return [Quiz(*(*row, tuple(of_quiz[row[0]]))) for row in quizzes]
-
-    def _ordered(self, query: Any, position: Any) -> list[tuple[Any, ...]]:
-        return Statement(self._database, query.order_by(position), tuple).all()
+            self._quizzes.remove_all(QuizFilter(reference.lesson.event_id, reference.lesson.lesson_id))
 
     def _revisions(self, revision_ids: Iterable[str]) -> dict[str, Revision]:
         query = RevisionRow.select().where(RevisionRow.id.in_(list(revision_ids)))
-        rows = Statement(self._database, query, tuple).all()
-        read = (_read(revision_of, row) for row in rows)
-        return {revision.id: revision for revision in read if revision is not None}
+        revisions = (_read(row.revision) for row in self._readable(query, StoredRevision))
+        return {revision.id: revision for revision in revisions if revision is not None}
+
+    def _readable(self, query: peewee.Query, record: Callable[..., Record]) -> Iterator[Record]:
+        reader = RowReader(query, record)
+        for row in fetch_rows(self._database, query):
+            with suppress(TypeError, ValueError, OverflowError):
+                yield reader.read(row)
 
 
-def _reference(quiz_id: str, event_id: str, lesson_id: str) -> QuizReference:
-    return QuizReference(quiz_id, LessonReference(event_id, lesson_id))
+def _reference(id: str, event_id: str, lesson_id: str) -> QuizReference:
+    return QuizReference(id, LessonReference(event_id, lesson_id))
 
 
-def _read(record: Callable[..., Record], row: Sequence[Any]) -> Record | None:
-    """None where the frozen document is not what it should be."""
+def _read(thaw: Callable[[], Record]) -> Record | None:
+    """Return None where the frozen document is not what it should be."""
     try:
-        return record(*row)
-    except (ValueError, TypeError, KeyError):
+        return thaw()
+    except (ValueError, TypeError, KeyError, AttributeError):
         return None
 
 
-_OPTIONS = OptionRow.select(OptionRow.question, OptionRow.id, OptionRow.text, OptionRow.is_correct).join(QuestionRow)
-_QUESTIONS = QuestionRow.select(QuestionRow.quiz, QuestionRow.id, QuestionRow.prompt, QuestionRow.position)
-_REFERENCES = QuizRow.select(QuizRow.id, QuizRow.event_id, QuizRow.lesson_id)
 _UNUSED = ~fn.EXISTS(QuizRow.select(SQL("1")).where(QuizRow.revision == RevisionRow.id)) & ~fn.EXISTS(
     AttemptRow.select(SQL("1")).where(AttemptRow.revision == RevisionRow.id)
 )

@@ -1,9 +1,7 @@
-"""The records in SQLite or PostgreSQL, through Peewee. Every query of quiz is here."""
+"""Quizzes and attempts in SQLite or PostgreSQL, through Peewee."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import asdict
-from itertools import groupby
 from typing import Any
 
 import peewee
@@ -16,23 +14,27 @@ from services.kit.storage.database_errors import violates_constraint
 from services.kit.storage.pages import paged
 from services.kit.storage.statements import Parameter, Statement
 from services.kit.web.pages import PageRequest
-from services.quiz.entities import (
-    Attempt,
-    LessonReference,
-    Option,
-    Question,
-    Quiz,
-    Revision,
-)
+from services.quiz.entities import Attempt, LessonReference, Quiz, QuizFilter, Revision
 from services.quiz.errors import LessonHasQuiz, QuizNotFound
 from services.quiz.models import AttemptRow, OptionRow, QuestionRow, QuizRow, RevisionRow
-from services.quiz.repository.contracts import ALL, QuizFilter
+from services.quiz.repository.contracts import ALL
 from services.quiz.repository.following import PeeweeFollowing
-from services.quiz.repository.frozen import attempt_of, frozen_answers, frozen_questions, revision_of
+from services.quiz.repository.rows import (
+    QuizPart,
+    StoredAttempt,
+    StoredRevision,
+    assembled,
+    attempt_columns,
+    option_columns,
+    question_columns,
+    quiz_columns,
+    revision_columns,
+    select_parts,
+)
 
 
 class PeeweeQuizStore:
-    """Quiz in SQLite or PostgreSQL."""
+    """QuizStore in SQLite or PostgreSQL."""
 
     def __init__(self, database: peewee.Database, clock: Clock = now):
         self._database = database
@@ -42,7 +44,7 @@ class PeeweeQuizStore:
         self.following = PeeweeFollowing(database)
 
     def transaction(self) -> AbstractContextManager[Any]:
-        """All that is written inside is kept, or nothing is."""
+        """Keep everything that is written inside, or nothing."""
         return transaction(self._database)
 
 
@@ -53,22 +55,21 @@ class PeeweeQuizzes:
         self._database = database
         self._audit = audit
         by_id = QuizRow.id == Parameter("quiz_id")
-        self._by_id = _whole_quizzes(database, by_id)
         by_lesson = QuizRow.lesson_id == Parameter("lesson_id")
-        self._by_lesson = _whole_quizzes(database, by_lesson)
-        held = lock_rows(QuizRow.select(QuizRow.id).where(by_id), database)
-        self._hold = Statement(database, held, str)
-        # Without it an update could forget the revision between its reading and the attempt that points to it.
+        self._by_id = Statement(database, select_parts(by_id), QuizPart)
+        self._by_lesson = Statement(database, select_parts(by_lesson), QuizPart)
+        self._lock_for_update = Statement(database, lock_rows(QuizRow.select(QuizRow.id).where(by_id), database), str)
+        # Without this lock an update could remove the revision before the attempt that points to it is written.
         shared = lock_rows(QuizRow.select(QuizRow.id).where(by_lesson), database, "FOR SHARE")
-        self._share = Statement(database, shared, str)
+        self._lock_for_share = Statement(database, shared, str)
 
     def add(self, quiz: Quiz) -> None:
-        """Raises LessonHasQuiz."""
+        """Raise LessonHasQuiz."""
         try:
             # A savepoint: PostgreSQL refuses every further statement of a transaction in which one has failed.
             with transaction(self._database):
-                self._freeze(quiz)
-                QuizRow.insert(_quiz_columns(quiz)).execute(self._database)
+                RevisionRow.insert(revision_columns(quiz)).execute(self._database)
+                QuizRow.insert(quiz_columns(quiz)).execute(self._database)
                 self._add_questions(quiz)
                 self._audit.append([("quiz.created", quiz.id)])
         except peewee.IntegrityError as error:
@@ -77,98 +78,81 @@ class PeeweeQuizzes:
             raise
 
     def get(self, quiz_id: str, *, for_update: bool = False) -> Quiz:
-        """Raises QuizNotFound."""
+        """Raise QuizNotFound."""
         if for_update:
-            self._hold.first(quiz_id=quiz_id)
+            self._lock_for_update.first(quiz_id=quiz_id)
         return _only(self._by_id.all(quiz_id=quiz_id))
 
     def get_by_lesson(self, lesson_id: str, *, for_share: bool = False) -> Quiz:
-        """Raises QuizNotFound."""
+        """Raise QuizNotFound."""
         if for_share:
-            self._share.first(lesson_id=lesson_id)
+            self._lock_for_share.first(lesson_id=lesson_id)
         return _only(self._by_lesson.all(lesson_id=lesson_id))
 
     def save(self, quiz: Quiz) -> None:
-        """Raises QuizNotFound."""
-        self._freeze(quiz)
-        columns = _quiz_columns(quiz)
+        """Raise QuizNotFound."""
+        RevisionRow.insert(revision_columns(quiz)).execute(self._database)
+        columns = quiz_columns(quiz)
         if not QuizRow.update(columns).where(QuizRow.id == columns.pop("id")).execute(self._database):
             raise QuizNotFound
         QuestionRow.delete().where(QuestionRow.quiz == quiz.id).execute(self._database)
         self._add_questions(quiz)
-        self._forget_unused_revisions([quiz.id], keep=[quiz.revision_id])
+        self._remove_unused_revisions([quiz.id], keep=[quiz.revision_id])
         self._audit.append([("quiz.changed", quiz.id)])
 
     def remove(self, quiz_id: str) -> None:
-        """Raises QuizNotFound."""
+        """Raise QuizNotFound."""
         if not QuizRow.delete().where(QuizRow.id == quiz_id).execute(self._database):
             raise QuizNotFound
-        self._forget_unused_revisions([quiz_id])
+        self._remove_unused_revisions([quiz_id])
         self._audit.append([("quiz.deleted", quiz_id)])
 
     def remove_all(self, which: QuizFilter) -> int:
-        """Delete those that match; how many there were."""
-        found = QuizRow.select(QuizRow.id).where(*_conditions(which))
-        quiz_ids = Statement(self._database, lock_rows(found, self._database), str).all()
+        """Delete the quizzes that match, and return their number."""
+        matching = QuizRow.select(QuizRow.id).where(*_conditions(which))
+        quiz_ids = Statement(self._database, lock_rows(matching, self._database), str).all()
         if quiz_ids:
             QuizRow.delete().where(QuizRow.id.in_(quiz_ids)).execute(self._database)
-            self._forget_unused_revisions(quiz_ids)
+            self._remove_unused_revisions(quiz_ids)
             self._audit.append(("quiz.deleted", quiz_id) for quiz_id in quiz_ids)
         return len(quiz_ids)
 
     def list(self, which: QuizFilter, request: PageRequest = ALL) -> Sequence[Quiz]:
-        """Those that match, oldest first."""
+        """Return the quizzes that match, oldest first."""
         order = (QuizRow.created_at, QuizRow.id)
-        wanted = paged(QuizRow.select(QuizRow.id).where(*_conditions(which)), order, request)
-        return _assembled(_whole_quizzes(self._database, QuizRow.id.in_(wanted)).all())
+        return self._select(
+            QuizRow.id.in_(paged(QuizRow.select(QuizRow.id).where(*_conditions(which)), order, request))
+        )
 
     def references(self, at_once: int) -> Iterator[Sequence[LessonReference]]:
-        """The lessons of all quizzes, so many at a time."""
+        """Yield the lessons of all quizzes, at most `at_once` at a time."""
         query = QuizRow.select(QuizRow.lesson_id, QuizRow.event_id)
-        return batches(self._database, query, (QuizRow.lesson_id,), _reference, at_once)
+        return batches(self._database, query, (QuizRow.lesson_id,), LessonReference, at_once)
 
     def find(self, quiz_ids: Iterable[str], lesson_ids: Iterable[str]) -> Sequence[Quiz]:
-        """Those that have one of the ids or are of one of the lessons, oldest first."""
-        condition = QuizRow.id.in_([*quiz_ids]) | QuizRow.lesson_id.in_([*lesson_ids])
-        return _assembled(_whole_quizzes(self._database, condition).all())
+        """Return the quizzes with one of the ids or for one of the lessons, oldest first."""
+        return self._select(QuizRow.id.in_([*quiz_ids]) | QuizRow.lesson_id.in_([*lesson_ids]))
 
     def taken_question_ids(self, question_ids: Iterable[str]) -> set[str]:
-        """Which of them a question of any quiz has."""
+        """Return those of the ids that a question of any quiz has."""
         return self._taken(QuestionRow.id, question_ids)
 
     def taken_option_ids(self, option_ids: Iterable[str]) -> set[str]:
-        """Which of them an option of any question has."""
+        """Return those of the ids that an option of any question has."""
         return self._taken(OptionRow.id, option_ids)
+
+    def _select(self, condition: Any) -> Sequence[Quiz]:
+        return assembled(Statement(self._database, select_parts(condition), QuizPart).all())
 
     def _taken(self, column: Any, ids: Iterable[str]) -> set[str]:
         query = column.model.select(column).where(column.in_([*ids]))
         return set(Statement(self._database, query, str).all())
 
-    def _freeze(self, quiz: Quiz) -> None:
-        revision = {
-            "id": quiz.revision_id,
-            "quiz_id": quiz.id,
-            "title": quiz.title,
-            "pass_percentage": quiz.pass_percentage,
-            "questions": frozen_questions(quiz.questions),
-            "created_at": quiz.updated_at,
-        }
-        RevisionRow.insert(revision).execute(self._database)
-
     def _add_questions(self, quiz: Quiz) -> None:
-        questions = [
-            {"id": question.id, "quiz": quiz.id, "prompt": question.prompt, "position": question.order}
-            for question in quiz.questions
-        ]
-        options = [
-            {**asdict(option), "question": question.id, "position": position}
-            for question in quiz.questions
-            for position, option in enumerate(question.options, 1)
-        ]
-        QuestionRow.insert_many(questions).execute(self._database)
-        OptionRow.insert_many(options).execute(self._database)
+        QuestionRow.insert_many(question_columns(quiz)).execute(self._database)
+        OptionRow.insert_many(option_columns(quiz)).execute(self._database)
 
-    def _forget_unused_revisions(self, quiz_ids: Sequence[str], keep: Sequence[str] = ()) -> None:
+    def _remove_unused_revisions(self, quiz_ids: Sequence[str], keep: Sequence[str] = ()) -> None:
         used = AttemptRow.select(AttemptRow.revision).where(AttemptRow.quiz_id.in_(quiz_ids))
         unused = RevisionRow.quiz_id.in_(quiz_ids) & RevisionRow.id.not_in(used) & RevisionRow.id.not_in(keep)
         RevisionRow.delete().where(unused).execute(self._database)
@@ -181,90 +165,26 @@ class PeeweeAttempts:
         self._database = database
 
     def add(self, attempt: Attempt) -> None:
-        """Keep it for good."""
-        grade = attempt.grade
-        columns = {
-            "id": attempt.id,
-            "quiz_id": attempt.quiz_id,
-            "revision": attempt.revision_id,
-            "event_id": attempt.event_id,
-            "lesson_id": attempt.lesson_id,
-            "answers": frozen_answers(grade.answers),
-            "answered_questions": grade.answered_questions,
-            "correct_answers": grade.correct_answers,
-            "score_percentage": grade.score_percentage,
-            "pass_percentage": grade.pass_percentage,
-            "submitted_at": attempt.submitted_at,
-        }
-        AttemptRow.insert(columns).execute(self._database)
+        """Keep the attempt for good."""
+        AttemptRow.insert(attempt_columns(attempt)).execute(self._database)
 
     def list(self, quiz_id: str, request: PageRequest) -> Sequence[Attempt]:
-        """Those of a quiz, newest first, also of one that has been deleted."""
+        """Return the attempts at a quiz, newest first; they outlive the quiz."""
         order = (AttemptRow.submitted_at, AttemptRow.id)
         query = paged(AttemptRow.select().where(AttemptRow.quiz_id == quiz_id), order, request, descending=True)
-        return Statement(self._database, query, attempt_of).all()
+        return [row.attempt() for row in Statement(self._database, query, StoredAttempt).all()]
 
     def revisions(self, revision_ids: Iterable[str]) -> dict[str, Revision]:
-        """The frozen copies by id, in one statement."""
+        """Return the revisions by id, in one statement; unknown ids are left out."""
         query = RevisionRow.select().where(RevisionRow.id.in_(list(revision_ids)))
-        return {revision.id: revision for revision in Statement(self._database, query, revision_of).all()}
+        return {row.id: row.revision() for row in Statement(self._database, query, StoredRevision).all()}
 
 
-def _whole_quizzes(database: peewee.Database, condition: Any) -> Statement[tuple[Any, ...]]:
-    # One statement reads the whole aggregate: what it asks and the revision that froze it cannot fall apart.
-    query = (
-        QuizRow.select(
-            *QuizRow._meta.sorted_fields,
-            QuestionRow.id,
-            QuestionRow.prompt,
-            QuestionRow.position,
-            OptionRow.id,
-            OptionRow.text,
-            OptionRow.is_correct,
-        )
-        .join(QuestionRow)
-        .join(OptionRow)
-        .where(condition)
-        .order_by(QuizRow.created_at, QuizRow.id, QuestionRow.position, OptionRow.position)
-    )
-    return Statement(database, query, tuple)
-
-
-def _assembled(rows: Iterable[tuple[Any, ...]]) -> Sequence[Quiz]:
-    quizzes = []
-    width = len(QuizRow._meta.sorted_fields)
-    for columns, of_quiz in groupby(rows, key=lambda row: row[:width]):
-        questions = tuple(
-            Question(question_id, prompt, order, tuple(Option(*row[width + 3 :]) for row in of_question))
-            for (question_id, prompt, order), of_question in groupby(of_quiz, key=lambda row: row[width : width + 3])
-        )
-        quizzes.append(Quiz(*(*columns, questions)))
-    return quizzes
-
-
-def _only(rows: Sequence[tuple[Any, ...]]) -> Quiz:
-    quizzes = _assembled(rows)
+def _only(parts: Iterable[QuizPart]) -> Quiz:
+    quizzes = assembled(parts)
     if not quizzes:
         raise QuizNotFound
     return quizzes[0]
-
-
-def _quiz_columns(quiz: Quiz) -> dict[str, Any]:
-    return {
-        "id": quiz.id,
-        "event_id": quiz.event_id,
-        "lesson_id": quiz.lesson_id,
-        "title": quiz.title,
-        "pass_percentage": quiz.pass_percentage,
-        "revision": quiz.revision_id,
-        "created_at": quiz.created_at,
-        "updated_at": quiz.updated_at,
-        "version": quiz.version,
-    }
-
-
-def _reference(lesson_id: str, event_id: str) -> LessonReference:
-    return LessonReference(event_id, lesson_id)
 
 
 def _conditions(which: QuizFilter) -> list[Any]:

@@ -1,4 +1,4 @@
-"""What a sample is written as: a quiz whose questions and options are numbered below its own id."""
+"""How samples are written: the ids of questions and options are numbers after the id of their quiz."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,14 +10,14 @@ from services.quiz.entities import Option, Question, Quiz
 
 @dataclass(frozen=True, slots=True)
 class SampleQuestion:
-    """A question; `right` are the places, from 1, of the options that are right."""
+    """A question; `right` are the places, counted from 1, of its right options."""
 
     prompt: str
     options: tuple[str, ...]
     right: tuple[int, ...]
 
     def numbered(self, quiz_id: str, order: int) -> Question:
-        """The record, with ids such as quiz-public-1-question-1-option-2."""
+        """Return the record, with ids such as quiz-public-1-question-1-option-2."""
         question_id = f"{quiz_id}-question-{order}"
         options = tuple(
             Option(f"{question_id}-option-{place}", text, place in self.right)
@@ -28,7 +28,7 @@ class SampleQuestion:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SampleQuiz:
-    """A quiz of a lesson among content's samples: event and lesson are called as they are there."""
+    """A quiz of a lesson among content's samples."""
 
     id: str
     event_id: str
@@ -38,14 +38,14 @@ class SampleQuiz:
     questions: tuple[SampleQuestion, ...]
 
     def at(self, created_at: datetime) -> Quiz:
-        """The record of a quiz made then."""
+        """Return the record of the quiz, created at that instant."""
         return Quiz(
             id=self.id,
             event_id=self.event_id,
             lesson_id=self.lesson_id,
             title=self.title,
             pass_percentage=self.pass_percentage,
-            # Not derived: attempts keep the frozen copy of a deleted quiz, which is then planted beside it.
+            # A new id each time: attempts at a deleted sample keep its old revision.
             revision_id=str(uuid_utils.uuid7()),
             created_at=created_at,
             updated_at=created_at,

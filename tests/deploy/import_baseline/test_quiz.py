@@ -6,8 +6,8 @@ from typing import Any
 import peewee
 import pytest
 
-from services.quiz.entities import Option, Question, Quiz
-from services.quiz.repository.contracts import QuizFilter
+from services.quiz.entities import Option, Question, Quiz, QuizFilter
+
 from services.quiz.repository.store import PeeweeQuizStore
 from tests.deploy.import_baseline.examples import Row, Rows, an_installation, old, old_quiz, together
 from tests.deploy.import_baseline.importing import Import

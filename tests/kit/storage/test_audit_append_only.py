@@ -165,7 +165,7 @@ def test_a_migration_up_or_down_of_the_log_s_indexes_takes_no_entry(own: peewee.
     assert refusals(own, CHANGES).keys() == CHANGES.keys()
 
 
-EXAMINATION = examination({}, AgreeingContent())
+EXAMINATION = examination(AgreeingContent())
 BREAKING = {
     "sqlite": {
         "audit_log_no_UPDATE": ["DROP TRIGGER audit_log_no_UPDATE"],
