@@ -7,7 +7,6 @@ import peewee
 import pytest
 
 from services.quiz.entities import Option, Question, Quiz, QuizFilter
-
 from services.quiz.repository.store import PeeweeQuizStore
 from tests.deploy.import_baseline.examples import Row, Rows, an_installation, old, old_quiz, together
 from tests.deploy.import_baseline.importing import Import
