@@ -18,7 +18,7 @@ from services.quiz.repository.store import PeeweeQuizStore
 from services.quiz.rules import FEED_LAG_LIMIT
 from services.quiz.service import QuizService
 from tests.clock import NOON, SECOND, StoppedClock
-from tests.content.examples import with_two_events
+from tests.content.examples import event_changes, with_two_events
 from tests.content.memory import InMemoryContentStore
 from tests.quiz.agreeing import AgreeingContent
 from tests.quiz.examples import new_question, numbered_quiz, quiz_changes, quiz_fields, right
@@ -243,7 +243,7 @@ class Followed:
 
     def change(self) -> None:
         """Make one more change in content."""
-        self.content.service.update_event("event-1", {"title": "Changed"})
+        self.content.service.update_event("event-1", event_changes(title="Changed"))
 
 
 @pytest.fixture
