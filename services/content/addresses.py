@@ -1,9 +1,9 @@
-"""Where a material may be: learners' browsers go wherever its address leads. Nothing is fetched from it here.
+"""The check of a material's address, to which learners' browsers go. Nothing is fetched from it here.
 
-Browsers read an address by the URL standard (https://url.spec.whatwg.org/#url-parsing), which forgives what RFC 3986
-does not: they drop tabs, turn backslashes, and take 127.1, 0x7f000001 and full-width digits for 127.0.0.1. So what
-could be read in two ways is refused, and the one reading that is left is judged. A name is judged by itself: what it
-resolves to is not known here, and may be another address in a minute.
+Browsers read an address by the URL standard (https://url.spec.whatwg.org/#url-parsing), which accepts what RFC 3986
+does not: they drop tabs, turn backslashes, and take 127.1, 0x7f000001 and full-width digits for 127.0.0.1. So an
+address with two readings is refused, and the only reading is checked. A name is checked by itself: what it resolves to
+is unknown here, and may change at any time.
 """
 
 import re
@@ -21,12 +21,12 @@ NOT_PUBLIC = "must be at a public host: not a local or private one, and written 
 _AUTHORITY = re.compile(r"https?://([^/?#]*)", re.IGNORECASE)
 _HOST_AND_PORT = re.compile(r"(\[[^\]]*\]|[^:\[\]]*)(?::[0-9]{0,5})?")
 _LABEL = re.compile(r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?")
-# A host whose last label is one of these is an IPv4 address to a browser, or nothing.
+# For a browser, a host whose last label is a number is an IPv4 address or invalid.
 _NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*")
 _MAXIMUM_NAME = 253
 
-# Where no name of the public name service ends: RFC 6761, RFC 6762 (with its appendix G), RFC 8375, ICANN's reservation
-# of .internal, and what clusters use.
+# Suffixes outside the public name service: RFC 6761, RFC 6762 (with its appendix G), RFC 8375, ICANN's reservation of
+# .internal, and the suffixes of clusters.
 _INNER_SUFFIXES = {
     "arpa",
     "consul",
@@ -44,8 +44,8 @@ _INNER_SUFFIXES = {
     "svc",
     "test",
 }
-# Public names that are there to lead to an inner address: to this machine, to one in the name itself, to a cloud's
-# metadata. Others can be made; these are in every list of attacks.
+# Public names made to lead to an inner address: to this machine, to the address in the name, to a cloud's metadata.
+# Others can be registered; these are in every list of attacks.
 _LEADING_INSIDE = {
     "1u.ms",
     "bugbounty.dod.network",
@@ -67,19 +67,19 @@ _LEADING_INSIDE = {
     "xip.io",
 }
 
-# Of IANA's registry of special-purpose addresses, what `ipaddress` takes for global in one release or another; and the
-# address at which Azure answers its own machines.
+# Special-purpose addresses (IANA) that some releases of `ipaddress` call global, and the address at which Azure serves
+# its own machines.
 _INNER_IPV4 = tuple(map(ip_network, ("168.63.129.16/32", "192.0.0.0/24", "192.88.99.0/24", "224.0.0.0/3")))
-# All that is in use lies in 2000::/3 (RFC 4291 section 2.4); within it these lead to an IPv4 address, or nowhere.
+# All addresses in use are in 2000::/3 (RFC 4291 section 2.4); these networks in it lead to an IPv4 address or nowhere.
 _GLOBAL_IPV6 = ip_network("2000::/3")
 _INNER_IPV6 = tuple(map(ip_network, ("2001::/23", "2001:db8::/32", "2002::/16", "3fff::/20")))
-# An interface that carries an IPv4 address, whatever its network (ISATAP, RFC 5214 section 6.1).
+# Interface ids with an IPv4 address, in any network (ISATAP, RFC 5214 section 6.1).
 _ISATAP = (0x00005EFE, 0x02005EFE)
 
 
 def flaw(address: str, *, public_only: bool) -> str | None:
-    """Why a material cannot be there, or None; with `public_only` its host must be one of the public network."""
-    if not is_web_address(address) or any(map(_is_foreign, address)):
+    """Return what is wrong with a material's address, or None; `public_only` asks for a host of the public network."""
+    if not is_web_address(address) or any(map(_is_refused, address)):
         return NO_WEB_ADDRESS
     authority = _authority(address)
     if "@" in authority:
@@ -90,8 +90,8 @@ def flaw(address: str, *, public_only: bool) -> str | None:
     return NOT_PUBLIC if public_only and not _is_public(host[1]) else None
 
 
-def _is_foreign(character: str) -> bool:
-    # Controls, invisible format characters, halves of characters, and white space; browsers drop or turn the rest.
+def _is_refused(character: str) -> bool:
+    # Control and format characters, halves of surrogate pairs, white space, and the backslash, which browsers turn.
     return character == "\\" or unicodedata.category(character) in ("Cc", "Cf", "Cs", "Zs", "Zl", "Zp")
 
 
@@ -111,7 +111,7 @@ def _is_public(host: str) -> bool:
 
 
 def _ascii(host: str) -> str:
-    """The name as the name service knows it, without the final dot; empty when it cannot be one."""
+    """Return the name as the name service knows it, without the final dot; empty when it is no name."""
     if not host.isascii():
         try:
             host = idna.encode(host, uts46=True).decode()
@@ -130,8 +130,8 @@ def _is_label(label: str) -> bool:
 
 
 def _is_public_name(labels: list[str]) -> bool:
-    ends = {".".join(labels[at:]) for at in range(len(labels))}
-    return len(labels) > 1 and labels[-1] not in _INNER_SUFFIXES and not ends & _LEADING_INSIDE
+    suffixes = {".".join(labels[at:]) for at in range(len(labels))}
+    return len(labels) > 1 and labels[-1] not in _INNER_SUFFIXES and not suffixes & _LEADING_INSIDE
 
 
 def _is_public_ipv4(text: str) -> bool:

@@ -1,4 +1,4 @@
-"""Content's stores: the in-memory twin, and Peewee's on both engines, migrated once and emptied before each test."""
+"""The stores of content: the in-memory twin, and both engines, migrated once and emptied before each test."""
 
 import peewee
 import pytest
@@ -10,20 +10,20 @@ from services.content.repository.store import PeeweeContentStore
 from tests.content.memory import InMemoryContentStore
 from tests.databases import emptied_database
 
-# No example fails for being slow: a shared machine is slow now and then.
+# No example fails for being slow: a shared machine may be.
 settings.register_profile("no deadline", deadline=None)
 settings.load_profile("no deadline")
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def content_database(request: pytest.FixtureRequest) -> peewee.Database:
-    """A migrated database without rows, on each engine in turn."""
+    """Return a migrated database without rows, on each engine in turn."""
     return emptied_database(request, MIGRATIONS)
 
 
 @pytest.fixture(params=["memory", "sqlite", "postgresql"])
 def store(request: pytest.FixtureRequest) -> ContentStore:
-    """An empty store of each kind in turn."""
+    """Return an empty store of each kind in turn."""
     if request.param == "memory":
         return InMemoryContentStore()
     return PeeweeContentStore(emptied_database(request, MIGRATIONS))

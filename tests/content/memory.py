@@ -1,4 +1,4 @@
-"""The in-memory twin of ContentStore. It keeps the contract that test_repository.py states, and nothing on disk."""
+"""The in-memory twin of ContentStore: its methods are those of repository/contracts.py."""
 
 import copy
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -59,7 +59,7 @@ class InMemoryContentStore:
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """When an exception passes through, everything is as it was at the beginning."""
+        """Restore the state of the beginning when an exception passes through."""
         rows = self._rows
         before = {name: copy.copy(value) for name, value in vars(rows).items()}
         try:
@@ -78,7 +78,6 @@ class InMemoryChanges:
         self._audit = audit
 
     def append(self, changes: Sequence[NewChange]) -> None:
-        """Behind what is there."""
         for change in changes:
             last = self._rows.feed.last_sequence + 1
             self._rows.feed = replace(self._rows.feed, last_sequence=last)
@@ -86,19 +85,15 @@ class InMemoryChanges:
         self._audit.append(change.entry for change in changes)
 
     def feed(self) -> ChangeFeed:
-        """Which feed this is, and how far it goes."""
         return self._rows.feed
 
     def read(self, after: int, limit: int) -> Sequence[Change]:
-        """At most so many behind the number `after`, in order."""
         return [each for each in self._rows.changes if each.sequence > after][:limit]
 
     def readers(self) -> Sequence[FeedReader]:
-        """Who follows, by name."""
         return sorted(self._rows.readers.values(), key=lambda reader: reader.name)
 
     def acknowledge(self, reader: str, position: int) -> bool:
-        """Keep that the reader has taken in everything up to `position`; whether that is news."""
         known = self._rows.readers.get(reader)
         if known is not None and known.position == position:
             return False
@@ -106,11 +101,9 @@ class InMemoryChanges:
         return True
 
     def first_since(self, instant: datetime) -> int | None:
-        """The lowest number of a change at that instant or later."""
         return min((each.sequence for each in self._rows.changes if each.occurred_at >= instant), default=None)
 
     def prune(self, through: int) -> None:
-        """Forget the changes up to that number."""
         self._rows.feed = replace(self._rows.feed, pruned_through=max(through, self._rows.feed.pruned_through))
         self._rows.changes = tuple(each for each in self._rows.changes if each.sequence > through)
 
@@ -123,45 +116,37 @@ class InMemoryEvents:
         self._changes = changes
 
     def add(self, event: Event) -> None:
-        """Raises EventSlugTaken."""
         _refuse_known(event.id, self._rows.events)
         self._put(event)
         self._changes.append([event_change("created", event)])
 
     def get(self, event_id: str, *, for_update: bool = False) -> Event:
-        """Raises EventNotFound."""
         return _first((each for each in self._rows.events.values() if each.id == event_id), EventNotFound)
 
     def get_by_slug(self, slug: str) -> Event:
-        """Raises EventNotFound."""
         return _first((each for each in self._rows.events.values() if each.slug == slug), EventNotFound)
 
     def save(self, event: Event) -> None:
-        """Raises EventNotFound, EventSlugTaken."""
         self.get(event.id)
         self._put(event)
         self._changes.append([event_change("changed", event)])
 
     def remove(self, event_id: str) -> None:
-        """Raises EventNotFound."""
         event = self.get(event_id)
         del self._rows.events[event_id]
         orphans = [each for each in self._rows.lessons.values() if each.event_id == event_id]
-        told = _remove_lessons(self._rows, orphans)
-        self._changes.append([*told, event_change("deleted", event)])
+        deletions = _remove_lessons(self._rows, orphans)
+        self._changes.append([*deletions, event_change("deleted", event)])
 
     def list(self, request: PageRequest = ALL, *, listed_only: bool = False) -> Sequence[Event]:
-        """Events by creation, oldest first."""
         events = self._rows.events.values()
         listed = (each for each in events if each.is_active and each.visibility == "public")
         return _paged(listed if listed_only else events, event_key, request)
 
     def count(self) -> int:
-        """How many there are."""
         return len(self._rows.events)
 
     def find(self, event_ids: Iterable[str], slugs: Iterable[str]) -> Sequence[Event]:
-        """Those that have one of the ids or one of the slugs, in no order."""
         ids, taken = set(event_ids), set(slugs)
         return [each for each in self._rows.events.values() if each.id in ids or each.slug in taken]
 
@@ -179,7 +164,6 @@ class InMemoryLessons:
         self._changes = changes
 
     def add(self, lesson: Lesson) -> None:
-        """Raises EventNotFound, LessonSlugTaken, InvalidWindow."""
         _refuse_known(lesson.id, self._rows.lessons)
         if lesson.event_id not in self._rows.events:
             raise EventNotFound
@@ -187,40 +171,32 @@ class InMemoryLessons:
         self._changes.append([lesson_change("created", lesson)])
 
     def get(self, event_id: str, lesson_id: str, *, for_update: bool = False) -> Lesson:
-        """Raises LessonNotFound."""
         return _first((each for each in self._of(event_id) if each.id == lesson_id), LessonNotFound)
 
     def get_by_slug(self, event_id: str, slug: str) -> Lesson:
-        """Raises LessonNotFound."""
         return _first((each for each in self._of(event_id) if each.slug == slug), LessonNotFound)
 
     def save(self, lesson: Lesson) -> None:
-        """Raises LessonNotFound, LessonSlugTaken, InvalidWindow."""
         self.get(lesson.event_id, lesson.id)
         self._put(lesson)
         self._changes.append([lesson_change("changed", lesson)])
 
     def remove(self, event_id: str, lesson_id: str) -> None:
-        """Raises LessonNotFound."""
         lesson = self.get(event_id, lesson_id)
         self._changes.append(_remove_lessons(self._rows, [lesson]))
 
     def list(self, event_id: str, request: PageRequest = ALL) -> Sequence[Lesson]:
-        """The event's lessons by release, then creation, then id."""
         return _paged(self._of(event_id), lesson_key, request)
 
     def count_by_status(self, now: datetime) -> StatusCounts:
-        """Over all events."""
         statuses = [rules.lesson_status(each, now) for each in self._rows.lessons.values()]
         return StatusCounts(statuses.count("locked"), statuses.count("released"), statuses.count("expired"))
 
     def existing(self, references: Sequence[LessonReference]) -> Sequence[LessonReference]:
-        """Those of them that name a lesson of that event."""
-        there = {LessonReference(each.event_id, each.id) for each in self._rows.lessons.values()}
-        return [each for each in references if each in there]
+        existing = {LessonReference(each.event_id, each.id) for each in self._rows.lessons.values()}
+        return [each for each in references if each in existing]
 
     def find(self, lesson_ids: Iterable[str], event_ids: Iterable[str], slugs: Iterable[str]) -> Sequence[Lesson]:
-        """Those that have one of the ids, or one of the slugs in one of the events, in no order."""
         ids, events, taken = set(lesson_ids), set(event_ids), set(slugs)
         lessons = self._rows.lessons.values()
         return [each for each in lessons if each.id in ids or (each.event_id in events and each.slug in taken)]
@@ -243,7 +219,6 @@ class InMemoryMaterials:
         self._changes = changes
 
     def add_all(self, materials: Sequence[Material]) -> None:
-        """All of them or none."""
         kept = dict(self._rows.materials)
         for material in materials:
             _refuse_known(material.id, kept)
@@ -258,27 +233,22 @@ class InMemoryMaterials:
         self._changes.append([material_change("created", each, self._event_id(each)) for each in materials])
 
     def last_position(self, lesson_id: str) -> int:
-        """The highest position so far, 0 when there is none."""
         return max((each.position for each in self._of(lesson_id)), default=0)
 
     def last_positions(self, lesson_ids: Iterable[str]) -> Mapping[str, int]:
-        """The highest position so far of each lesson that has a material."""
         positions = {lesson_id: self.last_position(lesson_id) for lesson_id in lesson_ids}
         return {lesson_id: position for lesson_id, position in positions.items() if position}
 
     def find(self, material_ids: Iterable[str]) -> Sequence[Material]:
-        """Those that have one of the ids, in no order."""
         ids = set(material_ids)
         return [each for each in self._rows.materials.values() if each.id in ids]
 
     def remove(self, lesson_id: str, material_id: str) -> None:
-        """Raises MaterialNotFound."""
         material = _first((each for each in self._of(lesson_id) if each.id == material_id), MaterialNotFound)
         del self._rows.materials[material_id]
         self._changes.append([material_change("deleted", material, self._event_id(material))])
 
     def list(self, lesson_id: str, request: PageRequest = ALL) -> Sequence[Material]:
-        """The lesson's materials in order of upload."""
         return _paged(self._of(lesson_id), material_key, request)
 
     def _event_id(self, material: Material) -> str:
@@ -301,12 +271,12 @@ def _refuse_known(new_id: str, known: Iterable[str]) -> None:
 
 def _paged(items: Iterable[Item], key: Callable[[Item], SortKey], request: PageRequest) -> Sequence[Item]:
     after = request.after
-    behind = [each for each in items if after is None or key(each) > after]
-    return sorted(behind, key=key)[: request.fetch_limit]
+    following = [each for each in items if after is None or key(each) > after]
+    return sorted(following, key=key)[: request.fetch_limit]
 
 
 def _remove_lessons(rows: _Rows, lessons: Iterable[Lesson]) -> list[NewChange]:
-    """What the feed tells of it: first all materials, then the lessons, each by lesson id."""
+    """Remove the lessons; return the changes: first all materials, then the lessons, each by lesson id."""
     gone = {each.id: each for each in sorted(lessons, key=lambda lesson: lesson.id)}
     lost = [each for each in rows.materials.values() if each.lesson_id in gone]
     rows.lessons = {each.id: each for each in rows.lessons.values() if each.id not in gone}

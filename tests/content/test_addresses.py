@@ -1,4 +1,4 @@
-"""services.content.addresses: whatever is taken leads a browser to the public network, by another reading of it."""
+"""services.content.addresses: every accepted address leads a browser to the public network, by a second reading."""
 
 import re
 from collections.abc import Callable
@@ -29,9 +29,8 @@ SPECIAL = tuple(
 )
 
 
-def host_that_a_browser_goes_to(address: str) -> IPv4Address | IPv6Address | str | None:
-    """By the URL standard (sections 3.5 and 4.4), written down again with nothing of the code under test; None when it
-    goes nowhere."""
+def browser_host(address: str) -> IPv4Address | IPv6Address | str | None:
+    """Return the host by the URL standard (sections 3.5 and 4.4), without the code under test."""
     text = re.sub(r"[\t\n\r]", "", address.strip("".join(map(chr, range(0x21)))))
     found = re.match(r"https?:[/\\]*([^/\\?#]*)", text, re.IGNORECASE)
     if found is None:
@@ -50,7 +49,7 @@ def host_that_a_browser_goes_to(address: str) -> IPv4Address | IPv6Address | str
 
 
 def parsed(parse: Callable[..., IPv4Address | IPv6Address], text: object) -> IPv4Address | IPv6Address | None:
-    """What it is, or None."""
+    """Return the parsed address, or None."""
     try:
         return parse(text)
     except ValueError:
@@ -58,7 +57,7 @@ def parsed(parse: Callable[..., IPv4Address | IPv6Address], text: object) -> IPv
 
 
 def ipv4_of(parts: list[str]) -> IPv4Address:
-    """The standard's IPv4 parser: each part decimal, octal or hexadecimal, the last one for all bytes that are left."""
+    """Parse as the standard: each part decimal, octal or hexadecimal, the last one for all remaining bytes."""
     *first, last = [int(part, 8) if re.fullmatch("0[0-7]+", part) else int(part, 0) for part in parts]
     if any(each > 255 for each in first) or last >= 256 ** (4 - len(first)):
         raise ValueError
@@ -66,7 +65,7 @@ def ipv4_of(parts: list[str]) -> IPv4Address:
 
 
 def is_public(host: IPv4Address | IPv6Address | str | None) -> bool:
-    """Whether it is a host of the public network, as far as its name tells."""
+    """Return whether it is a host of the public network, as far as its name tells."""
     if host is None:
         return False
     if isinstance(host, str):
@@ -94,15 +93,15 @@ def test_no_notation_of_an_inner_ipv6_address_is_public(address: str) -> None:
         ("http://[::1]a", False, NO_WEB_ADDRESS),
     ],
 )
-def test_each_flaw_is_told_by_its_own_text(address: str, public_only: bool, expected: str | None) -> None:
+def test_each_flaw_has_its_own_text(address: str, public_only: bool, expected: str | None) -> None:
     assert flaw(address, public_only=public_only) == expected
 
 
-def test_the_other_reading_knows_a_public_host_when_it_sees_one() -> None:
-    # Else what follows would prove nothing.
-    assert [each for each in GOOD_ADDRESSES if not is_public(host_that_a_browser_goes_to(each))] == []
-    assert [each for each in LOCAL_ADDRESSES[:-1] if is_public(host_that_a_browser_goes_to(each))] == []
-    assert host_that_a_browser_goes_to("http:\\\\a@0X7f。1:80") == IPv4Address("127.0.0.1")
+def test_the_second_reading_recognises_public_hosts() -> None:
+    # Otherwise the tests below would prove nothing.
+    assert [each for each in GOOD_ADDRESSES if not is_public(browser_host(each))] == []
+    assert [each for each in LOCAL_ADDRESSES[:-1] if is_public(browser_host(each))] == []
+    assert browser_host("http:\\\\a@0X7f。1:80") == IPv4Address("127.0.0.1")
 
 
 BYTES = some.integers(0, 255)
@@ -127,8 +126,8 @@ HOSTS = some.one_of(
     some.sampled_from([str(network) for network in SPECIAL if network.version == 6]).flatmap(
         lambda network: some.ip_addresses(v=6, network=network).map(lambda address: f"[{address}]")
     ),
-    some.tuples(some.lists(NUMBERS, min_size=1, max_size=5), DOTS).map(lambda told: told[1].join(told[0])),
-    some.tuples(some.lists(LABELS, min_size=1, max_size=4), DOTS).map(lambda told: told[1].join(told[0])),
+    some.tuples(some.lists(NUMBERS, min_size=1, max_size=5), DOTS).map(lambda drawn: drawn[1].join(drawn[0])),
+    some.tuples(some.lists(LABELS, min_size=1, max_size=4), DOTS).map(lambda drawn: drawn[1].join(drawn[0])),
     some.text(min_size=1, max_size=12),
     some.text(alphabet="0123456789abcdefx.:[]%@\\/?#-_１２７。ⓛ\u00ad\u200b\t", min_size=1, max_size=16),
 )
@@ -146,23 +145,23 @@ ADDRESSES = some.builds(
 )
 
 
-@settings(max_examples=1_000)
+@settings(max_examples=500)
 @given(ADDRESSES)
 @example("http://[2a00:1450::5efe:127.0.0.1]/")
-def test_whatever_is_taken_leads_a_browser_to_a_public_host(address: str) -> None:
+def test_every_accepted_address_leads_to_a_public_host(address: str) -> None:
     if flaw(address, public_only=True) is None:
-        assert is_public(host_that_a_browser_goes_to(address))
+        assert is_public(browser_host(address))
 
 
 @settings(max_examples=200)
 @given(ADDRESSES)
-def test_what_the_managed_profile_takes_the_local_one_takes_too(address: str) -> None:
+def test_the_local_profile_accepts_what_the_managed_one_does(address: str) -> None:
     if flaw(address, public_only=True) is None:
         assert flaw(address, public_only=False) is None
 
 
 @given(some.ip_addresses(v=4).filter(lambda address: not any(address in network for network in SPECIAL)))
-def test_every_public_ipv4_address_is_taken_in_its_usual_notation_only(address: IPv4Address) -> None:
+def test_a_public_ipv4_address_is_accepted_in_its_usual_notation_only(address: IPv4Address) -> None:
     assert flaw(f"https://{address}/a.pdf", public_only=True) is None
     for odd in (str(int(address)), hex(int(address)), f"0{address}", f"{address}.1"):
         assert flaw(f"https://{odd}/a.pdf", public_only=True) == NOT_PUBLIC

@@ -1,4 +1,4 @@
-"""How many statements a use case sends: the same for one row as for thirty, and no more than the table says."""
+"""The number of statements of each use case: as in the table, for one row as for thirty."""
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -16,12 +16,14 @@ from services.kit.web.pages import PageRequest
 from services.kit.web.tokens.grants import Grant
 from tests.clock import HOUR, NOON, StoppedClock
 from tests.content.examples import (
-    EVENT_FIELDS,
-    LESSON_FIELDS,
     SECRET,
     a_lesson,
     a_material,
     an_event,
+    event_changes,
+    event_fields,
+    lesson_changes,
+    lesson_fields,
     some_events,
     some_lessons,
     some_materials,
@@ -33,21 +35,26 @@ UPLOAD = Upload("notes.txt", "text/plain", 1, "https://files.flix.app/notes.txt"
 
 LESSON = LessonReference("event-1", "lesson-1")
 
-# A savepoint and its release are two; every write makes two of them. It counts the feed up and appends to it and to the
-# audit log: three statements however many changes there are. What is deleted is read first, to be told.
+# A savepoint and its release are two statements; every write makes two savepoints. Three statements number the changes
+# and append them to the feed and to the audit log, for any number of changes. Deleted records are read before.
 COSTS: list[Cost[ContentService]] = [
     Cost("list_events", lambda service: service.list_events(PageRequest()), 1),
     Cost("list_events, a page", lambda service: service.list_events(PageRequest(20)), 1),
     Cost("list_public_events", lambda service: service.list_public_events(PageRequest()), 1),
     Cost("get_event", lambda service: service.get_event("event-1"), 1),
-    Cost("create_event", lambda service: service.create_event(EVENT_FIELDS), 4, 4),
-    Cost("update_event", lambda service: service.update_event("event-1", {"title": "Other"}), 5, 4),
+    Cost("create_event", lambda service: service.create_event(event_fields()), 4, 4),
+    Cost("update_event", lambda service: service.update_event("event-1", event_changes(title="Other")), 5, 4),
     Cost("delete_event", lambda service: service.delete_event("event-1"), 8, 4),
     Cost("list_lessons", lambda service: service.list_lessons("event-1", PageRequest()), 2),
     Cost("list_lessons, a page", lambda service: service.list_lessons("event-1", PageRequest(20)), 2),
     Cost("get_lesson", lambda service: service.get_lesson("event-1", "lesson-1"), 2),
-    Cost("create_lesson", lambda service: service.create_lesson("event-1", LESSON_FIELDS), 5, 4),
-    Cost("update_lesson", lambda service: service.update_lesson("event-1", "lesson-1", {"title": "Other"}), 6, 4),
+    Cost("create_lesson", lambda service: service.create_lesson("event-1", lesson_fields()), 5, 4),
+    Cost(
+        "update_lesson",
+        lambda service: service.update_lesson("event-1", "lesson-1", lesson_changes(title="Other")),
+        6,
+        4,
+    ),
     Cost("delete_lesson", lambda service: service.delete_lesson("event-1", "lesson-1"), 8, 4),
     Cost("snapshot", lambda service: service.snapshot(), 2),
     Cost("list_materials", lambda service: service.list_materials("event-1", "lesson-1", PageRequest()), 3),
@@ -63,7 +70,7 @@ COSTS: list[Cost[ContentService]] = [
     Cost("open_materials", lambda service: service.open_materials("launch", "first", None), 3),
     Cost("feed", lambda service: service.feed(), 2),
     Cost("read_changes, again from there", lambda service: service.read_changes("known", None, 0, 1000), 3),
-    # Keeping the place, and looking for what may be pruned.
+    # Recording the position, and finding the prunable changes.
     Cost("read_changes, further on", lambda service: service.read_changes("known", None, 1, 1000), 6),
     Cost("missing_lessons", lambda service: service.missing_lessons([LESSON] * 500), 1),
     Cost("present", lambda service: service.present(["event-1"] * 500, ["lesson-1"] * 500), 2),
@@ -71,7 +78,7 @@ COSTS: list[Cost[ContentService]] = [
 
 
 def stocked(database: peewee.Database, rows: int) -> ContentService:
-    """A service with that many further events, lessons and materials beside the one of each that is asked for."""
+    """Return a service with so many more events, lessons and materials beside the one of each that is read."""
     store = PeeweeContentStore(database)
     with store.transaction():
         for event in (an_event(), *some_events(rows)):
@@ -87,7 +94,7 @@ def stocked(database: peewee.Database, rows: int) -> ContentService:
 
 @pytest.mark.parametrize("cost", COSTS, ids=[cost.name for cost in COSTS])
 @pytest.mark.parametrize("rows", [0, 29], ids=["one row", "thirty rows"])
-def test_a_use_case_sends_as_many_statements_as_the_table_says_whatever_the_number_of_rows(
+def test_a_use_case_sends_as_many_statements_as_the_table_says(
     content_database: peewee.Database, cost: Cost[ContentService], rows: int
 ) -> None:
     service = stocked(content_database, rows)
@@ -101,7 +108,7 @@ def test_the_table_names_every_use_case() -> None:
     assert {cost.name.partition(",")[0] for cost in COSTS} == public
 
 
-def test_the_count_sees_a_query_for_each_row(content_database: peewee.Database) -> None:
+def test_a_query_for_each_row_is_counted(content_database: peewee.Database) -> None:
     service = stocked(content_database, 29)
     with counted(content_database) as statements:
         for lesson in service.list_lessons("event-1", PageRequest()).items:
@@ -119,11 +126,11 @@ OUTSIDERS: list[tuple[str | None, Grant | None]] = [
 
 @pytest.mark.parametrize(("key", "grant"), OUTSIDERS)
 @pytest.mark.parametrize("lesson_slug", ["first", "nothing"])
-def test_whoever_stands_outside_a_private_event_costs_the_same_one_statement_for_a_lesson_as_for_none(
+def test_an_outsider_of_a_private_event_causes_one_statement(
     content_database: peewee.Database, key: str | None, grant: Grant | None, lesson_slug: str
 ) -> None:
     service = stocked(content_database, 29)
-    service.update_event("event-1", {"visibility": "private", "access_key": "let-me-in"})
+    service.update_event("event-1", event_changes(visibility="private", access_key="let-me-in"))
     expected = [*one_statement(content_database, lambda: service.check_access("launch", "unheard-of", None))]
     for use_case in (service.check_access, service.open_lesson, service.play, service.open_materials):
         assert one_statement(content_database, partial(use_case, "launch", lesson_slug, key, grant)) == expected
@@ -131,11 +138,11 @@ def test_whoever_stands_outside_a_private_event_costs_the_same_one_statement_for
 
 
 @pytest.mark.parametrize("key", [None, "let-me-out"])
-def test_who_asks_for_a_grant_without_the_key_costs_the_same_whether_or_not_there_is_an_event(
+def test_a_failed_exchange_causes_the_same_statement_without_an_event(
     content_database: peewee.Database, key: str | None
 ) -> None:
     service = stocked(content_database, 0)
-    service.update_event("event-1", {"visibility": "private", "access_key": "let-me-in"})
+    service.update_event("event-1", event_changes(visibility="private", access_key="let-me-in"))
     known, unknown = (
         one_statement(content_database, partial(service.event_access, slug, key)) for slug in ("launch", "nowhere")
     )
@@ -143,20 +150,20 @@ def test_who_asks_for_a_grant_without_the_key_costs_the_same_whether_or_not_ther
 
 
 def one_statement(database: peewee.Database, use_case: Callable[[], object]) -> Sequence[str]:
-    """What the use case asks the database, which is one thing, whether or not it refuses then."""
+    """Return the only statement of the use case, which may refuse afterwards."""
     with counted(database) as statements, suppress(Forbidden):
         use_case()
     assert split(statements) == (1, 0)
     return statements
 
 
-def test_only_what_is_about_to_change_is_read_for_update(content_database: peewee.Database) -> None:
+def test_only_records_that_change_are_locked(content_database: peewee.Database) -> None:
     service = stocked(content_database, 0)
     with counted(content_database) as statements:
-        service.update_event("event-1", {"title": "Other"})
-        service.update_lesson("event-1", "lesson-1", {"expires_at": NOON + 2 * HOUR})
+        service.update_event("event-1", event_changes(title="Other"))
+        service.update_lesson("event-1", "lesson-1", lesson_changes(expires_at=NOON + 2 * HOUR))
         service.add_materials("event-1", "lesson-1", [UPLOAD])
-    held = [each for each in statements if each.startswith("SELECT") and each.endswith("FOR UPDATE")]
-    tables = [each.partition(' FROM "')[2].partition('"')[0] for each in held]
-    # SQLite takes the whole database's lock when the transaction begins.
+    locking = [each for each in statements if each.startswith("SELECT") and each.endswith("FOR UPDATE")]
+    tables = [each.partition(' FROM "')[2].partition('"')[0] for each in locking]
+    # SQLite locks the whole database when the transaction begins.
     assert tables == (["events", "lessons", "lessons"] if is_postgresql(content_database) else [])

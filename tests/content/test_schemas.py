@@ -207,14 +207,14 @@ def test_a_wrong_field_is_named(
 @pytest.mark.parametrize("field", FILE_MISFITS)
 def test_a_wrong_field_of_a_file_is_named_with_its_place(field: str) -> None:
     for value in FILE_MISFITS[field]:
-        files = [NEW_FILE, {**NEW_FILE, field: value}, NEW_FILE]
+        files: list[Any] = [NEW_FILE, {**NEW_FILE, field: value}, NEW_FILE]
         assert errors(NewMaterials, {"files": files}) == {"files": [Matching(f"1.{field}: .+")]}, value
 
 
 @pytest.mark.parametrize(
     ("files", "texts"),
     [
-        *((files, [".+"]) for files in (None, {}, "text", [], [NEW_FILE] * 21)),
+        *((wrong, [".+"]) for wrong in (None, "text", [], [NEW_FILE] * 21)),
         *(([NEW_FILE, file], ["1: must be a JSON object"]) for file in (5, None)),
         ([{}], [f"0.{name}: is required" for name in NEW_FILE]),
     ],

@@ -1,6 +1,7 @@
-"""services.content.seed on both engines: what each set holds, and that people's rows are safe from it."""
+"""services.content.seed on both engines: the rows of each set, and the safety of people's rows."""
 
 from collections import Counter
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
@@ -8,25 +9,26 @@ from typing import Any
 
 import peewee
 import pytest
-from services.content.schemas.incoming import NewEvent, NewLesson, NewMaterials
 
 from services.content import rules
 from services.content.config import Settings, read_settings
-from services.content.entities import Event, Lesson, StatusCounts, Upload
+from services.content.entities import StatusCounts, Upload
 from services.content.errors import InvalidWindow, LessonAccessDenied
 from services.content.migrations import MIGRATIONS
 from services.content.models import TABLES
 from services.content.repository.store import PeeweeContentStore
+from services.content.schemas.events import NewEvent, event_view
+from services.content.schemas.lessons import NewLesson, NewMaterials, lesson_view, material_view
 from services.content.seed import SAMPLES, SETS, seed_database, seed_store
+from services.content.seed.demo import SEASON
 from services.content.service import ContentService
-from services.kit.core.instants import format_instant
 from services.kit.storage.audit.log import AuditFilter
 from services.kit.storage.database import delete_all_rows
 from services.kit.web.pages import PageRequest
 from services.kit.web.schemas import validated
 from tests.audit import entries_in
 from tests.clock import NOON
-from tests.content.examples import SECRET
+from tests.content.examples import SECRET, event_changes, lesson_changes
 
 ALL = PageRequest()
 KEY = "growth2026"
@@ -35,33 +37,28 @@ SETTINGS: Settings = read_settings({"SERVICE_SECRET": "0123456789abcdef012345678
 
 @pytest.fixture
 def store(content_database: peewee.Database) -> PeeweeContentStore:
-    """An empty store, migrated."""
+    """Return an empty store."""
     return PeeweeContentStore(content_database)
 
 
 @pytest.fixture
 def service(store: PeeweeContentStore) -> ContentService:
-    """Content at noon."""
+    """Return the service at noon."""
     return ContentService(store, SECRET, lambda: NOON)
 
 
 def rows(database: peewee.Database) -> dict[str, list[Any]]:
-    """Every column of every row."""
+    """Return every column of every row."""
     return {table.__name__: sorted(table.select().tuples().execute(database), key=repr) for table in TABLES}
 
 
 def records(database: peewee.Database) -> dict[str, list[Any]]:
-    """The same without the feed, which is another one after everything was deleted, and without the audit log."""
+    """Return the rows without the feed, which begins again after a deletion, and without the audit log."""
     of_tables = rows(database)
     return {table: of_tables[table] for table in of_tables if not table.startswith(("Change", "Audit"))}
 
 
-def lessons_of(service: ContentService, name: str) -> list[Lesson]:
-    """Of all events of the set, each event's in order of release."""
-    return [lesson for event in SAMPLES[name] for lesson in service.list_lessons(event.id, ALL).items]
-
-
-def test_minimal_is_what_the_issue_says(store: PeeweeContentStore, service: ContentService) -> None:
+def test_minimal_has_an_open_public_and_a_private_event(store: PeeweeContentStore, service: ContentService) -> None:
     added = seed_store(store, SAMPLES["minimal"], NOON)
     events = service.list_events(ALL).items
     public = service.open_materials("flix-mvp-launch-event", "kickoff-do-mvp", None)
@@ -74,16 +71,12 @@ def test_minimal_is_what_the_issue_says(store: PeeweeContentStore, service: Cont
     assert (public.lesson.id, private.lesson.id) == ("lesson-public-1", "lesson-private-1")
     assert [material.id for material in public.materials] == ["material-public-1"]
     assert private.materials == []
+    with pytest.raises(LessonAccessDenied):
+        service.open_lesson("flix-growth-intensive", "growth-playbook", "growth2025")
     assert service.snapshot().lessons == StatusCounts(locked=0, released=2, expired=0)
 
 
-def test_the_private_event_stays_closed_without_its_key(store: PeeweeContentStore, service: ContentService) -> None:
-    seed_store(store, SAMPLES["minimal"], NOON)
-    with pytest.raises(LessonAccessDenied):
-        service.open_lesson("flix-growth-intensive", "growth-playbook", "growth2025")
-
-
-def test_demo_is_a_season_in_full_swing(store: PeeweeContentStore, service: ContentService) -> None:
+def test_demo_has_events_in_every_state(store: PeeweeContentStore, service: ContentService) -> None:
     added = seed_store(store, SAMPLES["demo"], NOON)
     listed = [event.id for event in service.list_public_events(ALL).items]
     everything = [(event.id, event.visibility, event.is_active) for event in service.list_events(ALL).items]
@@ -101,44 +94,32 @@ def test_demo_is_a_season_in_full_swing(store: PeeweeContentStore, service: Cont
     assert service.snapshot().lessons == StatusCounts(locked=15, released=8, expired=8)
 
 
-def test_each_event_of_the_season_is_in_the_state_that_its_id_tells(
-    store: PeeweeContentStore, service: ContentService
-) -> None:
+def test_the_lessons_of_the_demo_are_in_every_state(store: PeeweeContentStore, service: ContentService) -> None:
     seed_store(store, SAMPLES["demo"], NOON)
-
-    def states(event_id: str) -> list[str]:
-        return [rules.lesson_status(lesson, NOON) for lesson in service.list_lessons(event_id, ALL).items]
-
-    assert states("event-over-1") == ["expired"] * 6
-    assert states("event-live-1") == ["expired", *["released"] * 4, "locked", "locked"]
-    assert states("event-private-2") == ["expired", "released", "released", "locked", "locked", "locked"]
-    assert states("event-opening-1") == ["locked"] * 6
-    assert states("event-draft-1") == ["locked"] * 4
-
-
-def test_the_next_event_opens_five_minutes_after_the_seeding(
-    store: PeeweeContentStore, service: ContentService
-) -> None:
-    seed_store(store, SAMPLES["demo"], NOON)
-    first = service.list_lessons("event-opening-1", ALL).items[0]
-    assert first.release_at == NOON + timedelta(minutes=5)
-
-
-def test_nothing_is_made_after_the_seeding_or_after_it_opens(
-    store: PeeweeContentStore, service: ContentService
-) -> None:
-    seed_store(store, SAMPLES["demo"], NOON)
-    for lesson in lessons_of(service, "demo"):
+    states = {
+        event.id: [rules.lesson_status(lesson, NOON) for lesson in service.list_lessons(event.id, ALL).items]
+        for event in SEASON
+    }
+    assert states == {
+        "event-over-1": ["expired"] * 6,
+        "event-live-1": ["expired", *["released"] * 4, "locked", "locked"],
+        "event-private-2": ["expired", "released", "released", "locked", "locked", "locked"],
+        "event-opening-1": ["locked"] * 6,
+        "event-draft-1": ["locked"] * 4,
+    }
+    assert service.list_lessons("event-opening-1", ALL).items[0].release_at == NOON + timedelta(minutes=5)
+    for lesson in (each for event in SAMPLES["demo"] for each in service.list_lessons(event.id, ALL).items):
         assert service.get_event(lesson.event_id).created_at < lesson.created_at < min(NOON, lesson.release_at)
 
 
-def test_every_sample_is_one_that_a_person_could_have_made(store: PeeweeContentStore, service: ContentService) -> None:
+def test_every_sample_is_a_valid_request(store: PeeweeContentStore, service: ContentService) -> None:
     seed_store(store, SAMPLES["demo"], NOON)
     for event in service.list_events(ALL).items:
-        assert validated(NewEvent, _event_document(event)).slug == event.slug
+        assert validated(NewEvent, _document(event_view(event))).slug == event.slug
         for lesson in service.list_lessons(event.id, ALL).items:
-            assert validated(NewLesson, _lesson_document(lesson)).slug == lesson.slug
-            files = _files(service, lesson)
+            assert validated(NewLesson, _document(lesson_view(lesson))).slug == lesson.slug
+            materials = service.list_materials(event.id, lesson.id, ALL).items
+            files = [_document(material_view(material, event.id)) for material in materials]
             assert not files or len(validated(NewMaterials, {"files": files}).uploads()) == len(files)
 
 
@@ -162,22 +143,20 @@ def test_demo_after_minimal_adds_only_the_rest(content_database: peewee.Database
     assert all(row in after[table] for table, of_table in before.items() for row in of_table)
 
 
-def test_what_a_person_has_changed_stays(
+def test_changes_of_people_stay(
     content_database: peewee.Database, store: PeeweeContentStore, service: ContentService
 ) -> None:
     seed_store(store, SAMPLES["demo"], NOON)
-    service.update_event("event-public-1", {"slug": "my-own-launch", "is_active": False, "title": "Mine"})
-    service.update_lesson("event-public-1", "lesson-public-1", {"slug": "renamed", "expires_at": None})
-    service.update_event("event-private-1", {"access_key": None})
+    service.update_event("event-public-1", event_changes(slug="my-own-launch", is_active=False, title="Mine"))
+    service.update_lesson("event-public-1", "lesson-public-1", lesson_changes(slug="renamed", expires_at=None))
+    service.update_event("event-private-1", event_changes(access_key=None))
     before = rows(content_database)
     added = seed_store(store, SAMPLES["demo"], NOON)
     assert added == {"events": 0, "lessons": 0, "materials": 0}
     assert rows(content_database) == before
 
 
-def test_what_a_person_has_deleted_comes_back_and_the_rest_stays(
-    store: PeeweeContentStore, service: ContentService
-) -> None:
+def test_deleted_samples_come_back_and_the_rest_stays(store: PeeweeContentStore, service: ContentService) -> None:
     seed_store(store, SAMPLES["demo"], NOON)
     service.delete_material("event-live-1", "lesson-live-4", "material-live-3")
     service.delete_lesson("event-live-1", "lesson-live-1")
@@ -188,29 +167,29 @@ def test_what_a_person_has_deleted_comes_back_and_the_rest_stays(
     assert [material.id for material in materials] == ["material-live-4", "material-live-3"]
 
 
-def test_an_event_whose_slug_a_person_has_taken_is_left_out_with_all_that_is_in_it(
-    store: PeeweeContentStore, service: ContentService
-) -> None:
-    store.events.add(replace(SAMPLES["minimal"][0].at(NOON), id="mine"))
-    added = seed_store(store, SAMPLES["minimal"], NOON)
-    assert added == {"events": 1, "lessons": 1, "materials": 0}
+def test_a_sample_whose_slug_or_id_is_taken_is_left_out(store: PeeweeContentStore, service: ContentService) -> None:
+    public, private = SAMPLES["minimal"]
+    # The public event's slug is taken, and the private event's lesson has its id under another event.
+    mine = replace(public.at(NOON), id="mine")
+    lesson = replace(private.lessons[0].at("mine", NOON, NOON), slug="mine")
+    store.events.add(mine)
+    store.lessons.add(lesson)
+    assert seed_store(store, SAMPLES["minimal"], NOON) == {"events": 1, "lessons": 0, "materials": 0}
     assert {event.id for event in service.list_events(ALL).items} == {"mine", "event-private-1"}
-    assert service.list_lessons("mine", ALL).items == []
+    assert service.list_lessons("mine", ALL).items == [lesson]
+    assert service.list_lessons("event-private-1", ALL).items == []
 
 
-def test_a_lesson_whose_slug_a_person_has_taken_is_left_out_with_its_materials(
-    store: PeeweeContentStore, service: ContentService
-) -> None:
+def test_a_lesson_whose_slug_is_taken_is_left_out(store: PeeweeContentStore, service: ContentService) -> None:
     event = SAMPLES["minimal"][0]
-    store.events.add(event.at(NOON))
     mine = replace(event.lessons[0].at(event.id, NOON, NOON), id="mine")
+    store.events.add(event.at(NOON))
     store.lessons.add(mine)
-    added = seed_store(store, SAMPLES["minimal"], NOON)
-    assert added == {"events": 1, "lessons": 1, "materials": 0}
+    assert seed_store(store, SAMPLES["minimal"], NOON) == {"events": 1, "lessons": 1, "materials": 0}
     assert service.list_lessons("event-public-1", ALL).items == [mine]
 
 
-def test_a_material_goes_behind_what_people_have_uploaded(store: PeeweeContentStore, service: ContentService) -> None:
+def test_a_sample_material_follows_the_uploads_of_people(store: PeeweeContentStore, service: ContentService) -> None:
     seed_store(store, SAMPLES["minimal"], NOON)
     service.delete_material("event-public-1", "lesson-public-1", "material-public-1")
     upload = Upload("notes.txt", "text/plain", 12, "https://files.example/notes.txt")
@@ -220,16 +199,7 @@ def test_a_material_goes_behind_what_people_have_uploaded(store: PeeweeContentSt
     assert [material.id for material in materials] == [mine.id, "material-public-1"]
 
 
-def test_a_lesson_whose_id_another_event_has_is_left_out(store: PeeweeContentStore, service: ContentService) -> None:
-    event = SAMPLES["minimal"][0]
-    store.events.add(replace(event.at(NOON), id="mine", slug="mine"))
-    store.lessons.add(event.lessons[0].at("mine", NOON, NOON))
-    added = seed_store(store, SAMPLES["minimal"], NOON)
-    assert added == {"events": 2, "lessons": 1, "materials": 0}
-    assert service.list_lessons("event-public-1", ALL).items == []
-
-
-def test_a_seeding_that_breaks_off_leaves_nothing(content_database: peewee.Database, store: PeeweeContentStore) -> None:
+def test_a_failed_seeding_leaves_nothing(content_database: peewee.Database, store: PeeweeContentStore) -> None:
     event = SAMPLES["minimal"][1]
     broken = replace(event, lessons=(replace(event.lessons[0], closes=timedelta(days=-8)),))
     with pytest.raises(InvalidWindow):
@@ -237,8 +207,7 @@ def test_a_seeding_that_breaks_off_leaves_nothing(content_database: peewee.Datab
     assert not any(rows(content_database).values())
 
 
-def test_seedings_at_the_same_time_add_every_row_once(database: peewee.Database) -> None:
-    # The connections of all threads are closed with this one's.
+def test_concurrent_seedings_add_every_row_once(database: peewee.Database) -> None:
     MIGRATIONS.up(database)
     store = PeeweeContentStore(database)
     with ThreadPoolExecutor(4) as pool:
@@ -246,7 +215,9 @@ def test_seedings_at_the_same_time_add_every_row_once(database: peewee.Database)
     assert sum(added, Counter()) == {"events": 7, "lessons": 31, "materials": 19}
 
 
-def test_clear_and_plant_bring_back_the_same_rows(content_database: peewee.Database, store: PeeweeContentStore) -> None:
+def test_clearing_and_seeding_bring_back_the_same_rows(
+    content_database: peewee.Database, store: PeeweeContentStore
+) -> None:
     seed_store(store, SAMPLES["demo"], NOON)
     before, entries = records(content_database), entries_in(store.audit)
     delete_all_rows(content_database, TABLES)
@@ -257,62 +228,17 @@ def test_clear_and_plant_bring_back_the_same_rows(content_database: peewee.Datab
     assert entries_in(store.audit) == entries * 2
 
 
-def test_the_feed_tells_of_every_row_that_was_added(
-    content_database: peewee.Database, store: PeeweeContentStore
-) -> None:
+def test_the_feed_and_the_audit_log_record_every_added_row(store: PeeweeContentStore) -> None:
     added = seed_store(store, SAMPLES["demo"], NOON)
-    told = store.changes.read(0, 1000)
-    assert [change.sequence for change in told] == list(range(1, sum(added.values()) + 1))
-    assert Counter(f"{change.kind}s" for change in told if change.action == "created") == added
+    changes = store.changes.read(0, 1000)
+    assert [change.sequence for change in changes] == list(range(1, sum(added.values()) + 1))
+    assert Counter(f"{change.kind}s" for change in changes if change.action == "created") == added
+    assert entries_in(store.audit) == [(f"{each.kind}.{each.action}", each.subject_id) for each in changes]
+    records = store.audit.list(AuditFilter(), ALL)
+    actors = {(each.actor_id, each.actor_name, each.actor_role, each.address, each.request_id) for each in records}
+    assert actors == {(None,) * 5}
 
 
-def test_the_audit_log_says_of_every_row_that_nobody_who_signs_in_has_added_it(store: PeeweeContentStore) -> None:
-    seed_store(store, SAMPLES["demo"], NOON)
-    told = [(f"{change.kind}.{change.action}", change.subject_id) for change in store.changes.read(0, 1000)]
-    assert entries_in(store.audit) == told
-    said = {
-        (each.actor_id, each.actor_name, each.actor_role, each.address, each.request_id)
-        for each in store.audit.list(AuditFilter(), ALL)
-    }
-    assert said == {(None,) * 5}
-
-
-def _event_document(event: Event) -> dict[str, Any]:
-    document: dict[str, Any] = {
-        "title": event.title,
-        "slug": event.slug,
-        "shortDescription": event.short_description,
-        "longDescription": event.long_description,
-        "visibility": event.visibility,
-        "hero": {"title": event.hero_title, "subtitle": event.hero_subtitle, "ctaText": event.hero_cta_text},
-        "visualStyle": {
-            "backgroundColor": event.background_color,
-            "textColor": event.text_color,
-            "accentColor": event.accent_color,
-        },
-        "logoUrl": event.logo_url,
-    }
-    return document if event.access_key is None else {**document, "accessKey": event.access_key}
-
-
-def _lesson_document(lesson: Lesson) -> dict[str, Any]:
-    return {
-        "title": lesson.title,
-        "slug": lesson.slug,
-        "description": lesson.description,
-        "releaseAt": format_instant(lesson.release_at),
-        "videoProvider": lesson.video_provider,
-        "videoId": lesson.video_id,
-    }
-
-
-def _files(service: ContentService, lesson: Lesson) -> list[dict[str, Any]]:
-    return [
-        {
-            "fileName": material.file_name,
-            "mimeType": material.mime_type,
-            "sizeBytes": material.size_bytes,
-            "downloadUrl": material.download_url,
-        }
-        for material in service.list_materials(lesson.event_id, lesson.id, ALL).items
-    ]
+def _document(view: Mapping[str, Any]) -> dict[str, Any]:
+    # Null is no value in a new record; the other members of a view are ignored.
+    return {name: value for name, value in view.items() if value is not None}

@@ -6,18 +6,13 @@ from datetime import datetime
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from services.content.entities import (
     Access,
-    Catalog,
+    AccessStatus,
     Change,
-    EventAccess,
-    EventChanges,
     Material,
     NewChange,
-    OpenMaterials,
     Playback,
     Snapshot,
     StatusCounts,
@@ -33,8 +28,8 @@ from services.content.errors import (
     LessonSlugTaken,
     MaterialNotFound,
 )
-from services.content.service import ContentService, ShownGrant
-from services.kit.core.errors import PreconditionFailed, ServiceError, Unavailable
+from services.content.service import ContentService
+from services.kit.core.errors import PreconditionFailed, ServiceError
 from services.kit.storage.idempotency import Keep
 from services.kit.web.entity_tags import entity_tag
 from services.kit.web.pages import Page, PageRequest
@@ -371,129 +366,30 @@ def test_a_creation_is_undone_when_its_response_cannot_be_kept(
     assert [create(service, kept.append)] == kept
 
 
-# Learners
-
-CLOSED = "Private event access is required"
+# Learners and grants: tests/content/resources/test_learners.py and test_grants.py prove the rest
 
 
-def assert_denied(
-    service: ContentService, slug: str, key: str | None, grant: ShownGrant, status: str, why: str
+@pytest.mark.parametrize(("now", "status"), [(NOON - HOUR - MILLISECOND, "locked"), (NOON + HOUR, "expired")])
+def test_a_key_or_a_grant_opens_no_lesson_outside_its_window(
+    service: ContentService, clock: StoppedClock, now: datetime, status: AccessStatus
 ) -> None:
-    """Every use case of learners refuses with the same status and message."""
-    denied = {"error": "LESSON_ACCESS_DENIED", "message": why, "requestId": "r", "status": status}
-    closed = status == "blocked_private"
-    for lesson_slug in ("first", "nothing") if closed else ("first",):
-        access = service.check_access(slug, lesson_slug, key, grant)
-        assert (access.status, access.authorized, access.lesson is None) == (status, False, closed)
+    access = service.event_access("secret", KEY)
+    clock.at = now
+    for key, grant in ((KEY, None), (None, Grant(access.event_id, access.fingerprint))):
+        lesson = a_lesson(id="lesson-2", event_id="event-2")
+        assert service.check_access("secret", "first", key, grant) == Access(status, lesson, now)
         for use_case in (service.open_lesson, service.play, service.open_materials):
             with pytest.raises(LessonAccessDenied) as refusal:
-                use_case(slug, lesson_slug, key, grant)
-            assert refusal.value.envelope("r") == denied
-    if closed:
-        with pytest.raises(EventAccessDenied) as event_refusal:
-            service.catalog(slug, key, grant)
-        assert event_refusal.value.envelope("r") == {**denied, "error": "EVENT_ACCESS_DENIED"}
+                use_case("secret", "first", key, grant)
+            assert refusal.value.extra == {"status": status}
 
 
-@pytest.mark.parametrize("key", [None, "any key"])
-def test_the_catalog_of_a_public_event_needs_no_key(
-    service: ContentService, store: InMemoryContentStore, key: str | None
-) -> None:
-    assert service.catalog("launch", key) == Catalog(an_event(), [a_lesson()], NOON)
-    idle = an_event(id="event-3", slug="idle", is_active=False)
-    store.events.add(idle)
-    assert service.catalog("idle", key) == Catalog(idle, [], NOON)
-
-
-@pytest.mark.parametrize("key", [None, "let-me-out", KEY.upper()])
-def test_a_private_event_is_closed_without_its_key(service: ContentService, key: str | None) -> None:
-    assert_denied(service, "secret", key, None, "blocked_private", CLOSED)
-
-
-@pytest.mark.parametrize(("slug", "lesson_slug", "key"), [("nowhere", "first", None), ("secret", "nothing", KEY)])
-def test_learners_find_no_unknown_event_or_lesson(
-    service: ContentService, slug: str, lesson_slug: str, key: str | None
-) -> None:
-    expected = EventNotFound if slug == "nowhere" else LessonNotFound
-    for use_case in (service.check_access, service.open_lesson, service.play, service.open_materials):
-        with pytest.raises(expected):
-            use_case(slug, lesson_slug, key)
-    with pytest.raises(EventNotFound):
-        service.catalog("nowhere", key)
-
-
-@pytest.mark.parametrize(
-    ("now", "status", "message"),
-    [
-        (NOON - HOUR - MILLISECOND, "locked", "Lesson is not released yet"),
-        (NOON + HOUR, "expired", "Lesson access has expired"),
-    ],
-)
-@pytest.mark.parametrize("by_grant", [False, True])
-def test_a_lesson_outside_its_window_shows_only_its_status(
-    service: ContentService, clock: StoppedClock, now: datetime, status: str, message: str, by_grant: bool
-) -> None:
-    grant = grant_for(service, "secret", KEY) if by_grant else None
-    clock.at = now
-    assert_denied(service, "secret", None if by_grant else KEY, grant, status, message)
-    assert_denied(service, "launch", None, None, status, message)
-
-
-@pytest.mark.parametrize("now", [NOON - HOUR, NOON, NOON + HOUR - MILLISECOND])
-@pytest.mark.parametrize(("key", "by_grant"), [(KEY, False), (None, True), ("let-me-out", True)])
-def test_a_lesson_opens_by_key_or_grant_from_release_until_before_expiry(
-    service: ContentService, store: InMemoryContentStore, clock: StoppedClock, now: datetime, key: str, by_grant: bool
-) -> None:
-    grant = grant_for(service, "secret", KEY) if by_grant else None
-    clock.at = now
-    assert service.catalog("secret", key, grant) == Catalog(store.events.get("event-2"), [SECRET_LESSON], now)
-    assert service.check_access("secret", "first", key, grant) == Access("released", SECRET_LESSON, now)
-    assert service.open_lesson("secret", "first", key, grant) == SECRET_LESSON
-    assert service.play("secret", "first", key, grant) == Playback(SECRET_LESSON, None, None, now)
-    assert service.open_materials("secret", "first", key, grant) == OpenMaterials(SECRET_LESSON, [SECRET_MATERIAL])
-
-
-def test_a_lesson_plays_between_its_neighbours(service: ContentService, store: InMemoryContentStore) -> None:
-    previous = a_lesson(id="lesson-0", slug="zero", release_at=NOON - 2 * HOUR)
-    following = a_lesson(id="lesson-3", slug="third", release_at=NOON + HOUR, expires_at=None)
-    last = a_lesson(id="lesson-4", slug="fourth", release_at=NOON + 2 * HOUR, expires_at=None)
-    for lesson in (last, following, previous):
-        store.lessons.add(lesson)
-    assert service.play("launch", "first", None) == Playback(a_lesson(), previous, following, NOON)
-    assert service.play("launch", "zero", None) == Playback(previous, None, a_lesson(), NOON)
-
-
-@given(st.text(max_size=12) | st.none())
-def test_no_guess_opens_a_private_event(guess: str | None) -> None:
-    store = InMemoryContentStore()
-    store.events.add(an_event(visibility="private", access_key="never-guessed-in-twelve"))
-    store.lessons.add(a_lesson())
-    service = ContentService(store, SECRET, StoppedClock())
-    with pytest.raises(EventAccessDenied):
-        service.catalog("launch", guess)
-    assert service.check_access("launch", "first", guess) == Access("blocked_private", None, NOON)
-
-
-# Grants
-
-
-def grant_for(service: ContentService, event_slug: str, access_key: str | None = None) -> Grant:
-    """Return the grant that a learner gets for the key."""
-    access = service.event_access(event_slug, access_key)
-    return Grant(access.event_id, access.fingerprint)
-
-
-def test_a_key_is_exchanged_for_the_content_of_a_grant(service: ContentService) -> None:
-    assert service.event_access("secret", KEY) == EventAccess("event-2", A_FINGERPRINT)
-    assert service.event_access("secret", KEY) == service.event_access("secret", KEY)
-
-
-def test_a_public_event_gives_a_grant_to_everyone_and_needs_none(service: ContentService) -> None:
-    access = service.event_access("launch", None)
-    assert access == EventAccess("event-1", A_FINGERPRINT)
-    assert service.event_access("launch", "any key at all") == access
-    for grant in (None, grant_for(service, "launch"), Grant("event-2", "f" * 64), Unavailable()):
-        assert service.open_lesson("launch", "first", None, grant) == a_lesson()
+def test_a_grant_outlives_every_other_change_of_its_event(service: ContentService) -> None:
+    access = service.event_access("secret", KEY)
+    service.update_event("event-2", event_changes(title="Other", slug="renamed", is_active=False, hero_title="New"))
+    assert service.event_access("renamed", KEY) == access
+    lesson = service.open_lesson("renamed", "first", "let-me-out", Grant(access.event_id, access.fingerprint))
+    assert lesson.id == "lesson-2"
 
 
 def test_every_failed_exchange_is_the_same_refusal(service: ContentService, store: InMemoryContentStore) -> None:
@@ -504,53 +400,17 @@ def test_every_failed_exchange_is_the_same_refusal(service: ContentService, stor
             service.event_access(slug, key)
         assert refusal.value.envelope("r") == {
             "error": "EVENT_ACCESS_DENIED",
-            "message": CLOSED,
+            "message": "Private event access is required",
             "requestId": "r",
             "status": "blocked_private",
         }
 
 
-@pytest.mark.parametrize("new_key", ["another-key", None])
-def test_a_grant_ends_when_the_key_changes_or_goes(service: ContentService, new_key: str | None) -> None:
-    grant = grant_for(service, "secret", KEY)
-    service.update_event("event-2", event_changes(access_key=new_key))
-    assert_denied(service, "secret", None, grant, "blocked_private", CLOSED)
-    assert_denied(service, "secret", KEY, grant, "blocked_private", CLOSED)
-    if new_key:
-        assert service.open_lesson("secret", "first", None, grant_for(service, "secret", new_key)) == SECRET_LESSON
-
-
-@pytest.mark.parametrize("changes", [TITLE, event_changes(is_active=False), event_changes(hero_title="Other")])
-def test_a_grant_outlives_every_other_change_of_its_event(service: ContentService, changes: EventChanges) -> None:
-    grant = grant_for(service, "secret", KEY)
-    service.update_event("event-2", changes)
-    service.update_event("event-2", event_changes(slug="renamed"))
-    assert service.open_lesson("renamed", "first", None, grant) == SECRET_LESSON
-
-
-def test_a_grant_opens_no_other_event_even_with_the_same_key(
-    service: ContentService, store: InMemoryContentStore
-) -> None:
-    store.events.add(an_event(id="event-3", slug="twin", visibility="private", access_key=KEY))
-    store.lessons.add(a_lesson(id="lesson-3", event_id="event-3"))
-    for slug, others in (("twin", "secret"), ("secret", "twin"), ("secret", "launch")):
-        assert_denied(service, slug, None, grant_for(service, others, KEY), "blocked_private", CLOSED)
-
-
-def test_an_event_that_becomes_private_closes_for_everyone_but_its_key(service: ContentService) -> None:
-    service.update_event("event-1", event_changes(access_key=KEY))
-    grant = grant_for(service, "launch", KEY)
-    service.update_event("event-1", event_changes(visibility="private"))
-    assert_denied(service, "launch", None, grant, "blocked_private", CLOSED)
-    assert service.open_lesson("launch", "first", KEY, grant) == a_lesson()
-
-
-def test_an_unverifiable_grant_is_an_error_only_where_it_is_needed(service: ContentService) -> None:
-    unverified = Unavailable("Sign-in keys are not available; try again shortly")
-    assert service.open_lesson("secret", "first", KEY, unverified) == SECRET_LESSON
-    for lesson_slug in ("first", "nothing"):
-        for use_case in (service.check_access, service.open_lesson, service.play, service.open_materials):
-            with pytest.raises(Unavailable):
-                use_case("secret", lesson_slug, "let-me-out", unverified)
-    with pytest.raises(Unavailable):
-        service.catalog("secret", None, unverified)
+def test_a_lesson_plays_between_its_neighbours(service: ContentService, store: InMemoryContentStore) -> None:
+    previous = a_lesson(id="lesson-0", slug="zero", release_at=NOON - 2 * HOUR)
+    following = a_lesson(id="lesson-3", slug="third", release_at=NOON + HOUR, expires_at=None)
+    last = a_lesson(id="lesson-4", slug="fourth", release_at=NOON + 2 * HOUR, expires_at=None)
+    for lesson in (last, following, previous):
+        store.lessons.add(lesson)
+    assert service.play("launch", "first", None) == Playback(a_lesson(), previous, following, NOON)
+    assert service.play("launch", "zero", None) == Playback(previous, None, a_lesson(), NOON)

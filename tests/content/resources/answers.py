@@ -1,4 +1,4 @@
-"""The addresses of content, and what it answers about the records of the fixture `store`."""
+"""The addresses of content, and the views of the records of the fixture `store`."""
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -50,21 +50,9 @@ SECRET_EVENT_VIEW = {
     "accessKey": KEY,
     "createdAt": "2026-03-01T12:00:00.000Z",
 }
+_ADMINS_ALONE = ("isActive", "accessKey", "createdAt", "updatedAt")
 PUBLIC_EVENT_VIEW = {
-    name: EVENT_VIEW[name]
-    for name in (
-        "id",
-        "slug",
-        "title",
-        "description",
-        "shortDescription",
-        "longDescription",
-        "visibility",
-        "logoUrl",
-        "highlightVideoUrl",
-        "hero",
-        "visualStyle",
-    )
+    name: value for name, value in EVENT_VIEW.items() if name not in _ADMINS_ALONE and not name.startswith("branding")
 }
 LESSON_VIEW: Mapping[str, Any] = {
     "id": "lesson-1",
@@ -107,7 +95,7 @@ Everything = tuple[Sequence[Event], Sequence[Sequence[Lesson]], Sequence[Sequenc
 
 
 def everything(store: InMemoryContentStore) -> Everything:
-    """All that the store of the fixture holds."""
+    """Return all records of the fixture's store."""
     events = ("event-1", "event-2")
     lessons = ("lesson-1", "lesson-2")
     return (
@@ -118,7 +106,7 @@ def everything(store: InMemoryContentStore) -> Everything:
 
 
 def full_store(store: ContentStore) -> ContentStore:
-    """The store with 120 events, 120 lessons of one and 120 materials of one of those."""
+    """Add 120 events, 120 lessons of one of them, and 120 materials of one of those."""
     with store.transaction():
         for event in (an_event(created_at=datetime(1960, 1, 1, tzinfo=UTC)), *some_events(119)):
             store.events.add(event)

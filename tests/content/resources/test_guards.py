@@ -1,4 +1,4 @@
-"""Who may call: generated from the routes table, so that a new route is covered when it is added."""
+"""Who may call: one matrix, made from the routes table, so that a new route is covered when it is added."""
 
 import re
 
@@ -9,7 +9,7 @@ from services.kit.web.guards import Guard
 from tests.content.client import BAD_HEADERS, Client, access_token, bad_tokens, content_routes, service_token
 from tests.content.memory import InMemoryContentStore
 from tests.content.resources.answers import SNAPSHOT, everything
-from tests.refusals import UNAUTHORIZED, Answer, refusal
+from tests.refusals import FORBIDDEN, UNAUTHORIZED, Answer
 
 IDENTIFIERS = {
     "event_id": "event-1",
@@ -31,7 +31,7 @@ ENDPOINTS = [
 
 
 @pytest.mark.parametrize(("method", "path", "guard"), ENDPOINTS)
-def test_a_route_opens_for_no_token_but_its_own(
+def test_a_route_opens_with_its_own_token_only(
     client: Client, store: InMemoryContentStore, method: str, path: str, guard: Guard
 ) -> None:
     before = everything(store)
@@ -39,7 +39,7 @@ def test_a_route_opens_for_no_token_but_its_own(
         **{name: {} if value is None else {"Authorization": value} for name, value in BAD_HEADERS.items()},
         **{name: {"Authorization": f"Bearer {token}"} for name, token in bad_tokens(guard).items()},
     }
-    # With and without a body: what was sent must not matter before the sender is known.
+    # With a body: it must not matter before the caller is known.
     refused = {name: client.exchange(method, path, headers=each, body=b"{") for name, each in headers.items()}
     assert {name: Answer(each.status_code, each.json) for name, each in refused.items()} == dict.fromkeys(
         headers, UNAUTHORIZED
@@ -49,18 +49,18 @@ def test_a_route_opens_for_no_token_but_its_own(
 
 
 @pytest.mark.parametrize(("method", "path", "guard"), [each for each in ENDPOINTS if each.values[2] is Guard.EDITOR])
-def test_what_an_editor_may_do_is_forbidden_for_a_viewer(
+def test_a_viewer_may_not_do_what_an_editor_may(
     client: Client, store: InMemoryContentStore, method: str, path: str, guard: Guard
 ) -> None:
     before = everything(store)
     for claims in ({"roles": ["viewer"]}, {"roles": ["root"]}, {"role": "learner"}):
         answer = client.send(method, path, access_token(**claims), json={"title": "Other"})
-        assert answer == refusal(403, "FORBIDDEN", "This is not allowed")
+        assert answer == FORBIDDEN
     assert everything(store) == before
 
 
 @pytest.mark.parametrize(("method", "path", "guard"), ENDPOINTS)
-def test_a_route_opens_for_its_own_token_in_any_case_of_the_scheme(
+def test_a_route_opens_with_its_token_in_any_case_of_the_scheme(
     client: Client, method: str, path: str, guard: Guard
 ) -> None:
     token = service_token() if guard is Guard.SERVICE else access_token(roles=[guard.value])

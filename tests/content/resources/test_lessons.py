@@ -23,7 +23,9 @@ from tests.content.resources.answers import (
     everything,
 )
 from tests.matching import NEW_ID
-from tests.refusals import EVENT_NOT_FOUND, LESSON_NOT_FOUND, Answer, invalid, refusal
+from tests.refusals import EVENT_NOT_FOUND, LESSON_NOT_FOUND, Answer, refusal
+
+AT_NOON = "2026-03-01T12:00:00.000Z"
 
 
 def test_the_lessons_of_an_event_are_listed_by_release(client: Client, store: InMemoryContentStore) -> None:
@@ -38,31 +40,30 @@ def test_the_lessons_of_an_event_are_listed_by_release(client: Client, store: In
     assert client.admin("GET", LESSONS) == (200, {"items": [earlier, LESSON_VIEW]})
 
 
-def test_one_lesson_is_answered_whole_to_an_admin_and_to_a_service(client: Client) -> None:
+def test_a_lesson_is_read_by_an_admin_and_by_a_service(client: Client) -> None:
     assert client.admin("GET", LESSON) == (200, {"item": LESSON_VIEW})
     assert client.gateway("GET", "/internal/events/event-1/lessons/lesson-1") == (200, {"item": LESSON_VIEW})
 
 
-def test_a_lesson_is_created_with_the_defaults_of_the_baseline(client: Client) -> None:
+def test_a_lesson_is_created_with_the_documented_defaults(client: Client) -> None:
     expected = {
+        **LESSON_VIEW,
         "id": NEW_ID,
-        "eventId": "event-1",
         "title": "New",
         "description": "",
         "slug": "brand-new",
-        "videoProvider": "youtube",
         "videoId": "brand-new",
-        "releaseAt": "2026-03-01T12:00:00.000Z",
+        "releaseAt": AT_NOON,
         "expiresAt": None,
-        "createdAt": "2026-03-01T12:00:00.000Z",
-        "updatedAt": "2026-03-01T12:00:00.000Z",
+        "createdAt": AT_NOON,
+        "updatedAt": AT_NOON,
     }
     created = client.admin("POST", LESSONS, NEW_LESSON)
     assert created == Answer(201, {"item": expected})
     assert client.admin("GET", f"{LESSONS}/{created.document['item']['id']}") == (200, {"item": expected})
 
 
-def test_a_lesson_is_created_with_everything_that_was_sent_trimmed_and_in_utc(client: Client) -> None:
+def test_a_lesson_is_created_with_the_sent_fields_trimmed_and_in_utc(client: Client) -> None:
     sent = {
         "title": " Everything ",
         "description": " d ",
@@ -75,33 +76,26 @@ def test_a_lesson_is_created_with_everything_that_was_sent_trimmed_and_in_utc(cl
         "eventId": "event-2",
         "unknown": True,
     }
-    assert client.admin("POST", LESSONS, sent) == (
-        201,
-        {
-            "item": {
-                "id": NEW_ID,
-                "eventId": "event-1",
-                "title": "Everything",
-                "description": "d",
-                "slug": "every thing_1",
-                "videoProvider": "vimeo",
-                "videoId": "123?h=abc",
-                "releaseAt": "2026-03-01T10:00:00.000Z",
-                "expiresAt": "2026-03-01T17:30:00.123Z",
-                "createdAt": "2026-03-01T12:00:00.000Z",
-                "updatedAt": "2026-03-01T12:00:00.000Z",
-            }
-        },
-    )
+    expected = {
+        **LESSON_VIEW,
+        "id": NEW_ID,
+        "title": "Everything",
+        "description": "d",
+        "slug": "every thing_1",
+        "videoProvider": "vimeo",
+        "videoId": "123?h=abc",
+        "releaseAt": "2026-03-01T10:00:00.000Z",
+        "expiresAt": "2026-03-01T17:30:00.123Z",
+        "createdAt": AT_NOON,
+        "updatedAt": AT_NOON,
+    }
+    assert client.admin("POST", LESSONS, sent) == (201, {"item": expected})
 
 
 @pytest.mark.parametrize(
     ("sent", "changed"),
     [
-        ({"title": " Other "}, {"title": "Other"}),
-        ({"description": ""}, {"description": ""}),
-        ({"slug": " OTHER "}, {"slug": "other"}),
-        ({"slug": "first"}, {}),
+        ({"title": " Other ", "slug": "first"}, {"title": "Other"}),
         ({"videoProvider": "gemini_stream", "videoId": "abc"}, {"videoProvider": "gemini_stream", "videoId": "abc"}),
         ({"releaseAt": "2026-03-01T13:59:59.9999+01:00"}, {"releaseAt": "2026-03-01T12:59:59.999Z"}),
         ({"expiresAt": "9999-12-31T23:59:59.999Z"}, {"expiresAt": "9999-12-31T23:59:59.999Z"}),
@@ -113,26 +107,15 @@ def test_a_lesson_is_created_with_everything_that_was_sent_trimmed_and_in_utc(cl
         ({"title": "Other", "id": "x", "eventId": "event-2", "createdAt": None}, {"title": "Other"}),
     ],
 )
-def test_an_update_of_a_lesson_changes_what_was_sent_and_nothing_else(
+def test_an_update_of_a_lesson_changes_the_sent_fields_alone(
     client: Client, sent: dict[str, Any], changed: dict[str, Any]
 ) -> None:
-    expected = {"item": {**LESSON_VIEW, **changed, "updatedAt": "2026-03-01T12:00:00.000Z"}}
+    expected = {"item": {**LESSON_VIEW, **changed, "updatedAt": AT_NOON}}
     assert client.admin("PUT", LESSON, sent) == (200, expected)
     assert client.admin("GET", LESSON) == (200, expected)
 
 
-@pytest.mark.parametrize("slug", ["one/two", "/one", "one\ttwo", "one\ntwo", "one\r\ntwo"])
-def test_a_lesson_slug_that_no_address_could_name_is_invalid(client: Client, slug: str) -> None:
-    answers = [client.admin("POST", LESSONS, {**NEW_LESSON, "slug": slug}), client.admin("PUT", LESSON, {"slug": slug})]
-
-    text = "must not contain a slash or a line break: no address could name it"
-    assert answers == [invalid({"slug": [text]})] * 2
-    assert client.admin("GET", LESSONS) == (200, {"items": [LESSON_VIEW]})
-
-
-def test_a_taken_lesson_slug_is_a_conflict_on_creation_and_on_update(
-    client: Client, store: InMemoryContentStore
-) -> None:
+def test_a_taken_lesson_slug_is_a_conflict(client: Client, store: InMemoryContentStore) -> None:
     store.lessons.add(a_lesson(id="other", slug="other"))
     before = everything(store)
     conflict = refusal(409, "LESSON_SLUG_CONFLICT", "Another lesson of this event already has the slug other")
@@ -145,16 +128,12 @@ def test_a_taken_lesson_slug_is_a_conflict_on_creation_and_on_update(
     ("method", "path", "document"),
     [
         ("POST", LESSONS, {**NEW_LESSON, "expiresAt": "2026-03-01T12:00:00.000Z"}),
-        ("POST", LESSONS, {**NEW_LESSON, "expiresAt": "2026-03-01T11:59:59.999Z"}),
         ("POST", LESSONS, {**NEW_LESSON, "expiresAt": "2026-03-01T13:00:00.000+01:00"}),
-        ("PUT", LESSON, {"releaseAt": "2026-03-01T13:00:00.000Z"}),
-        ("PUT", LESSON, {"releaseAt": "2026-03-02T00:00:00.000Z", "title": "Other"}),
-        ("PUT", LESSON, {"expiresAt": "2026-03-01T11:00:00.000Z"}),
+        ("PUT", LESSON, {"releaseAt": "2026-03-01T13:00:00.000Z", "title": "Other"}),
         ("PUT", LESSON, {"expiresAt": "2026-03-01T11:00:00.0009Z"}),
-        ("PUT", LESSON, {"releaseAt": "2026-04-01T00:00:00.000Z", "expiresAt": "2026-03-31T00:00:00.000Z"}),
     ],
 )
-def test_a_window_that_closes_before_it_opens_is_refused(
+def test_a_window_that_ends_before_it_begins_is_refused(
     client: Client, store: InMemoryContentStore, method: str, path: str, document: dict[str, Any]
 ) -> None:
     before = everything(store)
@@ -179,17 +158,10 @@ def test_materials_are_listed_in_order_of_upload(client: Client, store: InMemory
     assert client.admin("GET", MATERIALS) == (200, {"items": [MATERIAL_VIEW, {**MATERIAL_VIEW, "id": "a"}]})
 
 
-def test_at_most_twenty_files_are_attached_at_once_in_the_order_they_were_sent(client: Client) -> None:
+def test_twenty_files_are_attached_in_the_order_of_the_request(client: Client) -> None:
     sent = [{**NEW_FILE, "fileName": f"{number}.txt"} for number in range(20)]
     expected = [
-        {
-            **each,
-            "id": NEW_ID,
-            "eventId": "event-1",
-            "lessonId": "lesson-1",
-            "createdAt": "2026-03-01T12:00:00.000Z",
-        }
-        for each in sent
+        {**each, "id": NEW_ID, "eventId": "event-1", "lessonId": "lesson-1", "createdAt": AT_NOON} for each in sent
     ]
     assert client.admin("POST", MATERIALS, {"files": sent}) == (201, {"items": expected})
     assert client.admin("GET", MATERIALS) == (200, {"items": [MATERIAL_VIEW, *expected]})
@@ -197,9 +169,7 @@ def test_at_most_twenty_files_are_attached_at_once_in_the_order_they_were_sent(c
 
 @pytest.mark.parametrize("mime_type", ["application/pdf", "application/zip", "image/png", "image/jpeg", "text/plain"])
 @pytest.mark.parametrize("size", [1, 20.0, 25 * MEBIBYTE])
-def test_every_type_of_file_of_the_contract_up_to_25_mebibytes_is_taken(
-    client: Client, mime_type: str, size: float
-) -> None:
+def test_every_documented_type_and_size_of_file_is_taken(client: Client, mime_type: str, size: float) -> None:
     file = {**NEW_FILE, "mimeType": mime_type, "sizeBytes": size, "id": "material-0", "position": 99}
     answer = client.admin("POST", MATERIALS, {"files": [file]})
     assert answer == (
@@ -226,7 +196,7 @@ def test_a_material_can_be_detached(client: Client) -> None:
     assert client.admin("GET", MATERIALS) == (200, {"items": []})
 
 
-# Things of another parent
+# Records of another parent
 
 
 @pytest.mark.parametrize(
@@ -241,7 +211,7 @@ def test_a_material_can_be_detached(client: Client) -> None:
         ("event-1", "x" * 3000, LESSON_NOT_FOUND),
     ],
 )
-def test_a_lesson_is_not_found_but_under_its_own_event(
+def test_a_lesson_is_found_under_its_own_event_only(
     client: Client, store: InMemoryContentStore, event_id: str, lesson_id: str, expected: Answer
 ) -> None:
     before = everything(store)
@@ -256,16 +226,12 @@ def test_a_lesson_is_not_found_but_under_its_own_event(
         client.gateway("GET", f"/internal/events/{event_id}/lessons/{lesson_id}"),
     ]
     assert answers == [expected] * 7
+    assert client.admin("GET", EVENTS + "/event-9/lessons") == EVENT_NOT_FOUND
+    assert client.admin("POST", EVENTS + "/event-9/lessons", NEW_LESSON) == EVENT_NOT_FOUND
     assert everything(store) == before
 
 
-def test_the_lessons_of_an_unknown_event_can_be_neither_listed_nor_added_to(client: Client) -> None:
-    assert client.admin("GET", EVENTS + "/event-9/lessons") == EVENT_NOT_FOUND
-    assert client.admin("POST", EVENTS + "/event-9/lessons", NEW_LESSON) == EVENT_NOT_FOUND
-    assert client.admin("PUT", EVENTS + "/event-9", {"title": "Other"}) == EVENT_NOT_FOUND
-
-
-def test_a_material_is_not_found_but_under_its_own_lesson(client: Client, store: InMemoryContentStore) -> None:
+def test_a_material_is_found_under_its_own_lesson_only(client: Client, store: InMemoryContentStore) -> None:
     before = everything(store)
     assert client.admin("DELETE", MATERIALS + "/material-2") == MATERIAL_NOT_FOUND
     assert client.admin("DELETE", MATERIALS + "/material-9") == MATERIAL_NOT_FOUND

@@ -1,4 +1,4 @@
-"""Where materials may be, over HTTP: managed, at hosts of the public network; locally, at any."""
+"""The hosts of materials: of the public network in the managed profile, any in the local one."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -24,22 +24,22 @@ FLAWS = (
 
 @pytest.fixture
 def managed(store: InMemoryContentStore) -> Iterator[Client]:
-    """A client of content in the managed profile."""
+    """Return a client of content in the managed profile."""
     with Client.of(content_app(store, settings=replace(SETTINGS, profile="managed"))) as client:
         yield client
 
 
 def attach(client: Client, *addresses: str) -> Answer:
-    """The answer to so many files in one request."""
+    """Attach a file at each address, in one request."""
     return client.admin("POST", MATERIALS, {"files": [{**NEW_FILE, "downloadUrl": each} for each in addresses]})
 
 
-def attached(client: Client) -> list[Any]:
-    """Where the lesson's materials are."""
+def addresses_of(client: Client) -> list[Any]:
+    """Return the addresses of the lesson's materials."""
     return [item["downloadUrl"] for item in client.admin("GET", MATERIALS).document["items"]]
 
 
-def test_no_hostile_address_is_taken_in_the_managed_profile(managed: Client, store: InMemoryContentStore) -> None:
+def test_the_managed_profile_takes_no_hostile_address(managed: Client, store: InMemoryContentStore) -> None:
     assert len(set(HOSTILE_ADDRESSES)) >= 200
     before = everything(store)
 
@@ -50,9 +50,7 @@ def test_no_hostile_address_is_taken_in_the_managed_profile(managed: Client, sto
     assert everything(store) == before
 
 
-def test_one_hostile_address_keeps_all_files_of_its_request_out_and_is_named(
-    managed: Client, store: InMemoryContentStore
-) -> None:
+def test_one_hostile_address_refuses_all_files_of_its_request(managed: Client, store: InMemoryContentStore) -> None:
     before = everything(store)
 
     answer = attach(managed, GOOD_ADDRESSES[0], "http://127.1/a.pdf", GOOD_ADDRESSES[1], "http://a:b@files.example/")
@@ -62,29 +60,27 @@ def test_one_hostile_address_keeps_all_files_of_its_request_out_and_is_named(
 
 
 @pytest.mark.parametrize("profile", ["managed", "client"])
-def test_every_good_address_is_taken_as_it_is_written(profile: str, request: pytest.FixtureRequest) -> None:
+def test_every_good_address_is_stored_as_it_is_written(profile: str, request: pytest.FixtureRequest) -> None:
     client: Client = request.getfixturevalue(profile)
     assert len(set(GOOD_ADDRESSES)) >= 30
-    before = attached(client)
+    before = addresses_of(client)
 
     for address in GOOD_ADDRESSES:
         assert attach(client, f" {address}\t").status == 201, address
 
-    assert attached(client) == [*before, *GOOD_ADDRESSES]
+    assert addresses_of(client) == [*before, *GOOD_ADDRESSES]
 
 
-def test_developers_may_have_their_files_on_their_own_machines(client: Client) -> None:
-    before = attached(client)
+def test_the_local_profile_takes_local_addresses(client: Client) -> None:
+    before = addresses_of(client)
 
     for address in LOCAL_ADDRESSES:
         assert attach(client, address).status == 201, address
 
-    assert attached(client) == [*before, *LOCAL_ADDRESSES]
+    assert addresses_of(client) == [*before, *LOCAL_ADDRESSES]
 
 
-def test_even_for_developers_an_address_is_http_without_credentials_and_written_in_one_way(
-    client: Client, store: InMemoryContentStore
-) -> None:
+def test_the_local_profile_takes_no_ambiguous_address(client: Client, store: InMemoryContentStore) -> None:
     before = everything(store)
 
     for address in WRITTEN_OTHERWISE:
