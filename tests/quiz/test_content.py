@@ -1,8 +1,6 @@
 """services.quiz.content: the requests that quiz sends to content, and what it makes of each response."""
 
 import json
-import socket
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -252,127 +250,51 @@ def test_no_document_makes_quiz_crash(document: Any) -> None:
                 continue
 
 
-# Real sockets
-
-TIMEOUT_SECONDS = 0.5
-# Generous: for a busy machine.
-PATIENCE_SECONDS = 30
-Speak = Callable[[socket.socket], None]
-
-
-class SmallServer:
-    """Reads the head of one request from each connection, and calls `speak` with the connection."""
-
-    def __init__(self, speak: Speak):
-        self.lines: list[str] = []
-        self._speak = speak
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.address = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
-        self._threads = [threading.Thread(target=self._serve, daemon=True)]
-        self._threads[0].start()
-
-    def close(self) -> None:
-        self._listener.shutdown(socket.SHUT_RDWR)
-        self._listener.close()
-        for thread in self._threads:
-            thread.join(PATIENCE_SECONDS)
-
-    def _serve(self) -> None:
-        while True:
-            try:
-                connection, _ = self._listener.accept()
-            except OSError:
-                return
-            thread = threading.Thread(target=self._respond, args=[connection], daemon=True)
-            self._threads.append(thread)
-            thread.start()
-
-    def _respond(self, connection: socket.socket) -> None:
-        with connection, connection.makefile("rb") as stream:
-            self.lines.append(stream.readline().decode().strip())
-            length = 0
-            while header := stream.readline().decode().strip().lower():
-                if header.startswith("content-length: "):
-                    length = int(header.removeprefix("content-length: "))
-            stream.read(length)
-            try:
-                self._speak(connection)
-            except OSError:
-                # The client has hung up.
-                return
-
-
-@contextmanager
-def content_over_socket(speak: Speak) -> Iterator[tuple[Content, SmallServer]]:
-    """A content at a real server that speaks so."""
-    server = SmallServer(speak)
-    try:
-        with httpx.Client(base_url=server.address, trust_env=False) as client:
-            yield Content(client, SECRET, TIMEOUT_SECONDS, lambda: NOON), server
-    finally:
-        server.close()
-
-
-def says(document: Any) -> Speak:
-    body = json.dumps(document).encode()
-    head = f"HTTP/1.1 200 OK\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n"
-    return lambda connection: connection.sendall(head.encode() + body)
-
-
-BROKEN: dict[str, bytes] = {
-    "nothing": b"",
-    "not HTTP": b"SSH-2.0-OpenSSH_9.2\r\n",
-    "half a head": b"HTTP/1.1 200 OK\r\nContent-Le",
-    "half a body": b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{",
-    "another encoding": b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 2\r\n\r\n{}",
-    "broken chunks": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
-}
-
-
-@pytest.mark.parametrize("sent", BROKEN.values(), ids=BROKEN.keys())
-def test_a_connection_that_breaks_off_is_unavailable(sent: bytes) -> None:
-    with content_over_socket(lambda connection: connection.sendall(sent)) as (content, _), pytest.raises(Unavailable):
-        content.feed()
+# Time and broken connections
 
 
 @every_call
-def test_a_content_that_cannot_be_reached_is_unavailable(call: Callable[[Content], object]) -> None:
-    with content_over_socket(says(HEAD)) as (_, server):
-        address = server.address
-    with httpx.Client(base_url=address, trust_env=False) as client, pytest.raises(Unavailable) as failure:
-        call(Content(client, SECRET, TIMEOUT_SECONDS))
-    assert isinstance(failure.value.__cause__, httpx.ConnectError)
+@pytest.mark.parametrize(
+    "error",
+    [
+        httpx.ConnectError,
+        httpx.ReadTimeout,
+        httpx.ReadError,
+        httpx.PoolTimeout,
+        httpx.RemoteProtocolError,
+        httpx.DecodingError,
+    ],
+)
+def test_a_content_that_cannot_be_reached_is_unavailable(
+    call: Callable[[Content], object], error: type[httpx.RequestError]
+) -> None:
+    def fail(request: httpx.Request) -> httpx.Response:
+        raise error("on purpose")
 
-
-def test_a_content_that_never_responds_is_unavailable() -> None:
-    def wait_for_the_end(connection: socket.socket) -> None:
-        connection.settimeout(PATIENCE_SECONDS)
-        connection.recv(1)
-
-    with content_over_socket(wait_for_the_end) as (content, _), pytest.raises(Unavailable) as failure:
-        content.feed()
-    assert isinstance(failure.value.__cause__, httpx.ReadTimeout)
-
-
-def test_a_slow_body_is_unavailable_though_each_read_is_in_time() -> None:
-    def drip(connection: socket.socket) -> None:
-        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n")
-        for _ in range(1000):
-            connection.sendall(b" ")
-            time.sleep(TIMEOUT_SECONDS / 10)
-
-    with content_over_socket(drip) as (content, _), pytest.raises(Unavailable) as failure:
-        content.feed()
-    assert str(failure.value.__cause__) == "the body took too long"
+    with content_with(fail) as (content, _), pytest.raises(Unavailable) as failure:
+        call(content)
+    assert isinstance(failure.value.__cause__, error)
 
 
 def test_content_may_wait_for_a_change_beyond_the_timeout() -> None:
-    def speak_late(connection: socket.socket) -> None:
-        time.sleep(2 * TIMEOUT_SECONDS)
-        says(CHANGES)(connection)
+    with content_with(responds(CHANGES)) as (content, requests):
+        content.changes("feed-1", 5, 200)
+        content.changes("feed-1", 5, 200, wait_seconds=30)
+    assert [each.extensions["timeout"]["read"] for each in requests] == [5, 35]
 
-    with content_over_socket(speak_late) as (content, server):
-        assert len(content.changes("feed-1", 5, 200, wait_seconds=PATIENCE_SECONDS)) == 2
-        assert server.lines[0].endswith(f"&wait={PATIENCE_SECONDS} HTTP/1.1")
-        with pytest.raises(Unavailable):
-            content.changes("feed-1", 5, 200)
+
+class SlowStream(httpx.SyncByteStream):
+    """A body of which each byte is in time, and the whole is not."""
+
+    def __iter__(self) -> Iterator[bytes]:
+        for _ in range(1000):
+            time.sleep(0.01)
+            yield b" "
+
+
+def test_a_slow_body_is_unavailable_though_each_read_is_in_time() -> None:
+    transport = httpx.MockTransport(lambda request: httpx.Response(200, stream=SlowStream()))
+    client = httpx.Client(base_url="http://content.test", transport=transport)
+    with client, pytest.raises(Unavailable) as failure:
+        Content(client, SECRET, 0.05).feed()
+    assert str(failure.value.__cause__) == "the body took too long"

@@ -523,16 +523,6 @@ def test_without_quizzes_an_empty_content_is_followed_from_its_beginning(memory:
     assert memory.following.position() == FeedPosition(empty.end().feed_id, 0)
 
 
-def test_a_content_that_has_lost_everything_deletes_every_quiz(world: World) -> None:
-    world.content.delete("event-1")
-    world.content.delete("event-2")
-    world.content.renew_feed(pruned=True)
-
-    world.follower.catch_up()
-
-    assert world.lessons_with_quiz() == set()
-
-
 # Any history
 
 

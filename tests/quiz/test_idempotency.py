@@ -25,7 +25,7 @@ from tests.app_client import Client
 from tests.clock import NOON, StoppedClock
 from tests.kit.forging import SECRET, Forge, nothing_revoked
 from tests.quiz.examples import a_quiz
-from tests.refusals import NOT_FOUND, Answer, invalid, refusal
+from tests.refusals import NOT_FOUND, Answer, refusal
 
 # The kit proves on both engines what it stores.
 pytestmark = pytest.mark.parametrize("quiz_database", ["sqlite"], indirect=True)
@@ -140,11 +140,6 @@ def test_a_submission_is_graded_once_and_replayed_whole(world: World) -> None:
     assert world.attempts() == 1
 
 
-def test_without_a_key_each_submission_is_an_attempt(world: World) -> None:
-    assert [replay_of(world.submit(SUBMISSION, None))[::2] for _ in range(2)] == [(200, None)] * 2
-    assert world.attempts() == 2
-
-
 def test_a_replay_stays_the_same_though_the_quiz_has_changed_or_gone(world: World) -> None:
     first = world.submit(SUBMISSION)
     update = {"title": "Harder", "questions": NEW_QUIZ["questions"]}
@@ -178,14 +173,6 @@ def test_a_refused_submission_is_not_replayed(world: World) -> None:
     assert status_and_document(world.replay(SUBMISSION, None)) == NOT_FOUND
     assert status_and_document(world.replay(SUBMISSION, "another")) == NOT_FOUND
     assert status_and_document(world.replay(invalid_submission, "refused")) == NOT_FOUND
-
-
-def test_a_bad_key_is_refused_by_name(world: World) -> None:
-    text = "must be 1 to 255 printable ASCII characters, as they are or in double quotes"
-    expected = invalid({"Idempotency-Key": [text]})
-    responses = [status_and_document(each) for each in (world.submit(SUBMISSION, ""), world.replay(SUBMISSION, ""))]
-    assert [*responses, status_and_document(world.create(NEW_QUIZ, "a" * 256))] == [expected] * 3
-    assert world.attempts() == 0
 
 
 def test_a_stored_response_holds_nothing_of_the_request(world: World, quiz_database: peewee.Database) -> None:

@@ -8,8 +8,8 @@ import peewee
 import pytest
 
 from services.kit.core.errors import ServiceError
-from services.quiz.entities import QuizFilter, Submission
-from services.quiz.errors import LessonHasQuiz, QuizNotFound
+from services.quiz.entities import QuizFilter
+from services.quiz.errors import LessonHasQuiz
 from services.quiz.migrations import MIGRATIONS
 from services.quiz.repository.contracts import ALL
 from services.quiz.repository.store import PeeweeQuizStore
@@ -89,27 +89,3 @@ def test_two_submissions_do_not_wait_for_each_other(
     QuizService(store, lambda event_id, lesson_id: None, clock).submit("lesson-1", [])
     assert len(others) == 1
     assert len(store.attempts.list("quiz-1", ALL)) == 2
-
-
-def test_attempts_keep_what_they_were_asked_during_concurrent_edits(
-    service: QuizService, store: PeeweeQuizStore
-) -> None:
-    def submit() -> object:
-        return [service.submit("lesson-1", []) for _ in range(5)]
-
-    def edit() -> object:
-        return [service.update_quiz("quiz-1", quiz_changes()) for _ in range(5)]
-
-    results = at_once(submit, edit, submit, edit)
-    submissions = [each for result in results[::2] if isinstance(result, list) for each in result]
-    assert len(submissions) == 10
-    history = service.list_attempts("quiz-1", ALL)
-    assert {each.id for each in history.page.items} == {each.attempt.id for each in submissions}
-    for submission in submissions:
-        assert isinstance(submission, Submission)
-        assert history.revisions[submission.attempt.revision_id].questions == submission.quiz.questions
-
-
-def test_a_quiz_deleted_twice_at_once_is_deleted_by_one(service: QuizService) -> None:
-    results = at_once(*[lambda: service.delete_quiz("quiz-1")] * 2)
-    assert sorted(type(each).__name__ for each in results) == ["NoneType", QuizNotFound.__name__]
