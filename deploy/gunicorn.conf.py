@@ -1,10 +1,10 @@
 """gunicorn's settings for every process; the bind address and the number of workers come from the command line.
 
-The times along the chain: the head of a request has 10 s to arrive (`keepalive`, see kit/web/worker.py), its body
-another 10 s (REQUEST_BODY_TIMEOUT_SECONDS); a call from the gateway may take 10 s, and a request there makes two at
-most; a connection from the gateway is reused for at most 2 s after its last request there and kept for 10 s here, so
-that the client always closes first (TRAPS 10). A stopping worker waits for idle connections as well, hence the short
-times; it finishes what it has for at most 20 s, which must be less than the container's stop_grace_period.
+The timeouts: the headers of a request must arrive within 10 s (`keepalive`, see services/kit/web/worker.py), its body
+within another 10 s (REQUEST_BODY_TIMEOUT_SECONDS). A call of the gateway may take 10 s; a request makes at most two.
+The gateway reuses a connection within 2 s of its last request, and the service keeps it for 10 s, so that the client
+always closes first (docs/traps.md, 10). A stopping worker waits for idle connections too, hence the short times. It
+completes the requests in flight for at most 20 s, which must be less than the container's stop_grace_period.
 """
 
 import os
@@ -13,9 +13,9 @@ from services.kit.core.logging import logging_configuration
 
 worker_class = "services.kit.web.worker.Worker"
 asgi_loop = "uvloop"
-# Not the C parser: gunicorn 27 wants gunicorn_h1c 0.6.14 and the newest there is 0.6.9, which keeps at most 64 KiB of a
-# request that arrives while the one before is being finished; gunicorn then closes the connection unanswered. Of
-# bodies longer than that a third failed, between services too. It would answer 1.25 times as often.
+# Not the C parser, which is 1.25 times as fast: gunicorn 27 requires gunicorn_h1c 0.6.14, and the newest release is
+# 0.6.9. That one buffers at most 64 KiB of a request that arrives while the previous one is being completed; gunicorn
+# then closes the connection without a response. A third of the longer bodies failed, also between services.
 http_parser = "python"
 asgi_lifespan = "on"
 
@@ -27,13 +27,13 @@ limit_request_line = 8190
 limit_request_fields = 100
 limit_request_field_size = 8190
 
-# Nothing here asks for gunicorn's control interface, a socket in the home directory.
+# Not used: gunicorn's control interface, a socket in the home directory.
 control_socket_disable = True
 
-# No proxy's headers are believed: the gateway decides what a client's address is.
+# Trust no proxy's headers: the gateway determines the client's address.
 forwarded_allow_ips = ""
 
-# The heartbeat file of a worker must not wait for a disk.
+# The heartbeat file of a worker, in memory: it must not wait for a disk.
 worker_tmp_dir = "/dev/shm" if os.path.isdir("/dev/shm") else None  # noqa: PTH112, S108
 
 logconfig_dict = logging_configuration(os.environ["FLIX_PROCESS"], os.environ["LOG_LEVEL"])

@@ -1,4 +1,4 @@
-"""A client that talks to a running app without a socket, for the tests of every service's resources."""
+"""A client of an app without a socket, for the tests of resources."""
 
 import asyncio
 import json
@@ -9,11 +9,11 @@ from typing import Any, Self
 from falcon.testing import ASGIConductor, Result
 
 from services.kit.web.app import WebApp
-from tests.refusals import REQUEST_ID, Answer
+from tests.refusals import REQUEST_ID, Response
 
 
 class Client:
-    """Sends requests to a running app, each with the request id of tests.refusals."""
+    """Sends requests to an app, each with the request id of tests.refusals."""
 
     def __init__(self, conductor: ASGIConductor, runner: asyncio.Runner):
         self._conductor = conductor
@@ -22,7 +22,7 @@ class Client:
     @classmethod
     @contextmanager
     def of(cls, app: WebApp) -> Iterator[Self]:
-        """A client of the app, which is started before and stopped after."""
+        """Start the app, yield a client of it, and stop the app."""
         with asyncio.Runner() as runner:
             conductor = ASGIConductor(app)
             runner.run(conductor.__aenter__())
@@ -34,33 +34,33 @@ class Client:
     def exchange(
         self, method: str, path: str, token: str | None = None, headers: Mapping[str, str] | None = None, **more: Any
     ) -> Result:
-        """The answer with its headers; `more` goes to Falcon as it is: body, json, params and so on."""
+        """Return the response with its headers; `more` are Falcon's arguments: body, json, params and so on."""
         return self._runner.run(self._exchange(method, path, token, headers, **more))
 
-    def send(self, method: str, path: str, token: str | None = None, **more: Any) -> Answer:
-        """The answer's status and document."""
-        return _answer(self.exchange(method, path, token, **more))
+    def send(self, method: str, path: str, token: str | None = None, **more: Any) -> Response:
+        """Return the status and the document of the response."""
+        return _response(self.exchange(method, path, token, **more))
 
     def send_during(
         self, act: Callable[[Callable[[], bool]], None], method: str, path: str, token: str | None = None, **more: Any
-    ) -> Answer:
-        """As `send`, while `act` runs in another thread; it is given whether the answer is there already."""
+    ) -> Response:
+        """Send while `act` runs in another thread; its argument tells whether the response has arrived."""
 
         async def both() -> Result:
             exchange = asyncio.create_task(self._exchange(method, path, token, **more))
             await asyncio.to_thread(act, exchange.done)
             return await exchange
 
-        return _answer(self._runner.run(both()))
+        return _response(self._runner.run(both()))
 
     async def _exchange(
         self, method: str, path: str, token: str | None, headers: Mapping[str, str] | None = None, **more: Any
     ) -> Result:
         authorization = {"Authorization": f"Bearer {token}"} if token is not None else {}
-        sent = {"X-Request-ID": REQUEST_ID, **authorization, **(headers or {})}
-        result: Result = await self._conductor.simulate_request(method, path, headers=sent, **more)
+        all_headers = {"X-Request-ID": REQUEST_ID, **authorization, **(headers or {})}
+        result: Result = await self._conductor.simulate_request(method, path, headers=all_headers, **more)
         return result
 
 
-def _answer(result: Result) -> Answer:
-    return Answer(result.status_code, json.loads(result.content) if result.content else None)
+def _response(result: Result) -> Response:
+    return Response(result.status_code, json.loads(result.content) if result.content else None)

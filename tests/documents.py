@@ -1,4 +1,4 @@
-"""JSON documents of every shape, and such as are nearly what a schema asks for."""
+"""Strategies for JSON documents: of any shape, and nearly valid ones."""
 
 from typing import Any
 
@@ -20,7 +20,7 @@ ANYTHING: Any = st.recursive(
 
 
 def nearly(good: dict[str, Any]) -> Any:
-    """The good document with some of its members, also deep ones, exchanged for anything, or gone."""
+    """Return documents like the good one, with some members, also nested ones, replaced or left out."""
     return st.one_of(ANYTHING, _changed(good))
 
 
@@ -34,11 +34,11 @@ def _changed(node: Any) -> Any:
 
 
 def judged(schema: type[BaseModel], document: Any) -> BaseModel | None:
-    """The document as that schema, or None when it is refused in the contract's words; raises whatever else happens."""
+    """Validate the document; return None if the error is well formed, and raise any other error."""
     try:
         return validated(schema, document)
-    except ValidationFailed as refused:
-        envelope = orjson.loads(orjson.dumps(refused.envelope("request-1")))
+    except ValidationFailed as error:
+        envelope = orjson.loads(orjson.dumps(error.envelope("request-1")))
         details = envelope["details"]
         assert details["formErrors"] or details["fieldErrors"]
         assert all(texts and all(texts) for texts in details["fieldErrors"].values())

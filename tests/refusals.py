@@ -1,4 +1,4 @@
-"""Whole answers, and those that every service and the gateway give alike: the contract's error envelope."""
+"""Responses as tests compare them, and the error responses that services and gateway share."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
@@ -8,20 +8,24 @@ from tests.matching import Matching
 REQUEST_ID = "request-of-a-test"
 
 
-class Answer(NamedTuple):
-    """A whole answer; the document is None when there is no body."""
+class Response(NamedTuple):
+    """The status and the document of a response; the document is None if there is no body."""
 
     status: int
     document: Any
 
 
-def refusal(status: int, code: str, message: object, /, **more: Any) -> Answer:
-    """The contract's error envelope, for the request id above."""
-    return Answer(status, {"error": code, "message": message, "requestId": REQUEST_ID, **more})
+# The former name, until no test uses it.
+Answer = Response
 
 
-def invalid(fields: Mapping[str, Sequence[object]] | None = None, form: Sequence[object] = ()) -> Answer:
-    """A validation error with these texts."""
+def refusal(status: int, code: str, message: object, /, **more: Any) -> Response:
+    """Return an error response for the request id above."""
+    return Response(status, {"error": code, "message": message, "requestId": REQUEST_ID, **more})
+
+
+def invalid(fields: Mapping[str, Sequence[object]] | None = None, form: Sequence[object] = ()) -> Response:
+    """Return a validation error with these messages."""
     details = {"formErrors": list(form), "fieldErrors": {name: list(each) for name, each in (fields or {}).items()}}
     return refusal(400, "VALIDATION_ERROR", "The request is not valid", details=details)
 

@@ -1,4 +1,4 @@
-"""An app of the tests under a real gunicorn with the settings of deploy/, on a free port, and bytes sent to it."""
+"""Serves an app of the tests under a real gunicorn with the settings of deploy/, and sends bytes to it."""
 
 import os
 import socket
@@ -19,7 +19,7 @@ Gunicorn = subprocess.Popen[bytes]
 def gunicorn(
     app: str, variables: Mapping[str, str], *options: str, inherit: tuple[int, ...] = ()
 ) -> Iterator[Gunicorn]:
-    """gunicorn's master, of one worker, with the app of that import path; it inherits those file descriptors."""
+    """Run gunicorn with one worker for the app of that import path; yield the master process."""
     process = subprocess.Popen(
         [
             *(sys.executable, "-m", "gunicorn", "--config", str(stack.ROOT / "deploy" / "gunicorn.conf.py")),
@@ -34,37 +34,37 @@ def gunicorn(
         yield process
     finally:
         process.terminate()
-        process.wait(30)
+        process.wait(120)
 
 
 @contextmanager
 def served(app: str, path: str, variables: Mapping[str, str], *options: str) -> Iterator[Address]:
-    """Where gunicorn serves the app of that import path in one worker; `path` is one that it answers."""
+    """Run gunicorn with one worker for the app; yield its address when a GET of `path` succeeds."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         listener.listen()
         host, port = listener.getsockname()
         at = ("--bind", f"fd://{listener.fileno()}", *options)
         with gunicorn(app, variables, *at, inherit=(listener.fileno(),)):
-            # The socket listens already: a connection waits until the worker is there.
-            assert httpx.get(f"http://{host}:{port}{path}", timeout=30, trust_env=False).is_success
+            # The socket listens already: the connection waits until the worker accepts it.
+            assert httpx.get(f"http://{host}:{port}{path}", timeout=120, trust_env=False).is_success
             yield host, port
 
 
 def exchange(address: Address, *parts: bytes) -> bytes:
-    """Everything that the server says until it closes the connection."""
-    with socket.create_connection(address, timeout=60) as connection:
-        # It may close while we still send.
+    """Send the parts on one connection; return all bytes that the server sends until it closes."""
+    with socket.create_connection(address, timeout=120) as connection:
+        # The server may close before all parts are sent.
         with suppress(ConnectionError):
             for part in parts:
                 connection.sendall(part)
-        return said_on(connection)
+        return read_until_closed(connection)
 
 
-def said_on(connection: socket.socket) -> bytes:
-    """Everything that is said on the connection until it is closed, or broken off."""
-    answer = b""
+def read_until_closed(connection: socket.socket) -> bytes:
+    """Return all bytes of the connection until it is closed or reset."""
+    response = b""
     with suppress(ConnectionError):
         while received := connection.recv(65_536):
-            answer += received
-    return answer
+            response += received
+    return response

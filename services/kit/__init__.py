@@ -1,1 +1,1 @@
-"""What two or more services share. Nothing enters before it has two users."""
+"""Code that two or more services share. Nothing enters before it has two users."""

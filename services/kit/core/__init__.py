@@ -1,1 +1,1 @@
-"""What every process needs and what needs nothing of ours: errors, instants, settings, logging, the actor."""
+"""The lowest layer, which imports nothing else of ours: errors, instants, settings, logging, the actor."""

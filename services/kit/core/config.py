@@ -1,7 +1,8 @@
-"""Settings from the environment: every problem is found before any is reported, and nobody else reads it.
+"""Settings from the environment, read here only; all problems are collected before any is reported.
 
-Two profiles. `local` has a default for everything. `managed` has none for what must be chosen: there a variable
-that is missing, or still has the value that everyone knows, stops the start with one line each.
+Two profiles: `local` has a default for everything. `managed` has none for what an operator must choose: a variable
+that is missing there, or still has its public default, stops the start with one line each.
+docs/decisions/001-settings-by-hand.md says why no library does this.
 """
 
 import re
@@ -22,7 +23,7 @@ _WHOLE_NUMBER = re.compile(r"\d{1,9}", re.ASCII)
 
 
 class SettingsError(Exception):
-    """The environment cannot be used; `problems` has one line for each variable that must change."""
+    """The environment is not valid; `problems` has one line for each variable that must change."""
 
     def __init__(self, problems: list[str]):
         super().__init__("\n".join(problems))
@@ -30,7 +31,7 @@ class SettingsError(Exception):
 
 
 class Environment:
-    """Reads variables and collects what is wrong with them until `close` raises it all."""
+    """Reads variables and collects the problems, which `close` raises together."""
 
     def __init__(self, variables: Mapping[str, str]):
         self._variables = variables
@@ -39,7 +40,7 @@ class Environment:
         self.profile: Profile = self._profile()
 
     def text(self, name: str, local: str, meaning: str) -> str:
-        """A value with a default in the local profile only; `meaning` says in the problem what to set."""
+        """Read a value that has a default in the local profile only; `meaning` tells the operator what to set."""
         value = self._value(name)
         if self.profile == "local":
             return value or local
@@ -48,7 +49,7 @@ class Environment:
         return value
 
     def secret(self, name: str, local: str, meaning: str, minimum: int = MINIMUM_SECRET_LENGTH) -> str:
-        """As `text`; the managed profile refuses the local value and one of fewer than `minimum` characters."""
+        """Read as `text` does; the managed profile refuses the default and fewer than `minimum` characters."""
         value = self.text(name, local, meaning)
         if self.profile == "managed" and value == local:
             self.problems.append(f"{name} still has its default: the managed profile needs {meaning}")
@@ -57,18 +58,18 @@ class Environment:
         return value
 
     def option(self, name: str, default: str) -> str:
-        """A value with a default in every profile."""
+        """Read a value that has a default in every profile."""
         return self._value(name) or default
 
     def choice(self, name: str, default: str, choices: Sequence[str]) -> str:
-        """One of the choices, in lower case."""
+        """Read one of the choices, in any case; return it in lower case."""
         value = self.option(name, default).lower()
         if value not in choices:
             self.problems.append(f"{name} must be one of {', '.join(choices)}, not {value[:40]!r}")
         return value
 
     def integer(self, name: str, default: int, minimum: int = 1, maximum: int = 1_000_000) -> int:
-        """A whole number between the bounds, both included."""
+        """Read a whole number between the bounds, both included."""
         text = self.option(name, str(default))
         if _WHOLE_NUMBER.fullmatch(text) and minimum <= int(text) <= maximum:
             return int(text)
@@ -76,13 +77,13 @@ class Environment:
         return default
 
     def address(self, service: str, local_port: int) -> str:
-        """Where that service answers; the local default follows its port variable."""
+        """Read the service's base URL; the local default follows its port variable."""
         port = self.option(f"{service.upper()}_PORT", str(local_port))
         local = f"http://127.0.0.1:{port}"
         return self.text(f"{service.upper()}_URL", local, f"the address of the {service} service")
 
     def database_url(self, name: str, local: str) -> str:
-        """The URL in `name`, else in DATABASE_URL; the managed profile takes PostgreSQL only."""
+        """Read the URL in `name`, else in DATABASE_URL; the managed profile takes PostgreSQL only."""
         name = name if self._value(name) or not self._value("DATABASE_URL") else "DATABASE_URL"
         url = self.text(name, local, "a postgresql:// URL")
         if url:
@@ -90,12 +91,12 @@ class Environment:
         return url
 
     def close(self) -> None:
-        """Raises SettingsError when anything was wrong."""
+        """Raise SettingsError if there are problems."""
         if self.problems:
             raise SettingsError(self.problems)
 
     def _value(self, name: str) -> str:
-        """The variable, or the content of the file that NAME_FILE names, as a container's secrets come."""
+        """Return the variable, or the content of the file that NAME_FILE names (a container's secret)."""
         file = self._variables.get(f"{name}_FILE", "").strip()
         if not file:
             return self._variables.get(name, "").strip()
@@ -127,8 +128,10 @@ class Environment:
 
 @dataclass(frozen=True, kw_only=True)
 class ServerSettings:
-    """What every process that serves needs. `service_secret` signs the calls between services; a request whose body
-    is not there after `body_timeout_seconds` is refused."""
+    """Settings of every process that serves HTTP.
+
+    `service_secret` signs the calls between services. A request body must arrive within `body_timeout_seconds`.
+    """
 
     name: str
     profile: Profile
@@ -143,9 +146,11 @@ class ServerSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class ServiceSettings(ServerSettings):
-    """What every service with a database needs; `threads` bounds the use cases that run at once in a worker,
-    `database_wait_seconds` how long a command waits for a server that does not answer yet; every
-    `integrity_interval_seconds` a worker looks whether the database is damaged."""
+    """Settings of every service with a database.
+
+    `threads` is the number of use cases that a worker runs at the same time, `database_wait_seconds` the time a command
+    waits for the database server to start. Every `integrity_interval_seconds` a worker checks the database for damage.
+    """
 
     database_url: str
     database_wait_seconds: int
@@ -154,7 +159,7 @@ class ServiceSettings(ServerSettings):
 
     @classmethod
     def read(cls, environment: Environment, name: str, port: int, **more: Any) -> Self:
-        """The common settings of the service `name`; `more` are those that it alone has."""
+        """Read the common settings of the service `name`; `more` are the fields of its own subclass."""
         prefix = name.upper()
         return cls(
             **server_settings(environment, name, port, f"{prefix}_PORT"),
@@ -169,7 +174,7 @@ class ServiceSettings(ServerSettings):
 def server_settings(
     environment: Environment, name: str, port: int, port_variable: str, host_variable: str = "SERVICE_HOST"
 ) -> dict[str, Any]:
-    """The fields of ServerSettings, as keyword arguments."""
+    """Return the fields of ServerSettings as keyword arguments."""
     return {
         "name": name,
         "profile": environment.profile,

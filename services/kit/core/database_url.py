@@ -1,4 +1,4 @@
-"""The database URLs that this system can open; nothing here opens one."""
+"""The forms of database URL that this system supports. No connection is opened here."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,12 +8,12 @@ _FORMS = "the database URL must be sqlite:///FILE or postgresql://USER:PASSWORD@
 
 
 class DatabaseUrlError(ValueError):
-    """The URL names no database that this system can open."""
+    """The URL has none of the supported forms."""
 
 
 @dataclass(frozen=True)
 class DatabaseUrl:
-    """A database URL that was read: SQLite's `file`, or PostgreSQL's `server`, a URL for libpq."""
+    """A parsed database URL: the `file` of SQLite, or the `server` of PostgreSQL, a URL for libpq."""
 
     file: Path = Path()
     server: str | None = None
@@ -22,13 +22,13 @@ class DatabaseUrl:
 def read_database_url(url: str) -> DatabaseUrl:
     """Read `sqlite:///relative/path`, `sqlite:////absolute/path` or `postgresql://...`.
 
-    Raises DatabaseUrlError for anything else.
+    Raise DatabaseUrlError for anything else.
     """
     try:
         parts = urlsplit(url)
-    except ValueError:  # A bracket in a password that is not percent-encoded.
+    except ValueError:  # such as a bracket in a password that is not percent-encoded
         raise DatabaseUrlError(_FORMS) from None
-    # With two slashes the first folder would be read as a host and lost.
+    # Refuse a host: with two slashes it would be the first folder of the path, and lost.
     if parts.scheme == "sqlite" and not parts.netloc and len(parts.path) > 1 and parts.path != "/:memory:":
         return DatabaseUrl(file=Path(parts.path[1:]))
     if parts.scheme in ("postgresql", "postgres") and len(parts.path) > 1:

@@ -1,4 +1,4 @@
-"""The errors a service may answer with.
+"""The errors that become HTTP responses.
 
 ServiceError
  + Invalid 400        + Unauthorized 401   + Forbidden 403     + NotFound 404
@@ -6,8 +6,8 @@ ServiceError
  + TooManyRequests 429
  + Unavailable 503    + UpstreamTimeout 504
 
-A domain subclasses one of them and names its code: ``class SlugTaken(Conflict): code = "EVENT_SLUG_CONFLICT"``.
-The status belongs to the kit, the code and the message to the domain.
+A service subclasses one of them and names its code: ``class SlugTaken(Conflict): code = "EVENT_SLUG_CONFLICT"``.
+The kit defines the status, the service the code and the message.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,9 +15,9 @@ from typing import ClassVar
 
 
 class ServiceError(Exception):
-    """An answer other than success: `code` and the message go into the error envelope of the contract.
+    """A response other than success, in the error envelope of docs/contract/BEHAVIOUR.md.
 
-    `extra` holds further members of the envelope; `retry_after` is in seconds and becomes the Retry-After header.
+    `extra` holds further members of the envelope; `retry_after`, in seconds, becomes the Retry-After header.
     """
 
     status: ClassVar[int] = 500
@@ -36,7 +36,7 @@ class ServiceError(Exception):
         self.retry_after = retry_after
 
     def envelope(self, request_id: str) -> dict[str, object]:
-        """The contract's error body."""
+        """Return the body of the error response."""
         return {"error": self.code, "message": str(self), "requestId": request_id, **self.extra}
 
 
@@ -47,7 +47,7 @@ class Invalid(ServiceError):
 
 
 class ValidationFailed(Invalid):
-    """The request breaks its schema; each field that does is named."""
+    """The request breaks its schema; `details` names each wrong field."""
 
     code = "VALIDATION_ERROR"
     message = "The request is not valid"
@@ -62,7 +62,7 @@ class ValidationFailed(Invalid):
 
 
 class RequestError(Invalid):
-    """The body cannot be read as JSON at all."""
+    """The body is not JSON."""
 
     code = "REQUEST_ERROR"
     message = "The body is not valid JSON"
@@ -76,14 +76,14 @@ class UnsupportedMedia(RequestError):
 
 
 class RequestTimeout(RequestError):
-    """The body takes longer to come than the service waits for one (RFC 9110 section 15.5.9)."""
+    """The body did not arrive before its deadline (RFC 9110 section 15.5.9)."""
 
     status = 408
     message = "The body took too long to arrive"
 
 
 class PayloadTooLarge(ServiceError):
-    """The body is longer than the service reads."""
+    """The body is longer than the limit."""
 
     status = 413
     code = "PAYLOAD_TOO_LARGE"
@@ -99,7 +99,7 @@ class Unauthorized(ServiceError):
 
 
 class Forbidden(ServiceError):
-    """The caller is known, or does not matter, and may not do this."""
+    """The action is not allowed, for the role of the caller or for everyone."""
 
     status = 403
     code = "FORBIDDEN"
@@ -107,7 +107,7 @@ class Forbidden(ServiceError):
 
 
 class NotFound(ServiceError):
-    """There is no such thing, or the caller may not know of it."""
+    """The record does not exist, or the caller may not know that it does."""
 
     status = 404
     code = "NOT_FOUND"
@@ -115,7 +115,7 @@ class NotFound(ServiceError):
 
 
 class MethodNotAllowed(ServiceError):
-    """The address exists and does not take this method."""
+    """The address exists and does not support this method."""
 
     status = 405
     code = "METHOD_NOT_ALLOWED"
@@ -129,13 +129,13 @@ class Conflict(ServiceError):
 
 
 class Gone(ServiceError):
-    """What was there is there no more, and will not come back."""
+    """The record was removed for good."""
 
     status = 410
 
 
 class PreconditionFailed(ServiceError):
-    """The record is not as the caller believes it to be (RFC 9110 section 13.1.1); nothing was changed."""
+    """The record has changed since the caller read it (RFC 9110 section 13.1.1)."""
 
     status = 412
     code = "PRECONDITION_FAILED"
@@ -143,7 +143,7 @@ class PreconditionFailed(ServiceError):
 
 
 class TooManyRequests(ServiceError):
-    """The caller must slow down; `retry_after` says for how many seconds."""
+    """The caller sends too many requests."""
 
     status = 429
     code = "RATE_LIMITED"
@@ -151,7 +151,7 @@ class TooManyRequests(ServiceError):
 
 
 class Unavailable(ServiceError):
-    """A service or database that is needed does not answer now."""
+    """A service or database does not answer now."""
 
     status = 503
     code = "UPSTREAM_UNAVAILABLE"
@@ -162,7 +162,7 @@ class Unavailable(ServiceError):
 
 
 class UpstreamTimeout(ServiceError):
-    """A service that is needed took longer than its deadline."""
+    """A service did not answer before the deadline."""
 
     status = 504
     code = "UPSTREAM_TIMEOUT"

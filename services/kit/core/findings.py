@@ -1,23 +1,24 @@
-"""What a check says, and how it tells how far it is."""
+"""The findings of a check, and the progress that it reports."""
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Protocol
 
-# What a rule has to say of a record: its own name, and what is wrong.
+# The name of a broken rule, and what is wrong.
 Violation = tuple[str, str]
+# Repairs a finding and returns a sentence about what was done.
 Repair = Callable[[], str]
 
-# Stands for the id where no single row is meant.
+# The id of a finding about no single row.
 WHOLE_TABLE = "-"
 NOT_CHECKED = "not_checked"
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """A violation of a rule. `repair`, where there is one right one, does it and says what it did.
+    """A violation of a rule, with a `repair` where exactly one is right.
 
-    No secret may stand in the message: findings are printed, logged and answered.
+    The message must contain no secret: findings are printed, logged and sent to admins.
     """
 
     table: str
@@ -27,31 +28,31 @@ class Finding:
     repair: Repair | None = field(default=None, compare=False, repr=False)
 
     def line(self) -> str:
-        """On one line, whatever the id is made of."""
+        """Return the finding as one line; what is not printable in it is escaped."""
         text = f"{self.table} {self.id} {self.rule}: {self.message}"
         return "".join(each if each.isprintable() else f"\\x{ord(each):02x}" for each in text)
 
 
 class Progress(Protocol):
-    """Whom a check tells how far it is."""
+    """Receives the progress of a check."""
 
     def begin(self, stage: str, total: int) -> None:
-        """A new stage, of so many rows; 0 where they are not counted."""
+        """Begin a stage of `total` rows; 0 if they are not counted."""
 
     def advance(self, rows: int) -> None:
-        """So many rows more are done."""
+        """Add to the number of checked rows."""
 
 
 class NoProgress:
-    """Nobody wants to know."""
+    """Progress that is not reported."""
 
     def begin(self, stage: str, total: int) -> None:
-        """Not told."""
+        """Ignore the stage."""
 
     def advance(self, rows: int) -> None:
-        """Not told."""
+        """Ignore the rows."""
 
 
-def violation_findings(table: str, record_id: str, said: Iterable[Violation]) -> Iterator[Finding]:
-    """What the rules have said of one record, as findings without a repair."""
-    return (Finding(table, record_id, rule, message) for rule, message in said)
+def violation_findings(table: str, record_id: str, violations: Iterable[Violation]) -> Iterator[Finding]:
+    """Return the violations of one record as findings without a repair."""
+    return (Finding(table, record_id, rule, message) for rule, message in violations)

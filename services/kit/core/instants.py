@@ -1,7 +1,7 @@
 """Instants: aware datetimes in UTC with millisecond precision, and their wire and storage forms.
 
 On the wire an instant is RFC 3339 text with exactly three fractional digits and ``Z``; in a database it is
-the number of milliseconds since 1970-01-01T00:00:00Z, which SQLite and PostgreSQL order and compare alike.
+the number of milliseconds since 1970-01-01T00:00:00Z, which SQLite and PostgreSQL sort in the same order.
 """
 
 import re
@@ -12,27 +12,27 @@ Clock = Callable[[], datetime]
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
-# What a datetime can be: the years 0001 to 9999.
+# The range of datetime: the years 0001 to 9999.
 FIRST_MILLISECOND = (datetime.min.replace(tzinfo=UTC) - _EPOCH) // _MILLISECOND
 LAST_MILLISECOND = (datetime.max.replace(tzinfo=UTC) - _EPOCH) // _MILLISECOND
 _RFC3339 = re.compile(r"(\d{4}-\d\d-\d\d)[Tt](\d\d:\d\d)(?::(\d\d)(?:\.(\d{1,9}))?)?([Zz]|[+-]\d\d:[0-5]\d)", re.ASCII)
 
 
 def now() -> datetime:
-    """The current instant, cut to milliseconds so that it equals what is stored and answered."""
+    """Return the current instant, truncated so that it equals its wire and storage forms."""
     return truncated(datetime.now(UTC))
 
 
 def truncated(instant: datetime) -> datetime:
-    """The instant without what is finer than a millisecond."""
+    """Return the instant without fractions of a millisecond."""
     return instant.replace(microsecond=instant.microsecond // 1000 * 1000)
 
 
 def parse_instant(text: str) -> datetime:
-    """Read an RFC 3339 instant of any offset; digits finer than a millisecond are cut off.
+    """Parse an RFC 3339 instant of any offset; fractions of a millisecond are dropped.
 
-    Raises ValueError, with a text fit for a field error, when the zone is missing, the form is another, the
-    date does not exist, or the instant falls outside the years 0001 to 9999 in UTC.
+    Raise ValueError, with a message for a field error, if the form is wrong, the zone is missing, the date does not
+    exist, or the instant is outside the years 0001 to 9999 in UTC.
     """
     match = _RFC3339.fullmatch(text.strip())
     if match is None:
@@ -48,15 +48,15 @@ def parse_instant(text: str) -> datetime:
 
 
 def format_instant(instant: datetime) -> str:
-    """The wire form, as 2026-03-01T12:00:00.000Z; the instant must be in UTC."""
+    """Return the wire form, such as 2026-03-01T12:00:00.000Z; the instant must be in UTC."""
     return instant.isoformat(timespec="milliseconds")[:-6] + "Z"
 
 
 def to_milliseconds(instant: datetime) -> int:
-    """Milliseconds since the epoch, negative before 1970."""
+    """Return the milliseconds since the epoch, negative before 1970."""
     return (instant - _EPOCH) // _MILLISECOND
 
 
 def from_milliseconds(milliseconds: int) -> datetime:
-    """The instant that many milliseconds after the epoch."""
+    """Return the instant that many milliseconds after the epoch."""
     return _EPOCH + timedelta(milliseconds=milliseconds)

@@ -1,10 +1,9 @@
-"""Structured logs: one JSON object a line on standard output, each with what is known of its request."""
+"""Structured logs: one JSON object a line on standard output, with the context of the request."""
 
 import re
 import sys
 import traceback
 from contextvars import ContextVar
-from types import TracebackType
 from typing import Any
 
 import orjson
@@ -14,16 +13,16 @@ import uuid_utils
 log = structlog.stdlib.get_logger("flix")
 
 REQUEST_ID_HEADER = "X-Request-ID"
-# What a client may choose: nothing that could break a log line, a header or a terminal.
+# A client's id must not be able to break a log line, a header or a terminal.
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
 
-# What the id is outside of a request.
+# The id outside of a request.
 NO_REQUEST_ID = "-"
 _request_id: ContextVar[str] = ContextVar("request_id", default=NO_REQUEST_ID)
 
 
 def start_request(claimed_id: str | None, method: str) -> str:
-    """Begin the log context of a request and return its id: the claimed one when it is well formed, else new."""
+    """Begin the log context of a request; return the claimed id if it is well formed, else a new one."""
     request_id = claimed_id if claimed_id and _REQUEST_ID.fullmatch(claimed_id) else str(uuid_utils.uuid7())
     _request_id.set(request_id)
     structlog.contextvars.clear_contextvars()
@@ -32,17 +31,17 @@ def start_request(claimed_id: str | None, method: str) -> str:
 
 
 def bind_route(route: str) -> None:
-    """Add the route's template, such as /api/events/{event_id}, to the request's log context."""
+    """Add the route's template, such as /api/events/{event_id}, to the log context of the request."""
     structlog.contextvars.bind_contextvars(route=route)
 
 
 def current_request_id() -> str:
-    """The id of the request that is being answered, or "-" outside of one."""
+    """Return the id of the current request, or "-" outside of one."""
     return _request_id.get()
 
 
 def safe_message(error: BaseException) -> str:
-    """What an error says; of PostgreSQL's only the first part, since the others repeat the values of the row."""
+    """Return the message of an error; of PostgreSQL's only the first part: the others repeat the row's values."""
     diagnosis = getattr(getattr(error, "orig", error), "diag", None)
     return str(getattr(diagnosis, "message_primary", None) or error)
 
@@ -52,13 +51,13 @@ def _render(_logger: Any, _method: str, event: Any) -> str:
 
 
 def logging_configuration(service: str, level: str) -> dict[str, Any]:
-    """A `logging.config` dictionary that gunicorn and the libraries share with our own lines."""
+    """Configure structlog, and return the `logging.config` dictionary for gunicorn and the libraries."""
     shared: list[Any] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         _service_name(service),
-        structlog.processors.ExceptionRenderer(_exception),
+        structlog.processors.ExceptionRenderer(lambda exc_info: _traceback(exc_info[1])),
     ]
     formatter = {
         "()": structlog.stdlib.ProcessorFormatter,
@@ -82,25 +81,21 @@ def logging_configuration(service: str, level: str) -> dict[str, Any]:
         "formatters": {"json": formatter},
         "handlers": {"stdout": handler},
         "root": {"level": level.upper(), "handlers": ["stdout"]},
-        # gunicorn puts handlers of its own on these two unless they are named here
+        # gunicorn adds its own handlers to these two unless they are configured
         "loggers": {
-            # at debug it repeats every address, whatever a client has typed into it
+            # at debug it logs every address, with whatever a client typed into it
             "gunicorn.error": {"level": _at_least_info(level), "propagate": True, "handlers": []},
             "gunicorn.access": {**quiet, "handlers": []},
             "httpx": quiet,
-            # at debug it repeats every statement with its values: access keys, password hashes, signing keys
+            # at debug it logs every statement with its values: access keys, password hashes, signing keys
             "peewee": quiet,
             "peewee_migrate": quiet,
         },
     }
 
 
-def _exception(exc_info: tuple[type[BaseException], BaseException, TracebackType | None]) -> str:
-    return _traceback(exc_info[1])
-
-
 def _traceback(error: BaseException) -> str:
-    """As Python writes it, but for what a database adds to its message: PostgreSQL repeats the whole row."""
+    """Format the error as Python does, with its `safe_message`."""
     cause = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
     before = f"{_traceback(cause)}\n\n" if cause is not None else ""
     frames = "".join(traceback.format_tb(error.__traceback__))
@@ -112,7 +107,7 @@ def _at_least_info(level: str) -> str:
 
 
 def log_to_standard_error() -> None:
-    """For a command whose standard output is its answer."""
+    """Log to standard error, for a command that prints its result to standard output."""
     structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
 
 

@@ -1,4 +1,4 @@
-"""The web application every process is made of: a table of guarded routes, and one envelope for every error."""
+"""The web application of every process: guarded routes, and one envelope for all errors."""
 
 import re
 from collections.abc import Awaitable, Callable, Iterable
@@ -24,18 +24,18 @@ from services.kit.web.bodies import receive_with_deadline
 from services.kit.web.documents import write_json
 from services.kit.web.guards import Route
 
-# Control characters, and the dot segments that a client of HTTP resolves (RFC 3986 section 5.2.4): passed on, they
-# would name another address.
-_NO_ADDRESS = re.compile(r"[\x00-\x1f\x7f]|/\.\.?(/|$)")
+# Control characters, and dot segments, which a client must resolve itself (RFC 3986 section 5.2.4): sent on to a
+# service they would name another address.
+_INVALID_PATH = re.compile(r"[\x00-\x1f\x7f]|/\.\.?(/|$)")
 
 WebApp = falcon.asgi.App[Any, Any]
 
 
 class RequestContext:
-    """Middleware: the request's id, and the log line when it is answered."""
+    """Middleware: the id, the anonymous actor and the log line of each request."""
 
     async def process_request(self, request: falcon.asgi.Request, response: falcon.asgi.Response) -> None:
-        """Take the caller's X-Request-ID, or make one, and answer with it."""
+        """Take the caller's X-Request-ID or make one, and send it back."""
         request_id = start_request(request.get_header(REQUEST_ID_HEADER), request.method)
         response.set_header(REQUEST_ID_HEADER, request_id)
         set_anonymous_actor(request.get_header(CLIENT_ADDRESS_HEADER))
@@ -47,26 +47,26 @@ class RequestContext:
         resource: object,
         succeeded: bool,
     ) -> None:
-        """Say in the log how it was answered, and close the connection when part of the body is still to come."""
+        """Log the status, and close the connection if part of the body was not read."""
         has_body = bool(request.content_length) or request.get_header("Transfer-Encoding") is not None
         if has_body and not request.stream.eof:
-            # gunicorn does not read on to the next request then; the client must not send one here.
+            # gunicorn would read the rest of the body as the next request.
             response.set_header("Connection", "close")
-        # Its route is on the line; what a client has typed into the address may be anything, a secret too.
+        # The log context has the route. The address itself may contain a secret that a client typed.
         log.debug("request_answered", status=response.status_code)
 
 
-class Addresses:
-    """Middleware: what no client of HTTP sends as an address is none; the last to look, so that it is counted too."""
+class PathCheck:
+    """Middleware: refuses paths that no HTTP client sends; the last one, so that they count for the rate limit."""
 
     async def process_request(self, request: falcon.asgi.Request, response: falcon.asgi.Response) -> None:
-        """Raises NotFound."""
-        if _NO_ADDRESS.search(request.path):
+        """Raise NotFound."""
+        if _INVALID_PATH.search(request.path):
             raise NotFound
 
 
 class Lifespan:
-    """Middleware: what to do before the first request and after the last one."""
+    """Middleware: runs `startup` before the first request and `shutdown` after the last one."""
 
     def __init__(
         self,
@@ -77,45 +77,45 @@ class Lifespan:
         self._shutdown = shutdown
 
     async def process_startup(self, scope: dict[str, Any], event: dict[str, Any]) -> None:
-        """Called once in each worker, after the fork."""
+        """Run once in each worker, after the fork."""
         if self._startup is not None:
             await self._startup()
 
     async def process_shutdown(self, scope: dict[str, Any], event: dict[str, Any]) -> None:
-        """Called once in each worker, when its last request has been answered."""
+        """Run once in each worker, after the response to its last request."""
         if self._shutdown is not None:
             await self._shutdown()
 
 
 class BodyTimeoutApp(WebApp):
-    """An app that waits so many seconds for the whole of a body."""
+    """An app that limits the time in which a body must arrive."""
 
     body_seconds: float = BODY_SECONDS
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:  # type: ignore[override]  # as in Falcon
-        """What the server calls for each request (ASGI 3.0)."""
+        """Handle a request of the server (ASGI 3.0)."""
         if scope["type"] == "http":
-            # They are read twice here, and ASGI has iterables, which need not stand that.
+            # ASGI allows an iterable that can be read once only, and the headers are read twice.
             scope = {**scope, "headers": [*map(tuple, scope["headers"])]}
             receive = receive_with_deadline(scope, receive, self.body_seconds)
         await super().__call__(scope, receive, send)
 
 
 def create_web_app(routes: Iterable[Route], middleware: Iterable[Any], body_seconds: float = BODY_SECONDS) -> WebApp:
-    """A Falcon app with these routes, the request context outermost, and the contract's error envelope."""
-    app = BodyTimeoutApp(middleware=[RequestContext(), *middleware, Addresses()])
+    """Build a Falcon app with these routes, the request context outermost, and the contract's error envelope."""
+    app = BodyTimeoutApp(middleware=[RequestContext(), *middleware, PathCheck()])
     app.body_seconds = body_seconds
     app.req_options.strip_url_path_trailing_slash = False
     app.req_options.auto_parse_qs_csv = False
     for route in routes:
         app.add_route(route.path, route.resource, suffix=route.suffix)
-    app.add_error_handler(Exception, _answer_crash)
-    app.add_error_handler(falcon.HTTPError, _answer_falcon_error)
-    app.add_error_handler(ServiceError, _answer_service_error)
+    app.add_error_handler(Exception, _respond_to_crash)
+    app.add_error_handler(falcon.HTTPError, _respond_to_falcon_error)
+    app.add_error_handler(ServiceError, _respond_to_service_error)
     return app
 
 
-async def _answer_service_error(
+async def _respond_to_service_error(
     request: falcon.asgi.Request,
     response: falcon.asgi.Response,
     error: ServiceError,
@@ -128,7 +128,7 @@ async def _answer_service_error(
         response.set_header("WWW-Authenticate", "Bearer")
 
 
-async def _answer_falcon_error(
+async def _respond_to_falcon_error(
     request: falcon.asgi.Request,
     response: falcon.asgi.Response,
     error: falcon.HTTPError,
@@ -136,7 +136,7 @@ async def _answer_falcon_error(
 ) -> None:
     for name, value in dict(error.headers or {}).items():
         response.set_header(name, value)
-    await _answer_service_error(request, response, _service_error(error), params)
+    await _respond_to_service_error(request, response, _service_error(error), params)
 
 
 def _service_error(error: falcon.HTTPError) -> ServiceError:
@@ -153,11 +153,11 @@ def _service_error(error: falcon.HTTPError) -> ServiceError:
             return RequestError(error.title or "The request cannot be read")
 
 
-async def _answer_crash(
+async def _respond_to_crash(
     request: falcon.asgi.Request,
     response: falcon.asgi.Response,
     error: Exception,
     params: dict[str, Any],
 ) -> None:
     log.error("request_failed", exc_info=error)
-    await _answer_service_error(request, response, ServiceError(), params)
+    await _respond_to_service_error(request, response, ServiceError(), params)

@@ -1,4 +1,4 @@
-"""What a request's body may cost: the time that it takes to come, and the depth of its JSON."""
+"""Limits of a request body: the time in which it must arrive, and the depth of its JSON."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -12,38 +12,34 @@ Receive = Callable[[], Awaitable[Any]]
 
 
 def receive_with_deadline(scope: Any, receive: Receive, seconds: float) -> Receive:
-    """ASGI's `receive` for that request, which raises RequestTimeout when the body is not there after so many seconds.
+    """Return ASGI's `receive` for the request; it raises RequestTimeout if the body takes longer than `seconds`.
 
-    Falcon waits for the first part before it looks at the request. When that is late it gets an empty one, so that the
-    refusal, with all its headers, comes from the app.
+    Falcon waits for the first part before it handles the request. If that part is late Falcon gets an empty one, so
+    that the app itself sends the error, with all headers.
     """
-    if not has_body(scope):
+    # RFC 9112 section 6.3: one of these headers announces a body.
+    if not any(name in (b"content-length", b"transfer-encoding") for name, _value in scope["headers"]):
         return receive
     deadline = asyncio.get_running_loop().time() + seconds
-    begun = False
+    has_begun = False
 
     async def receive_in_time() -> Any:
-        nonlocal begun
+        nonlocal has_begun
         try:
             async with asyncio.timeout_at(deadline):
                 event = await receive()
         except TimeoutError:
-            if begun:
+            if has_begun:
                 raise RequestTimeout from None
             event = {"type": "http.request", "body": b"", "more_body": True}
-        begun = True
+        has_begun = True
         return event
 
     return receive_in_time
 
 
-def has_body(scope: Any) -> bool:
-    """Whether the head of the request announces a body (RFC 9112 section 6.3)."""
-    return any(name in (b"content-length", b"transfer-encoding") for name, _value in scope["headers"])
-
-
 def is_too_deep(body: bytes, document: Any) -> bool:
-    """Whether arrays and objects stand in one another more than MAXIMUM_DEPTH levels deep; the body is its bytes."""
+    """Return whether arrays and objects are nested deeper than MAXIMUM_DEPTH; `body` is the document as bytes."""
     if body.count(b"[") + body.count(b"{") <= MAXIMUM_DEPTH:
         return False
     level = [document]

@@ -1,4 +1,4 @@
-"""JSON in and out: bodies read as documents of a schema, documents and kept replies written as answers."""
+"""JSON in and out: read request bodies, write responses."""
 
 from typing import Any, TypeVar
 
@@ -20,7 +20,7 @@ Model = TypeVar("Model", bound=BaseModel)
 
 
 async def read_body(request: falcon.asgi.Request, limit: int = BODY_LIMIT_BYTES) -> bytes:
-    """The whole body; raises PayloadTooLarge as soon as it is longer than the limit, RequestTimeout when it is late."""
+    """Read the body; raise PayloadTooLarge beyond `limit` bytes, RequestTimeout after the app's deadline."""
     if (request.content_length or 0) > limit:
         raise PayloadTooLarge
     body = bytearray()
@@ -32,12 +32,15 @@ async def read_body(request: falcon.asgi.Request, limit: int = BODY_LIMIT_BYTES)
 
 
 async def read_json(request: falcon.asgi.Request, schema: type[Model], *, optional: bool = False) -> Model:
-    """The body as that schema; an `optional` one may be absent or empty, which is read as `{}`."""
+    """Read the body as that schema; raise as `read_document` does, or ValidationFailed."""
     return validated(schema, await read_document(request, optional=optional))
 
 
 async def read_document(request: falcon.asgi.Request, *, optional: bool = False, limit: int = BODY_LIMIT_BYTES) -> Any:
-    """The body's JSON, of whatever shape; an `optional` one may be absent or empty, which is read as `{}`."""
+    """Read the body as JSON of any shape; an `optional` body may be absent or empty, which is read as `{}`.
+
+    Raise RequestError, UnsupportedMedia, or as `read_body` does.
+    """
     body = await read_body(request, limit)
     if optional and not body.strip():
         return {}
@@ -54,43 +57,43 @@ async def read_document(request: falcon.asgi.Request, *, optional: bool = False,
 
 
 def admin_idempotency_key(request: falcon.asgi.Request, document: object) -> IdempotencyKey | None:
-    """The Idempotency-Key of a request that the Gatekeeper has let through for an admin; raises ValidationFailed."""
+    """Read the Idempotency-Key of an admin's request, behind the Gatekeeper; raise ValidationFailed."""
     route = f"{request.method} {request.path}"
     return request_key(request.get_header(KEY_HEADER), route, request.context.admin.id, document)
 
 
-def write_stored_response(response: falcon.asgi.Response, reply: StoredResponse) -> None:
-    """Answer with the reply."""
-    response.status = reply.status
+def write_stored_response(response: falcon.asgi.Response, stored: StoredResponse) -> None:
+    """Respond with the stored response."""
+    response.status = stored.status
     response.content_type = falcon.MEDIA_JSON
-    response.data = reply.body
-    if reply.entity_tag is not None:
-        response.set_header("ETag", reply.entity_tag)
-    if reply.replayed:
+    response.data = stored.body
+    if stored.entity_tag is not None:
+        response.set_header("ETag", stored.entity_tag)
+    if stored.replayed:
         response.set_header(REPLAYED_HEADER, "true")
 
 
 def write_json(response: falcon.asgi.Response, document: object, status: int = 200) -> None:
-    """Answer with the document as JSON."""
+    """Respond with the document as JSON."""
     response.status = status
     response.content_type = falcon.MEDIA_JSON
     response.data = orjson.dumps(document)
 
 
 def write_versioned(response: falcon.asgi.Response, record: Versioned, view: object, status: int = 200) -> None:
-    """Answer with the record's view under `item`, and with the ETag of its state."""
+    """Respond with the record's view under `item`, and with the ETag of its state."""
     write_json(response, {"item": view}, status)
     response.set_header("ETag", entity_tag(record))
 
 
 def read_if_match(request: falcon.asgi.Request) -> IfMatch:
-    """The states in which the caller wants the record to be; raises ValidationFailed."""
+    """Read the states in which the record may be changed; raise ValidationFailed."""
     return if_match(request.get_header("If-Match"))
 
 
-def write_page(response: falcon.asgi.Response, items: list[Any], page: Page[Any], wanted: PageRequest) -> None:
-    """Answer with the items, and with `nextCursor` when a page was asked for: old clients see no change."""
+def write_page(response: falcon.asgi.Response, items: list[Any], page: Page[Any], requested: PageRequest) -> None:
+    """Respond with the items; add `nextCursor` only if a page was requested, which old clients never do."""
     document: dict[str, Any] = {"items": items}
-    if wanted.limit is not None:
+    if requested.limit is not None:
         document["nextCursor"] = page.next_cursor
     write_json(response, document)

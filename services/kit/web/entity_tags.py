@@ -1,4 +1,4 @@
-"""Entity tags (RFC 9110 section 8.8.3): the name of one state of a record, and writing on condition of it."""
+"""Entity tags (RFC 9110 section 8.8.3): names for the states of a record, and conditional writes."""
 
 import re
 from datetime import datetime
@@ -17,27 +17,27 @@ _TAGS = re.compile(rf"\s*{_TAG}\s*(?:,\s*{_TAG}\s*)*")
 
 
 class Versioned(Protocol):
-    """A record that counts its changes."""
+    """A record with a version."""
 
     @property
     def version(self) -> int:
-        """How often it was written."""
+        """The number of writes."""
 
     @property
     def updated_at(self) -> datetime:
-        """When it was written last."""
+        """The instant of the last write."""
 
 
 def entity_tag(record: Versioned) -> str:
-    """The strong tag of the record's state.
+    """Return the strong tag of the record's state.
 
-    The instant is part of it, since after a restore the same version may be counted a second time.
+    The tag contains the instant because a restored backup may reach the same version a second time.
     """
     return f'"{record.version}-{to_milliseconds(record.updated_at):x}"'
 
 
 def if_match(header: str | None) -> IfMatch:
-    """The states that an If-Match header names; `*` names any. Raises ValidationFailed when it is not well-formed."""
+    """Return the states that an If-Match header names; `*` names any. Raise ValidationFailed if it is malformed."""
     if header is None or header.strip() == "*":
         return ANY_STATE
     if not _TAGS.fullmatch(header):
@@ -46,6 +46,6 @@ def if_match(header: str | None) -> IfMatch:
 
 
 def require_match(record: Versioned, states: IfMatch) -> None:
-    """Raises PreconditionFailed unless the record is in one of the states; a weak tag names none."""
+    """Raise PreconditionFailed unless the record is in one of the states; a weak tag never matches."""
     if states is not None and entity_tag(record) not in states:
         raise PreconditionFailed

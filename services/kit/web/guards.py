@@ -1,4 +1,4 @@
-"""Who may call what: the guard of each route, and the middleware that asks for what it wants."""
+"""The guard of each route, which says who may call it, and the middleware that enforces it."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from services.kit.web.tokens.service import verify_service_token
 
 
 class Guard(Enum):
-    """Who may call a route: an admin of that role or a higher one, a service with a token for this one, or anyone."""
+    """Who may call a route: anyone, an admin with this role or a higher one, or a service with a token for this one."""
 
     OPEN = "anyone"
     VIEWER = "viewer"
@@ -25,7 +25,7 @@ class Guard(Enum):
     SERVICE = "service"
 
 
-# What most of the addresses that admins use ask for.
+# The guards of most admin routes.
 READ_AND_WRITE: Mapping[str, Guard] = {
     "GET": Guard.VIEWER,
     "POST": Guard.EDITOR,
@@ -36,9 +36,9 @@ READ_AND_WRITE: Mapping[str, Guard] = {
 
 @dataclass(frozen=True)
 class Route:
-    """A row of the routes table: Falcon's path template, its resource, and who may call it, for each method or for all.
+    """A row of the routes table: Falcon's path template, the resource, and the guard of each method or of all.
 
-    With a `suffix` the resource answers with its responders on_get_<suffix>, on_post_<suffix> and so on.
+    With a `suffix` the responders are on_get_<suffix>, on_post_<suffix> and so on.
     """
 
     path: str
@@ -47,14 +47,17 @@ class Route:
     suffix: str | None = None
 
     def guard_of(self, method: str) -> Guard:
-        """Who may call it so; a method that it does not have is refused to whoever may call it at all."""
+        """Return the guard of the method.
+
+        An unknown method has the weakest guard of the route: only callers of the route learn that it is unknown.
+        """
         if isinstance(self.guard, Guard):
             return self.guard
         return self.guard.get(method, Guard.OPEN if Guard.OPEN in self.guard.values() else Guard.VIEWER)
 
 
 class Gatekeeper:
-    """Middleware: lets a request through to its resource when it carries what the route's guard asks for."""
+    """Middleware: authorizes each request by the guard of its route."""
 
     def __init__(
         self,
@@ -75,16 +78,16 @@ class Gatekeeper:
         resource: object,
         params: dict[str, Any],
     ) -> None:
-        """Raises Unauthorized, or Forbidden for a lower role; a route outside the table does not open at all."""
+        """Raise Unauthorized, or Forbidden for a lower role. A route that is not in the table is always refused."""
         bind_route(request.uri_template or "")
         try:
-            await self._let_in(request)
+            await self._authorize(request)
         except (Unauthorized, Forbidden) as refusal:
             # ASVS 5.0, 16.3.2: failed authorization is logged.
             log.info("request_refused", reason=refusal.code, username=current_actor().name)
             raise
 
-    async def _let_in(self, request: falcon.asgi.Request) -> None:
+    async def _authorize(self, request: falcon.asgi.Request) -> None:
         route = self._routes.get(request.uri_template or "")
         guard = route.guard_of(request.method) if route else None
         if guard is Guard.OPEN:

@@ -1,8 +1,8 @@
-"""The headers that protect every answer."""
+"""The security headers of every response."""
 
 from collections.abc import Mapping
 
-# Nothing here is a page: no browser is to guess a type, keep a copy, follow, frame or embed it. OWASP's cheat sheets on
+# No response is a page: a browser must not guess its type, store, frame or embed it. Sources: OWASP's cheat sheets on
 # REST security and on HTTP headers; ASVS 5.0 items 3.4.3 to 3.4.6, 3.5.8 and 14.3.2.
 PROTECTING_HEADERS: Mapping[str, str] = {
     "Cache-Control": "no-store",
@@ -11,6 +11,6 @@ PROTECTING_HEADERS: Mapping[str, str] = {
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
-    # Instead of gunicorn's own (ASVS 5.0 item 13.4.6).
+    # Hide gunicorn's name (ASVS 5.0 item 13.4.6).
     "Server": "flix",
 }

@@ -1,4 +1,4 @@
-"""Liveness: the process answers."""
+"""Liveness of a process."""
 
 import falcon.asgi
 
@@ -9,5 +9,5 @@ class Live:
     """GET /health/live."""
 
     async def on_get(self, request: falcon.asgi.Request, response: falcon.asgi.Response) -> None:
-        """200 as long as the event loop turns."""
+        """Respond with 200 while the event loop runs."""
         write_json(response, {"status": "ok"})

@@ -1,4 +1,4 @@
-"""The Idempotency-Key header (draft-ietf-httpapi-idempotency-key-header): reading it, and the answers it leads to."""
+"""The Idempotency-Key header (draft-ietf-httpapi-idempotency-key-header), its errors, and stored responses."""
 
 import hashlib
 import re
@@ -12,14 +12,14 @@ from services.kit.core.errors import Conflict, RequestError, ServiceError, Valid
 KEY_HEADER = "Idempotency-Key"
 REPLAYED_HEADER = "Idempotency-Replayed"
 
-# A string of RFC 8941 section 3.3.3; clients also send the key as it is.
+# A string of RFC 8941 section 3.3.3; clients also send the key without quotes.
 _QUOTED = re.compile(r'"((?:[\x20-\x21\x23-\x5b\x5d-\x7e]|\\["\\])*)"')
 _BARE = re.compile(r"[\x20\x21\x23-\x7e][\x20-\x7e]*")
 _MAXIMUM_LENGTH = 255
 
 
 class KeyReused(ServiceError):
-    """The key came with another body before."""
+    """The key was used with another body."""
 
     status: ClassVar[int] = 422
     code = "IDEMPOTENCY_KEY_REUSED"
@@ -27,7 +27,7 @@ class KeyReused(ServiceError):
 
 
 class KeyInFlight(Conflict):
-    """A request with this key is under way."""
+    """A request with this key is in flight."""
 
     code = "IDEMPOTENCY_KEY_IN_FLIGHT"
     message = "A request with this Idempotency-Key is under way; try again shortly"
@@ -38,7 +38,7 @@ class KeyInFlight(Conflict):
 
 @dataclass(frozen=True)
 class IdempotencyKey:
-    """A request's Idempotency-Key: `id` is what is unique, `fingerprint` tells one body from another."""
+    """The Idempotency-Key of a request; `id` is unique per caller and route, `fingerprint` is a hash of the body."""
 
     id: str
     route: str
@@ -47,7 +47,7 @@ class IdempotencyKey:
 
 @dataclass(frozen=True)
 class StoredResponse:
-    """An answer as it is kept; `replayed` when it is given again."""
+    """A response as it is stored; `replayed` if it is sent a second time."""
 
     status: int
     body: bytes
@@ -56,14 +56,14 @@ class StoredResponse:
 
 
 def stored_response(document: object, status: int, entity_tag: str | None = None) -> StoredResponse:
-    """A first answer."""
+    """Return the response to a first request."""
     return StoredResponse(status, orjson.dumps(document), entity_tag)
 
 
 def request_key(header: str | None, route: str, caller: str, document: object) -> IdempotencyKey | None:
-    """The key of a request with this header and JSON body; None without the header.
+    """Return the key of a request with this header and JSON body, or None without the header.
 
-    `route` is the method and the public address, `caller` the admin's id, or empty where nobody signs in. Raises
+    `route` is the method and the public address, `caller` the admin's id, or "" for an anonymous caller. Raise
     ValidationFailed.
     """
     if header is None:
@@ -85,7 +85,7 @@ def _canonical(document: object) -> bytes:
     try:
         return orjson.dumps(document, option=orjson.OPT_SORT_KEYS)
     except orjson.JSONEncodeError:
-        # Parsed it was, so it is deeper than orjson writes.
+        # It was parsed, so it must be deeper than orjson writes.
         raise RequestError(f"The body is nested too deeply for an {KEY_HEADER}") from None
 
 

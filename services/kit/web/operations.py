@@ -1,4 +1,4 @@
-"""What a responder takes and answers, declared beside it. The published document is made from these declarations."""
+"""The request and response of each responder, declared beside it; the published document is made from them."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,9 +17,9 @@ _ATTRIBUTE = "operation"
 class Operation:
     """One method of one address, as the published document describes it.
 
-    `answer` is the TypedDict of a success's body, None where it has none; `body` and `query` are the schemas that the
-    responder validates with. `errors` are the refusals of its own: those that follow from what it is (401 behind a
-    token, 412 with If-Match and so on) are added when the document is made.
+    `answer` is the TypedDict of the body of a success, None if there is no body; `body` and `query` are the schemas
+    that the responder validates with. `errors` are its own errors: those that follow from its other declarations (401
+    behind a token, 412 with If-Match and so on) are added when the document is made.
     """
 
     id: str
@@ -38,7 +38,7 @@ class Operation:
 
 
 def operation(declared: Operation) -> Callable[[Responder], Responder]:
-    """Declare what the responder takes and answers::
+    """Declare the request and response of a responder::
 
     @operation(Operation(id="getEvent", summary="Read an event.", answer=Item[EventView], errors=(EventNotFound,)))
     async def on_get(self, request: Request, response: Response, event_id: str) -> None: ...
@@ -52,6 +52,6 @@ def operation(declared: Operation) -> Callable[[Responder], Responder]:
 
 
 def operation_of(resource: object, method: str, suffix: str | None = None) -> Operation | None:
-    """Return what the resource's responder for the HTTP method declares, None where it declares nothing."""
+    """Return the declaration of the resource's responder for the HTTP method, or None."""
     name = f"on_{method.lower()}" + (f"_{suffix}" if suffix else "")
     return getattr(getattr(resource, name, None), _ATTRIBUTE, None)

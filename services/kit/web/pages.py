@@ -1,4 +1,4 @@
-"""Cursor pages over a total order: a cursor is the sort key of the last item of the page before."""
+"""Cursor pages over a total order. A cursor is the sort key of the previous page's last item."""
 
 import base64
 import binascii
@@ -20,14 +20,14 @@ SortKey = tuple[int | str, ...]
 
 @dataclass(frozen=True)
 class PageRequest:
-    """What to list: at most `limit` items (None: all of them) behind the sort key `after` (None: from the start)."""
+    """A request for at most `limit` items (None: all) after the sort key `after` (None: from the start)."""
 
     limit: int | None = None
     after: SortKey | None = None
 
     @property
     def fetch_limit(self) -> int | None:
-        """One more than asked for, which tells whether there is a next page."""
+        """One more than requested, to find out whether there is a next page."""
         return None if self.limit is None else self.limit + 1
 
 
@@ -42,9 +42,9 @@ class Page(Generic[Item]):
 def page_request(
     limit: str | None, cursor: str | None, key_types: Sequence[type], default_limit: int | None = None
 ) -> PageRequest:
-    """Read the query parameters `limit` (1 to 100) and `cursor`; raises ValidationFailed.
+    """Read the query parameters `limit` (1 to 100) and `cursor`; raise ValidationFailed.
 
-    With a cursor and no limit, 50 items; with neither, `default_limit` (None: the whole list).
+    With a cursor and no limit the limit is 50; with neither it is `default_limit` (None: the whole list).
     """
     after = None if cursor is None else _decode(cursor, key_types)
     if limit is None:
@@ -55,7 +55,7 @@ def page_request(
 
 
 def page_of(items: Sequence[Item], request: PageRequest, key: Callable[[Item], SortKey]) -> Page[Item]:
-    """The page from what was fetched with `request.fetch_limit`."""
+    """Return the page of the items that were fetched with `request.fetch_limit`."""
     if request.limit is None or len(items) <= request.limit:
         return Page(items, None)
     items = items[: request.limit]
@@ -77,5 +77,5 @@ def _decode(cursor: str, key_types: Sequence[type]) -> SortKey:
 
 
 def _storable(part: int | str) -> bool:
-    # What no database can compare with: SQLite no wider integer, PostgreSQL no NUL.
+    # SQLite has no wider integers, and PostgreSQL no NUL in a text.
     return "\0" not in part if isinstance(part, str) else -(2**63) <= part < 2**63

@@ -1,4 +1,4 @@
-"""The wire's common ground: strict pydantic models in camelCase, texts without control characters, instants."""
+"""Base types of the wire: strict pydantic models in camelCase, texts without control characters, instants."""
 
 import math
 import unicodedata
@@ -11,7 +11,7 @@ import pydantic
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 from pydantic.alias_generators import to_camel
 
-# Pydantic reads no TypedDict of the standard library's before Python 3.12.
+# Before Python 3.12 pydantic does not support the standard library's TypedDict.
 from typing_extensions import TypedDict
 
 from services.kit.core.errors import ValidationFailed
@@ -23,7 +23,7 @@ Model = TypeVar("Model", bound=BaseModel)
 
 
 def _without_control_characters(text: str) -> str:
-    # PostgreSQL cannot store NUL; the others have no place in a title and break terminals and logs.
+    # PostgreSQL cannot store NUL; the others break terminals and logs.
     if any(unicodedata.category(each) == "Cc" and each not in _ALLOWED_CONTROLS for each in text):
         raise ValueError("must not contain control characters")
     return text
@@ -41,7 +41,7 @@ def _instant(value: object) -> datetime:
 
 
 def is_web_address(text: str) -> bool:
-    """Whether it is an http or https address that names a host."""
+    """Return whether the text is an http or https address with a host."""
     try:
         parts = urlsplit(text)
         valid = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
@@ -88,7 +88,7 @@ Text = Annotated[
     AfterValidator(_without_control_characters),
     Field(json_schema_extra={"pattern": text_pattern()}),
 ]
-"""A trimmed text; its length is judged after trimming."""
+"""A trimmed text; limits of its length apply after trimming."""
 
 Integer = Annotated[int, BeforeValidator(_whole)]
 Instant = Annotated[
@@ -114,26 +114,26 @@ InstantText = Annotated[
         json_schema_extra={"format": "date-time"},
     ),
 ]
-"""An instant as it is answered, made by `format_instant`."""
+"""An instant on the wire, made by `format_instant`."""
 
 View = TypeVar("View")
 
 
 class Item(TypedDict, Generic[View]):
-    """The answer of an address that names one thing."""
+    """A response with one record."""
 
     item: View
 
 
 class Items(TypedDict, Generic[View]):
-    """The answer of an address that names several things; `nextCursor` comes when a page was asked for."""
+    """A response with a list of records; `nextCursor` is present if a page was requested."""
 
     items: list[View]
     nextCursor: NotRequired[str | None]
 
 
 class Schema(BaseModel):
-    """A request body: camelCase outside, snake_case inside, nothing is coerced, unknown members are ignored."""
+    """A request body: camelCase on the wire, snake_case in Python, no coercion, unknown members are ignored."""
 
     model_config = ConfigDict(alias_generator=to_camel, strict=True, frozen=True, extra="ignore")
 
@@ -144,7 +144,7 @@ def _at_least_one_field(schema: dict[str, Any]) -> None:
 
 
 class Patch(Schema):
-    """A partial update: what is absent stays as it is. At least one field is required."""
+    """A partial update: absent fields stay unchanged. At least one field is required."""
 
     model_config = ConfigDict(json_schema_extra=_at_least_one_field)
 
@@ -155,14 +155,14 @@ class Patch(Schema):
         return self
 
     def changes(self) -> dict[str, Any]:
-        """The fields that were sent, by their Python names."""
+        """Return the fields in the request, by their Python names."""
         return {name: getattr(self, name) for name in self.model_fields_set}
 
 
 def validated(schema: type[Model], document: object, context: Any = None) -> Model:
-    """The document as that schema; raises ValidationFailed, which names each field that is wrong.
+    """Validate the document; raise ValidationFailed, which names each wrong field.
 
-    The `context` is what the schema's validators ask for besides the document, such as a setting.
+    The `context` holds what the schema's validators need besides the document, such as a setting.
     """
     try:
         return schema.model_validate(document, context=context)

@@ -1,4 +1,4 @@
-"""Starting gunicorn for an app."""
+"""The start of gunicorn for an app."""
 
 import os
 import sys
@@ -11,12 +11,12 @@ GUNICORN_SETTINGS = Path(__file__).parents[3] / "deploy" / "gunicorn.conf.py"
 
 
 def serve(settings: ServerSettings, app: str) -> None:
-    """Serve the app under gunicorn, which ends the process when it is told to stop.
+    """Serve the app under gunicorn until the process is terminated.
 
-    The app's module is imported before gunicorn forks, so that a worker is there at once, also in place of one that
-    died; whatever holds a connection or a thread is made by the factory in it, behind the fork (TRAPS 7).
+    The app's module is imported before gunicorn forks, so that a new worker starts quickly. Connections and threads are
+    made by the factory in the module, after the fork (docs/traps.md, 7).
     """
-    # No other command has a use for it, and it takes 65 ms.
+    # Imported here because no other command needs it, and it takes 65 ms.
     from gunicorn.app.wsgiapp import run as run_gunicorn  # noqa: PLC0415
 
     import_module(app.partition(":")[0])

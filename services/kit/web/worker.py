@@ -1,12 +1,15 @@
-"""gunicorn's connections, where its own behaviour would leave a public door open.
+"""The gunicorn worker. It changes what gunicorn's own asgi worker does in four cases:
 
-- For the head of a connection's first request it waits for ever. Here each head has `keepalive` seconds.
-- What it refuses itself (an address or headers over the limits, what is not HTTP) it answers in plain text that repeats
-  parts of the request. Here it is the error envelope of the contract, with the headers that protect every answer.
-- A worker that stops closes its listeners over connections that the kernel has made and nobody has accepted yet: they
-  are reset. Here they are answered first.
-- It hands WebSockets to the app, past every middleware; nothing here takes them. Here they are requests like others: a
-  server may ignore Upgrade (RFC 9110 section 7.8).
+- gunicorn waits without limit for the headers of a connection's first request. Here they must arrive within
+  `keepalive` seconds, as those of later requests.
+- gunicorn refuses malformed or too long requests in plain text that repeats parts of the request. Here the response is
+  the error envelope of the contract, with the security headers of every response.
+- A gunicorn worker that stops closes its listeners, which resets the connections that the kernel has made and the
+  worker has not accepted. Here they are accepted and served first.
+- gunicorn passes WebSockets to the app without any middleware. No address supports them, so they are handled as plain
+  requests here: a server may ignore Upgrade (RFC 9110 section 7.8).
+
+All of this relies on private members of gunicorn: see LOOKED_AT.
 """
 
 import asyncio
@@ -25,6 +28,14 @@ from services.kit.core.errors import RequestError, ServiceError
 from services.kit.core.logging import REQUEST_ID_HEADER, log
 from services.kit.web.headers import PROTECTING_HEADERS
 
+# The version of gunicorn whose private members below were last compared with this module. A test fails when another
+# version is installed.
+LOOKED_AT = "27.0.1"
+PRIVATE_MEMBERS: Mapping[type, tuple[str, ...]] = {
+    ASGIProtocol: ("_arm_keepalive_timer", "_is_websocket_upgrade", "_safe_write", "_send_error_response"),
+    gasgi.ASGIWorker: ("_serve", "_shutdown"),
+}
+
 REFUSALS: Mapping[int, str] = {
     HTTPStatus.BAD_REQUEST: "The request is not HTTP/1.1 as RFC 9112 has it",
     HTTPStatus.REQUEST_URI_TOO_LONG: "The address is too long",
@@ -34,10 +45,10 @@ REFUSALS: Mapping[int, str] = {
 
 
 class Connection(ASGIProtocol):
-    """One client's connection."""
+    """A connection of one client."""
 
     def connection_made(self, transport: Any) -> None:
-        """Begin to wait for the first head, as gunicorn does only for the next ones."""
+        """Start the timer for the headers of the first request; gunicorn starts it for later ones only."""
         super().connection_made(transport)
         self._arm_keepalive_timer()
 
@@ -45,33 +56,33 @@ class Connection(ASGIProtocol):
         return False
 
     def _send_error_response(self, status: int, message: str, extra_headers: Iterable[tuple[str, str]] = ()) -> None:
-        # The message is gunicorn's and may repeat what was sent.
+        # gunicorn's message is dropped because it may repeat parts of the request.
         request_id = str(uuid_utils.uuid7())
         log.debug("request_not_read", status=status, requestId=request_id)
         self._safe_write(refusal(status, request_id))
 
 
 class Worker(gasgi.ASGIWorker):
-    """gunicorn's asgi worker with these connections, whose class it finds in a global of its module only."""
+    """gunicorn's asgi worker with `Connection` as its protocol."""
 
     def init_process(self) -> None:
-        """Called in the worker after the fork."""
+        """Set the protocol, after the fork; gunicorn takes it from a global of its module."""
         gasgi.ASGIProtocol = Connection
         super().init_process()
 
     async def _shutdown(self) -> None:
         for accepted in await self._stop_listening():
-            # Its client may have gone meanwhile.
+            # The client may have disconnected.
             with suppress(OSError):
                 await self.loop.connect_accepted_socket(lambda: Connection(self), accepted)
         await super()._shutdown()
 
     async def _stop_listening(self) -> list[socket.socket]:
-        """Close the listeners; the connections that the kernel has made already, which it would reset."""
+        """Close the listeners and return the connections that the kernel has made already."""
         listeners = [each.sock.dup() for each in self.sockets]
         for each in (*self.servers, *self.sockets):
             each.close()
-        # In its next turn uvloop lets go of them, too: whoever closes the last copy must be who looked last.
+        # uvloop closes its copies in its next turn. Ours must be the last copies, closed after the last accept.
         await asyncio.sleep(0)
         accepted: list[socket.socket] = []
         for listener in listeners:
@@ -84,7 +95,7 @@ class Worker(gasgi.ASGIWorker):
 
 
 def refusal(status: int, request_id: str) -> bytes:
-    """The last answer on a connection, as it stands on the wire."""
+    """Return the bytes of the last response on a connection."""
     text = REFUSALS.get(status)
     error: ServiceError = ServiceError() if text is None else RequestError(text)
     body = orjson.dumps(error.envelope(request_id))

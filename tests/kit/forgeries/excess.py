@@ -1,25 +1,24 @@
-"""Texts that a parser might choke on."""
+"""Texts that a parser might fail on."""
 
 from datetime import datetime
 
-from tests.kit.forgeries.parts import Forgeries, parts, signed
-from tests.kit.forging import Forge, segment
+from tests.kit.forging import Forge, Forgeries, parts, segment
 
-# Longer than that no header may be at the gateway; the verifier itself must stand it.
+# The gateway refuses such headers before the verifier; the verifier must withstand them on its own.
 HUGE = 1_000_000
 
 
-def out_of_all_proportion(forge: Forge, at: datetime) -> Forgeries:
-    """Long, deep, or both."""
+def too_long_or_too_deep(forge: Forge, at: datetime) -> Forgeries:
+    """Long texts and nested JSON."""
     header, payload, signature = parts(forge.token())
     for depth in (500, 2000, 100_000):
         for opening, closing in ((b"[", b"]"), (b'{"a":', b"}")):
             deep, name = opening * depth + b"1" + closing * depth, f"{depth} deep in {opening!r}"
             unended = segment(b'{"alg":"Ed25519","kid":' + opening * depth)
-            whole = segment(b'{"alg":"Ed25519","typ":"at+jwt","x":' + deep + b"}")
+            complete = segment(b'{"alg":"Ed25519","typ":"at+jwt","x":' + deep + b"}")
             yield f"a header that does not end {name}", f"{unended}.{payload}.{signature}"
-            yield f"a header {name}", f"{whole}.{payload}.{signature}"
-            yield f"claims {name}", signed(forge, forge.header(), b'{"sub":' + deep + b"}")
+            yield f"a header {name}", f"{complete}.{payload}.{signature}"
+            yield f"claims {name}", forge.signed(forge.header(), b'{"sub":' + deep + b"}")
     for length in (5_000, HUGE):
         late = segment(b'{"exp":' + b"9" * length + b"}")
         yield f"{length} letters", "A" * length
@@ -27,6 +26,7 @@ def out_of_all_proportion(forge: Forge, at: datetime) -> Forgeries:
         yield f"{length} letters of claims", f"{header}.{'A' * length}.{signature}"
         yield f"{length} letters of kid", f"{segment(forge.header(kid='k' * length))}.{payload}.{signature}"
         yield f"{length} digits of exp", f"{header}.{late}.{signature}"
+    yield "our own signature, longer than the limit", forge.token(username="a" * 8192)
 
 
 def in_other_scripts(forge: Forge, at: datetime) -> Forgeries:
@@ -46,3 +46,6 @@ def in_other_scripts(forge: Forge, at: datetime) -> Forgeries:
         "emoji": "🔑.🔑.🔑",
         "written from right to left": f"\u202e{token}",
     }.items()
+
+
+KINDS = (too_long_or_too_deep, in_other_scripts)

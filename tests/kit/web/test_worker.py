@@ -1,156 +1,78 @@
-"""services.kit.web.worker under a real gunicorn: clients that are slow, and what gunicorn refuses before the app."""
+"""services.kit.web.worker under a real gunicorn: what it refuses itself, streams, unread bodies, and the settings."""
 
 import json
+import os
 import re
+import runpy
 import socket
 from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
 
-import falcon.asgi
+import httpx
 import pytest
+import structlog
+from gunicorn.config import Config
 
-from services.kit.web.app import WebApp, create_web_app
-from services.kit.web.documents import read_body, write_json
-from services.kit.web.guards import Gatekeeper, Guard, Route
+from deploy import stack
+from gateway.upstream import KEEPALIVE_SECONDS
 from services.kit.web.headers import PROTECTING_HEADERS
 from services.kit.web.worker import refusal
 from tests.serving import Address, exchange, served
 
-SECONDS = 1
 UUID7 = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
-ASKED = b"GET /counted HTTP/1.1\r\nHost: kit\r\nConnection: close\r\n"
-SENT = b"POST /counted HTTP/1.1\r\nHost: kit\r\nX-Request-ID: request-1\r\n"
-
-
-class Counted:
-    """Tells how many bytes came."""
-
-    async def on_get(self, request: falcon.asgi.Request, response: falcon.asgi.Response) -> None:
-        write_json(response, {"bytes": 0})
-
-    async def on_post(self, request: falcon.asgi.Request, response: falcon.asgi.Response) -> None:
-        write_json(response, {"bytes": len(await read_body(request))})
-
-
-def create_app() -> WebApp:
-    """What gunicorn serves here; a body has a second."""
-    routes = (Route("/counted", Counted(), Guard.OPEN),)
-    return create_web_app(routes, [Gatekeeper(routes, "kit", "no service's secret is needed here")], SECONDS)
+GET = b"GET /raw HTTP/1.1\r\nHost: notes\r\nConnection: close\r\n"
+POST = b"POST /raw HTTP/1.1\r\nHost: notes\r\nX-Request-ID: request-1\r\n"
 
 
 @pytest.fixture(scope="module")
-def address() -> Iterator[Address]:
-    """Where it is served; a head has a second."""
-    with served("tests.kit.web.test_worker:create_app()", "/counted", {}, "--keep-alive", str(SECONDS)) as at:
+def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Address]:
+    """The address of gunicorn with the streaming app."""
+    variables = {"STREAMING_DATABASE_URL": f"sqlite:///{tmp_path_factory.mktemp('gunicorn') / 'streaming.sqlite'}"}
+    with served("tests.kit.web.notes:create_streaming_app()", "/notes", variables) as at:
         yield at
 
 
-def read(answer: bytes) -> tuple[int, dict[str, str], object]:
-    """Status, headers and document of the one answer that was given."""
-    head, _, body = answer.partition(b"\r\n\r\n")
+@contextmanager
+def client(address: Address) -> Iterator[httpx.Client]:
+    """A client that keeps its connections."""
+    with httpx.Client(base_url=f"http://{address[0]}:{address[1]}", timeout=60, trust_env=False) as opened:
+        yield opened
+
+
+def read(response: bytes) -> tuple[int, dict[str, str], object]:
+    """Return the status, the headers and the document of exactly one response."""
+    head, _, body = response.partition(b"\r\n\r\n")
     first, *lines = head.decode().split("\r\n")
     headers = {name.lower(): text for name, text in (line.split(": ", 1) for line in lines)}
     assert int(headers["content-length"]) == len(body)
     return int(first.split(" ")[1]), headers, json.loads(body)
 
 
-def drip(address: Address, beginning: bytes) -> bytes:
-    """What is answered to a client that sends a byte again and again until the connection is closed."""
-    with socket.create_connection(address, timeout=0.05) as connection:
-        connection.sendall(beginning)
-        answer = b""
-        while True:
-            try:
-                connection.sendall(b"a")
-                received = connection.recv(65_536)
-            except TimeoutError:
-                continue
-            except ConnectionError:
-                return answer
-            if not received:
-                return answer
-            answer += received
-
-
-@pytest.mark.parametrize("beginning", [b"", b"G", b"GET /counted HTTP/1.1\r\n", ASKED])
-def test_a_client_that_does_not_end_the_head_of_its_first_request_is_cut_off(
-    address: Address, beginning: bytes
-) -> None:
-    assert exchange(address, beginning) == b""
-
-
-@pytest.mark.parametrize("beginning", [b"GET /", b"GET /counted HTTP/1.1\r\nHost: kit\r\nX-Slow: "])
-def test_a_head_that_drips_is_cut_off_too(address: Address, beginning: bytes) -> None:
-    assert drip(address, beginning) == b""
-
-
-def test_the_head_of_a_later_request_has_as_long(address: Address) -> None:
-    whole = ASKED.replace(b"Connection: close\r\n", b"\r\n")
-
-    status, headers, document = read(exchange(address, whole + b"GET /counted"))
-
-    assert (status, document) == (200, {"bytes": 0})
-    assert "connection" not in headers
-
-
-LATE = {"error": "REQUEST_ERROR", "message": "The body took too long to arrive", "requestId": "request-1"}
-
-
-def test_a_body_that_drips_is_refused_and_cut_off(address: Address) -> None:
-    status, headers, document = read(drip(address, SENT + b"Content-Length: 1000000\r\n\r\n"))
-
-    assert (status, headers["connection"], document) == (408, "close", LATE)
-
-
-@pytest.mark.parametrize("beginning", [b"", b"1", b"1\r\na\r\n", b"1\r\na\r\n0\r\n"])
-def test_a_chunked_body_that_stops_is_refused_and_cut_off(address: Address, beginning: bytes) -> None:
-    head = SENT + b"Transfer-Encoding: chunked\r\n\r\n"
-
-    status, headers, document = read(exchange(address, head + beginning))
-
-    assert (status, headers["connection"], document) == (408, "close", LATE)
-
-
-def test_slow_clients_keep_nobody_from_being_answered(address: Address) -> None:
-    slow = [socket.create_connection(address, timeout=60) for _ in range(50)]
-    try:
-        for number, connection in enumerate(slow):
-            connection.sendall(SENT + b"Content-Length: 10\r\n\r\na" if number % 2 else b"GET /")
-
-        assert read(exchange(address, ASKED + b"\r\n"))[::2] == (200, {"bytes": 0})
-    finally:
-        for connection in slow:
-            connection.close()
+NOT_HTTP = "The request is not HTTP/1.1 as RFC 9112 has it"
 
 
 @pytest.mark.parametrize(
     ("request_", "status", "message"),
     [
-        (b"GET /" + b"a" * 8190 + b" HTTP/1.1\r\nHost: kit\r\n\r\n", 414, "The address is too long"),
-        (ASKED + b"X-Long: " + b"a" * 8190 + b"\r\n\r\n", 431, "The headers are too many or too long"),
-        (ASKED + b"X-Many: a\r\n" * 101 + b"\r\n", 431, "The headers are too many or too long"),
-        (b"canary\r\n\r\n", 400, "The request is not HTTP/1.1 as RFC 9112 has it"),
-        (ASKED + b"X-<canary>: a\r\n\r\n", 400, "The request is not HTTP/1.1 as RFC 9112 has it"),
-        (ASKED + b"Content-Length: canary\r\n\r\n", 400, "The request is not HTTP/1.1 as RFC 9112 has it"),
-        (
-            ASKED + b"Content-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n",
-            400,
-            "The request is not HTTP/1.1 as RFC 9112 has it",
-        ),
-        (
-            ASKED + b"Transfer-Encoding: canary, chunked\r\n\r\n",
-            501,
-            "This transfer coding is not known here",
-        ),
+        (b"GET /" + b"a" * 8190 + b" HTTP/1.1\r\nHost: notes\r\n\r\n", 414, "The address is too long"),
+        (GET + b"X-Long: " + b"a" * 8190 + b"\r\n\r\n", 431, "The headers are too many or too long"),
+        (GET + b"X-Many: a\r\n" * 101 + b"\r\n", 431, "The headers are too many or too long"),
+        (b"canary\r\n\r\n", 400, NOT_HTTP),
+        (GET + b"X-<canary>: a\r\n\r\n", 400, NOT_HTTP),
+        (GET + b"Content-Length: canary\r\n\r\n", 400, NOT_HTTP),
+        (GET + b"Content-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n", 400, NOT_HTTP),
+        (GET + b"Transfer-Encoding: canary, chunked\r\n\r\n", 501, "This transfer coding is not known here"),
     ],
 )
-def test_what_gunicorn_refuses_is_answered_in_the_envelope_and_repeats_nothing(
+def test_gunicorn_s_own_errors_have_the_envelope_and_repeat_nothing(
     address: Address, request_: bytes, status: int, message: str
 ) -> None:
-    answered, headers, document = read(exchange(address, request_))
+    actual, headers, document = read(exchange(address, request_))
 
     request_id = headers["x-request-id"]
     assert UUID7.fullmatch(request_id)
-    assert (answered, document) == (status, {"error": "REQUEST_ERROR", "message": message, "requestId": request_id})
+    assert (actual, document) == (status, {"error": "REQUEST_ERROR", "message": message, "requestId": request_id})
     assert headers == {
         "content-type": "application/json",
         "content-length": headers["content-length"],
@@ -161,27 +83,109 @@ def test_what_gunicorn_refuses_is_answered_in_the_envelope_and_repeats_nothing(
     assert "canary" not in str(headers) + str(document)
 
 
-def test_the_longest_address_and_headers_are_answered(address: Address) -> None:
-    line = b"GET /counted?" + b"a" * 8168 + b" HTTP/1.1"
+def test_a_crash_outside_the_app_says_nothing_about_it() -> None:
+    status, _, document = read(refusal(500, "request-1"))
+
+    message = "Something went wrong on our side"
+    assert (status, document) == (500, {"error": "INTERNAL_ERROR", "message": message, "requestId": "request-1"})
+
+
+def test_the_longest_address_and_headers_are_accepted(address: Address) -> None:
+    line = b"GET /raw?" + b"a" * 8172 + b" HTTP/1.1"
     assert len(line) == 8190
-    fields = b"Host: kit\r\nConnection: close\r\n" + b"X-Many: a\r\n" * 97 + b"X-Long: " + b"a" * 8180 + b"\r\n\r\n"
+    fields = b"Host: notes\r\nConnection: close\r\n" + b"X-Many: a\r\n" * 97 + b"X-Long: " + b"a" * 8180 + b"\r\n\r\n"
 
     assert read(exchange(address, line + b"\r\n" + fields))[::2] == (200, {"bytes": 0})
 
 
-def test_a_websocket_is_a_request_like_others(address: Address) -> None:
+def test_a_websocket_is_a_plain_request(address: Address) -> None:
     upgrade = (
-        b"GET /counted HTTP/1.1\r\nHost: kit\r\nUpgrade: websocket\r\nConnection: Upgrade, close\r\n"
+        b"GET /raw HTTP/1.1\r\nHost: notes\r\nUpgrade: websocket\r\nConnection: Upgrade, close\r\n"
         b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
     )
 
     assert read(exchange(address, upgrade))[::2] == (200, {"bytes": 0})
 
 
-def test_a_crash_outside_of_the_app_tells_nothing() -> None:
-    status, _, document = read(refusal(500, "request-1"))
+def test_slow_clients_do_not_delay_others(address: Address) -> None:
+    slow = [socket.create_connection(address, timeout=60) for _ in range(50)]
+    try:
+        for number, connection in enumerate(slow):
+            connection.sendall(POST + b"Content-Length: 10\r\n\r\na" if number % 2 else b"GET /")
 
-    assert (status, document) == (
-        500,
-        {"error": "INTERNAL_ERROR", "message": "Something went wrong on our side", "requestId": "request-1"},
-    )
+        assert read(exchange(address, GET + b"\r\n"))[::2] == (200, {"bytes": 0})
+    finally:
+        for connection in slow:
+            connection.close()
+
+
+def test_plain_requests_after_streams_get_their_own_responses(address: Address) -> None:
+    with client(address) as keeping:
+        for _ in range(10):
+            streamed = keeping.get("/stream")
+            plain = keeping.post("/notes", json={"title": "After"})
+
+            assert (streamed.status_code, streamed.text) == (200, "".join(f"{part}\n" * 1024 for part in range(3)))
+            assert (plain.status_code, plain.json()) == (201, {"title": "After"})
+
+
+def test_clients_that_disconnect_midway_disturb_no_other_request(address: Address) -> None:
+    for _ in range(10):
+        with socket.create_connection(address, timeout=60) as connection:
+            connection.sendall(b"GET /stream?parts=100000 HTTP/1.1\r\nHost: notes\r\n\r\n")
+            assert connection.recv(15) == b"HTTP/1.1 200 OK"
+        with socket.create_connection(address, timeout=60) as connection:
+            connection.sendall(b"POST /notes HTTP/1.1\r\nHost: notes\r\nContent-Length: 100\r\n\r\n{")
+
+    with client(address) as keeping:
+        assert keeping.get("/stream?parts=1").text == "0\n" * 1024
+        assert keeping.post("/notes", json={"title": "After"}).json() == {"title": "After"}
+
+
+CHUNK = b"10000\r\n" + b" " * 0x10000 + b"\r\n"
+# It would be read as the next request if the connection stayed open.
+SMUGGLED = b"GET /notes HTTP/1.1\r\nHost: notes\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    ("head", "rest", "status"),
+    [
+        (b"POST /guarded HTTP/1.1\r\nContent-Length: 200000", SMUGGLED, b"401 Unauthorized"),
+        (b"POST /nowhere HTTP/1.1\r\nContent-Length: 200000", SMUGGLED, b"404 Not Found"),
+        (b"DELETE /notes HTTP/1.1\r\nContent-Length: 200000", SMUGGLED, b"405 Method Not Allowed"),
+        (b"POST /raw HTTP/1.1\r\nContent-Length: 1048577", SMUGGLED, b"413 "),
+        (b"POST /raw HTTP/1.1\r\nTransfer-Encoding: chunked", CHUNK * 17, b"413 "),
+    ],
+)
+def test_an_unread_body_closes_its_connection(address: Address, head: bytes, rest: bytes, status: bytes) -> None:
+    response = exchange(address, head + b"\r\nHost: notes\r\n\r\n" + rest)
+
+    lines, _, body = response.partition(b"\r\n\r\n")
+    assert lines.startswith(b"HTTP/1.1 " + status)
+    assert b"connection: close" in lines.lower().split(b"\r\n")
+    assert b"HTTP/1.1" not in body
+    with client(address) as fresh:
+        assert fresh.get("/notes").json() == {"item": "note"}
+
+
+@pytest.fixture
+def settings(monkeypatch: pytest.MonkeyPatch) -> Iterator[Config]:
+    """The settings of deploy/gunicorn.conf.py as gunicorn reads them; they also configure logging."""
+    for name, value in {"FLIX_PROCESS": "x", "LOG_LEVEL": "info"}.items():
+        monkeypatch.setitem(os.environ, name, value)
+    logging_before: Any = structlog.get_config()
+    config = Config()
+    for name, value in runpy.run_path(str(stack.ROOT / "deploy" / "gunicorn.conf.py")).items():
+        if name in config.settings:
+            config.set(name, value)
+    yield config
+    structlog.configure(**logging_before)
+
+
+def test_the_timeouts_are_in_order(settings: Config) -> None:
+    # docs/traps.md, 10: the client closes first, and a worker ends before the process that runs it loses patience.
+    assert settings.keepalive > KEEPALIVE_SECONDS
+    assert settings.graceful_timeout < stack.STOP_SECONDS
+    assert settings.worker_class_str == "services.kit.web.worker.Worker"
+    assert not settings.preload_app
+    assert settings.forwarded_allow_ips == []

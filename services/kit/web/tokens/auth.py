@@ -1,4 +1,4 @@
-"""How auth is asked, over HTTP, for what is needed to judge access tokens."""
+"""The HTTP requests to auth that the verification of access tokens needs."""
 
 import asyncio
 import ssl
@@ -14,18 +14,18 @@ from services.kit.web.tokens.revocation import FetchRevoked, RevocationList
 from services.kit.web.tokens.service import issue_service_token
 
 KEYS_TIMEOUT_SECONDS = 3
-# Somebody waits for it whenever the list is old.
+# Short, because an admin's request waits for it whenever the list is old.
 REVOKED_TIMEOUT_SECONDS = 1
 
 
 def access_token_verifier(settings: ServerSettings) -> AccessTokenVerifier:
-    """What judges the access tokens that are shown to this process."""
+    """Build the verifier of the access tokens for this process."""
     revocations = RevocationList(fetch_revoked_from(settings.auth_url, settings.service_secret, settings.name))
     return AccessTokenVerifier(fetch_keys_from(settings.auth_url), settings.name, revocations)
 
 
 def fetch_keys_from(auth_url: str) -> FetchKeys:
-    """How to get auth's JSON Web Key Set (RFC 7517)."""
+    """Return a function that fetches auth's JSON Web Key Set (RFC 7517); it raises httpx.HTTPError, TimeoutError."""
 
     async def fetch() -> Any:
         return await _get(f"{auth_url}/.well-known/jwks.json", KEYS_TIMEOUT_SECONDS)
@@ -34,7 +34,7 @@ def fetch_keys_from(auth_url: str) -> FetchKeys:
 
 
 def fetch_revoked_from(auth_url: str, service_secret: str, name: str) -> FetchRevoked:
-    """How the process of that name gets the sessions that have ended, and the keys that were retired."""
+    """Return a function with which the process `name` fetches the ended sessions and retired keys."""
 
     async def fetch() -> Any:
         token = issue_service_token(service_secret, name, "auth", now())
@@ -52,8 +52,8 @@ async def _get(url: str, seconds: float, authorization: str | None = None) -> An
         try:
             response = await client.get(url, headers=headers)
         except AttributeError as error:
-            # Of a connection that is reset as soon as it is made, as by an auth that stops, anyio says under uvloop
-            # that None has no `getpeername`. The transport without this fault costs each process 0.1 s at its start.
+            # Under uvloop anyio raises "None has no `getpeername`" for a connection that is reset at once, as by an
+            # auth that stops. The aiohttp transport has no such fault, but makes each process start 0.1 s later.
             raise httpx.ConnectError("the connection was reset at once") from error
     response.raise_for_status()
     return response.json()
@@ -61,5 +61,5 @@ async def _get(url: str, seconds: float, authorization: str | None = None) -> An
 
 @cache
 def _certificates() -> ssl.SSLContext:
-    # To read them takes some 30 ms, in which nobody else is answered.
+    # Cached because reading them blocks the event loop for about 30 ms.
     return httpx.create_ssl_context(trust_env=False)

@@ -1,4 +1,4 @@
-"""What every kind of token must be (RFC 7519, RFC 8725), whoever signs it."""
+"""The checks of every kind of token (RFC 7519, RFC 8725)."""
 
 from datetime import datetime, timedelta
 from typing import Any
@@ -9,60 +9,52 @@ from joserfc.jws import extract_compact
 
 from services.kit.core.errors import Unauthorized
 
-# Services' clocks may differ by this much.
+# The greatest difference between two services' clocks.
 LEEWAY = timedelta(seconds=5)
-# Ours have at most some four thousand characters, with a name of two hundred in a rare script.
+# Our longest tokens have about 4,000 characters: a name of 200 characters outside ASCII.
 MAXIMUM_TOKEN_LENGTH = 8192
-# Nothing else is looked at, and least of all an address or a key to verify it with (RFC 8725 section 3.10).
+# A token must bring no key of its own, nor the address of one (RFC 8725 section 3.10).
 HEADER_MEMBERS = frozenset({"alg", "typ", "kid"})
 
 
 def read_header(token: str) -> dict[str, Any]:
-    """What it says of itself, still unverified; raises Unauthorized when that is more than we ever write (`crit`)."""
-    _refuse_long(token)
+    """Return the header, which is not verified; raise Unauthorized if it has members that we never write (`crit`)."""
+    if len(token) > MAXIMUM_TOKEN_LENGTH:
+        raise Unauthorized
     try:
         header = dict(extract_compact(token.encode()).protected)
     except (JoseError, ValueError, TypeError, RecursionError):
         raise Unauthorized from None
-    _refuse_more(header)
+    if not header.keys() <= HEADER_MEMBERS:
+        raise Unauthorized
     return header
 
 
 def read_claims(token: str, key: Any, algorithm: str, token_type: str) -> dict[str, Any]:
-    """The claims of a token whose signature is good; raises Unauthorized for another algorithm or type as well."""
-    _refuse_long(token)
+    """Verify the signature and return the claims; raise Unauthorized, also for another algorithm or type."""
+    if len(token) > MAXIMUM_TOKEN_LENGTH:
+        raise Unauthorized
     try:
         decoded = jwt.decode(token, key, algorithms=[algorithm])
-    # JSON that is too deep for Python's parser ends in a RecursionError, a `crit` that is no list in a TypeError.
+    # RecursionError: JSON that is too deep for Python's parser. TypeError: a `crit` that is no list.
     except (JoseError, ValueError, TypeError, RecursionError):
         raise Unauthorized from None
-    _refuse_more(decoded.header)
-    if decoded.header.get("typ") != token_type:
+    if not decoded.header.keys() <= HEADER_MEMBERS or decoded.header.get("typ") != token_type:
         raise Unauthorized
     return decoded.claims
 
 
 def check_claims(claims: dict[str, Any], at: datetime, audience: str) -> None:
-    """Raises Unauthorized unless it is for that audience, and good at that time."""
+    """Raise Unauthorized unless the token is for that audience and valid at that time."""
     audiences = claims.get("aud")
     audiences = audiences if isinstance(audiences, list) else [audiences]
     now, leeway = at.timestamp(), int(LEEWAY.total_seconds())
-    # True is an int for Python, and a token that expires at 1e400 never does.
-    is_good = (
+    # Not isinstance: True is an int in Python. No floats: a token with an expiry of 1e400 would never expire.
+    is_valid = (
         audience in audiences
         and type(claims.get("exp")) is int
         and claims["exp"] + leeway > now
         and all(type(claims[name]) is int and claims[name] - leeway <= now for name in ("iat", "nbf") if name in claims)
     )
-    if not is_good:
-        raise Unauthorized
-
-
-def _refuse_long(token: str) -> None:
-    if len(token) > MAXIMUM_TOKEN_LENGTH:
-        raise Unauthorized
-
-
-def _refuse_more(header: dict[str, Any]) -> None:
-    if not header.keys() <= HEADER_MEMBERS:
+    if not is_valid:
         raise Unauthorized

@@ -1,8 +1,8 @@
 """Learner grants: a short-lived token that opens one private event in place of its access key.
 
-Auth signs it for who has shown content the key; it names the event and the key's fingerprint, so that it dies when the
-key changes. Learners send it as a bearer token; the gateway, whose own token content expects there, hands it on in a
-header of its own.
+Auth signs it for a learner who knows the key. It names the event and the key's fingerprint, so that it becomes invalid
+when the key changes. Learners send it as a bearer token. The gateway passes it on in the header Learner-Grant, because
+the Authorization header carries the gateway's own token.
 """
 
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from services.kit.core.errors import Unauthorized
 from services.kit.web.tokens.access import AccessTokenVerifier
 
 GRANT_HEADER = "Learner-Grant"
-# RFC 8725 section 3.11: by its type a grant passes for no other token, nor any other token for a grant.
+# RFC 8725 section 3.11: the type prevents that a grant is accepted as another token, or another token as a grant.
 GRANT_TYPE = "grant+jwt"
 GRANT_AUDIENCE = "content"
 FINGERPRINT_CLAIM = "key"
@@ -19,20 +19,20 @@ FINGERPRINT_CLAIM = "key"
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """What a verified grant says: whoever bears it has shown the event's access key of that fingerprint."""
+    """A verified grant: its bearer knew the event's access key with that fingerprint."""
 
     event_id: str
     fingerprint: str
 
 
 class GrantVerifier:
-    """Verifies grants with the keys that this verifier has for access tokens."""
+    """Verifies grants with the same keys as access tokens."""
 
     def __init__(self, verifier: AccessTokenVerifier):
         self._verifier = verifier
 
     async def verify(self, token: str) -> Grant:
-        """The grant; raises Unauthorized, or Unavailable when auth's keys are needed and cannot be had."""
+        """Return the grant; raise Unauthorized, or Unavailable without auth's keys."""
         claims = await self._verifier.verified_claims(token, GRANT_TYPE)
         event_id, fingerprint = claims.get("sub"), claims.get(FINGERPRINT_CLAIM)
         if not (isinstance(event_id, str) and isinstance(fingerprint, str)):

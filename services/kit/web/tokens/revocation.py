@@ -1,4 +1,4 @@
-"""What auth has taken back before it expires: sessions that ended, and signing keys that were retired."""
+"""Revocations: sessions that ended and signing keys that were retired before their tokens expire."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -11,7 +11,7 @@ import httpx
 from services.kit.core.instants import Clock, now
 from services.kit.core.logging import log
 
-# So long an access token may go on opening doors after its session has ended.
+# The longest time for which an access token is accepted after its session has ended.
 REVOKED_LIFETIME = timedelta(seconds=2)
 
 FetchRevoked = Callable[[], Awaitable[Any]]
@@ -19,14 +19,14 @@ FetchRevoked = Callable[[], Awaitable[Any]]
 
 @dataclass(frozen=True, slots=True)
 class Revoked:
-    """The ids of ended sessions whose access tokens may not be over yet, and of keys whose tokens are good no more."""
+    """The ids of ended sessions whose access tokens may not have expired, and of retired signing keys."""
 
     sessions: frozenset[str] = frozenset()
     keys: frozenset[str] = frozenset()
 
     @classmethod
-    def of(cls, document: Any) -> "Revoked":
-        """What auth answers, ``{"items": [session id...], "keys": [key id...]}``."""
+    def from_document(cls, document: Any) -> "Revoked":
+        """Read auth's response, ``{"items": [session id...], "keys": [key id...]}``."""
         return cls(frozenset(document["items"]), frozenset(document["keys"]))
 
 
@@ -34,38 +34,39 @@ Revocations = Callable[[], Awaitable[Revoked]]
 
 
 class RevocationList:
-    """Revocations that auth is asked for at most every two seconds, by one request, for which the others wait.
+    """The revocations, fetched from auth at most every two seconds by one request; the others wait for it.
 
-    While auth is away what it said last goes on being good: nobody can be disabled there either.
+    While auth is unavailable the last list stays in force: nobody can end a session at auth then either.
     """
 
     def __init__(self, fetch: FetchRevoked, clock: Clock = now):
         self._fetch = fetch
         self._clock = clock
         self._revoked = Revoked()
-        self._asked_at: datetime | None = None
-        self._asking = asyncio.Lock()
-        self._auth_failed = False
+        self._fetched_at: datetime | None = None
+        self._fetch_lock = asyncio.Lock()
+        self._fetch_failed = False
 
     async def __call__(self) -> Revoked:
-        """What is revoked now, or was two seconds ago."""
-        # Nobody but the one who asks waits for an auth that did not answer before.
-        if self._is_old() and not (self._auth_failed and self._asking.locked()):
-            async with self._asking:
+        """Return the revocations, at most two seconds old unless auth is unavailable."""
+        # After a failed fetch only the request that fetches waits for auth.
+        if self._is_old() and not (self._fetch_failed and self._fetch_lock.locked()):
+            async with self._fetch_lock:
                 if self._is_old():
-                    await self._ask()
+                    await self._refresh()
         return self._revoked
 
     def _is_old(self) -> bool:
-        return self._asked_at is None or self._clock() - self._asked_at > REVOKED_LIFETIME
+        return self._fetched_at is None or self._clock() - self._fetched_at > REVOKED_LIFETIME
 
-    async def _ask(self) -> None:
-        asked_at = self._clock()
+    async def _refresh(self) -> None:
+        fetched_at = self._clock()
         try:
-            self._revoked = Revoked.of(await self._fetch())
-            self._auth_failed = False
+            self._revoked = Revoked.from_document(await self._fetch())
+            self._fetch_failed = False
         except (httpx.HTTPError, TimeoutError, ValueError, KeyError, TypeError) as error:
-            self._auth_failed = True
+            self._fetch_failed = True
             log.warning("revocations_unavailable", error=repr(error))
-        # Whoever waited all the while need not ask again. When the client hung up, nobody has heard auth's answer.
-        self._asked_at = asked_at if not self._auth_failed else self._clock()
+        # After a failure count from its end, so that the requests that waited do not fetch again. A cancelled fetch
+        # does not reach this line: the next request must fetch.
+        self._fetched_at = fetched_at if not self._fetch_failed else self._clock()

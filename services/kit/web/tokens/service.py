@@ -1,4 +1,4 @@
-"""Service tokens: JWTs under the secret that only the services share (HS256). Each names its callee as the audience."""
+"""Service tokens: JWTs under the secret that only the services share (HS256), with the called service as audience."""
 
 from datetime import datetime, timedelta
 from functools import cache
@@ -13,7 +13,7 @@ SERVICE_TOKEN_LIFETIME = timedelta(seconds=60)
 
 
 def issue_service_token(secret: str, issuer: str, audience: str, at: datetime) -> str:
-    """A token with which the service `issuer` may call the internal routes of `audience` for a minute."""
+    """Sign a token with which the service `issuer` may call the internal routes of `audience` for a minute."""
     claims = {
         "iss": issuer,
         "aud": audience,
@@ -24,7 +24,7 @@ def issue_service_token(secret: str, issuer: str, audience: str, at: datetime) -
 
 
 def verify_service_token(token: str, secret: str, audience: str, at: datetime) -> str:
-    """The name of the calling service; raises Unauthorized."""
+    """Return the name of the calling service; raise Unauthorized."""
     claims = read_claims(token, _shared_key(secret), "HS256", SERVICE_TOKEN_TYPE)
     check_claims(claims, at, audience)
     return str(claims.get("iss", ""))
@@ -32,5 +32,5 @@ def verify_service_token(token: str, secret: str, audience: str, at: datetime) -
 
 @cache
 def _shared_key(secret: str) -> OctKey:
-    # A process knows one secret, and every internal call signs or verifies with it.
+    # A process has one secret, and every internal call signs or verifies with it.
     return OctKey.import_key(secret)
