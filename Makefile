@@ -6,7 +6,7 @@ PYTEST = .venv/bin/pytest -n auto --dist loadfile --no-loadscope-reorder
 INSTALL = .venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes
 COMPILE = uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-header --quiet
 
-.PHONY: help run import-baseline backup restore test test-full test-compose proof release-check format lock clean
+.PHONY: help run import-baseline backup restore test test-full test-compose proof release-check format openapi lock clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST)
@@ -60,6 +60,9 @@ release-check: .venv/test ## Lock, known holes, SBOM, licences, secrets in tree 
 
 format: .venv/test ## Let ruff rewrite the sources
 	@.venv/bin/ruff check --fix --quiet . ; .venv/bin/ruff format .
+
+openapi: .venv/test ## Make gateway/openapi.yaml anew from the routes and the declarations of responders
+	@.venv/bin/python -m deploy.openapi
 
 lock: ## Resolve the dependencies anew (needs uv)
 	$(COMPILE) -o requirements.lock

@@ -1,1 +1,1 @@
-"""The only public door: it knows addresses and joins answers; it owns no table and no rule of the domain."""
+"""The only public entry: it knows addresses and joins responses; it owns no table and no rule of the domain."""

@@ -9,7 +9,7 @@ from services.kit.web.serving import serve
 
 
 def main(arguments: list[str]) -> int:
-    """Serve, or say what is wrong with the settings, one line each."""
+    """Serve, or print what is wrong with the settings, one line each."""
     if arguments != ["serve"]:
         sys.stderr.write("usage: python -m gateway serve\n")
         return 2

@@ -1,4 +1,4 @@
-"""The gateway's composition root: its parts put together, and its routes."""
+"""The gateway's composition root: its parts and its routes."""
 
 import os
 
@@ -6,19 +6,18 @@ from gateway.config import Settings, read_settings
 from gateway.edge import Origins, Protection, RateLimit
 from gateway.guesses import Guesses
 from gateway.limiter import Counts, store_at
-from gateway.resources import Endpoint, Health, Ready
+from gateway.resources import Endpoint
 from gateway.routes import PUBLIC_ROUTES
 from gateway.upstream import Upstreams, connect
 from gateway.views import deletions
 from services.kit.web.app import Lifespan, WebApp, create_web_app
-from services.kit.web.guards import Gatekeeper, Guard, Route
-from services.kit.web.health import Live
+from services.kit.web.guards import Gatekeeper, Route
 from services.kit.web.tokens.access import AccessTokenVerifier
 from services.kit.web.tokens.auth import access_token_verifier
 
 
 def create_app(settings: Settings | None = None) -> WebApp:
-    """The ASGI app; without settings, those of the environment."""
+    """Make the ASGI app, with the settings of the environment unless others are given."""
     settings = settings or read_settings(os.environ)
     addresses = {"content": settings.content_url, "quiz": settings.quiz_url, "auth": settings.auth_url}
     upstreams = connect(addresses, settings.service_secret, settings.upstream_timeout_seconds)
@@ -27,7 +26,7 @@ def create_app(settings: Settings | None = None) -> WebApp:
 
 
 def assemble(settings: Settings, upstreams: Upstreams, verifier: AccessTokenVerifier) -> WebApp:
-    """The app over these upstreams."""
+    """Make the app over these upstreams."""
     counts = Counts(store_at(settings.redis_url) if settings.redis_url else None)
     guesses = Guesses(
         counts, settings.access_key_guesses, settings.access_key_guesses_of_event, settings.access_key_window_ms
@@ -50,10 +49,5 @@ def assemble(settings: Settings, upstreams: Upstreams, verifier: AccessTokenVeri
 
 
 def routes(upstreams: Upstreams, guesses: Guesses) -> tuple[Route, ...]:
-    """The public routes of routes.py and the gateway's own health."""
-    return (
-        Route("/health", Health(), Guard.OPEN),
-        Route("/health/live", Live(), Guard.OPEN),
-        Route("/health/ready", Ready(upstreams), Guard.OPEN),
-        *(Route(route.path, Endpoint(route, upstreams, guesses), route.guards) for route in PUBLIC_ROUTES),
-    )
+    """Return the rows of routes.py with their resources."""
+    return tuple(Route(route.path, Endpoint(route, upstreams, guesses), route.guards) for route in PUBLIC_ROUTES)

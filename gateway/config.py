@@ -8,19 +8,19 @@ from urllib.parse import urlsplit
 from services.kit.core.config import Environment, ServerSettings, server_settings
 
 DEFAULT_ORIGINS = ",".join(f"http://localhost:{port}" for port in (5173, 5174, 3000, 3002))
-# As browsers and web views send it (RFC 6454 section 6.2): http, https, or an app's own scheme.
+# An origin as browsers and web views send it (RFC 6454 section 6.2): http, https, or the scheme of an app.
 _ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(:[0-9]{1,5})?")
 STORE_SCHEMES = ("valkey", "valkeys", "redis", "rediss")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Settings(ServerSettings):
-    """Where the services are, how long they may take, and what a client may do here.
+    """The addresses of the services, their deadline, and the limits of a client.
 
-    `rate_limit_max` requests are answered per client address in every window of `rate_limit_window_ms`; of the
-    proxies in front, `trusted_proxies` are ours and tell the client's address. Hits are counted in the Valkey or Redis
-    at `redis_url`, or without one in each worker's memory. In every window of `access_key_window_ms` a client may send
-    `access_key_guesses` wrong access keys of an event, and all clients together `access_key_guesses_of_event`.
+    A client address may send `rate_limit_max` requests in a window of `rate_limit_window_ms`. The last
+    `trusted_proxies` entries of X-Forwarded-For are believed. Hits are counted in the Valkey or Redis at `redis_url`,
+    or without one in each worker's memory. In a window of `access_key_window_ms` a client may send
+    `access_key_guesses` wrong access keys of an event, all clients together `access_key_guesses_of_event`.
     """
 
     content_url: str
@@ -37,7 +37,7 @@ class Settings(ServerSettings):
 
 
 def read_settings(variables: Mapping[str, str]) -> Settings:
-    """The gateway's settings from the environment; raises SettingsError."""
+    """Read the gateway's settings from the environment. Raise SettingsError."""
     environment = Environment(variables)
     origins = _origins(environment)
     settings = Settings(
@@ -62,7 +62,7 @@ def _origins(environment: Environment) -> frozenset[str]:
     text = environment.text("CORS_ORIGIN", DEFAULT_ORIGINS, "the sites whose pages may call the API")
     origins = [origin.strip().rstrip("/").lower() for origin in text.split(",") if origin.strip()]
     for origin in origins:
-        # "*" is no origin that a browser sends, and "null" is the origin of every sandboxed frame.
+        # Browsers never send "*", and "null" is the origin of every sandboxed frame.
         if not _ORIGIN.fullmatch(origin):
             environment.problems.append(
                 f"CORS_ORIGIN has {origin[:40]!r}, which is no origin such as https://a.example"
@@ -73,7 +73,7 @@ def _origins(environment: Environment) -> frozenset[str]:
 def _redis_url(environment: Environment) -> str:
     url = environment.option("REDIS_URL", "")
     if url and not _names_a_store(url):
-        # The value is not repeated, since it may hold a password.
+        # Do not repeat the value: it can hold a password.
         environment.problems.append("REDIS_URL must be a valkey://, valkeys://, redis:// or rediss:// URL with a host")
     return url
 

@@ -1,4 +1,4 @@
-"""What every request meets at the door: the allowlist of origins, the rate limit, headers that protect the answer."""
+"""Middleware of every request: the allowlist of origins, the rate limit, and the protecting headers."""
 
 import math
 import re
@@ -16,32 +16,32 @@ ALLOWED_METHODS = "GET, POST, PUT, DELETE, OPTIONS"
 ALLOWED_HEADERS = "Authorization, Content-Type, Idempotency-Key, If-Match, X-Request-ID"
 EXPOSED_HEADERS = "ETag, Idempotency-Replayed, Retry-After, X-Request-ID"
 PREFLIGHT_SECONDS = "600"
-# Two years, as OWASP's cheat sheet has it; for an installation whose every address is served over TLS (RFC 6797).
+# Two years, as in OWASP's cheat sheet, for an installation that serves every address over TLS (RFC 6797).
 STRICT_TRANSPORT_SECURITY = "max-age=63072000; includeSubDomains"
 _WITH_PORT = re.compile(r"\[([^\]]*)\](?::[0-9]+)?|([0-9.]+):[0-9]+")
 HEALTH_PATHS = ("/health", "/health/live", "/health/ready")
 
 
 class Protection:
-    """Middleware: the protecting headers on every answer, errors and preflights too."""
+    """Middleware: set the protecting headers on every response, errors and preflights included."""
 
     def __init__(self, profile: Profile):
         managed = {"Strict-Transport-Security": STRICT_TRANSPORT_SECURITY} if profile == "managed" else {}
         self._headers = {**PROTECTING_HEADERS, **managed}
 
     async def process_response(self, request: Request, response: Response, resource: object, succeeded: bool) -> None:
-        """Falcon calls it whatever happened before."""
+        """Set the headers. Falcon calls this after errors as well."""
         response.set_headers(self._headers)
 
 
 class Origins:
-    """Middleware: pages of the listed origins may call the API, pages of others get 403 (Fetch standard, CORS)."""
+    """Middleware: allow pages of the listed origins and refuse those of others with 403 (Fetch standard, CORS)."""
 
     def __init__(self, allowed: Iterable[str]):
         self._allowed = frozenset(allowed)
 
     async def process_request(self, request: Request, response: Response) -> None:
-        """Answer a preflight, allow a listed origin, raise Forbidden for another; no Origin, no question."""
+        """Answer a preflight, allow a listed origin or a request without one, raise Forbidden for another."""
         response.set_header("Vary", "Origin")
         origin = request.get_header("Origin")
         if origin is None:
@@ -59,14 +59,14 @@ class Origins:
 
 
 class RateLimit:
-    """Middleware: so many requests per client and window; a client is an IPv4 address or an IPv6 network of 64 bits."""
+    """Middleware: limit the requests of a client in a window. A client is an IPv4 address or an IPv6 /64."""
 
     def __init__(self, counts: Counts, requests: int, window_ms: int, trusted_proxies: int = 0):
         self._trusted_proxies = trusted_proxies
         self._throttle = Throttle(counts, "requests", requests, math.ceil(window_ms / 1000))
 
     async def process_request(self, request: Request, response: Response) -> None:
-        """Raises TooManyRequests, with the seconds until the window ends; health checks are not counted."""
+        """Raise TooManyRequests with the seconds until the window ends. Health checks are not counted."""
         address = request.context.client_address = client_address(request, self._trusted_proxies)
         if request.path in HEALTH_PATHS or response.complete:
             return
@@ -76,20 +76,20 @@ class RateLimit:
 
 
 def client_address(request: Request, trusted_proxies: int) -> str:
-    """The address of the client behind so many proxies of ours.
+    """Return the address of the client in front of the trusted proxies.
 
-    Each proxy appends to X-Forwarded-For whom it was called by; what stands before those entries anyone can have
-    written (TRAPS 12). Without proxies it is the connection's, and so it is when a proxy tells what is no address.
+    Each proxy appends its caller to X-Forwarded-For; a client can forge the entries before those (docs/traps.md, 12).
+    Without proxies, and where the entry is not an address, it is the address of the connection.
     """
     forwarded = request.get_header("X-Forwarded-For") or ""
     callers = [*(each.strip() for each in forwarded.split(",") if each.strip()), request.remote_addr]
     return _address(callers[-1 - min(trusted_proxies, len(callers) - 1)]) or request.remote_addr
 
 
-def _address(told: str) -> str | None:
-    # Some proxies tell the port as well; a zone (RFC 4007) means something on one machine only.
-    found = _WITH_PORT.fullmatch(told)
-    text = (found[1] or found[2]) if found else told
+def _address(entry: str) -> str | None:
+    # Some proxies add the port. A zone (RFC 4007) has a meaning on one machine only.
+    found = _WITH_PORT.fullmatch(entry)
+    text = (found[1] or found[2]) if found else entry
     try:
         return str(ip_address(text.partition("%")[0]))
     except ValueError:

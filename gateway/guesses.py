@@ -1,7 +1,7 @@
-"""Guessing access keys: wrong ones are counted, and over a bound no key of that event is judged for a while.
+"""Count wrong access keys. Over a limit no key of that event is checked for a while.
 
-The bounds are per client and event, and, wider, per event, so that many clients together cannot go on for ever. Over
-the latter they go on who were let in with the key before: others' guesses must not shut out who is in.
+One limit is per client and event; a higher one is per event, against many clients together. A client that was admitted
+with the right key before is exempt from the latter: the guesses of others must not lock it out.
 """
 
 import asyncio
@@ -13,23 +13,23 @@ from weakref import WeakValueDictionary
 import orjson
 
 from gateway.limiter import Counts, Throttle, network
-from gateway.upstream import HTTP_OK, Answer, Sent
+from gateway.upstream import HTTP_OK, UpstreamRequest, UpstreamResponse
 from services.kit.core.errors import TooManyRequests, Unavailable
 from services.kit.core.logging import log
 
-# Keys of one client and event that are judged at once, by each worker: so many less one may be judged beyond the bound.
-AT_ONCE = 8
-# A longer wait for others of the same client says that content does not keep up.
+# Keys of one client and event that a worker checks at the same time. All but one of them can exceed the limit.
+CONCURRENT_CHECKS = 8
+# A longer wait for other requests of the same client means that content does not keep up.
 TURN_SECONDS = 10
 ADMITTED_SECONDS = 86_400
 
-Judge = Callable[[], Awaitable[Answer]]
+Check = Callable[[], Awaitable[UpstreamResponse]]
 Count = Callable[..., Awaitable[int | None]]
 """A Throttle's `hit` or `blocked_for`."""
 
 
 class Guesses:
-    """Lets wrong keys be judged up to `of_client` and `of_event` times in a window of `window_ms`."""
+    """Allow `of_client` and `of_event` wrong keys in a window of `window_ms` milliseconds."""
 
     def __init__(
         self, counts: Counts, of_client: int, of_event: int, window_ms: int, turn_seconds: float = TURN_SECONDS
@@ -41,25 +41,25 @@ class Guesses:
         self._admitted = Throttle(counts, "right-access-keys", 1, ADMITTED_SECONDS)
         self._turns: WeakValueDictionary[tuple[str, str], asyncio.Semaphore] = WeakValueDictionary()
 
-    async def judged(self, event_slug: str, sent: Sent, judge: Judge) -> Answer:
-        """The answer of `judge` to what a learner sent; one that says that the key was wrong is counted.
+    async def judge(self, event_slug: str, request: UpstreamRequest, check: Check) -> UpstreamResponse:
+        """Return the response of `check` to the learner's request, and count it when it says that the key was wrong.
 
-        Raises TooManyRequests over a bound, instead of asking and instead of telling, and Unavailable when too many
-        keys of this client wait. What carries no key is neither counted nor refused, nor is a key counted that does not
-        matter, because a grant opens the event or because it is public.
+        Raise TooManyRequests over a limit, in place of the check or of its response, and Unavailable when too many
+        keys of this client wait. A request without a key is neither counted nor refused. A key that does not matter,
+        because a grant opens the event or because the event is public, is not counted.
         """
-        if not carries_key(sent.body):
-            return await judge()
-        client = network(sent.client_address or "")
+        if not carries_key(request.body):
+            return await check()
+        client = network(request.client_address or "")
         async with self._turn(event_slug, client):
             await self._refuse(event_slug, client, self._of_client.blocked_for, self._of_event.blocked_for)
-            answer = await judge()
-            if _says_wrong(answer):
-                # Of those that were judged at once with the last that is within a bound, none hears that it was wrong.
+            response = await check()
+            if _is_wrong_key(response):
+                # Refuse as well what was checked at the same time as the last key within the limit.
                 await self._refuse(event_slug, client, self._of_client.hit, self._of_event.hit)
-            elif answer.status == HTTP_OK and not await self._admitted.is_used_up(event_slug, client):
+            elif response.status == HTTP_OK and not await self._admitted.is_used_up(event_slug, client):
                 await self._admitted.hit(event_slug, client)
-        return answer
+        return response
 
     async def _refuse(self, event_slug: str, client: str, of_client: Count, of_event: Count) -> None:
         by_client, by_event = await of_client(event_slug, client), await of_event(event_slug)
@@ -72,7 +72,7 @@ class Guesses:
 
     @asynccontextmanager
     async def _turn(self, event_slug: str, client: str) -> AsyncIterator[None]:
-        turns = self._turns.setdefault((event_slug, client), asyncio.Semaphore(AT_ONCE))
+        turns = self._turns.setdefault((event_slug, client), asyncio.Semaphore(CONCURRENT_CHECKS))
         try:
             async with asyncio.timeout(self._turn_seconds):
                 await turns.acquire()
@@ -85,7 +85,7 @@ class Guesses:
 
 
 def carries_key(body: bytes) -> bool:
-    """Whether content may find an access key in it, which it reads just so; what it cannot read it does not judge."""
+    """Return whether content can find an access key in the body. Content does not check a body it cannot read."""
     try:
         document = orjson.loads(body)
     except orjson.JSONDecodeError:
@@ -93,6 +93,6 @@ def carries_key(body: bytes) -> bool:
     return isinstance(document, dict) and isinstance(document.get("eventAccessKey"), str)
 
 
-def _says_wrong(answer: Answer) -> bool:
-    # Most answers are seen not to say so without being read.
-    return b"blocked_private" in answer.body and answer.document().get("status") == "blocked_private"
+def _is_wrong_key(response: UpstreamResponse) -> bool:
+    # Search the bytes first: most responses need not be parsed.
+    return b"blocked_private" in response.body and response.document().get("status") == "blocked_private"

@@ -1,4 +1,4 @@
-"""How often who did what: hits counted by window, in a store that every worker shares, or in this worker's memory."""
+"""Count hits per window, in a store that all workers share or in the memory of this worker."""
 
 import asyncio
 import hashlib
@@ -15,25 +15,25 @@ from valkey.asyncio import ConnectionPool
 
 from services.kit.core.logging import log
 
-# A count that takes longer is made here: to count wrongly is better than to keep a client waiting.
+# Count in this worker when the store takes longer: a wrong count is better than a client that waits.
 STORE_SECONDS = 1
-# A store that is away is asked again so often, by one request; all others do not wait for it meanwhile.
+# One request tries an unavailable store again after this time; the others do not wait for it.
 RETRY_SECONDS = 1
-# So many are asked at once; the others wait for their turn, which is not the store's fault.
+# Concurrent questions to the store. Waiting for one of them does not mean that the store is slow.
 STORE_CONNECTIONS = 32
-# What one customer of an IPv6 network is given at least (RFC 6177): who counts single addresses counts nothing.
+# A customer of an IPv6 network gets at least a /64 (RFC 6177), so counting single addresses would limit nobody.
 IPV6_PREFIX_BITS = 64
 
-# Names that a worker keeps in memory, some 300 bytes each; among so many no ended window is looked for.
-MOST_NAMES = 200_000
-LEAST_ROOM = 1_000
+# Names that a worker keeps in memory, about 300 bytes each, and the number from which ended windows are removed.
+MAXIMUM_NAMES = 200_000
+MINIMUM_CAPACITY = 1_000
 NO_WINDOW = (0.0, 0)
 
 Result = TypeVar("Result")
 
 
 class Counts:
-    """The counted hits. Without a shared store, and while it is away, each worker counts for itself."""
+    """The counted hits. Without a shared store, and while it is unavailable, each worker counts for itself."""
 
     def __init__(self, store: ConnectionPool | None = None, clock: Callable[[], float] = time.monotonic):
         self._store = store
@@ -41,11 +41,11 @@ class Counts:
         self._turns = asyncio.Semaphore(STORE_CONNECTIONS)
         self._own = FixedWindowRateLimiter(Memory())
         self._shared = None if store is None else _shared_by(store)
-        self._away = False
-        self._ask_again_at = 0.0
+        self._unavailable = False
+        self._retry_at = 0.0
 
     async def ask(self, question: Callable[[FixedWindowRateLimiter], Awaitable[Result]]) -> Result:
-        """The shared store's answer; this worker's own when there is none within STORE_SECONDS. Never fails."""
+        """Return the result from the shared store, or from this worker after STORE_SECONDS. Raise nothing."""
         if self._shared is None:
             return await question(self._own)
         if not await self._has_a_turn():
@@ -70,42 +70,41 @@ class Counts:
     async def _ask_shared(
         self, shared: FixedWindowRateLimiter, question: Callable[[FixedWindowRateLimiter], Awaitable[Result]]
     ) -> Result:
-        if not self._may_be_asked():
+        if not self._may_ask():
             return await question(self._own)
         try:
             async with asyncio.timeout(STORE_SECONDS):
-                answer = await question(shared)
-        # Not its own errors alone: uvloop has a RuntimeError for a connection that is reset under a write, and what is
-        # no answer of a store ends in a ValueError or a TypeError.
+                result = await question(shared)
+        # Catch more than the store's errors: uvloop raises RuntimeError for a connection reset during a write, and an
+        # unintelligible response raises ValueError or TypeError.
         except Exception as error:
-            self._went_away(error)
+            self._mark_unavailable(error)
             return await question(self._own)
-        self._is_there()
-        return answer
+        self._mark_available()
+        return result
 
-    def _may_be_asked(self) -> bool:
-        if not self._away:
+    def _may_ask(self) -> bool:
+        if not self._unavailable:
             return True
-        if self._clock() < self._ask_again_at:
+        if self._clock() < self._retry_at:
             return False
-        self._ask_again_at = self._clock() + RETRY_SECONDS
+        self._retry_at = self._clock() + RETRY_SECONDS
         return True
 
-    def _went_away(self, error: Exception) -> None:
-        self._ask_again_at = self._clock() + RETRY_SECONDS
-        if not self._away:
-            self._away = True
+    def _mark_unavailable(self, error: Exception) -> None:
+        self._retry_at = self._clock() + RETRY_SECONDS
+        if not self._unavailable:
+            self._unavailable = True
             log.warning("rate_limit_store_unavailable", error=repr(error))
 
-    def _is_there(self) -> None:
-        if self._away:
-            self._away = False
+    def _mark_available(self) -> None:
+        if self._unavailable:
+            self._unavailable = False
             log.info("rate_limit_store_available")
 
 
 class Memory(Storage):
-    """Counts in this process. The storage in memory of `limits` looks at every key at every hit: with 30,000 clients in
-    a window that took 3 ms a request."""
+    """Count in this process. The memory storage of `limits` visits every key at each hit: 3 ms with 30,000 clients."""
 
     STORAGE_SCHEME = None
 
@@ -113,69 +112,69 @@ class Memory(Storage):
         super().__init__()
         self._clock = clock
         self._windows: dict[str, tuple[float, int]] = {}
-        self._room = LEAST_ROOM
+        self._capacity = MINIMUM_CAPACITY
 
     @property
     def base_exceptions(self) -> type[Exception]:
-        """None is raised here; `limits` asks."""
+        """The errors of the storage, which `limits` asks for. None is raised."""
         return ValueError
 
     async def incr(self, key: str, expiry: int, amount: int = 1) -> int:
-        """The hits in the key's window with these; the first begins one of `expiry` seconds."""
+        """Add hits to the key's window and return their number. The first begins a window of `expiry` seconds."""
         ends_at, hits = self._window(key)
         if not hits:
-            self._make_room()
+            self._remove_ended()
             ends_at = self._clock() + expiry
         self._windows[key] = (ends_at, hits + amount)
         return hits + amount
 
     async def get(self, key: str) -> int:
-        """The hits in the key's window."""
+        """Return the number of hits in the key's window."""
         return self._window(key)[1]
 
     async def get_expiry(self, key: str) -> float:
-        """When the key's window ends, in seconds since the epoch; in the past when there is none."""
+        """Return the end of the key's window in seconds since the epoch, in the past when there is none."""
         return self._window(key)[0]
 
     async def check(self) -> bool:
-        """Always there."""
+        """Return True: the memory is always available."""
         return True
 
     async def reset(self) -> int:
-        """Forget everything."""
+        """Remove every window."""
         windows, self._windows = self._windows, {}
         return len(windows)
 
     async def clear(self, key: str) -> None:
-        """Forget the key."""
+        """Remove the key."""
         self._windows.pop(key, None)
 
     def _window(self, key: str) -> tuple[float, int]:
         ends_at, hits = self._windows.get(key, NO_WINDOW)
         return (ends_at, hits) if ends_at > self._clock() else NO_WINDOW
 
-    def _make_room(self) -> None:
-        # Seldom, so that it costs little per hit; who has more names than fit begins anew, not the process.
-        if len(self._windows) < self._room:
+    def _remove_ended(self) -> None:
+        # Rare, so that it costs little per hit. Names over the maximum lose their counts, so that memory is bounded.
+        if len(self._windows) < self._capacity:
             return
-        going_on = [item for item in self._windows.items() if item[1][0] > self._clock()]
-        self._windows = dict(going_on[-MOST_NAMES // 2 :])
-        self._room = 2 * max(len(self._windows), LEAST_ROOM // 2)
+        open_windows = [item for item in self._windows.items() if item[1][0] > self._clock()]
+        self._windows = dict(open_windows[-MAXIMUM_NAMES // 2 :])
+        self._capacity = 2 * max(len(self._windows), MINIMUM_CAPACITY // 2)
 
 
 class Throttle:
-    """At most so many hits under a name in a window, which begins with the first of them.
+    """A limit of hits under a name in a window, which begins with the first hit.
 
-    `purpose` keeps its counts apart from those of other throttles. A name may have several parts, of any characters
-    and length: `await throttle.hit(event_slug, network(address))`.
+    `purpose` separates its counts from those of other throttles. A name can have several parts, of any characters and
+    length: `await throttle.hit(event_slug, network(address))`.
     """
 
-    def __init__(self, counts: Counts, purpose: str, most: int, window_seconds: int):
+    def __init__(self, counts: Counts, purpose: str, maximum: int, window_seconds: int):
         self._counts = counts
-        self._limit = RateLimitItemPerSecond(most, window_seconds, namespace=purpose)
+        self._limit = RateLimitItemPerSecond(maximum, window_seconds, namespace=purpose)
 
     async def blocked_for(self, *name: str) -> int | None:
-        """The seconds until the window ends when it has no hit left, else None; counts nothing."""
+        """Return the seconds until the window ends when no hit is left, else None. Count nothing."""
 
         async def look(limiter: FixedWindowRateLimiter) -> int | None:
             key = _key(name)
@@ -184,7 +183,7 @@ class Throttle:
         return await self._counts.ask(look)
 
     async def hit(self, *name: str) -> int | None:
-        """Count one more; None when it was within the limit, else the seconds until the window ends."""
+        """Count one hit. Return None within the limit, else the seconds until the window ends."""
 
         async def count(limiter: FixedWindowRateLimiter) -> int | None:
             key = _key(name)
@@ -193,7 +192,7 @@ class Throttle:
         return await self._counts.ask(count)
 
     async def is_used_up(self, *name: str) -> bool:
-        """Whether the window has no hit left; counts nothing, and asks the store once where `blocked_for` asks more."""
+        """Return whether no hit is left. Count nothing. It asks the store once, `blocked_for` twice."""
         return not await self._counts.ask(lambda limiter: limiter.test(self._limit, _key(name)))
 
     async def _seconds_left(self, limiter: FixedWindowRateLimiter, key: str) -> int:
@@ -202,18 +201,18 @@ class Throttle:
 
 
 def store_at(url: str) -> ConnectionPool:
-    """Connections to the Valkey or Redis at a URL with the scheme valkey, valkeys (with TLS), redis or rediss.
+    """Return a pool for the Valkey or Redis at a URL with the scheme valkey, valkeys (with TLS), redis or rediss.
 
-    None is made before the first count, so that none crosses a fork (TRAPS 7).
+    It connects at the first count, so that no connection crosses a fork (docs/traps.md, 7).
     """
-    # It need not know that we are valkey-py of some version, which would take two more answers per connection.
+    # Naming the library and its version would take two more round trips per connection.
     return ConnectionPool.from_url(
         url, socket_timeout=STORE_SECONDS, socket_connect_timeout=STORE_SECONDS, lib_name=None, lib_version=None
     )
 
 
 def network(address: str) -> str:
-    """Whom to count an address as: an IPv4 address as itself, an IPv6 address as its /64."""
+    """Return what an address is counted under: an IPv4 address itself, of an IPv6 address its /64."""
     try:
         parsed = ip_address(address)
     except ValueError:
@@ -231,5 +230,5 @@ def _shared_by(store: ConnectionPool) -> FixedWindowRateLimiter:
 
 
 def _key(name: tuple[str, ...]) -> str:
-    # Of one length, whatever a client put into it, and without the addresses of people.
+    # A hash has one length, whatever a client sends, and holds no personal address.
     return hashlib.sha256(repr(name).encode()).hexdigest()

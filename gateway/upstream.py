@@ -1,4 +1,4 @@
-"""Calls to the services. httpx ends here: the rest of the gateway knows `Sent` and `Answer` only."""
+"""Calls to the services. Only this module knows httpx; the others use UpstreamRequest and UpstreamResponse."""
 
 import asyncio
 from collections.abc import Mapping
@@ -17,13 +17,12 @@ from services.kit.core.logging import REQUEST_ID_HEADER, current_request_id, log
 from services.kit.web.tokens.grants import GRANT_HEADER
 from services.kit.web.tokens.service import issue_service_token
 
-# Less than the services' keep-alive of 10 s, so that no request meets a connection that is being closed (TRAPS 10);
-# and short, because a service that stops waits until the idle ones are gone, which takes up to twice this time.
+# Less than the services' keep-alive of 10 s, so that no request uses a connection that is being closed
+# (docs/traps.md, 10). Short, because a service that stops waits up to twice this time for idle connections.
 KEEPALIVE_SECONDS = 2
 CONNECT_SECONDS = 2
 DNS_SECONDS = 1
 MAXIMUM_CONNECTIONS = 256
-# What a service says besides its body that concerns the client.
 PASSED_ON_HEADERS = ("Content-Type", "ETag", "Idempotency-Replayed", "Retry-After", "WWW-Authenticate", "Allow")
 
 JSON = "application/json"
@@ -37,8 +36,8 @@ HTTP_NOT_FOUND = 404
 
 
 @dataclass(frozen=True)
-class Sent:
-    """What a client sent, as far as a service needs to know it."""
+class UpstreamRequest:
+    """The parts of a client's request that a service needs."""
 
     method: str
     path: str
@@ -53,7 +52,7 @@ class Sent:
 
     @property
     def headers(self) -> dict[str, str]:
-        """Those of its headers that are passed on."""
+        """The headers that are passed on."""
         named = {
             "Authorization": self.authorization,
             "Content-Type": self.content_type,
@@ -66,25 +65,25 @@ class Sent:
 
 
 @dataclass(frozen=True)
-class Answer:
-    """What a service answered, and what the gateway answers."""
+class UpstreamResponse:
+    """The response of a service, or of a view of the gateway."""
 
     status: int
     body: bytes = b""
     headers: Mapping[str, str] = field(default_factory=dict)
 
     def document(self) -> Any:
-        """The body as JSON."""
+        """Return the JSON of the body."""
         return orjson.loads(self.body)
 
 
-def answer_with(document: object, status: int = HTTP_OK) -> Answer:
-    """An answer of the gateway's own."""
-    return Answer(status, orjson.dumps(document), {"Content-Type": JSON})
+def json_response(document: object, status: int = HTTP_OK) -> UpstreamResponse:
+    """Make a response of the gateway's own."""
+    return UpstreamResponse(status, orjson.dumps(document), {"Content-Type": JSON})
 
 
 class Upstream:
-    """One service: a connection pool, and a deadline over each whole call."""
+    """One service: a connection pool, and a deadline in seconds for each call from start to end."""
 
     def __init__(
         self,
@@ -100,46 +99,46 @@ class Upstream:
         self._timeout = timeout_seconds
         self._clock = clock
 
-    async def forward(self, sent: Sent) -> Answer:
-        """Pass a client's request on as it is, with its own token; raises Unavailable, UpstreamTimeout."""
-        return await self._request(sent)
+    async def forward(self, request: UpstreamRequest) -> UpstreamResponse:
+        """Forward a client's request unchanged, with the client's token. Raise Unavailable or UpstreamTimeout."""
+        return await self._send(request)
 
-    async def call(self, method: str, path: str, sent: Sent | None = None) -> Answer:
-        """Call an internal route in the gateway's own name, with the client's query and body if `sent` is given.
+    async def call(self, method: str, path: str, request: UpstreamRequest | None = None) -> UpstreamResponse:
+        """Call an internal route as the gateway, with the query and the body of the client's request if it is given.
 
-        Raises Unavailable, UpstreamTimeout, and ServiceError when the service refuses our token.
+        Raise Unavailable or UpstreamTimeout, and ServiceError when the service refuses the gateway's token.
         """
-        sent = sent or Sent(method, path)
+        request = request or UpstreamRequest(method, path)
         token = issue_service_token(self._secret, "gateway", self._name, self._clock())
-        answer = await self._request(replace(sent, method=method, path=path, authorization=f"Bearer {token}"))
-        if answer.status == Unauthorized.status and Unauthorized.code.encode() in answer.body:
+        response = await self._send(replace(request, method=method, path=path, authorization=f"Bearer {token}"))
+        if response.status == Unauthorized.status and Unauthorized.code.encode() in response.body:
             log.error("service_token_refused", upstream=self._name)
             raise ServiceError
-        return answer
+        return response
 
     async def close(self) -> None:
         """Close the pool."""
         await self._client.aclose()
 
-    async def _request(self, sent: Sent) -> Answer:
-        headers = {**sent.headers, REQUEST_ID_HEADER: current_request_id()}
-        url = httpx.URL(sent.path).copy_with(query=sent.query.encode()) if sent.query else sent.path
+    async def _send(self, request: UpstreamRequest) -> UpstreamResponse:
+        headers = {**request.headers, REQUEST_ID_HEADER: current_request_id()}
+        url = httpx.URL(request.path).copy_with(query=request.query.encode()) if request.query else request.path
         try:
-            # httpx's own timeouts bound each read, not the whole (TRAPS 9).
+            # httpx's own timeouts bound each read, not the call (docs/traps.md, 9).
             async with asyncio.timeout(self._timeout):
-                response = await self._client.request(sent.method, url, content=sent.body, headers=headers)
-        # httpx-aiohttp leaves aiohttp's error for what is no HTTP as it is.
+                response = await self._client.request(request.method, url, content=request.body, headers=headers)
+        # httpx-aiohttp does not translate aiohttp's error for a response that is not HTTP.
         except (TimeoutError, httpx.HTTPError, aiohttp.ClientError) as error:
             raise self._failure(error) from error
         if response.content and response.headers.get("Content-Type") != JSON:
-            # No service of ours: what stands in its place, as a load balancer or another process on its port.
+            # Not our service: a load balancer in front of it, or another process on its port.
             log.warning("upstream_unintelligible", upstream=self._name, status=response.status_code)
             raise Unavailable
         passed_on = {name: response.headers[name] for name in PASSED_ON_HEADERS if name in response.headers}
-        return Answer(response.status_code, response.content, passed_on)
+        return UpstreamResponse(response.status_code, response.content, passed_on)
 
     def _failure(self, error: Exception) -> ServiceError:
-        # httpx-aiohttp calls a refused or broken connection a ConnectTimeout, so that one is not a matter of time.
+        # httpx-aiohttp raises ConnectTimeout for a refused or broken connection as well: it does not mean a timeout.
         timed_out = isinstance(error, TimeoutError | httpx.TimeoutException)
         if timed_out and not isinstance(error, httpx.ConnectTimeout):
             log.warning("upstream_timeout", upstream=self._name)
@@ -162,12 +161,12 @@ class Upstreams:
 
 
 def connect(addresses: Mapping[str, str], service_secret: str, timeout_seconds: float) -> Upstreams:
-    """Pools for the services `content`, `quiz` and `auth`; no connection is made before the first call."""
+    """Make pools for the services `content`, `quiz` and `auth`, without a connection before the first call."""
 
     def upstream(name: str) -> Upstream:
         client = httpx.AsyncClient(
             base_url=addresses[name],
-            # httpx's own transport collapses under concurrency: 280 against 1,200 requests a second (TRAPS 17).
+            # httpx's own transport passes 280 requests a second under concurrency, this one 1,200 (docs/traps.md, 17).
             transport=AiohttpTransport(client=_session, trust_env=False),
             timeout=httpx.Timeout(timeout_seconds, connect=min(CONNECT_SECONDS, timeout_seconds)),
             trust_env=False,
@@ -178,7 +177,7 @@ def connect(addresses: Mapping[str, str], service_secret: str, timeout_seconds: 
 
 
 def _session() -> aiohttp.ClientSession:
-    # A replica that comes or goes is known within a second; of several addresses the next one is tried.
+    # Notice a replica that starts or stops within a second. Of several addresses the next one is tried.
     connector = aiohttp.TCPConnector(
         limit=MAXIMUM_CONNECTIONS, keepalive_timeout=KEEPALIVE_SECONDS, ttl_dns_cache=DNS_SECONDS
     )
@@ -188,8 +187,8 @@ def _session() -> aiohttp.ClientSession:
 async def _send_writes_once(
     request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
 ) -> aiohttp.ClientResponse:
-    # When a kept connection breaks, aiohttp sends PUT and DELETE again by itself. The first may have been carried out:
-    # the deleter would read that there was nothing to delete, a write with If-Match that it came too late.
+    # aiohttp repeats PUT and DELETE when a kept connection breaks. The first may have succeeded: the repeated DELETE
+    # would get 404, and the repeated PUT with If-Match 412.
     try:
         return await handler(request)
     except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:

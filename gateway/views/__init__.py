@@ -1,4 +1,4 @@
-"""Answers that are more than one service's answer passed on: called in the gateway's own name, joined, logged.
+"""Responses that are more than one service's response passed on: called as the gateway, joined, logged.
 
-Each view takes the upstreams, what the client sent, and the values of the path, and gives the answer.
+Each view takes the upstreams, the client's request and the path parameters, and returns the response.
 """

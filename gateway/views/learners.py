@@ -1,4 +1,4 @@
-"""What learners ask for: content judges who is let in, quiz shows and grades, and the log hears how it went."""
+"""What learners ask for: content decides who is let in, quiz shows and grades, and the outcome is logged."""
 
 import re
 from contextlib import suppress
@@ -8,132 +8,164 @@ from urllib.parse import quote
 
 import orjson
 
-from gateway.upstream import HTTP_FORBIDDEN, HTTP_NOT_FOUND, HTTP_OK, Answer, Sent, Upstreams
+from gateway.sources import Service, Source, passes_on
+from gateway.upstream import HTTP_FORBIDDEN, HTTP_NOT_FOUND, HTTP_OK, UpstreamRequest, UpstreamResponse, Upstreams
 from services.kit.core.errors import Unauthorized
 from services.kit.core.logging import log
 from services.kit.web.tokens.access import bearer_token
 
 PUBLIC_EVENTS = "/internal/public/events"
+PUBLIC_EVENT = PUBLIC_EVENTS + "/{event_slug}"
+PUBLIC_LESSON = PUBLIC_EVENT + "/lessons/{lesson_slug}"
+GRANTS = "/internal/grants"
+LESSON_QUIZ = "/internal/lessons/{lesson_id}/quiz"
+SUBMISSIONS = "/internal/submissions"
+EVENT_ACCESS = Source(Service.CONTENT, "POST", PUBLIC_EVENT + "/access")
+ADMISSION = Source(Service.CONTENT, "POST", PUBLIC_LESSON + "/admission")
 
-# A JWS in compact form (RFC 7515 section 7.1), of lengths that no grant of ours comes near.
+# A JWS in compact form (RFC 7515 section 7.1). Our grants are much shorter than this.
 _GRANT = re.compile(r"[\w-]{1,2000}\.[\w-]{1,2000}\.[\w-]{1,2000}", re.ASCII)
 
 
-async def public_events(upstreams: Upstreams, sent: Sent) -> Answer:
-    """The active public events."""
-    return await upstreams.content.call("GET", PUBLIC_EVENTS, sent)
+@passes_on(Source(Service.CONTENT, "GET", PUBLIC_EVENTS))
+async def public_events(upstreams: Upstreams, request: UpstreamRequest) -> UpstreamResponse:
+    """List the active public events."""
+    return await upstreams.content.call("GET", PUBLIC_EVENTS, request)
 
 
-async def event_access(upstreams: Upstreams, sent: Sent, event_id: str) -> Answer:
-    """Exchange an event's access key for a learner grant. The address gives the event's slug.
+@passes_on(Source(Service.AUTH, "POST", GRANTS, admission=EVENT_ACCESS, reads_body=False))
+async def event_access(upstreams: Upstreams, request: UpstreamRequest, event_id: str) -> UpstreamResponse:
+    """Exchange an event's access key for a learner grant.
 
-    The segment shares its name with that of /api/events/{event_id}, as Falcon's router wants it.
+    `event_id` holds the event's slug: Falcon's router needs the parameter name of /api/events/{event_id}.
     """
-    judged = await upstreams.content.call("POST", f"{PUBLIC_EVENTS}/{_segment(event_id)}/access", sent)
-    if judged.status in (HTTP_OK, HTTP_FORBIDDEN):
-        log.info("event_access_evaluated", authorized=judged.status == HTTP_OK)
-    if judged.status != HTTP_OK:
-        return judged
-    wanted = orjson.dumps(judged.document()["item"])
-    grant = Sent("POST", "", body=wanted, content_type="application/json", client_address=sent.client_address)
-    return await upstreams.auth.call("POST", "/internal/grants", grant)
+    access = await upstreams.content.call("POST", f"{PUBLIC_EVENTS}/{_segment(event_id)}/access", request)
+    if access.status in (HTTP_OK, HTTP_FORBIDDEN):
+        log.info("event_access_evaluated", authorized=access.status == HTTP_OK)
+    if access.status != HTTP_OK:
+        return access
+    claims = orjson.dumps(access.document()["item"])
+    grant_request = UpstreamRequest(
+        "POST", "", body=claims, content_type="application/json", client_address=request.client_address
+    )
+    return await upstreams.auth.call("POST", GRANTS, grant_request)
 
 
-async def catalog(upstreams: Upstreams, sent: Sent, event_slug: str) -> Answer:
-    """The event and its lessons with their status now."""
-    return await _learner_call(upstreams, sent, f"{_segment(event_slug)}/catalog")
+@passes_on(Source(Service.CONTENT, "POST", PUBLIC_EVENT + "/catalog"))
+async def catalog(upstreams: Upstreams, request: UpstreamRequest, event_slug: str) -> UpstreamResponse:
+    """Return the event and its lessons with their present status."""
+    return await _call_content(upstreams, request, f"{_segment(event_slug)}/catalog")
 
 
-async def access_check(upstreams: Upstreams, sent: Sent, event_slug: str, lesson_slug: str) -> Answer:
-    """Whether the lesson opens, and when."""
-    answer = await _lesson_call(upstreams, sent, event_slug, lesson_slug, "access-check")
-    if answer.status == HTTP_OK:
-        access = answer.document()
+@passes_on(Source(Service.CONTENT, "POST", PUBLIC_LESSON + "/access-check"))
+async def access_check(
+    upstreams: Upstreams, request: UpstreamRequest, event_slug: str, lesson_slug: str
+) -> UpstreamResponse:
+    """Return whether the lesson opens, and when."""
+    response = await _call_lesson(upstreams, request, event_slug, lesson_slug, "access-check")
+    if response.status == HTTP_OK:
+        access = response.document()
         log.info("lesson_access_evaluated", status=access["status"], authorized=access["authorized"])
         log.info("kpi_lesson_access_check", status=access["status"], authorized=access["authorized"])
-    return answer
+    return response
 
 
-async def playback(upstreams: Upstreams, sent: Sent, event_slug: str, lesson_slug: str) -> Answer:
-    """What a player needs."""
-    return await _open_lesson(upstreams, sent, event_slug, lesson_slug, "playback")
+@passes_on(Source(Service.CONTENT, "POST", PUBLIC_LESSON + "/playback"))
+async def playback(
+    upstreams: Upstreams, request: UpstreamRequest, event_slug: str, lesson_slug: str
+) -> UpstreamResponse:
+    """Return what a player needs."""
+    return await _open_lesson(upstreams, request, event_slug, lesson_slug, "playback")
 
 
-async def materials(upstreams: Upstreams, sent: Sent, event_slug: str, lesson_slug: str) -> Answer:
-    """The lesson's materials."""
-    return await _open_lesson(upstreams, sent, event_slug, lesson_slug, "materials")
+@passes_on(Source(Service.CONTENT, "POST", PUBLIC_LESSON + "/materials"))
+async def materials(
+    upstreams: Upstreams, request: UpstreamRequest, event_slug: str, lesson_slug: str
+) -> UpstreamResponse:
+    """List the lesson's materials."""
+    return await _open_lesson(upstreams, request, event_slug, lesson_slug, "materials")
 
 
-async def quiz(upstreams: Upstreams, sent: Sent, event_slug: str, lesson_slug: str) -> Answer:
-    """The lesson's quiz, for a learner whom content lets in."""
-    admission = await _open_lesson(upstreams, sent, event_slug, lesson_slug, "admission")
+@passes_on(Source(Service.QUIZ, "GET", LESSON_QUIZ, admission=ADMISSION))
+async def quiz(upstreams: Upstreams, request: UpstreamRequest, event_slug: str, lesson_slug: str) -> UpstreamResponse:
+    """Return the lesson's quiz to a learner whom content admits."""
+    admission = await _open_lesson(upstreams, request, event_slug, lesson_slug, "admission")
     if admission.status != HTTP_OK:
         return admission
     lesson = admission.document()["item"]
-    answer = await upstreams.quiz.call("GET", f"/internal/lessons/{_segment(lesson['id'])}/quiz")
-    if answer.status == HTTP_OK:
-        quiz_id = answer.document()["item"]["id"]
+    response = await upstreams.quiz.call("GET", f"/internal/lessons/{_segment(lesson['id'])}/quiz")
+    if response.status == HTTP_OK:
+        quiz_id = response.document()["item"]["id"]
         log.info("quiz_loaded", quizId=quiz_id)
         log.info("kpi_quiz_started", quizId=quiz_id)
-    return answer
+    return response
 
 
-async def submit_quiz(upstreams: Upstreams, sent: Sent, event_slug: str, lesson_slug: str) -> Answer:
-    """Grade a learner's answers, if content lets the learner in; quiz answers with the lesson that content opened."""
-    address = {"eventSlug": event_slug, "lessonSlug": lesson_slug}
-    admission = await _open_lesson(upstreams, sent, event_slug, lesson_slug, "admission")
+@passes_on(Source(Service.QUIZ, "POST", SUBMISSIONS, admission=ADMISSION))
+async def submit_quiz(
+    upstreams: Upstreams, request: UpstreamRequest, event_slug: str, lesson_slug: str
+) -> UpstreamResponse:
+    """Grade a learner's answers when content admits the learner. Quiz responds with the lesson that content opened."""
+    slugs = {"eventSlug": event_slug, "lessonSlug": lesson_slug}
+    admission = await _open_lesson(upstreams, request, event_slug, lesson_slug, "admission")
     if admission.status != HTTP_OK:
-        return await _replayed(upstreams, sent, address, admission)
+        return await _replay(upstreams, request, slugs, admission)
     lesson = admission.document()["item"]
-    opened = {**address, "lessonId": lesson["id"], "lessonTitle": lesson["title"]}
-    answer = await upstreams.quiz.call("POST", "/internal/submissions", _submission(sent, opened))
-    if answer.status == HTTP_OK and "Idempotency-Replayed" not in answer.headers:
-        _log_submission(answer.document()["result"])
-    return answer
+    members = {**slugs, "lessonId": lesson["id"], "lessonTitle": lesson["title"]}
+    response = await upstreams.quiz.call("POST", SUBMISSIONS, _submission(request, members))
+    if response.status == HTTP_OK and "Idempotency-Replayed" not in response.headers:
+        _log_submission(response.document()["result"])
+    return response
 
 
-async def _lesson_call(upstreams: Upstreams, sent: Sent, event_slug: str, lesson_slug: str, action: str) -> Answer:
-    return await _learner_call(upstreams, sent, f"{_segment(event_slug)}/lessons/{_segment(lesson_slug)}/{action}")
+async def _call_lesson(
+    upstreams: Upstreams, request: UpstreamRequest, event_slug: str, lesson_slug: str, action: str
+) -> UpstreamResponse:
+    return await _call_content(upstreams, request, f"{_segment(event_slug)}/lessons/{_segment(lesson_slug)}/{action}")
 
 
-async def _learner_call(upstreams: Upstreams, sent: Sent, address: str) -> Answer:
-    # The service's own token takes the place of the learner's, which goes on in another header.
-    grant = _shown_grant(sent.authorization)
-    return await upstreams.content.call("POST", f"{PUBLIC_EVENTS}/{address}", replace(sent, learner_grant=grant))
+async def _call_content(upstreams: Upstreams, request: UpstreamRequest, address: str) -> UpstreamResponse:
+    # The service token replaces the learner's token, which is passed on in another header.
+    grant = _learner_grant(request.authorization)
+    return await upstreams.content.call("POST", f"{PUBLIC_EVENTS}/{address}", replace(request, learner_grant=grant))
 
 
-async def _open_lesson(upstreams: Upstreams, sent: Sent, event_slug: str, lesson_slug: str, action: str) -> Answer:
-    answer = await _lesson_call(upstreams, sent, event_slug, lesson_slug, action)
-    _log_access(answer)
-    return answer
+async def _open_lesson(
+    upstreams: Upstreams, request: UpstreamRequest, event_slug: str, lesson_slug: str, action: str
+) -> UpstreamResponse:
+    response = await _call_lesson(upstreams, request, event_slug, lesson_slug, action)
+    _log_access(response)
+    return response
 
 
-async def _replayed(upstreams: Upstreams, sent: Sent, address: dict[str, str], refusal: Answer) -> Answer:
-    # A learner who was let in and did not hear the answer asks again when the lesson may be over, or gone.
-    if sent.idempotency_key is None or refusal.status not in (HTTP_FORBIDDEN, HTTP_NOT_FOUND):
+async def _replay(
+    upstreams: Upstreams, request: UpstreamRequest, slugs: dict[str, str], refusal: UpstreamResponse
+) -> UpstreamResponse:
+    # A learner who was admitted and lost the response retries when the lesson may have ended or been deleted.
+    if request.idempotency_key is None or refusal.status not in (HTTP_FORBIDDEN, HTTP_NOT_FOUND):
         return refusal
-    answer = await upstreams.quiz.call("POST", "/internal/replays", _submission(sent, address))
-    return refusal if answer.status == HTTP_NOT_FOUND else answer
+    response = await upstreams.quiz.call("POST", "/internal/replays", _submission(request, slugs))
+    return refusal if response.status == HTTP_NOT_FOUND else response
 
 
-def _submission(sent: Sent, about: dict[str, str]) -> Sent:
+def _submission(request: UpstreamRequest, members: dict[str, str]) -> UpstreamRequest:
     # Content has read the body as JSON.
-    document = {**about, "submission": orjson.Fragment(sent.body.strip() or b"{}")}
-    return replace(sent, query="", body=orjson.dumps(document), content_type="application/json")
+    document = {**members, "submission": orjson.Fragment(request.body.strip() or b"{}")}
+    return replace(request, query="", body=orjson.dumps(document), content_type="application/json")
 
 
-def _shown_grant(authorization: str | None) -> str | None:
+def _learner_grant(authorization: str | None) -> str | None:
     with suppress(Unauthorized):
         token = bearer_token(authorization)
         return token if _GRANT.fullmatch(token) else None
     return None
 
 
-def _log_access(answer: Answer) -> None:
-    if answer.status == HTTP_OK:
+def _log_access(response: UpstreamResponse) -> None:
+    if response.status == HTTP_OK:
         log.info("lesson_access_evaluated", status="released", authorized=True)
         return
-    refusal: dict[str, Any] = answer.document()
+    refusal: dict[str, Any] = response.document()
     if "status" in refusal:
         log.info("lesson_access_evaluated", status=refusal["status"], authorized=False)
 

@@ -1,84 +1,192 @@
-"""What all services say about one thing, joined: what is wrong with what they store, and what was done there."""
+"""Reports joined from all services: the integrity of their databases, and the audit log."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from heapq import merge
-from typing import Any
+from typing import Annotated, Any, Literal, cast, get_args
 from urllib.parse import parse_qs
 
-from gateway.upstream import HTTP_OK, Answer, Sent, Upstream, Upstreams, answer_with
+from pydantic import Field
+from typing_extensions import TypedDict
+
+from gateway.upstream import HTTP_OK, Upstream, UpstreamRequest, UpstreamResponse, Upstreams, json_response
 from services.kit.core.errors import ServiceError, ValidationFailed
 from services.kit.core.instants import parse_instant, to_milliseconds
+from services.kit.web.operations import Operation, operation
 from services.kit.web.pages import DEFAULT_LIMIT, PageRequest, SortKey, page_of
+from services.kit.web.schemas import Instant, InstantText, Item, Schema, Text
 
+ServiceName = Literal["content", "quiz", "auth"]
 # The worst first.
-INTEGRITY_STATUSES = ("findings", "unavailable", "running", "ok")
+IntegrityStatus = Literal["findings", "unavailable", "running", "ok"]
+INTEGRITY_STATUSES: tuple[IntegrityStatus, ...] = get_args(IntegrityStatus)
 
 
-async def integrity(upstreams: Upstreams, sent: Sent) -> Answer:
-    """What every service finds wrong with what it stores, as far as it has got.
+class ProgressView(TypedDict):
+    """How far a running check is; `of` is 0 where the number of rows is not known."""
 
-    ``{"item": {"status": STATUS, "services": {"content": REPORT, "quiz": REPORT, "auth": REPORT}}}``, where a REPORT is
-    what GET /internal/integrity of that service answers, or ``{"status": "unavailable"}``; the STATUS of all is the
-    first of findings, unavailable, running and ok that one of them has.
-    """
+    stage: str
+    done: int
+    of: int
+
+
+class FindingView(TypedDict):
+    """A row that breaks a rule of its service."""
+
+    table: str
+    id: str
+    rule: str
+    message: str
+    repairable: bool
+
+
+class ReportView(TypedDict):
+    """The latest check of one service."""
+
+    status: Literal["findings", "running", "ok"]
+    startedAt: InstantText
+    finishedAt: InstantText | None
+    progress: ProgressView | None
+    total: int
+    findings: Annotated[list[FindingView], Field(max_length=200)]
+
+
+class UnavailableReportView(TypedDict):
+    """The report of a service that does not respond."""
+
+    status: Literal["unavailable"]
+
+
+class IntegrityView(TypedDict):
+    """A report of each service; `status` is the worst of them."""
+
+    status: IntegrityStatus
+    services: dict[ServiceName, ReportView | UnavailableReportView]
+
+
+class ActorView(TypedDict):
+    """The person who acted."""
+
+    id: str
+    username: str
+    role: Literal["owner", "editor", "viewer"]
+
+
+class AuditEntryView(TypedDict):
+    """One entry of the audit log."""
+
+    id: str
+    occurredAt: InstantText
+    service: ServiceName
+    actor: Annotated[ActorView | None, Field(description="null where nobody was signed in, as for a command")]
+    address: Annotated[str | None, Field(description="the client's network address")]
+    requestId: str | None
+    action: Annotated[str, Field(description="the kind of thing and what was done to it, such as event.created")]
+    subjectId: str
+
+
+class AuditPageView(TypedDict):
+    """A page of the audit log; 50 entries where the request names no `limit`."""
+
+    items: list[AuditEntryView]
+    nextCursor: str | None
+
+
+Reference = Annotated[Text, Field(min_length=1, max_length=200)]
+Action = Annotated[
+    str, Field(max_length=200, json_schema_extra={"pattern": r"^_*[A-Za-z][A-Za-z_]*\.(_*[A-Za-z][A-Za-z_]*)?$"})
+]
+
+
+class AuditFilters(Schema):
+    """The filters of the audit log. The services validate them; the gateway itself reads `service` only."""
+
+    actor_id: Annotated[Reference | None, Field(description="only what this person did")] = None
+    action: Annotated[Action | None, Field(description="only this action, or this kind with its dot: event.")] = None
+    subject_id: Annotated[Reference | None, Field(description="only what was done to this id")] = None
+    since: Annotated[Instant | None, Field(alias="from", description="only from this instant on")] = None
+    until: Annotated[Instant | None, Field(alias="to", description="only before this instant")] = None
+    service: Annotated[ServiceName | None, Field(description="only what was done in this service")] = None
+
+
+@operation(
+    Operation(
+        id="getIntegrity",
+        summary="Read what every service finds wrong in its database, as far as its check has come.",
+        answer=Item[IntegrityView],
+    )
+)
+async def integrity(upstreams: Upstreams, request: UpstreamRequest) -> UpstreamResponse:
+    """Join the reports of GET /internal/integrity of all services."""
     services = _services(upstreams)
     reports = await asyncio.gather(*(_report(upstream) for upstream in services.values()))
-    found = {report["status"] for report in reports}
-    # One that is not known here is of another version, during a redeployment.
-    status = next((each for each in INTEGRITY_STATUSES if each in found), "unavailable")
-    return answer_with({"item": {"status": status, "services": dict(zip(services, reports, strict=True))}})
+    statuses = {report["status"] for report in reports}
+    # During a redeployment a service of another version can have a status that is not known here.
+    status: IntegrityStatus = next((each for each in INTEGRITY_STATUSES if each in statuses), "unavailable")
+    view: Item[IntegrityView] = {"item": {"status": status, "services": dict(zip(services, reports, strict=True))}}
+    return json_response(view)
 
 
-async def audit(upstreams: Upstreams, sent: Sent) -> Answer:
-    """What was done in all services, newest first; the query's `service` asks one of them alone.
+@operation(
+    Operation(
+        id="listDeeds",
+        summary="List who did what to which id in all services, newest first.",
+        description="503 or 504 while a service that is asked does not respond: a list without its entries would look "
+        "complete.",
+        answer=AuditPageView,
+        query=AuditFilters,
+        is_paged=True,
+    )
+)
+async def audit(upstreams: Upstreams, request: UpstreamRequest) -> UpstreamResponse:
+    """Merge the audit logs of all services, or return that of the query's `service`.
 
-    ``{"items": [{"id", "occurredAt", "service", "actor": {"id", "username", "role"} | null, "address", "requestId",
-    "action", "subjectId"}, ...], "nextCursor"}``. Raises ValidationFailed for another `service`, and Unavailable,
-    UpstreamTimeout when one that is asked does not answer: a list without it would look whole.
+    Raise ValidationFailed for another `service`, and Unavailable or UpstreamTimeout when one does not respond.
     """
-    query = parse_qs(sent.query, keep_blank_values=True)
-    asked = _audited(upstreams, query.get("service"))
-    answers = await asyncio.gather(*(upstream.call("GET", "/internal/audit", sent) for upstream in asked))
-    for answer in answers:
-        if answer.status != HTTP_OK:
-            # All judge the same query, and alike.
-            return answer
-    # Whoever answers has read the limit.
+    query = parse_qs(request.query, keep_blank_values=True)
+    upstreams_asked = _audited(upstreams, query.get("service"))
+    responses = await asyncio.gather(*(each.call("GET", "/internal/audit", request) for each in upstreams_asked))
+    for response in responses:
+        if response.status != HTTP_OK:
+            # Every service validates the same query in the same way.
+            return response
+    # A service has validated the limit.
     limit = int(query.get("limit", [str(DEFAULT_LIMIT)])[0])
-    return answer_with(_merged([answer.document() for answer in answers], limit))
+    return json_response(_merged([response.document() for response in responses], limit))
 
 
-def _services(upstreams: Upstreams) -> dict[str, Upstream]:
+def _services(upstreams: Upstreams) -> dict[ServiceName, Upstream]:
     return {"content": upstreams.content, "quiz": upstreams.quiz, "auth": upstreams.auth}
 
 
-def _audited(upstreams: Upstreams, named: Sequence[str] | None) -> Sequence[Upstream]:
-    services = _services(upstreams)
-    if named is None:
+def _audited(upstreams: Upstreams, names: Sequence[str] | None) -> Sequence[Upstream]:
+    services: dict[str, Upstream] = {str(name): upstream for name, upstream in _services(upstreams).items()}
+    if names is None:
         return list(services.values())
-    if len(named) > 1 or named[0] not in services:
+    if len(names) > 1 or names[0] not in services:
         raise ValidationFailed({"service": [f"must be one of {', '.join(services)}"]})
-    return [services[named[0]]]
+    return [services[names[0]]]
 
 
-def _merged(pages: Sequence[Any], limit: int) -> dict[str, Any]:
-    """The first items of pages that are each the first of their service in the same order, behind the same place."""
+def _merged(pages: Sequence[AuditPageView], limit: int) -> AuditPageView:
+    # Each page is the first one of its service after the same cursor, in the same order.
     items = list(merge(*(page["items"] for page in pages), key=_entry_key, reverse=True))
     page = page_of(items, PageRequest(limit), _entry_key)
-    # Where all of them fit and one service still has more, the page is all that one's, and so is the cursor.
+    # Where all items fit and a service still has more, that service alone filled the page and its cursor is right.
     of_one = next((page["nextCursor"] for page in pages if page["nextCursor"] is not None), None)
-    return {"items": page.items, "nextCursor": page.next_cursor or of_one}
+    return {"items": list(page.items), "nextCursor": page.next_cursor or of_one}
 
 
-def _entry_key(entry: dict[str, Any]) -> SortKey:
+def _entry_key(entry: AuditEntryView) -> SortKey:
     return (to_milliseconds(parse_instant(entry["occurredAt"])), entry["id"])
 
 
-async def _report(upstream: Upstream) -> dict[str, Any]:
+async def _report(upstream: Upstream) -> ReportView | UnavailableReportView:
     try:
-        answer = await upstream.call("GET", "/internal/integrity")
+        response = await upstream.call("GET", "/internal/integrity")
     except ServiceError:
         return {"status": "unavailable"}
-    report: dict[str, Any] = answer.document()["item"] if answer.status == HTTP_OK else {"status": "unavailable"}
-    return report
+    if response.status != HTTP_OK:
+        return {"status": "unavailable"}
+    document: Mapping[str, Any] = response.document()
+    return cast(ReportView, document["item"])

@@ -1,45 +1,53 @@
-"""Signing in, staying so, and signing out: answered by auth, and told to the log."""
+"""Sign-in, token refresh, sign-out and password change: passed on to auth and logged."""
 
-from gateway.upstream import HTTP_NO_CONTENT, HTTP_OK, Answer, Sent, Upstreams
+from gateway.sources import Service, Source, passes_on
+from gateway.upstream import HTTP_NO_CONTENT, HTTP_OK, UpstreamRequest, UpstreamResponse, Upstreams
 from services.kit.core.actor import current_actor
 from services.kit.core.errors import ServiceError
 from services.kit.core.logging import log
 
-
-async def login(upstreams: Upstreams, sent: Sent) -> Answer:
-    """Exchange credentials for an access token."""
-    answer = await upstreams.auth.call("POST", "/internal/login", sent)
-    if answer.status == HTTP_OK:
-        log.info("admin_auth_succeeded", username=answer.document()["user"]["username"])
-    elif answer.status < ServiceError.status:
-        log.info("admin_auth_failed", reason=answer.document()["error"])
-    log.info("kpi_auth_login", success=answer.status == HTTP_OK)
-    return answer
+LOGIN = "/internal/login"
+TOKEN_REFRESH = "/internal/token/refresh"  # noqa: S105
 
 
-async def refresh_token(upstreams: Upstreams, sent: Sent) -> Answer:
+@passes_on(Source(Service.AUTH, "POST", LOGIN))
+async def login(upstreams: Upstreams, request: UpstreamRequest) -> UpstreamResponse:
+    """Exchange credentials for an access token and a refresh token."""
+    response = await upstreams.auth.call("POST", LOGIN, request)
+    if response.status == HTTP_OK:
+        log.info("admin_auth_succeeded", username=response.document()["user"]["username"])
+    elif response.status < ServiceError.status:
+        log.info("admin_auth_failed", reason=response.document()["error"])
+    log.info("kpi_auth_login", success=response.status == HTTP_OK)
+    return response
+
+
+@passes_on(Source(Service.AUTH, "POST", TOKEN_REFRESH))
+async def refresh_token(upstreams: Upstreams, request: UpstreamRequest) -> UpstreamResponse:
     """Exchange a refresh token for an access token and the next refresh token."""
-    answer = await upstreams.auth.call("POST", "/internal/token/refresh", sent)
-    if answer.status == HTTP_OK:
-        log.info("admin_token_refreshed", username=answer.document()["user"]["username"])
-    elif answer.status < ServiceError.status:
-        log.info("admin_token_refused", reason=answer.document()["error"])
-    return answer
+    response = await upstreams.auth.call("POST", TOKEN_REFRESH, request)
+    if response.status == HTTP_OK:
+        log.info("admin_token_refreshed", username=response.document()["user"]["username"])
+    elif response.status < ServiceError.status:
+        log.info("admin_token_refused", reason=response.document()["error"])
+    return response
 
 
-async def logout(upstreams: Upstreams, sent: Sent) -> Answer:
+@passes_on(Source(Service.AUTH, "POST", "/api/admin/logout"))
+async def logout(upstreams: Upstreams, request: UpstreamRequest) -> UpstreamResponse:
     """End the session of the access token."""
-    answer = await upstreams.auth.forward(sent)
-    if answer.status == HTTP_NO_CONTENT:
+    response = await upstreams.auth.forward(request)
+    if response.status == HTTP_NO_CONTENT:
         log.info("admin_signed_out", username=current_actor().name)
-    return answer
+    return response
 
 
-async def change_password(upstreams: Upstreams, sent: Sent) -> Answer:
-    """Change one's password, which ends every session and begins another."""
-    answer = await upstreams.auth.forward(sent)
-    if answer.status == HTTP_OK:
+@passes_on(Source(Service.AUTH, "POST", "/api/admin/me/password"))
+async def change_password(upstreams: Upstreams, request: UpstreamRequest) -> UpstreamResponse:
+    """Change the caller's own password, which ends every session and begins another."""
+    response = await upstreams.auth.forward(request)
+    if response.status == HTTP_OK:
         log.info("admin_password_changed", username=current_actor().name)
-    elif answer.status < ServiceError.status:
-        log.info("admin_password_unchanged", username=current_actor().name, reason=answer.document()["error"])
-    return answer
+    elif response.status < ServiceError.status:
+        log.info("admin_password_unchanged", username=current_actor().name, reason=response.document()["error"])
+    return response

@@ -7,6 +7,11 @@ Forbidden: EventAccessDenied, LessonAccessDenied
 Gone:      FeedPositionLost
 """
 
+from typing import Literal
+
+# Before Python 3.12 pydantic does not support the standard library's TypedDict.
+from typing_extensions import TypedDict
+
 from services.kit.core.errors import Conflict, Forbidden, Gone, Invalid, NotFound
 
 
@@ -56,10 +61,17 @@ class InvalidWindow(Invalid):
     message = "expiresAt must be later than releaseAt"
 
 
+class DeniedMembers(TypedDict):
+    """The further member of the errors below."""
+
+    status: Literal["released", "locked", "expired", "blocked_private"]
+
+
 class EventAccessDenied(Forbidden):
     """The event is private and neither the key nor the grant opens it."""
 
     code = "EVENT_ACCESS_DENIED"
+    members = DeniedMembers
 
     def __init__(self, status: str, message: str):
         super().__init__(message, extra={"status": status})
@@ -69,6 +81,7 @@ class LessonAccessDenied(Forbidden):
     """The lesson does not open now for this learner; `status` says why."""
 
     code = "LESSON_ACCESS_DENIED"
+    members = DeniedMembers
 
     def __init__(self, status: str, message: str):
         super().__init__(message, extra={"status": status})

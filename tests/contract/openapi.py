@@ -78,10 +78,17 @@ class Operation:
 
 
 class Contract:
-    """A document; `general` is what any address may answer besides."""
+    """A document. `general` errors are allowed at every address; a `closed` document allows no unknown members."""
 
-    def __init__(self, document: Path = BASELINE, general: Collection[tuple[int, str]] = GENERAL | ADDED) -> None:
-        self._document = yaml.safe_load(document.read_text())
+    def __init__(
+        self,
+        document: Path = BASELINE,
+        general: Collection[tuple[int, str]] = GENERAL | ADDED,
+        closed: bool = False,
+    ) -> None:
+        # Every error has the members of the schema Error, and some have others besides.
+        self._open_document = yaml.safe_load(document.read_text())
+        self._document = without_unknown_members(self._open_document) if closed else self._open_document
         self._general = general
         self.operations = [
             Operation(method.upper(), path, self._answers(item[method]["responses"]))
@@ -111,22 +118,22 @@ class Contract:
         if documented.schema is None:
             _require(response.content == b"", response, "has a body")
             return
-        self._validate(response, documented.schema)
+        self._validate(response, documented.schema, self._document)
         code = response.json().get("error")
         _require(not documented.codes or code in documented.codes, response, f"documents {set(documented.codes)}")
 
     def _check_error(self, response: httpx.Response, request_id: str) -> None:
-        self._validate(response, {"$ref": "#/components/schemas/Error"})
+        self._validate(response, {"$ref": "#/components/schemas/Error"}, self._open_document)
         body = response.json()
         _require(body.get("requestId") == request_id, response, f"has another id in its header: {request_id}")
         _require("Traceback" not in response.text, response, "tells where the code failed")
         if body["error"] == "VALIDATION_ERROR":
-            self._validate(response, {"$ref": "#/components/schemas/ValidationError"})
+            self._validate(response, {"$ref": "#/components/schemas/ValidationError"}, self._document)
 
-    def _validate(self, response: httpx.Response, schema: Mapping[str, Any]) -> None:
+    def _validate(self, response: httpx.Response, schema: Mapping[str, Any], document: Mapping[str, Any]) -> None:
         _require(response.headers.get("Content-Type") == "application/json", response, "is not JSON")
         # With the components beside it, every reference of the document resolves within the schema.
-        whole = {**schema, "components": self._document["components"]}
+        whole = {**schema, "components": document["components"]}
         validator = Draft202012Validator(whole, format_checker=Draft202012Validator.FORMAT_CHECKER)
         errors = [f"{error.json_path}: {error.message}" for error in validator.iter_errors(response.json())]
         _require(not errors, response, "; ".join(errors))
@@ -149,6 +156,19 @@ class Contract:
 
     def _is_general(self, response: httpx.Response) -> bool:
         return response.status_code >= 400 and (response.status_code, response.json()["error"]) in self._general
+
+
+def without_unknown_members(node: Any) -> Any:
+    """Return the document with every object schema closed: a member that it does not name is refused."""
+    if isinstance(node, list):
+        return [without_unknown_members(each) for each in node]
+    if not isinstance(node, dict):
+        return node
+    closed = {key: without_unknown_members(value) for key, value in node.items()}
+    # Beside a reference `properties` only narrow those of the schema behind it.
+    if isinstance(closed.get("properties"), dict) and "$ref" not in closed:
+        closed.setdefault("additionalProperties", False)
+    return closed
 
 
 def _require(holds: bool, response: httpx.Response, complaint: str) -> None:

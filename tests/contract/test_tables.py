@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from gateway.routes import PUBLIC_ROUTES, To
+from gateway.routes import PUBLIC_ROUTES
+from gateway.sources import Service
 from services.auth.app import create_app as create_auth
 from services.auth.app import routes as auth_routes
 from services.auth.config import read_settings as read_auth
@@ -49,7 +50,7 @@ PASSED_ON = {
     Operation(method, route.path): target.value
     for route in PUBLIC_ROUTES
     for method, (_guard, target) in route.methods.items()
-    if isinstance(target, To)
+    if isinstance(target, Service)
 }
 
 

@@ -4,20 +4,20 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.gateway.door import Door
+from tests.gateway.fakes import Gateway
 from tests.valkey import Valkey, running_valkey
 
 
 @pytest.fixture
-def door() -> Iterator[Door]:
+def gateway() -> Iterator[Gateway]:
     """A gateway that limits nobody."""
-    opened = Door()
+    opened = Gateway()
     yield opened
     opened.close()
 
 
 @pytest.fixture
 def valkey() -> Iterator[Valkey]:
-    """A shared store with nothing in it."""
+    """An empty shared store."""
     with running_valkey() as server:
         yield server

@@ -1,4 +1,4 @@
-"""gateway.limiter: hits counted in memory and in a real Valkey, which is stopped, frozen and emptied meanwhile."""
+"""gateway.limiter: hits counted in memory and in a real Valkey, which is stopped, frozen and emptied."""
 
 import asyncio
 import time
@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 import uvloop
 from hypothesis import given
-from hypothesis import strategies as some
+from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
 from gateway.limiter import (
-    LEAST_ROOM,
-    MOST_NAMES,
+    MAXIMUM_NAMES,
+    MINIMUM_CAPACITY,
     RETRY_SECONDS,
     STORE_CONNECTIONS,
     Counts,
@@ -28,10 +28,14 @@ from tests.resetting import resetting
 from tests.valkey import Valkey, running_valkey
 
 HOUR = 3600
+WINDOW = range(HOUR - 60, HOUR + 1)
 HITS = 600
-AT_ONCE = 6
+CONCURRENT = 6
 UNAVAILABLE = "rate_limit_store_unavailable"
 AVAILABLE = "rate_limit_store_available"
+NAMES = [
+    *(("a",), ("b",), ("a", "b"), ("ab",), ("a/b",), ("a", "/b"), ("a\0b",), ("",), ("a", ""), ("\ud800",), ("é",)),
+]
 
 
 class Clock:
@@ -46,7 +50,7 @@ class Clock:
 
 @asynccontextmanager
 async def counting(url: str, clock: Callable[[], float] = time.monotonic) -> AsyncIterator[Counts]:
-    """The counts of a worker with that store, whose connections are closed afterwards."""
+    """Open the counts of a worker with that store."""
     counts = Counts(store_at(url), clock)
     try:
         yield counts
@@ -55,65 +59,38 @@ async def counting(url: str, clock: Callable[[], float] = time.monotonic) -> Asy
 
 
 def events(scenario: Coroutine[Any, Any, None]) -> list[str]:
-    """What the scenario logs."""
+    """Run the scenario and return the events that it logs."""
     with capture_logs() as lines:
         asyncio.run(scenario)
     return [line["event"] for line in lines]
 
 
 async def within_limit(throttle: Throttle, hits: int, *name: str) -> list[bool]:
-    """Of so many hits one after the other, which were within the limit."""
+    """Return which of so many hits are within the limit."""
     return [await throttle.hit(*name) is None for _ in range(hits)]
 
 
-# Throttle
-
-
-def test_so_many_hits_are_within_the_limit_and_then_the_window_s_end_is_told() -> None:
-    async def scenario() -> None:
-        throttle = Throttle(Counts(), "guesses", 3, HOUR)
-
-        assert await within_limit(throttle, 3, "spring") == [True] * 3
-        seconds = await throttle.hit("spring")
-        assert seconds is not None
-        assert HOUR - 60 < seconds <= HOUR
-
-    assert events(scenario()) == []
-
-
-def test_to_look_counts_nothing() -> None:
+def test_hits_over_the_limit_get_the_seconds_to_the_window_s_end() -> None:
     async def scenario() -> None:
         throttle = Throttle(Counts(), "guesses", 2, HOUR)
 
+        # Looking counts nothing.
         assert [await throttle.blocked_for("spring") for _ in range(5)] == [None] * 5
         assert await within_limit(throttle, 1, "spring") == [True]
         assert await throttle.blocked_for("spring") is None
         assert await within_limit(throttle, 1, "spring") == [True]
-        assert await throttle.blocked_for("spring") in range(HOUR - 60, HOUR + 1)
+        assert await throttle.blocked_for("spring") in WINDOW
+        assert await throttle.hit("spring") in WINDOW
 
     assert events(scenario()) == []
 
 
 def test_names_and_purposes_are_counted_apart() -> None:
-    names = [
-        ("a",),
-        ("b",),
-        ("a", "b"),
-        ("ab",),
-        ("a/b",),
-        ("a", "/b"),
-        ("a\0b",),
-        ("",),
-        ("a", ""),
-        ("\ud800",),
-        ("é",),
-    ]
-
     async def scenario() -> None:
         counts = Counts()
         for throttle in (Throttle(counts, "guesses", 1, HOUR), Throttle(counts, "requests", 1, HOUR)):
-            assert [await throttle.hit(*name) for name in names] == [None] * len(names)
-            assert None not in [await throttle.hit(*name) for name in names]
+            assert [await throttle.hit(*name) for name in NAMES] == [None] * len(NAMES)
+            assert None not in [await throttle.hit(*name) for name in NAMES]
 
     assert events(scenario()) == []
 
@@ -129,37 +106,28 @@ def test_workers_with_one_store_share_the_count(valkey: Valkey) -> None:
             assert await within_limit(first, 2, "spring", "192.0.2.1") == [True] * 2
             assert await second.blocked_for("spring", "192.0.2.1") is None
             assert await within_limit(second, 3, "spring", "192.0.2.1") == [True, True, False]
-            assert await first.blocked_for("spring", "192.0.2.1") in range(HOUR - 60, HOUR + 1)
+            assert await first.blocked_for("spring", "192.0.2.1") in WINDOW
             assert await first.blocked_for("spring", "192.0.2.2") is None
 
-    assert events(scenario()) == []
-
-
-def test_of_many_hits_at_once_from_two_workers_just_the_limit_is_let_through(valkey: Valkey) -> None:
-    async def scenario() -> None:
-        async with counting(valkey.url) as one, counting(valkey.url) as other:
-            throttles = [Throttle(counts, "guesses", 50, HOUR) for counts in (one, other)]
-
+            throttles = [Throttle(counts, "concurrent", 50, HOUR) for counts in (one, other)]
             seconds = await asyncio.gather(*(throttle.hit("spring") for throttle in throttles for _ in range(100)))
-
-        assert seconds.count(None) == 50
+            assert seconds.count(None) == 50
 
     assert events(scenario()) == []
 
 
-def test_the_store_forgets_a_window_that_has_ended_and_holds_no_address(valkey: Valkey) -> None:
+def test_the_store_forgets_an_ended_window_and_holds_no_address(valkey: Valkey) -> None:
     async def scenario() -> None:
         async with counting(valkey.url) as counts:
             await Throttle(counts, "guesses", 4, HOUR).hit("spring", "192.0.2.1")
 
     assert events(scenario()) == []
     _, key = valkey.ask("KEYS", "*").strip().rsplit("\r\n", 1)
-    assert key.startswith("flix:guesses/")
-    assert "192.0.2.1" not in key
-    assert int(valkey.ask("TTL", key)[1:]) in range(HOUR - 60, HOUR + 1)
+    assert (key.startswith("flix:guesses/"), "192.0.2.1" in key) == (True, False)
+    assert int(valkey.ask("TTL", key)[1:]) in WINDOW
 
 
-def test_a_client_that_goes_away_while_it_is_counted_mixes_no_answers_up(valkey: Valkey) -> None:
+def test_a_cancelled_count_mixes_no_results_up(valkey: Valkey) -> None:
     async def scenario() -> None:
         async with counting(valkey.url) as counts:
             throttle = Throttle(counts, "guesses", 1_000_000, HOUR)
@@ -173,21 +141,21 @@ def test_a_client_that_goes_away_while_it_is_counted_mixes_no_answers_up(valkey:
                     task.cancel()
                 staying = asyncio.gather(*(blocked.blocked_for("spring") for _ in range(8)))
                 await asyncio.gather(*leaving, return_exceptions=True)
-                assert all(seconds in range(HOUR - 60, HOUR + 1) for seconds in await staying)
+                assert all(seconds in WINDOW for seconds in await staying)
 
     assert events(scenario()) == []
 
 
-# A store that is away
+# An unavailable store
 
 
-def test_without_the_store_a_worker_counts_for_itself_and_says_so_once_until_it_is_back(valkey: Valkey) -> None:
+def test_without_its_store_a_worker_counts_for_itself_and_logs_it_once(valkey: Valkey) -> None:
     async def scenario() -> None:
         clock = Clock()
         async with counting(valkey.url, clock) as counts:
             throttle = Throttle(counts, "guesses", 3, HOUR)
             assert await within_limit(throttle, 2, "spring") == [True] * 2
-            # The worker knows nothing of what the store counted before, and goes on from what it counted itself.
+            # The worker does not know the store's counts; it continues its own.
             for expected in ([True, True], [True, False]):
                 valkey.stop()
                 assert await within_limit(throttle, 1, "spring") == expected[:1]
@@ -200,7 +168,7 @@ def test_without_the_store_a_worker_counts_for_itself_and_says_so_once_until_it_
     assert events(scenario()) == [UNAVAILABLE, AVAILABLE, UNAVAILABLE, AVAILABLE]
 
 
-def test_a_store_that_is_away_is_not_asked_before_its_time(valkey: Valkey) -> None:
+def test_an_unavailable_store_is_not_asked_before_the_retry(valkey: Valkey) -> None:
     async def scenario() -> None:
         clock = Clock()
         async with counting(valkey.url, clock) as counts:
@@ -208,17 +176,15 @@ def test_a_store_that_is_away_is_not_asked_before_its_time(valkey: Valkey) -> No
             valkey.stop()
             await throttle.hit("spring")
             valkey.start()
-            clock.seconds += RETRY_SECONDS - 0.01
-            await throttle.hit("spring")
-            assert valkey.ask("DBSIZE") == ":0\r\n"
-            clock.seconds += 0.01
-            await throttle.hit("spring")
-            assert valkey.ask("DBSIZE") == ":1\r\n"
+            for seconds, size in ((RETRY_SECONDS - 0.01, ":0\r\n"), (0.01, ":1\r\n")):
+                clock.seconds += seconds
+                await throttle.hit("spring")
+                assert valkey.ask("DBSIZE") == size
 
     assert events(scenario()) == [UNAVAILABLE, AVAILABLE]
 
 
-def test_a_store_that_answers_nothing_holds_up_only_those_that_ask_it_first(valkey: Valkey) -> None:
+def test_a_frozen_store_delays_only_the_first_count(valkey: Valkey) -> None:
     async def scenario() -> None:
         clock = Clock()
         async with counting(valkey.url, clock) as counts:
@@ -234,17 +200,17 @@ def test_a_store_that_answers_nothing_holds_up_only_those_that_ask_it_first(valk
 
 
 @pytest.mark.parametrize(
-    "said", [b"+OK\r\n", b"$-1\r\n", b"*1\r\n+x\r\n", b"$abc\r\n", b"HTTP/1.1 400 Bad Request\r\n\r\n"]
+    "bytes_of_store", [b"+OK\r\n", b"$-1\r\n", b"*1\r\n+x\r\n", b"$abc\r\n", b"HTTP/1.1 400 Bad Request\r\n\r\n"]
 )
-def test_what_is_no_store_counts_as_away(said: bytes) -> None:
-    async def speak(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+def test_another_server_in_the_store_s_place_is_an_unavailable_store(bytes_of_store: bytes) -> None:
+    async def respond(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with closing(writer):
             while await reader.read(65_536):
-                writer.write(said)
+                writer.write(bytes_of_store)
                 await writer.drain()
 
     async def scenario() -> None:
-        server = await asyncio.start_server(speak, "127.0.0.1", 0)
+        server = await asyncio.start_server(respond, "127.0.0.1", 0)
         async with counting(f"redis://127.0.0.1:{server.sockets[0].getsockname()[1]}/0") as counts:
             assert await within_limit(Throttle(counts, "requests", 1, HOUR), 2) == [True, False]
         server.close()
@@ -254,60 +220,51 @@ def test_what_is_no_store_counts_as_away(said: bytes) -> None:
 
 def test_a_store_that_resets_its_connections_never_fails_a_count() -> None:
     async def scenario(url: str) -> None:
-        # As if there were enough time between any two hits that the store is asked again.
+        # The clock steps so that every hit tries the store again.
         async with counting(url, count(step=RETRY_SECONDS).__next__) as counts:
             throttle = Throttle(counts, "requests", HITS, HOUR)
-            for _ in range(HITS // AT_ONCE):
-                assert await asyncio.gather(*(throttle.hit() for _ in range(AT_ONCE))) == [None] * AT_ONCE
+            for _ in range(HITS // CONCURRENT):
+                assert await asyncio.gather(*(throttle.hit() for _ in range(CONCURRENT))) == [None] * CONCURRENT
 
     with resetting(b":1\r\n") as address, capture_logs() as lines:
-        # uvloop has an error of its own for what is written to a connection that has just been reset.
+        # uvloop has an error of its own for a write to a connection that was just reset.
         uvloop.run(scenario(f"redis://{address}/0"))
 
     assert {line["event"] for line in lines} == {UNAVAILABLE, AVAILABLE}
 
 
-def test_who_gets_no_turn_at_a_slow_store_is_counted_without_it(
-    valkey: Valkey, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_waiting_too_long_for_a_busy_store_counts_without_it(valkey: Valkey, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("gateway.limiter.STORE_SECONDS", 0.01)
 
     async def scenario() -> None:
-        async with counting(valkey.url) as counts, asyncio.timeout(60):
+        async with counting(valkey.url) as counts:
             for _ in range(STORE_CONNECTIONS):
                 await counts._turns.acquire()
 
             assert await within_limit(Throttle(counts, "requests", 1, HOUR), 2) == [True, False]
 
-    # The store is not to blame.
+    # The store is not called unavailable.
     assert events(scenario()) == []
 
 
-def test_a_store_that_refuses_the_password_counts_as_away_and_the_password_is_not_logged() -> None:
+@pytest.mark.parametrize("options", [("--requirepass", "another"), ("--maxmemory", "1")], ids=["locked", "full"])
+def test_a_store_that_refuses_is_unavailable_and_its_password_not_logged(options: tuple[str, ...]) -> None:
     async def scenario(address: str) -> None:
-        async with counting(f"valkey://:hunter2@{address}/0") as counts:
+        user = ":hunter2@" if options[0] == "--requirepass" else ""
+        async with counting(f"valkey://{user}{address}/0") as counts:
             assert await within_limit(Throttle(counts, "guesses", 1, HOUR), 2, "spring") == [True, False]
 
-    with running_valkey("--requirepass", "another") as locked, capture_logs() as lines:
-        asyncio.run(scenario(locked.address))
+    with running_valkey(*options, "--maxmemory-policy", "noeviction") as refusing, capture_logs() as lines:
+        asyncio.run(scenario(refusing.address))
 
     assert [(line["event"], line["log_level"]) for line in lines] == [(UNAVAILABLE, "warning")]
     assert "hunter2" not in str(lines)
 
 
-def test_a_store_that_refuses_to_write_counts_as_away() -> None:
-    async def scenario(url: str) -> None:
-        async with counting(url) as counts:
-            assert await within_limit(Throttle(counts, "guesses", 1, HOUR), 2, "spring") == [True, False]
-
-    with running_valkey("--maxmemory", "1", "--maxmemory-policy", "noeviction") as full:
-        assert events(scenario(full.url)) == [UNAVAILABLE]
-
-
 # Memory
 
 
-def test_a_window_begins_with_its_first_hit_and_the_next_one_after_its_end() -> None:
+def test_a_window_begins_with_its_first_hit() -> None:
     async def scenario() -> None:
         clock = Clock()
         memory = Memory(clock)
@@ -324,35 +281,23 @@ def test_a_window_begins_with_its_first_hit_and_the_next_one_after_its_end() -> 
     assert events(scenario()) == []
 
 
-def test_ended_windows_make_room_for_new_ones_and_no_other_does() -> None:
+def test_ended_windows_are_removed_first_and_then_the_oldest() -> None:
     async def scenario() -> None:
         clock = Clock()
         memory = Memory(clock)
         await memory.incr("long", HOUR)
-        for number in range(3 * LEAST_ROOM):
+        for number in range(3 * MINIMUM_CAPACITY):
             clock.seconds += 1
             await memory.incr(str(number), 10)
-
         assert await memory.get("long") == 1
-        assert await memory.reset() <= LEAST_ROOM
+        assert await memory.reset() <= MINIMUM_CAPACITY
 
-    assert events(scenario()) == []
-
-
-def test_more_names_than_fit_push_out_the_oldest_only() -> None:
-    async def scenario() -> None:
-        memory = Memory(Clock())
-        for number in range(MOST_NAMES + 10):
+        for number in range(MAXIMUM_NAMES + 10):
             await memory.incr(str(number), HOUR)
-
-        assert await memory.get(str(0)) == 0
-        assert await memory.get(str(MOST_NAMES // 2 + 10)) == 1
-        assert await memory.reset() <= MOST_NAMES
+        assert [await memory.get(str(number)) for number in (0, MAXIMUM_NAMES // 2 + 10)] == [0, 1]
+        assert await memory.reset() <= MAXIMUM_NAMES
 
     assert events(scenario()) == []
-
-
-# Whom an address counts as
 
 
 @pytest.mark.parametrize(
@@ -369,10 +314,10 @@ def test_more_names_than_fit_push_out_the_oldest_only() -> None:
         ("", ""),
     ],
 )
-def test_an_ipv6_client_counts_as_its_network(address: str, counted_as: str) -> None:
+def test_an_ipv6_client_is_counted_as_its_network(address: str, counted_as: str) -> None:
     assert network(address) == counted_as
 
 
-@given(some.ip_addresses(v=6, network="2001:db8:7:7::/64"), some.ip_addresses(v=6, network="2001:db8:7:8::/64"))
-def test_addresses_of_one_network_count_as_one_and_of_another_as_another(one: object, other: object) -> None:
+@given(st.ip_addresses(v=6, network="2001:db8:7:7::/64"), st.ip_addresses(v=6, network="2001:db8:7:8::/64"))
+def test_every_address_of_a_network_counts_as_that_network(one: object, other: object) -> None:
     assert (network(str(one)), network(str(other))) == ("2001:db8:7:7::/64", "2001:db8:7:8::/64")

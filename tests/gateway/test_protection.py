@@ -1,4 +1,4 @@
-"""gateway.edge.Protection at the assembled app: what every answer carries, whatever it is."""
+"""gateway.edge.Protection in the assembled app: the headers of every response."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from services.kit.web.documents import BODY_LIMIT_BYTES
-from tests.gateway.door import ALLOWED_ORIGIN, EVENTS, Door, cors, error, opened
+from tests.gateway.fakes import ALLOWED_ORIGIN, EVENTS, Gateway, cors, gateway_with, service_error
 
 CATALOG = "/api/public/events/launch/catalog"
 PROTECTION = {
@@ -25,68 +25,57 @@ MANAGED = {
     "CONTENT_URL": "http://content:3011",
     "QUIZ_URL": "http://quiz:3012",
 }
+READABLE = {
+    "vary": "Origin",
+    "access-control-allow-origin": ALLOWED_ORIGIN,
+    "access-control-expose-headers": "ETag, Idempotency-Replayed, Retry-After, X-Request-ID",
+}
+STATUSES = [200, 201, 204, 400, 401, 404, 405, 408, 409, 413, 415, 500, 503, 504]
 
 
-async def never() -> AsyncIterator[bytes]:
-    """A body that begins and does not go on."""
+async def stalled() -> AsyncIterator[bytes]:
+    """Yield the beginning of a body and then nothing."""
     yield b"{"
     await asyncio.Event().wait()
 
 
-def every_answer(door: Door, headers: dict[str, str]) -> dict[int, httpx.Response]:
-    """One answer of each status that the gateway or a service behind it gives, to a client with these headers."""
-    door.content.answers("GET /api/events", {"items": []})
-    door.content.answers("POST /api/events", {"item": {}}, 201)
-    door.content.answers("DELETE /api/events/gone", status=204)
-    door.quiz.answers("POST /internal/catch-up", {})
-    door.content.answers("PUT /api/events/one", error("VALIDATION_ERROR"), 400)
-    door.content.answers("PUT /api/events/other", error("EVENT_SLUG_CONFLICT"), 409)
-    door.content.answers("GET /api/events/slow", error("UPSTREAM_TIMEOUT"), 504)
-    door.content.fails("GET /api/events/away", httpx.ConnectError("refused"))
-    door.content.fails("GET /api/events/broken", RuntimeError("canary"))
-    answers = [
-        door.as_admin("GET", "/api/events", headers=headers),
-        door.as_admin("POST", "/api/events", headers=headers, json={}),
-        door.as_admin("DELETE", "/api/events/gone", headers=headers),
-        door.as_admin("PUT", "/api/events/one", headers=headers, json={}),
-        door.send("GET", "/api/events", headers=headers),
-        door.as_admin("GET", "/api/events/unknown", headers=headers),
-        door.send("PATCH", CATALOG, headers=headers),
-        door.send("POST", CATALOG, headers=headers, content=never()),
-        door.as_admin("PUT", "/api/events/other", headers=headers, json={}),
-        door.send("POST", CATALOG, headers=headers, content=b" " * (BODY_LIMIT_BYTES + 1)),
-        door.send("POST", CATALOG, headers={**headers, "Content-Type": "ä".encode()}),
-        door.as_admin("GET", "/api/events/broken", headers=headers),
-        door.as_admin("GET", "/api/events/away", headers=headers),
-        door.as_admin("GET", "/api/events/slow", headers=headers),
+def one_of_each_status(gateway: Gateway, headers: dict[str, str]) -> dict[int, httpx.Response]:
+    """Return a response of each status that the gateway or a service gives."""
+    gateway.content.responds("GET /api/events", {"items": []})
+    gateway.content.responds("POST /api/events", {"item": {}}, 201)
+    gateway.content.responds("DELETE /api/events/gone", status=204)
+    gateway.quiz.responds("POST /internal/catch-up", {})
+    for status, code in ((400, "VALIDATION_ERROR"), (409, "EVENT_SLUG_CONFLICT"), (504, "UPSTREAM_TIMEOUT")):
+        gateway.content.responds(f"PUT /api/events/{status}", service_error(code), status)
+    gateway.content.fails("GET /api/events/away", httpx.ConnectError("refused"))
+    gateway.content.fails("GET /api/events/broken", RuntimeError("canary"))
+    admin = [("GET", ""), ("POST", ""), ("DELETE", "/gone"), *(("PUT", f"/{each}") for each in (400, 409, 504))]
+    admin += [("GET", "/unknown"), ("GET", "/broken"), ("GET", "/away")]
+    responses = [
+        *(gateway.as_admin(method, f"/api/events{path}", headers=headers) for method, path in admin),
+        gateway.send("GET", "/api/events", headers=headers),
+        gateway.send("PATCH", CATALOG, headers=headers),
+        gateway.send("POST", CATALOG, headers=headers, content=stalled()),
+        gateway.send("POST", CATALOG, headers=headers, content=b" " * (BODY_LIMIT_BYTES + 1)),
+        gateway.send("POST", CATALOG, headers={**headers, "Content-Type": "ä".encode()}),
     ]
-    return {answer.status_code: answer for answer in answers}
+    return {response.status_code: response for response in responses}
 
 
-STATUSES = [200, 201, 204, 400, 401, 404, 405, 408, 409, 413, 415, 500, 503, 504]
-
-
-@pytest.mark.parametrize("profile", ["local", "managed"])
-def test_every_answer_is_protected_and_may_be_read_by_a_page_of_a_listed_origin(profile: str) -> None:
-    variables = MANAGED if profile == "managed" else {}
+@pytest.mark.parametrize("variables", [{}, MANAGED], ids=["local", "managed"])
+def test_every_response_is_protected_and_readable_from_a_listed_origin(variables: dict[str, str]) -> None:
+    origin = {"Origin": ALLOWED_ORIGIN}
     strict = {"strict-transport-security": "max-age=63072000; includeSubDomains"} if variables else {}
-    readable = {
-        "vary": "Origin",
-        "access-control-allow-origin": ALLOWED_ORIGIN,
-        "access-control-expose-headers": "ETag, Idempotency-Replayed, Retry-After, X-Request-ID",
-    }
-    with opened(REQUEST_BODY_TIMEOUT_SECONDS="1", RATE_LIMIT_MAX=str(len(STATUSES)), **variables) as door:
-        answers = every_answer(door, {"Origin": ALLOWED_ORIGIN})
-        answers[429] = door.send("GET", EVENTS, headers={"Origin": ALLOWED_ORIGIN})
-        foreign = door.send("GET", EVENTS, headers={"Origin": "https://evil.example"})
-        preflight = door.send(
-            "OPTIONS", EVENTS, headers={"Origin": ALLOWED_ORIGIN, "Access-Control-Request-Method": "GET"}
-        )
+    with gateway_with(REQUEST_BODY_TIMEOUT_SECONDS="1", RATE_LIMIT_MAX=str(len(STATUSES)), **variables) as gateway:
+        responses = one_of_each_status(gateway, origin)
+        responses[429] = gateway.send("GET", EVENTS, headers=origin)
+        foreign = gateway.send("GET", EVENTS, headers={"Origin": "https://evil.example"})
+        preflight = gateway.send("OPTIONS", EVENTS, headers={**origin, "Access-Control-Request-Method": "GET"})
 
-    assert sorted(answers) == sorted([*STATUSES, 429])
-    assert [status for status, answer in answers.items() if cors(answer) != readable] == []
+    assert sorted(responses) == sorted([*STATUSES, 429])
+    assert [status for status, response in responses.items() if cors(response) != READABLE] == []
     assert (foreign.status_code, cors(foreign)) == (403, {"vary": "Origin"})
-    for answer in (*answers.values(), foreign, preflight):
-        named = {name: text for name, text in answer.headers.items() if name in {*PROTECTION, *strict}}
-        assert (answer.status_code, named) == (answer.status_code, {**PROTECTION, **strict})
-        assert ("strict-transport-security" in answer.headers) == bool(strict)
+    for response in (*responses.values(), foreign, preflight):
+        found = {name: text for name, text in response.headers.items() if name in {*PROTECTION, *strict}}
+        assert found == {**PROTECTION, **strict}, response.status_code
+        assert ("strict-transport-security" in response.headers) == bool(strict)

@@ -20,7 +20,7 @@ from services.content.schemas.learners import (
     playback_view,
     public_event_view,
 )
-from services.content.schemas.lessons import MaterialView, lesson_view, material_view
+from services.content.schemas.lessons import LessonView, MaterialView, lesson_view, material_view
 from services.content.service import ContentService, ShownGrant
 from services.kit.core.errors import Unauthorized, Unavailable
 from services.kit.storage.use_cases import UseCases
@@ -142,6 +142,17 @@ class LearnerLesson(LearnerResource):
         access = await self._open(self._service.check_access, request, event_slug, lesson_slug)
         write_json(response, access_view(access))
 
+    @operation(
+        Operation(
+            id="admitLearner",
+            summary="Read the lesson if it opens now.",
+            description="The gateway asks before quiz shows or grades.",
+            body=AccessRequest,
+            body_is_optional=True,
+            answer=Item[LessonView],
+            errors=(LessonAccessDenied, EventNotFound, LessonNotFound),
+        )
+    )
     async def on_post_admission(self, request: Request, response: Response, event_slug: str, lesson_slug: str) -> None:
         """Return the lesson if it opens now; the gateway then fetches its quiz."""
         lesson = await self._open(self._service.open_lesson, request, event_slug, lesson_slug)

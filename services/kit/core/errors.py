@@ -13,16 +13,21 @@ The kit defines the status, the service the code and the message.
 from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
+# Before Python 3.12 pydantic does not support the standard library's TypedDict.
+from typing_extensions import TypedDict
+
 
 class ServiceError(Exception):
     """A response other than success, in the error envelope of docs/contract/BEHAVIOUR.md.
 
-    `extra` holds further members of the envelope; `retry_after`, in seconds, becomes the Retry-After header.
+    `extra` holds further members of the envelope; `retry_after`, in seconds, becomes the Retry-After header. `members`
+    is the TypedDict of `extra` for the published document, where the error always has some.
     """
 
     status: ClassVar[int] = 500
     code: ClassVar[str] = "INTERNAL_ERROR"
     message: ClassVar[str] = "Something went wrong on our side"
+    members: ClassVar[type | None] = None
 
     def __init__(
         self,
@@ -46,11 +51,25 @@ class Invalid(ServiceError):
     status = 400
 
 
+class ValidationDetails(TypedDict):
+    """What is wrong with the request as a whole and with each of its fields."""
+
+    formErrors: list[str]
+    fieldErrors: dict[str, list[str]]
+
+
+class ValidationMembers(TypedDict):
+    """The further members of a VALIDATION_ERROR."""
+
+    details: ValidationDetails
+
+
 class ValidationFailed(Invalid):
     """The request breaks its schema; `details` names each wrong field."""
 
     code = "VALIDATION_ERROR"
     message = "The request is not valid"
+    members = ValidationMembers
 
     def __init__(
         self,

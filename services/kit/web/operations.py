@@ -54,4 +54,9 @@ def operation(declared: Operation) -> Callable[[Responder], Responder]:
 def operation_of(resource: object, method: str, suffix: str | None = None) -> Operation | None:
     """Return the declaration of the resource's responder for the HTTP method, or None."""
     name = f"on_{method.lower()}" + (f"_{suffix}" if suffix else "")
-    return getattr(getattr(resource, name, None), _ATTRIBUTE, None)
+    return declared_operation(getattr(resource, name, None))
+
+
+def declared_operation(responder: object) -> Operation | None:
+    """Return the declaration of a responder, or of a view of the gateway, or None."""
+    return getattr(responder, _ATTRIBUTE, None)

@@ -1,8 +1,8 @@
-"""gateway.views.deletions: quiz catches up before a deletion is answered, and a deletion does not depend on it."""
+"""gateway.views.deletions: quiz catches up before the response, and a deletion does not depend on it."""
 
 import asyncio
 from collections.abc import Callable, Coroutine
-from typing import Any
+from typing import Any, NamedTuple
 
 import httpx
 import pytest
@@ -10,107 +10,85 @@ from falcon.testing import ASGIConductor
 
 from gateway.app import assemble
 from gateway.config import read_settings
-from gateway.upstream import Sent, Upstream, Upstreams
+from gateway.upstream import Upstream, UpstreamRequest, Upstreams
 from gateway.views.deletions import delete_event, delete_lesson
 from services.kit.web.tokens.access import AccessTokenVerifier
-from tests.gateway.door import REQUEST_ID, SECRET, Door, error, line
+from tests.gateway.fakes import SECRET, Gateway, log_line, parsed, service_error
 from tests.kit.forging import nothing_revoked
 
-# Of the event loop: enough for a gateway that waits for nothing to have closed everything.
+# Turns of the event loop in which a gateway that waits for nothing would have closed everything.
 TURNS = 200
-DELETIONS = [
-    ("/api/events/event-1", "/api/events/{event_id}", {"eventId": "event-1"}),
-    (
-        "/api/events/event-1/lessons/lesson-1",
-        "/api/events/{event_id}/lessons/{lesson_id}",
-        {"eventId": "event-1", "lessonId": "lesson-1"},
-    ),
-]
-deletions = pytest.mark.parametrize(("address", "template", "gone"), DELETIONS, ids=["event", "lesson"])
+CATCH_UP = "POST /internal/catch-up"
+
+
+class Deletion(NamedTuple):
+    """An address with its template and its ids."""
+
+    address: str
+    template: str
+    ids: dict[str, str]
+
+
+EVENT = Deletion("/api/events/event-1", "/api/events/{event_id}", {"eventId": "event-1"})
+LESSON = Deletion(
+    "/api/events/event-1/lessons/lesson-1",
+    "/api/events/{event_id}/lessons/{lesson_id}",
+    {"eventId": "event-1", "lessonId": "lesson-1"},
+)
+deletions = pytest.mark.parametrize("deletion", [EVENT, LESSON], ids=["event", "lesson"])
 
 
 @deletions
-def test_a_deletion_reaches_content_and_then_quiz_before_it_is_answered(
-    door: Door, address: str, template: str, gone: dict[str, str]
-) -> None:
-    door.content.answers(f"DELETE {address}", status=204)
-    door.quiz.answers("POST /internal/catch-up", {"changes": 1})
+def test_a_deletion_reaches_content_and_then_quiz(gateway: Gateway, deletion: Deletion) -> None:
+    gateway.content.responds(f"DELETE {deletion.address}", status=204)
+    gateway.quiz.responds(CATCH_UP, {"changes": 1})
 
-    answer = door.as_admin("DELETE", address)
-
-    assert (answer.status_code, answer.content) == (204, b"")
-    assert door.content.asked == [f"DELETE {address}"]
-    assert [(request.url.path, request.content) for request in door.quiz.requests] == [("/internal/catch-up", b"")]
-    assert door.lines == []
+    assert parsed(gateway.as_admin("DELETE", deletion.address)) == (204, None)
+    assert gateway.targets == [f"DELETE {deletion.address}", CATCH_UP]
+    assert (gateway.quiz.bodies, gateway.lines) == ([b""], [])
 
 
 @deletions
-def test_a_deletion_stands_while_quiz_is_down(door: Door, address: str, template: str, gone: dict[str, str]) -> None:
-    door.content.answers(f"DELETE {address}", status=204)
-    door.quiz.fails("POST /internal/catch-up", httpx.ConnectError("refused"))
+def test_a_deletion_stands_while_quiz_does_not_catch_up(gateway: Gateway, deletion: Deletion) -> None:
+    def postponed(**reason: object) -> dict[str, object]:
+        return log_line("quiz_deletion_postponed", deletion.template, "DELETE", **reason, **deletion.ids)
 
-    answer = door.as_admin("DELETE", address, headers=REQUEST_ID)
+    def failed(event: str, **fields: object) -> dict[str, object]:
+        return log_line(event, deletion.template, "DELETE", upstream="quiz", **fields)
 
-    assert (answer.status_code, answer.content) == (204, b"")
-    assert door.lines == [
-        line(
-            "upstream_unavailable",
-            template,
-            "DELETE",
-            upstream="quiz",
-            error="ConnectError('refused')",
-        ),
-        line("quiz_deletion_postponed", template, "DELETE", reason="UPSTREAM_UNAVAILABLE", **gone),
+    gateway.content.responds(f"DELETE {deletion.address}", status=204)
+    gateway.quiz.responds(CATCH_UP, service_error("INTERNAL_ERROR"), 500)
+    assert parsed(gateway.as_admin("DELETE", deletion.address)) == (204, None)
+    assert gateway.lines == [postponed(status=500)]
+
+    gateway.quiz.responds(CATCH_UP, service_error("UNAUTHORIZED"), 401)
+    assert parsed(gateway.as_admin("DELETE", deletion.address)) == (204, None)
+    assert gateway.lines == [failed("service_token_refused"), postponed(reason="INTERNAL_ERROR")]
+
+    gateway.quiz.fails(CATCH_UP, httpx.ConnectError("refused"))
+    assert parsed(gateway.as_admin("DELETE", deletion.address)) == (204, None)
+    assert gateway.lines == [
+        failed("upstream_unavailable", error="ConnectError('refused')"),
+        postponed(reason="UPSTREAM_UNAVAILABLE"),
     ]
 
 
 @deletions
-def test_a_deletion_stands_while_quiz_fails(door: Door, address: str, template: str, gone: dict[str, str]) -> None:
-    door.content.answers(f"DELETE {address}", status=204)
-    door.quiz.answers("POST /internal/catch-up", error("INTERNAL_ERROR"), 500)
+def test_a_deletion_that_content_refuses_does_not_reach_quiz(gateway: Gateway, deletion: Deletion) -> None:
+    gateway.content.responds(f"DELETE {deletion.address}", service_error("EVENT_NOT_FOUND"), 404)
 
-    answer = door.as_admin("DELETE", address, headers=REQUEST_ID)
-
-    assert (answer.status_code, answer.content) == (204, b"")
-    assert door.lines == [line("quiz_deletion_postponed", template, "DELETE", status=500, **gone)]
+    assert parsed(gateway.as_admin("DELETE", deletion.address)) == (404, service_error("EVENT_NOT_FOUND"))
+    assert gateway.quiz.targets == []
 
 
-@deletions
-def test_a_deletion_stands_while_quiz_refuses_the_gateway(
-    door: Door, address: str, template: str, gone: dict[str, str]
-) -> None:
-    door.content.answers(f"DELETE {address}", status=204)
-    door.quiz.answers("POST /internal/catch-up", error("UNAUTHORIZED"), 401)
-
-    answer = door.as_admin("DELETE", address, headers=REQUEST_ID)
-
-    assert (answer.status_code, answer.content) == (204, b"")
-    assert door.lines == [
-        line("service_token_refused", template, "DELETE", upstream="quiz"),
-        line("quiz_deletion_postponed", template, "DELETE", reason="INTERNAL_ERROR", **gone),
-    ]
-
-
-@deletions
-def test_a_deletion_that_content_refuses_does_not_reach_quiz(
-    door: Door, address: str, template: str, gone: dict[str, str]
-) -> None:
-    door.content.answers(f"DELETE {address}", error("EVENT_NOT_FOUND"), 404)
-
-    answer = door.as_admin("DELETE", address)
-
-    assert (answer.status_code, answer.json()) == (404, error("EVENT_NOT_FOUND"))
-    assert door.quiz.asked == []
-
-
-def upstream(name: str, answer: Callable[[httpx.Request], Coroutine[None, None, httpx.Response]]) -> Upstream:
-    """A service that answers as this coroutine does."""
-    client = httpx.AsyncClient(base_url=f"http://{name}", transport=httpx.MockTransport(answer))
+def upstream(name: str, handler: Callable[[httpx.Request], Coroutine[None, None, httpx.Response]]) -> Upstream:
+    """Return a service that responds as the handler does."""
+    client = httpx.AsyncClient(base_url=f"http://{name}", transport=httpx.MockTransport(handler))
     return Upstream(name, client, SECRET, 30)
 
 
-def gateway_over(upstreams: Upstreams) -> Any:
-    """A gateway that knows no key and nothing that is revoked."""
+def app_over(upstreams: Upstreams) -> Any:
+    """Return a gateway that knows no key and no revoked session."""
 
     async def no_keys() -> Any:
         return {"keys": []}
@@ -119,40 +97,37 @@ def gateway_over(upstreams: Upstreams) -> Any:
     return assemble(read_settings({"SERVICE_TOKEN_SECRET": SECRET}), upstreams, verifier)
 
 
-@pytest.mark.parametrize(
-    ("address", "gone"), [(address, gone) for address, _, gone in DELETIONS], ids=["event", "lesson"]
-)
-def test_a_deletion_goes_on_to_its_end_when_its_client_hangs_up_and_the_gateway_is_stopped(
-    address: str, gone: dict[str, str]
-) -> None:
-    async def hang_up() -> list[tuple[str, str, Any]]:
-        content_was_asked, content_answers = asyncio.Event(), asyncio.Event()
-        asked: list[tuple[str, str, Any]] = []
+@deletions
+def test_a_deletion_completes_when_its_client_leaves_and_the_gateway_stops(deletion: Deletion) -> None:
+    async def leave_and_stop() -> list[tuple[str, bytes]]:
+        content_called, content_may_respond = asyncio.Event(), asyncio.Event()
+        quiz_requests: list[tuple[str, bytes]] = []
 
         async def content(request: httpx.Request) -> httpx.Response:
-            content_was_asked.set()
-            await content_answers.wait()
+            content_called.set()
+            await content_may_respond.wait()
             return httpx.Response(204)
 
         async def quiz(request: httpx.Request) -> httpx.Response:
-            asked.append((request.method, request.url.path, request.content))
+            quiz_requests.append((f"{request.method} {request.url.path}", request.content))
             return httpx.Response(200, json={"changes": 1})
 
         upstreams = Upstreams(upstream("content", content), upstream("quiz", quiz), upstream("auth", quiz))
-        view: Any = delete_lesson if "lessonId" in gone else delete_event
-        gateway = ASGIConductor(gateway_over(upstreams))
+        view: Any = delete_lesson if deletion is LESSON else delete_event
+        app = ASGIConductor(app_over(upstreams))
         async with asyncio.timeout(30):
-            await gateway.__aenter__()
-            deletion = asyncio.create_task(view(upstreams, Sent("DELETE", address), *gone.values()))
-            await content_was_asked.wait()
-            deletion.cancel()
+            await app.__aenter__()
+            request = UpstreamRequest("DELETE", deletion.address)
+            task = asyncio.create_task(view(upstreams, request, *deletion.ids.values()))
+            await content_called.wait()
+            task.cancel()
             with pytest.raises(asyncio.CancelledError):
-                await deletion
-            stopping = asyncio.create_task(gateway.__aexit__(None, None, None))
+                await task
+            stopping = asyncio.create_task(app.__aexit__(None, None, None))
             for _ in range(TURNS):
                 await asyncio.sleep(0)
-            content_answers.set()
+            content_may_respond.set()
             await stopping
-        return asked
+        return quiz_requests
 
-    assert asyncio.run(hang_up()) == [("POST", "/internal/catch-up", b"")]
+    assert asyncio.run(leave_and_stop()) == [(CATCH_UP, b"")]
