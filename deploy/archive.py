@@ -1,7 +1,7 @@
-"""A backup as one file: a plain tar with a copy of each database, a manifest, and a seal over every byte before it.
+"""A backup file: a plain tar with a copy of each database, a manifest, and a seal over all bytes before it.
 
-The seal's content is the SHA-256 of all that stands before it, so that a changed byte or a missing end shows before
-anything in the file is believed. `tar -tf` lists it; nothing is ever unpacked under a name that the file gives.
+The seal is the SHA-256 of everything before it, so a changed byte or a missing end is found before anything is used.
+`tar -tf` lists the file; nothing is unpacked under a name that the file gives.
 """
 
 import hashlib
@@ -27,7 +27,7 @@ _NAME = re.compile(r"\w+(\.\w+)+", re.ASCII)
 
 
 class Copy(BaseModel):
-    """What the manifest says of the copy of one database."""
+    """The manifest's entry for the copy of one database."""
 
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
 
@@ -40,7 +40,7 @@ class Copy(BaseModel):
 
 
 class Manifest(BaseModel):
-    """What a backup holds; `begun_at` and `finished_at` are instants in the wire form."""
+    """The content of a backup; `begun_at` and `finished_at` are instants in the wire format."""
 
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
 
@@ -51,7 +51,7 @@ class Manifest(BaseModel):
 
 
 class ArchiveWriter:
-    """Appends members to a file and keeps count of what the seal must say."""
+    """Writes members to a file and computes the seal."""
 
     def __init__(self, file: IO[bytes]):
         self._file = file
@@ -59,7 +59,7 @@ class ArchiveWriter:
         self._length = 0
 
     def add(self, name: str, source: IO[bytes], size: int) -> str:
-        """Append a member of exactly so many bytes; the SHA-256 of its content."""
+        """Append a member of exactly `size` bytes and return the SHA-256 of its content."""
         self._write(_header(name, size))
         digest = hashlib.sha256()
         while chunk := source.read(CHUNK):
@@ -69,7 +69,7 @@ class ArchiveWriter:
         return digest.hexdigest()
 
     def seal(self) -> None:
-        """Append the seal and the end of the file, and wait until all of it is on disk."""
+        """Append the seal and the end of the file, and wait until everything is on disk."""
         self._write(_header(SEAL, _HEX_DIGITS))
         self._file.write(_end(self._digest.hexdigest(), self._length))
         self._file.flush()
@@ -89,13 +89,13 @@ class Archive:
         self.manifest = manifest
 
     def copy_of(self, service: str) -> IO[bytes]:
-        """The copy of that service's database, as a stream."""
+        """Return the copy of a service's database as a stream."""
         return _content(self._tar, self.manifest.services[service].file)
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[Archive]:
-    """The backup in that file, after every byte of it was verified; raises BackupError."""
+def open_archive(path: Path) -> Iterator[Archive]:
+    """Open a backup after verifying every byte of it; raise BackupError."""
     try:
         file = path.open("rb")
     except OSError as error:
@@ -165,7 +165,7 @@ def _verify_copies(
 
 
 def _content(tar: tarfile.TarFile, name: str) -> IO[bytes]:
-    # None is for folders and links, and those are no members of a verified archive.
+    # extractfile returns None for folders and links, which a verified archive does not have.
     return tar.extractfile(name) or BytesIO()
 
 
@@ -183,12 +183,12 @@ def _damaged(path: Path, reason: str) -> BackupError:
 def _header(name: str, size: int) -> bytes:
     member = tarfile.TarInfo(name)
     member.size, member.mode = size, 0o600
-    # Of the formats this one has no limit of 8 GB, and needs no second header for it.
+    # The only tar format without a limit of 8 GB that needs no second header.
     return member.tobuf(tarfile.GNU_FORMAT)
 
 
 def _end(digest: str, length: int) -> bytes:
-    """The seal's content and the empty blocks behind it, when so many bytes stand before."""
+    """Return the seal's content and the empty blocks after it, for a file with `length` bytes before."""
     content = digest.encode() + _padding(_HEX_DIGITS, tarfile.BLOCKSIZE) + bytes(2 * tarfile.BLOCKSIZE)
     return content + _padding(length + len(content), tarfile.RECORDSIZE)
 

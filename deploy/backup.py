@@ -1,7 +1,7 @@
-"""`make backup`: copies every service's database into one file, while the stack serves.
+"""`make backup`: copy every service's database into one file while the stack serves.
 
-What was acknowledged before it began is in it. Each copy is of one moment; together they are not, so that quiz comes
-first: what it has taken in of content's changes is never ahead of the copy of content.
+The file holds every write that was acknowledged before the backup began. Each copy is of one moment, but not all of the
+same: quiz is copied first, so that its place in content's feed is never ahead of the copy of content.
 """
 
 import argparse
@@ -30,14 +30,14 @@ from services.kit.core.instants import format_instant, now
 from services.kit.storage.database import open_database, wait_until_ready
 
 FOLDER = Path("data/backups")
-# What goes before a file's name in advice: in containers another command restores.
+# The command in messages, up to the file's name; containers have another one.
 RESTORE = os.environ.get("RESTORE_COMMAND", "make restore FILE=")
-# Of the services in the order of their start, the last first.
+# The reverse of the order in which services start.
 ORDER = tuple(reversed(tuple(stack.SERVICES)))
 
 
 def main() -> int:
-    """Exit code 0 when the file is there, 1 when nothing is."""
+    """Return 0 when the file is written, 1 when nothing is."""
     parser = argparse.ArgumentParser(prog="python -m deploy.backup", description="Back up every database.")
     parser.add_argument("--to", type=Path, default=FOLDER, metavar="FOLDER", help="where the file goes")
     options = parser.parse_args()
@@ -45,7 +45,7 @@ def main() -> int:
 
 
 def command(work: Callable[[], None]) -> int:
-    """Run the work of a command with the settings of `make run`; what stops it is told in one line."""
+    """Run a command with the settings of `make run`; write an error as one line and return the exit code."""
     # Copies hold password hashes and signing keys.
     os.umask(0o077)
     load_dotenv(stack.ROOT / ".env")
@@ -65,22 +65,8 @@ def command(work: Callable[[], None]) -> int:
     return 0
 
 
-def read_services(environment: Mapping[str, str]) -> dict[str, ServiceSettings]:
-    """Every service's settings, each with a database of its own; raises SettingsError and StartFailed."""
-    settings, problems = {}, []
-    for name, service in stack.SERVICES.items():
-        try:
-            settings[name] = service.read_settings(environment)
-        except SettingsError as error:
-            problems += error.problems
-    if problems:
-        raise SettingsError(list(dict.fromkeys(problems)))
-    stack.require_own_databases(settings.values())
-    return settings
-
-
 def require_servers(services: Mapping[str, ServiceSettings]) -> None:
-    """Waits for the servers as every command does; raises BackupError when one does not answer."""
+    """Wait for the database servers; raise BackupError when one does not respond."""
     for name, settings in services.items():
         try:
             wait_until_ready(open_database(settings.database_url), settings.database_wait_seconds)
@@ -89,12 +75,12 @@ def require_servers(services: Mapping[str, ServiceSettings]) -> None:
 
 
 def write_backup(databases: Mapping[str, str], target: Path) -> Manifest:
-    """Write the databases, given by their URLs, into a new file; it is there as a whole or not at all."""
+    """Write the databases, given by their URLs, into a new file; the file is complete or does not exist."""
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         with _work_folder(target) as folder:
             manifest = _write(databases, folder)
-            # Unlike a renaming this never takes the place of another file.
+            # Unlike rename, link never replaces another file.
             os.link(folder / "archive", target)
             _sync(target.parent)
             return manifest
@@ -103,14 +89,14 @@ def write_backup(databases: Mapping[str, str], target: Path) -> Manifest:
 
 
 def file_name(begun: datetime, kind: str = "flix") -> str:
-    """The file's name, which sorts by time and suits every file system."""
+    """Return a file name that sorts by time and is valid on every file system."""
     return f"{kind}-{format_instant(begun).replace(':', '-')}.tar"
 
 
 @contextmanager
-def progress_of(what: str, unit: str) -> Iterator[Progress]:
-    """A bar on a terminal, gone when the work is done."""
-    with tqdm(desc=what, unit=unit, unit_scale=True, disable=None, leave=False) as bar:
+def progress_bar(task: str, unit: str) -> Iterator[Progress]:
+    """Show a progress bar on a terminal; remove it at the end."""
+    with tqdm(desc=task, unit=unit, unit_scale=True, disable=None, leave=False) as bar:
 
         def progress(done: int, total: int | None) -> None:
             bar.total = total
@@ -120,19 +106,19 @@ def progress_of(what: str, unit: str) -> Iterator[Progress]:
 
 
 def say(text: str) -> None:
-    """A line for the person at the terminal, at once."""
+    """Write a line to standard output and flush it."""
     sys.stdout.write(text + "\n")
     sys.stdout.flush()
 
 
 def size(number: int) -> str:
-    """A number of bytes for people."""
+    """Return a number of bytes in a form for people."""
     return f"{tqdm.format_sizeof(number, divisor=1000)}B"
 
 
 def _back_up(folder: Path) -> None:
     started_at = time.monotonic()
-    services = read_services(os.environ)
+    services = stack.read_service_settings(os.environ)
     require_servers(services)
     databases = {name: services[name].database_url for name in ORDER}
     for name, url in databases.items():
@@ -159,10 +145,10 @@ def _write(databases: Mapping[str, str], folder: Path) -> Manifest:
 
 
 def _add(archive: ArchiveWriter, name: str, url: str, folder: Path) -> Copy:
-    """Copy one database into the archive; its own file is gone before the next is copied."""
+    """Copy one database into the archive; its own file is removed before the next is copied."""
     engine, file = engine_of(url), folder / f"{name}.{engine_of(url).NAME}"
     try:
-        with progress_of(f"{name}: copying", engine.UNIT) as progress:
+        with progress_bar(f"{name}: copying", engine.UNIT) as progress:
             content = engine.dump(url, file, progress)
     except BackupError as error:
         raise BackupError(f"{name}: {error}") from None
@@ -182,7 +168,7 @@ def _add(archive: ArchiveWriter, name: str, url: str, folder: Path) -> Copy:
 
 @contextmanager
 def _work_folder(target: Path) -> Iterator[Path]:
-    """A folder beside the target, which is gone afterwards; its name does not look like a backup's."""
+    """Create a folder beside the target and remove it afterwards; its name must not look like a backup's."""
     folder = Path(tempfile.mkdtemp(prefix=".unfinished-", dir=target.parent))
     try:
         yield folder
@@ -191,7 +177,7 @@ def _work_folder(target: Path) -> Iterator[Path]:
 
 
 def _sync(folder: Path) -> None:
-    """Bring the folder's list of files to the disk."""
+    """Write the folder's list of files to the disk."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -1,16 +1,16 @@
 #!/bin/sh
-# Puts the installation's secrets into a volume: what the environment gives, else what is there, else new random ones.
-# Each folder is readable by one group only, and each container belongs to the group of what it needs (see compose).
+# Write the installation's secrets to a volume: from the environment, else the present ones, else new random ones.
+# Each folder is readable by one group only, and each container belongs to the groups of the secrets that it needs.
 set -eu
 umask 077
 folder=/run/flix
 
 random() { head -c 24 /dev/urandom | od -An -tx1 | tr -d ' \n'; }
 
-# keep FILE GIVEN: write what was given; without it keep what is there, or make it up
+# keep FILE GIVEN: write the given secret; without one keep the present one, or generate it
 keep() {
   case $2 in *[!A-Za-z0-9._~-]*)
-    echo "the secret for ${1##*/} must be of letters, digits and ._~- only: it becomes part of a URL" >&2
+    echo "the secret for ${1##*/} must have letters, digits and ._~- only: it becomes part of a URL" >&2
     exit 1 ;;
   esac
   if [ -n "$2" ] && [ ${#2} -lt 16 ]; then
@@ -21,17 +21,17 @@ keep() {
   elif [ ! -s "$1" ]; then random >"$1.new" && mv "$1.new" "$1"; fi
 }
 
-# share FOLDER USER:GROUP: let that group read it and nobody else
+# share FOLDER USER:GROUP: let only that group read it
 share() { chown -R "$2" "$1"; chmod 750 "$1"; chmod 640 "$1"/*; }
 
 mkdir -p "$folder/postgres" "$folder/shared" "$folder/auth_keys"
 keep "$folder/postgres/superuser" "${POSTGRES_PASSWORD:-}"
-# For the command that restores: it makes databases in which copies are checked.
+# For deploy.restore, which creates databases to check copies in.
 printf %s "postgresql://postgres:$(cat "$folder/postgres/superuser")@postgres:5432/postgres" >"$folder/postgres/database_url"
 keep "$folder/shared/service_token_secret" "${SERVICE_TOKEN_SECRET:-}"
 keep "$folder/auth_keys/signing_key_secret" "${SIGNING_KEY_SECRET:-}"
 
-# For the counts that gateways share (compose.production.yml). Made up here, since nothing that lasts depends on it.
+# For the counts that gateways share (compose.production.yml). Generated, because no lasting data depends on it.
 mkdir -p "$folder/valkey"
 keep "$folder/valkey/password" ""
 printf 'requirepass %s\n' "$(cat "$folder/valkey/password")" >"$folder/valkey/valkey.conf"

@@ -1,7 +1,7 @@
-"""`make restore FILE=`: puts a backup in the place of every database, once all of it has proved good.
+"""`make restore FILE=`: replace every database by its copy in a backup, once all copies have passed their checks.
 
-Every copy is unpacked beside the live database, migrated if it is of an older release, and checked as a database of
-its service. Before anything is replaced, what is there now is backed up as well.
+Each copy is unpacked beside the live database, migrated if it is of an older release, and checked by its service.
+Before anything is replaced, the present data is backed up.
 """
 
 import argparse
@@ -17,15 +17,14 @@ from pathlib import Path
 import uuid_utils
 
 from deploy import stack
-from deploy.archive import Archive, Manifest, opened
+from deploy.archive import Archive, Manifest, open_archive
 from deploy.backup import (
     FOLDER,
     ORDER,
     RESTORE,
     command,
     file_name,
-    progress_of,
-    read_services,
+    progress_bar,
     require_servers,
     say,
     write_backup,
@@ -42,7 +41,7 @@ Services = Mapping[str, ServiceSettings]
 
 @dataclass(frozen=True)
 class Options:
-    """What was asked for."""
+    """The options of the command."""
 
     file: Path
     confirmed: bool
@@ -51,7 +50,7 @@ class Options:
 
 
 def main() -> int:
-    """Exit code 0 when everything is replaced, 1 when nothing is, or when the message says what is."""
+    """Return 0 when everything is replaced, 1 when nothing is, or when the message says which databases are."""
     parser = argparse.ArgumentParser(prog="python -m deploy.restore", description="Go back to a backup.")
     parser.add_argument("file", type=Path, metavar="FILE", help="what make backup has written")
     parser.add_argument("--yes", action="store_true", help="do not ask")
@@ -64,12 +63,12 @@ def main() -> int:
 
 def _restore(options: Options) -> None:
     started_at = time.monotonic()
-    services = read_services(os.environ)
-    with opened(options.file) as archive, ExitStack() as scratches:
+    services = stack.read_service_settings(os.environ)
+    with open_archive(options.file) as archive, ExitStack() as scratches:
         _require_fitting(archive.manifest, services)
         _confirm(options, archive.manifest, services)
         require_servers(services)
-        # Content before quiz: quiz must never follow, from its older place, what the present content says.
+        # Content before quiz: quiz, set back in the feed, must not follow the content that is being replaced.
         wanted = {name: services[name] for name in stack.SERVICES if name in archive.manifest.services}
         _require_stopped_where_needed(wanted)
         copies = {name: scratches.enter_context(_good_copy(archive, name, wanted[name])) for name in wanted}
@@ -105,7 +104,7 @@ def _confirm(options: Options, manifest: Manifest, services: Services) -> None:
 
 
 def _require_stopped_where_needed(services: Services) -> None:
-    """A running service keeps a file open that has been deleted, and would go on with it."""
+    """Raise BackupError where a running service would keep using its deleted file."""
     for name, settings in services.items():
         if engine_of(settings.database_url).needs_stop(settings.database_url):
             try:
@@ -118,12 +117,12 @@ def _require_stopped_where_needed(services: Services) -> None:
 
 @contextmanager
 def _good_copy(archive: Archive, name: str, settings: ServiceSettings) -> Iterator[str]:
-    """The URL of the service's copy in a scratch database, migrated and checked."""
+    """Unpack the service's copy into a scratch database, migrate and check it; yield its URL."""
     engine = engine_of(settings.database_url)
     with ExitStack() as stack:
         try:
             source = stack.enter_context(archive.copy_of(name))
-            with progress_of(f"{name}: unpacking", "B") as progress:
+            with progress_bar(f"{name}: unpacking", "B") as progress:
                 url = stack.enter_context(engine.scratch(settings.database_url, source, progress))
             _migrate(name, url)
             if name == "content":
@@ -142,7 +141,7 @@ def _migrate(name: str, url: str) -> None:
 
 
 def _renew_feed(url: str) -> None:
-    """Give the feed another identity, so that its readers compare everything instead of going on where they are."""
+    """Give the feed a new identity, so that its readers compare everything instead of going on from an old place."""
     database = open_database(url)
     try:
         ChangeFeedRow.update(feed_id=str(uuid_utils.uuid7())).execute(database)
@@ -151,7 +150,7 @@ def _renew_feed(url: str) -> None:
 
 
 def _run(name: str, url: str, *arguments: str) -> list[str]:
-    """The lines that the service's command says about the database at `url`; raises BackupError with the first."""
+    """Run a service's command on the database at `url` and return its lines; raise BackupError with the first."""
     variable = f"{name.upper()}_DATABASE_URL"
     environment = {key: value for key, value in os.environ.items() if key != f"{variable}_FILE"} | {variable: url}
     done = subprocess.run(  # noqa: S603 our own module, under our own interpreter
@@ -162,15 +161,15 @@ def _run(name: str, url: str, *arguments: str) -> list[str]:
         text=True,
         check=False,
     )
-    said = (done.stdout + done.stderr).splitlines()
+    lines = (done.stdout + done.stderr).splitlines()
     if done.returncode:
-        more = f" (and {len(said) - 1} more)" if len(said) > 1 else ""
-        raise BackupError(f"the copy does not pass {' '.join(arguments)}: {said[0] if said else 'no reason'}{more}")
-    return said
+        more = f" (and {len(lines) - 1} more)" if len(lines) > 1 else ""
+        raise BackupError(f"the copy does not pass {' '.join(arguments)}: {lines[0] if lines else 'no reason'}{more}")
+    return lines
 
 
 def _back_up_present(services: Services, folder: Path) -> Path | None:
-    """The file with what is there now, or None when that is nothing."""
+    """Back up the present data and return the file, or None when there is no data."""
     urls = {name: services[name].database_url for name in ORDER if name in services}
     present = {name: url for name, url in urls.items() if not engine_of(url).is_empty(url)}
     if not present:

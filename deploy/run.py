@@ -22,7 +22,7 @@ WATCH_SECONDS = 0.5
 
 
 def main() -> int:
-    """Exit code 0 after Ctrl-C, 1 when the stack could not start or lost a process."""
+    """Return 0 after Ctrl-C, 1 when the stack could not start or lost a process."""
     # The databases hold password hashes and signing keys.
     os.umask(0o077)
     load_dotenv(stack.ROOT / ".env")
@@ -44,7 +44,7 @@ def main() -> int:
             _say(_welcome(address, settings, time.monotonic() - started_at))
         _watch(processes, stopping)
     except (stack.StartFailed, SettingsError) as error:
-        # A command that failed has said why itself.
+        # A command that failed has written the reason itself.
         sys.stderr.write(f"{error}\n" if str(error) else "")
         return 1
     finally:
@@ -70,7 +70,7 @@ def _prepare(settings: Mapping[str, ServerSettings]) -> None:
     content = settings["content"]
     if content.profile == "local" and isinstance(content, ServiceSettings) and _is_empty(content):
         _say("empty installation: seeding demo")
-        # Content last: while it is empty, a start that broke off here is made good by the next.
+        # Content last: while it is empty, the next start seeds what an interrupted one did not.
         stack.run_command("quiz", "seed", "demo")
         stack.run_command("content", "seed", "demo")
 
@@ -104,12 +104,12 @@ def _welcome(address: str, settings: Mapping[str, ServerSettings], seconds: floa
 
 
 def _sign_in(address: str, auth: ServerSettings) -> str:
-    """What to sign in with: in the local profile, and only if it works."""
+    """Return the credentials to sign in with, in the local profile and only if they work."""
     if auth.profile != "local" or not isinstance(auth, AuthSettings):
         return "as it was set up"
     credentials = {"username": auth.admin_username, "password": auth.admin_password}
-    answer = httpx.post(f"{address}/api/admin/login", json=credentials, timeout=10, trust_env=False)
-    works = answer.is_success
+    response = httpx.post(f"{address}/api/admin/login", json=credentials, timeout=10, trust_env=False)
+    works = response.is_success
     return f"{auth.admin_username} / {auth.admin_password}" if works else f"{auth.admin_username}, as it was set up"
 
 

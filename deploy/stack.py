@@ -1,6 +1,6 @@
-"""The processes of Flix on one machine: what they are, and how they are started, awaited and stopped.
+"""The processes of Flix on one machine: their settings, and how to start, await and stop them.
 
-`make run` and the journeys of the tests both start the stack from here.
+Used by `make run` and by the tests.
 """
 
 import os
@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import httpx
 
@@ -24,10 +24,12 @@ from services.kit.core.config import ServerSettings, ServiceSettings, SettingsEr
 from services.kit.maintenance.command_line import Service, main
 from services.quiz.__main__ import SERVICE as QUIZ
 
+AnySettings = TypeVar("AnySettings", bound=ServerSettings)
+
 ROOT = Path(__file__).parents[1]
-# In the order of their start: who is needed comes before who needs it.
+# In the order of their start: quiz calls content, and both call auth.
 SERVICES: Mapping[str, Service[Any]] = {"auth": AUTH, "content": CONTENT, "quiz": QUIZ}
-# What each process runs; in the order of their start, too.
+# The module and command of each process, in the order of their start.
 PROCESSES: Mapping[str, tuple[str, str]] = {
     **{name: (f"services.{name}", "serve") for name in SERVICES},
     "follow-quiz": ("services.quiz", "follow"),
@@ -40,12 +42,12 @@ POLL_SECONDS = 0.1
 
 
 class StartFailed(Exception):
-    """The stack cannot be started; the text is one line for the person who tried."""
+    """The stack cannot be started; the message is one line for people."""
 
 
 @dataclass(frozen=True)
 class Process:
-    """A running process of the stack, such as gunicorn's master: the leader of its own process group."""
+    """A running process of the stack, such as gunicorn's master; it leads its own process group."""
 
     name: str
     popen: subprocess.Popen[bytes]
@@ -53,16 +55,31 @@ class Process:
 
     @property
     def is_running(self) -> bool:
-        """Whether the master is there."""
+        """Whether the process has not ended."""
         return self.popen.poll() is None
 
 
 def read_settings(environment: Mapping[str, str]) -> dict[str, ServerSettings]:
-    """Every process's settings by name; raises SettingsError with the problems of all of them, each once."""
+    """Return every process's settings by name; raise SettingsError with the problems of all of them, each once."""
     readers: dict[str, Callable[[Mapping[str, str]], ServerSettings]] = {
         **{name: service.read_settings for name, service in SERVICES.items()},
         "gateway": gateway.config.read_settings,
     }
+    return _read_all(readers, environment)
+
+
+def read_service_settings(environment: Mapping[str, str]) -> dict[str, ServiceSettings]:
+    """Return every service's settings by name; raise SettingsError, or StartFailed when two share a database."""
+    settings: dict[str, ServiceSettings] = _read_all(
+        {name: service.read_settings for name, service in SERVICES.items()}, environment
+    )
+    require_own_databases(settings.values())
+    return settings
+
+
+def _read_all(
+    readers: Mapping[str, Callable[[Mapping[str, str]], AnySettings]], environment: Mapping[str, str]
+) -> dict[str, AnySettings]:
     settings, problems = {}, []
     for name, read in readers.items():
         try:
@@ -75,7 +92,7 @@ def read_settings(environment: Mapping[str, str]) -> dict[str, ServerSettings]:
 
 
 def require_own_databases(settings: Iterable[ServerSettings]) -> None:
-    """Raises StartFailed when two services would write into one database, as with DATABASE_URL alone."""
+    """Raise StartFailed when two services would use one database, as with DATABASE_URL alone."""
     urls = [each.database_url for each in settings if isinstance(each, ServiceSettings)]
     if len(set(urls)) < len(urls):
         variables = ", ".join(f"{name.upper()}_DATABASE_URL" for name in SERVICES)
@@ -83,7 +100,7 @@ def require_own_databases(settings: Iterable[ServerSettings]) -> None:
 
 
 def require_free_ports(settings: Iterable[ServerSettings]) -> None:
-    """Raises StartFailed, with the name of the port's variable, when another process listens there."""
+    """Raise StartFailed, with the name of the port's variable, when a port is in use."""
     for each in settings:
         variable = "API_PORT" if each.name == "gateway" else f"{each.name.upper()}_PORT"
         with socket.socket() as probe:
@@ -96,34 +113,34 @@ def require_free_ports(settings: Iterable[ServerSettings]) -> None:
 
 
 def run_command(name: str, *arguments: str) -> None:
-    """A service's own command in this process, with this process's environment.
+    """Run a service's command in this process.
 
-    Raises StartFailed, without a text: the command has said on standard error what is wrong.
+    Raise StartFailed without a message: the command has written the reason to standard error.
     """
     if main(SERVICES[name], arguments):
         raise StartFailed
 
 
 def start(name: str, environment: Mapping[str, str], logs: Path) -> Process:
-    """Start one process; its output is appended to a file in `logs`."""
+    """Start a process that ends with this one (see deploy/child.py); append its output to a file in `logs`."""
     logs.mkdir(parents=True, exist_ok=True)
     log = logs / f"{name}.log"
     with log.open("ab") as output:
         popen = subprocess.Popen(  # noqa: S603 our own modules, under our own interpreter
-            [sys.executable, "-m", *PROCESSES[name]],
+            [sys.executable, "-m", "deploy.child", str(os.getpid()), *PROCESSES[name]],
             cwd=ROOT,
             env=dict(environment),
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
-            # Ctrl-C in the terminal reaches only the one who started it, who stops the others in order.
+            # Ctrl-C in the terminal must reach only this process, which stops the others in order.
             start_new_session=True,
         )
     return Process(name, popen, log)
 
 
 def wait_until(condition: Callable[[], bool], processes: Iterable[Process], seconds: float = READY_SECONDS) -> None:
-    """Poll until the condition holds; raises StartFailed when a process stops, or the time is over."""
+    """Poll until the condition holds; raise StartFailed when a process ends, or after so many seconds."""
     deadline = time.monotonic() + seconds
     watched = list(processes)
     while not condition():
@@ -136,7 +153,7 @@ def wait_until(condition: Callable[[], bool], processes: Iterable[Process], seco
 
 
 def is_ready(address: str) -> bool:
-    """Whether the process at that address says that it can do its work."""
+    """Return whether the process at this address reports that it is ready."""
     try:
         return httpx.get(f"{address}/health/ready", timeout=5, trust_env=False).is_success
     except httpx.HTTPError:
@@ -144,7 +161,7 @@ def is_ready(address: str) -> bool:
 
 
 def stop(processes: Iterable[Process], seconds: float = STOP_SECONDS) -> None:
-    """Let each finish what it has, last started first; what does not end in time is killed."""
+    """Stop the processes, last started first; kill those that have not ended after so many seconds."""
     last_first = list(reversed(list(processes)))
     for process in last_first:
         if process.is_running:
@@ -158,7 +175,7 @@ def stop(processes: Iterable[Process], seconds: float = STOP_SECONDS) -> None:
 
 
 def kill(process: Process) -> None:
-    """SIGKILL for gunicorn's master and its workers, as a power cut would."""
+    """End a process and its workers with SIGKILL."""
     with suppress(ProcessLookupError):
         os.killpg(process.popen.pid, signal.SIGKILL)
     process.popen.wait()
@@ -166,4 +183,4 @@ def kill(process: Process) -> None:
 
 def _last_line(log: Path) -> str:
     lines = log.read_text(errors="replace").strip().splitlines()
-    return lines[-1] if lines else "it said nothing"
+    return lines[-1] if lines else "it wrote nothing"

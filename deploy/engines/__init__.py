@@ -1,4 +1,4 @@
-"""The engines of which a backup can be made."""
+"""The database engines that can be backed up."""
 
 from collections.abc import Mapping
 
@@ -9,5 +9,5 @@ ENGINES: Mapping[str, Engine] = {engine.NAME: engine for engine in (sqlite, post
 
 
 def engine_of(url: str) -> Engine:
-    """The engine that such a URL, which the settings have accepted, is for."""
+    """Return the engine of a database URL that the settings have accepted."""
     return sqlite if url.startswith("sqlite:") else postgresql

@@ -1,4 +1,4 @@
-"""What backup and restore ask of a database engine: the same functions of each."""
+"""The functions that backup and restore need of every database engine."""
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -6,21 +6,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Protocol
 
-# Of the files inside; more would only fill the cache.
+# Bytes that are read at once; more would only fill the cache.
 CHUNK = 1 << 20
 LEDGER = "schema_ledger"
 
-# Called with how much was done since the call before, and with how much it is in all, where that is known.
+# Called with the amount done since the previous call, and with the total where it is known.
 Progress = Callable[[int, int | None], None]
 
 
 class BackupError(Exception):
-    """A backup or a restore cannot be done; the text is one line that says why and what to do."""
+    """A backup or a restore cannot be done; the message is one line that says why and what to do."""
 
 
 @dataclass(frozen=True)
 class Content:
-    """What is in a copy: the applied migrations in their order, and how many rows each table has."""
+    """The content of a copy: the applied migrations in their order, and the number of rows of each table."""
 
     migrations: list[str]
     rows: dict[str, int]
@@ -31,23 +31,23 @@ class Engine(Protocol):
 
     @property
     def NAME(self) -> str:  # noqa: N802 a module's constant
-        """As it stands in the manifest."""
+        """The name in the manifest."""
 
     @property
     def UNIT(self) -> str:  # noqa: N802 likewise
-        """What is counted while it works."""
+        """The unit of progress."""
 
     def is_empty(self, url: str) -> bool:
-        """Whether there is no database, or one without a table."""
+        """Return whether there is no database, or one without tables."""
 
     def needs_stop(self, url: str) -> bool:
-        """Whether a process that serves from it now would not see what is put in its place."""
+        """Return whether a running service would not notice that its database is replaced."""
 
     def dump(self, url: str, file: Path, progress: Progress) -> Content:
-        """Write a copy as of one moment into a new file, while others go on writing."""
+        """Write a copy as of one moment into a new file, while others write to the database."""
 
     def scratch(self, url: str, source: IO[bytes], progress: Progress) -> AbstractContextManager[str]:
-        """The URL of a database made of such a copy, beside the one at `url`; gone afterwards."""
+        """Create a database from such a copy beside the one at `url`; yield its URL and drop it afterwards."""
 
     def replace(self, url: str, scratch_url: str) -> None:
-        """Let the database at `url` become like the one at `scratch_url`, at one moment or not at all."""
+        """Replace the content of the database at `url` by that at `scratch_url`, in one transaction."""

@@ -25,7 +25,7 @@ from services.kit.storage.database import CONNECT_TIMEOUT_SECONDS
 NAME = "postgresql"
 UNIT = "B"
 PACKAGED_PROGRAMS = Path("/usr/lib/postgresql")
-# Who shares the tables would be the server's victim after its deadlock_timeout of 1 s: give way before.
+# Give up before the server's deadlock_timeout of 1 s, after which it would abort a transaction of a service.
 _LOCK_MILLISECONDS = 800
 _LOCK_ATTEMPTS = 20
 _LOCK_REFUSALS = ("55P03", "40P01")
@@ -33,18 +33,18 @@ _LONGEST_REASON = 300
 
 
 def is_empty(url: str) -> bool:
-    """Whether the database has no table."""
+    """Return whether the database has no table."""
     with _connected(url) as connection:
         return not _tables(connection)
 
 
 def needs_stop(url: str) -> bool:
-    """Never: the server shows everyone the same."""
+    """Return False: all connections to the server see the same database."""
     return False
 
 
 def dump(url: str, file: Path, progress: Progress) -> Content:
-    """pg_dump's own format; rows are counted in the snapshot that pg_dump copies."""
+    """Write pg_dump's custom format; count the rows in the snapshot that pg_dump copies."""
     with _connected(url) as connection:
         connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
         connection.autocommit = False
@@ -59,7 +59,7 @@ def dump(url: str, file: Path, progress: Progress) -> Content:
 
 @contextmanager
 def scratch(url: str, source: IO[bytes], progress: Progress) -> Iterator[str]:
-    """A database of its own on the same server, owned by the same role."""
+    """Create a database on the same server, owned by the same role; drop it afterwards."""
     maker = Environment(os.environ).option("RESTORE_SCRATCH_URL", url)
     name = f"{urlsplit(url).path[1:40]}_restore_{secrets.token_hex(4)}"
     scratch_url = urlsplit(url)._replace(path=f"/{name}").geturl()
@@ -75,9 +75,9 @@ def scratch(url: str, source: IO[bytes], progress: Progress) -> Iterator[str]:
 
 
 def replace(url: str, scratch_url: str) -> None:
-    """One transaction drops every table and makes those of the copy, as a migration makes them.
+    """Drop every table and create those of the copy in one transaction, as a migration creates them.
 
-    So the tables get the privileges that the role's defaults say, and none is left of what came after the backup.
+    So the tables get the role's default privileges, and no table that is newer than the backup remains.
     """
     for _ in range(_LOCK_ATTEMPTS - 1):
         try:
@@ -94,13 +94,13 @@ def _replace(url: str, scratch_url: str) -> None:
         dropping = _dropping(connection)
         psql, pg_dump = _program("psql", connection), _program("pg_dump", connection)
     script = _output([pg_dump, "--clean", "--if-exists", "--no-owner", "--no-privileges"], scratch_url)
-    # A script that breaks off before its last line leaves no trace.
+    # A script that ends before COMMIT changes nothing.
     lines = chain([b"BEGIN;\n", dropping], script, [b"\nCOMMIT;\nANALYZE;\n"])
     _feed([psql, "-X", "-q", "--output=/dev/null", "--set=ON_ERROR_STOP=1", "--set=VERBOSITY=verbose"], url, lines)
 
 
 def _dropping(connection: Any) -> bytes:
-    """Statements that take every table at once and drop it; waiting for one, they hold up all who need it."""
+    """Return statements that lock all tables at once and drop them; waiting for a lock blocks all users of a table."""
     if not (names := _tables(connection)):
         return b""
     tables = sql.SQL(", ").join(map(sql.Identifier, names))
@@ -131,7 +131,7 @@ def _create(name: str, maker: str, url: str) -> None:
 
 @contextmanager
 def _connected(url: str) -> Iterator[Any]:
-    """A connection that commits each statement and is in no hurry."""
+    """Connect with a commit after each statement and without timeouts."""
     try:
         with psycopg.connect(url, autocommit=True, connect_timeout=CONNECT_TIMEOUT_SECONDS) as connection:
             connection.execute("SET statement_timeout = 0; SET idle_in_transaction_session_timeout = 0")
@@ -159,31 +159,31 @@ def _value(connection: Any, query: Any) -> Any:
 
 
 def _program(name: str, connection: Any) -> str:
-    """The program that is not older than the server, and as near to it as there is."""
+    """Return the program whose version is the server's, or the next newer one that is installed."""
     server = connection.info.server_version // 10000
     found = {version: place for place in _places() if (version := _version(place / "pg_dump"))}
     if suitable := [version for version in found if version >= server]:
         return str(found[min(suitable)] / name)
-    there = f"only of version {max(found)}" if found else "not there"
+    installed = f"only of version {max(found)}" if found else "not there"
     raise BackupError(
-        f"PostgreSQL's client programs are {there}, and the server is of version {server}: "
+        f"PostgreSQL's client programs are {installed}, and the server is of version {server}: "
         f"install its package postgresql-client-{server}, or put the folder of its pg_dump on PATH"
     )
 
 
 def _places() -> list[Path]:
     on_path = shutil.which("pg_dump")
-    # Of one version the last is taken: Debian's programs on PATH are slow scripts around those of the packages.
+    # The last of one version is used: Debian's programs on PATH are slow scripts around those of the packages.
     return [*([Path(on_path).parent] if on_path else []), *PACKAGED_PROGRAMS.glob("*/bin")]
 
 
 @cache
 def _version(program: Path) -> int | None:
     try:
-        told = subprocess.run([program, "--version"], capture_output=True, text=True, check=True).stdout  # noqa: S603
+        output = subprocess.run([program, "--version"], capture_output=True, text=True, check=True).stdout  # noqa: S603
     except (OSError, subprocess.CalledProcessError):
         return None
-    found = re.search(r"(\d+)", told)
+    found = re.search(r"(\d+)", output)
     return int(found[1]) if found else None
 
 
@@ -194,7 +194,7 @@ def _chunks(source: IO[bytes], progress: Progress) -> Iterator[bytes]:
 
 
 def _output(command: list[str], url: str) -> Iterator[bytes]:
-    """What the program writes about the database at `url`; raises BackupError at its end when it has failed."""
+    """Run the program on the database at `url` and yield its output; raise BackupError at the end when it failed."""
     with _running(command, url, stdout=subprocess.PIPE) as (process, errors):
         while chunk := process.stdout.read(CHUNK):
             yield chunk
@@ -202,9 +202,9 @@ def _output(command: list[str], url: str) -> Iterator[bytes]:
 
 
 def _feed(command: list[str], url: str, chunks: Iterable[bytes]) -> None:
-    """Let the program read the chunks; what raises in their making ends it before it has read all."""
+    """Run the program with the chunks as its input; an error while they are made ends it."""
     with _running(command, url, stdin=subprocess.PIPE) as (process, errors):
-        # It closes its end when it has failed, and then says why.
+        # A program that fails closes its input and writes the reason to its errors.
         with suppress(BrokenPipeError):
             for chunk in chunks:
                 process.stdin.write(chunk)
@@ -225,7 +225,7 @@ def _running(
         try:
             yield process, errors
         finally:
-            # After success it has ended; a script that is cut off by this is rolled back.
+            # After success it has ended already; the server rolls back a script that is cut off.
             process.kill()
             process.wait()
             for stream in (process.stdin, process.stdout):

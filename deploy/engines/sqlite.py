@@ -1,4 +1,4 @@
-"""SQLite: copies through its online backup, in both directions."""
+"""SQLite: copies by its online backup, in both directions."""
 
 import os
 import shutil
@@ -19,21 +19,21 @@ _PAGES_PER_STEP = 1024
 
 
 def is_empty(url: str) -> bool:
-    """Whether the file is absent or has no table; one that cannot be read is not empty."""
+    """Return whether the file is absent or has no table; an unreadable file is not empty."""
     file = _file(url)
     if not file.exists():
         return True
     try:
-        with closing(_opened(file)) as connection:
+        with closing(_connect(file)) as connection:
             return not _tables(connection)
     except sqlite3.DatabaseError:
         return False
 
 
 def needs_stop(url: str) -> bool:
-    """Whether a new file must be made, since the old one is gone or is no database any more."""
+    """Return whether a new file must be made, because the old one is gone or unreadable."""
     try:
-        with closing(_opened(_file(url))) as connection:
+        with closing(_connect(_file(url))) as connection:
             _tables(connection)
             return False
     except sqlite3.DatabaseError:
@@ -41,10 +41,10 @@ def needs_stop(url: str) -> bool:
 
 
 def dump(url: str, file: Path, progress: Progress) -> Content:
-    """Copy in steps, all of one moment, and see whether the copy is sound."""
+    """Copy as of one moment, in steps, and check that the copy is sound."""
     try:
-        with closing(_opened(_file(url))) as live, closing(_created(file)) as copy:
-            # An open reading transaction: without it each write of another process would start the copy anew.
+        with closing(_connect(_file(url))) as live, closing(_create(file)) as copy:
+            # Without an open read transaction, each write of another process would restart the copy.
             live.execute("BEGIN")
             live.execute("SELECT * FROM sqlite_master").fetchone()
             _copy(live, copy, progress)
@@ -56,7 +56,7 @@ def dump(url: str, file: Path, progress: Progress) -> Content:
 
 @contextmanager
 def scratch(url: str, source: IO[bytes], progress: Progress) -> Iterator[str]:
-    """The copy in a folder of its own beside the live file, known to be sound."""
+    """Unpack a sound copy into a folder beside the live file; remove it afterwards."""
     live = _file(url).absolute()
     folder = _new_folder(live.parent)
     try:
@@ -68,13 +68,13 @@ def scratch(url: str, source: IO[bytes], progress: Progress) -> Iterator[str]:
 
 
 def replace(url: str, scratch_url: str) -> None:
-    """Write every page into the live file in one transaction; whoever has it open sees all or nothing of it."""
+    """Write every page into the live file in one transaction, which other connections see whole or not at all."""
     file = _file(url)
     try:
         if needs_stop(url):
             _set_aside(file)
-        # After an absent one: a new file, which a crash leaves empty, not half full.
-        with closing(_opened(_file(scratch_url))) as copy, closing(_opened(file, "rwc")) as live:
+        # An absent file is made by this; a crash leaves it empty and not half full.
+        with closing(_connect(_file(scratch_url))) as copy, closing(_connect(file, "rwc")) as live:
             live.execute("PRAGMA synchronous = FULL")
             copy.backup(live)
     except sqlite3.Error as error:
@@ -97,7 +97,7 @@ def _unpack(source: IO[bytes], file: Path, progress: Progress) -> None:
             while chunk := source.read(CHUNK):
                 target.write(chunk)
                 progress(len(chunk), None)
-        with closing(_opened(file)) as copy:
+        with closing(_connect(file)) as copy:
             _require_sound(copy)
     except OSError as error:
         raise BackupError(f"the copy cannot be unpacked in {file.parents[1]} ({error.strerror})") from None
@@ -135,23 +135,23 @@ def _tables(connection: sqlite3.Connection) -> list[str]:
 
 
 def _set_aside(file: Path) -> None:
-    """Rename what cannot be read, with its companions, rather than delete it."""
+    """Rename an unreadable file with its -wal and -shm rather than delete it."""
     ending = f".broken-{format_instant(now()).replace(':', '-')}"
     for each in (file, *(file.with_name(file.name + suffix) for suffix in ("-wal", "-shm"))):
         if each.exists():
             each.rename(each.with_name(each.name + ending))
 
 
-def _opened(file: Path, mode: str = "rw") -> sqlite3.Connection:
-    """Raises sqlite3.OperationalError, rather than make a file, when there is none."""
+def _connect(file: Path, mode: str = "rw") -> sqlite3.Connection:
+    """Open the file; unless the mode allows to make it, raise sqlite3.OperationalError when there is none."""
     uri = f"{file.absolute().as_uri()}?mode={mode}"
     return sqlite3.connect(uri, uri=True, timeout=BUSY_TIMEOUT_SECONDS, isolation_level=None)
 
 
-def _created(file: Path) -> sqlite3.Connection:
+def _create(file: Path) -> sqlite3.Connection:
     os.close(os.open(file, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
-    connection = _opened(file)
-    # The archive is brought to the disk as a whole.
+    connection = _connect(file)
+    # The archive is synced to the disk as a whole.
     connection.execute("PRAGMA synchronous = OFF")
     return connection
 

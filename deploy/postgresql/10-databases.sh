@@ -1,8 +1,8 @@
 #!/bin/sh
 # At the first start of PostgreSQL: for each service a database, the role that owns its schema (migrations) and the
-# role that reads and writes its rows (runtime), which can neither change nor see anything else.
+# role that reads and writes its rows (runtime), which can change and see nothing else.
 set -eu
-# The databases that come with the server are open to every role unless this is said.
+# By default every role may connect to the databases that come with the server.
 psql -v ON_ERROR_STOP=1 -q -U "$POSTGRES_USER" -d postgres -c 'REVOKE ALL ON DATABASE postgres, template1 FROM PUBLIC'
 for service in content quiz auth; do
   psql -v ON_ERROR_STOP=1 -q -U "$POSTGRES_USER" -d postgres \

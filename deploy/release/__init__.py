@@ -1,1 +1,1 @@
-"""What is looked at before a release: the locked packages, their licences and known holes, and secrets left behind."""
+"""The checks before a release: locked packages, their licences and vulnerabilities, and secrets in files."""

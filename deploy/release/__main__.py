@@ -1,4 +1,4 @@
-"""`make release-check`: every check, what it writes under data/release, and a table; exit code 1 on a finding."""
+"""`make release-check`: run every check, write reports to data/release and print a table; exit 1 on a finding."""
 
 import argparse
 import os
@@ -20,7 +20,7 @@ OUTPUT = Path("data/release")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Exit code 0 when everything has passed, or was not done and need not be."""
+    """Return 0 when every check has passed, or was not done and is optional."""
     options = _parser().parse_args(arguments)
     output = ROOT / OUTPUT
     output.mkdir(parents=True, exist_ok=True)
@@ -32,8 +32,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def exit_code(verdicts: Sequence[Verdict], *, without_audit: bool, in_ci: bool) -> int:
-    """0 when every check has passed, or was not made and need not be."""
-    # On a laptop there may be no Docker engine; in CI what is left out would look like success.
+    """Return 0 when every check has passed, or was not done and is optional."""
+    # A laptop may have no Docker engine; in CI a check that is left out would look like success.
     optional = {"audit": without_audit, IMAGES: not in_ci}
     passed = [
         verdict.state == "passed" or (verdict.state == "NOT DONE" and optional.get(verdict.check, False))
@@ -53,11 +53,11 @@ def _verdicts(output: Path) -> Iterator[Verdict]:
     }
     for name, check in checks.items():
         sys.stderr.write(f"{name} ...\n")
-        yield _made(name, check)
+        yield _run(name, check)
 
 
-def _made(name: str, check: Callable[[], Verdict]) -> Verdict:
-    # A check that breaks is one that was not made; the others go on.
+def _run(name: str, check: Callable[[], Verdict]) -> Verdict:
+    # The other checks run even when one breaks.
     try:
         return check()
     except Exception as error:

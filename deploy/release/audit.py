@@ -1,4 +1,4 @@
-"""Known holes in the locked packages, by pip-audit."""
+"""Known vulnerabilities of the locked packages, by pip-audit."""
 
 import json
 from pathlib import Path
@@ -6,36 +6,36 @@ from typing import Any
 
 from deploy.release.lock import RUNTIME, read_lock
 from deploy.release.tools import run_tool
-from deploy.release.verdict import Verdict, judged
+from deploy.release.verdict import Verdict, verdict_of
 
 
 def audit(root: Path, output: Path) -> Verdict:
-    """Nothing that runs has a hole that is known; a package that could not be looked up was not audited."""
+    """Audit the runtime packages; one that cannot be looked up counts as not audited."""
     file = output / "audit.json"
     file.unlink(missing_ok=True)
     options = ("--disable-pip", "--progress-spinner=off", "--format=json", f"--output={file}")
     done = run_tool("pip-audit", f"--requirement={root / RUNTIME}", *options)
     if not file.exists():
-        said = " ".join(done.stderr.split())
-        return Verdict("audit", "NOT DONE", f"pip-audit gave no report: {said[-300:]}")
+        errors = " ".join(done.stderr.split())
+        return Verdict("audit", "NOT DONE", f"pip-audit gave no report: {errors[-300:]}")
     expected = {package.name for package in read_lock(root / RUNTIME) if package.applies_here}
     return judge_report(json.loads(file.read_text()), expected)
 
 
 def judge_report(report: Any, expected: set[str]) -> Verdict:
-    """The verdict on pip-audit's JSON; it says `skip_reason` of what it knows nothing about, and ends with 0."""
+    """Return the verdict on pip-audit's JSON, which has a `skip_reason` for packages that it does not know."""
     packages = report["dependencies"]
     audited = {package["name"] for package in packages if "skip_reason" not in package}
-    findings = [_told(package, hole) for package in packages for hole in package.get("vulns", ())]
+    findings = [_finding(package, hole) for package in packages for hole in package.get("vulns", ())]
     missing = sorted(expected - audited)
     if missing and not findings:
         reason = next((package["skip_reason"] for package in packages if "skip_reason" in package), "not in the report")
         return Verdict("audit", "NOT DONE", f"{len(missing)} of {len(expected)} packages were NOT audited: {reason}")
-    return judged(
+    return verdict_of(
         "audit", findings, f"{len(audited)} packages, {len(findings)} known holes, {len(missing)} not audited"
     )
 
 
-def _told(package: Any, hole: Any) -> str:
+def _finding(package: Any, hole: Any) -> str:
     fixed = ", ".join(hole["fix_versions"]) or "no version yet"
     return f"{package['name']} {package['version']}: {hole['id']}, fixed in {fixed}"

@@ -1,4 +1,4 @@
-"""The software bill of materials: CycloneDX, of what is locked for the images."""
+"""The software bill of materials (CycloneDX) of the packages that are locked for the images."""
 
 import json
 from pathlib import Path
@@ -8,13 +8,13 @@ from packaging.utils import canonicalize_name
 
 from deploy.release.lock import RUNTIME, read_lock
 from deploy.release.tools import run_tool
-from deploy.release.verdict import Verdict, judged
+from deploy.release.verdict import Verdict, verdict_of
 
 FILE = "sbom.cdx.json"
 
 
 def make_bill(root: Path, output: Path) -> Verdict:
-    """Written by cyclonedx-py, which validates it; every locked package is in it, with its version and hashes."""
+    """Write the bill with cyclonedx-py, which validates it; it must list every locked package with its hashes."""
     file = output / FILE
     file.unlink(missing_ok=True)
     options = (f"--pyproject={root / 'pyproject.toml'}", "--output-reproducible", f"--output-file={file}")
@@ -27,10 +27,12 @@ def make_bill(root: Path, output: Path) -> Verdict:
     findings = [
         f"{name} {version} is locked and not in it with its hashes" for name, version in sorted(locked - listed)
     ]
-    return judged("sbom", findings, f"CycloneDX {bill['specVersion']}, {len(bill['components'])} components, in {FILE}")
+    return verdict_of(
+        "sbom", findings, f"CycloneDX {bill['specVersion']}, {len(bill['components'])} components, in {FILE}"
+    )
 
 
 def hashes_of(component: Any) -> set[str]:
-    """The SHA-256 of each file that the component may be installed from."""
+    """Return the SHA-256 of each file that the component may be installed from."""
     references = component.get("externalReferences", ())
     return {each["content"] for reference in references for each in reference.get("hashes", ())}

@@ -1,4 +1,4 @@
-"""Secrets in the images: what they hold besides the public image that they begin with."""
+"""Secrets in the images: in what they hold beyond the public image that they start from."""
 
 import base64
 import csv
@@ -19,7 +19,7 @@ import docker
 from docker.models.images import Image
 
 from deploy.release.leaks import Known, known_secrets, scan_folder
-from deploy.release.verdict import Verdict, judged
+from deploy.release.verdict import Verdict, verdict_of
 
 CHECK = "secrets in the images"
 # A secret that a program reads is no longer than this.
@@ -38,20 +38,20 @@ def check_images(root: Path) -> Verdict:
 
 
 def build_images(root: Path) -> Sequence[str]:
-    """The names of the images that docker-compose.yml builds, freshly built."""
+    """Build the images of docker-compose.yml and return their names."""
     _compose(root, "build", "--quiet")
     services = json.loads(_compose(root, "config", "--format=json"))["services"]
     return sorted({service["image"] for service in services.values() if "build" in service})
 
 
 def base_of(root: Path) -> str:
-    """The public image that deploy/Dockerfile begins with."""
+    """Return the public image that deploy/Dockerfile starts from."""
     found = re.search(r"^FROM (\S+)", (root / "deploy" / "Dockerfile").read_text(), re.MULTILINE)
     return found[1] if found else ""
 
 
 def scan_images(engine: docker.DockerClient, base: str, names: Sequence[str], known: Known) -> Verdict:
-    """No file, variable or step of their making holds a secret that the public image and public packages do not."""
+    """Look for secrets in files, variables and build steps that are not in the public image or in public packages."""
     seen = {digest for _, _, digest in _files(engine, base)}
     with tempfile.TemporaryDirectory() as folder:
         place, files = Path(folder), 0
@@ -66,21 +66,21 @@ def scan_images(engine: docker.DockerClient, base: str, names: Sequence[str], kn
                     _write(place / name / path, content)
         leaks = scan_folder(place)
     findings = [str(leak) for leak in leaks if (leak.kind, leak.digest) not in known]
-    return judged(CHECK, findings, f"{files} files in {', '.join(names)}, besides those of {base} and of packages")
+    return verdict_of(CHECK, findings, f"{files} files in {', '.join(names)}, besides those of {base} and of packages")
 
 
 def _published(texts: Sequence[tuple[str, bytes, str]]) -> set[str]:
-    """Digests of the files that wheels and Debian packages have brought, unchanged: anybody may read those.
+    """Return the digests of unchanged files of wheels and Debian packages, which are public.
 
-    Each names its files with their digests: a wheel in its RECORD (PyPA, "Recording installed projects"), a package of
-    Debian's in its md5sums (deb-md5sums(5)).
+    A wheel lists its files in RECORD (PyPA, "Recording installed projects"), a Debian package in md5sums
+    (deb-md5sums(5)).
     """
-    brought = {each for path, content, _ in texts for each in _brought(path, content)}
-    return {digest for path, content, digest in texts if brought & {(path, digest), (path, _md5(content))}}
+    listed = {each for path, content, _ in texts for each in _listed_files(path, content)}
+    return {digest for path, content, digest in texts if listed & {(path, digest), (path, _md5(content))}}
 
 
-def _brought(path: str, content: bytes) -> Iterator[tuple[str, str]]:
-    """Path and digest of each file that a package's list names, if that is what this is."""
+def _listed_files(path: str, content: bytes) -> Iterator[tuple[str, str]]:
+    """Yield path and digest of each file in a package's list; nothing for another file."""
     if path.endswith(".dist-info/RECORD"):
         place = posixpath.dirname(posixpath.dirname(path))
         for file, digest, _size in csv.reader(content.decode(errors="replace").splitlines()):
@@ -103,12 +103,12 @@ def _compose(root: Path, *arguments: str) -> str:
 
 
 def _recipe(engine: docker.DockerClient, name: str, base: str) -> bytes:
-    """What the image sets, and how it was made, beyond its base: a build argument would stand there."""
-    own, inherited = _said(engine.images.get(name)), _said(engine.images.get(base))
+    """Return variables, labels and build steps beyond those of the base; build arguments show there."""
+    own, inherited = _settings(engine.images.get(name)), _settings(engine.images.get(base))
     return json.dumps([line for line in own if line not in inherited], indent=1).encode()
 
 
-def _said(image: Image) -> list[str]:
+def _settings(image: Image) -> list[str]:
     config = image.attrs["Config"]
     lines = [*(config.get("Env") or []), *(f"{key}={text}" for key, text in (config.get("Labels") or {}).items())]
     return [*lines, *(config.get("Cmd") or []), *(config.get("Entrypoint") or []), *_steps(image)]
@@ -120,7 +120,7 @@ def _steps(image: Image) -> list[str]:
 
 
 def _files(engine: docker.DockerClient, name: str) -> Iterator[tuple[str, bytes, str]]:
-    """Path, content and digest of every text in the image's file system."""
+    """Yield path, content and digest of every text in the image's file system."""
     container = engine.containers.create(name)
     try:
         chunks: Any = container.export()

@@ -1,4 +1,4 @@
-"""Secrets that were left behind, by detect-secrets: in what git keeps, and in whatever folder it is shown."""
+"""Secrets in tracked files or in a folder, found by detect-secrets."""
 
 import json
 import re
@@ -9,20 +9,21 @@ from pathlib import Path
 from typing import Any
 
 from deploy.release.tools import run_tool
-from deploy.release.verdict import Verdict, judged
+from deploy.release.verdict import Verdict, verdict_of
 
-# What a person has looked at and found to be no secret, such as a test's password; the tool's own "baseline".
+# Texts that a person has reviewed and found to be no secret, in the tool's "baseline" format. Only kind and digest
+# count, so moved files need no new review.
 KNOWN = "deploy/release/known-secrets.json"
 Known = frozenset[tuple[str, str]]
 
 
 class ScanFailed(Exception):
-    """detect-secrets did not come to its end; the text says why."""
+    """detect-secrets failed; the message says why."""
 
 
 @dataclass(frozen=True)
 class Leak:
-    """Something like a secret; `digest` is its SHA-1, so that no report repeats it."""
+    """A text that looks like a secret; `digest` is its SHA-1, so that no report shows it."""
 
     file: str
     line: int
@@ -34,7 +35,7 @@ class Leak:
 
 
 def check_tree(root: Path) -> Verdict:
-    """No file that git keeps holds a secret, but for what is known to be none."""
+    """Check that no tracked file holds a secret, except texts that are known to be none."""
     check = "secrets in the tree"
     files = _files_of_git(root)
     if not files:
@@ -43,16 +44,16 @@ def check_tree(root: Path) -> Verdict:
     leaks = [leak for leak in _tree(root) if (leak.kind, leak.digest) not in known]
     hint = f"what is none of them is noted by: .venv/bin/detect-secrets scan --no-verify --baseline {KNOWN}"
     findings = [*map(str, leaks), *([hint] if leaks else [])]
-    return judged(check, findings, f"{files} files; {len(known)} texts are known to be none")
+    return verdict_of(check, findings, f"{files} files; {len(known)} texts are known to be none")
 
 
 def known_secrets(root: Path) -> Known:
-    """Kind and digest of what is known to be no secret, wherever it stands."""
+    """Return kind and digest of the texts that are known to be no secret, in whatever file."""
     return frozenset((leak.kind, leak.digest) for leak in _leaks(json.loads((root / KNOWN).read_text())))
 
 
 def scan_folder(folder: Path) -> list[Leak]:
-    """Everything like a secret in the folder; raises ScanFailed."""
+    """Return everything in the folder that looks like a secret; raise ScanFailed."""
     return _scan(folder, "--all-files", ".")
 
 
@@ -66,7 +67,7 @@ def _files_of_git(root: Path) -> int:
 
 
 def _scan(folder: Path, *options: str) -> list[Leak]:
-    # Without verification: a secret that it has found is not sent to whoever might know it.
+    # Without verification, which would send a secret to the service that it may belong to.
     done = run_tool("detect-secrets", "scan", "--no-verify", *options, folder=folder)
     if done.returncode:
         raise ScanFailed(" ".join(done.stderr.split())[-300:])

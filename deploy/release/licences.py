@@ -1,4 +1,4 @@
-"""The licences of the packages that run: each one known, and none that would reach over to Flix."""
+"""The licences of the runtime packages: each must be known, and none may extend to Flix."""
 
 import json
 import re
@@ -10,17 +10,17 @@ from packaging.utils import canonicalize_name
 
 from deploy.release.lock import RUNTIME, read_lock
 from deploy.release.tools import run_tool
-from deploy.release.verdict import Verdict, judged
+from deploy.release.verdict import Verdict, verdict_of
 
-# Permissive ones, and those whose copyleft ends at the package's own files (MPL) or library (LGPL: psycopg, which is
-# imported and not changed). As packages call them: SPDX identifiers, or the names of PyPI's classifiers.
+# Permissive licences, and those whose copyleft covers only the package's own files (MPL) or library (LGPL: psycopg,
+# imported unchanged). Packages name them by SPDX identifiers or by PyPI's classifiers.
 ALLOWED = {
     *("0BSD", "Apache-2.0", "BSD-2-Clause", "BSD-3-Clause", "ISC", "MIT", "MIT-0", "PSF-2.0", "Unlicense"),
     *("LGPL-3.0-only", "MPL-2.0"),
     *("Apache Software License", "BSD License", "ISC License (ISCL)", "MIT License"),
     *("Mozilla Public License 2.0 (MPL 2.0)", "Python Software Foundation License"),
 }
-# Packages whose metadata does not name their licence, and the first words of the file in which it stands.
+# Packages whose metadata names no licence: the licence, and the first words of its text.
 READ_IN_ITS_FILE = {
     "httpx-aiohttp": ("BSD-3-Clause", "Redistribution and use in source and binary forms, with or without"),
     "peewee": ("MIT", "Permission is hereby granted, free of charge, to any person obtaining a copy"),
@@ -29,7 +29,7 @@ _OPERATORS = re.compile(r"\s+(?:AND|OR|WITH)\s+")
 
 
 def list_licences(root: Path, output: Path) -> Verdict:
-    """The licence of every package of the runtime lock that is for this machine, in licences.json."""
+    """Write the licence of every runtime package for this machine to licences.json, and check it."""
     wanted = sorted(package.name for package in read_lock(root / RUNTIME) if package.applies_here)
     done = run_tool("pip-licenses", "--format=json", "--with-system", "--with-license-file", "--packages", *wanted)
     if done.returncode:
@@ -41,11 +41,11 @@ def list_licences(root: Path, output: Path) -> Verdict:
         *(f"{name} is locked and not installed: make clean test" for name in wanted if name not in listed),
         *(f"{name}: {licence}" for name, licence in named.items() if not is_allowed(licence)),
     ]
-    return judged("licences", findings, f"{len(named)} packages under {len(set(named.values()))} licences")
+    return verdict_of("licences", findings, f"{len(named)} packages under {len(set(named.values()))} licences")
 
 
 def licence_of(name: str, package: Any) -> str:
-    """What pip-licenses says of the package, or what the licence's own text is known to be; in one line."""
+    """Return the licence in one line: from the package's licence text where that is known, else from pip-licenses."""
     licence, words = READ_IN_ITS_FILE.get(name, ("", ""))
     if licence and words in " ".join(package["LicenseText"].split()):
         return licence
@@ -53,7 +53,7 @@ def licence_of(name: str, package: Any) -> str:
 
 
 def is_allowed(licence: str) -> bool:
-    """Whether every licence that it names is allowed, those that one may choose from included."""
+    """Return whether every licence in the expression is allowed, alternatives included."""
     return all(name in ALLOWED for name in _names(licence))
 
 

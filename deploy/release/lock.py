@@ -1,4 +1,4 @@
-"""The locked packages: each of one version and with the hashes of its files, as pyproject.toml asks for them."""
+"""The lock files: each package in one version, with hashes, as pyproject.toml asks for."""
 
 import re
 import tomllib
@@ -10,17 +10,17 @@ from typing import Any
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
-from deploy.release.verdict import Verdict, judged
+from deploy.release.verdict import Verdict, verdict_of
 
 RUNTIME, DEVELOPMENT = "requirements.lock", "requirements-dev.lock"
-# What uv writes under a package that pyproject.toml names itself.
+# uv writes this under a package that pyproject.toml names.
 _DIRECT = re.compile(r"#\s+(via )?flix \(pyproject\.toml\)")
 _HASH = re.compile(r"--hash=sha256:([0-9a-f]{64})(?=\s|$)")
 
 
 @dataclass(frozen=True)
 class Locked:
-    """A line of a lock file; `requirement` holds the version and where it applies."""
+    """A package of a lock file; `requirement` holds its version and the platforms it is for."""
 
     name: str
     requirement: Requirement
@@ -29,7 +29,7 @@ class Locked:
 
     @property
     def version(self) -> str | None:
-        """The only version that it allows."""
+        """The only version that it allows; None where it allows several."""
         specifiers = [each for each in self.requirement.specifier if each.operator == "==" and "*" not in each.version]
         return specifiers[0].version if len(specifiers) == len(self.requirement.specifier) == 1 else None
 
@@ -41,7 +41,7 @@ class Locked:
 
 
 def check_lock(root: Path) -> Verdict:
-    """Both lock files and pyproject.toml agree, and nothing in them can be another file than the one locked."""
+    """Check that both lock files agree with pyproject.toml and allow no other file than the locked ones."""
     wanted = _wanted(root / "pyproject.toml")
     runtime, development = read_lock(root / RUNTIME), read_lock(root / DEVELOPMENT)
     findings = [
@@ -49,29 +49,29 @@ def check_lock(root: Path) -> Verdict:
         *_unfixed(DEVELOPMENT, development),
         *_unwanted(RUNTIME, runtime, wanted["runtime"]),
         *_unwanted(DEVELOPMENT, development, wanted["runtime"] | wanted["development"]),
-        *_parted(runtime, development),
+        *_differing(runtime, development),
     ]
-    return judged("lock", findings, f"{len(runtime)} packages, {len(development)} with those for development")
+    return verdict_of("lock", findings, f"{len(runtime)} packages, {len(development)} with those for development")
 
 
 def read_lock(file: Path) -> list[Locked]:
-    """The packages of a lock file; raises InvalidRequirement for a line that names none."""
+    """Return the packages of a lock file; raise InvalidRequirement for a line that names none."""
     return [_read(entry) for entry in _entries(file.read_text())]
 
 
 def _entries(text: str) -> Iterator[str]:
-    # A package begins in the first column; its hashes and reasons are indented under it.
+    # A package starts in the first column; its hashes and origins are indented below it.
     for entry in re.split(r"^(?=\S)", text, flags=re.MULTILINE):
         if entry.strip() and not entry.startswith("#"):
             yield entry
 
 
 def _read(entry: str) -> Locked:
-    said = re.split(r"\s+(?:--|\\|#)|\s*\n", entry, maxsplit=1)[0]
+    text = re.split(r"\s+(?:--|\\|#)|\s*\n", entry, maxsplit=1)[0]
     try:
-        requirement = Requirement(said)
+        requirement = Requirement(text)
     except InvalidRequirement as error:
-        raise InvalidRequirement(f"{said}: {error}") from None
+        raise InvalidRequirement(f"{text}: {error}") from None
     hashes = frozenset(_HASH.findall(entry))
     return Locked(str(canonicalize_name(requirement.name)), requirement, hashes, _DIRECT.search(entry) is not None)
 
@@ -98,8 +98,8 @@ def _unwanted(file: str, packages: Sequence[Locked], wanted: set[str]) -> Iterat
         yield f"{file}: {name} is there, and pyproject.toml does not name it: make lock"
 
 
-def _parted(runtime: Sequence[Locked], development: Sequence[Locked]) -> Iterator[str]:
-    # What is tested is what is shipped.
+def _differing(runtime: Sequence[Locked], development: Sequence[Locked]) -> Iterator[str]:
+    # The tested packages must be the shipped ones.
     tested = {(package.name, package.version): package.hashes for package in development}
     for package in runtime:
         if tested.get((package.name, package.version)) != package.hashes:

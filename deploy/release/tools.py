@@ -1,4 +1,4 @@
-"""The tools of the release check, as their own commands: that is the interface that they keep."""
+"""The tools of the release check, run as commands: their command line is their stable interface."""
 
 import subprocess
 import sys
@@ -6,7 +6,7 @@ from pathlib import Path
 
 
 def run_tool(name: str, *arguments: str, folder: Path | None = None) -> subprocess.CompletedProcess[str]:
-    """What `.venv/bin/<name> arguments` says in that folder, however it ends."""
+    """Run `.venv/bin/<name> arguments` in the folder and return its outcome, also when it fails."""
     program = Path(sys.executable).with_name(name)
     return subprocess.run(  # noqa: S603 a locked tool beside our own interpreter
         [program, *arguments], cwd=folder, capture_output=True, text=True, check=False

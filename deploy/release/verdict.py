@@ -1,4 +1,4 @@
-"""What a check says, and the table of all of them."""
+"""The verdict of a check, and the table of all verdicts."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,26 +9,26 @@ State = Literal["passed", "FAILED", "NOT DONE"]
 
 @dataclass(frozen=True)
 class Verdict:
-    """A check's result: one line about it, and what was found, each with the place where it is.
+    """The result of a check: a summary in one line, and the findings, each with its place.
 
-    NOT DONE is not a success: a check that could not be made says so, and the release waits for it.
+    NOT DONE, for a check that could not be made, is not a success.
     """
 
     check: str
     state: State
-    told: str
+    summary: str
     findings: Sequence[str] = ()
 
 
-def judged(check: str, findings: Sequence[str], told: str) -> Verdict:
-    """FAILED with the findings, if there are any."""
-    return Verdict(check, "FAILED" if findings else "passed", told, findings)
+def verdict_of(check: str, findings: Sequence[str], summary: str) -> Verdict:
+    """Return FAILED where there are findings, else passed."""
+    return Verdict(check, "FAILED" if findings else "passed", summary, findings)
 
 
 def table(verdicts: Sequence[Verdict]) -> str:
-    """One line a check, then what was found."""
+    """Return one line for each check, then the findings."""
     width = max(len(verdict.check) for verdict in verdicts)
-    lines = [f"{verdict.check:<{width}}  {verdict.state:<8}  {verdict.told}" for verdict in verdicts]
+    lines = [f"{verdict.check:<{width}}  {verdict.state:<8}  {verdict.summary}" for verdict in verdicts]
     for verdict in verdicts:
         if verdict.findings:
             lines += ["", f"{verdict.check}:", *(f"  {finding}" for finding in verdict.findings)]

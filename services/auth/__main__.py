@@ -3,7 +3,6 @@
 import sys
 
 from services.auth import seed
-from services.auth.baseline import IMPORTER
 from services.auth.config import read_settings
 from services.auth.integrity import examination
 from services.auth.keys import COMMAND as KEYS
@@ -17,7 +16,6 @@ SERVICE = Service(
     migrations=MIGRATIONS,
     seeder=Seeder(seed.SETS, seed.seed_database),
     examination=examination,
-    importer=IMPORTER,
     commands=(KEYS,),
 )
 

@@ -3,7 +3,6 @@
 import sys
 
 from services.content import seed
-from services.content.baseline import IMPORTER
 from services.content.config import read_settings
 from services.content.integrity import examination
 from services.content.migrations import MIGRATIONS
@@ -16,7 +15,6 @@ SERVICE = Service(
     migrations=MIGRATIONS,
     seeder=Seeder(seed.SETS, seed.seed_database),
     examination=lambda settings: examination(),
-    importer=IMPORTER,
 )
 
 if __name__ == "__main__":

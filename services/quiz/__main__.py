@@ -4,7 +4,6 @@ import sys
 
 from services.kit.maintenance.command_line import Seeder, Service, main
 from services.quiz import seed
-from services.quiz.baseline import IMPORTER
 from services.quiz.config import read_settings
 from services.quiz.content import content_of
 from services.quiz.follow import follow
@@ -19,7 +18,6 @@ SERVICE = Service(
     seeder=Seeder(seed.SETS, seed.seed_database),
     examination=lambda settings: examination(content_of(settings)),
     follow=follow,
-    importer=IMPORTER,
 )
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""deploy/backup-compose and deploy/restore-compose, while the stack serves."""
+"""deploy/backup-compose, restore-compose and import-baseline-compose, while the stack serves."""
 
 import os
 import stat
@@ -6,6 +6,7 @@ import subprocess
 from pathlib import Path
 
 from tests.compose.project import ComposeStack
+from tests.deploy.import_baseline.examples import an_installation, write_baseline
 
 
 def run(stack: ComposeStack, *command: str) -> "subprocess.CompletedProcess[str]":
@@ -49,3 +50,23 @@ def test_a_backup_of_running_containers_brings_everything_back(compose_stack: Co
     )
     assert runtime == [["DELETE"], ["INSERT"], ["SELECT"], ["UPDATE"]]
     assert stack.project.sql("postgres", "SELECT datname FROM pg_database WHERE datname ~ '_restore_'") == []
+
+
+def test_an_old_installation_is_imported_into_running_containers(compose_stack: ComposeStack, tmp_path: Path) -> None:
+    file = write_baseline(tmp_path / "flix.sqlite", an_installation(), wal=True)
+    tried = run(compose_stack, "deploy/import-baseline-compose", str(file), "--dry-run")
+    assert tried.returncode == 0, tried.stderr
+    imported = run(compose_stack, "deploy/import-baseline-compose", str(file))
+    assert (imported.returncode, imported.stdout.splitlines()[-3:]) == (
+        0,
+        [
+            "auth: moved 2 admins",
+            "content: moved 2 events, 3 lessons, 2 materials",
+            "quiz: moved 2 quizzes, 3 quiz_questions, 6 quiz_options",
+        ],
+    ), imported.stderr
+    assert list(tmp_path.iterdir()) == [file]
+    # The roles that serve may read what the owners have written.
+    with compose_stack.client() as learner:
+        catalog = learner.post("/api/public/events/launch/catalog").json()["catalog"]
+    assert [lesson["id"] for lesson in catalog["items"]] == ["lesson-1", "lesson-2"]

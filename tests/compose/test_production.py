@@ -160,7 +160,7 @@ def test_the_store_of_the_counts_has_no_more_rights_than_it_needs(production: Co
         ("short", "the secret for superuser is too short: at least 16 characters are needed\n"),
         (
             "a password@with/what:a URL",
-            "the secret for superuser must be of letters, digits and ._~- only: it becomes part of a URL\n",
+            "the secret for superuser must have letters, digits and ._~- only: it becomes part of a URL\n",
         ),
     ],
 )

@@ -61,7 +61,7 @@ def test_unhealthy_new_containers_are_removed_and_the_old_ones_stay(replicated_s
 
     assert redeploy.returncode == 1
     assert errors.splitlines()[-1] == (
-        "content: the new containers did not become healthy and are gone; the old ones go on"
+        "content: the new containers did not become healthy and are removed; the old ones keep running"
     )
     assert project.ids() == before
     assert flow.failures == {}, evidence(replicated_stack, flow)

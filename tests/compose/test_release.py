@@ -50,7 +50,7 @@ def test_the_images_of_flix_hold_no_secret(images: str, figure: Figure) -> None:
     verdict = scan_images(docker.from_env(), BASE, names, KNOWN)
 
     assert (verdict.state, verdict.findings) == ("passed", [])
-    figure(f"secrets in the images: none; {verdict.told}")
+    figure(f"secrets in the images: none; {verdict.summary}")
 
 
 def test_a_secret_in_an_image_is_found_by_its_path(built: Callable[..., str]) -> None:

@@ -8,9 +8,9 @@ from typing import Any
 from joserfc import jwt
 from joserfc.jwk import OctKey
 
-from services.auth.rules import keys
 from services.auth.entities import SigningKey
 from services.auth.repository.store import PeeweeAuthStore
+from services.auth.rules import keys
 from services.kit.core.instants import now
 from services.kit.storage.database import open_database
 from tests.installation import Installation
@@ -37,7 +37,8 @@ class Tokens:
         payload = token.split(".")[1]
         signed = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
         header = {"alg": ALGORITHM, "typ": typ, "kid": self._key.id}
-        return jwt.encode(header, {**signed, **claims}, keys.decrypt_private_key(self._key, self._encryption_key), algorithms=[ALGORITHM])
+        private_key = keys.decrypt_private_key(self._key, self._encryption_key)
+        return jwt.encode(header, {**signed, **claims}, private_key, algorithms=[ALGORITHM])
 
     def forge(self) -> Forge:
         """Return a forge with the stack's own key, for tokens that the gateway and content accept."""

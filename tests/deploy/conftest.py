@@ -1,4 +1,4 @@
-"""Installations for the tests of backup and restore."""
+"""Installations for the tests of the deployment."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -6,13 +6,12 @@ from pathlib import Path
 import pytest
 
 from tests.installation import Installation, installation
-from tests.postgresql import Server
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.full)])
 def built(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Installation]:
-    """A seeded installation, on each engine in turn; nothing of it runs."""
-    server: Server | None = request.getfixturevalue("postgresql_server") if request.param == "postgresql" else None
+    """Return a seeded installation on each engine in turn; nothing of it runs."""
+    server = request.getfixturevalue("postgresql_server") if request.param == "postgresql" else None
     folder = tmp_path / "installation"
     folder.mkdir()
     with installation(folder, server) as made:
@@ -22,7 +21,7 @@ def built(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Installati
 
 @pytest.fixture
 def built_on_sqlite(tmp_path: Path) -> Iterator[Installation]:
-    """A seeded installation on SQLite files; nothing of it runs."""
+    """Return a seeded installation on SQLite; nothing of it runs."""
     folder = tmp_path / "installation"
     folder.mkdir()
     with installation(folder) as made:

@@ -1,4 +1,4 @@
-"""Backups in tests: the two commands as an operator runs them, what databases hold, and backups of one's own making."""
+"""Backup and restore as an operator runs them, the content of databases, and backups made by hand."""
 
 import hashlib
 import json
@@ -13,17 +13,16 @@ from typing import Any
 import peewee
 
 from deploy import stack
-from deploy.archive import MANIFEST, ArchiveWriter, opened
+from deploy.archive import MANIFEST, ArchiveWriter, open_archive
 from services.kit.storage.database import open_database
 from tests.installation import SERVICES, Installation
 from tests.waiting import until
 
-Done = subprocess.CompletedProcess[str]
 Digests = dict[str, dict[str, tuple[int, str]]]
 
 
-def run(built: Installation, command: str, *arguments: object, **variables: str) -> Done:
-    """`python -m deploy.<command>` in the installation's folder, without a terminal."""
+def run(built: Installation, command: str, *arguments: object, **variables: str) -> subprocess.CompletedProcess[str]:
+    """Run `python -m deploy.<command>` in the installation's folder, without a terminal."""
     return subprocess.run(
         [sys.executable, "-m", f"deploy.{command}", *map(str, arguments)],
         cwd=built.logs.parent,
@@ -36,51 +35,51 @@ def run(built: Installation, command: str, *arguments: object, **variables: str)
 
 
 def environment(built: Installation, **variables: str) -> dict[str, str]:
-    """What the commands find in their environment there."""
+    """Return the environment of the commands."""
     return {**built.environment, "PYTHONPATH": str(stack.ROOT), "DATABASE_WAIT_SECONDS": "0", **variables}
 
 
-def backed_up(built: Installation, folder: Path) -> Path:
-    """The file of a backup, which must succeed."""
+def back_up(built: Installation, folder: Path) -> Path:
+    """Make a backup, which must succeed, and return its file."""
     before = set(folder.glob("*"))
     done = run(built, "backup", "--to", folder)
-    assert (done.returncode, done.stderr) == (0, "")
+    assert (done.returncode, done.stderr) == (0, ""), done.stderr
     (file,) = set(folder.glob("*")) - before
     return file
 
 
-def restored(built: Installation, file: Path, *arguments: str) -> Done:
-    """What a restore has said, which must succeed."""
+def restore(built: Installation, file: Path, *arguments: str) -> list[str]:
+    """Restore a backup, which must succeed, and return the lines of the command."""
     done = run(built, "restore", file, "--yes", *arguments)
     assert (done.returncode, done.stderr) == (0, ""), done.stderr
-    return done
+    return done.stdout.splitlines()
 
 
 def digests(built: Installation) -> Digests:
-    """For each service and table the number of rows and a checksum of them in order."""
+    """Return the number of rows and a checksum of them for each service and table."""
     return {service: _digests(database_url(built, service)) for service in SERVICES}
 
 
 def database_url(built: Installation, service: str) -> str:
-    """The URL of the service's database."""
+    """Return the URL of the service's database."""
     return built.environment[f"{service.upper()}_DATABASE_URL"]
 
 
 def rows(url: str, query: str) -> list[tuple[Any, ...]]:
-    """What the database answers."""
+    """Return the rows of a query."""
     with closing(open_database(url)) as database:
         return list(database.execute_sql(query).fetchall())
 
 
 def execute(url: str, *statements: str) -> None:
-    """Run the statements, whatever they break and whoever writes meanwhile."""
+    """Run the statements, even while others write."""
     with closing(open_database(url)) as database:
         for statement in statements:
-            until(lambda each=statement: _has_run(database, each), statement)  # type: ignore[misc]
+            until(lambda each=statement: _try(database, each), statement)  # type: ignore[misc]
 
 
-def _has_run(database: peewee.Database, statement: str) -> bool:
-    """Whether it has; of two who wait for one another PostgreSQL sends one away, to try again."""
+def _try(database: peewee.Database, statement: str) -> bool:
+    """Return whether the statement has run; PostgreSQL aborts one of two that wait for each other."""
     try:
         database.execute_sql(statement)
     except peewee.OperationalError as error:
@@ -91,20 +90,20 @@ def _has_run(database: peewee.Database, statement: str) -> bool:
 
 
 def tables(url: str) -> list[str]:
-    """The tables of the database."""
+    """Return the tables of the database."""
     with closing(open_database(url)) as database:
         return sorted(database.get_tables())
 
 
 def members(file: Path) -> dict[str, bytes]:
-    """Everything in a backup by name, the seal apart."""
-    with opened(file) as archive:
+    """Return everything in a backup by name, without the seal."""
+    with open_archive(file) as archive:
         copies = {copy.file: archive.copy_of(name).read() for name, copy in archive.manifest.services.items()}
         return {**copies, MANIFEST: archive.manifest.model_dump_json().encode()}
 
 
-def sealed(file: Path, content: Mapping[str, bytes]) -> Path:
-    """A file with these members and a right seal."""
+def write_sealed(file: Path, content: Mapping[str, bytes]) -> Path:
+    """Write a file with these members and a correct seal."""
     with file.open("wb") as target:
         archive = ArchiveWriter(target)
         for name, data in content.items():
@@ -114,7 +113,7 @@ def sealed(file: Path, content: Mapping[str, bytes]) -> Path:
 
 
 def with_copy(content: Mapping[str, bytes], service: str, data: bytes) -> dict[str, bytes]:
-    """The members with another copy of that service, which the manifest vouches for."""
+    """Return the members with another copy of this service and a manifest that fits it."""
     manifest = json.loads(content[MANIFEST])
     copy = manifest["services"][service]
     copy["sha256"], copy["bytes"] = hashlib.sha256(data).hexdigest(), len(data)

@@ -1,4 +1,4 @@
-"""`make backup`: what is in the file, and what is left when it cannot be made."""
+"""`make backup`: the content of its file, and what is left when it cannot be made."""
 
 import os
 import re
@@ -12,19 +12,19 @@ from pathlib import Path
 
 import pytest
 
-from deploy.archive import FORMAT, opened
+from deploy.archive import FORMAT, open_archive
 from deploy.engines import engine_of, postgresql
 from deploy.engines.common import BackupError
 from services.kit.core.instants import now, parse_instant
-from tests.deploy.copies import backed_up, database_url, digests, environment, run
+from tests.deploy.copies import back_up, database_url, digests, environment, run
 from tests.installation import SERVICES, Installation
 
 
-def test_the_file_says_what_is_in_it_and_only_its_owner_may_read_it(built: Installation, tmp_path: Path) -> None:
+def test_the_manifest_describes_the_file_which_only_its_owner_may_read(built: Installation, tmp_path: Path) -> None:
     began = now()
-    file = backed_up(built, tmp_path / "new" / "folder")
+    file = back_up(built, tmp_path / "new" / "folder")
 
-    with opened(file) as archive:
+    with open_archive(file) as archive:
         manifest = archive.manifest
     assert list(manifest.services) == ["quiz", "content", "auth"]
     assert manifest.format == FORMAT
@@ -39,7 +39,8 @@ def test_the_file_says_what_is_in_it_and_only_its_owner_may_read_it(built: Insta
     assert [each.name for each in file.parent.iterdir()] == [file.name]
 
 
-def test_its_last_line_says_where_the_file_is_and_what_it_is_for(built_on_sqlite: Installation) -> None:
+@pytest.mark.full
+def test_its_last_line_names_the_file_and_the_command_to_restore_it(built_on_sqlite: Installation) -> None:
     done = run(built_on_sqlite, "backup")
 
     (file,) = (built_on_sqlite.logs.parent / "data" / "backups").iterdir()
@@ -50,9 +51,10 @@ def test_its_last_line_says_where_the_file_is_and_what_it_is_for(built_on_sqlite
     assert done.stdout.endswith(f" s; to go back to it: make restore FILE={shown}\n")
 
 
-def test_a_folder_that_cannot_be_is_told_in_one_line(built: Installation, tmp_path: Path) -> None:
+@pytest.mark.full
+def test_a_folder_that_cannot_be_made_is_reported(built_on_sqlite: Installation, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    done = run(built, "backup", "--to", tmp_path / "file")
+    done = run(built_on_sqlite, "backup", "--to", tmp_path / "file")
 
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.startswith(f"{tmp_path}/file/flix-")
@@ -61,7 +63,7 @@ def test_a_folder_that_cannot_be_is_told_in_one_line(built: Installation, tmp_pa
 
 @contextmanager
 def small_disk(folder: Path, size: str) -> Iterator[Path]:
-    """A disk of that size, where this user may make one."""
+    """Mount a disk of this size, where the user may."""
     folder.mkdir()
     done = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(folder)], check=False)
     if done.returncode:
@@ -72,10 +74,9 @@ def small_disk(folder: Path, size: str) -> Iterator[Path]:
         subprocess.run(["umount", str(folder)], check=True)
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("size", ["16k", "32k"])
-def test_a_full_disk_is_told_in_one_line_and_nothing_is_left_on_it(
-    built: Installation, tmp_path: Path, size: str
-) -> None:
+def test_a_full_disk_is_reported_and_nothing_is_left_on_it(built: Installation, tmp_path: Path, size: str) -> None:
     with small_disk(tmp_path / "disk", size) as folder:
         done = run(built, "backup", "--to", folder)
 
@@ -84,8 +85,9 @@ def test_a_full_disk_is_told_in_one_line_and_nothing_is_left_on_it(
     assert "No space left on device" in done.stderr or "database or disk is full" in done.stderr
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("url", ["sqlite:////nowhere/quiz.sqlite", "postgresql://flix@127.0.0.1:1/quiz"])
-def test_a_database_that_is_not_there_is_named(built_on_sqlite: Installation, tmp_path: Path, url: str) -> None:
+def test_a_missing_database_is_named(built_on_sqlite: Installation, tmp_path: Path, url: str) -> None:
     done = run(built_on_sqlite, "backup", "--to", tmp_path / "backups", QUIZ_DATABASE_URL=url)
 
     assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1)
@@ -98,14 +100,14 @@ def test_a_database_that_is_not_there_is_named(built_on_sqlite: Installation, tm
 
 @pytest.fixture
 def installed_programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder that alone is asked for PostgreSQL's programs, as the folder of a version each."""
+    """Return the only folder in which PostgreSQL's programs are looked for."""
     monkeypatch.setattr(postgresql, "PACKAGED_PROGRAMS", tmp_path / "versions")
     monkeypatch.setenv("PATH", str(tmp_path / "empty"))
     return tmp_path / "versions"
 
 
 def install(programs: Path, version: int) -> Path:
-    """A pg_dump that says it is of this version."""
+    """Install a pg_dump that reports this version."""
     place = programs / str(version) / "bin"
     place.mkdir(parents=True)
     (place / "pg_dump").write_text(f"#!/bin/sh\necho 'pg_dump (PostgreSQL) {version}.4 (Debian {version}.4-1)'\n")
@@ -114,7 +116,7 @@ def install(programs: Path, version: int) -> Path:
 
 
 class Connection:
-    """As much of a connection as the choice of programs asks for."""
+    """The part of a connection that the choice of programs needs."""
 
     class info:  # noqa: N801 as psycopg calls it
         """A server of version 17."""
@@ -122,16 +124,16 @@ class Connection:
         server_version = 170004
 
 
-def test_of_the_programs_that_are_not_older_than_the_server_the_nearest_are_used(installed_programs: Path) -> None:
+def test_the_nearest_programs_that_are_not_older_than_the_server_are_used(installed_programs: Path) -> None:
     for version in (15, 18, 19):
         install(installed_programs, version)
 
     assert postgresql._program("pg_restore", Connection()) == str(installed_programs / "18" / "bin" / "pg_restore")
 
 
-@pytest.mark.parametrize(("versions", "there"), [((), "not there"), ((9, 16), "only of version 16")])
+@pytest.mark.parametrize(("versions", "installed"), [((), "not there"), ((9, 16), "only of version 16")])
 def test_without_suitable_programs_the_message_says_what_to_install(
-    installed_programs: Path, versions: tuple[int, ...], there: str
+    installed_programs: Path, versions: tuple[int, ...], installed: str
 ) -> None:
     for version in versions:
         install(installed_programs, version)
@@ -139,7 +141,7 @@ def test_without_suitable_programs_the_message_says_what_to_install(
     with pytest.raises(BackupError) as refused:
         postgresql._program("pg_dump", Connection())
     assert str(refused.value) == (
-        f"PostgreSQL's client programs are {there}, and the server is of version 17: "
+        f"PostgreSQL's client programs are {installed}, and the server is of version 17: "
         "install its package postgresql-client-17, or put the folder of its pg_dump on PATH"
     )
 
@@ -151,16 +153,17 @@ def test_no_password_is_on_a_command_line() -> None:
     assert variables["PGPASSWORD"] == "s3cr t"
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGKILL])
-def test_a_backup_that_broke_off_leaves_nothing_that_looks_like_one(
+def test_an_interrupted_backup_leaves_no_file_that_looks_like_one(
     built_on_sqlite: Installation, tmp_path: Path, how: signal.Signals
 ) -> None:
     folder, begun = tmp_path / "backups", tmp_path / "begun"
     os.mkfifo(begun)
-    # Stands still within the copying of the second database.
+    # Pauses while the second database is copied.
     program = (
         "import sys, signal\n"
-        # A shell's background job, and what it starts, is deaf to it.
+        # A background job of a shell, and its children, ignore SIGINT.
         "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "from deploy import backup\n"
         "from deploy.engines import sqlite\n"
@@ -179,10 +182,10 @@ def test_a_backup_that_broke_off_leaves_nothing_that_looks_like_one(
     ) as process:
         begun.open().close()
         process.send_signal(how)
-        _, said = process.communicate(timeout=60)
+        _, errors = process.communicate()
 
     left = [each.name for each in folder.iterdir()]
     if how is signal.SIGKILL:
         assert [name.startswith(".unfinished-") for name in left] == [True]
     else:
-        assert (process.returncode, said, left) == (1, "stopped\n", [])
+        assert (process.returncode, errors, left) == (1, "stopped\n", [])

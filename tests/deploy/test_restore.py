@@ -1,4 +1,4 @@
-"""`make restore`: what is refused before anything is replaced, and what is there afterwards."""
+"""`make restore`: which backups are refused, and what the databases hold afterwards."""
 
 import json
 import os
@@ -6,7 +6,7 @@ import re
 import sqlite3
 import threading
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -21,17 +21,17 @@ from services.kit.storage.audit.log import AuditLog
 from services.kit.storage.database import open_database
 from tests.deploy.copies import (
     Digests,
-    backed_up,
+    back_up,
     database_url,
     digests,
     execute,
     members,
-    restored,
+    restore,
     rows,
     run,
-    sealed,
     tables,
     with_copy,
+    write_sealed,
 )
 from tests.installation import SERVICES, Installation
 from tests.postgresql import Server
@@ -39,92 +39,88 @@ from tests.postgresql import Server
 SAFETY = "flix-before-restore-*.tar"
 
 
+def restored_digests(built: Installation) -> Digests:
+    """Return all digests without the feed's identity, which every restore changes."""
+    return without_feed(digests(built))
+
+
 def without_feed(found: Digests) -> Digests:
-    """What is compared: all but the feed's identity, which every restore changes."""
+    """Return the digests without those of the table that every restore changes."""
     return {
         name: {table: rows for table, rows in each.items() if table != "change_feed"} for name, each in found.items()
     }
 
 
 def sqlite_file(built: Installation, service: str) -> Path:
-    """The service's database file."""
+    """Return the service's database file."""
     return Path(database_url(built, service).removeprefix("sqlite:///"))
 
 
-def scratch_places(built: Installation) -> list[str]:
-    """What a restore has left behind."""
+def scratch_databases(built: Installation) -> list[str]:
+    """Return the scratch databases that a restore has left."""
     url = database_url(built, "auth")
     if url.startswith("sqlite"):
         return [each.name for each in sqlite_file(built, "auth").parent.glob(".restore-*")]
     return [name for (name,) in rows(url, "SELECT datname FROM pg_database WHERE datname ~ '_restore_'")]
 
 
-def refused(built: Installation, file: Path, *arguments: str, **variables: str) -> str:
-    """The one line that a restore ends with, after which every database is as before."""
+def refusal(built: Installation, file: Path, *arguments: str) -> str:
+    """Return the one line with which a restore fails; every database must stay as it is."""
     before = digests(built)
-    done = run(built, "restore", file, *arguments, **variables)
+    done = run(built, "restore", file, *arguments)
     assert (done.returncode, done.stderr.count("\n")) == (1, 1), done.stderr
-    assert digests(built) == before
-    assert scratch_places(built) == []
+    assert (digests(built), scratch_databases(built)) == (before, [])
     return done.stderr.rstrip()
 
 
-def ruin(built: Installation) -> None:
-    """Spoil something in every database."""
+def damage(built: Installation) -> None:
+    """Change rows in every database."""
     execute(database_url(built, "auth"), "DELETE FROM admins")
-    execute(database_url(built, "content"), "UPDATE events SET title = 'ruined'", "DELETE FROM lessons")
+    execute(database_url(built, "content"), "UPDATE events SET title = 'damaged'", "DELETE FROM lessons")
     execute(database_url(built, "quiz"), "DELETE FROM quizzes", "DELETE FROM quiz_revisions")
 
 
-def test_after_a_restore_everything_is_as_at_the_backup_and_the_way_back_is_kept(
-    built: Installation, tmp_path: Path
-) -> None:
-    execute(database_url(built, "content"), "UPDATE change_feed SET feed_id = 'feed'")
-    ((ends_at,),) = rows(database_url(built, "content"), "SELECT last_sequence FROM change_feed")
-    whole = digests(built)
-    file = backed_up(built, tmp_path)
-    ruin(built)
-    ruined = digests(built)
+def test_a_restore_brings_the_backup_back_and_can_be_undone(built: Installation, tmp_path: Path) -> None:
+    content = database_url(built, "content")
+    execute(content, "UPDATE change_feed SET feed_id = 'feed'")
+    ((last_sequence,),) = rows(content, "SELECT last_sequence FROM change_feed")
+    original, file = restored_digests(built), back_up(built, tmp_path)
+    damage(built)
+    damaged = restored_digests(built)
 
-    done = restored(built, file)
+    lines = restore(built, file)
 
-    assert without_feed(digests(built)) == without_feed(whole)
-    ((feed, last, pruned),) = rows(
-        database_url(built, "content"), "SELECT feed_id, last_sequence, pruned_through FROM change_feed"
-    )
-    assert (feed != "feed", last, pruned) == (True, ends_at, 0)
+    assert restored_digests(built) == original
+    ((feed, last, pruned),) = rows(content, "SELECT feed_id, last_sequence, pruned_through FROM change_feed")
+    assert (feed != "feed", last, pruned) == (True, last_sequence, 0)
     (safety,) = (built.logs.parent / "data" / "backups").glob(SAFETY)
-    said = done.stdout.splitlines()
-    assert said[:-1] == [
-        *(f"{name}: the copy is good" for name in SERVICES),
-        f"what was there before: data/backups/{safety.name}",
-    ]
-    assert re.fullmatch(rf"restored {file}, begun \S+Z, in \d+\.\d s", said[-1])
-    assert scratch_places(built) == []
+    good = [f"{name}: the copy is good" for name in SERVICES]
+    assert lines[:-1] == [*good, f"what was there before: data/backups/{safety.name}"]
+    assert re.fullmatch(rf"restored {file}, begun \S+Z, in \d+\.\d s", lines[-1])
+    assert scratch_databases(built) == []
 
-    restored(built, safety)
-    assert without_feed(digests(built)) == without_feed(ruined)
+    restore(built, safety)
+    assert restored_digests(built) == damaged
 
 
-def test_after_a_restore_the_audit_log_is_as_at_the_backup_and_takes_no_change(
-    built: Installation, tmp_path: Path
-) -> None:
+@pytest.mark.full
+def test_a_restored_audit_log_still_refuses_changes(built: Installation, tmp_path: Path) -> None:
     url, entries = database_url(built, "content"), "SELECT * FROM audit_log ORDER BY id"
-    file, before = backed_up(built, tmp_path), rows(database_url(built, "content"), entries)
+    file, before = back_up(built, tmp_path), rows(url, entries)
     with closing(open_database(url)) as database:
         AuditLog(database).append([("event.deleted", "event-1")])
 
-    restored(built, file)
+    restore(built, file)
 
     assert rows(url, entries) == before != []
     for statement in ("DELETE FROM audit_log", "UPDATE audit_log SET action = 'event.changed'"):
         with pytest.raises(peewee.DatabaseError, match="audit_log takes no"):
             execute(url, statement)
-    assert rows(url, entries) == before
 
 
-def test_into_an_empty_installation_everything_comes_as_it_was(built: Installation, tmp_path: Path) -> None:
-    whole, file = digests(built), backed_up(built, tmp_path)
+@pytest.mark.full
+def test_an_empty_installation_can_be_restored(built: Installation, tmp_path: Path) -> None:
+    original, file = restored_digests(built), back_up(built, tmp_path)
     for service in SERVICES:
         url = database_url(built, service)
         if engine_of(url).NAME == "sqlite":
@@ -132,112 +128,107 @@ def test_into_an_empty_installation_everything_comes_as_it_was(built: Installati
         else:
             execute(url, *(f"DROP TABLE {table} CASCADE" for table in tables(url)))
 
-    done = restored(built, file)
+    lines = restore(built, file)
 
-    assert without_feed(digests(built)) == without_feed(whole)
-    assert "what was there before" not in done.stdout
+    assert restored_digests(built) == original
+    assert not any(line.startswith("what was there before") for line in lines)
     for service in SERVICES:
         assert built.command(service, "check", "--alone").stdout == "no findings\n"
 
 
-def test_what_came_after_the_backup_is_gone_and_an_older_backup_is_migrated(
-    built: Installation, tmp_path: Path
-) -> None:
-    url = database_url(built, "quiz")
+@pytest.mark.full
+def test_an_older_backup_is_migrated_and_newer_tables_are_dropped(built: Installation, tmp_path: Path) -> None:
     assert built.command("quiz", "migrate", "down", "--yes").returncode == 0
-    file = backed_up(built, tmp_path)
+    file = back_up(built, tmp_path)
     assert built.command("quiz", "migrate", "up").returncode == 0
-    whole = digests(built)
-    execute(url, "CREATE TABLE later (id INTEGER)", "DROP TABLE tombstones")
+    original = restored_digests(built)
+    execute(database_url(built, "quiz"), "CREATE TABLE later (id INTEGER)", "DROP TABLE tombstones")
 
-    done = restored(built, file)
+    lines = restore(built, file)
 
-    assert "quiz: the backup is of an older release; applied 004_audit_log_indexes to the copy\n" in done.stdout
-    found = digests(built)
-    # The ledger knows when it was applied.
-    for each in (found, whole):
+    assert "quiz: the backup is of an older release; applied 004_audit_log_indexes to the copy" in lines
+    found = restored_digests(built)
+    for each in (found, original):
+        # They hold the instant of the migration.
         del each["quiz"]["schema_ledger"], each["quiz"]["migratehistory"]
-    assert without_feed(found) == without_feed(whole)
+    assert found == original
     assert built.command("quiz", "check", "--alone").stdout == "no findings\n"
 
 
-def test_a_backup_with_a_changed_byte_is_refused(built: Installation, tmp_path: Path) -> None:
-    file = backed_up(built, tmp_path)
+# Each returns a file to restore and the pattern of the refusal.
+Spoil = Callable[[Installation, Path], tuple[Path, str]]
+
+
+def changed_byte(built: Installation, folder: Path) -> tuple[Path, str]:
+    """A byte differs."""
+    file = back_up(built, folder)
     data = bytearray(file.read_bytes())
     data[len(data) // 2] ^= 1
     file.write_bytes(data)
-
-    assert refused(built, file, "--yes") == (
-        f"{file} is not a whole backup of Flix (its checksum is another than when it was made): take another one"
-    )
+    return file, rf"{file} is not a whole backup of Flix \(its checksum is another than when it was made\): .*"
 
 
-def test_a_backup_of_another_engine_is_refused(built: Installation, tmp_path: Path) -> None:
-    content = members(backed_up(built, tmp_path))
+def other_engine(built: Installation, folder: Path) -> tuple[Path, str]:
+    """The copy of quiz is of the other engine."""
+    content = members(back_up(built, folder))
     manifest = json.loads(content[MANIFEST])
     here = manifest["services"]["quiz"]["engine"]
-    there = manifest["services"]["quiz"]["engine"] = "postgresql" if here == "sqlite" else "sqlite"
-    file = sealed(tmp_path / "other.tar", {**content, MANIFEST: json.dumps(manifest).encode()})
-
-    assert refused(built, file, "--yes") == (
-        f"the backup of quiz is of {there} and its database here is of {here}: "
-        f"restore it into an installation on {there} (set QUIZ_DATABASE_URL)"
-    )
+    other = manifest["services"]["quiz"]["engine"] = "postgresql" if here == "sqlite" else "sqlite"
+    file = write_sealed(folder / "other.tar", {**content, MANIFEST: json.dumps(manifest).encode()})
+    reason = f"the backup of quiz is of {other} and its database here is of {here}: "
+    return file, rf"{reason}restore it into an installation on {other} \(set QUIZ_DATABASE_URL\)"
 
 
-def test_a_backup_of_a_service_that_is_not_known_is_refused(built_on_sqlite: Installation, tmp_path: Path) -> None:
-    content = members(backed_up(built_on_sqlite, tmp_path))
+def unknown_service(built: Installation, folder: Path) -> tuple[Path, str]:
+    """The backup has a service that Flix does not have."""
+    content = members(back_up(built, folder))
     manifest = json.loads(content[MANIFEST])
     manifest["services"]["forum"] = manifest["services"].pop("quiz")
-    file = sealed(tmp_path / "other.tar", {**content, MANIFEST: json.dumps(manifest).encode()})
-
-    assert refused(built_on_sqlite, file, "--yes") == (
-        "the backup holds a database of forum, which this Flix does not have"
-    )
+    file = write_sealed(folder / "other.tar", {**content, MANIFEST: json.dumps(manifest).encode()})
+    return file, "the backup holds a database of forum, which this Flix does not have"
 
 
-@pytest.mark.parametrize("damage", ["cut", "garbage"])
-def test_a_broken_database_with_a_right_checksum_is_refused(built: Installation, tmp_path: Path, damage: str) -> None:
-    content = members(backed_up(built, tmp_path))
+def broken_copy(built: Installation, folder: Path) -> tuple[Path, str]:
+    """The checksums are right and the copy of quiz is no database."""
+    content = members(back_up(built, folder))
     (name,) = (each for each in content if each.startswith("quiz."))
-    middle, whole = len(content[name]) // 2, content[name]
-    broken = whole[:middle] if damage == "cut" else whole[:middle] + os.urandom(8192) + whole[middle + 8192 :]
-    file = sealed(tmp_path / "broken.tar", with_copy(content, "quiz", broken))
-
-    said = refused(built, file, "--yes")
-
-    assert said.startswith(("quiz: the copy is no sound database (", "quiz: pg_restore failed ("))
-    assert said.endswith("; nothing was replaced")
+    middle, copy = len(content[name]) // 2, content[name]
+    broken = copy[:middle] + os.urandom(8192) + copy[middle + 8192 :]
+    file = write_sealed(folder / "broken.tar", with_copy(content, "quiz", broken))
+    return file, r"quiz: (the copy is no sound database|pg_restore failed) \(.*; nothing was replaced"
 
 
-def test_a_database_that_does_not_pass_its_check_is_refused(built: Installation, tmp_path: Path) -> None:
-    url = database_url(built, "quiz")
-    execute(url, "UPDATE schema_ledger SET checksum = 'edited' WHERE name = '001_initial'")
-    file = backed_up(built, tmp_path)
-
-    assert refused(built, file, "--yes") == (
-        "quiz: the copy does not pass check --alone: database - migrations: 001_initial was edited after it was "
-        "applied: restore it, put the change into a new one, then run python -m services.quiz migrate status; "
-        "nothing was replaced"
-    )
+def failed_check(built: Installation, folder: Path) -> tuple[Path, str]:
+    """The copy of quiz does not pass its check."""
+    execute(database_url(built, "quiz"), "UPDATE schema_ledger SET checksum = 'edited' WHERE name = '001_initial'")
+    reason = "quiz: the copy does not pass check --alone: database - migrations: 001_initial was edited after .*"
+    return back_up(built, folder), f"{reason}; nothing was replaced"
 
 
-def test_without_a_yes_nothing_is_replaced(built: Installation, tmp_path: Path) -> None:
-    file = backed_up(built, tmp_path)
+@pytest.mark.full
+@pytest.mark.parametrize("spoil", [changed_byte, other_engine, unknown_service, broken_copy, failed_check])
+def test_an_unfit_backup_is_refused_and_nothing_is_replaced(built: Installation, tmp_path: Path, spoil: Spoil) -> None:
+    file, pattern = spoil(built, tmp_path)
+    line = refusal(built, file, "--yes")
+    assert re.fullmatch(pattern, line), line
 
+
+@pytest.mark.full
+def test_nothing_is_replaced_without_confirmation(built: Installation, tmp_path: Path) -> None:
     managed = "restore replaces every row: in the managed profile it needs --yes (make restore YES=1)"
     expected = managed if built.environment["DATABASE_PROFILE"] == "managed" else "nothing was replaced"
-    assert refused(built, file) == expected
+    assert refusal(built, back_up(built, tmp_path)) == expected
 
 
-def test_when_one_cannot_be_replaced_it_says_which_are_and_how_to_go_back(
+@pytest.mark.full
+def test_a_failure_in_the_middle_names_what_is_replaced_and_the_way_back(
     built_on_sqlite: Installation, tmp_path: Path
 ) -> None:
-    built, whole = built_on_sqlite, digests(built_on_sqlite)
-    file = backed_up(built, tmp_path)
-    ruin(built)
-    ruined = digests(built)
-    # SQLite copies between pages of one size only, once a file has its journal.
+    built, original = built_on_sqlite, digests(built_on_sqlite)
+    file = back_up(built, tmp_path)
+    damage(built)
+    damaged = digests(built)
+    # SQLite copies only between files of the same page size once a file has its journal.
     with closing(sqlite3.connect(sqlite_file(built, "quiz"))) as quiz:
         quiz.executescript("PRAGMA journal_mode = DELETE; PRAGMA page_size = 8192; VACUUM; PRAGMA journal_mode = WAL")
 
@@ -250,82 +241,80 @@ def test_when_one_cannot_be_replaced_it_says_which_are_and_how_to_go_back(
         f"content already replaced, to go back: make restore FILE=data/backups/{safety.name}; "
         "or put it right and restore again\n",
     )
-    found = digests(built)
-    assert without_feed(found) == without_feed({**whole, "quiz": ruined["quiz"]})
+    assert restored_digests(built) == without_feed({**original, "quiz": damaged["quiz"]})
 
 
-def test_a_file_that_is_no_database_any_more_is_set_aside_once_its_service_is_stopped(
+@pytest.mark.full
+def test_an_unreadable_file_is_set_aside_once_its_service_is_stopped(
     built_on_sqlite: Installation, tmp_path: Path
 ) -> None:
-    built, whole = built_on_sqlite, digests(built_on_sqlite)
-    file = backed_up(built, tmp_path)
-    live = sqlite_file(built, "quiz")
+    built, original = built_on_sqlite, restored_digests(built_on_sqlite)
+    file, live = back_up(built, tmp_path), sqlite_file(built, "quiz")
+
+    def error() -> str:
+        done = run(built, "restore", file, "--yes")
+        assert done.returncode == 1
+        return done.stderr
+
     built.start()
     live.write_bytes(b"rubbish" * 4096)
-
-    running = run(built, "restore", file, "--yes")
-    assert (running.returncode, running.stderr) == (
-        1,
-        "the database of quiz is gone or unreadable while quiz runs: stop Flix, then restore again\n",
-    )
+    running = "the database of quiz is gone or unreadable while quiz runs: stop Flix, then restore again\n"
+    assert error() == running
     built.stop()
-
-    unsafe = run(built, "restore", file, "--yes")
-    assert (unsafe.returncode, unsafe.stderr) == (
-        1,
+    assert error() == (
         f"what is there now cannot be backed up (quiz: {live} cannot be copied (file is not a database)); nothing was "
-        "replaced: to give it up, use --without-safety-backup (make restore SAFETY=no)\n",
+        "replaced: to give it up, use --without-safety-backup (make restore SAFETY=no)\n"
     )
 
-    restored(built, file, "--without-safety-backup")
-    assert without_feed(digests(built))["quiz"] == without_feed(whole)["quiz"]
+    restore(built, file, "--without-safety-backup")
+    assert restored_digests(built)["quiz"] == original["quiz"]
     assert [each.read_bytes() for each in live.parent.glob("quiz.sqlite.broken-*")] == [b"rubbish" * 4096]
 
 
 @contextmanager
 def reading(built: Installation) -> Iterator[Counter[int]]:
-    """Learners and an admin who read all the time; how they were answered."""
-    answers: Counter[int] = Counter()
+    """Read as two clients who never pause; count the statuses of the responses."""
+    statuses: Counter[int] = Counter()
     stopped = threading.Event()
     with built.admin() as admin:
-        signed_in = admin.headers["Authorization"]
-    lesson = "/api/public/events/flix-mvp-launch-event/lessons/kickoff-do-mvp"
+        authorization = admin.headers["Authorization"]
+    event = "/api/public/events/flix-mvp-launch-event"
 
     def read() -> None:
-        with built.client(Authorization=signed_in) as client:
+        with built.client(Authorization=authorization) as client:
             while not stopped.is_set():
-                answers[client.post("/api/public/events/flix-mvp-launch-event/catalog").status_code] += 1
-                answers[client.post(f"{lesson}/quiz").status_code] += 1
-                answers[client.post(f"{lesson}/quiz/submit", json={"answers": []}).status_code] += 1
-                answers[client.get("/api/quizzes").status_code] += 1
+                statuses[client.post(f"{event}/catalog").status_code] += 1
+                statuses[
+                    client.post(f"{event}/lessons/kickoff-do-mvp/quiz/submit", json={"answers": []}).status_code
+                ] += 1
+                statuses[client.get("/api/quizzes").status_code] += 1
 
     threads = [threading.Thread(target=read) for _ in range(2)]
     for thread in threads:
         thread.start()
     try:
-        yield answers
+        yield statuses
     finally:
         stopped.set()
         for thread in threads:
             thread.join()
 
 
-def test_who_is_served_while_everything_is_backed_up_and_replaced_hears_of_nothing_worse_than_a_wait(
-    built: Installation, tmp_path: Path
-) -> None:
+@pytest.mark.full
+def test_clients_receive_at_worst_a_503_during_backup_and_restore(built: Installation, tmp_path: Path) -> None:
     built.start()
-    with reading(built) as answers:
-        file = backed_up(built, tmp_path)
+    with reading(built) as statuses:
+        file = back_up(built, tmp_path)
         for _ in range(3):
-            restored(built, file)
+            restore(built, file)
 
-    assert {status for status in answers if status != 200} <= {503}
-    assert answers[200] > 10 * answers[503]
+    assert {status for status in statuses if status != 200} <= {503}
+    assert statuses[200] > 10 * statuses[503]
 
 
 @pytest.fixture
 def own_role(postgresql_server: Server) -> Iterator[str]:
-    """A role that owns databases and may make none: its name and password."""
+    """Return a role that owns databases and may create none."""
     role = f"owner_{os.urandom(4).hex()}"
     with psycopg.connect(postgresql_server.url, autocommit=True) as connection:
         connection.execute(f"CREATE ROLE {role} LOGIN PASSWORD 'secret'")
@@ -333,36 +322,29 @@ def own_role(postgresql_server: Server) -> Iterator[str]:
         connection.execute(f"DROP OWNED BY {role}; DROP ROLE {role}")
 
 
-def test_a_role_that_may_make_no_database_has_one_made_for_it(
+@pytest.mark.full
+@pytest.mark.parametrize("built", ["postgresql"], indirect=True)
+def test_another_role_may_create_the_scratch_databases(
     built: Installation, postgresql_server: Server, own_role: str, tmp_path: Path
 ) -> None:
-    if engine_of(database_url(built, "auth")).NAME == "sqlite":
-        pytest.skip("SQLite has no roles")
-    maker = postgresql_server.url
     for service in SERVICES:
         url = urlsplit(database_url(built, service))
-        name = url.path[1:]
-        execute(url.geturl(), f"ALTER DATABASE {name} OWNER TO {own_role}")
-        for table in tables(url.geturl()):
-            execute(url.geturl(), f"ALTER TABLE {table} OWNER TO {own_role}")
+        owned = [f"DATABASE {url.path[1:]}", *(f"TABLE {table}" for table in tables(url.geturl()))]
+        execute(url.geturl(), *(f"ALTER {each} OWNER TO {own_role}" for each in owned))
         own = url._replace(netloc=f"{own_role}:secret@{url.hostname}:{url.port}").geturl()
         built.environment[f"{service.upper()}_DATABASE_URL"] = own
-    file, whole = backed_up(built, tmp_path), digests(built)
-    ruin(built)
+    original, file = restored_digests(built), back_up(built, tmp_path)
+    damage(built)
 
-    assert refused(built, file, "--yes") == (
+    assert refusal(built, file, "--yes") == (
         f"auth: the role {own_role} may not make the database in which the copy is checked: ALTER ROLE {own_role} "
         "CREATEDB, or set RESTORE_SCRATCH_URL to the URL of a role that may; nothing was replaced"
     )
-    done = run(built, "restore", file, "--yes", RESTORE_SCRATCH_URL=maker)
-
+    built.environment["RESTORE_SCRATCH_URL"] = postgresql_server.url
     try:
-        assert (done.returncode, done.stderr) == (0, "")
-        assert without_feed(digests(built)) == without_feed(whole)
-        assert scratch_places(built) == []
+        restore(built, file)
+        assert (restored_digests(built), scratch_databases(built)) == (original, [])
     finally:
         for service in SERVICES:
-            execute(
-                urlsplit(maker)._replace(path=urlsplit(database_url(built, service)).path).geturl(),
-                f"REASSIGN OWNED BY {own_role} TO CURRENT_USER",
-            )
+            owner = urlsplit(postgresql_server.url)._replace(path=urlsplit(database_url(built, service)).path)
+            execute(owner.geturl(), f"REASSIGN OWNED BY {own_role} TO CURRENT_USER")

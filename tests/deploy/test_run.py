@@ -1,4 +1,4 @@
-"""`make run` as a person at a terminal meets it: real processes in a folder of their own."""
+"""`make run` with real processes in a folder of its own."""
 
 import os
 import signal
@@ -18,7 +18,7 @@ Run = subprocess.Popen[str]
 
 @pytest.fixture
 def environment(tmp_path: Path) -> dict[str, str]:
-    """Own ports, and own databases by absolute paths: the services' working folder is the repository."""
+    """Return ports and databases of its own, by absolute paths: the services run in the repository's folder."""
     names = ("AUTH_PORT", "CONTENT_PORT", "QUIZ_PORT", "API_PORT")
     probes = [socket.create_server(("127.0.0.1", 0)) for _ in names]
     ports = {name: str(probe.getsockname()[1]) for name, probe in zip(names, probes, strict=True)}
@@ -30,7 +30,7 @@ def environment(tmp_path: Path) -> dict[str, str]:
 
 @contextmanager
 def running(folder: Path, environment: Mapping[str, str]) -> Iterator[Run]:
-    """`make run` in that folder; ended afterwards, whatever came between."""
+    """Run `make run` in this folder and end it afterwards."""
     with subprocess.Popen(
         [sys.executable, "-m", "deploy.run"],
         cwd=folder,
@@ -47,64 +47,60 @@ def running(folder: Path, environment: Mapping[str, str]) -> Iterator[Run]:
 
 
 def table(run: Run) -> dict[str, str]:
-    """The rows that it prints when everything is ready; what it says before is passed over."""
+    """Return the rows that it prints when everything is ready."""
     assert run.stdout is not None
     lines = iter(run.stdout)
     assert any(line.startswith("Flix is ready after ") for line in lines)
     rows = (line.split(maxsplit=1) for line in iter(lambda: next(lines).strip(), ""))
-    # Of "try next" the name is two words.
     return {row[0]: row[1] for row in rows}
 
 
-def ended(run: Run, how: signal.Signals) -> tuple[int, str, str]:
-    """The exit code after that signal, and what it still said."""
+def end(run: Run, how: signal.Signals) -> tuple[int, str, str]:
+    """Send the signal; return the exit code, the rest of the output, and the errors."""
     run.send_signal(how)
-    said, complained = run.communicate(timeout=60)
-    return run.returncode, said, complained
+    output, errors = run.communicate()
+    return run.returncode, output, errors
 
 
-def test_a_file_where_the_data_folder_should_be_is_told_in_one_line(
-    tmp_path: Path, environment: dict[str, str]
-) -> None:
+def test_a_file_in_place_of_the_data_folder_is_reported(tmp_path: Path, environment: dict[str, str]) -> None:
     (tmp_path / "data").write_text("a file")
 
     with running(tmp_path, environment) as run:
-        said, complained = run.communicate(timeout=60)
+        output, errors = run.communicate()
 
-    assert (run.returncode, said) == (1, "")
-    assert complained in (
+    assert (run.returncode, output) == (1, "")
+    assert errors in (
         "the folder data/logs cannot be written to (Not a directory)\n",
         "the folder data/logs cannot be written to (File exists)\n",
     )
     assert (tmp_path / "data").read_text() == "a file"
 
 
-def test_one_database_for_all_services_is_told_in_one_line_before_anything_is_made(
+def test_one_database_for_all_services_is_refused_before_anything_is_made(
     tmp_path: Path, environment: dict[str, str]
 ) -> None:
     shared = {name: text for name, text in environment.items() if not name.endswith("_DATABASE_URL")}
 
     with running(tmp_path, {**shared, "DATABASE_URL": f"sqlite:///{tmp_path}/all.sqlite"}) as run:
-        said, complained = run.communicate(timeout=60)
+        output, errors = run.communicate()
 
     variables = "AUTH_DATABASE_URL, CONTENT_DATABASE_URL, QUIZ_DATABASE_URL"
-    assert (run.returncode, said) == (1, "")
-    assert complained == f"each service needs a database of its own: set {variables}\n"
+    assert (run.returncode, output) == (1, "")
+    assert errors == f"each service needs a database of its own: set {variables}\n"
     assert list(tmp_path.iterdir()) == []
 
 
-def test_it_says_how_to_sign_in_only_as_long_as_that_works_and_ends_when_the_terminal_closes(
-    tmp_path: Path, environment: dict[str, str]
-) -> None:
+@pytest.mark.full
+def test_it_prints_working_credentials_and_stops_with_the_terminal(tmp_path: Path, environment: dict[str, str]) -> None:
     address = f"http://127.0.0.1:{environment['API_PORT']}"
     with running(tmp_path, environment) as run:
         first = table(run)
-        assert ended(run, signal.SIGHUP) == (0, "stopped\n", "")
+        assert end(run, signal.SIGHUP) == (0, "stopped\n", "")
     stack.require_free_ports(stack.read_settings(environment).values())
 
     with running(tmp_path, {**environment, "ADMIN_PASSWORD": "another one"}) as run:
         second = table(run)
-        assert ended(run, signal.SIGINT) == (0, "stopped\n", "")
+        assert end(run, signal.SIGINT) == (0, "stopped\n", "")
     stack.require_free_ports(stack.read_settings(environment).values())
 
     expected = {

@@ -1,16 +1,23 @@
-"""deploy.stack: what is read and refused before anything is started."""
+"""Settings are checked before anything is started, and processes end with their starter."""
 
+import json
 import socket
+import subprocess
+import sys
 from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
 
 import pytest
 
 from deploy import stack
 from services.kit.core.config import ServerSettings, ServiceSettings, SettingsError
+from tests.installation import Installation
+from tests.waiting import until
 
 
 def problems_of(**variables: str) -> list[str]:
-    """What is wrong with these variables."""
+    """Return the problems of these variables."""
     with pytest.raises(SettingsError) as refused:
         stack.read_settings(variables)
     assert str(refused.value) == "\n".join(refused.value.problems)
@@ -19,7 +26,7 @@ def problems_of(**variables: str) -> list[str]:
 
 @pytest.fixture
 def busy_port() -> Iterator[int]:
-    """A port where somebody listens."""
+    """Return a port that is in use."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         listener.listen()
@@ -28,7 +35,7 @@ def busy_port() -> Iterator[int]:
 
 @pytest.fixture
 def free_ports() -> dict[str, str]:
-    """A variable for each process's port, with one where nobody listens."""
+    """Return a free port for each process, by its variable."""
     variables = ("AUTH_PORT", "CONTENT_PORT", "QUIZ_PORT", "API_PORT")
     probes = [socket.create_server(("127.0.0.1", 0)) for _ in variables]
     ports = {name: str(probe.getsockname()[1]) for name, probe in zip(variables, probes, strict=True)}
@@ -37,7 +44,7 @@ def free_ports() -> dict[str, str]:
     return ports
 
 
-def test_the_local_profile_needs_nothing_and_listens_on_loopback_alone() -> None:
+def test_the_local_profile_needs_no_variables_and_listens_on_loopback() -> None:
     settings = stack.read_settings({})
 
     def database(each: ServerSettings) -> str | None:
@@ -59,7 +66,7 @@ def test_the_local_profile_needs_nothing_and_listens_on_loopback_alone() -> None
         {"QUIZ_DATABASE_URL": "sqlite:///data/content.sqlite"},
     ],
 )
-def test_services_with_one_database_are_refused_in_one_line(variables: dict[str, str]) -> None:
+def test_services_that_share_a_database_are_refused(variables: dict[str, str]) -> None:
     with pytest.raises(stack.StartFailed) as refused:
         stack.require_own_databases(stack.read_settings(variables).values())
 
@@ -67,7 +74,7 @@ def test_services_with_one_database_are_refused_in_one_line(variables: dict[str,
     assert str(refused.value) == f"each service needs a database of its own: set {variables_to_set}"
 
 
-def test_one_shared_url_will_do_for_a_single_service() -> None:
+def test_database_url_may_serve_a_single_service() -> None:
     settings = stack.read_settings(
         {
             "DATABASE_URL": "sqlite:///data/rest.sqlite",
@@ -80,7 +87,7 @@ def test_one_shared_url_will_do_for_a_single_service() -> None:
     assert settings["auth"].database_url == "sqlite:///data/rest.sqlite"
 
 
-def test_the_problems_of_all_processes_are_told_at_once_and_each_once() -> None:
+def test_the_problems_of_all_processes_are_reported_once() -> None:
     assert problems_of(
         LOG_LEVEL="verbose", AUTH_PORT="x", JWT_ACCESS_TTL="soon", QUIZ_DATABASE_URL="mysql://db", RATE_LIMIT_MAX="0"
     ) == [
@@ -92,7 +99,7 @@ def test_the_problems_of_all_processes_are_told_at_once_and_each_once() -> None:
     ]
 
 
-def test_free_ports_are_no_obstacle(free_ports: dict[str, str]) -> None:
+def test_free_ports_are_accepted(free_ports: dict[str, str]) -> None:
     stack.require_free_ports(stack.read_settings(free_ports).values())
 
 
@@ -105,3 +112,37 @@ def test_a_busy_port_is_named_with_its_variable(free_ports: dict[str, str], busy
 
     reason = f"port {busy_port} on 127.0.0.1 cannot be used (Address already in use)"
     assert str(refused.value) == f"{reason}: stop what uses it, or set {variable}"
+
+
+STARTER = """
+import json, signal, sys
+from pathlib import Path
+from deploy import stack
+
+environment, logs = json.loads(sys.argv[1]), Path(sys.argv[2])
+processes = [stack.start(name, environment, logs) for name in ("content", "follow-quiz")]
+stack.wait_until(lambda: stack.is_ready(environment["CONTENT_URL"]), processes)
+print(*(process.popen.pid for process in processes), flush=True)
+signal.pause()
+"""
+
+
+def is_running(pid: int) -> bool:
+    """Return whether the process exists and is not a zombie."""
+    with suppress(FileNotFoundError, ProcessLookupError):
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    return False
+
+
+@pytest.mark.full
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a process that its parent has ended")
+def test_a_killed_starter_takes_its_processes_and_their_workers_along(built_on_sqlite: Installation) -> None:
+    arguments = [json.dumps(built_on_sqlite.environment), str(built_on_sqlite.logs)]
+    command = [sys.executable, "-c", STARTER, *arguments]
+    with subprocess.Popen(command, cwd=stack.ROOT, stdout=subprocess.PIPE, text=True) as starter:
+        assert starter.stdout is not None
+        masters = [int(pid) for pid in starter.stdout.readline().split()]
+        workers = [int(pid) for pid in Path(f"/proc/{masters[0]}/task/{masters[0]}/children").read_text().split()]
+        assert (len(masters), len(workers)) == (2, 1)
+        starter.kill()
+    until(lambda: not any(map(is_running, masters + workers)), "the stack has ended with its starter")

@@ -1,4 +1,4 @@
-"""What a process of the stack and the workers that it forks have in common (TRAPS 7)."""
+"""A master shares no connection and no thread with its workers (docs/traps.md, 7)."""
 
 import os
 import signal
@@ -12,38 +12,42 @@ from tests.waiting import until
 PROC = Path("/proc")
 ESTABLISHED = "01"
 
-pytestmark = pytest.mark.skipif(not (PROC / "self/fd").exists(), reason="what a process has open is asked of /proc")
+pytestmark = pytest.mark.skipif(
+    not (PROC / "self/fd").exists(), reason="the open files of a process are read from /proc"
+)
 
 
-def opened(pid: int) -> list[str]:
-    """What the process has open: paths, and `socket:[number]` for sockets."""
+def open_files(pid: int) -> list[str]:
+    """Return the open files of a process: paths, and `socket:[number]` for sockets."""
     return [str(each.readlink()) for each in (PROC / str(pid) / "fd").iterdir()]
 
 
 def connections() -> set[str]:
-    """Every connection of this machine, by the name that it has among the files of a process."""
+    """Return every TCP connection of this machine, named as in the open files of a process."""
     rows = [line.split() for line in (PROC / "net/tcp").read_text().splitlines()[1:]]
     return {f"socket:[{row[9]}]" for row in rows if row[3] == ESTABLISHED}
 
 
 def workers(pid: int) -> list[int]:
-    """The processes that it has forked."""
+    """Return the processes that it has forked."""
     return [int(each) for each in (PROC / f"{pid}/task/{pid}/children").read_text().split()]
 
 
-def test_whoever_forks_workers_has_no_connection_and_no_thread_to_share_with_them(built: Installation) -> None:
+@pytest.mark.full
+def test_a_master_has_no_connection_and_no_second_thread(built: Installation) -> None:
     built.start()
     with built.admin() as admin:
         assert admin.get("/api/events").status_code == 200
 
     for name in SERVERS:
         master = built.pid(name)
-        assert [path for path in opened(master) if ".sqlite" in path] == []
-        assert {*opened(master)} & connections() == set()
+        assert [path for path in open_files(master) if ".sqlite" in path] == []
+        assert {*open_files(master)} & connections() == set()
         assert len([*(PROC / str(master) / "task").iterdir()]) == 1
 
 
-def test_a_worker_that_dies_is_replaced_and_nothing_else_is_started_again(built_on_sqlite: Installation) -> None:
+@pytest.mark.full
+def test_only_a_worker_that_dies_is_replaced(built_on_sqlite: Installation) -> None:
     built_on_sqlite.start()
     masters = {name: built_on_sqlite.pid(name) for name in SERVERS}
     with built_on_sqlite.admin() as admin:

@@ -1,4 +1,4 @@
-"""The command line that every service has: serve, migrate, seed, check, import-baseline, and what some have besides.
+"""The command line that every service has: serve, migrate, seed, check, and what some have besides.
 
 Exit codes: 0 done, 1 refused or found wrong (one line on standard error says what to do), 2 a wrong command line.
 """
@@ -15,7 +15,6 @@ from typing import Generic, TypeVar
 
 import peewee
 
-from services.kit.baseline import BaselineError, Importer, Part, import_baseline, opened
 from services.kit.core.config import ServiceSettings, SettingsError
 from services.kit.core.errors import ServiceError
 from services.kit.core.instants import format_instant
@@ -65,7 +64,6 @@ class Service(Generic[AnySettings]):
     seeder: Seeder[AnySettings]
     examination: Callable[[AnySettings], Examination]
     follow: Callable[[peewee.Database, AnySettings], None] | None = None
-    importer: Importer | None = None
     commands: Sequence[Command[AnySettings]] = ()
 
 
@@ -83,7 +81,7 @@ def main(service: Service[AnySettings], arguments: Sequence[str] | None = None) 
         return int(options.command(service, settings, database, options) or 0)
     except SettingsError as error:
         return _fail(*error.problems)
-    except (MigrationError, BaselineError, Refused, ServiceError) as error:
+    except (MigrationError, Refused, ServiceError) as error:
         return _fail(str(error))
     except (peewee.DatabaseError, peewee.InterfaceError, OSError) as error:
         reason = " ".join(safe_message(error).split())
@@ -113,25 +111,11 @@ def _parser(service: Service[AnySettings]) -> argparse.ArgumentParser:
     if service.follow is not None:
         following = commands.add_parser("follow", help="apply the changes of another service until stopped")
         following.set_defaults(command=_follow, creates=False)
-    if service.importer:
-        _add_import(commands.add_parser("import-baseline", help="move an old installation's rows in"), service.importer)
     for command in service.commands:
         own = commands.add_parser(command.name, help=command.purpose)
         command.declare(own)
         own.set_defaults(command=partial(_run_own, command))
     return parser
-
-
-def _add_import(command: argparse.ArgumentParser, importer: Importer) -> None:
-    command.add_argument("file", type=Path, help="the old installation's SQLite file")
-    command.add_argument("--dry-run", action="store_true", help="say what would be moved, and stop")
-    command.add_argument("--skip-invalid", action="store_true", help="leave rows that break a rule behind")
-    if importer.gives:
-        command.add_argument("--accepted", type=Path, help=f"a file to write, which tells others the {importer.gives}")
-    if importer.needs:
-        told = f"the file that --accepted of the service with the {importer.needs} has written"
-        command.add_argument(f"--{importer.needs}", type=Path, required=True, help=told)
-    command.set_defaults(command=_import_baseline)
 
 
 def _serve(
@@ -210,26 +194,6 @@ def _check(
     log_to_standard_error()
     examination = service.examination(settings)
     return 1 if check(database, examination, _say, repair=options.repair, alone=options.alone) else 0
-
-
-def _import_baseline(
-    service: Service[AnySettings],
-    settings: AnySettings,
-    database: peewee.Database,
-    options: argparse.Namespace,
-) -> int:
-    importer = service.importer
-    if importer is None:
-        raise Refused(f"{service.name} has nothing to import")
-    service.migrations.require_current(database)
-    with opened(options.file) as old:
-        if importer.needs:
-            old.read_notes(importer.needs, getattr(options, importer.needs))
-        part = Part(service.name, importer, database)
-        done = import_baseline(old, [part], skip_invalid=options.skip_invalid, dry_run=options.dry_run)
-        if importer.gives and options.accepted:
-            old.write_notes(importer.gives, options.accepted)
-    return 0 if done else 1
 
 
 def _run_own(

@@ -1,4 +1,4 @@
-"""deploy.release.audit: what was not looked up is not sound."""
+"""A package that was not looked up counts as not audited."""
 
 from pathlib import Path
 
@@ -47,16 +47,13 @@ HOLED = {"name": "beta", "version": "2.0", "vulns": [HOLE, {**HOLE, "id": "PYSEC
         ),
     ],
 )
-def test_an_audit_passes_when_every_package_was_looked_up_and_has_no_hole(
-    packages: list[object], verdict: Verdict
-) -> None:
+def test_an_audit_passes_when_every_package_is_known_and_sound(packages: list[object], verdict: Verdict) -> None:
     assert judge_report({"dependencies": packages}, {"alpha", "beta"}) == verdict
 
 
-def test_without_a_way_to_the_vulnerability_data_nothing_was_audited(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    # Nobody listens on the port of "discard".
+@pytest.mark.full
+def test_without_vulnerability_data_nothing_is_audited(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # No process listens on the port of "discard".
     monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
     (tmp_path / "audit.json").write_text('{"dependencies": []}')
 
@@ -65,9 +62,10 @@ def test_without_a_way_to_the_vulnerability_data_nothing_was_audited(
     assert (verdict.check, verdict.state) == ("audit", "NOT DONE")
 
 
-def test_a_lock_that_pip_audit_cannot_read_was_not_audited(tmp_path: Path) -> None:
+@pytest.mark.full
+def test_an_unreadable_lock_is_not_audited(tmp_path: Path) -> None:
     (tmp_path / "requirements.lock").write_text("one two\n")
 
     verdict = audit(tmp_path, tmp_path)
 
-    assert (verdict.state, verdict.told.startswith("pip-audit gave no report: ")) == ("NOT DONE", True)
+    assert (verdict.state, verdict.summary.startswith("pip-audit gave no report: ")) == ("NOT DONE", True)

@@ -1,4 +1,4 @@
-"""deploy.release.licences, with pip-licenses itself."""
+"""Licences are read by pip-licenses itself."""
 
 import json
 from pathlib import Path
@@ -10,7 +10,7 @@ from deploy.release.lock import read_lock
 from deploy.stack import ROOT
 
 
-def test_every_package_that_runs_has_a_known_licence(tmp_path: Path) -> None:
+def test_every_runtime_package_has_an_allowed_licence(tmp_path: Path) -> None:
     verdict = list_licences(ROOT, tmp_path)
     listed = json.loads((tmp_path / "licences.json").read_text())
 
@@ -19,7 +19,7 @@ def test_every_package_that_runs_has_a_known_licence(tmp_path: Path) -> None:
     assert (listed["falcon"], listed["peewee"], listed["httpx-aiohttp"]) == ("Apache-2.0", "MIT", "BSD-3-Clause")
 
 
-def test_strong_copyleft_and_what_is_not_installed_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_strong_copyleft_and_missing_packages_are_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     installed = tmp_path / "copyleft-1.dist-info"
     installed.mkdir()
     classifier = "License :: OSI Approved :: GNU General Public License v3 or later (GPLv3+)"
@@ -53,7 +53,7 @@ def test_strong_copyleft_and_what_is_not_installed_are_refused(tmp_path: Path, m
         "MIT License; Mozilla Public License 2.0 (MPL 2.0)",
     ],
 )
-def test_what_is_allowed_may_be_joined(licence: str) -> None:
+def test_allowed_licences_may_be_combined(licence: str) -> None:
     assert is_allowed(licence)
 
 
@@ -74,11 +74,11 @@ def test_what_is_allowed_may_be_joined(licence: str) -> None:
         "MIT;",
     ],
 )
-def test_what_is_unknown_or_reaches_further_is_refused_even_beside_what_is_allowed(licence: str) -> None:
+def test_unknown_and_strong_copyleft_licences_are_refused(licence: str) -> None:
     assert not is_allowed(licence)
 
 
-def test_a_licence_that_was_read_in_its_file_must_still_stand_there() -> None:
+def test_a_licence_known_from_its_text_must_still_be_in_it() -> None:
     text = "Permission is hereby granted, free of\n  charge, to any person obtaining a copy of this software"
 
     assert licence_of("peewee", {"License": "UNKNOWN", "LicenseText": text}) == "MIT"

@@ -1,9 +1,9 @@
-"""deploy.release: what stops a release, and what is said about it."""
+"""Which verdicts stop a release, and the table of verdicts."""
 
 import pytest
 
 from deploy.release.__main__ import exit_code
-from deploy.release.verdict import State, Verdict, judged, table
+from deploy.release.verdict import State, Verdict, table, verdict_of
 
 LOCK = Verdict("lock", "passed", "3 packages")
 
@@ -24,7 +24,7 @@ LOCK = Verdict("lock", "passed", "3 packages")
         ("lock", "FAILED", True, False, 1),
     ],
 )
-def test_a_release_waits_for_every_check_but_one_that_need_not_be_made(
+def test_a_release_needs_every_check_that_is_not_optional(
     check: str, state: State, without_audit: bool, in_ci: bool, code: int
 ) -> None:
     verdicts = [LOCK, Verdict(check, state, "")]
@@ -32,11 +32,11 @@ def test_a_release_waits_for_every_check_but_one_that_need_not_be_made(
     assert exit_code(verdicts, without_audit=without_audit, in_ci=in_ci) == code
 
 
-def test_the_table_has_a_line_for_each_check_and_then_what_was_found() -> None:
+def test_the_table_has_a_line_for_each_check_and_then_the_findings() -> None:
     verdicts = [
         LOCK,
         Verdict("audit", "NOT DONE", "49 of 49 packages were NOT audited"),
-        judged("secrets in the tree", ["a.py:1: AWS Access Key 1234"], "9 files"),
+        verdict_of("secrets in the tree", ["a.py:1: AWS Access Key 1234"], "9 files"),
     ]
 
     assert table(verdicts) == (

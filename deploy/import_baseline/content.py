@@ -1,7 +1,7 @@
-"""The old baseline's events, lessons and materials, judged by content's rules and moved with their ids and instants.
+"""Import events, lessons and materials with their ids and instants.
 
-Old rows are held to what content's rules and tables ask, not to what the API asks of new ones: a title of two letters
-was stored, and answers must stay as they were.
+Old rows must satisfy content's rules and tables, not the stricter schemas of the API for new rows: a title of two
+letters was accepted once, and public responses must stay as they were.
 """
 
 import re
@@ -12,6 +12,8 @@ from typing import get_args
 
 import peewee
 
+from deploy.import_baseline.import_pass import Candidate, Importer, ImportPass
+from deploy.import_baseline.old_row import OldRow
 from services.content import rules
 from services.content.entities import (
     MAXIMUM_MATERIAL_BYTES,
@@ -26,7 +28,6 @@ from services.content.errors import InvalidWindow
 from services.content.repository.contracts import ContentStore
 from services.content.repository.store import PeeweeContentStore
 from services.content.schemas.events import DEFAULT_VISUAL_STYLE
-from services.kit.baseline import Candidate, Importer, Moving, OldRow
 
 SLUG_REPEATED = "slug is that of an earlier event"
 SLUG_TAKEN = "slug is taken by another event of this installation"
@@ -35,36 +36,36 @@ LESSON_SLUG_TAKEN = "slug is taken by another lesson of the event in this instal
 
 _EVENT_SLUGS = "slugs of events"
 _LESSON_SLUGS = "slugs of lessons"
-# No id and no slug that comes so far contains it.
-_BETWEEN = "\0"
+# No valid id or slug contains it.
+_SEPARATOR = "\0"
 _COLOR = re.compile(r"#[0-9a-fA-F]{6}")
 
 
-def move(database: peewee.Database, moving: Moving) -> None:
-    """One pass over events, lessons and materials."""
+def import_rows(database: peewee.Database, one_pass: ImportPass) -> None:
+    """Process events, lessons and materials."""
     for kind in (_EVENT_SLUGS, _LESSON_SLUGS):
-        moving.old.forget(kind)
+        one_pass.old.forget(kind)
     store = PeeweeContentStore(database)
-    moving.each("events", _event, partial(_compare_events, store, moving), partial(_add_events, store))
-    moving.each(
+    one_pass.process("events", _event, partial(_compare_events, store, one_pass), partial(_add_events, store))
+    one_pass.process(
         "lessons",
-        partial(_lesson, moving),
-        partial(_compare_lessons, store, moving),
+        partial(_lesson, one_pass),
+        partial(_compare_lessons, store, one_pass),
         partial(_add_lessons, store),
-        noted=lambda lesson: lesson.event_id,
+        note=lambda lesson: lesson.event_id,
     )
-    moving.each(
-        "materials", partial(_material, moving), partial(_compare_materials, store), partial(_add_materials, store)
+    one_pass.process(
+        "materials", partial(_material, one_pass), partial(_compare_materials, store), partial(_add_materials, store)
     )
 
 
-IMPORTER = Importer(("events", "lessons", "materials"), move, gives="lessons")
+IMPORTER = Importer(("events", "lessons", "materials"), import_rows)
 
 
 def _event(row: OldRow) -> Event:
     slug = row.indexed_text("slug")
     if slug != rules.event_slug(slug):
-        row.refuse("slug is not of letters from a to z, digits and hyphens between them")
+        row.reject("slug is not of letters from a to z, digits and hyphens between them")
     descriptions = rules.descriptions(
         row.optional_text("description"), row.optional_text("short_description"), row.optional_text("long_description")
     )
@@ -96,22 +97,22 @@ def _event(row: OldRow) -> Event:
 def _color(row: OldRow, column: str) -> str:
     color = row.text_or(column, getattr(DEFAULT_VISUAL_STYLE, column))
     if not _COLOR.fullmatch(color):
-        row.refuse(f"{column} is not a colour such as #e50914")
+        row.reject(f"{column} is not a colour such as #e50914")
     return color
 
 
-def _compare_events(store: ContentStore, moving: Moving, candidates: Sequence[Candidate[Event]]) -> None:
+def _compare_events(store: ContentStore, one_pass: ImportPass, candidates: Sequence[Candidate[Event]]) -> None:
     events = [each.record for each in candidates]
-    known = store.events.find([each.id for each in events], [each.slug for each in events])
-    by_id = {each.id: replace(each, version=1) for each in known}
-    by_slug = {each.slug: each.id for each in known}
+    stored = store.events.find([each.id for each in events], [each.slug for each in events])
+    by_id = {each.id: replace(each, version=1) for each in stored}
+    by_slug = {each.slug: each.id for each in stored}
     for candidate in candidates:
         event = candidate.record
         candidate.compare(by_id.get(event.id))
         if by_slug.get(event.slug, event.id) != event.id:
-            candidate.row.refuse(SLUG_TAKEN)
-        if candidate.row.is_sound and not moving.old.claim(_EVENT_SLUGS, event.slug):
-            candidate.row.refuse(SLUG_REPEATED)
+            candidate.row.reject(SLUG_TAKEN)
+        if candidate.row.is_valid and not one_pass.old.claim(_EVENT_SLUGS, event.slug):
+            candidate.row.reject(SLUG_REPEATED)
 
 
 def _add_events(store: ContentStore, events: Sequence[Event]) -> None:
@@ -119,13 +120,13 @@ def _add_events(store: ContentStore, events: Sequence[Event]) -> None:
         store.events.add(event)
 
 
-def _lesson(moving: Moving, row: OldRow) -> Lesson:
+def _lesson(one_pass: ImportPass, row: OldRow) -> Lesson:
     slug = row.indexed_text("slug")
     if slug != rules.lesson_slug(slug):
-        row.refuse("slug is not trimmed and in lower case")
+        row.reject("slug is not trimmed and in lower case")
     lesson = Lesson(
         id=row.identifier(),
-        event_id=moving.parent(row, "event_id", "events"),
+        event_id=one_pass.parent_id(row, "event_id", "events"),
         title=row.text("title"),
         description=row.text_or("description", ""),
         slug=slug,
@@ -136,7 +137,7 @@ def _lesson(moving: Moving, row: OldRow) -> Lesson:
         created_at=row.instant("created_at"),
         updated_at=row.instant("updated_at"),
     )
-    if row.is_sound:
+    if row.is_valid:
         _check_window(row, lesson)
     return lesson
 
@@ -145,23 +146,25 @@ def _check_window(row: OldRow, lesson: Lesson) -> None:
     try:
         rules.check_window(lesson.release_at, lesson.expires_at)
     except InvalidWindow:
-        row.refuse("expires_at is not later than release_at")
+        row.reject("expires_at is not later than release_at")
 
 
-def _compare_lessons(store: ContentStore, moving: Moving, candidates: Sequence[Candidate[Lesson]]) -> None:
+def _compare_lessons(store: ContentStore, one_pass: ImportPass, candidates: Sequence[Candidate[Lesson]]) -> None:
     lessons = [each.record for each in candidates]
-    known = store.lessons.find(
+    stored = store.lessons.find(
         [each.id for each in lessons], {each.event_id for each in lessons}, {each.slug for each in lessons}
     )
-    by_id = {each.id: replace(each, version=1) for each in known}
-    by_slug = {(each.event_id, each.slug): each.id for each in known}
+    by_id = {each.id: replace(each, version=1) for each in stored}
+    by_slug = {(each.event_id, each.slug): each.id for each in stored}
     for candidate in candidates:
         lesson = candidate.record
         candidate.compare(by_id.get(lesson.id))
         if by_slug.get((lesson.event_id, lesson.slug), lesson.id) != lesson.id:
-            candidate.row.refuse(LESSON_SLUG_TAKEN)
-        if candidate.row.is_sound and not moving.old.claim(_LESSON_SLUGS, f"{lesson.event_id}{_BETWEEN}{lesson.slug}"):
-            candidate.row.refuse(LESSON_SLUG_REPEATED)
+            candidate.row.reject(LESSON_SLUG_TAKEN)
+        if candidate.row.is_valid and not one_pass.old.claim(
+            _LESSON_SLUGS, f"{lesson.event_id}{_SEPARATOR}{lesson.slug}"
+        ):
+            candidate.row.reject(LESSON_SLUG_REPEATED)
 
 
 def _add_lessons(store: ContentStore, lessons: Sequence[Lesson]) -> None:
@@ -169,12 +172,12 @@ def _add_lessons(store: ContentStore, lessons: Sequence[Lesson]) -> None:
         store.lessons.add(lesson)
 
 
-def _material(moving: Moving, row: OldRow) -> Material:
-    """Its place is found when it is written."""
-    lesson_id = moving.parent(row, "lesson_id", "lessons")
+def _material(one_pass: ImportPass, row: OldRow) -> Material:
+    """Read a material; its position is set when it is written."""
+    lesson_id = one_pass.parent_id(row, "lesson_id", "lessons")
     event_id = row.identifier("event_id")
-    if row.is_sound and moving.old.noted("lessons", lesson_id) != event_id:
-        row.refuse("event_id is not that of its lesson")
+    if row.is_valid and one_pass.old.noted("lessons", lesson_id) != event_id:
+        row.reject("event_id is not that of its lesson")
     return Material(
         id=row.identifier(),
         lesson_id=lesson_id,
@@ -188,17 +191,17 @@ def _material(moving: Moving, row: OldRow) -> Material:
 
 
 def _compare_materials(store: ContentStore, candidates: Sequence[Candidate[Material]]) -> None:
-    known = store.materials.find([each.record.id for each in candidates])
-    by_id = {each.id: replace(each, position=0) for each in known}
+    stored = store.materials.find([each.record.id for each in candidates])
+    by_id = {each.id: replace(each, position=0) for each in stored}
     for candidate in candidates:
         candidate.compare(by_id.get(candidate.record.id))
 
 
 def _add_materials(store: ContentStore, materials: Sequence[Material]) -> None:
-    # Rows are inserted as they are uploaded, and their instants may be equal: the order of the rows is that of upload.
-    places = dict(store.materials.last_positions({each.lesson_id for each in materials}))
+    # Instants may be equal, so the order of upload is the order of the rows.
+    positions = dict(store.materials.last_positions({each.lesson_id for each in materials}))
     placed = []
     for material in materials:
-        places[material.lesson_id] = places.get(material.lesson_id, 0) + 1
-        placed.append(replace(material, position=places[material.lesson_id]))
+        positions[material.lesson_id] = positions.get(material.lesson_id, 0) + 1
+        placed.append(replace(material, position=positions[material.lesson_id]))
     store.materials.add_all(placed)

@@ -1,4 +1,4 @@
-"""A row of the old file, read as what it must be. SQLite keeps anything anywhere, so nothing is taken for granted."""
+"""A row of the old file and the readers of its columns. SQLite stores any type in any column, so each is checked."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -21,141 +21,141 @@ _DATE_AND_TIME_CHARACTERS = len("2026-03-01 12:00:00")
 
 
 class Unreadable(Enum):
-    """Stands for a text that cannot be read."""
+    """The reason why a text cannot be read, in place of the text."""
 
     NOT_UTF8 = "is not UTF-8 text"
     TOO_LONG = "is longer than 1 MiB"
 
 
 class OldRow:
-    """One row: each method gives a column as what it must be, or notes the problem and gives a stand-in.
+    """One row. Each reader returns a column's value, or records a violation and returns a stand-in.
 
-    `parts` are the rows that move with this one or not at all.
+    `parts` are the rows that are moved together with this one or not at all.
     """
 
     def __init__(self, table: str, number: int, columns: Mapping[str, object]):
         self.table = table
         self.number = number
-        self.problems: list[str] = []
+        self.violations: list[str] = []
         self.parts: list[OldRow] = []
         self._columns = columns
 
     @property
     def id(self) -> str | None:
-        """The id as it is, None where it is no text."""
+        """The id as stored; None where it is no text."""
         value = self._columns["id"]
         return value if isinstance(value, str) else None
 
     @property
-    def name(self) -> str:
-        """The id, fit for a line of output; the row's number where the id is no text."""
+    def label(self) -> str:
+        """The id, printable and shortened; the row's number where the id is no text."""
         if not self.id:
             return f"row {self.number}"
         shown = self.id if len(self.id) <= _SHOWN_CHARACTERS else self.id[:_SHOWN_CHARACTERS] + "..."
         return shown if shown.isprintable() else ascii(shown)
 
     @property
-    def is_sound(self) -> bool:
-        """Whether neither the row nor a part of it has a problem."""
-        return not self.problems and all(part.is_sound for part in self.parts)
+    def is_valid(self) -> bool:
+        """Whether neither the row nor a part of it breaks a rule."""
+        return not self.violations and all(part.is_valid for part in self.parts)
 
-    def refuse(self, rule: str) -> None:
-        """The row breaks that rule."""
-        self.problems.append(rule)
+    def reject(self, rule: str) -> None:
+        """Record that the row breaks this rule."""
+        self.violations.append(rule)
 
-    def refuse_once(self, rule: str) -> None:
-        """As `refuse`, unless it has been said."""
-        if rule not in self.problems:
-            self.refuse(rule)
+    def reject_once(self, rule: str) -> None:
+        """Record the rule unless it is recorded already."""
+        if rule not in self.violations:
+            self.reject(rule)
 
     def is_null(self, column: str) -> bool:
         """Whether the column has no value."""
         return self._columns[column] is None
 
     def text(self, column: str) -> str:
-        """A text that PostgreSQL can keep."""
+        """Read a text that PostgreSQL can store: at most 1 MiB, without NUL."""
         value = self._columns[column]
-        problem = _text_problem(value)
-        if problem:
-            self.refuse(f"{column} {problem}")
-        return "" if problem else str(value)
+        violation = _text_violation(value)
+        if violation:
+            self.reject(f"{column} {violation}")
+        return "" if violation else str(value)
 
     def optional_text(self, column: str) -> str | None:
-        """As `text`; None for no value."""
+        """As `text`; None for NULL."""
         return None if self.is_null(column) else self.text(column)
 
     def text_or(self, column: str, default: str) -> str:
-        """As `text`; the default for no value."""
+        """As `text`; the default for NULL."""
         return default if self.is_null(column) else self.text(column)
 
     def indexed_text(self, column: str) -> str:
-        """A text that is not empty, and short enough for an index."""
+        """Read a text that is not empty and short enough for an index."""
         text = self._checked_text(column)
         if text is not None and not 0 < len(text.encode()) <= MAXIMUM_INDEXED_BYTES:
-            self.refuse(f"{column} is not of 1 to {MAXIMUM_INDEXED_BYTES} bytes")
+            self.reject(f"{column} is not of 1 to {MAXIMUM_INDEXED_BYTES} bytes")
         return text or ""
 
     def identifier(self, column: str = "id") -> str:
-        """An id, of this row or of another."""
+        """Read an id of 1 to 200 characters, of this row or of another."""
         text = self._checked_text(column)
         if text is not None and not 0 < len(text) <= MAXIMUM_ID_CHARACTERS:
-            self.refuse(f"{column} is not of 1 to {MAXIMUM_ID_CHARACTERS} characters")
+            self.reject(f"{column} is not of 1 to {MAXIMUM_ID_CHARACTERS} characters")
         return text or ""
 
     def choice(self, column: str, choices: Sequence[str]) -> Any:
-        """One of the texts."""
+        """Read one of the texts."""
         text = self._checked_text(column)
         if text is not None and text not in choices:
-            self.refuse(f"{column} is not one of {', '.join(choices)}")
+            self.reject(f"{column} is not one of {', '.join(choices)}")
         return text
 
     def integer(self, column: str, minimum: int, maximum: int) -> int:
-        """A whole number between the bounds, both included."""
+        """Read a whole number between the bounds, both included."""
         value = self._columns[column]
         if isinstance(value, int) and minimum <= value <= maximum:
             return value
-        self.refuse(f"{column} is not a whole number from {minimum} to {maximum}")
+        self.reject(f"{column} is not a whole number from {minimum} to {maximum}")
         return minimum
 
     def flag(self, column: str) -> bool:
-        """0 or 1."""
+        """Read 0 or 1."""
         value = self._columns[column]
         if not (isinstance(value, int) and value in (0, 1)):
-            self.refuse(f"{column} is not 0 or 1")
+            self.reject(f"{column} is not 0 or 1")
         return value == 1
 
     def instant(self, column: str) -> datetime:
-        """An instant of any offset, cut to milliseconds; without a zone in the form of CURRENT_TIMESTAMP only."""
+        """Read an instant, cut to milliseconds; only the form of CURRENT_TIMESTAMP may lack an offset."""
         text = self._checked_text(column)
         try:
             return _EPOCH if text is None else parse_instant(_in_rfc3339(text))
         except ValueError:
-            self.refuse(f"{column} is not an instant such as 2026-03-01T12:00:00.000Z")
+            self.reject(f"{column} is not an instant such as 2026-03-01T12:00:00.000Z")
             return _EPOCH
 
     def optional_instant(self, column: str) -> datetime | None:
-        """As `instant`; None for no value."""
+        """As `instant`; None for NULL."""
         return None if self.is_null(column) else self.instant(column)
 
     def web_address(self, column: str) -> str:
-        """An http or https address."""
+        """Read an http or https address."""
         text = self._checked_text(column)
         if text is not None and not _is_web_address(text):
-            self.refuse(f"{column} is not an http or https address")
+            self.reject(f"{column} is not an http or https address")
         return text or ""
 
     def optional_web_address(self, column: str) -> str | None:
-        """As `web_address`; None for no value."""
+        """As `web_address`; None for NULL."""
         return None if self.is_null(column) else self.web_address(column)
 
     def _checked_text(self, column: str) -> str | None:
-        """The text, None if it has been refused."""
-        before = len(self.problems)
+        """Return the text; None if it was rejected."""
+        before = len(self.violations)
         text = self.text(column)
-        return text if len(self.problems) == before else None
+        return text if len(self.violations) == before else None
 
 
-def _text_problem(value: object) -> str | None:
+def _text_violation(value: object) -> str | None:
     match value:
         case None:
             return "is missing"

@@ -1,10 +1,9 @@
-"""The one SQLite file of an old installation, opened without a trace, in one read transaction for all services.
+"""The SQLite file of an old installation: never changed, and read in one transaction for all services.
 
-What a pass must remember (which ids it has met, which slugs are claimed) is kept in SQLite's temporary database, which
-goes to disk when it grows: a file of any size is read in bounded memory.
+The notes of a pass (ids that were seen, slugs that are taken) are in SQLite's temporary database, which moves to disk
+when it grows, so a file of any size is read in bounded memory.
 """
 
-import json
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
@@ -13,12 +12,12 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from services.kit.baseline.old_row import MAXIMUM_TEXT_BYTES, OldRow, Unreadable
+from deploy.import_baseline.old_row import MAXIMUM_TEXT_BYTES, OldRow, Unreadable
 
 BATCH_ROWS = 100
 
 _TIMES = ("created_at", "updated_at")
-# "Storage of the old baseline" in BEHAVIOUR.md.
+# docs/contract/BEHAVIOUR.md, "Storage of the old baseline".
 COLUMNS: Mapping[str, Sequence[str]] = {
     "admins": ("id", "username", "password_hash", *_TIMES),
     "events": (
@@ -45,16 +44,16 @@ MIGRATIONS = 5
 _MAGIC = b"SQLite format 3\0"
 _HEADER_BYTES = 100
 _WAL_VERSION = 2
-# No text begins so: it stands for one that is too long to be fetched.
+# Stands for a text that is too long to fetch; no valid text begins like this.
 _TOO_LONG = b"\xfftoo long"
 
 
 class BaselineError(Exception):
-    """The old data cannot be moved; the text is one line that says what to do."""
+    """The old data cannot be moved; the message is one line that says what to do."""
 
 
 class OldFile:
-    """An old installation, as it was when the file was opened; the notes of a pass are kept beside it."""
+    """An old installation as it was when the file was opened, and the notes of a pass over it."""
 
     def __init__(self, connection: sqlite3.Connection):
         self._connection = connection
@@ -62,62 +61,46 @@ class OldFile:
         connection.execute("CREATE TEMP TABLE notes (kind, key, value, PRIMARY KEY (kind, key)) WITHOUT ROWID")
 
     def count(self, table: str) -> int:
-        """How many rows the table has."""
+        """Return the number of rows of the table."""
         number: int = self._connection.execute(f"SELECT count(*) FROM main.{table}").fetchone()[0]  # noqa: S608 ours
         return number
 
     def batches(self, table: str) -> Iterator[Sequence[OldRow]]:
-        """Its rows in the order of their insertion, a batch at a time."""
+        """Return the table's rows in the order of their insertion, a batch at a time."""
         cursor = self._select(table, "1 = 1")
         while rows := cursor.fetchmany(BATCH_ROWS):
             yield [_row(table, row) for row in rows]
 
     def children(self, table: str, column: str, parent: OldRow) -> Iterator[OldRow]:
-        """The rows whose column holds the parent's id, in the order of their insertion."""
+        """Return the rows whose column holds the parent's id, in the order of their insertion."""
         self._index_children(table, column)
         parent_id = f"SELECT id FROM main.{parent.table} WHERE rowid = ?"  # noqa: S608 our own names
         numbers = f"SELECT number FROM temp.{table}_children WHERE parent = ({parent_id})"  # noqa: S608 our own names
         return self._rows(table, f"rowid IN ({numbers})", [parent.number])
 
     def orphans(self, table: str, column: str, parent_table: str) -> Iterator[OldRow]:
-        """The rows whose column holds no id of the other table."""
+        """Return the rows whose column holds no id of the other table."""
         ids = f"SELECT id FROM main.{parent_table} WHERE id IS NOT NULL"  # noqa: S608 our own names
         return self._rows(table, f"{column} IS NULL OR {column} COLLATE BINARY NOT IN ({ids})", [])
 
     def claim(self, kind: str, key: str) -> bool:
-        """Remember the key; False where it was claimed before."""
+        """Note the key; return False where it was noted before."""
         statement = "INSERT OR IGNORE INTO temp.notes VALUES (?, ?, '')"
         return self._connection.execute(statement, [kind, key]).rowcount == 1
 
     def note(self, kind: str, key: str, value: str) -> None:
-        """Remember the value of the key, claimed or not."""
+        """Note a value under the key, which may have been claimed."""
         self._connection.execute("INSERT OR REPLACE INTO temp.notes VALUES (?, ?, ?)", [kind, key, value])
 
     def noted(self, kind: str, key: str) -> str | None:
-        """The value of the key: empty while it is only claimed, None where it is not even that."""
+        """Return the value of the key: empty where it is only claimed, None where it is unknown."""
         statement = "SELECT value FROM temp.notes WHERE kind = ? AND key = ?"
         row = self._connection.execute(statement, [kind, key]).fetchone()
         return None if row is None else str(row[0])
 
     def forget(self, kind: str) -> None:
-        """Drop the notes of that kind."""
+        """Delete the notes of this kind."""
         self._connection.execute("DELETE FROM temp.notes WHERE kind = ?", [kind])
-
-    def write_notes(self, kind: str, file: Path) -> None:
-        """All that have a value, into a file for the command of another service."""
-        statement = "SELECT key, value FROM temp.notes WHERE kind = ? AND value <> ''"
-        notes = self._connection.execute(statement, [kind])
-        with file.open("w") as lines:
-            lines.writelines(json.dumps(note) + "\n" for note in notes)
-
-    def read_notes(self, kind: str, file: Path) -> None:
-        """From a file of `write_notes`; raises BaselineError."""
-        try:
-            with file.open() as lines:
-                for key, value in map(json.loads, lines):
-                    self.note(kind, key, value)
-        except (OSError, ValueError, TypeError) as error:
-            raise BaselineError(f"{file} is not what --accepted writes: {error}") from None
 
     def _rows(self, table: str, condition: str, values: Sequence[object]) -> Iterator[OldRow]:
         return (_row(table, row) for row in self._select(table, condition, values))
@@ -128,7 +111,7 @@ class OldFile:
     def _index_children(self, table: str, column: str) -> None:
         if table in self._children:
             return
-        # The old file need not have such an index, and nothing may be written into it.
+        # The old file may lack such an index, and nothing may be written into it.
         name = f"{table}_children"
         rows = f"SELECT {column} AS parent, rowid AS number FROM main.{table}"  # noqa: S608 our own names
         self._connection.execute(f"CREATE TEMP TABLE {name} AS {rows}")
@@ -137,12 +120,12 @@ class OldFile:
 
 
 @contextmanager
-def opened(file: Path) -> Iterator[OldFile]:
-    """The old installation in that file, which is neither changed nor joined by another; raises BaselineError."""
+def open_old_file(file: Path) -> Iterator[OldFile]:
+    """Open an old installation without changing its file or adding another beside it; raise BaselineError."""
     _require_database(file)
-    with closing(_connection(file)) as connection, _told(file):
+    with closing(_connection(file)) as connection, _with_advice(file):
         connection.execute("BEGIN")
-        _require_whole(file, connection)
+        _require_undamaged(file, connection)
         _require_tables(file, connection)
         yield OldFile(connection)
 
@@ -162,20 +145,20 @@ def _require_database(file: Path) -> None:
 
 
 def _connection(file: Path) -> sqlite3.Connection:
-    # Beside a file in WAL mode that nobody has open SQLite would make companions: a read-only folder refuses them, and
-    # they would be ours, not the old server's.
+    # For a file in WAL mode that nobody has open, SQLite would create -wal and -shm files beside it, which a read-only
+    # folder does not allow and the old server would find.
     with file.open("rb") as content:
         in_wal_mode = content.read(_HEADER_BYTES)[18:20] == bytes([_WAL_VERSION] * 2)
-    untouched = "&immutable=1" if in_wal_mode and not Path(f"{file}-wal").exists() else ""
-    address = f"file:{quote(str(file.absolute()))}?mode=ro{untouched}"
+    immutable = "&immutable=1" if in_wal_mode and not Path(f"{file}-wal").exists() else ""
+    address = f"file:{quote(str(file.absolute()))}?mode=ro{immutable}"
     connection = sqlite3.connect(address, uri=True, isolation_level=None)
     connection.text_factory = _decoded
     return connection
 
 
 @contextmanager
-def _told(file: Path) -> Iterator[None]:
-    """What SQLite says of the file, with what to do about it."""
+def _with_advice(file: Path) -> Iterator[None]:
+    """Turn an error of SQLite into a BaselineError that says what to do."""
     try:
         yield
     except sqlite3.DatabaseError as error:
@@ -185,8 +168,8 @@ def _told(file: Path) -> Iterator[None]:
         raise BaselineError(f"{file} cannot be read ({error}): {advice}") from None
 
 
-def _require_whole(file: Path, connection: sqlite3.Connection) -> None:
-    # Its views, triggers and generated columns are a stranger's.
+def _require_undamaged(file: Path, connection: sqlite3.Connection) -> None:
+    # The file may hold views, triggers and generated columns of any author.
     connection.execute("PRAGMA trusted_schema = OFF")
     [(finding,)] = connection.execute("PRAGMA main.quick_check(1)").fetchall()
     if finding != "ok":
@@ -206,14 +189,14 @@ def _require_tables(file: Path, connection: sqlite3.Connection) -> None:
 
 
 def _lacking(connection: sqlite3.Connection, table: str) -> list[str]:
-    """The table, if it is not there as one whose rows are numbered, else those of its columns that are not."""
-    if not _has_numbered_rows(connection, table):
+    """Return what the file lacks of the table: all of it, or single columns."""
+    if not _has_rowids(connection, table):
         return [f"the table {table}"]
     columns = {row[0] for row in connection.execute("SELECT name FROM pragma_table_xinfo(?, 'main')", [table])}
     return [f"the column {table}.{column}" for column in COLUMNS[table] if column not in columns]
 
 
-def _has_numbered_rows(connection: sqlite3.Connection, table: str) -> bool:
+def _has_rowids(connection: sqlite3.Connection, table: str) -> bool:
     tables = "SELECT count(*) FROM main.sqlite_master WHERE type = 'table' AND name = ?"
     if connection.execute(tables, [table]).fetchone() == (0,):
         return False
@@ -231,7 +214,7 @@ def _statement(table: str, condition: str) -> str:
 
 
 def _fetched(column: str) -> str:
-    # Not even one value may be larger than memory.
+    # Bounds the memory of a single value.
     size = f"length(CAST({column} AS BLOB))"
     return f"CASE WHEN {size} > {MAXIMUM_TEXT_BYTES} THEN CAST(x'{_TOO_LONG.hex()}' AS TEXT) ELSE {column} END"
 

@@ -1,0 +1,323 @@
+"""`make import-baseline` on a whole installation of real processes."""
+
+import signal
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import psycopg
+import pytest
+
+from deploy import stack
+from services.content.models import EventRow, LessonRow, MaterialRow
+from services.kit.storage.database import open_database
+from tests.deploy.import_baseline.examples import PASSWORD, an_installation, old, old_quiz, together, write_baseline
+from tests.installation import ADMIN, Installation, installation
+
+TABLES = ("admins", "events", "lessons", "materials", "quizzes", "quiz_questions", "quiz_options")
+
+
+class Done(NamedTuple):
+    """How a command ended: its exit code, its lines except those about migrations, and its standard error."""
+
+    code: int
+    lines: Sequence[str]
+    errors: str
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.full)])
+def built(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Installation]:
+    """Return an installation that was never migrated; nothing of it runs."""
+    server = None if request.param == "sqlite" else request.getfixturevalue("postgresql_server")
+    with installation(tmp_path, server) as made:
+        yield made
+
+
+def start_import(built: Installation, *arguments: object) -> subprocess.Popen[str]:
+    """Start the import in the environment of the installation."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "deploy.import_baseline", *map(str, arguments)],
+        cwd=stack.ROOT,
+        env={**built.environment, "PYTHONUNBUFFERED": "1"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def run_import(built: Installation, *arguments: object) -> Done:
+    """Run the import to its end."""
+    with start_import(built, *arguments) as process:
+        output, errors = process.communicate()
+    lines = [line for line in output.splitlines() if not line.startswith(("applied ", "nothing to do"))]
+    return Done(process.returncode, lines, errors)
+
+
+def report(*counts: int, new: bool) -> list[str]:
+    """Return the table for valid rows, all of which are new, or all present."""
+    head = f"{'table':<16}" + "".join(f"{name:>15}" for name in ("found", "to move", "already there", "invalid"))
+    rows = zip(TABLES, counts, strict=True)
+    numbers = ((table, n, n if new else 0, 0 if new else n, 0) for table, n in rows)
+    return [head, *(f"{table:<16}" + "".join(f"{n:>15}" for n in some) for table, *some in numbers)]
+
+
+def count_content(built: Installation) -> list[int]:
+    """Return the numbers of events, lessons and materials in content's database."""
+    with closing(open_database(built.environment["CONTENT_DATABASE_URL"])) as content:
+        return [each.select().count(content) for each in (EventRow, LessonRow, MaterialRow)]
+
+
+def responses(built: Installation) -> dict[str, Any]:
+    """Return what learners receive, without request ids and the times of the responses."""
+    with built.client() as learner:
+
+        def post(path: str, body: dict[str, Any]) -> Any:
+            document = learner.post(f"/api/public/events/{path}", json=body).json()
+            return {name: value for name, value in document.items() if name not in ("requestId", "serverTime")}
+
+        key = {"eventAccessKey": "let-me-in"}
+        chosen = {"questionId": "quiz-1-question-2", "optionId": "quiz-1-question-2-option-2"}
+        submitted = post("launch/lessons/first/quiz/submit", {"answers": [chosen]})
+        submitted["result"].pop("submittedAt")
+        return {
+            "catalog": post("launch/catalog", {}),
+            "private catalog": post("secret/catalog", key)["catalog"],
+            "without key": post("secret/catalog", {}),
+            "never with a key": post("keyless/catalog", key)["status"],
+            "playback": post("launch/lessons/second/playback", {})["navigation"],
+            "locked": post("launch/lessons/locked/playback", {})["status"],
+            "materials": post("launch/lessons/first/materials", {}),
+            "quiz": post("secret/lessons/first/quiz", key)["item"],
+            "submit": submitted["result"],
+        }
+
+
+def catalog_item(number: int, slug: str, status: str, released: str, expires: str | None = None) -> dict[str, Any]:
+    """Return a lesson of a catalog."""
+    return {
+        "id": f"lesson-{number}",
+        "slug": slug,
+        "title": "The first lesson",
+        "description": "How to begin",
+        "videoProvider": "youtube",
+        "videoId": "dQw4w9WgXcQ" if status == "released" else None,
+        "releaseAt": released,
+        "expiresAt": expires,
+        "status": status,
+    }
+
+
+def material(number: int, name: str, mime_type: str) -> dict[str, Any]:
+    """Return a material as learners receive it."""
+    return {
+        "id": f"material-{number}",
+        "eventId": "event-1",
+        "lessonId": "lesson-1",
+        "fileName": name,
+        "mimeType": mime_type,
+        "sizeBytes": 1024,
+        "downloadUrl": "https://files.flix.app/slides.pdf",
+        "createdAt": "2025-11-03T09:30:00.000Z",
+    }
+
+
+RELEASED = "2025-12-01T10:00:00.000Z"
+# As docs/contract/BEHAVIOUR.md says that the old server responded.
+OLD_RESPONSES: dict[str, Any] = {
+    "catalog": {
+        "event": {
+            "id": "event-1",
+            "slug": "launch",
+            "title": "The launch",
+            "description": "Short",
+            "shortDescription": "Short",
+            "longDescription": "Long",
+            "visibility": "public",
+            "logoUrl": None,
+            "highlightVideoUrl": None,
+            "hero": {"title": "Learn", "subtitle": "In four lessons", "ctaText": "Begin"},
+            "visualStyle": {"backgroundColor": "#000000", "textColor": "#ffffff", "accentColor": "#ff0000"},
+        },
+        "catalog": {
+            "items": [
+                catalog_item(1, "first", "released", RELEASED),
+                catalog_item(5, "expired", "expired", RELEASED, "2026-01-01T00:00:00.000Z"),
+                catalog_item(2, "second", "released", "2025-12-02T10:00:00.000Z"),
+                catalog_item(4, "locked", "locked", "2098-12-31T18:30:00.000Z"),
+            ],
+            "isEmpty": False,
+        },
+    },
+    "private catalog": {
+        "items": [catalog_item(3, "first", "released", RELEASED, "2099-01-01T00:00:00.000Z")],
+        "isEmpty": False,
+    },
+    "without key": {
+        "error": "EVENT_ACCESS_DENIED",
+        "status": "blocked_private",
+        "message": "Private event access is required",
+    },
+    "never with a key": "blocked_private",
+    "playback": {
+        "previous": {"slug": "expired", "title": "The first lesson", "status": "expired"},
+        "next": {"slug": "locked", "title": "The first lesson", "status": "locked"},
+    },
+    "locked": "locked",
+    "materials": {"items": [material(1, "slides.pdf", "application/pdf"), material(2, "notes.txt", "text/plain")]},
+    "quiz": {
+        "id": "quiz-3",
+        "eventId": "event-2",
+        "lessonId": "lesson-3",
+        "title": "Did you listen?",
+        "passPercentage": 70,
+        "createdAt": "2025-11-03T09:30:00.000Z",
+        "updatedAt": "2025-11-03T09:30:00.000Z",
+        "questions": [
+            {
+                "id": "quiz-3-question-1",
+                "prompt": "What comes first?",
+                "order": 1,
+                "options": [{"id": f"quiz-3-question-1-option-{n}", "text": f"Option {n}"} for n in (1, 2)],
+            }
+        ],
+    },
+    "submit": {
+        "quizId": "quiz-1",
+        "totalQuestions": 2,
+        "answeredQuestions": 1,
+        "correctAnswers": 1,
+        "scorePercentage": 50,
+        "passPercentage": 70,
+        "status": "failed",
+        "passed": False,
+        "answers": [
+            {
+                "questionId": f"quiz-1-question-{n}",
+                "submittedOptionId": f"quiz-1-question-{n}-option-2" if n == 2 else None,
+                "correctOptionId": f"quiz-1-question-{n}-option-2",
+                "isCorrect": n == 2,
+            }
+            for n in (1, 2)
+        ],
+    },
+}
+
+
+@pytest.mark.full
+def test_after_the_import_learners_and_admins_receive_the_old_responses(built: Installation, tmp_path: Path) -> None:
+    more = {
+        "events": [old("events", "event-3", slug="keyless", visibility="private")],
+        "lessons": [
+            old("lessons", "lesson-4", slug="locked", release_at="2099-01-01T00:00:00+05:30"),
+            old("lessons", "lesson-5", slug="expired", expires_at="2026-01-01T00:00:00Z"),
+        ],
+    }
+    file = write_baseline(tmp_path / "flix.sqlite", together(an_installation(), more), wal=True)
+    counts = (2, 3, 5, 2, 2, 3, 6)
+    moved = [
+        "auth: moved 2 admins",
+        "content: moved 3 events, 5 lessons, 2 materials",
+        "quiz: moved 2 quizzes, 3 quiz_questions, 6 quiz_options",
+    ]
+    built.environment["ADMIN_USERNAME"] = "ada"
+    assert run_import(built, file, "--dry-run") == (0, report(*counts, new=True), "")
+    assert run_import(built, file) == (0, [*report(*counts, new=True), *moved], "")
+    # Seeding leaves an imported admin of the same name alone.
+    assert built.command("auth", "seed").stdout == "nothing to add\n"
+    built.environment["ADMIN_USERNAME"] = ADMIN["username"]
+    assert built.command("auth", "seed").stdout == "added 1 admins\n"
+
+    built.start()
+    assert responses(built) == OLD_RESPONSES
+    with built.client() as client:
+        for username, password, status in (
+            ("ada", PASSWORD, 200),
+            ("ada", PASSWORD, 200),
+            ("ada", ADMIN["password"], 401),
+            ("Grace Hopper", PASSWORD, 200),
+        ):
+            credentials = {"username": username, "password": password}
+            assert client.post("/api/admin/login", json=credentials).status_code == status
+    with built.admin() as admin:
+        attempts = admin.get("/api/quizzes/quiz-1/attempts").json()
+        assert len(attempts["items"]) == 1, attempts
+    built.stop()
+    nothing = [f"{service}: nothing to move" for service in ("auth", "content", "quiz")]
+    assert run_import(built, file) == (0, [*report(*counts, new=False), *nothing], "")
+
+
+def test_invalid_rows_stop_the_import_unless_they_are_skipped(built: Installation, tmp_path: Path) -> None:
+    invalid = {
+        "admins": [old("admins", "admin-3", username="ida", password_hash="plain")],
+        "lessons": [old("lessons", "lesson-4", slug="fourth", expires_at="2025-01-01T00:00:00Z")],
+    }
+    rows = together(an_installation(), invalid, old_quiz(4))
+    file = write_baseline(tmp_path / "invalid.sqlite", rows, strict=False)
+    parent = "the row that it belongs to is not moved"
+    findings = [
+        "admins: admin-3: password_hash is not a bcrypt hash of a cost from 4 to 15",
+        "lessons: lesson-4: expires_at is not later than release_at",
+        "quizzes: quiz-4: lesson_id is of no row in lessons that is moved",
+        f"quiz_questions: quiz-4-question-1: {parent}",
+        *(f"quiz_options: quiz-4-question-1-option-{place}: {parent}" for place in (1, 2)),
+    ]
+
+    stopped = run_import(built, file)
+    assert (stopped.code, stopped.lines[:6], len(stopped.lines)) == (1, findings, 6 + 8)
+    assert stopped.errors.startswith("nothing was moved: correct these rows in the old file, or leave them out with ")
+    assert count_content(built) == [0, 0, 0]
+
+    skipped = run_import(built, file, "--skip-invalid")
+    assert (skipped.code, skipped.lines[:6], skipped.errors) == (0, findings, "")
+    assert skipped.lines[-3:] == [
+        "auth: moved 2 admins",
+        "content: moved 2 events, 3 lessons, 2 materials",
+        "quiz: moved 2 quizzes, 3 quiz_questions, 6 quiz_options",
+    ]
+
+
+def test_a_wrong_file_is_refused_before_any_database_is_made(tmp_path: Path) -> None:
+    (tmp_path / "flix.sqlite").write_text("no database")
+    with installation(tmp_path / "stack") as built:
+        done = run_import(built, tmp_path / "flix.sqlite")
+    reason = f"{tmp_path}/flix.sqlite is not a SQLite file: name the old installation's\n"
+    assert (done, list(tmp_path.iterdir())) == ((1, [], reason), [tmp_path / "flix.sqlite"])
+
+
+def is_writing_content(built: Installation) -> bool:
+    """Return whether the import is in its transaction in content's database."""
+    url = built.environment["CONTENT_DATABASE_URL"]
+    if url.startswith("postgresql"):
+        query = "SELECT count(*) FROM pg_stat_activity WHERE application_name = %s AND backend_xid IS NOT NULL"
+        with psycopg.connect(url) as connection:
+            return connection.execute(query, ["flix-content-import"]).fetchone() != (0,)
+    with closing(sqlite3.connect(url.removeprefix("sqlite:///"), timeout=0, isolation_level=None)) as connection:
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError as error:
+            return "locked" in str(error)
+    return False
+
+
+@pytest.mark.full
+def test_an_import_that_is_killed_within_a_service_moves_nothing_of_it(built: Installation, tmp_path: Path) -> None:
+    lessons = [old("lessons", f"lesson-{number}", slug=f"l-{number}") for number in range(1500)]
+    file = write_baseline(tmp_path / "large.sqlite", {"events": [old("events", "event-1")], "lessons": lessons})
+    for service in stack.SERVICES:
+        assert built.command(service, "migrate").returncode == 0
+    with start_import(built, file) as process:
+        assert process.stdout is not None
+        assert "auth: nothing to move\n" in iter(process.stdout.readline, "")
+        while not is_writing_content(built):
+            assert process.poll() is None
+        process.kill()
+        assert (process.wait(), process.stdout.read()) == (-signal.SIGKILL, "")
+    assert count_content(built) == [0, 0, 0]
+
+    done = run_import(built, file)
+    assert (done.code, done.lines[-2], done.errors) == (0, "content: moved 1 events, 1500 lessons", "")
+    assert count_content(built) == [1, 1500, 0]
