@@ -27,14 +27,14 @@ restore: .venv/run ## Verify a backup, then put it in the place of every databas
 	  $${YES:+--yes} $$([ "$$SAFETY" != no ] || echo --without-safety-backup)
 
 test: checks ## Format, lint, types, import walls, migration drift, and the tests that take under five minutes
-	@$(PYTEST) -m "not full" -rs
+	@$(PYTEST) -m "not full" -rfEs
 
 test-full: checks ## What CI runs: every test, on both engines, then the deployment in containers (needs a Docker engine)
-	@$(PYTEST) -rs
+	@$(PYTEST) -rfEs
 	@$(MAKE) --no-print-directory test-compose
 
 test-compose: .venv/test ## The second half of test-full alone: the journeys and the deployment in containers
-	@.venv/bin/pytest --stack=compose -rs tests/compose tests/journeys
+	@.venv/bin/pytest --stack=compose -rfEs tests/compose tests/journeys
 
 proof: .venv/test ## Before an issue is closed: faults, 100,000 fuzzed requests and roll-outs at full size, for two hours
 	@PROOF=1 .venv/bin/pytest -n auto --dist worksteal tests/faults

@@ -14,7 +14,7 @@ README_WORDS = 600
 NAMED_TESTS = re.compile(r"`(tests/[\w/]+(?:\.py)?)(?:::(\w+))?`")
 LINKS = re.compile(r"\]\(([^)#:]+)(?:#[^)]*)?\)")
 # Pages that are not in the repository under these names, and folders beside it.
-OUTSIDE = re.compile(r"\bHOUSE(?:\.md)?\b|\bTRAPS\b|\.\./shared|(?<!docs/contract/)(?<![/\w])BEHAVIOUR\.md")
+OUTSIDE = re.compile(r"\bHOUSE(?:\.md)?\b|\bTRAPS\b|\.\./shared")
 CITING_SUFFIXES = {".py", ".md", ".yaml", ".yml", ".toml", ".sh", ""}
 
 
