@@ -55,7 +55,7 @@ drift: .venv/test
 	.venv/bin/python -m services.$(SERVICE) migrate up >/dev/null && \
 	printf '%s: models and migrations: ' $(SERVICE) && .venv/bin/python -m services.$(SERVICE) migrate check
 
-release-check: .venv/test ## Lock, known holes, SBOM, licences, secrets in tree and images, to data/release [WITHOUT_AUDIT=1]
+release-check: .venv/test ## Lock, known vulnerabilities, SBOM, licences, secrets in tree and images, to data/release [WITHOUT_AUDIT=1]
 	@exec .venv/bin/python -m deploy.release $(if $(filter 1,$(WITHOUT_AUDIT)),--without-audit)
 
 format: .venv/test ## Let ruff rewrite the sources

@@ -105,7 +105,7 @@ def progress_bar(task: str, unit: str) -> Iterator[Progress]:
         yield progress
 
 
-def say(text: str) -> None:
+def print_line(text: str) -> None:
     """Write a line to standard output and flush it."""
     sys.stdout.write(text + "\n")
     sys.stdout.flush()
@@ -127,7 +127,7 @@ def _back_up(folder: Path) -> None:
     target = folder / file_name(now())
     write_backup(databases, target)
     seconds = time.monotonic() - started_at
-    say(f"{target}: {size(target.stat().st_size)} in {seconds:.1f} s; to go back to it: {RESTORE}{target}")
+    print_line(f"{target}: {size(target.stat().st_size)} in {seconds:.1f} s; to go back to it: {RESTORE}{target}")
 
 
 def _write(databases: Mapping[str, str], folder: Path) -> Manifest:

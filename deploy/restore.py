@@ -24,9 +24,9 @@ from deploy.backup import (
     RESTORE,
     command,
     file_name,
+    print_line,
     progress_bar,
     require_servers,
-    say,
     write_backup,
 )
 from deploy.engines import engine_of
@@ -74,7 +74,7 @@ def _restore(options: Options) -> None:
         copies = {name: scratches.enter_context(_good_copy(archive, name, wanted[name])) for name in wanted}
         safety = _back_up_present(wanted, options.safety_folder) if options.keep_present else None
         _replace_all(copies, wanted, safety)
-    say(_done(options.file, archive.manifest, services, time.monotonic() - started_at))
+    print_line(_done(options.file, archive.manifest, services, time.monotonic() - started_at))
 
 
 def _require_fitting(manifest: Manifest, services: Services) -> None:
@@ -130,14 +130,14 @@ def _good_copy(archive: Archive, name: str, settings: ServiceSettings) -> Iterat
             _run(name, url, "check", "--alone")
         except BackupError as error:
             raise BackupError(f"{name}: {error}; nothing was replaced") from None
-        say(f"{name}: the copy is good")
+        print_line(f"{name}: the copy is good")
         yield url
 
 
 def _migrate(name: str, url: str) -> None:
     if any(not each.applied for each in stack.SERVICES[name].migrations.status(open_database(url))):
         applied = _run(name, url, "migrate", "up")
-        say(f"{name}: the backup is of an older release; {', '.join(applied)} to the copy")
+        print_line(f"{name}: the backup is of an older release; {', '.join(applied)} to the copy")
 
 
 def _renew_feed(url: str) -> None:
@@ -182,7 +182,7 @@ def _back_up_present(services: Services, folder: Path) -> Path | None:
             f"what is there now cannot be backed up ({error}); nothing was replaced: "
             "to give it up, use --without-safety-backup (make restore SAFETY=no)"
         ) from None
-    say(f"what was there before: {target}")
+    print_line(f"what was there before: {target}")
     return target
 
 

@@ -113,7 +113,7 @@ class AuditFilters(Schema):
     Operation(
         id="getIntegrity",
         summary="Read what every service finds wrong in its database, as far as its check has come.",
-        answer=Item[IntegrityView],
+        response=Item[IntegrityView],
     )
 )
 async def integrity(upstreams: Upstreams, request: UpstreamRequest) -> UpstreamResponse:
@@ -129,11 +129,11 @@ async def integrity(upstreams: Upstreams, request: UpstreamRequest) -> UpstreamR
 
 @operation(
     Operation(
-        id="listDeeds",
+        id="listAuditEntries",
         summary="List who did what to which id in all services, newest first.",
         description="503 or 504 while a service that is asked does not respond: a list without its entries would look "
         "complete.",
-        answer=AuditPageView,
+        response=AuditPageView,
         query=AuditFilters,
         is_paged=True,
     )

@@ -25,7 +25,7 @@ Check = Callable[[Progress], Iterable[Finding]]
 
 
 class FindingView(TypedDict):
-    """A broken rule; `id` is "-" where no single row is meant."""
+    """A broken rule; `id` is "-" where the finding is not about a single row."""
 
     table: str
     id: str
@@ -89,15 +89,15 @@ class RunningCheck:
     def _run_check(self) -> None:
         try:
             for finding in self._check(self):
-                self._keep(finding)
+                self._record(finding)
         except Exception as error:
-            # Report any error as a finding, so that an unfinished check is not taken for a good one.
+            # Report any error as a finding, so that an unfinished check does not look like a success.
             reason = " ".join(safe_message(error).split())
-            self._keep(Finding("database", WHOLE_TABLE, NOT_CHECKED, f"broke off: {reason}"))
+            self._record(Finding("database", WHOLE_TABLE, NOT_CHECKED, f"broke off: {reason}"))
         self._finished_at = now()
         self.finished.set()
 
-    def _keep(self, finding: Finding) -> None:
+    def _record(self, finding: Finding) -> None:
         self._found += 1
         if len(self._shown) < SHOWN_FINDINGS:
             self._shown.append(finding)

@@ -81,7 +81,7 @@ class AuditEntries:
         self._run = use_cases.run
 
     async def on_get(self, request: falcon.asgi.Request, response: falcon.asgi.Response) -> None:
-        """Respond with a page of entries, newest first, in the order of instant and id that all services share."""
+        """Respond with a page of entries, newest first; the order by instant and id is the same in all services."""
         query = validated(AuditQuery, dict(request.params))
         wanted_page = page_request(query.limit, query.cursor, SORT_KEY, DEFAULT_LIMIT)
         records = await self._run(self._trail.list, query.filters(), wanted_page)
@@ -95,7 +95,7 @@ def audit_route(service: str, trail: AuditTrail, use_cases: UseCases) -> Route:
 
 
 def audit_view(service: str, record: AuditRecord) -> AuditEntryView:
-    """Return an entry as owners read it."""
+    """Return the view of an entry."""
     actor = None
     if record.actor_id is not None:
         actor = ActorView(id=record.actor_id, username=record.actor_name, role=record.actor_role)
