@@ -1,10 +1,6 @@
 """GET /internal/audit: the audit entries of one service, which the gateway joins with those of the others."""
 
-import re
-from typing import Annotated
-
 import falcon.asgi
-from pydantic import AfterValidator, Field
 from typing_extensions import TypedDict
 
 from services.kit.core.instants import format_instant
@@ -14,35 +10,16 @@ from services.kit.storage.use_cases import UseCases
 from services.kit.web.documents import write_page
 from services.kit.web.guards import Guard, Route
 from services.kit.web.pages import DEFAULT_LIMIT, page_of, page_request
-from services.kit.web.schemas import Instant, InstantText, Schema, Text, validated
+from services.kit.web.reports import AuditFilters
+from services.kit.web.schemas import InstantText, validated
 
 AUDIT = "/internal/audit"
 SORT_KEY = (int, str)
-# No id or action is longer; ids from baseline installations are free text.
-MAXIMUM_LENGTH = 200
 
 
-_ACTION = re.compile(r"_*[A-Za-z][A-Za-z_]*\.(_*[A-Za-z][A-Za-z_]*)?")
+class AuditQuery(AuditFilters):
+    """The query of the list."""
 
-
-def _action(text: str) -> str:
-    if not _ACTION.fullmatch(text):
-        raise ValueError("must be an action such as event.created, or a kind with its dot, such as event.")
-    return text
-
-
-Identifier = Annotated[Text, Field(min_length=1, max_length=MAXIMUM_LENGTH)]
-Action = Annotated[Identifier, AfterValidator(_action)]
-
-
-class AuditQuery(Schema):
-    """The filters of the list; instants need a zone, `from` is included and `to` is not."""
-
-    actor_id: Identifier | None = None
-    action: Action | None = None
-    subject_id: Identifier | None = None
-    since: Instant | None = Field(None, alias="from")
-    until: Instant | None = Field(None, alias="to")
     limit: str | None = None
     cursor: str | None = None
 
