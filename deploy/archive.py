@@ -188,7 +188,7 @@ def _header(name: str, size: int) -> bytes:
 
 
 def _end(digest: str, length: int) -> bytes:
-    """Return the seal's content and the empty blocks after it, for a file with `length` bytes before."""
+    """Return the seal's content and the empty blocks after it, for a file with `length` bytes before them."""
     content = digest.encode() + _padding(_HEX_DIGITS, tarfile.BLOCKSIZE) + bytes(2 * tarfile.BLOCKSIZE)
     return content + _padding(length + len(content), tarfile.RECORDSIZE)
 

@@ -23,7 +23,7 @@ WATCH_SECONDS = 0.5
 
 def main() -> int:
     """Return 0 after Ctrl-C, 1 when the stack could not start or lost a process."""
-    # The databases hold password hashes and signing keys.
+    # The databases contain password hashes and signing keys.
     os.umask(0o077)
     load_dotenv(stack.ROOT / ".env")
     stopping = threading.Event()

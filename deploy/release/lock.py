@@ -103,4 +103,4 @@ def _differing(runtime: Sequence[Locked], development: Sequence[Locked]) -> Iter
     tested = {(package.name, package.version): package.hashes for package in development}
     for package in runtime:
         if tested.get((package.name, package.version)) != package.hashes:
-            yield f"{DEVELOPMENT}: {package.name} {package.version} is not there as in {RUNTIME}"
+            yield f"{DEVELOPMENT}: {package.name} {package.version} is not the same as in {RUNTIME}"

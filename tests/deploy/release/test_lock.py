@@ -102,7 +102,7 @@ def test_the_tested_packages_must_be_the_shipped_ones(tmp_path: Path) -> None:
     ):
         verdict = checked(tmp_path, development=development)
         (finding,) = verdict.findings
-        assert (verdict.state, finding.endswith("is not there as in requirements.lock")) == ("FAILED", True)
+        assert (verdict.state, finding.endswith("is not the same as in requirements.lock")) == ("FAILED", True)
 
 
 def test_a_line_without_a_package_raises_an_error(tmp_path: Path) -> None:
