@@ -64,7 +64,7 @@ format: .venv/test ## Let ruff rewrite the sources
 openapi: .venv/test ## Generate gateway/openapi.yaml from the routes and the declarations of responders
 	@.venv/bin/python -m deploy.openapi
 
-lock: ## Resolve the dependencies anew (needs uv)
+lock: ## Resolve the dependencies again (needs uv)
 	$(COMPILE) -o requirements.lock
 	$(COMPILE) --extra dev -o requirements-dev.lock
 

@@ -71,7 +71,7 @@ def require_servers(services: Mapping[str, ServiceSettings]) -> None:
         try:
             wait_until_ready(open_database(settings.database_url), settings.database_wait_seconds)
         except peewee.OperationalError as error:
-            raise BackupError(f"{name}: the database does not answer ({' '.join(str(error).split())})") from None
+            raise BackupError(f"{name}: the database does not respond ({' '.join(str(error).split())})") from None
 
 
 def write_backup(databases: Mapping[str, str], target: Path) -> Manifest:

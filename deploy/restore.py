@@ -80,7 +80,7 @@ def _restore(options: Options) -> None:
 def _require_same_engines(manifest: Manifest, services: Services) -> None:
     for name, copy in manifest.services.items():
         if name not in services:
-            raise BackupError(f"the backup holds a database of {name}, which this Flix does not have")
+            raise BackupError(f"the backup contains a database of {name}, which this Flix does not have")
         engine = engine_of(services[name].database_url).NAME
         if copy.engine != engine:
             raise BackupError(
@@ -96,7 +96,7 @@ def _confirm(options: Options, manifest: Manifest, services: Services) -> None:
         raise BackupError("restore replaces every row: in the managed profile it needs --yes (make restore YES=1)")
     names = ", ".join(sorted(manifest.services))
     try:
-        answer = input(f"Replace every row of {names} by the backup of {manifest.begun_at}? Type yes to go on: ")
+        answer = input(f"Replace every row of {names} by the backup of {manifest.begun_at}? Type yes to continue: ")
     except EOFError:
         answer = ""
     if answer.strip() != "yes":

@@ -32,7 +32,7 @@ def check_images(root: Path) -> Verdict:
         engine = docker.from_env()
         engine.ping()
     except docker.errors.DockerException as error:
-        return Verdict(CHECK, "NOT DONE", f"no Docker engine answers here ({' '.join(str(error).split())})")
+        return Verdict(CHECK, "NOT DONE", f"no Docker engine responds ({' '.join(str(error).split())})")
     names = build_images(root)
     return scan_images(engine, base_of(root), names, known_secrets(root))
 

@@ -165,7 +165,7 @@ def changed_byte(built: Installation, folder: Path) -> tuple[Path, str]:
     data = bytearray(file.read_bytes())
     data[len(data) // 2] ^= 1
     file.write_bytes(data)
-    return file, rf"{file} is not a whole backup of Flix \(its checksum is another than when it was made\): .*"
+    return file, rf"{file} is not a complete backup of Flix \(its checksum does not match\): .*"
 
 
 def other_engine(built: Installation, folder: Path) -> tuple[Path, str]:
@@ -185,7 +185,7 @@ def unknown_service(built: Installation, folder: Path) -> tuple[Path, str]:
     manifest = json.loads(content[MANIFEST])
     manifest["services"]["forum"] = manifest["services"].pop("quiz")
     file = write_sealed(folder / "other.tar", {**content, MANIFEST: json.dumps(manifest).encode()})
-    return file, "the backup holds a database of forum, which this Flix does not have"
+    return file, "the backup contains a database of forum, which this Flix does not have"
 
 
 def broken_copy(built: Installation, folder: Path) -> tuple[Path, str]:

@@ -219,7 +219,9 @@ def _confirm_reset(name: str, settings: ServiceSettings, *, confirmed: bool) -> 
     if confirmed:
         return
     try:
-        answer = input(f"Delete every row of {name} in {_without_password(settings.database_url)}? Type yes to go on: ")
+        answer = input(
+            f"Delete every row of {name} in {_without_password(settings.database_url)}? Type yes to continue: "
+        )
     except EOFError:
         answer = ""
     if answer.strip() != "yes":
