@@ -119,11 +119,11 @@ def _require_stopped_where_needed(services: Services) -> None:
 def _checked_copy(archive: Archive, name: str, settings: ServiceSettings) -> Iterator[str]:
     """Unpack the service's copy into a scratch database, migrate and check it; yield its URL."""
     engine = engine_of(settings.database_url)
-    with ExitStack() as stack:
+    with ExitStack() as contexts:
         try:
-            source = stack.enter_context(archive.copy_of(name))
+            source = contexts.enter_context(archive.copy_of(name))
             with progress_bar(f"{name}: unpacking", "B") as progress:
-                url = stack.enter_context(engine.scratch(settings.database_url, source, progress))
+                url = contexts.enter_context(engine.scratch(settings.database_url, source, progress))
             _migrate(name, url)
             if name == "content":
                 _renew_feed_id(url)

@@ -98,24 +98,21 @@ def _has_current_tables(database: peewee.Database, migrations: Migrations) -> bo
 
 
 def _table_findings(database: peewee.Database, examination: Examination, progress: Progress) -> Iterator[Finding]:
+    tables = {table._meta.table_name: table for table in examination.migrations.tables}
     missing = missing_tables(database, examination.migrations.tables)
     yield from map(table_finding, missing)
-    incomplete = list(missing)
-    for table in examination.migrations.tables:
-        name = table._meta.table_name
-        if name in missing:
-            continue
-        for finding in schema_findings(database, table):
-            incomplete += [name] if finding.rule == "column_missing" else []
+    incomplete = set(missing)
+    for name in [name for name in tables if name not in missing]:
+        for finding in schema_findings(database, tables[name]):
+            if finding.rule == "column_missing":
+                incomplete.add(name)
             yield finding
-    for table in examination.migrations.tables:
+    for name, table in tables.items():
         parents = {field.rel_model._meta.table_name for field in table._meta.refs}
-        if not {table._meta.table_name, *parents} & {*incomplete}:
-            yield from _guarded(
-                table._meta.table_name, row_findings(database, table, progress, examination.before_removal)
-            )
+        if incomplete.isdisjoint({name, *parents}):
+            yield from _guarded(name, row_findings(database, table, progress, examination.before_removal))
     if incomplete:
-        message = f"the rules of the rows need {', '.join(sorted({*incomplete}))}"
+        message = f"the rules of the rows need {', '.join(sorted(incomplete))}"
         yield Finding(DATABASE, WHOLE_TABLE, NOT_CHECKED, message)
     else:
         yield from _guarded("domain", examination.domain(database, progress))

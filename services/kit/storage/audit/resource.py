@@ -60,10 +60,10 @@ class AuditEntries:
     async def on_get(self, request: falcon.asgi.Request, response: falcon.asgi.Response) -> None:
         """Respond with a page of entries, newest first; the order by instant and id is the same in all services."""
         query = validated(AuditQuery, dict(request.params))
-        wanted_page = page_request(query.limit, query.cursor, SORT_KEY, DEFAULT_LIMIT)
-        records = await self._run(self._trail.list, query.filters(), wanted_page)
-        page = page_of(records, wanted_page, audit_key)
-        write_page(response, [audit_view(self._service, each) for each in page.items], page, wanted_page)
+        requested = page_request(query.limit, query.cursor, SORT_KEY, DEFAULT_LIMIT)
+        records = await self._run(self._trail.list, query.filters(), requested)
+        page = page_of(records, requested, audit_key)
+        write_page(response, [audit_view(self._service, each) for each in page.items], page, requested)
 
 
 def audit_route(service: str, trail: AuditTrail, use_cases: UseCases) -> Route:
