@@ -41,10 +41,10 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m deploy.backup", description="Back up every database.")
     parser.add_argument("--to", type=Path, default=FOLDER, metavar="FOLDER", help="the folder for the file")
     options = parser.parse_args()
-    return command(lambda: _back_up(options.to))
+    return run_as_command(lambda: _back_up(options.to))
 
 
-def command(work: Callable[[], None]) -> int:
+def run_as_command(work: Callable[[], None]) -> int:
     """Run a command with the settings of `make run`; write an error as one line and return the exit code."""
     # Copies contain password hashes and signing keys.
     os.umask(0o077)
@@ -111,7 +111,7 @@ def print_line(text: str) -> None:
     sys.stdout.flush()
 
 
-def size(number: int) -> str:
+def readable_size(number: int) -> str:
     """Return a number of bytes in a form for people."""
     return f"{tqdm.format_sizeof(number, divisor=1000)}B"
 
@@ -127,7 +127,9 @@ def _back_up(folder: Path) -> None:
     target = folder / file_name(now())
     write_backup(databases, target)
     seconds = time.monotonic() - started_at
-    print_line(f"{target}: {size(target.stat().st_size)} in {seconds:.1f} s; to go back to it: {RESTORE}{target}")
+    print_line(
+        f"{target}: {readable_size(target.stat().st_size)} in {seconds:.1f} s; to go back to it: {RESTORE}{target}"
+    )
 
 
 def _write(databases: Mapping[str, str], folder: Path) -> Manifest:

@@ -22,11 +22,11 @@ from deploy.backup import (
     FOLDER,
     ORDER,
     RESTORE,
-    command,
     file_name,
     print_line,
     progress_bar,
     require_servers,
+    run_as_command,
     write_backup,
 )
 from deploy.engines import engine_of
@@ -58,7 +58,7 @@ def main() -> int:
     parser.add_argument("--safety-to", type=Path, default=FOLDER, metavar="FOLDER", help="the folder for that backup")
     given = parser.parse_args()
     options = Options(given.file, given.yes, not given.without_safety_backup, given.safety_to)
-    return command(lambda: _restore(options))
+    return run_as_command(lambda: _restore(options))
 
 
 def _restore(options: Options) -> None:

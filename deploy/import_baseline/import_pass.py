@@ -125,7 +125,7 @@ class ImportPass:
 
 @dataclass(frozen=True)
 class Importer:
-    """How the rows of one service are imported: from which old tables, and the function that makes one pass."""
+    """The import of one service's rows: the old tables, and the function that makes one pass over them."""
 
     tables: tuple[str, ...]
     run: Callable[[peewee.Database, ImportPass], None]

@@ -52,7 +52,7 @@ class Invalid(ServiceError):
 
 
 class ValidationDetails(TypedDict):
-    """What is wrong with the request as a whole and with each of its fields."""
+    """The errors of the request as a whole, and those of each field."""
 
     formErrors: list[str]
     fieldErrors: dict[str, list[str]]
