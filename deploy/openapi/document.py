@@ -46,7 +46,7 @@ def document() -> Json:
             each,
             [parameter["name"] for parameter in _query(each, schemas) if "name" in parameter] + _paging_names(each),
             _body_schema(each, schemas),
-            schemas.reference(each.declared.answer) if each.declared.answer else None,
+            schemas.reference(each.declared.response) if each.declared.response else None,
         )
         for each in operations
     ]
@@ -82,9 +82,9 @@ def _referred(schemas: Json, *users: Json) -> Json:
 
 
 def _types(operations: list[PublicOperation], members: list[type]) -> list[Any]:
-    answers = [each.declared.answer for each in operations if each.declared.answer]
+    responses = [each.declared.response for each in operations if each.declared.response]
     queries = [each.declared.query for each in operations if each.declared.query]
-    return [*answers, *queries, *chain.from_iterable(each.bodies for each in operations), *members]
+    return [*responses, *queries, *chain.from_iterable(each.bodies for each in operations), *members]
 
 
 def _path_item(operation: PublicOperation) -> Json:

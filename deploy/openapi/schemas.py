@@ -67,7 +67,7 @@ class Schemas:
                 tidied[key] = " ".join(value.split())
             elif key != "title" and not (key == "default" and value is None):
                 tidied[_RENAMED.get(key, key)] = self._tidy(value) if key != "enum" else value
-        return _in_order(self._named(_with_pattern(_nullable(tidied))))
+        return _in_order(self._named(_nullable(tidied)))
 
     def _named(self, schema: Json) -> Json:
         # Name the schemas that many others use.
@@ -84,13 +84,6 @@ class Schemas:
                     own.pop("description")
                 return {"$ref": COMPONENTS + name, **own}
         return schema
-
-
-def _with_pattern(schema: Json) -> Json:
-    # The pattern of a text without a length is too wide for one that has one.
-    if schema.get("pattern") == text_pattern() and "minLength" in schema:
-        schema["pattern"] = text_pattern(schema["minLength"])
-    return schema
 
 
 def _nullable(schema: Json) -> Json:

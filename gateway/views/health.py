@@ -13,7 +13,7 @@ from services.kit.web.schemas import InstantText
 
 
 class HealthView(TypedDict):
-    """The health of the API as the baseline answers it."""
+    """The health of the API in the form of the baseline."""
 
     status: Literal["ok"]
     service: Literal["@flix/api"]
@@ -29,20 +29,20 @@ class StatusView(TypedDict):
 @operation(
     Operation(
         id="getHealth",
-        summary="Read the health of the API as the baseline answers it.",
+        summary="Read the health of the API in the form of the baseline.",
         description="The rate limit does not count it, nor the two addresses below.",
-        answer=HealthView,
+        response=HealthView,
     )
 )
 async def health(upstreams: Upstreams, request: UpstreamRequest) -> UpstreamResponse:
-    """Respond as the baseline does."""
+    """Respond in the form of the baseline."""
     view: HealthView = {"status": "ok", "service": "@flix/api", "timestamp": format_instant(now())}
     return json_response(view)
 
 
-@operation(Operation(id="getLiveness", summary="Check that this process responds.", answer=StatusView))
+@operation(Operation(id="getLiveness", summary="Check that this process responds.", response=StatusView))
 async def live(upstreams: Upstreams, request: UpstreamRequest) -> UpstreamResponse:
-    """Respond as long as the event loop turns."""
+    """Respond while the event loop runs."""
     return json_response({"status": "ok"})
 
 
@@ -50,7 +50,7 @@ async def live(upstreams: Upstreams, request: UpstreamRequest) -> UpstreamRespon
     Operation(
         id="getReadiness",
         summary="Check that every service behind the gateway can do its work.",
-        answer=StatusView,
+        response=StatusView,
         errors=(Unavailable,),
     )
 )

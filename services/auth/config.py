@@ -47,7 +47,7 @@ def read_settings(variables: Mapping[str, str]) -> Settings:
             "SIGNING_KEY_SECRET", LOCAL_SIGNING_KEY_SECRET, "a random secret that encrypts the signing keys"
         ),
     )
-    environment.close()
+    environment.raise_problems()
     return settings
 
 

@@ -6,7 +6,7 @@ from peewee import SQL, Check, ForeignKeyField, IntegerField, TextField
 from services.auth.entities import EVER
 from services.kit.storage.audit.model import AuditRow
 from services.kit.storage.database import InstantField
-from services.kit.storage.idempotency import IdempotentAnswerRow
+from services.kit.storage.idempotency import IdempotentResponseRow
 
 
 class AdminRow(peewee.Model):
@@ -86,4 +86,4 @@ class SignInThrottleRow(peewee.Model):
         legacy_table_names = False
 
 
-TABLES = (AdminRow, SessionRow, SigningKeyRow, RefreshTokenRow, SignInThrottleRow, IdempotentAnswerRow, AuditRow)
+TABLES = (AdminRow, SessionRow, SigningKeyRow, RefreshTokenRow, SignInThrottleRow, IdempotentResponseRow, AuditRow)

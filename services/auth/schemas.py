@@ -1,20 +1,20 @@
 """The JSON of auth: the bodies of requests, and a view for each body of a response."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import ConfigDict, Field, StringConstraints
+from pydantic import Field, StringConstraints
 from typing_extensions import TypedDict
 
 from services.auth.config import MINIMUM_PASSWORD_LENGTH
 from services.auth.entities import Admin, Invitation, IssuedGrant, PersonChanges, Role, SignIn
 from services.kit.core.instants import format_instant
-from services.kit.web.schemas import InstantText, Patch, Schema, Text
+from services.kit.web.schemas import InstantText, Patch, Schema, Text, absent, length
 from services.kit.web.tokens.revocation import Revoked
 
 # The time to hash a password grows with its length.
 _MAXIMUM_PASSWORD_LENGTH = 1024
 
-Username = Annotated[Text, Field(min_length=3, max_length=200)]
+Username = Annotated[Text, length(3, 200)]
 Password = Annotated[
     str,
     Field(
@@ -36,11 +36,6 @@ PersonRole = Annotated[
         description="a viewer reads; an editor also changes launches; an owner also manages people and reads the audit"
     ),
 ]
-
-
-def _absent() -> Any:
-    """Return the default of a patch's field: null is refused, so None means that the field was not sent."""
-    return None
 
 
 class Credentials(Schema):
@@ -74,12 +69,8 @@ class NewPerson(Schema):
 class PersonPatch(Patch):
     """PUT /api/admin/users/{userId}; at least one of the fields is required."""
 
-    model_config = ConfigDict(
-        json_schema_extra={"minProperties": 1, "anyOf": [{"required": ["role"]}, {"required": ["disabled"]}]}
-    )
-
-    role: PersonRole = Field(default_factory=_absent)
-    disabled: bool = Field(default_factory=_absent)
+    role: PersonRole = absent()
+    disabled: bool = absent()
 
     def person_changes(self) -> PersonChanges:
         """Return the changes; fields that were not sent are None."""

@@ -30,5 +30,5 @@ def read_settings(variables: Mapping[str, str]) -> Settings:
         port=3011,
         allowed_domains=tuple(domain.strip() for domain in domains.split(",") if domain.strip()),
     )
-    environment.close()
+    environment.raise_problems()
     return settings

@@ -35,7 +35,7 @@ from services.content.errors import EventAccessDenied, EventNotFound, LessonAcce
 from services.content.repository.contracts import ContentStore, event_key, lesson_key, material_key
 from services.kit.core.errors import Unavailable
 from services.kit.core.instants import Clock, now
-from services.kit.storage.idempotency import Keep, not_kept
+from services.kit.storage.idempotency import Keep, keep_nothing
 from services.kit.web.entity_tags import ANY_STATE, IfMatch, require_match
 from services.kit.web.pages import Page, PageRequest, page_of
 from services.kit.web.tokens.grants import Grant
@@ -70,7 +70,7 @@ class ContentService:
         """Return the event. Raise EventNotFound."""
         return self._store.events.get(event_id)
 
-    def create_event(self, fields: EventFields, keep: Keep[Event] = not_kept) -> Event:
+    def create_event(self, fields: EventFields, keep: Keep[Event] = keep_nothing) -> Event:
         """Create an event. Raise EventSlugTaken."""
         created_at = self._clock()
         event = Event(
@@ -114,7 +114,7 @@ class ContentService:
         self._store.events.get(event_id)
         return self._store.lessons.get(event_id, lesson_id)
 
-    def create_lesson(self, event_id: str, fields: LessonFields, keep: Keep[Lesson] = not_kept) -> Lesson:
+    def create_lesson(self, event_id: str, fields: LessonFields, keep: Keep[Lesson] = keep_nothing) -> Lesson:
         """Create a lesson. Raise EventNotFound, LessonSlugTaken, InvalidWindow."""
         created_at = self._clock()
         lesson = Lesson(**asdict(fields), id=_new_id(), event_id=event_id, created_at=created_at, updated_at=created_at)
@@ -162,7 +162,7 @@ class ContentService:
         return page_of(self._store.materials.list(lesson_id, request), request, material_key)
 
     def add_materials(
-        self, event_id: str, lesson_id: str, uploads: Sequence[Upload], keep: Keep[Sequence[Material]] = not_kept
+        self, event_id: str, lesson_id: str, uploads: Sequence[Upload], keep: Keep[Sequence[Material]] = keep_nothing
     ) -> Sequence[Material]:
         """Attach all files after the present ones. Raise EventNotFound, LessonNotFound."""
         with self._store.transaction():

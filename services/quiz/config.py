@@ -29,5 +29,5 @@ def read_settings(variables: Mapping[str, str]) -> Settings:
         content_timeout_seconds=environment.integer("UPSTREAM_TIMEOUT_SECONDS", 5, maximum=60),
         follow_heartbeat=environment.option("FOLLOW_HEARTBEAT", ""),
     )
-    environment.close()
+    environment.raise_problems()
     return settings

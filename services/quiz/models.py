@@ -5,7 +5,7 @@ from peewee import SQL, BigIntegerField, BooleanField, Check, ForeignKeyField, I
 
 from services.kit.storage.audit.model import AuditRow
 from services.kit.storage.database import InstantField
-from services.kit.storage.idempotency import IdempotentAnswerRow
+from services.kit.storage.idempotency import IdempotentResponseRow
 
 
 class RevisionRow(peewee.Model):
@@ -137,6 +137,6 @@ TABLES = (
     AttemptRow,
     FeedPositionRow,
     TombstoneRow,
-    IdempotentAnswerRow,
+    IdempotentResponseRow,
     AuditRow,
 )

@@ -71,7 +71,7 @@ class Quizzes(QuizResource):
         Operation(
             id="listQuizzes",
             summary="List quizzes with their right options, oldest first.",
-            answer=Items[QuizView],
+            response=Items[QuizView],
             query=QuizQuery,
             is_paged=True,
         )
@@ -87,7 +87,7 @@ class Quizzes(QuizResource):
         Operation(
             id="createQuiz",
             summary="Give a lesson its quiz.",
-            answer=Item[QuizView],
+            response=Item[QuizView],
             status=201,
             body=NewQuiz,
             errors=(MissingCorrectOption, EventNotFound, LessonNotFound, LessonHasQuiz),
@@ -110,7 +110,7 @@ class QuizItem(QuizResource):
         Operation(
             id="getQuiz",
             summary="Read a quiz with its right options.",
-            answer=Item[QuizView],
+            response=Item[QuizView],
             errors=(QuizNotFound,),
             gives_entity_tag=True,
         )
@@ -124,7 +124,7 @@ class QuizItem(QuizResource):
         Operation(
             id="updateQuiz",
             summary="Replace title and questions; passPercentage stays when it is absent.",
-            answer=Item[QuizView],
+            response=Item[QuizView],
             body=QuizUpdate,
             errors=(MissingCorrectOption, QuizNotFound),
             takes_if_match=True,
@@ -161,7 +161,7 @@ class Attempts(QuizResource):
             id="listAttempts",
             summary="List a page of the quiz's attempts, newest first; they outlive the quiz.",
             description="Fifty of them without a limit.",
-            answer=AttemptPageView,
+            response=AttemptPageView,
             errors=(QuizNotFound,),
             is_paged=True,
         )
@@ -180,7 +180,7 @@ class LessonQuiz(QuizResource):
         Operation(
             id="getLessonQuiz",
             summary="Read the lesson's quiz, without any trace of which option is right.",
-            answer=Item[LearnerQuizView],
+            response=Item[LearnerQuizView],
             errors=(QuizNotFound,),
         )
     )
@@ -197,7 +197,7 @@ class Submissions(QuizResource):
         Operation(
             id="submitQuiz",
             summary="Grade a learner's answers.",
-            answer=SubmissionView,
+            response=SubmissionView,
             body=NewAttempt,
             errors=(InvalidAttempt, QuizNotFound),
             takes_idempotency_key=True,
@@ -221,7 +221,7 @@ class Replays(QuizResource):
         Operation(
             id="replaySubmission",
             summary="Repeat the response to a submission that was graded before under the same Idempotency-Key.",
-            answer=SubmissionView,
+            response=SubmissionView,
             body=NewAttempt,
             errors=(NotFound,),
             takes_idempotency_key=True,

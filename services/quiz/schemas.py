@@ -6,7 +6,7 @@ from pydantic import ConfigDict, Field, with_config
 from typing_extensions import TypedDict
 
 from services.kit.core.instants import format_instant
-from services.kit.web.schemas import InstantText, Integer, Schema, Text
+from services.kit.web.schemas import InstantText, Integer, Schema, Text, length
 from services.quiz.entities import (
     Answer,
     Attempt,
@@ -24,14 +24,6 @@ from services.quiz.entities import (
 )
 from services.quiz.rules import DEFAULT_PASS_PERCENTAGE, MINIMUM_OPTIONS
 
-# The shape of a Text of at least one or three characters for the published document: white space at the ends is
-# trimmed, and between them there are no control characters but tabs and line breaks.
-_BLANK = r"[\t-\r \x85\xA0\u1680\u2000-\u200A\u2028\u2029\u202F\u205F\u3000]*"
-_ANY = r"[^\x00-\x08\x0B\x0C\x0E-\x1F\x7F-\x9F]"
-_VISIBLE = r"[^\x00-\x1F\x7F-\x9F\s]"
-_TEXT_1 = {"pattern": f"^{_BLANK}{_ANY}*{_VISIBLE}{_ANY}*{_BLANK}$"}
-_TEXT_3 = {"pattern": f"^{_BLANK}{_ANY}*{_VISIBLE}{_ANY}+{_VISIBLE}{_ANY}*{_BLANK}$"}
-
 _A_RIGHT_OPTION = {"type": "object", "required": ["isCorrect"], "properties": {"isCorrect": {"enum": [True]}}}
 
 # The default of a member that may be absent and must not be null.
@@ -46,9 +38,9 @@ def _without_null_defaults(schema: dict[str, Any]) -> None:
 
 _OPTIONAL_MEMBERS = ConfigDict(json_schema_extra=_without_null_defaults)
 
-Title = Annotated[Text, Field(min_length=3, max_length=160, json_schema_extra=_TEXT_3)]
+Title = Annotated[Text, length(3, 160)]
 # The id of an event or a lesson; longer than any id there is.
-Reference = Annotated[Text, Field(min_length=1, max_length=200, json_schema_extra=_TEXT_1)]
+Reference = Annotated[Text, length(1, 200)]
 Score = Annotated[int, Field(ge=0, le=100)]
 
 
@@ -58,7 +50,7 @@ Score = Annotated[int, Field(ge=0, le=100)]
 class OptionInput(Schema):
     """One possible answer."""
 
-    text: Annotated[Text, Field(min_length=1, max_length=300, json_schema_extra=_TEXT_1)]
+    text: Annotated[Text, length(1, 300)]
     is_correct: bool
 
     def option(self) -> NewOption:
@@ -71,7 +63,7 @@ class QuestionInput(Schema):
 
     model_config = _OPTIONAL_MEMBERS
 
-    prompt: Annotated[Text, Field(min_length=3, max_length=500, json_schema_extra=_TEXT_3)]
+    prompt: Annotated[Text, length(3, 500)]
     options: Annotated[
         list[OptionInput],
         Field(

@@ -9,7 +9,7 @@ from dataclasses import replace
 import uuid_utils
 
 from services.kit.core.instants import Clock, now
-from services.kit.storage.idempotency import Keep, not_kept
+from services.kit.storage.idempotency import Keep, keep_nothing
 from services.kit.web.entity_tags import ANY_STATE, IfMatch, require_match
 from services.kit.web.pages import Page, PageRequest, page_of
 from services.quiz import rules
@@ -46,7 +46,7 @@ class QuizService:
         """Raise QuizNotFound."""
         return self._store.quizzes.get(quiz_id)
 
-    def create_quiz(self, fields: QuizFields, keep: Keep[Quiz] = not_kept) -> Quiz:
+    def create_quiz(self, fields: QuizFields, keep: Keep[Quiz] = keep_nothing) -> Quiz:
         """Raise MissingCorrectOption, EventNotFound, LessonNotFound, LessonHasQuiz, Unavailable."""
         questions = rules.identified(fields.questions, _new_id)
         self._require_lesson(fields.event_id, fields.lesson_id)
@@ -107,7 +107,7 @@ class QuizService:
         """Raise QuizNotFound."""
         return self._store.quizzes.get_by_lesson(lesson_id)
 
-    def submit(self, lesson_id: str, answers: Sequence[Answer], keep: Keep[Submission] = not_kept) -> Submission:
+    def submit(self, lesson_id: str, answers: Sequence[Answer], keep: Keep[Submission] = keep_nothing) -> Submission:
         """Grade the answers and store the attempt; raise QuizNotFound, InvalidAttempt."""
         with self._store.transaction():
             quiz = self._store.quizzes.get_by_lesson(lesson_id, for_share=True)

@@ -15,7 +15,7 @@ class Grants(AuthResource):
         Operation(
             id="openEvent",
             summary="Exchange an event's access key for a learner grant, which opens the event instead of the key.",
-            answer=GrantView,
+            response=GrantView,
             body=NewGrant,
         )
     )

@@ -14,7 +14,7 @@ from services.kit.web.schemas import Item
 class Me(AuthResource):
     """/api/admin/me."""
 
-    @operation(Operation(id="getMe", summary="Return the person who is signed in.", answer=Item[MeView]))
+    @operation(Operation(id="getMe", summary="Return the person who is signed in.", response=Item[MeView]))
     async def on_get(self, request: Request, response: Response) -> None:
         """Return the person of the access token."""
         admin = await self._run(self._service.admin, request.context.admin.id)
@@ -28,7 +28,7 @@ class Password(AuthResource):
         Operation(
             id="changePassword",
             summary="Change one's own password. Every session ends, and the response begins another.",
-            answer=SignInView,
+            response=SignInView,
             body=PasswordChange,
             errors=(InvalidCredentials, SignInThrottled),
         )

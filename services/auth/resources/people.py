@@ -33,7 +33,7 @@ class People(AuthResource):
         Operation(
             id="listPeople",
             summary="List all people, disabled or not, oldest first.",
-            answer=Items[PersonView],
+            response=Items[PersonView],
             is_paged=True,
         )
     )
@@ -51,7 +51,7 @@ class People(AuthResource):
                 "The response shows the initial password once, or again under the same Idempotency-Key. The person "
                 "must replace it within seven days."
             ),
-            answer=InvitationView,
+            response=InvitationView,
             status=201,
             body=NewPerson,
             errors=(UsernameTaken,),
@@ -81,7 +81,9 @@ class People(AuthResource):
 class Person(AuthResource):
     """/api/admin/users/{user_id}."""
 
-    @operation(Operation(id="getPerson", summary="Return a person.", answer=Item[PersonView], errors=(AdminNotFound,)))
+    @operation(
+        Operation(id="getPerson", summary="Return a person.", response=Item[PersonView], errors=(AdminNotFound,))
+    )
     async def on_get(self, request: Request, response: Response, user_id: str) -> None:
         """Return a person."""
         write_json(response, {"item": person_view(await self._run(self._service.people.get, user_id))})
@@ -91,7 +93,7 @@ class Person(AuthResource):
             id="updatePerson",
             summary="Change the role of a person, or disable or enable them.",
             description="Another role and disabling end every session of the person.",
-            answer=Item[PersonView],
+            response=Item[PersonView],
             body=PersonPatch,
             errors=(AdminNotFound, LastOwner),
         )
@@ -110,7 +112,7 @@ class PersonPassword(AuthResource):
         Operation(
             id="resetPassword",
             summary="Replace a lost password by a new initial password. Every session of the person ends.",
-            answer=InvitationView,
+            response=InvitationView,
             errors=(AdminNotFound, LastOwner),
         )
     )

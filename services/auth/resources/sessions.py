@@ -20,7 +20,7 @@ class TokenRefresh(AuthResource):
                 "A refresh token is valid once. A second use within ten seconds returns the same successor if that "
                 "was not used yet. Any other second use is a sign of theft and ends the session."
             ),
-            answer=SignInView,
+            response=SignInView,
             body=Refresh,
             errors=(InvalidRefreshToken,),
         )

@@ -21,7 +21,7 @@ class Login(AuthResource):
                 "A person with an initial password also sends a `newPassword` of their own; without it the response is "
                 "PASSWORD_CHANGE_REQUIRED. A `newPassword` ends every earlier session."
             ),
-            answer=SignInView,
+            response=SignInView,
             body=Credentials,
             errors=(InvalidCredentials, PasswordChangeRequired, SignInThrottled),
         )

@@ -13,7 +13,7 @@ from services.auth.rules import invitations, people
 from services.auth.rules.keys import derive_key
 from services.auth.service.sessions import Sessions
 from services.kit.core.instants import Clock
-from services.kit.storage.idempotency import Keep, not_kept
+from services.kit.storage.idempotency import Keep, keep_nothing
 from services.kit.web.pages import Page, PageRequest, page_of
 
 
@@ -38,7 +38,7 @@ class People:
         return self._store.admins.get(admin_id)
 
     def invite(
-        self, username: str, role: Role, key_id: str | None = None, keep: Keep[Invitation] = not_kept
+        self, username: str, role: Role, key_id: str | None = None, keep: Keep[Invitation] = keep_nothing
     ) -> Invitation:
         """Add a person with an initial password, which depends on the Idempotency-Key. Raise UsernameTaken."""
         new_id, at = str(uuid_utils.uuid7()), self._clock()

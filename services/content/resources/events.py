@@ -30,7 +30,9 @@ SORT_KEY = (int, str)
 class Events(ContentResource):
     """/api/events."""
 
-    @operation(Operation(id="listEvents", summary="Every event, oldest first.", answer=Items[EventView], is_paged=True))
+    @operation(
+        Operation(id="listEvents", summary="Every event, oldest first.", response=Items[EventView], is_paged=True)
+    )
     async def on_get(self, request: Request, response: Response) -> None:
         """Return every event, or a page of them, oldest first."""
         page_wanted = page_request(request.get_param("limit"), request.get_param("cursor"), SORT_KEY)
@@ -42,7 +44,7 @@ class Events(ContentResource):
             id="createEvent",
             summary="Create an event.",
             body=NewEvent,
-            answer=Item[EventView],
+            response=Item[EventView],
             status=201,
             errors=(EventSlugTaken,),
             takes_idempotency_key=True,
@@ -64,7 +66,7 @@ class EventItem(ContentResource):
         Operation(
             id="getEvent",
             summary="One event.",
-            answer=Item[EventView],
+            response=Item[EventView],
             errors=(EventNotFound,),
             gives_entity_tag=True,
         )
@@ -79,7 +81,7 @@ class EventItem(ContentResource):
             id="updateEvent",
             summary="Change some of its fields; null clears accessKey, logoUrl and highlightVideoUrl.",
             body=EventPatch,
-            answer=Item[EventView],
+            response=Item[EventView],
             errors=(EventNotFound, EventSlugTaken),
             takes_if_match=True,
             gives_entity_tag=True,
@@ -109,7 +111,7 @@ class EventItem(ContentResource):
 class OperationalSnapshot(ContentResource):
     """/api/admin/dashboard/operational-snapshot."""
 
-    @operation(Operation(id="getSnapshot", summary="Counts over the whole installation.", answer=SnapshotView))
+    @operation(Operation(id="getSnapshot", summary="Counts over the whole installation.", response=SnapshotView))
     async def on_get(self, request: Request, response: Response) -> None:
         """Return the counts of the whole installation."""
         write_json(response, snapshot_view(await self._run(self._service.snapshot)))

@@ -42,7 +42,7 @@ class PublicEvents(ContentResource):
         Operation(
             id="listPublicEvents",
             summary="The active public events, oldest first.",
-            answer=Items[ListedEventView],
+            response=Items[ListedEventView],
             is_paged=True,
         )
     )
@@ -63,7 +63,7 @@ class EventAccess(ContentResource):
             description="Here the answer is the content of the grant. The gateway has auth sign it.",
             body=AccessRequest,
             body_is_optional=True,
-            answer=Item[EventAccessView],
+            response=Item[EventAccessView],
             errors=(EventAccessDenied,),
         )
     )
@@ -104,7 +104,7 @@ class Catalog(LearnerResource):
             summary="The event and its lessons with their status now.",
             body=AccessRequest,
             body_is_optional=True,
-            answer=CatalogView,
+            response=CatalogView,
             errors=(EventAccessDenied, EventNotFound),
         )
     )
@@ -131,7 +131,7 @@ class LearnerLesson(LearnerResource):
             "`authorized` and `status` say whether it opens.",
             body=AccessRequest,
             body_is_optional=True,
-            answer=AccessView,
+            response=AccessView,
             errors=(EventNotFound, LessonNotFound),
         )
     )
@@ -149,7 +149,7 @@ class LearnerLesson(LearnerResource):
             description="The gateway asks before quiz shows or grades.",
             body=AccessRequest,
             body_is_optional=True,
-            answer=Item[LessonView],
+            response=Item[LessonView],
             errors=(LessonAccessDenied, EventNotFound, LessonNotFound),
         )
     )
@@ -164,7 +164,7 @@ class LearnerLesson(LearnerResource):
             summary="What a player needs.",
             body=AccessRequest,
             body_is_optional=True,
-            answer=PlaybackView,
+            response=PlaybackView,
             errors=(LessonAccessDenied, EventNotFound, LessonNotFound),
         )
     )
@@ -179,7 +179,7 @@ class LearnerLesson(LearnerResource):
             summary="The lesson's materials in the order of their upload.",
             body=AccessRequest,
             body_is_optional=True,
-            answer=Items[MaterialView],
+            response=Items[MaterialView],
             errors=(LessonAccessDenied, EventNotFound, LessonNotFound),
         )
     )

@@ -46,7 +46,7 @@ class Lessons(ContentResource):
         Operation(
             id="listLessons",
             summary="The event's lessons by releaseAt, earliest first.",
-            answer=Items[LessonView],
+            response=Items[LessonView],
             errors=(EventNotFound,),
             is_paged=True,
         )
@@ -62,7 +62,7 @@ class Lessons(ContentResource):
             id="createLesson",
             summary="Schedule a lesson.",
             body=NewLesson,
-            answer=Item[LessonView],
+            response=Item[LessonView],
             status=201,
             errors=(InvalidWindow, EventNotFound, LessonSlugTaken),
             takes_idempotency_key=True,
@@ -84,7 +84,7 @@ class LessonItem(ContentResource):
         Operation(
             id="getLesson",
             summary="One lesson.",
-            answer=Item[LessonView],
+            response=Item[LessonView],
             errors=(EventNotFound, LessonNotFound),
             gives_entity_tag=True,
         )
@@ -99,7 +99,7 @@ class LessonItem(ContentResource):
             id="updateLesson",
             summary="Change some of its fields; null clears expiresAt.",
             body=LessonPatch,
-            answer=Item[LessonView],
+            response=Item[LessonView],
             errors=(InvalidWindow, EventNotFound, LessonNotFound, LessonSlugTaken),
             takes_if_match=True,
             gives_entity_tag=True,
@@ -148,7 +148,7 @@ class Materials(ContentResource):
         Operation(
             id="listMaterials",
             summary="The lesson's materials in the order of their upload.",
-            answer=Items[MaterialView],
+            response=Items[MaterialView],
             errors=(EventNotFound, LessonNotFound),
             is_paged=True,
         )
@@ -164,7 +164,7 @@ class Materials(ContentResource):
             id="attachMaterials",
             summary="Attach files, all or none. Flix keeps their addresses, never the files, and fetches nothing.",
             body=NewMaterials,
-            answer=Items[MaterialView],
+            response=Items[MaterialView],
             status=201,
             errors=(EventNotFound, LessonNotFound),
             takes_idempotency_key=True,

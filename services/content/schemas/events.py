@@ -13,9 +13,9 @@ from services.kit.web.schemas import InstantText, Patch, Schema, Text, WebAddres
 
 HexColor = Annotated[str, StringConstraints(pattern=r"^#[0-9a-fA-F]{6}$")]
 Address = Annotated[WebAddress, Field(max_length=400)]
-Description = Annotated[Text, length(most=500)]
-ShortDescription = Annotated[Text, length(most=220)]
-LongDescription = Annotated[Text, length(most=4000)]
+Description = Annotated[Text, length(maximum=500)]
+ShortDescription = Annotated[Text, length(maximum=220)]
+LongDescription = Annotated[Text, length(maximum=4000)]
 
 
 class Hero(Schema):

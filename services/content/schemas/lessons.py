@@ -21,7 +21,7 @@ from services.content.schemas.texts import LessonSlug, Title, optional_instant
 from services.kit.core.instants import format_instant
 from services.kit.web.schemas import Instant, InstantText, Integer, Patch, Schema, Text, WebAddress, absent, length
 
-Description = Annotated[Text, length(most=400)]
+Description = Annotated[Text, length(maximum=400)]
 VideoId = Annotated[Text, length(3, 120)]
 
 

@@ -24,8 +24,8 @@ from services.kit.web.bodies import receive_with_deadline
 from services.kit.web.documents import write_json
 from services.kit.web.guards import Route
 
-# Control characters, and dot segments, which a client must resolve itself (RFC 3986 section 5.2.4): sent on to a
-# service they would name another address.
+# Control characters, and dot segments, which a client must resolve itself (RFC 3986 section 5.2.4): forwarded to a
+# service, they would name another address.
 _INVALID_PATH = re.compile(r"[\x00-\x1f\x7f]|/\.\.?(/|$)")
 
 WebApp = falcon.asgi.App[Any, Any]
@@ -35,7 +35,7 @@ class RequestContext:
     """Middleware: the id, the anonymous actor and the log line of each request."""
 
     async def process_request(self, request: falcon.asgi.Request, response: falcon.asgi.Response) -> None:
-        """Take the caller's X-Request-ID or make one, and send it back."""
+        """Use the caller's X-Request-ID or a new one, and return it in the response."""
         request_id = start_request(request.get_header(REQUEST_ID_HEADER), request.method)
         response.set_header(REQUEST_ID_HEADER, request_id)
         set_anonymous_actor(request.get_header(CLIENT_ADDRESS_HEADER))
@@ -57,7 +57,7 @@ class RequestContext:
 
 
 class PathCheck:
-    """Middleware: refuses paths that no HTTP client sends; the last one, so that they count for the rate limit."""
+    """Middleware: refuses paths that no HTTP client sends. It runs last, so that they count for the rate limit."""
 
     async def process_request(self, request: falcon.asgi.Request, response: falcon.asgi.Response) -> None:
         """Raise NotFound."""

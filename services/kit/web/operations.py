@@ -17,7 +17,7 @@ _ATTRIBUTE = "operation"
 class Operation:
     """One method of one address, as the published document describes it.
 
-    `answer` is the TypedDict of the body of a success, None if there is no body; `body` and `query` are the schemas
+    `response` is the TypedDict of the body of a success, None if there is no body; `body` and `query` are the schemas
     that the responder validates with. `errors` are its own errors: those that follow from its other declarations (401
     behind a token, 412 with If-Match and so on) are added when the document is made.
     """
@@ -25,7 +25,7 @@ class Operation:
     id: str
     summary: str
     description: str = ""
-    answer: Any = None
+    response: Any = None
     status: int = 200
     body: type[BaseModel] | None = None
     body_is_optional: bool = False
@@ -40,7 +40,7 @@ class Operation:
 def operation(declared: Operation) -> Callable[[Responder], Responder]:
     """Declare the request and response of a responder::
 
-    @operation(Operation(id="getEvent", summary="Read an event.", answer=Item[EventView], errors=(EventNotFound,)))
+    @operation(Operation(id="getEvent", summary="Read an event.", response=Item[EventView], errors=(EventNotFound,)))
     async def on_get(self, request: Request, response: Response, event_id: str) -> None: ...
     """
 
