@@ -8,7 +8,7 @@ from typing_extensions import TypedDict
 from gateway.upstream import HTTP_OK, Upstream, UpstreamRequest, UpstreamResponse, Upstreams, json_response
 from services.kit.core.errors import ServiceError, Unavailable
 from services.kit.core.instants import format_instant, now
-from services.kit.web.operations import Operation, operation
+from services.kit.web.operations import Operation
 from services.kit.web.schemas import InstantText
 
 
@@ -26,13 +26,11 @@ class StatusView(TypedDict):
     status: Literal["ok"]
 
 
-@operation(
-    Operation(
-        id="getHealth",
-        summary="Read the health of the API as the baseline answers it.",
-        description="The rate limit does not count it, nor the two addresses below.",
-        answer=HealthView,
-    )
+@Operation(
+    id="getHealth",
+    summary="Read the health of the API as the baseline answers it.",
+    description="The rate limit does not count it, nor the two addresses below.",
+    answer=HealthView,
 )
 async def health(upstreams: Upstreams, request: UpstreamRequest) -> UpstreamResponse:
     """Respond as the baseline does."""
@@ -40,19 +38,17 @@ async def health(upstreams: Upstreams, request: UpstreamRequest) -> UpstreamResp
     return json_response(view)
 
 
-@operation(Operation(id="getLiveness", summary="Check that this process responds.", answer=StatusView))
+@Operation(id="getLiveness", summary="Check that this process responds.", answer=StatusView)
 async def live(upstreams: Upstreams, request: UpstreamRequest) -> UpstreamResponse:
     """Respond as long as the event loop turns."""
     return json_response({"status": "ok"})
 
 
-@operation(
-    Operation(
-        id="getReadiness",
-        summary="Check that every service behind the gateway can do its work.",
-        answer=StatusView,
-        errors=(Unavailable,),
-    )
+@Operation(
+    id="getReadiness",
+    summary="Check that every service behind the gateway can do its work.",
+    answer=StatusView,
+    errors=(Unavailable,),
 )
 async def ready(upstreams: Upstreams, request: UpstreamRequest) -> UpstreamResponse:
     """Respond when every service is ready. Raise Unavailable with the names of those that are not."""

@@ -12,7 +12,7 @@ from typing_extensions import TypedDict
 from gateway.upstream import HTTP_OK, Upstream, UpstreamRequest, UpstreamResponse, Upstreams, json_response
 from services.kit.core.errors import ServiceError, ValidationFailed
 from services.kit.core.instants import parse_instant, to_milliseconds
-from services.kit.web.operations import Operation, operation
+from services.kit.web.operations import Operation
 from services.kit.web.pages import DEFAULT_LIMIT, PageRequest, SortKey, page_of
 from services.kit.web.schemas import Instant, InstantText, Item, Schema, Text
 
@@ -109,12 +109,10 @@ class AuditFilters(Schema):
     service: Annotated[ServiceName | None, Field(description="only what was done in this service")] = None
 
 
-@operation(
-    Operation(
-        id="getIntegrity",
-        summary="Read what every service finds wrong in its database, as far as its check has come.",
-        answer=Item[IntegrityView],
-    )
+@Operation(
+    id="getIntegrity",
+    summary="Read what every service finds wrong in its database, as far as its check has come.",
+    answer=Item[IntegrityView],
 )
 async def integrity(upstreams: Upstreams, request: UpstreamRequest) -> UpstreamResponse:
     """Join the reports of GET /internal/integrity of all services."""
@@ -127,16 +125,14 @@ async def integrity(upstreams: Upstreams, request: UpstreamRequest) -> UpstreamR
     return json_response(view)
 
 
-@operation(
-    Operation(
-        id="listDeeds",
-        summary="List who did what to which id in all services, newest first.",
-        description="503 or 504 while a service that is asked does not respond: a list without its entries would look "
-        "complete.",
-        answer=AuditPageView,
-        query=AuditFilters,
-        is_paged=True,
-    )
+@Operation(
+    id="listDeeds",
+    summary="List who did what to which id in all services, newest first.",
+    description="503 or 504 while a service that is asked does not respond: a list without its entries would look "
+    "complete.",
+    query=AuditFilters,
+    answer=AuditPageView,
+    is_paged=True,
 )
 async def audit(upstreams: Upstreams, request: UpstreamRequest) -> UpstreamResponse:
     """Merge the audit logs of all services, or return that of the query's `service`.

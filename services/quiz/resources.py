@@ -19,7 +19,7 @@ from services.kit.web.documents import (
 )
 from services.kit.web.entity_tags import entity_tag
 from services.kit.web.idempotency import KEY_HEADER, IdempotencyKey, StoredResponse, request_key, stored_response
-from services.kit.web.operations import Operation, operation
+from services.kit.web.operations import Operation
 from services.kit.web.pages import DEFAULT_LIMIT, page_request
 from services.kit.web.schemas import Item, Items, validated
 from services.quiz.entities import Quiz, Submission
@@ -67,36 +67,25 @@ class QuizResource:
 class Quizzes(QuizResource):
     """/api/quizzes."""
 
-    @operation(
-        Operation(
-            id="listQuizzes",
-            summary="List quizzes with their right options, oldest first.",
-            answer=Items[QuizView],
-            query=QuizQuery,
-            is_paged=True,
-        )
-    )
+    @Operation(id="listQuizzes", query=QuizQuery, answer=Items[QuizView], is_paged=True)
     async def on_get(self, request: Request, response: Response) -> None:
-        """List the quizzes of an event, of a lesson, or all of them."""
+        """List quizzes with their right options, oldest first."""
         wanted = page_request(request.get_param("limit"), request.get_param("cursor"), SORT_KEY)
         query = validated(QuizQuery, dict(request.params))
         page = await self._use_cases.run(self._service.list_quizzes, query.filter(), wanted)
         write_page(response, [quiz_view(quiz) for quiz in page.items], page, wanted)
 
-    @operation(
-        Operation(
-            id="createQuiz",
-            summary="Give a lesson its quiz.",
-            answer=Item[QuizView],
-            status=201,
-            body=NewQuiz,
-            errors=(MissingCorrectOption, EventNotFound, LessonNotFound, LessonHasQuiz),
-            takes_idempotency_key=True,
-            gives_entity_tag=True,
-        )
+    @Operation(
+        id="createQuiz",
+        body=NewQuiz,
+        answer=Item[QuizView],
+        status=201,
+        errors=(MissingCorrectOption, EventNotFound, LessonNotFound, LessonHasQuiz),
+        takes_idempotency_key=True,
+        gives_entity_tag=True,
     )
     async def on_post(self, request: Request, response: Response) -> None:
-        """Give a lesson its quiz."""
+        """Create the quiz of a lesson."""
         document = await read_document(request)
         create = partial(self._service.create_quiz, validated(NewQuiz, document).fields())
         key = admin_idempotency_key(request, document)
@@ -106,49 +95,30 @@ class Quizzes(QuizResource):
 class QuizItem(QuizResource):
     """/api/quizzes/{quiz_id}."""
 
-    @operation(
-        Operation(
-            id="getQuiz",
-            summary="Read a quiz with its right options.",
-            answer=Item[QuizView],
-            errors=(QuizNotFound,),
-            gives_entity_tag=True,
-        )
-    )
+    @Operation(id="getQuiz", answer=Item[QuizView], errors=(QuizNotFound,), gives_entity_tag=True)
     async def on_get(self, request: Request, response: Response, quiz_id: str) -> None:
-        """Read a quiz with its right options."""
+        """Return a quiz with its right options."""
         quiz = await self._use_cases.run(self._service.get_quiz, quiz_id)
         write_versioned(response, quiz, quiz_view(quiz))
 
-    @operation(
-        Operation(
-            id="updateQuiz",
-            summary="Replace title and questions; passPercentage stays when it is absent.",
-            answer=Item[QuizView],
-            body=QuizUpdate,
-            errors=(MissingCorrectOption, QuizNotFound),
-            takes_if_match=True,
-            gives_entity_tag=True,
-        )
+    @Operation(
+        id="updateQuiz",
+        body=QuizUpdate,
+        answer=Item[QuizView],
+        errors=(MissingCorrectOption, QuizNotFound),
+        takes_if_match=True,
+        gives_entity_tag=True,
     )
     async def on_put(self, request: Request, response: Response, quiz_id: str) -> None:
-        """Replace title and questions."""
+        """Replace title and questions; passPercentage stays when it is absent."""
         update = await read_json(request, QuizUpdate)
         states = read_if_match(request)
         quiz = await self._use_cases.run(self._service.update_quiz, quiz_id, update.changes(), states)
         write_versioned(response, quiz, quiz_view(quiz))
 
-    @operation(
-        Operation(
-            id="deleteQuiz",
-            summary="Delete the quiz; its attempts stay as history.",
-            status=204,
-            errors=(QuizNotFound,),
-            takes_if_match=True,
-        )
-    )
+    @Operation(id="deleteQuiz", status=204, errors=(QuizNotFound,), takes_if_match=True)
     async def on_delete(self, request: Request, response: Response, quiz_id: str) -> None:
-        """Delete the quiz; its attempts stay as history."""
+        """Delete a quiz; its attempts stay as history."""
         await self._use_cases.run(self._service.delete_quiz, quiz_id, read_if_match(request))
         response.status = 204
 
@@ -156,18 +126,12 @@ class QuizItem(QuizResource):
 class Attempts(QuizResource):
     """/api/quizzes/{quiz_id}/attempts."""
 
-    @operation(
-        Operation(
-            id="listAttempts",
-            summary="List a page of the quiz's attempts, newest first; they outlive the quiz.",
-            description="Fifty of them without a limit.",
-            answer=AttemptPageView,
-            errors=(QuizNotFound,),
-            is_paged=True,
-        )
-    )
+    @Operation(id="listAttempts", answer=AttemptPageView, errors=(QuizNotFound,), is_paged=True)
     async def on_get(self, request: Request, response: Response, quiz_id: str) -> None:
-        """List a page of attempts, newest first."""
+        """List a page of the quiz's attempts, newest first; they outlive the quiz.
+
+        Without a limit a page has 50 of them.
+        """
         wanted = page_request(request.get_param("limit"), request.get_param("cursor"), SORT_KEY, DEFAULT_LIMIT)
         history = await self._use_cases.run(self._service.list_attempts, quiz_id, wanted)
         write_page(response, list(attempt_views(history)), history.page, wanted)
@@ -176,16 +140,9 @@ class Attempts(QuizResource):
 class LessonQuiz(QuizResource):
     """/internal/lessons/{lesson_id}/quiz: for a learner whom content has let in."""
 
-    @operation(
-        Operation(
-            id="getLessonQuiz",
-            summary="Read the lesson's quiz, without any trace of which option is right.",
-            answer=Item[LearnerQuizView],
-            errors=(QuizNotFound,),
-        )
-    )
+    @Operation(id="getLessonQuiz", answer=Item[LearnerQuizView], errors=(QuizNotFound,))
     async def on_get(self, request: Request, response: Response, lesson_id: str) -> None:
-        """Read the lesson's quiz, without the right options."""
+        """Return the lesson's quiz, without any trace of which option is right."""
         quiz = await self._use_cases.run(self._service.get_lesson_quiz, lesson_id)
         write_json(response, {"item": learner_quiz_view(quiz)})
 
@@ -193,18 +150,15 @@ class LessonQuiz(QuizResource):
 class Submissions(QuizResource):
     """/internal/submissions: of a learner whom content has let in."""
 
-    @operation(
-        Operation(
-            id="submitQuiz",
-            summary="Grade a learner's answers.",
-            answer=SubmissionView,
-            body=NewAttempt,
-            errors=(InvalidAttempt, QuizNotFound),
-            takes_idempotency_key=True,
-        )
+    @Operation(
+        id="submitQuiz",
+        body=NewAttempt,
+        answer=SubmissionView,
+        errors=(InvalidAttempt, QuizNotFound),
+        takes_idempotency_key=True,
     )
     async def on_post(self, request: Request, response: Response) -> None:
-        """Grade and store a submission; the stored response is the learner's, so that it can be replayed."""
+        """Grade a learner's answers."""
         submission = validated(AdmittedSubmission, await read_document(request, limit=SUBMISSION_LIMIT_BYTES))
         answers = validated(NewAttempt, submission.submission).chosen()
         submit = partial(self._service.submit, submission.lesson_id, answers)
@@ -217,18 +171,11 @@ class Submissions(QuizResource):
 class Replays(QuizResource):
     """/internal/replays: of a learner whom content does not let in, or no longer."""
 
-    @operation(
-        Operation(
-            id="replaySubmission",
-            summary="Repeat the response to a submission that was graded before under the same Idempotency-Key.",
-            answer=SubmissionView,
-            body=NewAttempt,
-            errors=(NotFound,),
-            takes_idempotency_key=True,
-        )
+    @Operation(
+        id="replaySubmission", body=NewAttempt, answer=SubmissionView, errors=(NotFound,), takes_idempotency_key=True
     )
     async def on_post(self, request: Request, response: Response) -> None:
-        """Repeat the stored response to this submission; raise NotFound when there is none."""
+        """Repeat the response to a submission that was graded before under the same Idempotency-Key."""
         submission = validated(LearnerSubmission, await read_document(request, limit=SUBMISSION_LIMIT_BYTES))
         key = _learner_idempotency_key(request, submission)
         stored = await self._use_cases.replay(key) if key else None
