@@ -19,7 +19,7 @@ from services.quiz.content import content_of
 from services.quiz.following import Follower
 from services.quiz.migrations import MIGRATIONS
 from services.quiz.repository.store import PeeweeQuizStore
-from services.quiz.resources import Attempts, CatchUp, LessonQuiz, QuizItem, Quizzes, Replays, Submissions
+from services.quiz.resources import following, learners, quizzes
 from services.quiz.service import QuizService
 
 
@@ -53,11 +53,11 @@ def create_app(settings: Settings | None = None) -> WebApp:
 def routes(service: QuizService, follower: Follower, use_cases: UseCases) -> tuple[Route, ...]:
     """Return every address of quiz, and who may call it."""
     return (
-        Route("/api/quizzes", Quizzes(service, use_cases), READ_AND_WRITE),
-        Route("/api/quizzes/{quiz_id}", QuizItem(service, use_cases), READ_AND_WRITE),
-        Route("/api/quizzes/{quiz_id}/attempts", Attempts(service, use_cases), READ_AND_WRITE),
-        Route("/internal/lessons/{lesson_id}/quiz", LessonQuiz(service, use_cases), Guard.SERVICE),
-        Route("/internal/submissions", Submissions(service, use_cases), Guard.SERVICE),
-        Route("/internal/replays", Replays(service, use_cases), Guard.SERVICE),
-        Route("/internal/catch-up", CatchUp(follower, use_cases), Guard.SERVICE),
+        Route("/api/quizzes", quizzes.Quizzes(service, use_cases), READ_AND_WRITE),
+        Route("/api/quizzes/{quiz_id}", quizzes.QuizItem(service, use_cases), READ_AND_WRITE),
+        Route("/api/quizzes/{quiz_id}/attempts", quizzes.Attempts(service, use_cases), READ_AND_WRITE),
+        Route("/internal/lessons/{lesson_id}/quiz", learners.LessonQuiz(service, use_cases), Guard.SERVICE),
+        Route("/internal/submissions", learners.Submissions(service, use_cases), Guard.SERVICE),
+        Route("/internal/replays", learners.Replays(service, use_cases), Guard.SERVICE),
+        Route("/internal/catch-up", following.CatchUp(follower, use_cases), Guard.SERVICE),
     )

@@ -12,7 +12,7 @@ from pydantic import TypeAdapter, ValidationError
 from services.auth.schemas import Username
 from services.content.schemas.texts import AccessKey, EventSlug, LessonSlug, Title
 from services.kit.web.schemas import Text
-from services.quiz.schemas import Reference
+from services.quiz.schemas.quizzes import Reference
 from tests.contract.openapi import GATEWAY
 
 PATTERNS = {

@@ -15,8 +15,8 @@ from services.kit.storage.statements import RowReader
 from services.quiz.entities import Attempt, FeedPosition, LessonReference, Quiz, QuizFilter, Revision
 from services.quiz.models import AttemptRow, QuizRow, RevisionRow
 from services.quiz.repository.following import PeeweeFollowing
+from services.quiz.repository.quizzes import PeeweeQuizzes
 from services.quiz.repository.rows import QuizPart, StoredAttempt, StoredRevision, assembled, select_parts
-from services.quiz.repository.store import PeeweeQuizzes
 
 # A quiz comes with its questions.
 BATCH_QUIZZES = 100
