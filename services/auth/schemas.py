@@ -81,7 +81,7 @@ class PersonPatch(Patch):
     role: PersonRole = Field(default_factory=_absent)
     disabled: bool = Field(default_factory=_absent)
 
-    def person_changes(self) -> PersonChanges:
+    def changes(self) -> PersonChanges:
         """Return the changes; fields that were not sent are None."""
         return PersonChanges(role=self.role, disabled=self.disabled)
 

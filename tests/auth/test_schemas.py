@@ -50,8 +50,8 @@ def test_good_documents_are_accepted() -> None:
         username="ada", password=CREDENTIALS["password"], new_password=None
     )
     assert validated(Refresh, {"refreshToken": "a" * 200}).refresh_token == "a" * 200
-    assert validated(PersonPatch, {"role": "viewer", "id": "x"}).person_changes() == PersonChanges(role="viewer")
-    assert validated(PersonPatch, {"disabled": False}).person_changes() == PersonChanges(disabled=False)
+    assert validated(PersonPatch, {"role": "viewer", "id": "x"}).changes() == PersonChanges(role="viewer")
+    assert validated(PersonPatch, {"disabled": False}).changes() == PersonChanges(disabled=False)
 
 
 @pytest.mark.parametrize(

@@ -83,7 +83,7 @@ class Person(AuthResource):
         Another role and disabling end every session of the person.
         """
         patch = await read_json(request, PersonPatch)
-        admin = await self._run(self._service.people.change, user_id, patch.person_changes())
+        admin = await self._run(self._service.people.change, user_id, patch.changes())
         write_json(response, {"item": person_view(admin)})
 
 

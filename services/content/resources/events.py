@@ -74,7 +74,7 @@ class EventItem(ContentResource):
     async def on_put(self, request: Request, response: Response, event_id: str) -> None:
         """Change some fields of an event; null clears accessKey, logoUrl and highlightVideoUrl."""
         patch = await read_json(request, EventPatch)
-        event = await self._run(self._service.update_event, event_id, patch.changed_fields(), read_if_match(request))
+        event = await self._run(self._service.update_event, event_id, patch.changes(), read_if_match(request))
         write_versioned(response, event, event_view(event))
 
     @Operation(id="deleteEvent", status=204, errors=(EventNotFound,), takes_if_match=True)

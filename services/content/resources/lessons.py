@@ -87,7 +87,7 @@ class LessonItem(ContentResource):
         """Change some fields of a lesson; null clears expiresAt."""
         patch = await read_json(request, LessonPatch)
         lesson = await self._run(
-            self._service.update_lesson, event_id, lesson_id, patch.changed_fields(), read_if_match(request)
+            self._service.update_lesson, event_id, lesson_id, patch.changes(), read_if_match(request)
         )
         write_versioned(response, lesson, lesson_view(lesson))
 

@@ -64,7 +64,7 @@ VISIBLE = r"[^\x00-\x1F\x7F-\x9F\s]"
 
 
 def text_pattern(least: int = 0) -> str:
-    """Return the pattern of texts that have at least so many characters after trimming."""
+    """Return the pattern of texts with at least `least` characters after trimming."""
     if least == 0:
         return f"^{WHITE_SPACE}{CHARACTER}*{WHITE_SPACE}$"
     inner = VISIBLE if least == 1 else f"{VISIBLE}{CHARACTER}{{{least - 2},}}{VISIBLE}"
@@ -72,14 +72,14 @@ def text_pattern(least: int = 0) -> str:
 
 
 def length(least: int = 0, most: int | None = None) -> Any:
-    """Return the annotation of a Text with so many characters after trimming, in its check and in its JSON schema."""
+    """Return the annotation that limits the characters of a Text after trimming, in its check and its JSON schema."""
     extra: dict[str, Any] = {"pattern": text_pattern(least)}
     return Field(min_length=least or None, max_length=most, json_schema_extra=extra)
 
 
-def absent(value: object = None) -> Any:
-    """Return the default of a field that may be absent: a value that no client can send."""
-    return Field(default_factory=lambda: value)
+def absent(value: object = None, **constraints: Any) -> Any:
+    """Return the default of a field that may be absent: a value that no client can send. `constraints` are Field's."""
+    return Field(default_factory=lambda: value, **constraints)
 
 
 Text = Annotated[
@@ -153,10 +153,6 @@ class Patch(Schema):
         if not self.model_fields_set:
             raise ValueError("At least one field is required")
         return self
-
-    def changes(self) -> dict[str, Any]:
-        """Return the fields in the request, by their Python names."""
-        return {name: getattr(self, name) for name in self.model_fields_set}
 
 
 def validated(schema: type[Model], document: object, context: Any = None) -> Model:

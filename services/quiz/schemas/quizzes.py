@@ -15,7 +15,6 @@ from services.quiz.rules import DEFAULT_PASS_PERCENTAGE, MINIMUM_OPTIONS
 Title = Annotated[Text, length(3, 160)]
 # The id of an event or a lesson; longer than any id there is.
 Reference = Annotated[Text, length(1, 200)]
-PassPercentage = Annotated[Integer, Field(ge=0, le=100)]
 
 _RIGHT_OPTION = {"type": "object", "required": ["isCorrect"], "properties": {"isCorrect": {"enum": [True]}}}
 
@@ -44,9 +43,7 @@ class QuestionInput(Schema):
             json_schema_extra={"contains": _RIGHT_OPTION},
         ),
     ]
-    order: Annotated[
-        Integer, Field(ge=1, le=1_000_000, description="its place in the list when absent; no two alike")
-    ] = absent()
+    order: Integer = absent(ge=1, le=1_000_000, description="its place in the list when absent; no two alike")
 
     def question(self) -> NewQuestion:
         """Return the question as the service takes it."""
@@ -62,7 +59,7 @@ class NewQuiz(Schema):
     event_id: Reference
     lesson_id: Reference
     title: Title
-    pass_percentage: PassPercentage = DEFAULT_PASS_PERCENTAGE
+    pass_percentage: Integer = Field(DEFAULT_PASS_PERCENTAGE, ge=0, le=100)
     questions: Questions
 
     def fields(self) -> QuizFields:
@@ -80,7 +77,7 @@ class QuizUpdate(Schema):
     """The body of PUT /api/quizzes/{quizId}; without passPercentage the stored one stays."""
 
     title: Title
-    pass_percentage: PassPercentage = absent()
+    pass_percentage: Integer = absent(ge=0, le=100)
     questions: Questions
 
     def changes(self) -> QuizChanges:
