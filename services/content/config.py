@@ -21,7 +21,7 @@ class Settings(ServiceSettings):
 
 
 def read_settings(variables: Mapping[str, str]) -> Settings:
-    """Return the settings from the environment's variables. Raise SettingsError."""
+    """Return the settings from the environment\'s variables. Raise SettingsError."""
     environment = Environment(variables)
     domains = environment.option("PLAYER_ALLOWED_DOMAINS", DEFAULT_ALLOWED_DOMAINS)
     settings = Settings.read(

@@ -23,7 +23,7 @@ RETRY_SECONDS = 0.5
 
 
 def follow(database: peewee.Database, settings: Settings) -> None:
-    """Follow until SIGTERM or SIGINT; a step that has begun is finished first."""
+    """Follow until SIGTERM or SIGINT, then finish the current step."""
     stopping = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda _number, _frame: stopping.set())

@@ -7,19 +7,9 @@ from hypothesis import given
 from pydantic import BaseModel, TypeAdapter
 
 from services.auth.entities import PersonChanges
-from services.auth.schemas import (
-    Credentials,
-    GrantView,
-    InvitationView,
-    MeView,
-    NewGrant,
-    NewPerson,
-    PasswordChange,
-    PersonPatch,
-    PersonView,
-    Refresh,
-    SignInView,
-)
+from services.auth.schemas.grants import GrantView, NewGrant
+from services.auth.schemas.people import InvitationView, MeView, NewPerson, PersonPatch, PersonView
+from services.auth.schemas.sign_in import Credentials, PasswordChange, Refresh, SignInView
 from services.kit.core.errors import ValidationFailed
 from services.kit.web.schemas import validated
 from tests.documents import judged, nearly

@@ -3,7 +3,7 @@
 from falcon.asgi import Request, Response
 
 from services.auth.resources.resource import AuthResource
-from services.auth.schemas import GrantView, NewGrant, grant_view
+from services.auth.schemas.grants import GrantView, NewGrant, grant_view
 from services.kit.web.documents import read_json, write_json
 from services.kit.web.operations import Operation
 

@@ -1,10 +1,11 @@
-"""What people see and change of themselves."""
+"""The account of the person who is signed in."""
 
 from falcon.asgi import Request, Response
 
 from services.auth.errors import InvalidCredentials, SignInThrottled
 from services.auth.resources.resource import AuthResource
-from services.auth.schemas import MeView, PasswordChange, SignInView, me_view, sign_in_view
+from services.auth.schemas.people import MeView, me_view
+from services.auth.schemas.sign_in import PasswordChange, SignInView, sign_in_view
 from services.kit.core.actor import current_actor
 from services.kit.web.documents import read_json, write_json
 from services.kit.web.operations import Operation

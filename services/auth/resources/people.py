@@ -9,7 +9,14 @@ from falcon.asgi import Request, Response
 from services.auth.entities import Invitation
 from services.auth.errors import AdminNotFound, LastOwner, UsernameTaken
 from services.auth.resources.resource import AuthResource
-from services.auth.schemas import InvitationView, NewPerson, PersonPatch, PersonView, invitation_view, person_view
+from services.auth.schemas.people import (
+    InvitationView,
+    NewPerson,
+    PersonPatch,
+    PersonView,
+    invitation_view,
+    person_view,
+)
 from services.kit.web.documents import (
     admin_idempotency_key,
     read_document,
@@ -32,9 +39,9 @@ class People(AuthResource):
     @Operation(id="listPeople", answer=Items[PersonView], is_paged=True)
     async def on_get(self, request: Request, response: Response) -> None:
         """List all people, disabled or not, oldest first."""
-        wanted = page_request(request.get_param("limit"), request.get_param("cursor"), SORT_KEY)
-        page = await self._run(self._service.people.list, wanted)
-        write_page(response, [person_view(admin) for admin in page.items], page, wanted)
+        requested = page_request(request.get_param("limit"), request.get_param("cursor"), SORT_KEY)
+        page = await self._run(self._service.people.list, requested)
+        write_page(response, [person_view(admin) for admin in page.items], page, requested)
 
     @Operation(
         id="invitePerson",

@@ -1,10 +1,10 @@
-"""How sessions continue and end."""
+"""The continuation and the end of sessions."""
 
 from falcon.asgi import Request, Response
 
 from services.auth.errors import InvalidRefreshToken
 from services.auth.resources.resource import AuthResource
-from services.auth.schemas import Refresh, SignInView, revoked_view, sign_in_view
+from services.auth.schemas.sign_in import Refresh, SignInView, revoked_view, sign_in_view
 from services.kit.web.documents import read_json, write_json
 from services.kit.web.operations import Operation
 

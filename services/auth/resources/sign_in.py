@@ -4,7 +4,7 @@ from falcon.asgi import Request, Response
 
 from services.auth.errors import InvalidCredentials, PasswordChangeRequired, SignInThrottled
 from services.auth.resources.resource import AuthResource
-from services.auth.schemas import Credentials, SignInView, sign_in_view
+from services.auth.schemas.sign_in import Credentials, SignInView, sign_in_view
 from services.kit.core.actor import current_actor
 from services.kit.web.documents import read_json, write_json
 from services.kit.web.operations import Operation

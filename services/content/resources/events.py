@@ -6,7 +6,7 @@ from falcon.asgi import Request, Response
 
 from services.content.entities import Event
 from services.content.errors import EventNotFound, EventSlugTaken
-from services.content.resources import ContentResource
+from services.content.resources.resource import ContentResource
 from services.content.schemas.events import EventPatch, EventView, NewEvent, SnapshotView, event_view, snapshot_view
 from services.kit.web.documents import (
     admin_idempotency_key,
@@ -33,9 +33,9 @@ class Events(ContentResource):
     @Operation(id="listEvents", answer=Items[EventView], is_paged=True)
     async def on_get(self, request: Request, response: Response) -> None:
         """List every event, oldest first."""
-        page_wanted = page_request(request.get_param("limit"), request.get_param("cursor"), SORT_KEY)
-        page = await self._run(self._service.list_events, page_wanted)
-        write_page(response, [event_view(event) for event in page.items], page, page_wanted)
+        requested = page_request(request.get_param("limit"), request.get_param("cursor"), SORT_KEY)
+        page = await self._run(self._service.list_events, requested)
+        write_page(response, [event_view(event) for event in page.items], page, requested)
 
     @Operation(
         id="createEvent",

@@ -1,4 +1,4 @@
-"""What learners see. These routes are internal: the gateway calls them for a learner."""
+"""Events and lessons for learners. These routes are internal: the gateway calls them for a learner."""
 
 from collections.abc import Callable, Sequence
 from typing import TypeVar
@@ -6,7 +6,7 @@ from typing import TypeVar
 from falcon.asgi import Request, Response
 
 from services.content.errors import EventAccessDenied, EventNotFound, LessonAccessDenied, LessonNotFound
-from services.content.resources import ContentResource
+from services.content.resources.resource import ContentResource
 from services.content.schemas.learners import (
     AccessRequest,
     AccessView,
@@ -21,7 +21,7 @@ from services.content.schemas.learners import (
     public_event_view,
 )
 from services.content.schemas.lessons import LessonView, MaterialView, lesson_view, material_view
-from services.content.service import ContentService, ShownGrant
+from services.content.service import ContentService, PresentedGrant
 from services.kit.core.errors import Unauthorized, Unavailable
 from services.kit.storage.use_cases import UseCases
 from services.kit.web.documents import read_json, write_json, write_page
@@ -41,9 +41,9 @@ class PublicEvents(ContentResource):
     @Operation(id="listPublicEvents", answer=Items[ListedEventView], is_paged=True)
     async def on_get(self, request: Request, response: Response) -> None:
         """List the active public events, oldest first."""
-        page_wanted = page_request(request.get_param("limit"), request.get_param("cursor"), SORT_KEY)
-        page = await self._run(self._service.list_public_events, page_wanted)
-        write_page(response, [public_event_view(event) for event in page.items], page, page_wanted)
+        requested = page_request(request.get_param("limit"), request.get_param("cursor"), SORT_KEY)
+        page = await self._run(self._service.list_public_events, requested)
+        write_page(response, [public_event_view(event) for event in page.items], page, requested)
 
 
 class EventAccess(ContentResource):
@@ -67,7 +67,7 @@ class EventAccess(ContentResource):
 
 
 class LearnerResource(ContentResource):
-    """The base of what opens with the event's key in the body, or with a grant in a header."""
+    """The base of resources that need the event's key in the body, or a grant in a header."""
 
     def __init__(self, service: ContentService, use_cases: UseCases, grants: GrantVerifier):
         super().__init__(service, use_cases)
@@ -75,9 +75,9 @@ class LearnerResource(ContentResource):
 
     async def _open(self, use_case: Callable[..., Result], request: Request, *slugs: str) -> Result:
         body = await read_json(request, AccessRequest, optional=True)
-        return await self._run(use_case, *slugs, body.event_access_key, await self._shown_grant(request))
+        return await self._run(use_case, *slugs, body.event_access_key, await self._presented_grant(request))
 
-    async def _shown_grant(self, request: Request) -> ShownGrant:
+    async def _presented_grant(self, request: Request) -> PresentedGrant:
         token = request.get_header(GRANT_HEADER)
         try:
             return await self._grants.verify(token) if token else None

@@ -7,7 +7,7 @@ from falcon.asgi import Request, Response
 
 from services.content.entities import Lesson, Material
 from services.content.errors import EventNotFound, InvalidWindow, LessonNotFound, LessonSlugTaken, MaterialNotFound
-from services.content.resources import ContentResource
+from services.content.resources.resource import ContentResource
 from services.content.schemas.lessons import (
     LessonPatch,
     LessonView,
@@ -45,9 +45,9 @@ class Lessons(ContentResource):
     @Operation(id="listLessons", answer=Items[LessonView], errors=(EventNotFound,), is_paged=True)
     async def on_get(self, request: Request, response: Response, event_id: str) -> None:
         """List the event's lessons by releaseAt, earliest first."""
-        page_wanted = page_request(request.get_param("limit"), request.get_param("cursor"), LESSON_SORT_KEY)
-        page = await self._run(self._service.list_lessons, event_id, page_wanted)
-        write_page(response, [lesson_view(lesson) for lesson in page.items], page, page_wanted)
+        requested = page_request(request.get_param("limit"), request.get_param("cursor"), LESSON_SORT_KEY)
+        page = await self._run(self._service.list_lessons, event_id, requested)
+        write_page(response, [lesson_view(lesson) for lesson in page.items], page, requested)
 
     @Operation(
         id="createLesson",
@@ -118,9 +118,9 @@ class Materials(ContentResource):
     @Operation(id="listMaterials", answer=Items[MaterialView], errors=(EventNotFound, LessonNotFound), is_paged=True)
     async def on_get(self, request: Request, response: Response, event_id: str, lesson_id: str) -> None:
         """List the lesson's materials in the order of their upload."""
-        page_wanted = page_request(request.get_param("limit"), request.get_param("cursor"), MATERIAL_SORT_KEY)
-        page = await self._run(self._service.list_materials, event_id, lesson_id, page_wanted)
-        write_page(response, [material_view(material, event_id) for material in page.items], page, page_wanted)
+        requested = page_request(request.get_param("limit"), request.get_param("cursor"), MATERIAL_SORT_KEY)
+        page = await self._run(self._service.list_materials, event_id, lesson_id, requested)
+        write_page(response, [material_view(material, event_id) for material in page.items], page, requested)
 
     @Operation(
         id="attachMaterials",

@@ -1,4 +1,4 @@
-"""Events, and the counts of the dashboard."""
+"""Events and the dashboard's counts, for admins."""
 
 from typing import Annotated
 

@@ -1,4 +1,4 @@
-"""What learners send and see."""
+"""Events and lessons for learners."""
 
 from collections.abc import Sequence
 from typing import Annotated

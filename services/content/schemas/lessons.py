@@ -1,4 +1,4 @@
-"""Lessons and their materials."""
+"""Lessons and their materials, for admins."""
 
 from typing import Annotated
 

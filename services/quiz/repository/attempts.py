@@ -21,7 +21,7 @@ class PeeweeAttempts:
         self._database = database
 
     def add(self, attempt: Attempt) -> None:
-        """Keep the attempt for good."""
+        """Store a new attempt."""
         AttemptRow.insert(attempt_columns(attempt)).execute(self._database)
 
     def list(self, quiz_id: str, request: PageRequest) -> Sequence[Attempt]:

@@ -45,7 +45,7 @@ class PeeweeQuizzes:
         self._lock_for_share = Statement(database, shared, str)
 
     def add(self, quiz: Quiz) -> None:
-        """Raise LessonHasQuiz."""
+        """Store a new quiz. Raise LessonHasQuiz."""
         try:
             # A savepoint: PostgreSQL refuses every further statement of a transaction in which one has failed.
             with transaction(self._database):
@@ -59,19 +59,19 @@ class PeeweeQuizzes:
             raise
 
     def get(self, quiz_id: str, *, for_update: bool = False) -> Quiz:
-        """Raise QuizNotFound."""
+        """Return the quiz. Raise QuizNotFound."""
         if for_update:
             self._lock_for_update.first(quiz_id=quiz_id)
         return _only(self._by_id.all(quiz_id=quiz_id))
 
     def get_by_lesson(self, lesson_id: str, *, for_share: bool = False) -> Quiz:
-        """Raise QuizNotFound."""
+        """Return the lesson's quiz. Raise QuizNotFound."""
         if for_share:
             self._lock_for_share.first(lesson_id=lesson_id)
         return _only(self._by_lesson.all(lesson_id=lesson_id))
 
     def save(self, quiz: Quiz) -> None:
-        """Raise QuizNotFound."""
+        """Replace the stored quiz of that id with its questions. Raise QuizNotFound."""
         RevisionRow.insert(revision_columns(quiz)).execute(self._database)
         columns = quiz_columns(quiz)
         if not QuizRow.update(columns).where(QuizRow.id == columns.pop("id")).execute(self._database):
@@ -82,7 +82,7 @@ class PeeweeQuizzes:
         self._audit.append([("quiz.changed", quiz.id)])
 
     def remove(self, quiz_id: str) -> None:
-        """Raise QuizNotFound."""
+        """Delete the quiz; its attempts and their revisions stay. Raise QuizNotFound."""
         if not QuizRow.delete().where(QuizRow.id == quiz_id).execute(self._database):
             raise QuizNotFound
         self._remove_unused_revisions([quiz_id])

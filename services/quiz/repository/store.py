@@ -1,4 +1,4 @@
-"""QuizStore in SQLite or PostgreSQL."""
+"""The repositories of quiz in SQLite or PostgreSQL, and the transaction around them."""
 
 from contextlib import AbstractContextManager
 from typing import Any
@@ -14,7 +14,7 @@ from services.quiz.repository.quizzes import PeeweeQuizzes
 
 
 class PeeweeQuizStore:
-    """QuizStore in SQLite or PostgreSQL."""
+    """QuizStore over a database."""
 
     def __init__(self, database: peewee.Database, clock: Clock = now):
         self._database = database
@@ -24,5 +24,5 @@ class PeeweeQuizStore:
         self.following = PeeweeFollowing(database)
 
     def transaction(self) -> AbstractContextManager[Any]:
-        """Keep everything that is written inside, or nothing."""
+        """Commit everything that is written inside, or nothing."""
         return transaction(self._database)
