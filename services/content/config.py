@@ -16,7 +16,7 @@ class Settings(ServiceSettings):
 
     @property
     def public_materials_only(self) -> bool:
-        """Whether materials must be at hosts of the public network; developers keep theirs anywhere."""
+        """Whether materials must be at hosts of the public network: only in the managed profile."""
         return self.profile == "managed"
 
 

@@ -157,7 +157,7 @@ def embed_url(provider: VideoProvider, video_id: str) -> str:
 
 
 def check_position(feed: ChangeFeed, feed_id: str | None, after: int) -> None:
-    """Raise FeedPositionLost unless the feed can be read on from there without missing a change."""
+    """Raise FeedPositionLost unless the feed can be read from that position without missing a change."""
     if feed_id not in (None, feed.feed_id) or not feed.pruned_through <= after <= feed.last_sequence:
         raise FeedPositionLost
 

@@ -19,7 +19,7 @@ QUIZZES = "quizzes"
 REVISIONS = "quiz_revisions"
 ATTEMPTS = "quiz_attempts"
 FEED_POSITION = "feed_position"
-# How many lessons content looks up in one request.
+# The number of lessons in one request to content.
 REFERENCES_AT_ONCE = 500
 
 

@@ -73,7 +73,7 @@ def quiz_violations(quiz: Quiz) -> Iterator[Violation]:
 
 
 def revision_violations(quiz: Quiz, revision: Revision) -> Iterator[Violation]:
-    """Yield the rules that the revision of what a quiz asks now breaks."""
+    """Yield the rules that the revision of a stored quiz breaks."""
     if revision.quiz_id != quiz.id:
         yield "quiz_revision", f"its revision {revision.id} is of the quiz {revision.quiz_id}"
     asked = (quiz.title, quiz.pass_percentage, quiz.questions)
@@ -82,7 +82,7 @@ def revision_violations(quiz: Quiz, revision: Revision) -> Iterator[Violation]:
 
 
 def attempt_violations(attempt: Attempt, revision: Revision) -> Iterator[Violation]:
-    """Yield the rules that a stored attempt breaks, by the revision of what was asked."""
+    """Yield the rules that a stored attempt breaks, by its revision."""
     if attempt.quiz_id != revision.quiz_id:
         yield "attempt_revision", f"its revision {revision.id} is of the quiz {revision.quiz_id}"
     stored = attempt.grade

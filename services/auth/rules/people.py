@@ -1,4 +1,4 @@
-"""Who may sign in, how an owner changes a person, and which audit entries follow."""
+"""The rules of people: sign-in, changes by an owner, and their audit entries."""
 
 from collections.abc import Iterator
 from dataclasses import replace

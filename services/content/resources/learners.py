@@ -153,7 +153,7 @@ class LearnerLesson(LearnerResource):
         errors=(LessonAccessDenied, EventNotFound, LessonNotFound),
     )
     async def on_post_playback(self, request: Request, response: Response, event_slug: str, lesson_slug: str) -> None:
-        """Return what a player needs."""
+        """Return the video, the lesson and its neighbours, for a player."""
         playback = await self._open(self._service.play, request, event_slug, lesson_slug)
         write_json(response, playback_view(playback, self._allowed_domains))
 

@@ -81,7 +81,7 @@ class QuizInspection:
             RevisionRow.delete().where(RevisionRow.id == revision_id, _UNUSED).execute(self._database)
 
     def attempts(self) -> Iterator[list[tuple[str, Attempt | None, Revision | None]]]:
-        """Yield all attempts by id, each with the revision of what was asked; None for what cannot be read."""
+        """Yield all attempts by id, each with its revision; None for a record that cannot be read."""
         kept: dict[str, Revision] = {}
         for batch in batches(self._database, AttemptRow.select(), (AttemptRow.id,), StoredAttempt):
             wanted = {row.revision_id for row in batch}

@@ -161,7 +161,7 @@ def option_columns(quiz: Quiz) -> list[Columns]:
 
 
 def revision_columns(quiz: Quiz) -> Columns:
-    """Return the row of `quiz_revisions` that freezes what the quiz asks now."""
+    """Return the row of `quiz_revisions` with a frozen copy of the quiz."""
     return {
         "id": quiz.revision_id,
         "quiz_id": quiz.id,

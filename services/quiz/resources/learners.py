@@ -77,5 +77,5 @@ def _graded(request: AdmittedSubmission, submission: Submission) -> StoredRespon
 
 
 def _learner_idempotency_key(request: Request, submission: LearnerSubmission) -> IdempotencyKey | None:
-    # Learners do not sign in: a caller who knows the key and the exact body is taken for the one who sent them first.
+    # Learners do not sign in: the key and the exact body together identify the caller.
     return request_key(request.get_header(KEY_HEADER), SUBMIT_ROUTE.format(submission), "", submission.submission)

@@ -12,7 +12,7 @@ from services.quiz.schemas.quizzes import QuizHeadView, quiz_head_view
 
 
 class AnswerInput(Schema):
-    """What a learner chose for one question."""
+    """A learner's choice for one question."""
 
     question_id: str
     option_id: str
