@@ -17,7 +17,7 @@ DOCUMENT = Path(__file__).parents[2] / "gateway" / "openapi.yaml"
 COMMAND = "make openapi"
 _FRAME = Path(__file__).with_name("frame.yaml")
 _HEADING = (
-    f"# Made by `{COMMAND}` from gateway/routes.py, the @operation declarations and deploy/openapi/frame.yaml.\n"
+    f"# Made by `{COMMAND}` from gateway/routes.py, the @Operation declarations and deploy/openapi/frame.yaml.\n"
     "# Do not edit: a test makes it anew and compares.\n"
 )
 _ADMIN_TAGS = {"users": "people", "audit": "audit", "dashboard": "dashboard", "integrity": "dashboard"}

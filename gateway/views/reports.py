@@ -12,7 +12,7 @@ from typing_extensions import TypedDict
 from gateway.upstream import HTTP_OK, Upstream, UpstreamRequest, UpstreamResponse, Upstreams, json_response
 from services.kit.core.errors import ServiceError, ValidationFailed
 from services.kit.core.instants import parse_instant, to_milliseconds
-from services.kit.web.operations import Operation, operation
+from services.kit.web.operations import Operation
 from services.kit.web.pages import DEFAULT_LIMIT, PageRequest, SortKey, page_of
 from services.kit.web.reports import AuditFilters, ReportView
 from services.kit.web.schemas import InstantText, Item
@@ -70,12 +70,10 @@ class AuditQuery(AuditFilters):
     service: Annotated[ServiceName | None, Field(description="only entries of this service")] = None
 
 
-@operation(
-    Operation(
-        id="getIntegrity",
-        summary="Read the findings in the database of every service, as far as its check has come.",
-        response=Item[IntegrityView],
-    )
+@Operation(
+    id="getIntegrity",
+    summary="Read what every service finds wrong in its database, as far as its check has come.",
+    response=Item[IntegrityView],
 )
 async def integrity(upstreams: Upstreams, request: UpstreamRequest) -> UpstreamResponse:
     """Join the reports of GET /internal/integrity of all services."""
@@ -88,15 +86,14 @@ async def integrity(upstreams: Upstreams, request: UpstreamRequest) -> UpstreamR
     return json_response(view)
 
 
-@operation(
-    Operation(
-        id="listAuditEntries",
-        summary="List who did what to which id in all services, newest first.",
-        description="503 or 504 while a service does not respond: a list without its entries would look complete.",
-        response=AuditPageView,
-        query=AuditQuery,
-        is_paged=True,
-    )
+@Operation(
+    id="listAuditEntries",
+    summary="List who did what to which id in all services, newest first.",
+    description="503 or 504 while a service that is asked does not respond: a list without its entries would look "
+    "complete.",
+    query=AuditQuery,
+    response=AuditPageView,
+    is_paged=True,
 )
 async def audit(upstreams: Upstreams, request: UpstreamRequest) -> UpstreamResponse:
     """Merge the audit logs of all services, or return that of the query's `service`.

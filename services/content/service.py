@@ -40,7 +40,7 @@ from services.kit.web.entity_tags import ANY_STATE, IfMatch, require_match
 from services.kit.web.pages import Page, PageRequest, page_of
 from services.kit.web.tokens.grants import Grant
 
-ShownGrant = Grant | Unavailable | None
+PresentedGrant = Grant | Unavailable | None
 """The grant of a request, or the reason why it cannot be verified now; an invalid grant counts as none."""
 
 
@@ -202,30 +202,30 @@ class ContentService:
         with suppress(EventNotFound):
             event = self._store.events.get_by_slug(event_slug)
         if not rules.opens_for(event, access_key) or event is None:
-            raise _closed()
+            raise _access_denied()
         return EventAccess(event.id, rules.fingerprint(event, self._secret))
 
-    def catalog(self, event_slug: str, access_key: str | None, grant: ShownGrant = None) -> Catalog:
+    def catalog(self, event_slug: str, access_key: str | None, grant: PresentedGrant = None) -> Catalog:
         """Return the event with its lessons. Raise EventNotFound, EventAccessDenied, Unavailable."""
         event = self._store.events.get_by_slug(event_slug)
         if not self._opens(event, access_key, grant):
-            raise _closed()
+            raise _access_denied()
         return Catalog(event, self._store.lessons.list(event.id), self._clock())
 
     def check_access(
-        self, event_slug: str, lesson_slug: str, access_key: str | None, grant: ShownGrant = None
+        self, event_slug: str, lesson_slug: str, access_key: str | None, grant: PresentedGrant = None
     ) -> Access:
         """Decide whether the lesson opens now. Raise EventNotFound, LessonNotFound, Unavailable."""
         server_time = self._clock()
         event = self._store.events.get_by_slug(event_slug)
         if not self._opens(event, access_key, grant):
-            # Before the lesson is looked up: a guess must not tell which lessons exist.
+            # Do not look up the lesson: a guess must not reveal which lessons exist.
             return Access("blocked_private", None, server_time)
         lesson = self._store.lessons.get_by_slug(event.id, lesson_slug)
         return Access(rules.lesson_status(lesson, server_time), lesson, server_time)
 
     def open_lesson(
-        self, event_slug: str, lesson_slug: str, access_key: str | None, grant: ShownGrant = None
+        self, event_slug: str, lesson_slug: str, access_key: str | None, grant: PresentedGrant = None
     ) -> Lesson:
         """Return the lesson. Raise EventNotFound, LessonNotFound, LessonAccessDenied, Unavailable."""
         access = self.check_access(event_slug, lesson_slug, access_key, grant)
@@ -233,7 +233,7 @@ class ContentService:
             raise LessonAccessDenied(access.status, rules.ACCESS_MESSAGES[access.status])
         return access.lesson
 
-    def play(self, event_slug: str, lesson_slug: str, access_key: str | None, grant: ShownGrant = None) -> Playback:
+    def play(self, event_slug: str, lesson_slug: str, access_key: str | None, grant: PresentedGrant = None) -> Playback:
         """Return the lesson and its neighbours. Raise as `open_lesson`."""
         lesson = self.open_lesson(event_slug, lesson_slug, access_key, grant)
         lessons = self._store.lessons.list(lesson.event_id)
@@ -241,7 +241,7 @@ class ContentService:
         return Playback(lesson, previous, following, self._clock())
 
     def open_materials(
-        self, event_slug: str, lesson_slug: str, access_key: str | None, grant: ShownGrant = None
+        self, event_slug: str, lesson_slug: str, access_key: str | None, grant: PresentedGrant = None
     ) -> OpenMaterials:
         """Return the materials of the lesson. Raise as `open_lesson`."""
         lesson = self.open_lesson(event_slug, lesson_slug, access_key, grant)
@@ -277,7 +277,7 @@ class ContentService:
         lessons = self._store.lessons.find(lesson_ids, (), ())
         return {event.id for event in events}, {lesson.id for lesson in lessons}
 
-    def _opens(self, event: Event, access_key: str | None, grant: ShownGrant) -> bool:
+    def _opens(self, event: Event, access_key: str | None, grant: PresentedGrant) -> bool:
         if rules.opens_for(event, access_key):
             return True
         if isinstance(grant, Unavailable):
@@ -293,7 +293,7 @@ class ContentService:
                 self._store.changes.prune(through)
 
 
-def _closed() -> EventAccessDenied:
+def _access_denied() -> EventAccessDenied:
     return EventAccessDenied("blocked_private", rules.ACCESS_MESSAGES["blocked_private"])
 
 

@@ -18,8 +18,10 @@ from services.kit.web.pages import Page, PageRequest, page_of
 
 
 class People:
-    """What owners do with people. An invited person gets an initial password, which they must replace at their first
-    sign-in, within seven days. Under an Idempotency-Key it is made of that key and `secret`.
+    """The use cases of owners.
+
+    An invited person gets an initial password and must replace it at the first sign-in, within seven days. Under an
+    Idempotency-Key the password is made of that key and `secret`.
     """
 
     def __init__(self, store: AuthStore, sessions: Sessions, secret: str, hasher: argon2.PasswordHasher, clock: Clock):

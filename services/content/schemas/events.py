@@ -1,4 +1,4 @@
-"""Events, and the counts of the dashboard."""
+"""Events and the dashboard's counts, for admins."""
 
 from typing import Annotated
 
@@ -100,7 +100,7 @@ class EventPatch(Patch):
     logo_url: Address | None = absent(UNSET)
     highlight_video_url: Address | None = absent(UNSET)
 
-    def changed_fields(self) -> EventChanges:
+    def changes(self) -> EventChanges:
         """Return the fields that were sent; `description` is another name of `shortDescription`, which wins."""
         hero, style = self.hero, self.visual_style
         has_short_description = "short_description" in self.model_fields_set

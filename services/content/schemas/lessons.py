@@ -1,4 +1,4 @@
-"""Lessons and their materials."""
+"""Lessons and their materials, for admins."""
 
 from typing import Annotated
 
@@ -63,7 +63,7 @@ class LessonPatch(Patch):
     video_id: VideoId = absent(UNSET)
     expires_at: Instant | None = absent(UNSET)
 
-    def changed_fields(self) -> LessonChanges:
+    def changes(self) -> LessonChanges:
         """Return the fields that were sent."""
         return LessonChanges(
             title=self.title,

@@ -77,9 +77,9 @@ def length(minimum: int = 0, maximum: int | None = None) -> Any:
     return Field(min_length=minimum or None, max_length=maximum, json_schema_extra=extra)
 
 
-def absent(value: object = None) -> Any:
-    """Return the default of a field that may be absent: a value that no client can send."""
-    return Field(default_factory=lambda: value)
+def absent(value: object = None, **constraints: Any) -> Any:
+    """Return the default of a field that may be absent: a value that no client can send. `constraints` are Field's."""
+    return Field(default_factory=lambda: value, **constraints)
 
 
 Text = Annotated[
@@ -153,10 +153,6 @@ class Patch(Schema):
         if not self.model_fields_set:
             raise ValueError("At least one field is required")
         return self
-
-    def changes(self) -> dict[str, Any]:
-        """Return the fields in the request, by their Python names."""
-        return {name: getattr(self, name) for name in self.model_fields_set}
 
 
 def validated(schema: type[Model], document: object, context: Any = None) -> Model:
