@@ -52,8 +52,10 @@ def _view(target: Service | Source | View) -> View:
     match target:
         case Service():
             return _forwarding(target)
-        case Source():
+        case Source(admission=None):
             return _calling(target)
+        case Source():
+            raise ValueError(f"{target.path} needs a view, which asks for the admission first")
     return target
 
 
