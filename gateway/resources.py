@@ -8,7 +8,7 @@ from falcon.asgi import Request, Response
 
 from gateway.guesses import Guesses
 from gateway.routes import PublicRoute, View
-from gateway.sources import Service
+from gateway.sources import Service, Source
 from gateway.upstream import Upstream, UpstreamRequest, UpstreamResponse, Upstreams
 from services.kit.core.errors import UnsupportedMedia
 from services.kit.web.documents import read_body
@@ -24,7 +24,7 @@ class Endpoint:
 
     def __init__(self, route: PublicRoute, upstreams: Upstreams, guesses: Guesses):
         for method, (_guard, target) in route.methods.items():
-            view = _forwarding(target) if isinstance(target, Service) else target
+            view = _view(target)
             if route.event_slug is not None:
                 view = _counting_guesses(view, guesses, route.event_slug)
             setattr(self, f"on_{method.lower()}", _responder(view, upstreams))
@@ -48,12 +48,35 @@ def _counting_guesses(view: View, guesses: Guesses, event_slug: str) -> View:
     return limit
 
 
+def _view(target: Service | Source | View) -> View:
+    match target:
+        case Service():
+            return _forwarding(target)
+        case Source(admission=None):
+            return _calling(target)
+        case Source():
+            raise ValueError(f"{target.path} needs a view, which asks for the admission first")
+    return target
+
+
 def _forwarding(service: Service) -> View:
     async def forward(upstreams: Upstreams, request: UpstreamRequest, **_path_values: str) -> UpstreamResponse:
-        upstream: Upstream = getattr(upstreams, service.value)
-        return await upstream.forward(request)
+        return await _upstream(upstreams, service).forward(request)
 
     return forward
+
+
+def _calling(source: Source) -> View:
+    async def call(upstreams: Upstreams, request: UpstreamRequest, **path_values: str) -> UpstreamResponse:
+        path = source.path.format(**{name: quote(text, safe="") for name, text in path_values.items()})
+        return await _upstream(upstreams, source.service).call(source.method, path, request)
+
+    return call
+
+
+def _upstream(upstreams: Upstreams, service: Service) -> Upstream:
+    upstream: Upstream = getattr(upstreams, service.value)
+    return upstream
 
 
 async def _upstream_request(request: Request) -> UpstreamRequest:

@@ -13,14 +13,17 @@ View = Callable[..., Awaitable[UpstreamResponse]]
 
 @dataclass(frozen=True)
 class PublicRoute:
-    """A public address: the guard of each method, and the service that it is forwarded to or the view that responds.
+    """A public address: who may call each method, and who answers it.
+
+    A Service gets the client's request at the same address, with the client's token. A Source gets it at its own
+    address, with a token of the gateway. A view answers by itself.
 
     `event_slug` is the path parameter with the slug of an event whose access key the body may carry; guesses.py limits
     wrong keys.
     """
 
     path: str
-    methods: Mapping[str, tuple[Guard, Service | View]]
+    methods: Mapping[str, tuple[Guard, Service | Source | View]]
     event_slug: str | None = None
 
     @property
@@ -31,6 +34,8 @@ class PublicRoute:
     def source(self, method: str) -> Source | None:
         """Return the service's responder that declares the method, None for a view with its own declaration."""
         _guard, target = self.methods[method]
+        if isinstance(target, Source):
+            return target
         return Source(target, method, self.path) if isinstance(target, Service) else source_of(target)
 
 
@@ -74,7 +79,7 @@ PUBLIC_ROUTES = (
     PublicRoute(QUIZZES, {"GET": (VIEWER, QUIZ), "POST": (EDITOR, QUIZ)}),
     PublicRoute(QUIZZES + "/{quiz_id}", {"GET": (VIEWER, QUIZ), "PUT": (EDITOR, QUIZ), "DELETE": (EDITOR, QUIZ)}),
     PublicRoute(QUIZZES + "/{quiz_id}/attempts", {"GET": (VIEWER, QUIZ)}),
-    PublicRoute(PUBLIC_EVENTS, {"GET": (OPEN, learners.public_events)}),
+    PublicRoute(PUBLIC_EVENTS, {"GET": (OPEN, Source(CONTENT, "GET", learners.PUBLIC_EVENTS))}),
     PublicRoute(PUBLIC_EVENT + "/catalog", {"POST": (OPEN, learners.catalog)}, "event_slug"),
     PublicRoute(PUBLIC_LESSON + "/access-check", {"POST": (OPEN, learners.access_check)}, "event_slug"),
     PublicRoute(PUBLIC_LESSON + "/playback", {"POST": (OPEN, learners.playback)}, "event_slug"),

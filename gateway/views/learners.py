@@ -27,12 +27,6 @@ ADMISSION = Source(Service.CONTENT, "POST", PUBLIC_LESSON + "/admission")
 _GRANT = re.compile(r"[\w-]{1,2000}\.[\w-]{1,2000}\.[\w-]{1,2000}", re.ASCII)
 
 
-@declared_by(Source(Service.CONTENT, "GET", PUBLIC_EVENTS))
-async def public_events(upstreams: Upstreams, request: UpstreamRequest) -> UpstreamResponse:
-    """List the active public events."""
-    return await upstreams.content.call("GET", PUBLIC_EVENTS, request)
-
-
 @declared_by(Source(Service.AUTH, "POST", GRANTS, admission=EVENT_ACCESS, reads_body=False))
 async def event_access(upstreams: Upstreams, request: UpstreamRequest, event_id: str) -> UpstreamResponse:
     """Exchange an event's access key for a learner grant.

@@ -16,6 +16,13 @@ from services.kit.storage.batches import Table, batches, fetch_rows
 from services.kit.storage.database import InstantField, is_postgresql, lock_rows, transaction
 from services.kit.storage.schema import check_constraints
 
+# How SQLite stores the values of each type of column (https://sqlite.org/datatype3.html).
+_STORAGE_CLASSES = {
+    "text": (peewee.TextField,),
+    "integer": (peewee.IntegerField, peewee.BooleanField),
+    "real": (peewee.FloatField,),
+}
+
 # Called with the id of a row in the transaction that is about to delete it and the rows that depend on it.
 BeforeRemoval = Callable[[peewee.Database, Table, str], None]
 
@@ -67,7 +74,7 @@ def _column_rules(database: peewee.Database, table: Table) -> Iterator[_RowRule]
         column = f'"{field.column_name}"'
         if not field.null:
             yield _RowRule("not_null", f"{field.column_name} is missing", f"{column} IS NULL")
-        kind = "text" if isinstance(_stored(field), peewee.TextField) else "integer"
+        kind = _storage_class(_stored(field))
         if not is_postgresql(database):
             # SQLite stores any type of value in any column.
             is_other_type = f"typeof({column}) NOT IN ('{kind}', 'null')"
@@ -82,6 +89,13 @@ def _column_rules(database: peewee.Database, table: Table) -> Iterator[_RowRule]
 def _check_rules(table: Table) -> Iterator[_RowRule]:
     for name, condition in check_constraints(table):
         yield _RowRule(name, f"breaks CHECK ({condition})", f"NOT ({condition})")
+
+
+def _storage_class(field: Any) -> str:
+    for kind, fields in _STORAGE_CLASSES.items():
+        if isinstance(field, fields):
+            return kind
+    raise TypeError(f"no rule for the values of the column {field.column_name}: {type(field).__name__}")
 
 
 def _stored(field: Any) -> Any:
