@@ -15,6 +15,7 @@ from services.content.repository.contracts import ALL
 from services.content.repository.store import PeeweeContentStore
 from services.kit.core.instants import format_instant, truncated
 from services.kit.storage.database import delete_all_rows
+from tests.audit import EVERYTHING, entries_in
 from tests.content.examples import a_lesson, a_material, an_event
 from tests.deploy.import_baseline.examples import Row, an_installation, old, together
 from tests.deploy.import_baseline.importing import Import
@@ -89,6 +90,12 @@ def test_rows_are_imported_with_ids_and_instants_and_only_once(
     present = {"events": (2, 0, 2, 0), "lessons": (3, 0, 3, 0), "materials": (2, 0, 2, 0)}
     assert content_import.run(an_installation()) == (True, [], present)
     assert stored(store) == expected
+    assert entries_in(store.audit) == [
+        *(("event.created", f"event-{number}") for number in (1, 2)),
+        *(("lesson.created", f"lesson-{number}") for number in (1, 2, 3)),
+        *(("material.created", f"material-{number}") for number in (1, 2)),
+    ]
+    assert {each.actor_id for each in store.audit.list(EVERYTHING, ALL)} == {None}
 
 
 def test_columns_that_were_never_set_become_the_old_defaults(content_import: Import, store: PeeweeContentStore) -> None:
