@@ -9,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from deploy.import_baseline.old_file import BaselineError
 from services.content.entities import Event, Lesson, Material
 from services.content.migrations import MIGRATIONS
 from services.content.repository.contracts import ALL
@@ -96,6 +97,19 @@ def test_rows_are_imported_with_ids_and_instants_and_only_once(
         *(("material.created", f"material-{number}") for number in (1, 2)),
     ]
     assert {each.actor_id for each in store.audit.list(EVERYTHING, ALL)} == {None}
+
+
+def test_an_import_that_fails_half_way_leaves_nothing(
+    content_import: Import, store: PeeweeContentStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        assert len(stored(store)) == 5
+        raise BaselineError("the file is gone")
+
+    monkeypatch.setattr("deploy.import_baseline.content._add_materials", fail)
+    with pytest.raises(BaselineError):
+        content_import.run(an_installation())
+    assert (stored(store), entries_in(store.audit)) == ([], [])
 
 
 def test_columns_that_were_never_set_become_the_old_defaults(content_import: Import, store: PeeweeContentStore) -> None:
