@@ -6,12 +6,12 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from tests.postgresql import running_server
+from tests.processes import is_running
 from tests.waiting import until
 from tests.without import do_without
 
@@ -65,10 +65,3 @@ def test_a_server_whose_run_was_killed_is_gone(records: Path, ends_by_itself: bo
         assert not folder.exists()
         assert not record.exists()
     assert list(records.iterdir()) == []
-
-
-def is_running(pid: int) -> bool:
-    """Whether the process exists and is no zombie."""
-    with suppress(FileNotFoundError, ProcessLookupError):
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    return False

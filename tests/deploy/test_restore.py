@@ -9,6 +9,8 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 from urllib.parse import urlsplit
 
 import peewee
@@ -16,7 +18,10 @@ import psycopg
 import pytest
 
 from deploy.archive import MANIFEST
+from deploy.backup import FOLDER
 from deploy.engines import engine_of
+from deploy.engines.common import BackupError
+from deploy.restore import Options, _confirm
 from services.kit.storage.audit.log import AuditLog
 from services.kit.storage.database import open_database
 from tests.deploy.copies import (
@@ -205,8 +210,12 @@ def failed_check(built: Installation, folder: Path) -> tuple[Path, str]:
     return back_up(built, folder), f"{reason}; nothing was replaced"
 
 
-@pytest.mark.full
-@pytest.mark.parametrize("spoil", [changed_byte, other_engine, unknown_service, broken_copy, failed_check])
+# One that is refused late, by its own service, is enough for `make test`: tests/deploy/test_archive.py has the others.
+LONG = (changed_byte, other_engine, unknown_service, broken_copy)
+SPOILS = [failed_check, *(pytest.param(each, marks=pytest.mark.full) for each in LONG)]
+
+
+@pytest.mark.parametrize("spoil", SPOILS)
 def test_an_unfit_backup_is_refused_and_nothing_is_replaced(built: Installation, tmp_path: Path, spoil: Spoil) -> None:
     file, pattern = spoil(built, tmp_path)
     line = refusal(built, file, "--yes")
@@ -218,6 +227,21 @@ def test_nothing_is_replaced_without_confirmation(built: Installation, tmp_path:
     managed = "restore replaces every row: in the managed profile it needs --yes (make restore YES=1)"
     expected = managed if built.environment["DATABASE_PROFILE"] == "managed" else "nothing was replaced"
     assert refusal(built, back_up(built, tmp_path)) == expected
+
+
+@pytest.mark.parametrize(
+    ("profile", "typed", "reason"),
+    [("managed", "yes", "it needs --yes"), ("local", "no", "nothing was"), ("local", "", "nothing was")],
+)
+def test_only_a_typed_yes_on_a_local_installation_stands_for_the_option(
+    monkeypatch: pytest.MonkeyPatch, profile: str, typed: str, reason: str
+) -> None:
+    manifest: Any = SimpleNamespace(services={"quiz": None}, begun_at="2026-03-01T12:00:00.000Z")
+    services: Any = {"auth": SimpleNamespace(profile="local"), "quiz": SimpleNamespace(profile=profile)}
+    monkeypatch.setattr("builtins.input", lambda _question: typed)
+    with pytest.raises(BackupError, match=reason):
+        _confirm(Options(Path("backup.tar"), False, True, FOLDER), manifest, services)
+    _confirm(Options(Path("backup.tar"), True, True, FOLDER), manifest, services)
 
 
 @pytest.mark.full

@@ -5,7 +5,6 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -13,6 +12,7 @@ import pytest
 from deploy import stack
 from services.kit.core.config import ServerSettings, ServiceSettings, SettingsError
 from tests.installation import Installation
+from tests.processes import is_running
 from tests.waiting import until
 
 
@@ -125,13 +125,6 @@ stack.wait_until(lambda: stack.is_ready(environment["CONTENT_URL"]), processes)
 print(*(process.popen.pid for process in processes), flush=True)
 signal.pause()
 """
-
-
-def is_running(pid: int) -> bool:
-    """Return whether the process exists and is not a zombie."""
-    with suppress(FileNotFoundError, ProcessLookupError):
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    return False
 
 
 @pytest.mark.full

@@ -59,6 +59,9 @@ UNAUTHORIZED = own_error("UNAUTHORIZED", "A valid bearer token is required")
 FORBIDDEN = own_error("FORBIDDEN", "This is not allowed")
 UNAVAILABLE = own_error("UPSTREAM_UNAVAILABLE", "A part of the system is not available; try again shortly")
 
+# How long a service that never responds is silent.
+SILENT_SECONDS = 20
+
 
 class FakeService:
     """A service behind the gateway: responds by method and address, and records the requests."""
@@ -97,7 +100,7 @@ class FakeService:
         self._failures[target] = failure
 
     def never_responds(self, target: str) -> None:
-        """Let this target wait for ever."""
+        """Let this target wait for far longer than any deadline, then break: without one the test fails, not hangs."""
         self._silent.add(target)
 
     async def __call__(self, request: httpx.Request) -> httpx.Response:
@@ -105,7 +108,8 @@ class FakeService:
         self.requests.append(request)
         target = _target(request)
         if target in self._silent:
-            await asyncio.Event().wait()
+            await asyncio.sleep(SILENT_SECONDS)
+            raise AssertionError(f"nobody gave up waiting for {target}")
         if target in self._failures:
             raise self._failures[target]
         status, document, headers = self._responses.get(target, (404, service_error("NOT_FOUND"), {}))

@@ -9,12 +9,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from deploy.import_baseline.old_file import BaselineError
 from services.content.entities import Event, Lesson, Material
 from services.content.migrations import MIGRATIONS
 from services.content.repository.contracts import ALL
 from services.content.repository.store import PeeweeContentStore
 from services.kit.core.instants import format_instant, truncated
 from services.kit.storage.database import delete_all_rows
+from tests.audit import EVERYTHING, entries_in
 from tests.content.examples import a_lesson, a_material, an_event
 from tests.deploy.import_baseline.examples import Row, an_installation, old, together
 from tests.deploy.import_baseline.importing import Import
@@ -89,6 +91,25 @@ def test_rows_are_imported_with_ids_and_instants_and_only_once(
     present = {"events": (2, 0, 2, 0), "lessons": (3, 0, 3, 0), "materials": (2, 0, 2, 0)}
     assert content_import.run(an_installation()) == (True, [], present)
     assert stored(store) == expected
+    assert entries_in(store.audit) == [
+        *(("event.created", f"event-{number}") for number in (1, 2)),
+        *(("lesson.created", f"lesson-{number}") for number in (1, 2, 3)),
+        *(("material.created", f"material-{number}") for number in (1, 2)),
+    ]
+    assert {each.actor_id for each in store.audit.list(EVERYTHING, ALL)} == {None}
+
+
+def test_an_import_that_fails_half_way_leaves_nothing(
+    content_import: Import, store: PeeweeContentStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        assert len(stored(store)) == 5
+        raise BaselineError("the file is gone")
+
+    monkeypatch.setattr("deploy.import_baseline.content._add_materials", fail)
+    with pytest.raises(BaselineError):
+        content_import.run(an_installation())
+    assert (stored(store), entries_in(store.audit)) == ([], [])
 
 
 def test_columns_that_were_never_set_become_the_old_defaults(content_import: Import, store: PeeweeContentStore) -> None:

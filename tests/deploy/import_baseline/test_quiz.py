@@ -8,6 +8,7 @@ import pytest
 
 from services.quiz.entities import Option, Question, Quiz, QuizFilter
 from services.quiz.repository.store import PeeweeQuizStore
+from tests.audit import ALL, EVERYTHING, entries_in
 from tests.deploy.import_baseline.examples import Row, Rows, an_installation, old, old_quiz, together
 from tests.deploy.import_baseline.importing import Import
 from tests.matching import NEW_ID
@@ -68,6 +69,8 @@ def test_quizzes_are_imported_with_all_parts_and_only_once(quiz_import: Import, 
     present = {"quizzes": (2, 0, 2, 0), "quiz_questions": (3, 0, 3, 0), "quiz_options": (6, 0, 6, 0)}
     assert quiz_import.run(an_installation(), lessons) == (True, [], present)
     assert [each.revision_id for each in stored(store)] == [each.revision_id for each in imported]
+    assert entries_in(store.audit) == [("quiz.created", "quiz-1"), ("quiz.created", "quiz-3")]
+    assert {each.actor_id for each in store.audit.list(EVERYTHING, ALL)} == {None}
 
 
 def test_questions_are_sorted_and_options_keep_the_order_of_insertion(

@@ -161,11 +161,12 @@ def test_a_failed_request_leaves_nothing_and_may_be_repeated(
 # Time
 
 
-def test_a_response_is_stored_for_24_hours(notes: Notes) -> None:
+@pytest.mark.parametrize("later", [timedelta(0), timedelta(days=1)])
+def test_a_response_is_stored_for_24_hours(notes: Notes, later: timedelta) -> None:
     notes.post("a")
     notes.clock.at = NOON + timedelta(hours=24) - MILLISECOND
     assert notes.post("a") == again("a")
-    notes.clock.at = NOON + timedelta(hours=24)
+    notes.clock.at = NOON + timedelta(hours=24) + later
     assert [notes.post("b"), notes.post("b")] == [first("b"), again("b")]
     assert (notes.texts(), notes.stored()) == (["a", "b"], 1)
 
