@@ -5,8 +5,8 @@ from typing import Any
 import peewee
 import pytest
 
-from services.kit.core.findings import NoProgress
 from services.kit.maintenance.rows import row_findings
+from tests.violations import NoProgress
 
 
 class _Row(peewee.Model):
