@@ -20,12 +20,12 @@ from tests.app_client import Client
 from tests.auth.examples import PASSWORD
 from tests.auth.harness import A_REFRESH_TOKEN, A_TOKEN, Harness
 from tests.kit.forging import SECRET
-from tests.refusals import Answer
+from tests.refusals import Response
 
 LOGIN = "/internal/login"
 CREDENTIALS = {"username": "ada", "password": PASSWORD}
 SETTINGS = read_settings({"SERVICE_TOKEN_SECRET": SECRET})
-SIGN_IN = Answer(
+SIGN_IN = Response(
     200,
     {
         "accessToken": A_TOKEN,
@@ -53,15 +53,15 @@ class AuthClient:
         self.send = client.send
         self.ada = harness.sign_in().access_token
 
-    def gateway(self, method: str, path: str, document: Any = None) -> Answer:
+    def gateway(self, method: str, path: str, document: Any = None) -> Response:
         """Send in the gateway's own name; a document becomes the body."""
         return self.send(method, path, service_token(), **_body(document))
 
-    def admin(self, sign_in: Any, method: str, path: str, document: Any = None) -> Answer:
+    def admin(self, sign_in: Any, method: str, path: str, document: Any = None) -> Response:
         """Send with the access token of a sign-in's response."""
         return self.send(method, path, sign_in["accessToken"], **_body(document))
 
-    def owner(self, method: str, path: str, document: Any = None, **more: Any) -> Answer:
+    def owner(self, method: str, path: str, document: Any = None, **more: Any) -> Response:
         """Send as ada."""
         return self.send(method, path, self.ada, **_body(document), **more)
 

@@ -17,7 +17,7 @@ from tests.auth.harness import Harness
 from tests.auth.resources.test_people import GRACE, INITIAL_PASSWORD, USERS
 from tests.clock import NOON
 from tests.databases import emptied_database
-from tests.refusals import Answer, invalid, refusal
+from tests.refusals import Response, invalid, refusal
 
 TAKEN = refusal(409, "USERNAME_CONFLICT", "Another admin already has this username")
 NO_KEY = invalid({"Idempotency-Key": ["must be 1 to 255 printable ASCII characters, as they are or in double quotes"]})
@@ -41,8 +41,8 @@ def invite(client: AuthClient, key: str = "key-1", token: str | None = None, **c
     return client.exchange("POST", USERS, token or client.ada, headers={"Idempotency-Key": key}, json=document)
 
 
-def answer(response: Result) -> Answer:
-    return Answer(response.status_code, response.json)
+def answer(response: Result) -> Response:
+    return Response(response.status_code, response.json)
 
 
 def is_replay_of(response: Result, first: Result) -> bool:
@@ -57,7 +57,7 @@ def names(client: AuthClient) -> list[str]:
 def test_a_retry_replays_the_first_response(client: AuthClient) -> None:
     client.harness.hasher.take_counts()
     first = invite(client)
-    assert answer(first) == Answer(201, {"item": GRACE, "initialPassword": INITIAL_PASSWORD})
+    assert answer(first) == Response(201, {"item": GRACE, "initialPassword": INITIAL_PASSWORD})
     assert first.headers.get("Idempotency-Replayed") is None
     assert [is_replay_of(invite(client, key), first) for key in ("key-1", '"key-1"')] == [True, True]
     assert (names(client), client.harness.hasher.take_counts()) == (["ada", "grace"], (1, 0))

@@ -13,7 +13,7 @@ from tests.app_client import Client
 from tests.audit import ALL, EVERYTHING, KeptAudit
 from tests.clock import HOUR, MILLISECOND, NOON
 from tests.content.client import SETTINGS, access_token, service_token, verifier
-from tests.refusals import UNAUTHORIZED, Answer, invalid
+from tests.refusals import UNAUTHORIZED, Response, invalid
 
 
 @pytest.fixture
@@ -26,7 +26,7 @@ def client() -> Iterator[tuple[Client, KeptAudit]]:
         yield client, kept
 
 
-def response_to(client: Client, query: str = "") -> Answer:
+def response_to(client: Client, query: str = "") -> Response:
     """Return the response to a service with this query."""
     return client.send("GET", AUDIT, service_token(), query_string=query)
 
@@ -37,7 +37,7 @@ def test_an_entry_has_all_its_members(client: tuple[Client, KeptAudit]) -> None:
     kept.append(("event.deleted", "event-1"), at=HOUR)
 
     newer, older = kept.trail.list(EVERYTHING, ALL)
-    assert response_to(sender) == Answer(
+    assert response_to(sender) == Response(
         200,
         {
             "items": [
