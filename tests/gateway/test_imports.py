@@ -17,13 +17,11 @@ def loaded_by(statement: str) -> list[str]:
 
 
 def within(names: list[str], packages: tuple[str, ...]) -> list[str]:
-    """Those of the names that are one of the packages or inside of one."""
     return [name for name in names if name.startswith(tuple(f"{each}." for each in packages)) or name in packages]
 
 
 def test_the_gateway_loads_no_database_no_layer_above_web_and_no_gunicorn() -> None:
     names = loaded_by("import gateway.app, services.kit.web.serving")
-
     assert {"gateway.app", "services.kit.web.app"} <= set(names)
     assert within(names, (*DATABASE, *DATABASE_LAYERS)) == []
     # Only a process that serves needs gunicorn.
@@ -32,7 +30,6 @@ def test_the_gateway_loads_no_database_no_layer_above_web_and_no_gunicorn() -> N
 
 def test_the_core_loads_nothing_else_of_ours() -> None:
     names = loaded_by("import services.kit.core.config, services.kit.core.logging, services.kit.core.findings")
-
     ours = within(names, ("services", "gateway", "deploy"))
     assert [name for name in ours if not name.startswith("services.kit.core")] == ["services", "services.kit"]
     assert within(names, DATABASE) == []

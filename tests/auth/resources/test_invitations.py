@@ -31,7 +31,6 @@ def database(request: pytest.FixtureRequest) -> peewee.Database:
 
 @pytest.fixture
 def client(database: peewee.Database) -> Iterator[AuthClient]:
-    """A client of the app over the database."""
     with running(Harness(PeeweeAuthStore(database)), database) as client:
         yield client
 
@@ -61,7 +60,6 @@ def test_a_retry_replays_the_first_response(client: AuthClient) -> None:
     assert first.headers.get("Idempotency-Replayed") is None
     assert [is_replay_of(invite(client, key), first) for key in ("key-1", '"key-1"')] == [True, True]
     assert (names(client), client.harness.hasher.take_counts()) == (["ada", "grace"], (1, 0))
-
     initial, address = first.json["initialPassword"], f"{USERS}/{first.json['item']['id']}"
     assert client.harness.sign_in("grace", initial, OWN_PASSWORD).admin.role == "editor"
     client.wait(minutes=5)

@@ -4,12 +4,12 @@ from typing import Any
 
 import pytest
 
-from tests.auth.client import CREDENTIALS, LOGIN, SIGN_IN, AuthClient, service_token
+from tests.auth.client import CREDENTIALS, SIGN_IN, AuthClient
 from tests.auth.examples import OWN_PASSWORD, PASSWORD
 from tests.auth.harness import A_TOKEN
 from tests.auth.memory import InMemoryAuthStore
 from tests.matching import NEW_ID, Matching
-from tests.refusals import NOT_JSON, TOO_LARGE, UNAUTHORIZED, Response, invalid, refusal
+from tests.refusals import UNAUTHORIZED, Response, refusal
 
 ENDED = "/internal/ended-sessions"
 KEYS = "/.well-known/jwks.json"
@@ -21,24 +21,6 @@ THROTTLED = refusal(429, "RATE_LIMITED", "Too many attempts to sign in; try agai
 def change_password(client: AuthClient, sign_in: Any, **changes: Any) -> Response:
     document = {"currentPassword": PASSWORD, "newPassword": OWN_PASSWORD, **changes}
     return client.admin(sign_in, "POST", CHANGE, document)
-
-
-def test_a_sign_in_trims_the_name_and_not_the_password(client: AuthClient) -> None:
-    assert client.gateway("POST", LOGIN, {**CREDENTIALS, "username": " ada\n", "remember": True}) == SIGN_IN
-    wrong = refusal(401, "INVALID_CREDENTIALS", "The username or the password is wrong")
-    for changes in ({"password": PASSWORD + " "}, {"username": "eve"}):
-        assert client.gateway("POST", LOGIN, {**CREDENTIALS, **changes}) == wrong
-
-
-def test_a_bad_body_is_refused(client: AuthClient) -> None:
-    required = invalid({"username": ["is required"], "password": ["is required"]})
-    assert client.gateway("POST", LOGIN, {}) == required
-    assert client.gateway("POST", LOGIN) == NOT_JSON
-    assert client.gateway("POST", LOGIN, {**CREDENTIALS, "password": "a" * 1024 * 1024}) == TOO_LARGE
-    for body in (b"", b"{", b"username=ada", b'"\\ud800"', b"\xff"):
-        headers = {"Content-Type": "application/json"}
-        response = client.send("POST", LOGIN, service_token(), body=body, headers=headers)
-        assert response == refusal(400, "REQUEST_ERROR", Matching(".+"))
 
 
 def test_a_throttled_client_learns_when_to_retry_and_costs_no_hash(client: AuthClient) -> None:

@@ -110,15 +110,6 @@ def test_a_disabled_person_signs_in_only_after_being_enabled(auth: Harness, grac
     assert ("admin.enabled", grace.id) in auth.entries()
 
 
-def test_a_change_to_the_same_values_does_nothing(auth: Harness, grace: Admin) -> None:
-    sessions = begin_sessions(auth, "grace", OWN_PASSWORD)
-    auth.clock.at += timedelta(minutes=1)
-    before = auth.entries()
-    assert auth.service.people.change(grace.id, PersonChanges("editor", False)) == grace
-    assert (auth.service.people.get(grace.id), auth.entries()) == (grace, before)
-    assert ends(auth, sessions) == [None, None]
-
-
 # The last owner
 
 

@@ -56,7 +56,6 @@ def test_an_entry_has_actor_action_subject_instant_address_and_request(kept: Kep
 
 def test_an_entry_outside_a_request_has_no_actor(kept: KeptAudit) -> None:
     kept.append(("quiz.created", "quiz-1"))
-
     (entry,) = kept.trail.list(EVERYTHING, ALL)
     unknown = (entry.actor_id, entry.actor_name, entry.actor_role, entry.address, entry.request_id)
     assert (unknown, entry.action, entry.subject_id) == ((None,) * 5, "quiz.created", "quiz-1")
@@ -160,7 +159,6 @@ def test_every_filter_and_page_agrees_with_the_twin(
             kept.append((action, subject_id), at=hours * HOUR, admin=admin)
         rows = Rows(tuple(kept.trail.list(EVERYTHING, ALL)))
         twin = InMemoryAudit(rows, kept.clock)
-
         expected = twin.list(filters, ALL)
         assert (len(rows.entries), kept.trail.list(filters, ALL)) == (len(entries), expected)
         assert turned_over(lambda request: kept.trail.list(filters, request), audit_key, limit) == expected

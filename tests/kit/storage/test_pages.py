@@ -25,7 +25,6 @@ def test_all_pages_together_are_the_list_in_its_order(database: peewee.Database)
     with database.connection_context(), database.bind_ctx([Row]):
         database.create_tables([Row])
         Row.insert_many([{"place": place, "id": name} for place, name in ROWS]).execute()
-
         for descending in (False, True):
             for limit in (1, 2, 3, 7, 8):
                 seen, pages = read_all(limit, descending)
@@ -34,7 +33,6 @@ def test_all_pages_together_are_the_list_in_its_order(database: peewee.Database)
 
 
 def read_all(limit: int, descending: bool) -> tuple[list[Any], int]:
-    """Return the rows of all pages, and the number of pages."""
     seen: list[Any] = []
     cursor, pages = None, 0
     while cursor is not None or not pages:

@@ -10,6 +10,7 @@ from typing import Any
 from unittest.mock import Mock
 
 import pytest
+import uvloop
 from gunicorn.config import Config
 
 from services.kit.web.worker import Connection, Worker
@@ -63,5 +64,5 @@ def test_a_worker_that_stops_serves_the_connections_it_has_not_accepted() -> Non
         await worker_of(asyncio.get_running_loop(), 60, listener)._shutdown()
         return await asyncio.gather(*reading)
 
-    responses = asyncio.run(scenario())
+    responses = uvloop.run(scenario())
     assert [each.partition(b"\r\n")[0] for each in responses] == [b"HTTP/1.1 200 OK"] * 3

@@ -16,8 +16,6 @@ REFUSED = {"error": "UNAUTHORIZED", "message": "A valid bearer token is required
 
 
 def results(auth: FakeAuth, tokens: list[str]) -> list[object]:
-    """Return the admin of each token, or the error."""
-
     async def verify_all() -> list[object]:
         verifier = auth.verifier()
         return await asyncio.gather(*(verifier.verify(token) for token in tokens), return_exceptions=True)
@@ -49,6 +47,5 @@ def test_no_forged_token_is_accepted_and_the_unchanged_one_is(figure: Figure) ->
 def test_all_forgeries_differ_from_each_other_and_from_the_valid_token() -> None:
     forge = Forge()
     tokens = forgeries(forge, NOON).values()
-
     assert len(set(tokens)) == len(tokens) >= 300
     assert forge.token() not in tokens
