@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import timedelta
 from typing import Any
 
 import peewee
@@ -77,14 +76,8 @@ class AuthClient:
     def add_person(self, username: str, role: Any) -> tuple[str, str]:
         """Return the id and an access token of a new person with OWN_PASSWORD."""
         admin = self.harness.add_person(username, role)
-        return admin.id, self.token_of(admin.id)
-
-    def token_of(self, admin_id: str) -> str:
         with self.harness.store.transaction():
-            return self.service.sessions.begin(self.service.admin(admin_id)).access_token
-
-    def wait(self, **duration: float) -> None:
-        self.harness.clock.at += timedelta(**duration)
+            return admin.id, self.service.sessions.begin(self.service.admin(admin.id)).access_token
 
 
 def routes_of(harness: Harness, database: peewee.Database | None = None) -> tuple[tuple[Route, ...], UseCases]:

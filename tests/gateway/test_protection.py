@@ -63,7 +63,6 @@ def test_every_response_is_protected_and_readable_from_a_listed_origin(variables
         responses[429] = gateway.send("GET", EVENTS, headers=origin)
         foreign = gateway.send("GET", EVENTS, headers={"Origin": "https://evil.example"})
         preflight = gateway.send("OPTIONS", EVENTS, headers={**origin, "Access-Control-Request-Method": "GET"})
-
     assert sorted(responses) == sorted([*STATUSES, 429])
     assert [status for status, response in responses.items() if cors(response) != READABLE] == []
     assert (foreign.status_code, cors(foreign)) == (403, {"vary": "Origin"})

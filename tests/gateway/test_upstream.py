@@ -84,9 +84,7 @@ def test_only_headers_for_the_client_come_back(gateway: Gateway) -> None:
     kept = {"Set-Cookie": "session=1", "Server": "content/1.0", "X-Request-ID": "another", "X-Debug": "trace"}
     kept |= {"Connection": "close", "Access-Control-Allow-Origin": "*"}
     gateway.content.responds("GET /api/events", service_error("RATE_LIMITED"), 429, **passed_on, **kept)
-
     response = gateway.as_admin("GET", "/api/events")
-
     assert dict(response.headers) == {
         "content-type": "application/json",
         "content-length": str(len(response.content)),

@@ -109,7 +109,6 @@ def test_pages_of_the_merged_list_have_no_gap_and_no_repetition(places: Sequence
     kept = {name: KeptAudit() for name in SERVICES}
     for number, (name, seconds) in enumerate(places):
         kept[name].append(("event.changed", str(number)), at=timedelta(seconds=seconds))
-
     pages: list[list[str]] = []
     cursor: str | None = None
     with closing(Gateway()) as gateway:
@@ -120,7 +119,6 @@ def test_pages_of_the_merged_list_have_no_gap_and_no_repetition(places: Sequence
             merged = gateway.as_admin("GET", ADDRESS + query).json()
             pages.append([each["subjectId"] for each in merged["items"]])
             cursor = merged["nextCursor"]
-
     newest_first = sorted(range(len(places)), key=lambda number: (places[number][1], number), reverse=True)
     assert [subject for each in pages for subject in each] == list(map(str, newest_first))
     assert [len(each) for each in pages[:-1]] == [limit] * (len(pages) - 1)

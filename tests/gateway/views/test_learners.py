@@ -101,9 +101,7 @@ KEYED = {"Idempotency-Key": "canary-idempotency"}
 def test_quiz_grades_for_the_lesson_that_content_opened(gateway: Gateway) -> None:
     gateway.content.responds(f"POST {TARGET}/admission?x=1", ADMITTED)
     gateway.quiz.responds("POST /internal/submissions", GRADED)
-
     response = gateway.send("POST", f"{SUBMIT}?x=1", json=ANSWERS)
-
     assert (parsed(response), response.headers["Content-Type"]) == ((200, GRADED), "application/json")
     lesson = {"lessonId": "lesson 1", "lessonTitle": "Opening"}
     assert [orjson.loads(body) for body in gateway.quiz.bodies] == [{**SLUGS, **lesson, "submission": ANSWERS}]

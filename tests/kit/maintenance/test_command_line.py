@@ -114,7 +114,6 @@ def test_migrate_and_seed_bring_a_new_database_up_once(tmp_path: Path, command_l
     # The folder does not exist yet.
     file = tmp_path / "data" / "deep" / "content.sqlite"
     url = f"sqlite:///{file}"
-
     assert command_line.run("migrate", "status", DATABASE_URL=url) == (0, PENDING, "")
     assert not file.parent.exists()
     assert command_line.run("migrate", DATABASE_URL=url) == (0, "".join(f"applied {name}\n" for name in NAMES), "")

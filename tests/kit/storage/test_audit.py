@@ -1,6 +1,6 @@
 """services.kit.storage.audit.log over quiz's tables, and its in-memory twin."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -18,7 +18,6 @@ from services.quiz.migrations import MIGRATIONS
 from tests.audit import ALL, EVERYTHING, InMemoryAudit, KeptAudit, Rows, entries_in
 from tests.clock import HOUR, MILLISECOND, NOON, StoppedClock
 from tests.databases import emptied_database
-from tests.parallel import at_once
 from tests.stores import Undo, over_one_store, turned_over
 
 
@@ -39,7 +38,6 @@ def shared(request: pytest.FixtureRequest) -> peewee.Database:
 
 def test_an_entry_has_actor_action_subject_instant_address_and_request(kept: KeptAudit) -> None:
     kept.append(("quiz.created", "quiz-1"), admin="ada")
-
     (entry,) = kept.trail.list(EVERYTHING, ALL)
     assert entry == AuditRecord(
         id=entry.id,
@@ -75,23 +73,6 @@ def test_a_rolled_back_transaction_leaves_no_entry(shared: peewee.Database) -> N
         log.append([("quiz.created", "quiz-1")])
         raise Undo
     assert entries_in(log) == []
-
-
-def test_concurrent_writers_lose_no_entry(database: peewee.Database) -> None:
-    MIGRATIONS.up(database)
-    log = AuditLog(database)
-
-    def write(number: int) -> Callable[[], None]:
-        def written() -> None:
-            for place in range(10):
-                with transaction(database):
-                    log.append([("quiz.changed", f"quiz-{number}-{place}")])
-
-        return written
-
-    assert list(at_once(*map(write, range(8)))) == [None] * 8
-    wanted = {f"quiz-{number}-{place}" for number in range(8) for place in range(10)}
-    assert sorted(subject for _, subject in entries_in(log)) == sorted(wanted)
 
 
 # Listing

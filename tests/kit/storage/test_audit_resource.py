@@ -102,7 +102,6 @@ def test_pages_follow_one_another_without_a_gap(client: tuple[Client, KeptAudit]
     for number in range(120):
         kept.append(("event.changed", str(number)), at=number // 7 * HOUR)
     newest_first = sorted(range(120), key=lambda number: (number // 7, number), reverse=True)
-
     subjects: list[str] = []
     cursor = ""
     for length in (50, 50, 20):

@@ -190,11 +190,9 @@ def test_a_full_disk_is_named_as_the_cause_and_leaves_nothing(sqlite_url: str) -
     peewee.SchemaManager(Event, full).create_all()
     pages = value(full, "PRAGMA page_count")
     full.execute_sql(f"PRAGMA max_page_count = {pages + 1}")
-
     with pytest.raises(peewee.OperationalError, match="database or disk is full"), transaction(full):
         for number in range(1, 100):
             Event.insert(id=number, slug=f"{number} {'x' * 10_000}").execute(full)
-
     # The connection can still be used.
     assert value(full, "SELECT count(*) FROM events") == 0
     full.execute_sql("PRAGMA max_page_count = 1000000")

@@ -108,11 +108,9 @@ def test_a_service_checks_its_database_for_a_service_token(database_url: str, st
     database.close()
     settings = read_settings({"AUTH_DATABASE_URL": database_url})
     token = issue_service_token(settings.service_secret, "gateway", "auth", now())
-
     with Client.of(create_app(settings)) as client:
         refused = client.send("GET", "/internal/integrity")
         status, document = client.send("GET", "/internal/integrity", token)
-
     report = document["item"]
     found = [(each["table"], each["id"], each["rule"], each["repairable"]) for each in report["findings"]]
     assert refused == UNAUTHORIZED

@@ -409,7 +409,6 @@ def test_drift_is_refused_by_name_and_changes_nothing(
     else:
         rewrite(migrations, *alter)
     before = schema_of(database)
-
     assert refusal(migrations, database) == (kind, message)
     for command in (migrations.up, migrations.down):
         with pytest.raises(kind) as caught:

@@ -27,9 +27,7 @@ def test_no_forged_token_is_accepted_and_the_unchanged_one_is(figure: Figure) ->
     forge = Forge()
     auth = FakeAuth(forge)
     tokens = {**forgeries(forge, NOON), **{name: make(forge) for name, make in BAD_ACCESS_TOKENS.items()}}
-
     actual = dict(zip(tokens, results(auth, list(tokens.values())), strict=True))
-
     kinds = {trick: type(result) for trick, result in actual.items()}
     assert {trick: kind for trick, kind in kinds.items() if kind not in (Unauthorized, Forbidden)} == {}
     # Forbidden only for a valid token with a role that we do not know.
