@@ -1,10 +1,9 @@
 """gateway.views.learners and grants: the exchange of a key for one, and the grant that a learner shows."""
 
-import httpx
 import orjson
 import pytest
 
-from tests.gateway.fakes import UNAVAILABLE, Gateway, log_line, parsed, service_error
+from tests.gateway.fakes import Gateway, log_line, parsed, service_error
 from tests.gateway.test_guesses import ROUTES
 
 ACCESS = "/api/events/launch/access"
@@ -50,14 +49,6 @@ def test_auth_signs_nothing_without_a_right_key(gateway: Gateway, status: int, r
     assert (parsed(gateway.send("POST", ACCESS, json=KEY)), gateway.auth.targets) == ((status, refusal), [])
     evaluated = log_line("event_access_evaluated", "/api/events/{event_id}/access", authorized=False)
     assert gateway.lines == ([evaluated] if status == 403 else [])
-    assert "canary" not in gateway.log
-
-
-def test_there_is_no_grant_while_auth_is_down(gateway: Gateway) -> None:
-    gateway.content.responds(f"POST {TARGET}/access", CLAIMS_OF_GRANT)
-    gateway.auth.fails("POST /internal/grants", httpx.ConnectError("refused"))
-    response = gateway.send("POST", ACCESS, json=KEY)
-    assert (parsed(response), response.headers["Retry-After"]) == ((503, UNAVAILABLE), "1")
     assert "canary" not in gateway.log
 
 

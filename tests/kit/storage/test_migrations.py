@@ -90,13 +90,13 @@ def author(name: Any = None, born: Any = None, **more: Any) -> type[peewee.Model
 Author = author()
 
 
-def book(indexes: Sequence[Any] = ((("author", "title"), True),)) -> type[peewee.Model]:
-    """Return the model Book with other indexes."""
+def book(indexes: Sequence[Any] = ((("author", "title"), True),), on_delete: str = "CASCADE") -> type[peewee.Model]:
+    """Return the model Book with other indexes or another action on deletion."""
     constraints = [peewee.Check("pages > 0", "book_pages")]
     meta = type("Meta", (), {"table_name": "book", "indexes": indexes, "constraints": constraints})
     fields = {
         "id": peewee.TextField(primary_key=True),
-        "author": peewee.ForeignKeyField(Author, on_delete="CASCADE"),
+        "author": peewee.ForeignKeyField(Author, on_delete=on_delete),
         "title": peewee.TextField(),
         "pages": peewee.IntegerField(),
     }
@@ -453,6 +453,11 @@ DISAGREEMENTS: dict[str, tuple[type[peewee.Model], str]] = {
     "no index": (
         book(indexes=()),
         f"book: index book_author_id_title: {ONLY_MIGRATIONS} UNIQUE index on author_id, title",
+    ),
+    "another action on deletion": (
+        book(on_delete="RESTRICT"),
+        "book: constraint author_id: the models have foreign key to author (id) with ON DELETE RESTRICT, "
+        "the migrations foreign key to author (id) with ON DELETE CASCADE",
     ),
 }
 
