@@ -173,3 +173,13 @@ def test_an_ended_session_is_reported_until_its_last_access_token_expires(auth: 
         # A sign-in must not remove it too early.
         auth.sign_in()
     assert reported == [[session_id]] * 3 + [[]]
+
+
+def test_ended_sessions_and_retired_keys_are_revoked(auth: Harness) -> None:
+    sign_in = auth.sign_in()
+    key_id, session_id = auth.decoded(sign_in).header["kid"], auth.session_id(sign_in)
+    assert (auth.service.revoked().sessions, auth.service.revoked().keys) == (frozenset(), frozenset())
+    auth.service.sessions.end(session_id)
+    auth.service.keys.rotate_at_once()
+    revoked = auth.service.revoked()
+    assert (revoked.sessions, revoked.keys) == (frozenset({session_id}), frozenset({key_id}))
