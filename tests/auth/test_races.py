@@ -22,7 +22,7 @@ from tests.parallel import at_once
 
 ROUNDS = 8
 DISABLE, ENABLE = PersonChanges(disabled=True), PersonChanges(disabled=False)
-VIEWER = PersonChanges(role="viewer")
+VIEWER, OWNER = PersonChanges(role="viewer"), PersonChanges(role="owner")
 
 
 @pytest.fixture
@@ -145,6 +145,15 @@ def test_sign_ins_succeed_beside_guesses_from_the_same_address(auth: Harness) ->
 
 
 # Owners
+
+
+def test_one_of_two_owners_who_demote_each_other_stays(auth: Harness) -> None:
+    people = auth.service.people
+    for _ in range(ROUNDS):
+        results = at_once(*[partial(people.change, each, VIEWER) for each in ("admin-1", "admin-2")])
+        assert Counter(isinstance(each, LastOwner) for each in results) == {True: 1, False: 1}
+        [demoted] = [each for each in (people.get("admin-1"), people.get("admin-2")) if each.role == "viewer"]
+        people.change(demoted.id, OWNER)
 
 
 def test_one_of_many_owners_stays_in_every_kind_of_race(auth: Harness) -> None:
