@@ -7,6 +7,7 @@ from typing import Any
 
 import peewee
 import pytest
+from hypothesis import settings
 from xdist.scheduler import LoadFileScheduling  # type: ignore[import-untyped]
 
 from services.kit.core.actor import set_anonymous_actor
@@ -15,6 +16,10 @@ from tests.databases import MigratedDatabases
 from tests.leftovers import remove_leftovers
 from tests.postgresql import NoPostgresql, Server, running_server
 from tests.without import do_without
+
+# No example of hypothesis fails for being slow: the machine may be loaded.
+settings.register_profile("no deadline", deadline=None)
+settings.load_profile("no deadline")
 
 TESTS = Path(__file__).parent
 

@@ -15,10 +15,6 @@ class Response(NamedTuple):
     document: Any
 
 
-# The former name, until no test uses it.
-Answer = Response
-
-
 def refusal(status: int, code: str, message: object, /, **more: Any) -> Response:
     """Return an error response for the request id above."""
     return Response(status, {"error": code, "message": message, "requestId": REQUEST_ID, **more})

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import timedelta
 from typing import Any
 
 import peewee
@@ -20,12 +19,12 @@ from tests.app_client import Client
 from tests.auth.examples import PASSWORD
 from tests.auth.harness import A_REFRESH_TOKEN, A_TOKEN, Harness
 from tests.kit.forging import SECRET
-from tests.refusals import Answer
+from tests.refusals import Response
 
 LOGIN = "/internal/login"
 CREDENTIALS = {"username": "ada", "password": PASSWORD}
 SETTINGS = read_settings({"SERVICE_TOKEN_SECRET": SECRET})
-SIGN_IN = Answer(
+SIGN_IN = Response(
     200,
     {
         "accessToken": A_TOKEN,
@@ -53,16 +52,14 @@ class AuthClient:
         self.send = client.send
         self.ada = harness.sign_in().access_token
 
-    def gateway(self, method: str, path: str, document: Any = None) -> Answer:
+    def gateway(self, method: str, path: str, document: Any = None) -> Response:
         """Send in the gateway's own name; a document becomes the body."""
         return self.send(method, path, service_token(), **_body(document))
 
-    def admin(self, sign_in: Any, method: str, path: str, document: Any = None) -> Answer:
-        """Send with the access token of a sign-in's response."""
+    def admin(self, sign_in: Any, method: str, path: str, document: Any = None) -> Response:
         return self.send(method, path, sign_in["accessToken"], **_body(document))
 
-    def owner(self, method: str, path: str, document: Any = None, **more: Any) -> Answer:
-        """Send as ada."""
+    def owner(self, method: str, path: str, document: Any = None, **more: Any) -> Response:
         return self.send(method, path, self.ada, **_body(document), **more)
 
     def login(self, **changes: Any) -> Any:
@@ -79,14 +76,8 @@ class AuthClient:
     def add_person(self, username: str, role: Any) -> tuple[str, str]:
         """Return the id and an access token of a new person with OWN_PASSWORD."""
         admin = self.harness.add_person(username, role)
-        return admin.id, self.token_of(admin.id)
-
-    def token_of(self, admin_id: str) -> str:
         with self.harness.store.transaction():
-            return self.service.sessions.begin(self.service.admin(admin_id)).access_token
-
-    def wait(self, **duration: float) -> None:
-        self.harness.clock.at += timedelta(**duration)
+            return admin.id, self.service.sessions.begin(self.service.admin(admin.id)).access_token
 
 
 def routes_of(harness: Harness, database: peewee.Database | None = None) -> tuple[tuple[Route, ...], UseCases]:

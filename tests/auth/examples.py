@@ -1,11 +1,13 @@
 """Example records, a service with cheap hashes, and hashers that count or interrupt."""
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import argon2
+from joserfc.jwk import OKPKey
 
 from services.auth.entities import Admin, RefreshToken, Session, SigningKey
 from services.auth.repository.contracts import AuthStore
@@ -36,6 +38,13 @@ def a_refresh_token(**changes: Any) -> RefreshToken:
 def a_key(**changes: Any) -> SigningKey:
     """Return a signing key without key material."""
     return replace(SigningKey("key-1", '{"d": "private"}', '{"x": "public"}', NOON, None), **changes)
+
+
+def a_plain_key(key_id: str = "key-1") -> SigningKey:
+    """Return a key as the first release stored it, in clear text."""
+    pair = OKPKey.generate_key("Ed25519")
+    private, public = (json.dumps(pair.as_dict(private=each)) for each in (True, False))
+    return SigningKey(key_id, private, public, NOON, None)
 
 
 class CountingHasher(argon2.PasswordHasher):

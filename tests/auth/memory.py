@@ -36,6 +36,11 @@ class _Rows:
             setattr(self, each.name, getattr(rows, each.name))
 
 
+class _OverRows:
+    def __init__(self, rows: _Rows):
+        self._rows = rows
+
+
 class InMemoryAuthStore:
     """AuthStore over dictionaries."""
 
@@ -63,12 +68,7 @@ class InMemoryAuthStore:
             raise
 
 
-class InMemoryAdmins:
-    """AdminRepository over a dictionary."""
-
-    def __init__(self, rows: _Rows):
-        self._rows = rows
-
+class InMemoryAdmins(_OverRows):
     def add(self, admin: Admin) -> None:
         _refuse_known(admin.id, self._rows.admins)
         if any(each.username == admin.username for each in self._rows.admins.values()):
@@ -113,12 +113,7 @@ class InMemoryAdmins:
         raise AdminNotFound
 
 
-class InMemorySessions:
-    """SessionRepository over a dictionary."""
-
-    def __init__(self, rows: _Rows):
-        self._rows = rows
-
+class InMemorySessions(_OverRows):
     def add(self, session: Session) -> None:
         _refuse_known(session.id, self._rows.sessions)
         if session.admin_id not in self._rows.admins:
@@ -156,12 +151,7 @@ class InMemorySessions:
         return before - len(rows.sessions)
 
 
-class InMemoryRefreshTokens:
-    """RefreshTokenRepository over a dictionary."""
-
-    def __init__(self, rows: _Rows):
-        self._rows = rows
-
+class InMemoryRefreshTokens(_OverRows):
     def add(self, token: RefreshToken) -> None:
         _refuse_known(token.id, self._rows.refresh_tokens)
         if token.session_id not in self._rows.sessions:
@@ -175,12 +165,7 @@ class InMemoryRefreshTokens:
         self._rows.refresh_tokens[token_id] = replace(self._rows.refresh_tokens[token_id], used_at=now)
 
 
-class InMemorySigningKeys:
-    """SigningKeyRepository over a dictionary."""
-
-    def __init__(self, rows: _Rows):
-        self._rows = rows
-
+class InMemorySigningKeys(_OverRows):
     def add(self, key: SigningKey) -> None:
         _refuse_known(key.id, self._rows.keys)
         self._rows.keys[key.id] = key
@@ -199,12 +184,7 @@ class InMemorySigningKeys:
         self._rows.keys.pop(key_id, None)
 
 
-class InMemoryThrottles:
-    """ThrottleRepository over a dictionary."""
-
-    def __init__(self, rows: _Rows):
-        self._rows = rows
-
+class InMemoryThrottles(_OverRows):
     def find(self, ids: Sequence[str]) -> Sequence[Throttle]:
         return [self._rows.throttles[each] for each in ids if each in self._rows.throttles]
 

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from services.auth.config import read_settings
-from services.kit.core.config import SettingsError
+from services.kit.core.config import Environment, ServiceSettings, SettingsError
 
 MANAGED = {
     "DATABASE_PROFILE": "managed",
@@ -30,20 +30,9 @@ def problems_of(variables: dict[str, str]) -> list[str]:
 
 
 def test_an_empty_environment_is_the_local_profile() -> None:
+    common = asdict(ServiceSettings.read(Environment({}), "auth", 3013))
     assert asdict(read_settings({})) == {
-        "name": "auth",
-        "profile": "local",
-        "host": "127.0.0.1",
-        "port": 3013,
-        "workers": 1,
-        "log_level": "info",
-        "service_secret": "local-only-service-secret-change-me",
-        "auth_url": "http://127.0.0.1:3013",
-        "body_timeout_seconds": 10,
-        "database_url": "sqlite:///data/auth.sqlite",
-        "threads": 8,
-        "database_wait_seconds": 30,
-        "integrity_interval_seconds": 300,
+        **common,
         "admin_username": "admin",
         "admin_password": "admin123",
         "access_token_lifetime": timedelta(minutes=15),
@@ -89,12 +78,8 @@ def test_the_managed_profile_refuses_weak_secrets(name: str, value: str, problem
 @pytest.mark.parametrize(
     ("text", "lifetime"),
     [
-        ("15m", timedelta(minutes=15)),
-        ("1s", timedelta(seconds=1)),
-        ("2h", timedelta(hours=2)),
-        ("7d", timedelta(days=7)),
-        (" 5m ", timedelta(minutes=5)),
-        ("007m", timedelta(minutes=7)),
+        *(("1s", timedelta(seconds=1)), ("15m", timedelta(minutes=15)), ("2h", timedelta(hours=2))),
+        *(("7d", timedelta(days=7)), (" 5m ", timedelta(minutes=5)), ("007m", timedelta(minutes=7))),
         ("", timedelta(minutes=15)),
     ],
 )

@@ -1,13 +1,11 @@
 """The check of auth's rules: each violation is found by table, id and rule, and no finding repeats a secret."""
 
-import json
 from dataclasses import replace
 from datetime import timedelta
 
 import bcrypt
 import peewee
 import pytest
-from joserfc.jwk import OKPKey
 
 from services.auth import seed
 from services.auth.config import read_settings
@@ -17,7 +15,7 @@ from services.auth.rules.keys import KEY_ENCRYPTION, derive_key, new_signing_key
 from services.auth.service.sign_in import AuthService
 from services.kit.core.instants import now
 from services.kit.maintenance.examination import examine
-from tests.auth.examples import a_key, a_refresh_token, a_session, an_admin
+from tests.auth.examples import a_plain_key, a_refresh_token, a_session, an_admin
 from tests.violations import NoProgress, Violation, all_rows, execute, found, judge, named, repair
 
 SETTINGS = read_settings({})
@@ -40,12 +38,7 @@ BAD_ROWS = [
         """public_key = replace(public_key, '"x": "', '"x": "canary')""",
         ["signing_key", "signing_key_public"],
     ),
-    (
-        "signing_keys",
-        "key-2",
-        f"private_key = (SELECT private_key {OTHER}",
-        ["signing_key"],
-    ),
+    ("signing_keys", "key-2", f"private_key = (SELECT private_key {OTHER}", ["signing_key"]),
     ("signing_keys", "key-2", "private_key = 'canary'", ["signing_key"]),
     ("signing_keys", "key-3", "private_key = 'canary'", ["signing_key"]),
     ("refresh_tokens", "token-2", "session_id = 'nothing'", ["foreign_key"]),
@@ -90,25 +83,19 @@ def test_no_finding_repeats_a_hash_or_a_key(database: peewee.Database) -> None:
         "UPDATE admins SET password_hash = 'canary', username = 'canary ' WHERE id = 'admin-2'",
         "UPDATE signing_keys SET private_key = 'canary', public_key = 'canary'",
     )
-
     lines = [finding.line() for finding in found(database, EXAMINATION)]
-
     # Two of the admin, and two of each usable key.
     assert len(lines) == 6
     assert "canary" not in "".join(lines)
 
 
 def test_a_key_of_the_first_release_is_no_finding(auth_database: peewee.Database) -> None:
-    pair = OKPKey.generate_key("Ed25519")
-    private, public = (json.dumps(pair.as_dict(private=each)) for each in (True, False))
-    PeeweeAuthStore(auth_database).signing_keys.add(a_key(private_key=private, public_key=public))
-
+    PeeweeAuthStore(auth_database).signing_keys.add(a_plain_key())
     assert found(auth_database, EXAMINATION) == []
 
 
 def test_a_copy_is_checked_without_the_secret_of_its_keys(database: peewee.Database) -> None:
     of_another_secret = examination(read_settings({"SIGNING_KEY_SECRET": "the secret of another installation"}))
-
     assert named(found(database, of_another_secret)) == [
         ("signing_keys", key_id, "signing_key") for key_id in ("key-2", "key-3")
     ]
@@ -118,7 +105,6 @@ def test_a_copy_is_checked_without_the_secret_of_its_keys(database: peewee.Datab
 def test_expired_sessions_are_no_finding_and_a_repair_deletes_them(database: peewee.Database) -> None:
     PeeweeAuthStore(database).sessions.add(a_session(id="expired", expires_at=now() - timedelta(seconds=1)))
     before = all_rows(database, EXAMINATION.migrations.tables)
-
     assert found(database, EXAMINATION) == []
     assert repair(database, EXAMINATION) == (0, ["sessions: deleted 1 expired", "no findings"])
     after = all_rows(database, EXAMINATION.migrations.tables)
@@ -132,5 +118,4 @@ def test_seeded_and_written_records_are_no_finding(auth_database: peewee.Databas
     sign_in = service.sign_in(SETTINGS.admin_username, SETTINGS.admin_password)
     service.keys.rotate()
     service.sessions.refresh(sign_in.refresh_token)
-
     assert found(auth_database, EXAMINATION) == []

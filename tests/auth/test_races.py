@@ -9,13 +9,7 @@ import pytest
 from joserfc.jws import extract_compact
 
 from services.auth.entities import PersonChanges, Rotation, SignIn
-from services.auth.errors import (
-    InvalidCredentials,
-    InvalidRefreshToken,
-    KeyWaiting,
-    LastOwner,
-    SignInThrottled,
-)
+from services.auth.errors import InvalidCredentials, InvalidRefreshToken, KeyWaiting, LastOwner, SignInThrottled
 from services.auth.migrations import MIGRATIONS
 from services.auth.repository.store import PeeweeAuthStore
 from services.auth.rules.people import is_active_owner

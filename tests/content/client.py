@@ -25,7 +25,7 @@ from tests import app_client
 from tests.clock import HOUR, NOON, StoppedClock
 from tests.content.examples import SECRET
 from tests.kit.forging import nothing_revoked
-from tests.refusals import Answer
+from tests.refusals import Response
 
 SIGNING_KEY = OKPKey.generate_key("Ed25519", parameters={"kid": "key-1"})
 FORGERS_KEY = OKPKey.generate_key("Ed25519", parameters={"kid": "key-1"})
@@ -40,12 +40,12 @@ async def published_keys() -> Any:
 class Client(app_client.Client):
     """A client with the tokens of admins and of the gateway."""
 
-    def admin(self, method: str, path: str, document: Any = None, **more: Any) -> Answer:
+    def admin(self, method: str, path: str, document: Any = None, **more: Any) -> Response:
         """Send as an admin; with a document, it is the body."""
         body = {} if document is None else {"json": document}
         return self.send(method, path, access_token(), **body, **more)
 
-    def gateway(self, method: str, path: str, document: Any = None, **more: Any) -> Answer:
+    def gateway(self, method: str, path: str, document: Any = None, **more: Any) -> Response:
         """Send as the gateway does; with a document, it is the body."""
         body = {} if document is None else {"json": document}
         return self.send(method, path, service_token(), **body, **more)

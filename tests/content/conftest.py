@@ -2,17 +2,12 @@
 
 import peewee
 import pytest
-from hypothesis import settings
 
 from services.content.migrations import MIGRATIONS
 from services.content.repository.contracts import ContentStore
 from services.content.repository.store import PeeweeContentStore
 from tests.content.memory import InMemoryContentStore
 from tests.databases import emptied_database
-
-# No example fails for being slow: a shared machine may be.
-settings.register_profile("no deadline", deadline=None)
-settings.load_profile("no deadline")
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

@@ -5,7 +5,7 @@ from typing import Any
 
 import httpx
 
-from tests.refusals import REQUEST_ID, Answer, refusal
+from tests.refusals import REQUEST_ID, Response, refusal
 
 Json = dict[str, Any]
 
@@ -123,13 +123,13 @@ def chosen(quiz: Json, *rights: bool | None) -> list[Json]:
     ]
 
 
-def parsed(response: httpx.Response) -> Answer:
+def parsed(response: httpx.Response) -> Response:
     """Return status and body; an error's requestId must equal the header's and becomes REQUEST_ID."""
     body: Any = response.json() if response.content else None
     if response.status_code >= 400:
         assert body["requestId"] == response.headers["X-Request-ID"]
         body["requestId"] = REQUEST_ID
-    return Answer(response.status_code, body)
+    return Response(response.status_code, body)
 
 
 MESSAGES = {
@@ -140,17 +140,17 @@ MESSAGES = {
 }
 
 
-def denied(status: str, code: str = "LESSON_ACCESS_DENIED") -> Answer:
+def denied(status: str, code: str = "LESSON_ACCESS_DENIED") -> Response:
     """Return the refusal of a learner who is not let in."""
     return refusal(403, code, MESSAGES[status], status=status)
 
 
 def access(
     status: str, server_time: str, release_at: str | None, expires_at: str | None, unlocks_in: int | None
-) -> Answer:
+) -> Response:
     """Return the response of access-check."""
     window = {"releaseAt": release_at, "expiresAt": expires_at, "unlocksInSeconds": unlocks_in}
-    return Answer(
+    return Response(
         200,
         {
             "authorized": status == "released",

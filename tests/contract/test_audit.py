@@ -24,7 +24,7 @@ from tests.contract.samples import (
     questions,
 )
 from tests.installation import ADMIN, Installation
-from tests.refusals import Answer, invalid, refusal
+from tests.refusals import Response, invalid, refusal
 
 ADDRESS = "/api/admin/audit"
 ACTOR = {"id": "admin-1", "username": ADMIN["username"], "role": "owner"}
@@ -157,7 +157,7 @@ def test_while_a_service_is_away_the_others_can_be_asked_alone(
         door = judged(client)
         away = refusal(503, "UPSTREAM_UNAVAILABLE", "A part of the system is not available; try again shortly")
         assert [parsed(door.get(ADDRESS, params=each)) for each in ({}, {"service": "quiz"})] == [away] * 2
-        found: Answer = parsed(door.get(ADDRESS, params={"service": "content", "subjectId": event["id"]}))
+        found: Response = parsed(door.get(ADDRESS, params={"service": "content", "subjectId": event["id"]}))
         assert (found.status, [each["action"] for each in found.document["items"]]) == (200, ["event.created"])
 
 

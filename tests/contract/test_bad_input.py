@@ -32,7 +32,7 @@ from tests.refusals import (
     NOT_FOUND,
     NOT_JSON,
     TOO_LARGE,
-    Answer,
+    Response,
     invalid,
     refusal,
 )
@@ -71,7 +71,7 @@ def scene(shared_scene: Scene) -> Iterator[Scene]:
     ],
     ids=["no JSON", "half a surrogate pair", "no JSON type", "no object", "too deep", "too large"],
 )
-def test_a_bad_body_is_refused_at_every_address(scene: Scene, body: bytes, headers: Json, expected: Answer) -> None:
+def test_a_bad_body_is_refused_at_every_address(scene: Scene, body: bytes, headers: Json, expected: Response) -> None:
     for operation in NEEDS_BODY:
         assert parsed(scene.request(operation, content=body, headers=headers)) == expected, operation
 
@@ -137,7 +137,7 @@ IMPOSSIBLE = ("%00", "%0A", "%0d%0a", "%1b", "%7f", "%2e", "%2E%2e", "..%2f..", 
 STRANGE = ("%ff", "%C3%28", "%ED%A0%80", "%", "%zz", "%25", "%F0%9F%9A%80", "'", "%22", "a%20b", "x" * 4000, "...", "*")
 
 
-def addresses(scene: Scene, segment: str) -> dict[str, tuple[str, Answer]]:
+def addresses(scene: Scene, segment: str) -> dict[str, tuple[str, Response]]:
     """Return a method for each address that has the segment in the place of a name, and who is not found there."""
     event, lesson = scene.event, scene.lesson
     lessons = f"/api/events/{event['id']}/lessons"
@@ -210,10 +210,10 @@ def test_a_quiz_for_an_odd_id_is_refused(admin: httpx.Client, scene: Scene) -> N
 Send = Callable[[httpx.Client], httpx.Response]
 
 
-def at_once(stack: Installation, admin: httpx.Client, *sends: Send) -> Sequence[Answer]:
+def at_once(stack: Installation, admin: httpx.Client, *sends: Send) -> Sequence[Response]:
     """Return the responses to requests that are in flight together."""
 
-    def run(send: Send) -> Answer:
+    def run(send: Send) -> Response:
         with stack.client(Authorization=admin.headers["Authorization"]) as client:
             return parsed(send_patiently(lambda: send(client)))
 
@@ -226,7 +226,7 @@ def posts(address: str, bodies: Sequence[Json]) -> list[Send]:
     return [lambda client, body=body: client.post(address, json=body) for body in bodies]  # type: ignore[misc]
 
 
-def winner(responses: Sequence[Answer], status: int, conflict: Answer) -> Any:
+def winner(responses: Sequence[Response], status: int, conflict: Response) -> Any:
     """Return the item of the one success; all others must be the conflict."""
     won = [each.document["item"] for each in responses if each.status == status]
     assert len(won) == 1
@@ -234,7 +234,7 @@ def winner(responses: Sequence[Answer], status: int, conflict: Answer) -> Any:
     return won[0]
 
 
-def event_conflict(slug: str) -> Answer:
+def event_conflict(slug: str) -> Response:
     """Return the refusal of a second event with that slug."""
     return refusal(409, "EVENT_SLUG_CONFLICT", f"Another event already has the slug {slug}")
 

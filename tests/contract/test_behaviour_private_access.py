@@ -25,7 +25,7 @@ from tests.contract.samples import (
     private_event,
     public_address,
 )
-from tests.refusals import LESSON_NOT_FOUND, Answer
+from tests.refusals import LESSON_NOT_FOUND, Response
 
 ACTIONS = ("access-check", "playback", "materials", "quiz", "quiz/submit")
 KEY = {"eventAccessKey": ACCESS_KEY}
@@ -44,7 +44,7 @@ def ask(learner: httpx.Client, event: Json, lesson_slug: str, action: str, sent:
     return parsed(learner.post(public_address(event, lesson_slug, action), json=body))
 
 
-def blocked(body: Any) -> Answer:
+def blocked(body: Any) -> Response:
     """Return the response of access-check without the key."""
     return access("blocked_private", body["serverTime"], None, None, None)
 

@@ -23,7 +23,7 @@ from tests.contract.samples import (
 from tests.contract.tables import locked_table
 from tests.contract.tokens import Tokens
 from tests.installation import Installation
-from tests.refusals import EVENT_NOT_FOUND, LESSON_NOT_FOUND, Answer, invalid, refusal
+from tests.refusals import EVENT_NOT_FOUND, LESSON_NOT_FOUND, Response, invalid, refusal
 
 # Time for both writers to reach the lock; a later one loses too, to a change that it can see.
 UNTIL_BOTH_WAIT_SECONDS = 1.0
@@ -46,7 +46,7 @@ class Kind:
     change: Json
     service: str
     table: str
-    gone: Answer
+    gone: Response
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ class Record:
     address: str
     first_tag: str
 
-    def read(self) -> tuple[Answer, str | None]:
+    def read(self) -> tuple[Response, str | None]:
         """Return the item and its ETag."""
         response = self.admin.get(self.address)
         return parsed(response), response.headers.get("ETag")
@@ -222,7 +222,7 @@ def test_a_deleted_record_is_not_found_under_any_condition(record: Record, write
 # Two admins with the same tag
 
 
-def at_once(stack: Installation, record: Record, *sends: Callable[[], httpx.Response]) -> list[Answer]:
+def at_once(stack: Installation, record: Record, *sends: Callable[[], httpx.Response]) -> list[Response]:
     """Return the responses to requests that all wait for the table before the first is let through."""
     with ThreadPoolExecutor(len(sends)) as pool:
         with locked_table(stack, record.kind.service, record.kind.table):

@@ -19,7 +19,7 @@ from tests.contract.people import OWN, settled
 from tests.contract.samples import ACCESS_KEY, UNKNOWN, Json, parsed, private_event
 from tests.contract.scene import ACCESS, ACCESS_CHECK, CATALOG, NEEDS_BODY, Scene, is_for_learners
 from tests.contract.tokens import Tokens
-from tests.refusals import FORBIDDEN, UNAUTHORIZED, Answer
+from tests.refusals import FORBIDDEN, UNAUTHORIZED, Response
 
 OTHER_KEY = "the key of another event"
 
@@ -90,26 +90,26 @@ def callers(admin: httpx.Client, learner: httpx.Client, tokens: Tokens) -> Calle
     return Callers(admin, learner, tokens)
 
 
-def expected(caller: str, operation: str) -> Answer:
+def expected(caller: str, operation: str) -> Response:
     """Return a refusal, or how an operation answers who is let in and names nothing that exists."""
     if not is_let_in(caller, GUARDS[operation]):
         return FORBIDDEN if caller in ADMINS else UNAUTHORIZED
     named = re.search(r"\{(\w+)\}", operation)
     if operation in NAMES_EVENT:
         denied = "EVENT_ACCESS_DENIED" if operation in (CATALOG, ACCESS) else "LESSON_ACCESS_DENIED"
-        return Answer(200, None) if operation == ACCESS_CHECK else Answer(403, denied)
+        return Response(200, None) if operation == ACCESS_CHECK else Response(403, denied)
     if NEEDS_BODY.get(operation):
-        return Answer(400, "VALIDATION_ERROR")
+        return Response(400, "VALIDATION_ERROR")
     if named:
-        return Answer(404, MISSING[named[1]])
-    return Answer(204 if operation.endswith("/logout") else 200, None)
+        return Response(404, MISSING[named[1]])
+    return Response(204 if operation.endswith("/logout") else 200, None)
 
 
-def actual(response: httpx.Response) -> Answer:
+def actual(response: httpx.Response) -> Response:
     """Return the whole refusal, or how far the caller came."""
     if response.status_code in (401, 403) and response.json()["error"] in ("UNAUTHORIZED", "FORBIDDEN"):
         return parsed(response)
-    return Answer(response.status_code, response.json().get("error") if response.content else None)
+    return Response(response.status_code, response.json().get("error") if response.content else None)
 
 
 def test_the_matrix_covers_every_mounted_operation() -> None:

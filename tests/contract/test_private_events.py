@@ -33,7 +33,7 @@ from tests.contract.samples import (
 from tests.contract.tokens import Tokens
 from tests.installation import Installation
 from tests.matching import Matching
-from tests.refusals import EVENT_NOT_FOUND, LESSON_NOT_FOUND, UNAUTHORIZED, Answer, refusal
+from tests.refusals import EVENT_NOT_FOUND, LESSON_NOT_FOUND, UNAUTHORIZED, Response, refusal
 
 ACTIONS = ("access-check", "playback", "materials", "quiz", "quiz/submit")
 KEY = {"eventAccessKey": ACCESS_KEY}
@@ -72,11 +72,11 @@ class Launch:
             *(public_address(event, self.lesson["slug"], action) for action in ACTIONS),
         ]
 
-    def ask(self, learner: httpx.Client, address: str, grant: str | None = None, **body: Any) -> Answer:
+    def ask(self, learner: httpx.Client, address: str, grant: str | None = None, **body: Any) -> Response:
         """Return the response without the times and the attempt's id, which always differ."""
         sent = {**body, "answers": chosen(self.quiz, True, False)} if address.endswith("submit") else body
         response = parsed(learner.post(address, json=sent, headers=bearing(grant) if grant else {}))
-        return Answer(response.status, _timeless(response.document))
+        return Response(response.status, _timeless(response.document))
 
 
 def _timeless(document: Any) -> Any:
@@ -99,7 +99,7 @@ def launch(admin: httpx.Client) -> Launch:
 
 def test_an_access_key_is_exchanged_for_a_grant_of_an_hour(learner: httpx.Client, launch: Launch) -> None:
     token = Matching(r"[\w-]+\.[\w-]+\.[\w-]+")
-    expected = Answer(200, {"accessToken": token, "tokenType": "Bearer", "expiresIn": 3600})
+    expected = Response(200, {"accessToken": token, "tokenType": "Bearer", "expiresIn": 3600})
     response = learner.post(access_address(launch.event), json=KEY)
     assert (parsed(response), response.headers["Cache-Control"]) == (expected, "no-store")
     header, claims = (_part(response.json()["accessToken"], place) for place in (0, 1))

@@ -45,7 +45,6 @@ def access_token(key: OKPKey = KEY, **claims: object) -> str:
 
 
 def service_error(code: str, **members: object) -> dict[str, object]:
-    """Return the error body of a service."""
     return {"error": code, "message": "As the service says it", "requestId": "at-the-service", **members}
 
 
@@ -79,11 +78,9 @@ class FakeService:
 
     @property
     def bodies(self) -> list[bytes]:
-        """The bodies of the requests."""
         return [request.content for request in self.requests]
 
     def header(self, name: str) -> list[str | None]:
-        """Return the header of each request."""
         return [request.headers.get(name) for request in self.requests]
 
     def callers(self, audience: str) -> list[str]:
@@ -96,7 +93,6 @@ class FakeService:
         self._responses[target] = (status, document, {name.replace("_", "-"): text for name, text in headers.items()})
 
     def fails(self, target: str, failure: Exception) -> None:
-        """Break the connection of this target."""
         self._failures[target] = failure
 
     def never_responds(self, target: str) -> None:
@@ -134,7 +130,7 @@ class Gateway:
                 **(variables or {}),
             }
         )
-        upstreams = Upstreams(*(_upstream(name, fake, upstream_seconds) for name, fake in self.services.items()))
+        upstreams = Upstreams(*(upstream(name, fake, upstream_seconds) for name, fake in self.services.items()))
         self._app: Any = assemble(settings, upstreams, AccessTokenVerifier(_published_keys, "gateway", nothing_revoked))
         self._runner = asyncio.Runner()
 
@@ -174,7 +170,6 @@ class Gateway:
         return collector.status
 
     def close(self) -> None:
-        """Close the event loop."""
         self._runner.close()
 
     async def _send(self, method: str, address: str, peer: str, options: Mapping[str, Any]) -> httpx.Response:
@@ -211,8 +206,9 @@ def log_line(event: str, route: str, method: str = "POST", **fields: object) -> 
     return {"event": event, "requestId": REQUEST_ID, "method": method, "route": route, **fields}
 
 
-def _upstream(name: str, service: FakeService, seconds: float) -> Upstream:
-    client = httpx.AsyncClient(base_url=f"http://{name}", transport=httpx.MockTransport(service))
+def upstream(name: str, handler: Any, seconds: float = 30) -> Upstream:
+    """Return a service that responds as the handler does."""
+    client = httpx.AsyncClient(base_url=f"http://{name}", transport=httpx.MockTransport(handler))
     return Upstream(name, client, SECRET, seconds)
 
 

@@ -38,10 +38,13 @@ DEFAULTS = Settings(
     access_key_guesses_of_event=1000,
     access_key_window_ms=900_000,
 )
+STORES = ("redis://valkey", "rediss://:secret@valkey:6379/0", "valkey://[::1]:6379", "valkeys://g:s@v:6380/1")
+ORIGINS = frozenset(
+    ("https://learn.example", "http://localhost:5173", "http://[::1]:5173", "http://10.0.0.1", "capacitor://localhost")
+)
 
 
 def problems(**variables: str) -> list[str]:
-    """Return what is wrong with these variables."""
     with pytest.raises(SettingsError) as refused:
         read_settings(variables)
     return refused.value.problems
@@ -63,15 +66,7 @@ def test_the_local_profile_needs_no_variables() -> None:
         ("RATE_LIMIT_MAX", "7", "rate_limit_max", 7),
         ("RATE_LIMIT_WINDOW_MS", "500", "rate_limit_window_ms", 500),
         ("TRUSTED_PROXIES", "2", "trusted_proxies", 2),
-        *(
-            ("REDIS_URL", url, "redis_url", url)
-            for url in (
-                "redis://valkey",
-                "rediss://:secret@valkey:6379/0",
-                "valkey://[::1]:6379",
-                "valkeys://g:s@v:6380/1",
-            )
-        ),
+        *(("REDIS_URL", url, "redis_url", url) for url in STORES),
         ("ACCESS_KEY_GUESSES_MAX", "5", "access_key_guesses", 5),
         ("ACCESS_KEY_GUESSES_OF_EVENT_MAX", "50", "access_key_guesses_of_event", 50),
         ("ACCESS_KEY_GUESSES_WINDOW_MS", "60000", "access_key_window_ms", 60_000),
@@ -79,12 +74,7 @@ def test_the_local_profile_needs_no_variables() -> None:
             "CORS_ORIGIN",
             " HTTPS://Learn.Example/ ,,http://localhost:5173,http://[::1]:5173,http://10.0.0.1,capacitor://localhost,",
             "cors_origins",
-            frozenset(
-                [
-                    *("https://learn.example", "http://localhost:5173", "http://[::1]:5173", "http://10.0.0.1"),
-                    "capacitor://localhost",
-                ]
-            ),
+            ORIGINS,
         ),
     ],
 )
@@ -142,7 +132,6 @@ def test_a_number_outside_its_bounds_is_refused(name: str, values: tuple[str, ..
 )
 def test_a_text_that_is_no_origin_is_refused(origin: str) -> None:
     problem = f"CORS_ORIGIN has {origin!r}, which is no origin such as https://a.example"
-
     assert problems(CORS_ORIGIN=f"https://learn.example, {origin}") == [problem]
 
 
@@ -155,5 +144,4 @@ def test_a_text_that_is_no_origin_is_refused(origin: str) -> None:
 )
 def test_a_store_url_without_a_host_is_refused_and_not_repeated(url: str) -> None:
     problem = "REDIS_URL must be a valkey://, valkeys://, redis:// or rediss:// URL with a host"
-
     assert problems(REDIS_URL=url) == [problem]

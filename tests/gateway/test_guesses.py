@@ -68,7 +68,6 @@ def test_over_the_limit_no_key_is_checked(address: str) -> None:
     target, document, status = ROUTES[address]
     with limited(per_client=3) as gateway:
         responses = [gateway.send("POST", address, json=GUESS) for _ in range(4)]
-
         assert [parsed(response) for response in responses] == [(status, document)] * 3 + [(429, REFUSED)]
         assert 3500 < int(responses[3].headers["Retry-After"]) <= 3600
         assert gateway.targets == [f"POST {target}"] * 3
@@ -89,7 +88,6 @@ def test_another_client_and_another_event_have_their_own_counts() -> None:
         gateway.content.responds("POST /internal/public/events/other/catalog", EVENT_CLOSED, 403)
         # An IPv6 network of 64 bits is one client.
         peers = ["192.0.2.1", "192.0.2.1", "192.0.2.2", "2001:db8::1", "2001:db8::2", "2001:db8:0:1::1"]
-
         assert [guesses(gateway, 1, peer=peer)[0] for peer in peers] == [403, 429, 403, 403, 429, 403]
         assert guesses(gateway, 2, "/api/public/events/other/catalog") == [403, 429]
 
@@ -200,7 +198,6 @@ class FakeContent:
         self.may_respond = asyncio.Event()
 
     async def check(self, key: str) -> UpstreamResponse:
-        """Respond to a key."""
         self.waiting += 1
         await self.may_respond.wait()
         self.checked.append(key)
@@ -218,12 +215,10 @@ async def send_key(guesses: Guesses, content: FakeContent, key: str, address: st
 
 
 def sending(guesses: Guesses, content: FakeContent, keys: list[str]) -> list[asyncio.Task[int]]:
-    """Send all keys at the same time."""
     return [asyncio.create_task(send_key(guesses, content, key)) for key in keys]
 
 
 async def settle() -> None:
-    """Let everything run that can."""
     for _ in range(200):
         await asyncio.sleep(0)
 

@@ -9,8 +9,6 @@ from typing import Any
 
 import pytest
 import uvloop
-from hypothesis import given
-from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
 from gateway.limiter import (
@@ -34,7 +32,7 @@ CONCURRENT = 6
 UNAVAILABLE = "rate_limit_store_unavailable"
 AVAILABLE = "rate_limit_store_available"
 NAMES = [
-    *(("a",), ("b",), ("a", "b"), ("ab",), ("a/b",), ("a", "/b"), ("a\0b",), ("",), ("a", ""), ("\ud800",), ("é",)),
+    *(("a",), ("b",), ("a", "b"), ("ab",), ("a/b",), ("a", "/b"), ("a\0b",), ("",), ("a", ""), ("\ud800",), ("é",))
 ]
 
 
@@ -316,8 +314,3 @@ def test_ended_windows_are_removed_first_and_then_the_oldest() -> None:
 )
 def test_an_ipv6_client_is_counted_as_its_network(address: str, counted_as: str) -> None:
     assert network(address) == counted_as
-
-
-@given(st.ip_addresses(v=6, network="2001:db8:7:7::/64"), st.ip_addresses(v=6, network="2001:db8:7:8::/64"))
-def test_every_address_of_a_network_counts_as_that_network(one: object, other: object) -> None:
-    assert (network(str(one)), network(str(other))) == ("2001:db8:7:7::/64", "2001:db8:7:8::/64")

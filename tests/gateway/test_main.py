@@ -10,7 +10,6 @@ from deploy import stack
 
 
 def run(*arguments: str, **variables: str) -> tuple[int, str, str]:
-    """Run the command and return its exit code and both outputs."""
     done = subprocess.run(
         [sys.executable, "-m", "gateway", *arguments],
         cwd=stack.ROOT,
@@ -29,7 +28,6 @@ def test_a_wrong_command_line_prints_the_usage(arguments: tuple[str, ...]) -> No
 
 def test_wrong_settings_are_printed_one_line_each() -> None:
     code, output, errors = run("serve", API_PORT="many", RATE_LIMIT_MAX="many")
-
     assert (code, output) == (1, "")
     assert errors == (
         "API_PORT must be a whole number from 1 to 65535, not 'many'\n"

@@ -43,7 +43,6 @@ def test_a_refused_caller_reaches_no_service(shared: Gateway, operation: Operati
         body = {"eventAccessKey": "the key of another event"} if caller == "other event's key" else {}
         address = re.sub(r"\{[^}]*\}", "x", operation.path)
         response = shared.send(operation.method, address, headers=headers, json=body)
-
         called = len(shared.targets) > before
         if is_let_in(caller, GUARDS[operation]):
             assert (response.status_code in (401, 403), called) == (False, True), caller

@@ -51,7 +51,6 @@ published = pytest.mark.parametrize("name", PUBLISHED_OPERATIONS)
 
 
 def parameters(operation: Json) -> set[str]:
-    """Return the names of its parameters."""
     return {str(flattened(each, PUBLISHED)["name"]) for each in operation["parameters"]}
 
 
@@ -69,7 +68,6 @@ def test_an_operation_is_open_or_has_a_role(name: str) -> None:
     operation = PUBLISHED_OPERATIONS[name]
     # An admin must show a token; a learner may (OpenAPI 3.1, Security Requirement Object: {} makes it optional).
     is_open = operation.get("security") == [] or {} in operation.get("security", [])
-
     assert is_open == ("x-role" not in operation)
     if name in BASELINE_OPERATIONS:
         assert is_open == (BASELINE_OPERATIONS[name].get("security") == [])
@@ -96,7 +94,6 @@ def expected_statuses(name: str, operation: Json) -> set[str]:
 def test_an_operation_documents_what_follows_from_its_kind(name: str) -> None:
     operation = PUBLISHED_OPERATIONS[name]
     statuses, taken = set(operation["responses"]), parameters(operation)
-
     assert expected_statuses(name, operation) - statuses == set()
     assert ("422" in statuses) == ("Idempotency-Key" in taken)
     assert ("412" in statuses) == ("If-Match" in taken)
@@ -109,7 +106,6 @@ def test_an_operation_documents_what_follows_from_its_kind(name: str) -> None:
 
 def test_the_document_is_valid_openapi_3_1() -> None:
     schema = schemathesis.openapi.from_path(GATEWAY)
-
     schema.validate()
     assert [result.err() for result in schema.get_all_operations() if isinstance(result, Err)] == []
     assert len({operation["operationId"] for operation in PUBLISHED_OPERATIONS.values()}) == len(PUBLISHED_OPERATIONS)
@@ -194,21 +190,18 @@ def test_the_document_keeps_what_the_baseline_promises(name: str) -> None:
 
 def test_the_document_names_every_error_code_of_the_baseline() -> None:
     documented = {shape(operation.name): operation.answers for operation in Contract(GATEWAY).operations}
-
     unnamed = [
         (operation.name, status, code)
         for operation in Contract().operations
         for status, response in operation.answers.items()
         for code in response.codes - documented[shape(operation.name)][status].codes
     ]
-
     assert unnamed == []
 
 
 def test_a_loss_is_noticed() -> None:
     old = {"required": ["a"], "properties": {"a": {"type": "string"}, "b": {"enum": ["x", "y"]}}}
     new = {"required": ["a", "b"], "properties": {"a": {"type": "string"}, "b": {"enum": ["x", "y"]}}, "more": 1}
-
     assert list(losses(old, new, "$", is_request=False)) == []
     assert list(losses(old, new, "$", is_request=True)) == ["$.required: b"]
     assert sorted(losses(new, old, "$", is_request=False)) == ["$.more: gone", "$.required: b"]

@@ -8,41 +8,17 @@ import pytest
 from gateway.edge import HEALTH_PATHS
 from gateway.routes import PUBLIC_ROUTES
 from gateway.sources import Service
-from services.kit.core.instants import now
 from services.kit.web.documents import BODY_LIMIT_BYTES
 from services.kit.web.guards import Guard
-from services.kit.web.tokens.service import issue_service_token
-from tests.gateway.fakes import (
-    FORBIDDEN,
-    NOT_FOUND,
-    SECRET,
-    UNAUTHORIZED,
-    Gateway,
-    access_token,
-    log_line,
-    own_error,
-    parsed,
-)
+from tests.gateway.fakes import NOT_FOUND, Gateway, access_token, log_line, own_error, parsed
 
 EVENT = "/api/events/event-1"
 METHODS = ("GET", "POST", "PUT", "DELETE", "PATCH", "HEAD")
-BAD_TOKENS = {
-    "no token": "",
-    "not a bearer": "Basic YWRhOnBhc3N3b3Jk",
-    "no words": "Bearer",
-    "not a token": "Bearer token",
-    "for another service": f"Bearer {access_token(aud=['quiz'])}",
-    "of another issuer": f"Bearer {access_token(iss='somebody')}",
-    "with a broken signature": f"Bearer {access_token()[:-8]}AAAAAAAA",
-    "between services": f"Bearer {issue_service_token(SECRET, 'content', 'gateway', now())}",
-    "without an algorithm": "Bearer eyJhbGciOiJub25lIiwidHlwIjoiYXQrand0Iiwia2lkIjoia2V5LTEifQ.e30.",
-}
 METHOD_NOT_ALLOWED = own_error("METHOD_NOT_ALLOWED", "This address does not take that method")
 TOO_LARGE = own_error("PAYLOAD_TOO_LARGE", "The body is larger than 1 MiB")
 
 
 def example(path: str) -> str:
-    """Return an address of the template."""
     return re.sub(r"\{[^}]*\}", "x", path)
 
 
@@ -54,21 +30,6 @@ def test_no_address_leads_to_an_internal_one(gateway: Gateway) -> None:
         assert parsed(gateway.as_admin("GET", path)) == (404, NOT_FOUND)
     assert gateway.targets == []
     assert not any(route.path.startswith("/internal") for route in PUBLIC_ROUTES)
-
-
-@pytest.mark.parametrize("authorization", BAD_TOKENS.values(), ids=BAD_TOKENS.keys())
-def test_a_bad_token_opens_no_admin_s_address(gateway: Gateway, authorization: str) -> None:
-    response = gateway.send("GET", EVENT, headers={"Authorization": authorization}, content=b"not even JSON")
-
-    assert (parsed(response), response.headers["WWW-Authenticate"]) == ((401, UNAUTHORIZED), "Bearer")
-    assert gateway.targets == []
-
-
-@pytest.mark.parametrize("role", ["learner", "Admin", ""])
-def test_a_token_of_an_unknown_role_is_forbidden(gateway: Gateway, role: str) -> None:
-    headers = {"Authorization": f"Bearer {access_token(role=role)}"}
-
-    assert (parsed(gateway.send("GET", EVENT, headers=headers)), gateway.targets) == ((403, FORBIDDEN), [])
 
 
 @pytest.mark.parametrize(
@@ -84,7 +45,6 @@ def test_a_refusal_is_logged_with_reason_and_name(
     gateway: Gateway, token: str | None, reason: str, username: str | None
 ) -> None:
     gateway.send("DELETE", EVENT, headers={"Authorization": f"Bearer {token}"} if token else {})
-
     refused = log_line("request_refused", "/api/events/{event_id}", "DELETE", reason=reason, username=username)
     assert (gateway.lines, gateway.targets) == ([refused], [])
     assert token is None or token not in gateway.log
@@ -144,11 +104,7 @@ def test_a_body_over_the_limit_is_refused_as_soon_as_it_is(gateway: Gateway, pat
     # Falcon reads one chunk ahead.
     assert len(chunks) <= BODY_LIMIT_BYTES // 65_536 + 2
     assert gateway.targets == []
-
-
-def test_a_body_at_the_limit_is_passed_on(gateway: Gateway) -> None:
     gateway.as_admin("POST", "/api/events", content=b" " * BODY_LIMIT_BYTES)
-
     assert gateway.content.bodies == [b" " * BODY_LIMIT_BYTES]
 
 
@@ -161,6 +117,5 @@ def test_a_refusal_with_an_unread_body_closes_the_connection(gateway: Gateway) -
         gateway.send("POST", "/api/events", json={}, headers=foreign),
     ]
     kept = [gateway.send("GET", "/api/events"), gateway.send("POST", "/api/admin/login", json={})]
-
     assert [response.status_code for response in closed] == [401, 404, 405, 403]
     assert [response.headers.get("Connection") for response in (*closed, *kept)] == [*["close"] * 4, None, None]

@@ -8,6 +8,8 @@ import pytest
 
 from services.kit.web.documents import BODY_LIMIT_BYTES
 from tests.gateway.fakes import ALLOWED_ORIGIN, EVENTS, Gateway, cors, gateway_with, service_error
+from tests.gateway.test_config import MANAGED
+from tests.gateway.test_edge import READABLE
 
 CATALOG = "/api/public/events/launch/catalog"
 PROTECTION = {
@@ -19,17 +21,7 @@ PROTECTION = {
     "x-frame-options": "DENY",
     "server": "flix",
 }
-MANAGED = {
-    "DATABASE_PROFILE": "managed",
-    "AUTH_URL": "http://auth:3013",
-    "CONTENT_URL": "http://content:3011",
-    "QUIZ_URL": "http://quiz:3012",
-}
-READABLE = {
-    "vary": "Origin",
-    "access-control-allow-origin": ALLOWED_ORIGIN,
-    "access-control-expose-headers": "ETag, Idempotency-Replayed, Retry-After, X-Request-ID",
-}
+ADDRESSES = {name: text for name, text in MANAGED.items() if name != "CORS_ORIGIN"}
 STATUSES = [200, 201, 204, 400, 401, 404, 405, 408, 409, 413, 415, 500, 503, 504]
 
 
@@ -62,7 +54,7 @@ def one_of_each_status(gateway: Gateway, headers: dict[str, str]) -> dict[int, h
     return {response.status_code: response for response in responses}
 
 
-@pytest.mark.parametrize("variables", [{}, MANAGED], ids=["local", "managed"])
+@pytest.mark.parametrize("variables", [{}, ADDRESSES], ids=["local", "managed"])
 def test_every_response_is_protected_and_readable_from_a_listed_origin(variables: dict[str, str]) -> None:
     origin = {"Origin": ALLOWED_ORIGIN}
     strict = {"strict-transport-security": "max-age=63072000; includeSubDomains"} if variables else {}
@@ -71,7 +63,6 @@ def test_every_response_is_protected_and_readable_from_a_listed_origin(variables
         responses[429] = gateway.send("GET", EVENTS, headers=origin)
         foreign = gateway.send("GET", EVENTS, headers={"Origin": "https://evil.example"})
         preflight = gateway.send("OPTIONS", EVENTS, headers={**origin, "Access-Control-Request-Method": "GET"})
-
     assert sorted(responses) == sorted([*STATUSES, 429])
     assert [status for status, response in responses.items() if cors(response) != READABLE] == []
     assert (foreign.status_code, cors(foreign)) == (403, {"vary": "Origin"})

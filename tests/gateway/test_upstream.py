@@ -13,16 +13,7 @@ from structlog.testing import capture_logs
 from gateway.upstream import UpstreamRequest, UpstreamResponse, connect
 from services.kit.core.errors import Unavailable, UpstreamTimeout
 from services.kit.web.headers import SECURITY_HEADERS
-from tests.gateway.fakes import (
-    NOT_FOUND,
-    SECRET,
-    UNAVAILABLE,
-    Gateway,
-    access_token,
-    own_error,
-    parsed,
-    service_error,
-)
+from tests.gateway.fakes import NOT_FOUND, SECRET, UNAVAILABLE, Gateway, access_token, own_error, parsed, service_error
 
 HEADERS = {"host", "accept", "accept-encoding", "connection", "user-agent", "x-client-address", "x-request-id"}
 CATALOG = "/api/public/events/launch/catalog"
@@ -47,19 +38,15 @@ def test_a_call_has_the_gateway_s_token_for_that_service(gateway: Gateway) -> No
     gateway.content.responds("POST /internal/public/events/launch/lessons/opening/admission", {"item": {"id": "l-1"}})
     gateway.quiz.responds("GET /internal/lessons/l-1/quiz", {"item": {"id": "quiz-1"}})
     gateway.auth.responds("POST /internal/login", {"user": {"username": "ada"}})
-
     gateway.as_admin("POST", "/api/public/events/launch/lessons/opening/quiz")
     gateway.as_admin("POST", "/api/admin/login")
-
     assert [service.callers(name) for name, service in gateway.services.items()] == [["gateway"]] * 3
     assert [service.header("X-Request-ID") for service in gateway.services.values()] == [["request-1"]] * 3
 
 
 def test_a_forwarded_request_has_the_client_s_token_and_a_new_request_id(gateway: Gateway) -> None:
     gateway.content.responds("DELETE /api/events/event-1", status=204)
-
     response = gateway.as_admin("DELETE", "/api/events/event-1", request_id=None)
-
     assert gateway.content.header("Authorization") == [f"Bearer {access_token()}"]
     ids = [*gateway.content.header("X-Request-ID"), *gateway.quiz.header("X-Request-ID")]
     assert ids == [response.headers["X-Request-ID"]] * 2
@@ -68,7 +55,6 @@ def test_a_forwarded_request_has_the_client_s_token_and_a_new_request_id(gateway
 def test_no_claim_in_a_client_s_header_reaches_a_service(gateway: Gateway) -> None:
     gateway.send("POST", CATALOG, headers=CLAIMED, json={})
     gateway.as_admin("POST", "/api/events", headers=CLAIMED, json={})
-
     expected = HEADERS | {"authorization", "content-type", "content-length"}
     assert [set(request.headers) for request in gateway.content.requests] == [expected, expected]
     assert gateway.content.header("X-Client-Address") == ["192.0.2.1"] * 2
@@ -82,16 +68,13 @@ def test_body_type_key_and_condition_are_passed_on_unchanged(gateway: Gateway) -
         "Idempotency-Key": '"a \\"key\\""',
         "If-Match": '"v1", W/"v2"',
     }
-
     gateway.as_admin("PUT", "/api/events/event-1", content=body, headers=headers)
-
     assert gateway.content.bodies == [body]
     assert {name: gateway.content.header(name) for name in headers} == {name: [headers[name]] for name in headers}
 
 
 def test_a_key_and_a_condition_that_are_not_ascii_become_empty(gateway: Gateway) -> None:
     gateway.as_admin("POST", "/api/events", headers={"Idempotency-Key": b"\xe9", "If-Match": b'"\xe9"'}, json={})
-
     assert [gateway.content.header(name) for name in ("Idempotency-Key", "If-Match")] == [[""], [""]]
 
 
@@ -101,9 +84,7 @@ def test_only_headers_for_the_client_come_back(gateway: Gateway) -> None:
     kept = {"Set-Cookie": "session=1", "Server": "content/1.0", "X-Request-ID": "another", "X-Debug": "trace"}
     kept |= {"Connection": "close", "Access-Control-Allow-Origin": "*"}
     gateway.content.responds("GET /api/events", service_error("RATE_LIMITED"), 429, **passed_on, **kept)
-
     response = gateway.as_admin("GET", "/api/events")
-
     assert dict(response.headers) == {
         "content-type": "application/json",
         "content-length": str(len(response.content)),
@@ -117,7 +98,6 @@ def test_percent_encoded_paths_and_queries_survive(gateway: Gateway) -> None:
     gateway.as_admin("GET", "/api/events/caf%C3%A9%20%25%3F%23;a=b/lessons?cursor=a%2Bb%26c%3D&limit=2&x=%C3%A9+%20")
     gateway.send("POST", "/api/public/events/caf%C3%A9%20%25%3F%23;a=b/catalog?x=%2F")
     gateway.as_admin("GET", "/api/events/v1..2.")
-
     assert gateway.targets == [
         "GET /api/events/caf%C3%A9%20%25%3F%23%3Ba%3Db/lessons?cursor=a%2Bb%26c%3D&limit=2&x=%C3%A9+%20",
         "POST /internal/public/events/caf%C3%A9%20%25%3F%23%3Ba%3Db/catalog?x=%2F",
@@ -138,14 +118,12 @@ def test_percent_encoded_paths_and_queries_survive(gateway: Gateway) -> None:
 )
 def test_odd_characters_of_a_query_are_percent_encoded(gateway: Gateway, query: bytes, forwarded: str) -> None:
     gateway.content.responds(f"GET /internal/public/events?{forwarded}", {"items": []})
-
     assert gateway.status_of_raw_query("/api/public/events", query) == 200
     assert gateway.targets == [f"GET /internal/public/events?{forwarded}"]
 
 
 def test_a_content_type_that_is_not_ascii_is_not_json(gateway: Gateway) -> None:
     response = gateway.send("POST", CATALOG, headers={"Content-Type": b"application/json; charset=\xe9"}, content=b"{}")
-
     assert parsed(response) == (415, own_error("REQUEST_ERROR", "The body must be application/json"))
     assert gateway.targets == []
 
@@ -158,15 +136,12 @@ def test_a_name_of_dots_is_not_found(gateway: Gateway, name: str) -> None:
         gateway.as_admin("GET", f"/api/events/{name}/lessons"),
         gateway.send("POST", f"/api/public/events/{name}/catalog"),
     ]
-
     assert ([parsed(response) for response in responses], gateway.targets) == ([(404, NOT_FOUND)] * 3, [])
 
 
 def test_a_refused_service_token_is_an_internal_error(gateway: Gateway) -> None:
     gateway.content.responds(INTERNAL_CATALOG, service_error("UNAUTHORIZED"), 401, WWW_Authenticate="Bearer")
-
     response = gateway.send("POST", CATALOG)
-
     assert parsed(response) == (500, own_error("INTERNAL_ERROR", "Something went wrong on our side"))
     assert "WWW-Authenticate" not in response.headers
     assert [(line["event"], line["upstream"]) for line in gateway.lines] == [("service_token_refused", "content")]
@@ -181,9 +156,7 @@ def test_a_refused_service_token_is_an_internal_error(gateway: Gateway) -> None:
 )
 def test_a_service_that_cannot_be_reached_is_unavailable(gateway: Gateway, failure: Exception) -> None:
     gateway.content.fails("GET /api/events", failure)
-
     response = gateway.as_admin("GET", "/api/events")
-
     assert (parsed(response), response.headers["Retry-After"]) == ((503, UNAVAILABLE), "1")
     assert [line["event"] for line in gateway.lines] == ["upstream_unavailable"]
     assert gateway.targets == ["GET /api/events"]
@@ -192,7 +165,6 @@ def test_a_service_that_cannot_be_reached_is_unavailable(gateway: Gateway, failu
 def test_a_service_that_never_responds_times_out(impatient: Gateway) -> None:
     impatient.content.never_responds("GET /api/events")
     impatient.content.never_responds(INTERNAL_CATALOG)
-
     for response in (impatient.as_admin("GET", "/api/events"), impatient.send("POST", CATALOG)):
         assert (parsed(response), response.headers["Retry-After"]) == ((504, TIMED_OUT), "1")
     assert [(line["event"], line["upstream"]) for line in impatient.lines] == [("upstream_timeout", "content")]
@@ -295,7 +267,6 @@ NOT_OURS = {
 def test_what_no_service_of_ours_sends_is_unavailable(name: str) -> None:
     with capture_logs() as lines, pytest.raises(Unavailable):
         exchange({**NOT_HTTP, **NOT_OURS}[name])
-
     event = "upstream_unavailable" if name in NOT_HTTP else "upstream_unintelligible"
     assert [(line["event"], line["upstream"]) for line in lines] == [(event, "content")]
 
@@ -306,7 +277,6 @@ def test_a_refused_connection_is_unavailable() -> None:
         closed.bind(("127.0.0.1", 0))
         with capture_logs() as lines, pytest.raises(Unavailable):
             asyncio.run(forwarded(f"http://127.0.0.1:{closed.getsockname()[1]}", "GET"))
-
     [line] = lines
     assert (line["event"], line["upstream"], "/api/events" in str(line)) == ("upstream_unavailable", "content", False)
 

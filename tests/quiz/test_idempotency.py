@@ -25,7 +25,7 @@ from tests.app_client import Client
 from tests.clock import NOON, StoppedClock
 from tests.kit.forging import SECRET, Forge, nothing_revoked
 from tests.quiz.examples import a_quiz
-from tests.refusals import NOT_FOUND, Answer, refusal
+from tests.refusals import NOT_FOUND, Response, refusal
 
 # The kit proves on both engines what it stores.
 pytestmark = pytest.mark.parametrize("quiz_database", ["sqlite"], indirect=True)
@@ -100,8 +100,8 @@ def world(quiz_database: peewee.Database) -> Iterator[World]:
         yield world
 
 
-def status_and_document(result: Result) -> Answer:
-    return Answer(result.status_code, result.json)
+def status_and_document(result: Result) -> Response:
+    return Response(result.status_code, result.json)
 
 
 def replay_of(result: Result) -> tuple[int, bytes, str | None]:

@@ -40,7 +40,7 @@ from tests.refusals import (
     NOT_JSON,
     TOO_LARGE,
     UNAUTHORIZED,
-    Answer,
+    Response,
     invalid,
     refusal,
 )
@@ -130,13 +130,13 @@ class World:
         if self.refusal is not None:
             raise self.refusal
 
-    def admin(self, method: str, path: str, document: Any = None, **more: Any) -> Answer:
+    def admin(self, method: str, path: str, document: Any = None, **more: Any) -> Response:
         return self.client.send(method, path, FORGE.token(), **({"json": document} if document else {}), **more)
 
-    def service(self, method: str, path: str, document: Any = None, **more: Any) -> Answer:
+    def service(self, method: str, path: str, document: Any = None, **more: Any) -> Response:
         return self.client.send(method, path, service_token(), **({"json": document} if document else {}), **more)
 
-    def submit(self, submission: Any, lesson_id: str = "lesson-1") -> Answer:
+    def submit(self, submission: Any, lesson_id: str = "lesson-1") -> Response:
         return self.service("POST", SUBMIT, admitted(submission, lesson_id))
 
 
@@ -195,7 +195,7 @@ def test_a_created_quiz_is_returned_whole(world: World) -> None:
     chosen = {"id": "mine", "createdAt": "2001-01-01T00:00:00.000Z", "revisionId": "mine", "revision_id": "mine"}
     questions = [{**NEW_QUESTION, "prompt": "Second?", "order": 2}, {**NEW_QUESTION, "prompt": "First?", "order": 1}]
     response = world.admin("POST", QUIZZES, {**NEW_QUIZ, **chosen, "questions": questions})
-    assert response == Answer(
+    assert response == Response(
         201,
         {
             "item": {
@@ -213,20 +213,20 @@ def test_a_created_quiz_is_returned_whole(world: World) -> None:
             }
         },
     )
-    assert world.admin("GET", f"{QUIZZES}/{response.document['item']['id']}") == Answer(200, response.document)
+    assert world.admin("GET", f"{QUIZZES}/{response.document['item']['id']}") == Response(200, response.document)
 
 
 def test_quizzes_are_read_and_listed_with_their_right_options(world: World) -> None:
     world.store.quizzes.add(numbered_quiz(2, event_id="event-2", created_at=NOON + SECOND))
-    assert world.admin("GET", QUIZ) == Answer(200, {"item": QUIZ_VIEW})
+    assert world.admin("GET", QUIZ) == Response(200, {"item": QUIZ_VIEW})
     everything = world.admin("GET", QUIZZES)
     assert [each["id"] for each in everything.document["items"]] == ["quiz-1", "quiz-2"]
     # Old clients do not page and see no nextCursor.
     assert set(everything.document) == {"items"}
     for filters in ({"eventId": "event-1"}, {"lessonId": "lesson-1"}):
-        assert world.admin("GET", QUIZZES, params=filters) == Answer(200, {"items": [QUIZ_VIEW]})
+        assert world.admin("GET", QUIZZES, params=filters) == Response(200, {"items": [QUIZ_VIEW]})
     neither = {"eventId": "event-2", "lessonId": "lesson-1"}
-    assert world.admin("GET", QUIZZES, params=neither) == Answer(200, {"items": []})
+    assert world.admin("GET", QUIZZES, params=neither) == Response(200, {"items": []})
 
 
 def ids_of_all_pages(world: World, path: str, limit: int) -> list[str]:
@@ -276,16 +276,16 @@ def test_an_updated_quiz_is_returned_whole(world: World) -> None:
         "updatedAt": "2026-03-01T12:01:00.000Z",
         "questions": [{"id": NEW_ID, "prompt": "What?", "order": 1, "options": NEW_OPTIONS}],
     }
-    assert response == Answer(200, {"item": {**QUIZ_HEAD, **changed}})
+    assert response == Response(200, {"item": {**QUIZ_HEAD, **changed}})
     assert world.admin("GET", QUIZ) == response
     assert world.admin("PUT", QUIZ, {**UPDATE, "passPercentage": 0}).document["item"]["passPercentage"] == 0
 
 
 def test_attempts_outlive_the_quiz_with_what_was_asked_then(world: World) -> None:
     world.admin("PUT", QUIZ, UPDATE)
-    expected = Answer(200, {"items": [ATTEMPT_VIEW], "nextCursor": None})
+    expected = Response(200, {"items": [ATTEMPT_VIEW], "nextCursor": None})
     assert world.admin("GET", ATTEMPTS) == expected
-    assert world.admin("DELETE", QUIZ) == Answer(204, None)
+    assert world.admin("DELETE", QUIZ) == Response(204, None)
     assert world.admin("GET", ATTEMPTS) == expected
     for method, document in (("GET", None), ("DELETE", None), ("PUT", UPDATE)):
         assert world.admin(method, QUIZ, document) == NO_SUCH_QUIZ
@@ -304,18 +304,20 @@ def test_an_unknown_quiz_is_not_found(world: World, path: str) -> None:
         (Unavailable("Later"), refusal(503, "UPSTREAM_UNAVAILABLE", "Later")),
     ],
 )
-def test_without_content_s_confirmation_no_quiz_is_created(world: World, error: ServiceError, expected: Answer) -> None:
+def test_without_content_s_confirmation_no_quiz_is_created(
+    world: World, error: ServiceError, expected: Response
+) -> None:
     before = world.store.everything()
     world.refusal = error
     result = world.client.exchange("POST", QUIZZES, FORGE.token(), json=NEW_QUIZ)
-    assert Answer(result.status_code, result.json) == expected
+    assert Response(result.status_code, result.json) == expected
     assert result.headers.get("Retry-After") == ("1" if expected.status == 503 else None)
     assert world.store.everything() == before
 
 
 NOBODY_KNOWS = {**NEW_QUESTION, "options": [{"text": "This", "isCorrect": False}] * 2}
 REQUIRED = {"title": ["is required"], "questions": ["is required"]}
-BAD_BODIES: list[tuple[str, str, dict[str, Any], Answer]] = [
+BAD_BODIES: list[tuple[str, str, dict[str, Any], Response]] = [
     ("POST", QUIZZES, {"x": 1}, invalid({**REQUIRED, "eventId": ["is required"], "lessonId": ["is required"]})),
     ("PUT", QUIZ, {"x": 1}, invalid(REQUIRED)),
     ("POST", SUBMIT, admitted({"x": 1}), invalid({"answers": ["is required"]})),
@@ -356,7 +358,7 @@ BAD_BODIES: list[tuple[str, str, dict[str, Any], Answer]] = [
 
 @pytest.mark.parametrize(("method", "path", "document", "expected"), BAD_BODIES)
 def test_a_bad_body_is_refused_and_changes_nothing(
-    world: World, method: str, path: str, document: dict[str, Any], expected: Answer
+    world: World, method: str, path: str, document: dict[str, Any], expected: Response
 ) -> None:
     before = world.store.everything()
     assert world.client.send(method, path, token_for(path), json=document) == expected
@@ -371,7 +373,7 @@ def test_a_learner_sees_the_quiz_without_any_trace_of_what_is_right(world: World
         {**question, "options": [{"id": each["id"], "text": each["text"]} for each in question["options"]]}
         for question in QUESTIONS
     ]
-    assert world.service("GET", LEARN) == Answer(200, {"item": {**QUIZ_HEAD, "questions": questions}})
+    assert world.service("GET", LEARN) == Response(200, {"item": {**QUIZ_HEAD, "questions": questions}})
     assert world.service("GET", "/internal/lessons/lesson-9/quiz") == NO_SUCH_QUIZ
 
 
@@ -417,7 +419,7 @@ def test_a_submission_is_graded_stored_and_returned_whole(world: World) -> None:
     }
     lesson = {"id": "lesson-1", "slug": "opening", "title": "Opening"}
     quiz = {"id": "quiz-1", "title": "The first quiz"}
-    assert response == Answer(200, {"lesson": lesson, "quiz": quiz, "result": result})
+    assert response == Response(200, {"lesson": lesson, "quiz": quiz, "result": result})
     stored = world.admin("GET", ATTEMPTS).document["items"][0]
     assert stored == {**ATTEMPT_VIEW, "id": NEW_ID, **result}
     passed = world.submit(answers(("question-1", "option-1-1"), ("question-2", "option-2-1"))).document["result"]
@@ -432,10 +434,10 @@ def test_catching_up_deletes_the_quizzes_of_deleted_lessons_once(world: World) -
     world.content.events.add(an_event())
     for number in (1, 2):
         world.content.lessons.add(a_lesson(id=f"lesson-{number}", slug=f"lesson-{number}"))
-    assert world.service("POST", CATCH_UP) == Answer(200, {"changes": 3})
+    assert world.service("POST", CATCH_UP) == Response(200, {"changes": 3})
     world.content.lessons.remove("event-1", "lesson-1")
-    assert world.service("POST", CATCH_UP, {"any body": "is ignored"}) == Answer(200, {"changes": 1})
-    assert world.service("POST", CATCH_UP) == Answer(200, {"changes": 0})
+    assert world.service("POST", CATCH_UP, {"any body": "is ignored"}) == Response(200, {"changes": 1})
+    assert world.service("POST", CATCH_UP) == Response(200, {"changes": 0})
     assert [quiz.id for quiz in world.store.quizzes.list(QuizFilter())] == ["quiz-2"]
     assert world.store.attempts.list("quiz-1", ALL) == [an_attempt()]
 
@@ -443,7 +445,7 @@ def test_catching_up_deletes_the_quizzes_of_deleted_lessons_once(world: World) -
 # Bodies and addresses
 
 
-UNREADABLE_BODIES: dict[str, tuple[bytes, str, Answer]] = {
+UNREADABLE_BODIES: dict[str, tuple[bytes, str, Response]] = {
     "not JSON": (b'{"a": NaN}', "application/json; charset=utf-8", INVALID_JSON),
     "empty": (b"", "application/json", INVALID_JSON),
     "another type": (b"{}", "text/plain", NOT_JSON),
@@ -518,7 +520,7 @@ def test_nothing_but_the_right_token_opens_a_route(world: World, method: str, pa
     for header in (None, "", "Bearer", "Basic YWRtaW46YWRtaW4xMjM=", "token"):
         headers = {} if header is None else {"Authorization": header}
         result = world.client.exchange(method, path, headers=headers, json=NEW_QUIZ)
-        assert Answer(result.status_code, result.json) == UNAUTHORIZED
+        assert Response(result.status_code, result.json) == UNAUTHORIZED
         assert result.headers["WWW-Authenticate"] == "Bearer"
     if (method, path) in SERVICES:
         tokens = {name: token() for name, token in BAD_SERVICE_TOKENS.items()}

@@ -1,6 +1,7 @@
 """Invitations under an Idempotency-Key: a retry invites nobody again and returns the same password."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 import peewee
@@ -17,7 +18,7 @@ from tests.auth.harness import Harness
 from tests.auth.resources.test_people import GRACE, INITIAL_PASSWORD, USERS
 from tests.clock import NOON
 from tests.databases import emptied_database
-from tests.refusals import Answer, invalid, refusal
+from tests.refusals import Response, invalid, refusal
 
 TAKEN = refusal(409, "USERNAME_CONFLICT", "Another admin already has this username")
 NO_KEY = invalid({"Idempotency-Key": ["must be 1 to 255 printable ASCII characters, as they are or in double quotes"]})
@@ -31,7 +32,6 @@ def database(request: pytest.FixtureRequest) -> peewee.Database:
 
 @pytest.fixture
 def client(database: peewee.Database) -> Iterator[AuthClient]:
-    """A client of the app over the database."""
     with running(Harness(PeeweeAuthStore(database)), database) as client:
         yield client
 
@@ -41,8 +41,8 @@ def invite(client: AuthClient, key: str = "key-1", token: str | None = None, **c
     return client.exchange("POST", USERS, token or client.ada, headers={"Idempotency-Key": key}, json=document)
 
 
-def answer(response: Result) -> Answer:
-    return Answer(response.status_code, response.json)
+def answer(response: Result) -> Response:
+    return Response(response.status_code, response.json)
 
 
 def is_replay_of(response: Result, first: Result) -> bool:
@@ -57,14 +57,13 @@ def names(client: AuthClient) -> list[str]:
 def test_a_retry_replays_the_first_response(client: AuthClient) -> None:
     client.harness.hasher.take_counts()
     first = invite(client)
-    assert answer(first) == Answer(201, {"item": GRACE, "initialPassword": INITIAL_PASSWORD})
+    assert answer(first) == Response(201, {"item": GRACE, "initialPassword": INITIAL_PASSWORD})
     assert first.headers.get("Idempotency-Replayed") is None
     assert [is_replay_of(invite(client, key), first) for key in ("key-1", '"key-1"')] == [True, True]
     assert (names(client), client.harness.hasher.take_counts()) == (["ada", "grace"], (1, 0))
-
     initial, address = first.json["initialPassword"], f"{USERS}/{first.json['item']['id']}"
     assert client.harness.sign_in("grace", initial, OWN_PASSWORD).admin.role == "editor"
-    client.wait(minutes=5)
+    client.harness.clock.at += timedelta(minutes=5)
     assert client.owner("PUT", address, {"role": "viewer", "disabled": True}).status == 200
     assert client.owner("POST", f"{address}/password").document["initialPassword"] != initial
     assert is_replay_of(invite(client), first)

@@ -8,25 +8,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from joserfc import jwe
-from joserfc.jwk import OctKey, OKPKey
+from joserfc.jwk import OctKey
 
 from services.auth.entities import EVER, SigningKey
 from services.auth.errors import KeyUnreadable
 from services.auth.rules import keys
 from services.kit.web.tokens.access import KEYS_LIFETIME
-from tests.auth.examples import ENCRYPTION_KEY, a_key
+from tests.auth.examples import ENCRYPTION_KEY, a_key, a_plain_key
 from tests.clock import HOUR, MILLISECOND, NOON, SECOND
 
 
 def a_new_key() -> SigningKey:
     return keys.new_signing_key("key-1", NOON, ENCRYPTION_KEY)
-
-
-def a_plain_key(key_id: str = "key-1") -> SigningKey:
-    """Return a key as the first release stored it, in clear text."""
-    pair = OKPKey.generate_key("Ed25519")
-    private, public = json.dumps(pair.as_dict(private=True)), json.dumps(pair.as_dict(private=False))
-    return SigningKey(key_id, private, public, NOON, None)
 
 
 def test_a_new_key_signs_at_once_unless_an_instant_is_given() -> None:

@@ -33,15 +33,6 @@ def test_a_grant_is_valid_for_its_lifetime(auth: Harness, lifetime: timedelta) -
         auth.granted(grant.access_token)
 
 
-def test_grants_and_access_tokens_share_a_key_and_are_not_interchangeable(auth: Harness) -> None:
-    grant, sign_in = auth.service.grants.issue("event-1", FINGERPRINT), auth.sign_in()
-    assert len(auth.store.signing_keys.list()) == 1
-    with pytest.raises(Unauthorized):
-        auth.granted(sign_in.access_token)
-    with pytest.raises(Unauthorized):
-        auth.verified(grant.access_token, "content")
-
-
 def test_a_grant_stays_valid_through_a_rotation(auth: Harness) -> None:
     auth.service.keys.published()
     auth.service.keys.rotate()

@@ -5,23 +5,14 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from joserfc.jwk import OKPKey
 from structlog.testing import capture_logs
 
-from services.auth.entities import SigningKey
 from services.auth.errors import KeyUnreadable, KeyWaiting, SigningUnavailable
 from services.auth.rules.keys import KEY_LEAD, KEY_MARGIN, decrypt_private_key, is_encrypted
-from tests.auth.examples import ENCRYPTION_KEY, LIFETIME, a_service
+from tests.auth.examples import ENCRYPTION_KEY, LIFETIME, a_plain_key, a_service
 from tests.auth.harness import Harness
-from tests.clock import LATER, MILLISECOND, NOON
+from tests.clock import LATER, MILLISECOND
 from tests.matching import NEW_ID, Matching
-
-
-def a_plain_key(key_id: str) -> SigningKey:
-    """Return a key as the first release stored it, in clear text."""
-    pair = OKPKey.generate_key("Ed25519")
-    private, public = (json.dumps(pair.as_dict(private=each)) for each in (True, False))
-    return SigningKey(key_id, private, public, NOON, None)
 
 
 def published(auth: Harness) -> list[str]:

@@ -90,7 +90,7 @@ def test_two_rotations_refuse_no_valid_token() -> None:
         assert kept == verifiers.key_ids[2:]
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(
     steps=st.lists(
         st.tuples(

@@ -9,7 +9,7 @@ from services.content.repository.contracts import ContentStore
 from tests.content.examples import KEY, a_lesson, a_material, an_event, some_events, some_lessons, some_materials
 from tests.content.memory import InMemoryContentStore
 from tests.matching import Matching
-from tests.refusals import Answer, refusal
+from tests.refusals import Response, refusal
 
 EVENTS = "/api/events"
 EVENT = "/api/events/event-1"
@@ -88,7 +88,7 @@ NEW_FILE: Mapping[str, Any] = {
 
 
 MATERIAL_NOT_FOUND = refusal(404, "MATERIAL_NOT_FOUND", "Material not found")
-NO_BODY = Answer(204, None)
+NO_BODY = Response(204, None)
 
 
 Everything = tuple[Sequence[Event], Sequence[Sequence[Lesson]], Sequence[Sequence[Material]]]

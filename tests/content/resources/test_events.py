@@ -22,7 +22,7 @@ from tests.content.resources.answers import (
     everything,
 )
 from tests.matching import NEW_ID
-from tests.refusals import EVENT_NOT_FOUND, Answer, refusal
+from tests.refusals import EVENT_NOT_FOUND, Response, refusal
 
 AT_NOON = "2026-03-01T12:00:00.000Z"
 SECRET_EVENT = EVENTS + "/event-2"
@@ -49,7 +49,7 @@ def test_an_event_is_created_with_the_documented_defaults(client: Client) -> Non
         "updatedAt": AT_NOON,
     }
     created = client.admin("POST", EVENTS, NEW_EVENT)
-    assert created == Answer(201, {"item": expected})
+    assert created == Response(201, {"item": expected})
     assert client.admin("GET", f"{EVENTS}/{created.document['item']['id']}") == (200, {"item": expected})
 
 

@@ -15,7 +15,7 @@ from tests.clock import StoppedClock
 from tests.content.client import Client, content_app, service_token
 from tests.content.examples import an_event, with_two_events
 from tests.content.memory import InMemoryContentStore
-from tests.refusals import Answer, invalid, refusal
+from tests.refusals import Response, invalid, refusal
 from tests.stores import Undo
 from tests.waiting import until
 
@@ -80,7 +80,7 @@ def test_a_change_and_a_deletion_have_their_names_and_versions(client: Client, s
         cloud_event(store, 10, "event.deleted", "event-1", ("event-1", None, None, 2)),
     ]
     answer = client.gateway("GET", CHANGES, params={"after": "6"})
-    assert answer == Answer(200, {"items": expected, "feed": head(store, 10)})
+    assert answer == Response(200, {"items": expected, "feed": head(store, 10)})
 
 
 @pytest.mark.parametrize(
@@ -99,7 +99,7 @@ def test_a_page_begins_after_its_position_and_ends_at_its_limit(
     client: Client, store: InMemoryContentStore, query: str, first: int, last: int
 ) -> None:
     answer = client.gateway("GET", CHANGES + query)
-    assert answer == Answer(200, {"items": the_six(store)[first - 1 : last], "feed": head(store, 6)})
+    assert answer == Response(200, {"items": the_six(store)[first - 1 : last], "feed": head(store, 6)})
 
 
 def test_a_page_has_a_hundred_changes_by_default(client: Client, store: InMemoryContentStore) -> None:
@@ -146,11 +146,11 @@ def test_a_lost_position_is_refused_without_waiting(client: Client, store: InMem
     assert client.gateway("GET", f"{CHANGES}?{query}&wait=10") == LOST
     feed_id = store.changes.feed().feed_id
     answer = client.gateway("GET", CHANGES, params={"after": "2", "feed": feed_id})
-    assert answer == Answer(200, {"items": the_six(store)[2:], "feed": head(store, 6, pruned=2)})
+    assert answer == Response(200, {"items": the_six(store)[2:], "feed": head(store, 6, pruned=2)})
 
 
 def test_the_feed_shows_its_extent_and_the_lag_of_its_readers(client: Client, store: InMemoryContentStore) -> None:
-    assert client.gateway("GET", FEED) == Answer(200, {"item": {**head(store, 6), "readers": []}})
+    assert client.gateway("GET", FEED) == Response(200, {"item": {**head(store, 6), "readers": []}})
     client.gateway("GET", CHANGES + "?after=4")
     store.changes.acknowledge("quiz", 6)
     store.changes.prune(1)
@@ -158,7 +158,7 @@ def test_the_feed_shows_its_extent_and_the_lag_of_its_readers(client: Client, st
         {"name": "gateway", "position": 4, "lag": 2, "seenAt": "2026-03-01T12:00:00.000Z"},
         {"name": "quiz", "position": 6, "lag": 0, "seenAt": "2026-03-01T12:00:00.000Z"},
     ]
-    answer = Answer(200, {"item": {**head(store, 6, pruned=1), "readers": readers}})
+    answer = Response(200, {"item": {**head(store, 6, pruned=1), "readers": readers}})
     assert client.gateway("GET", FEED) == answer
 
 
@@ -230,7 +230,7 @@ def test_a_request_waits_until_a_change_is_committed_elsewhere(
     answer = follower.send_during(commit, "GET", CHANGES + "?after=1&wait=10", service_token())
 
     expected = cloud_event(kept_store, 2, "event.changed", "event-1", ("event-1", None, None, 3))
-    assert answer == Answer(200, {"items": [expected], "feed": head(kept_store, 2)})
+    assert answer == Response(200, {"items": [expected], "feed": head(kept_store, 2)})
     # The first read after the commit has found it.
     assert counted.reads - reads_before[0] <= 1
 
@@ -252,7 +252,7 @@ def test_a_waiting_request_ends_when_the_feed_becomes_another(
 def test_a_request_without_changes_ends_after_its_time(
     follower: Client, kept_store: PeeweeContentStore, counted: CountedReads, query: str, reads: int
 ) -> None:
-    expected = Answer(200, {"items": [], "feed": head(kept_store, 1)})
+    expected = Response(200, {"items": [], "feed": head(kept_store, 1)})
     assert follower.gateway("GET", f"{CHANGES}?{query}") == expected
     assert min(counted.reads, 2) == reads
 
@@ -262,7 +262,7 @@ def test_a_request_does_not_wait_while_there_are_changes(
 ) -> None:
     expected = cloud_event(kept_store, 1, "event.created", "event-1", ("event-1", None, None, 1))
     answer = follower.gateway("GET", CHANGES + "?wait=10")
-    assert answer == Answer(200, {"items": [expected], "feed": head(kept_store, 1)})
+    assert answer == Response(200, {"items": [expected], "feed": head(kept_store, 1)})
     assert counted.reads == 1
 
 
@@ -282,10 +282,10 @@ def test_references_that_name_no_lesson_of_their_event_are_missing(client: Clien
         a_reference("event-1", "nothing"),
     ]
     mixed = [missing[0], existing[0], missing[1], existing[1], missing[2]]
-    assert client.gateway("POST", REFERENCES, {"references": mixed}) == Answer(200, {"missing": missing})
-    assert client.gateway("POST", REFERENCES, {"references": existing}) == Answer(200, {"missing": []})
-    assert client.gateway("POST", REFERENCES, {"references": []}) == Answer(200, {"missing": []})
-    assert client.gateway("POST", REFERENCES, {"references": missing[:1] * 500}) == Answer(
+    assert client.gateway("POST", REFERENCES, {"references": mixed}) == Response(200, {"missing": missing})
+    assert client.gateway("POST", REFERENCES, {"references": existing}) == Response(200, {"missing": []})
+    assert client.gateway("POST", REFERENCES, {"references": []}) == Response(200, {"missing": []})
+    assert client.gateway("POST", REFERENCES, {"references": missing[:1] * 500}) == Response(
         200, {"missing": missing[:1] * 500}
     )
 
@@ -306,5 +306,5 @@ def test_invalid_references_are_refused(client: Client, document: object, texts:
 
 def test_the_present_ids_are_those_that_exist(client: Client) -> None:
     document = {"events": ["event-1", "event-9", "event-1"], "lessons": ["lesson-2", "lesson-1", "event-1"]}
-    expected = Answer(200, {"events": ["event-1"], "lessons": ["lesson-1", "lesson-2"]})
+    expected = Response(200, {"events": ["event-1"], "lessons": ["lesson-1", "lesson-2"]})
     assert client.gateway("POST", "/internal/presence", document) == expected

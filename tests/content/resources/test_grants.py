@@ -22,7 +22,7 @@ from tests.content.client import (
 from tests.content.examples import KEY, SECRET, an_event, with_two_events
 from tests.content.memory import InMemoryContentStore
 from tests.content.resources.answers import PUBLIC
-from tests.refusals import EVENT_NOT_FOUND, LESSON_NOT_FOUND, Answer, refusal
+from tests.refusals import EVENT_NOT_FOUND, LESSON_NOT_FOUND, Response, refusal
 
 SECRET_EVENT = an_event(id="event-2", slug="secret", visibility="private", access_key=KEY)
 ACTIONS = ("access-check", "admission", "playback", "materials")
@@ -33,13 +33,13 @@ DENIED = refusal(403, "EVENT_ACCESS_DENIED", MESSAGE, status="blocked_private")
 UNAVAILABLE = refusal(503, "UPSTREAM_UNAVAILABLE", "Sign-in keys are not available; try again shortly")
 
 
-def ask(client: Client, address: str, grant: str | None = None, document: Any = None) -> Answer:
+def ask(client: Client, address: str, grant: str | None = None, document: Any = None) -> Response:
     """Send as the gateway does, which passes the grant on in a header."""
     headers = {} if grant is None else {"Learner-Grant": grant}
     return client.gateway("POST", PUBLIC + address, document, headers=headers)
 
 
-def is_denied(answer: Answer) -> bool:
+def is_denied(answer: Response) -> bool:
     """Return whether the private event stays closed."""
     return bool(answer.document["status"] == "blocked_private" and answer.document["message"] == MESSAGE)
 
@@ -54,8 +54,8 @@ def running(clock: StoppedClock | None = None, fetch_keys: FetchKeys = published
 def test_the_key_is_exchanged_for_the_content_of_a_grant(client: Client) -> None:
     private = {"eventId": "event-2", "fingerprint": rules.fingerprint(SECRET_EVENT, SECRET)}
     public = {"eventId": "event-1", "fingerprint": rules.fingerprint(an_event(), SECRET)}
-    assert ask(client, "/secret/access", document={"eventAccessKey": f" {KEY} "}) == Answer(200, {"item": private})
-    assert ask(client, "/launch/access") == Answer(200, {"item": public})
+    assert ask(client, "/secret/access", document={"eventAccessKey": f" {KEY} "}) == Response(200, {"item": private})
+    assert ask(client, "/launch/access") == Response(200, {"item": public})
     assert ask(client, "/secret/access", learner_grant(SECRET_EVENT)) == DENIED
 
 
@@ -66,7 +66,7 @@ def test_without_the_key_an_event_is_the_same_as_none(client: Client, document: 
         for slug in ("secret", "nowhere")
     )
     assert (known.status_code, known.content, known.headers) == (403, unknown.content, unknown.headers)
-    assert Answer(unknown.status_code, unknown.json) == DENIED
+    assert Response(unknown.status_code, unknown.json) == DENIED
 
 
 @pytest.mark.parametrize("address", ADDRESSES)

@@ -9,7 +9,7 @@ from services.kit.web.guards import Guard
 from tests.content.client import BAD_HEADERS, Client, access_token, bad_tokens, content_routes, service_token
 from tests.content.memory import InMemoryContentStore
 from tests.content.resources.answers import SNAPSHOT, everything
-from tests.refusals import FORBIDDEN, UNAUTHORIZED, Answer
+from tests.refusals import FORBIDDEN, UNAUTHORIZED, Response
 
 IDENTIFIERS = {
     "event_id": "event-1",
@@ -41,7 +41,7 @@ def test_a_route_opens_with_its_own_token_only(
     }
     # With a body: it must not matter before the caller is known.
     refused = {name: client.exchange(method, path, headers=each, body=b"{") for name, each in headers.items()}
-    assert {name: Answer(each.status_code, each.json) for name, each in refused.items()} == dict.fromkeys(
+    assert {name: Response(each.status_code, each.json) for name, each in refused.items()} == dict.fromkeys(
         headers, UNAUTHORIZED
     )
     assert {each.headers["www-authenticate"] for each in refused.values()} == {"Bearer"}

@@ -18,7 +18,7 @@ from tests.clock import StoppedClock
 from tests.content.client import SETTINGS, Client, access_token, verifier
 from tests.content.examples import SECRET, with_two_events
 from tests.content.resources.answers import EVENTS, LESSONS, MATERIALS, NEW_EVENT, NEW_FILE, NEW_LESSON
-from tests.refusals import Answer, invalid, refusal
+from tests.refusals import Response, invalid, refusal
 
 ANOTHER_EVENTS_LESSONS = "/api/events/event-2/lessons"
 REUSED = refusal(
@@ -52,9 +52,9 @@ def post(client: Client, path: str, document: Any, key: str = "key-1", token: st
     return client.exchange("POST", path, token or access_token(), headers={"Idempotency-Key": key}, json=document)
 
 
-def answer_of(result: Result) -> Answer:
+def answer_of(result: Result) -> Response:
     """Return the status and the document."""
-    return Answer(result.status_code, result.json)
+    return Response(result.status_code, result.json)
 
 
 def counts(store: PeeweeContentStore) -> tuple[int, int, int]:

@@ -10,7 +10,7 @@ from tests.content.client import Client
 from tests.content.examples import KEY, a_lesson, an_event
 from tests.content.memory import InMemoryContentStore
 from tests.content.resources.answers import LESSON_VIEW, MATERIAL_VIEW, PUBLIC, PUBLIC_EVENT_VIEW
-from tests.refusals import EVENT_NOT_FOUND, LESSON_NOT_FOUND, Answer, refusal
+from tests.refusals import EVENT_NOT_FOUND, LESSON_NOT_FOUND, Response, refusal
 
 AT_NOON = "2026-03-01T12:00:00.000Z"
 FIRST = PUBLIC + "/launch/lessons/first"
@@ -59,12 +59,12 @@ PLAYBACK: dict[str, Any] = {
 }
 
 
-def access(status: str, message: str, release_at: str | None, expires_at: str | None, seconds: int | None) -> Answer:
+def access(status: str, message: str, release_at: str | None, expires_at: str | None, seconds: int | None) -> Response:
     """Return the response of access-check at noon."""
     timing = {"releaseAt": release_at, "expiresAt": expires_at, "unlocksInSeconds": seconds, "serverTime": AT_NOON}
     authorized = status == "released"
     document = {"authorized": authorized, "status": status, "message": message, "serverTime": AT_NOON, "timing": timing}
-    return Answer(200, document)
+    return Response(200, document)
 
 
 RELEASED = access("released", "Lesson is available", "2026-03-01T11:00:00.000Z", "2026-03-01T13:00:00.000Z", 0)
@@ -112,7 +112,7 @@ def test_a_catalog_shows_the_video_of_a_released_lesson_only(client: Client, sto
     ],
 )
 def test_a_lesson_shows_its_status_and_opens_only_when_released(
-    client: Client, store: InMemoryContentStore, window: tuple[datetime, datetime | None], expected: Answer
+    client: Client, store: InMemoryContentStore, window: tuple[datetime, datetime | None], expected: Response
 ) -> None:
     store.lessons.save(a_lesson(release_at=window[0], expires_at=window[1]))
     assert client.gateway("POST", FIRST + "/access-check") == expected

@@ -23,7 +23,7 @@ from tests.content.resources.answers import (
     everything,
 )
 from tests.matching import NEW_ID
-from tests.refusals import EVENT_NOT_FOUND, LESSON_NOT_FOUND, Answer, refusal
+from tests.refusals import EVENT_NOT_FOUND, LESSON_NOT_FOUND, Response, refusal
 
 AT_NOON = "2026-03-01T12:00:00.000Z"
 
@@ -59,7 +59,7 @@ def test_a_lesson_is_created_with_the_documented_defaults(client: Client) -> Non
         "updatedAt": AT_NOON,
     }
     created = client.admin("POST", LESSONS, NEW_LESSON)
-    assert created == Answer(201, {"item": expected})
+    assert created == Response(201, {"item": expected})
     assert client.admin("GET", f"{LESSONS}/{created.document['item']['id']}") == (200, {"item": expected})
 
 
@@ -212,7 +212,7 @@ def test_a_material_can_be_detached(client: Client) -> None:
     ],
 )
 def test_a_lesson_is_found_under_its_own_event_only(
-    client: Client, store: InMemoryContentStore, event_id: str, lesson_id: str, expected: Answer
+    client: Client, store: InMemoryContentStore, event_id: str, lesson_id: str, expected: Response
 ) -> None:
     before = everything(store)
     path = f"/api/events/{event_id}/lessons/{lesson_id}"

@@ -11,7 +11,7 @@ from tests.content.hostile_addresses import GOOD_ADDRESSES, HOSTILE_ADDRESSES, L
 from tests.content.memory import InMemoryContentStore
 from tests.content.resources.answers import LESSON, NEW_FILE, everything
 from tests.matching import Matching
-from tests.refusals import Answer, invalid
+from tests.refusals import Response, invalid
 
 MATERIALS = f"{LESSON}/materials"
 FLAWS = (
@@ -29,7 +29,7 @@ def managed(store: InMemoryContentStore) -> Iterator[Client]:
         yield client
 
 
-def attach(client: Client, *addresses: str) -> Answer:
+def attach(client: Client, *addresses: str) -> Response:
     """Attach a file at each address, in one request."""
     return client.admin("POST", MATERIALS, {"files": [{**NEW_FILE, "downloadUrl": each} for each in addresses]})
 

@@ -6,7 +6,7 @@ import pytest
 
 from tests.content.client import Client, access_token, service_token
 from tests.content.resources.answers import EVENTS, LESSONS, MATERIALS, PUBLIC, SOME_TEXT
-from tests.refusals import Answer, invalid
+from tests.refusals import Response, invalid
 
 lists = pytest.mark.parametrize(
     ("path", "token"),
@@ -46,9 +46,9 @@ def test_pages_of_a_database_hold_every_item_once_in_order(
     assert (everything.status, list(everything.document), len(everything.document["items"])) == (200, ["items"], 120)
     items = everything.document["items"]
     first = full_client.send("GET", path, token(), params={"limit": "50"})
-    assert first == Answer(200, {"items": items[:50], "nextCursor": SOME_TEXT})
+    assert first == Response(200, {"items": items[:50], "nextCursor": SOME_TEXT})
     # Without a limit a page after a cursor has 50 items.
     second = full_client.send("GET", path, token(), params={"cursor": first.document["nextCursor"]})
-    assert second == Answer(200, {"items": items[50:100], "nextCursor": SOME_TEXT})
+    assert second == Response(200, {"items": items[50:100], "nextCursor": SOME_TEXT})
     last = {"limit": "100", "cursor": second.document["nextCursor"]}
     assert full_client.send("GET", path, token(), params=last) == (200, {"items": items[100:], "nextCursor": None})

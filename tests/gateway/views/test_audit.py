@@ -24,7 +24,6 @@ SERVICES = ("content", "quiz", "auth")
 
 
 def entry(service: str, seconds: int, entry_id: str = "") -> dict[str, Any]:
-    """Return an entry of a service at that time."""
     return {
         "id": entry_id or f"entry-{seconds}",
         "occurredAt": format_instant(NOON + seconds * SECOND),
@@ -38,7 +37,6 @@ def entry(service: str, seconds: int, entry_id: str = "") -> dict[str, Any]:
 
 
 def page(*entries: dict[str, Any], cursor: str | None = None) -> dict[str, Any]:
-    """Return a page of entries."""
     return {"items": list(entries), "nextCursor": cursor}
 
 
@@ -46,9 +44,7 @@ def test_three_lists_are_merged_newest_first(gateway: Gateway) -> None:
     gateway.content.responds(TARGET, page(entry("content", 50), entry("content", 20), entry("content", 1, "a")))
     gateway.quiz.responds(TARGET, page(entry("quiz", 40), entry("quiz", 1, "b")))
     gateway.auth.responds(TARGET, page(entry("auth", 60)))
-
     response = gateway.as_admin("GET", ADDRESS)
-
     merged = [("auth", 60), ("content", 50), ("quiz", 40), ("content", 20)]
     # Entries of one instant are in the order of their ids.
     same_instant = [entry("quiz", 1, "b"), entry("content", 1, "a")]
@@ -60,7 +56,6 @@ def test_filters_and_cursor_go_to_every_service(gateway: Gateway) -> None:
     query = "actorId=ada&action=event.&subjectId=event+1&from=2026-03-01T12%3A00%3A00%2B02%3A00&limit=5&cursor=abc"
     for service in gateway.services.values():
         service.responds(f"{TARGET}?{query}", page())
-
     assert parsed(gateway.as_admin("GET", f"{ADDRESS}?{query}")) == (200, page())
     assert gateway.targets == [f"{TARGET}?{query}"] * 3
 
@@ -69,7 +64,6 @@ def test_filters_and_cursor_go_to_every_service(gateway: Gateway) -> None:
 def test_one_service_alone_can_be_asked(gateway: Gateway, name: str) -> None:
     target, expected = f"{TARGET}?service={name}", page(entry(name, 1), cursor="there-is-more")
     gateway.services[name].responds(target, expected)
-
     assert parsed(gateway.as_admin("GET", f"{ADDRESS}?service={name}")) == (200, expected)
     assert gateway.targets == [target]
 
@@ -77,7 +71,6 @@ def test_one_service_alone_can_be_asked(gateway: Gateway, name: str) -> None:
 @pytest.mark.parametrize("query", ["service=", "service=gateway", "service=Quiz", "service=quiz&service=content"])
 def test_another_service_is_a_validation_error(gateway: Gateway, query: str) -> None:
     document = gateway.as_admin("GET", f"{ADDRESS}?{query}").json()
-
     details = {"formErrors": [], "fieldErrors": {"service": ["must be one of content, quiz, auth"]}}
     assert (document["error"], document["details"], gateway.targets) == ("VALIDATION_ERROR", details, [])
 
@@ -87,9 +80,7 @@ def test_there_is_no_list_while_a_service_is_down(gateway: Gateway, missing: str
     for name, service in gateway.services.items():
         service.responds(TARGET, page(entry(name, 1)))
     gateway.services[missing].fails(TARGET, httpx.ConnectError("refused"))
-
     response = gateway.as_admin("GET", ADDRESS)
-
     assert (parsed(response), response.headers["Retry-After"]) == ((503, UNAVAILABLE), "1")
 
 
@@ -98,9 +89,7 @@ def test_the_refusal_of_a_service_is_passed_on(gateway: Gateway, status: int, co
     for name, service in gateway.services.items():
         service.responds(TARGET, page(entry(name, 1)))
     gateway.quiz.responds(TARGET, service_error(code), status, Retry_After="7")
-
     response = gateway.as_admin("GET", ADDRESS)
-
     assert (parsed(response), response.headers["Retry-After"]) == ((status, service_error(code)), "7")
 
 
@@ -114,13 +103,12 @@ def page_of_service(name: str, trail: AuditTrail, cursor: str | None, limit: int
     return page(*(dict(audit_view(name, each)) for each in found.items), cursor=found.next_cursor)
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(PLACES, st.integers(1, 7))
 def test_pages_of_the_merged_list_have_no_gap_and_no_repetition(places: Sequence[tuple[str, int]], limit: int) -> None:
     kept = {name: KeptAudit() for name in SERVICES}
     for number, (name, seconds) in enumerate(places):
         kept[name].append(("event.changed", str(number)), at=timedelta(seconds=seconds))
-
     pages: list[list[str]] = []
     cursor: str | None = None
     with closing(Gateway()) as gateway:
@@ -131,7 +119,6 @@ def test_pages_of_the_merged_list_have_no_gap_and_no_repetition(places: Sequence
             merged = gateway.as_admin("GET", ADDRESS + query).json()
             pages.append([each["subjectId"] for each in merged["items"]])
             cursor = merged["nextCursor"]
-
     newest_first = sorted(range(len(places)), key=lambda number: (places[number][1], number), reverse=True)
     assert [subject for each in pages for subject in each] == list(map(str, newest_first))
     assert [len(each) for each in pages[:-1]] == [limit] * (len(pages) - 1)

@@ -1,7 +1,6 @@
 """gateway.views.deletions: quiz catches up before the response, and a deletion does not depend on it."""
 
 import asyncio
-from collections.abc import Callable, Coroutine
 from typing import Any, NamedTuple
 
 import httpx
@@ -10,10 +9,10 @@ from falcon.testing import ASGIConductor
 
 from gateway.app import assemble
 from gateway.config import read_settings
-from gateway.upstream import Upstream, UpstreamRequest, Upstreams
+from gateway.upstream import UpstreamRequest, Upstreams
 from gateway.views.deletions import delete_event, delete_lesson
 from services.kit.web.tokens.access import AccessTokenVerifier
-from tests.gateway.fakes import SECRET, Gateway, log_line, parsed, service_error
+from tests.gateway.fakes import SECRET, Gateway, log_line, parsed, service_error, upstream
 from tests.kit.forging import nothing_revoked
 
 # Turns of the event loop in which a gateway that waits for nothing would have closed everything.
@@ -42,7 +41,6 @@ deletions = pytest.mark.parametrize("deletion", [EVENT, LESSON], ids=["event", "
 def test_a_deletion_reaches_content_and_then_quiz(gateway: Gateway, deletion: Deletion) -> None:
     gateway.content.responds(f"DELETE {deletion.address}", status=204)
     gateway.quiz.responds(CATCH_UP, {"changes": 1})
-
     assert parsed(gateway.as_admin("DELETE", deletion.address)) == (204, None)
     assert gateway.targets == [f"DELETE {deletion.address}", CATCH_UP]
     assert (gateway.quiz.bodies, gateway.lines) == ([b""], [])
@@ -76,15 +74,8 @@ def test_a_deletion_stands_while_quiz_does_not_catch_up(gateway: Gateway, deleti
 @deletions
 def test_a_deletion_that_content_refuses_does_not_reach_quiz(gateway: Gateway, deletion: Deletion) -> None:
     gateway.content.responds(f"DELETE {deletion.address}", service_error("EVENT_NOT_FOUND"), 404)
-
     assert parsed(gateway.as_admin("DELETE", deletion.address)) == (404, service_error("EVENT_NOT_FOUND"))
     assert gateway.quiz.targets == []
-
-
-def upstream(name: str, handler: Callable[[httpx.Request], Coroutine[None, None, httpx.Response]]) -> Upstream:
-    """Return a service that responds as the handler does."""
-    client = httpx.AsyncClient(base_url=f"http://{name}", transport=httpx.MockTransport(handler))
-    return Upstream(name, client, SECRET, 30)
 
 
 def app_over(upstreams: Upstreams) -> Any:

@@ -12,7 +12,6 @@ def test_health_responds_as_the_baseline_did(gateway: Gateway) -> None:
     before = now()
     response = gateway.send("GET", "/health")
     after = now()
-
     document = response.json()
     assert (response.status_code, response.headers["Content-Type"]) == (200, "application/json")
     assert before <= parse_instant(document.pop("timestamp")) <= after
@@ -26,7 +25,6 @@ def test_liveness_calls_no_service(gateway: Gateway) -> None:
 def test_ready_needs_every_service_and_calls_as_the_gateway(gateway: Gateway) -> None:
     for service in gateway.services.values():
         service.responds(READY, {"status": "ok"})
-
     assert parsed(gateway.as_admin("GET", "/health/ready")) == (200, {"status": "ok"})
     assert gateway.targets == [READY] * 3
     assert [service.callers(name) for name, service in gateway.services.items()] == [["gateway"]] * 3
@@ -36,8 +34,6 @@ def test_ready_names_the_services_that_are_not(gateway: Gateway) -> None:
     gateway.content.responds(READY, {"status": "ok"})
     gateway.quiz.responds(READY, service_error("UPSTREAM_UNAVAILABLE"), 503)
     gateway.auth.fails(READY, httpx.ConnectError("refused"))
-
     response = gateway.send("GET", "/health/ready")
-
     assert parsed(response) == (503, own_error("UPSTREAM_UNAVAILABLE", "Not ready: quiz, auth"))
     assert response.headers["Retry-After"] == "1"

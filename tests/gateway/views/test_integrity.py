@@ -34,9 +34,7 @@ def test_three_reports_are_joined_under_the_worst_status(
     reports = dict(zip(gateway.services, map(report, statuses), strict=True))
     for name, service in gateway.services.items():
         service.responds(TARGET, {"item": reports[name]})
-
     response = gateway.as_admin("GET", ADDRESS)
-
     assert parsed(response) == (200, {"item": {"status": joined, "services": reports}})
     assert [service.callers(name) for name, service in gateway.services.items()] == [["gateway"]] * 3
 
@@ -45,7 +43,6 @@ def test_a_service_that_is_down_is_named(gateway: Gateway) -> None:
     gateway.content.responds(TARGET, {"item": report("ok")})
     gateway.quiz.fails(TARGET, httpx.ConnectError("refused"))
     gateway.auth.responds(TARGET, {"error": "INTERNAL_ERROR"}, 500)
-
     down = {"status": "unavailable"}
     services = {"content": report("ok"), "quiz": down, "auth": down}
     assert parsed(gateway.as_admin("GET", ADDRESS)) == (200, {"item": {**down, "services": services}})
@@ -53,5 +50,4 @@ def test_a_service_that_is_down_is_named(gateway: Gateway) -> None:
 
 def test_findings_are_worse_than_a_service_that_is_down(gateway: Gateway) -> None:
     gateway.content.responds(TARGET, {"item": report("findings")})
-
     assert gateway.as_admin("GET", ADDRESS).json()["item"]["status"] == "findings"

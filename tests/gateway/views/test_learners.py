@@ -27,16 +27,8 @@ def evaluated(action: str, status: str = "released") -> dict[str, object]:
     return log_line("lesson_access_evaluated", f"{TEMPLATE}/{action}", status=status, authorized=authorized)
 
 
-def test_public_events_come_from_content(gateway: Gateway) -> None:
-    page: dict[str, Any] = {"items": [], "nextCursor": None}
-    gateway.content.responds("GET /internal/public/events?limit=2&cursor=a%2Bb", page)
-
-    assert parsed(gateway.send("GET", "/api/public/events?limit=2&cursor=a%2Bb")) == (200, page)
-
-
 def test_the_catalog_comes_from_content_and_its_key_stays_in_the_body(gateway: Gateway) -> None:
     gateway.content.responds("POST /internal/public/events/launch/catalog", {"catalog": {"items": []}})
-
     assert parsed(gateway.send("POST", f"{EVENT}/catalog", json=KEY)) == (200, {"catalog": {"items": []}})
     assert gateway.content.bodies == [orjson.dumps(KEY)]
     assert gateway.lines == []
@@ -48,7 +40,6 @@ def test_an_access_check_is_logged_with_its_outcome(gateway: Gateway, status: st
     authorized = status == "released"
     access = {"authorized": authorized, "status": status, "message": "As it is", "unlocksInSeconds": 0}
     gateway.content.responds(f"POST {TARGET}/access-check", access)
-
     assert parsed(gateway.send("POST", f"{LESSON}/access-check")) == (200, access)
     kpi = log_line("kpi_lesson_access_check", f"{TEMPLATE}/access-check", status=status, authorized=authorized)
     assert gateway.lines == [evaluated("access-check", status), kpi]
@@ -60,9 +51,7 @@ def test_content_s_refusal_is_passed_on_and_quiz_is_not_asked(
     gateway: Gateway, action: str, status: int, refusal: dict[str, object]
 ) -> None:
     gateway.content.responds(f"POST {TARGET}/{QUESTIONS.get(action, action)}", refusal, status)
-
     response = gateway.send("POST", f"{LESSON}/{action}", json={"answers": []})
-
     assert (parsed(response), gateway.quiz.targets) == ((status, refusal), [])
     is_evaluated = status == 403 and action != "access-check"
     assert gateway.lines == ([evaluated(action, "locked")] if is_evaluated else [])
@@ -71,7 +60,6 @@ def test_content_s_refusal_is_passed_on_and_quiz_is_not_asked(
 @pytest.mark.parametrize("action", ["playback", "materials"])
 def test_what_content_shows_a_learner_is_passed_on_and_logged(gateway: Gateway, action: str) -> None:
     gateway.content.responds(f"POST {TARGET}/{action}", {"shown": action})
-
     assert parsed(gateway.send("POST", f"{LESSON}/{action}", json=KEY)) == (200, {"shown": action})
     assert gateway.content.bodies == [orjson.dumps(KEY)]
     assert gateway.lines == [evaluated(action)]
@@ -82,7 +70,6 @@ def test_a_quiz_is_shown_to_an_admitted_learner(gateway: Gateway) -> None:
     quiz = {"item": {"id": "quiz-1", "title": "First check", "questions": []}}
     gateway.content.responds(f"POST {TARGET}/admission", ADMITTED)
     gateway.quiz.responds("GET /internal/lessons/lesson%201/quiz", quiz)
-
     assert parsed(gateway.send("POST", f"{LESSON}/quiz", json=KEY)) == (200, quiz)
     assert (gateway.content.bodies, gateway.quiz.bodies) == ([orjson.dumps(KEY)], [b""])
     events = ("quiz_loaded", "kpi_quiz_started")
@@ -96,7 +83,6 @@ def test_a_quiz_is_shown_to_an_admitted_learner(gateway: Gateway) -> None:
 def test_a_lesson_without_a_quiz_starts_none(gateway: Gateway) -> None:
     gateway.content.responds(f"POST {TARGET}/admission", ADMITTED)
     gateway.quiz.responds("GET /internal/lessons/lesson%201/quiz", service_error("QUIZ_NOT_FOUND"), 404)
-
     assert parsed(gateway.send("POST", f"{LESSON}/quiz")) == (404, service_error("QUIZ_NOT_FOUND"))
     assert gateway.lines == [evaluated("quiz")]
 
@@ -115,9 +101,7 @@ KEYED = {"Idempotency-Key": "canary-idempotency"}
 def test_quiz_grades_for_the_lesson_that_content_opened(gateway: Gateway) -> None:
     gateway.content.responds(f"POST {TARGET}/admission?x=1", ADMITTED)
     gateway.quiz.responds("POST /internal/submissions", GRADED)
-
     response = gateway.send("POST", f"{SUBMIT}?x=1", json=ANSWERS)
-
     assert (parsed(response), response.headers["Content-Type"]) == ((200, GRADED), "application/json")
     lesson = {"lessonId": "lesson 1", "lessonTitle": "Opening"}
     assert [orjson.loads(body) for body in gateway.quiz.bodies] == [{**SLUGS, **lesson, "submission": ANSWERS}]
@@ -135,9 +119,7 @@ def test_quiz_grades_for_the_lesson_that_content_opened(gateway: Gateway) -> Non
 def test_a_submission_without_a_body_is_an_empty_one(gateway: Gateway, body: bytes) -> None:
     gateway.content.responds(f"POST {TARGET}/admission", ADMITTED)
     gateway.quiz.responds("POST /internal/submissions", service_error("QUIZ_INVALID_ATTEMPT"), 400)
-
     response = gateway.send("POST", SUBMIT, content=body, headers={"Content-Type": "text/plain"})
-
     assert parsed(response) == (400, service_error("QUIZ_INVALID_ATTEMPT"))
     assert [orjson.loads(each)["submission"] for each in gateway.quiz.bodies] == [{}]
     # A refused submission completes no quiz.
@@ -147,9 +129,7 @@ def test_a_submission_without_a_body_is_an_empty_one(gateway: Gateway, body: byt
 def test_a_replayed_submission_is_not_logged_again(gateway: Gateway) -> None:
     gateway.content.responds(f"POST {TARGET}/admission", ADMITTED)
     gateway.quiz.responds("POST /internal/submissions", GRADED, Idempotency_Replayed="true")
-
     response = gateway.send("POST", SUBMIT, json=ANSWERS, headers=KEYED)
-
     assert (parsed(response), response.headers["Idempotency-Replayed"]) == ((200, GRADED), "true")
     assert gateway.quiz.header("Idempotency-Key") == ["canary-idempotency"]
     assert gateway.lines == [evaluated("quiz/submit")]
@@ -171,9 +151,7 @@ def test_a_refused_learner_gets_the_response_stored_under_the_key(
 ) -> None:
     gateway.content.responds(f"POST {TARGET}/admission", refusal, status)
     gateway.quiz.responds("POST /internal/replays", stored, stored_status, **headers)
-
     response = gateway.send("POST", SUBMIT, json=ANSWERS, headers=KEYED)
-
     assert parsed(response) == (stored_status, stored)
     assert {name: response.headers[name] for name in headers} == headers
     assert gateway.quiz.header("Idempotency-Key") == ["canary-idempotency"]
@@ -185,7 +163,6 @@ def test_a_refused_learner_gets_the_response_stored_under_the_key(
 @pytest.mark.parametrize(("status", "refusal"), REFUSALS)
 def test_a_learner_who_was_never_admitted_gets_the_refusal(gateway: Gateway, status: int, refusal: Any) -> None:
     gateway.content.responds(f"POST {TARGET}/admission", refusal, status)
-
     assert parsed(gateway.send("POST", SUBMIT, json=ANSWERS, headers=KEYED)) == (status, refusal)
     assert gateway.quiz.targets == ["POST /internal/replays"]
 
@@ -193,20 +170,14 @@ def test_a_learner_who_was_never_admitted_gets_the_refusal(gateway: Gateway, sta
 def test_a_refused_learner_with_a_key_waits_while_quiz_is_down(gateway: Gateway) -> None:
     gateway.content.responds(f"POST {TARGET}/admission", DENIED, 403)
     gateway.quiz.fails("POST /internal/replays", httpx.ConnectError("refused"))
-
     response = gateway.send("POST", SUBMIT, json=ANSWERS, headers=KEYED)
-
     assert (parsed(response), response.headers["Retry-After"]) == ((503, UNAVAILABLE), "1")
 
 
 @pytest.mark.parametrize("status", [400, 415, 500, 503])
 def test_another_error_of_admission_looks_up_no_stored_response(gateway: Gateway, status: int) -> None:
     gateway.content.responds(f"POST {TARGET}/admission", service_error("REQUEST_ERROR"), status)
-
-    assert parsed(gateway.send("POST", SUBMIT, content=b"{", headers=KEYED)) == (
-        status,
-        service_error("REQUEST_ERROR"),
-    )
+    assert parsed(gateway.send("POST", SUBMIT, content=b"{", headers=KEYED)) == (status, service_error("REQUEST_ERROR"))
     assert gateway.quiz.targets == []
 
 
@@ -214,6 +185,5 @@ def test_a_query_never_reaches_a_log_line(gateway: Gateway) -> None:
     gateway.content.fails("POST /internal/public/events/launch/catalog?key=canary", httpx.ReadError("reset"))
     for address in (f"{EVENT}/catalog?eventAccessKey=canary", f"{LESSON}/quiz?k=canary", f"{EVENT}/catalog?key=canary"):
         gateway.send("POST", address, headers={"Authorization": "Bearer canary-token"})
-
     assert "upstream_unavailable" in gateway.log
     assert "canary" not in gateway.log

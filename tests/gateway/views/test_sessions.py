@@ -33,7 +33,6 @@ def kpi(call: Call, success: bool) -> list[dict[str, object]]:
 def test_a_success_is_passed_on_and_logged_without_secrets(gateway: Gateway, call: Call) -> None:
     tokens = {"accessToken": "canary-token", "refreshToken": "canary-next", "user": {"id": "1", "username": "ada"}}
     gateway.auth.responds(f"POST {call.target}", tokens)
-
     assert parsed(gateway.as_admin("POST", call.address, json=BODY)) == (200, tokens)
     assert gateway.auth.targets == [f"POST {call.target}"]
     assert b"canary-password" in gateway.auth.bodies[0]
@@ -47,9 +46,7 @@ def test_a_success_is_passed_on_and_logged_without_secrets(gateway: Gateway, cal
 )
 def test_a_refusal_is_passed_on_and_logged_with_its_code(gateway: Gateway, call: Call, status: int, code: str) -> None:
     gateway.auth.responds(f"POST {call.target}", service_error(code), status, Retry_After="7")
-
     response = gateway.as_admin("POST", call.address, json=BODY)
-
     assert (parsed(response), response.headers["Retry-After"]) == ((status, service_error(code)), "7")
     name = {"username": "ada"} if call is CHANGE else {}
     assert gateway.lines == [log_line(call.refused, call.address, reason=code, **name), *kpi(call, False)]
@@ -59,14 +56,12 @@ def test_a_refusal_is_passed_on_and_logged_with_its_code(gateway: Gateway, call:
 @calls
 def test_a_failure_of_auth_is_no_refusal(gateway: Gateway, call: Call) -> None:
     gateway.auth.responds(f"POST {call.target}", service_error("INTERNAL_ERROR"), 500)
-
     assert parsed(gateway.as_admin("POST", call.address, json=BODY)) == (500, service_error("INTERNAL_ERROR"))
     assert gateway.lines == kpi(call, False)
 
 
 def test_a_logout_goes_to_auth_with_the_admin_s_token(gateway: Gateway) -> None:
     gateway.auth.responds("POST /api/admin/logout", status=204)
-
     assert parsed(gateway.as_admin("POST", "/api/admin/logout")) == (204, None)
     assert gateway.auth.header("Authorization") == [f"Bearer {access_token()}"]
     assert gateway.lines == [log_line("admin_signed_out", "/api/admin/logout", username="ada")]
@@ -74,8 +69,6 @@ def test_a_logout_goes_to_auth_with_the_admin_s_token(gateway: Gateway) -> None:
 
 def test_a_refused_logout_is_not_logged_as_one(gateway: Gateway) -> None:
     gateway.auth.responds("POST /api/admin/logout", service_error("UNAUTHORIZED"), 401, WWW_Authenticate="Bearer")
-
     response = gateway.as_admin("POST", "/api/admin/logout")
-
     assert parsed(response) == (401, service_error("UNAUTHORIZED"))
     assert (response.headers["WWW-Authenticate"], gateway.lines) == ("Bearer", [])

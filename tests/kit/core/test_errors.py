@@ -29,7 +29,6 @@ def test_each_error_has_the_contract_s_status_code_and_envelope(
     error: type[ServiceError], expected: tuple[int, str]
 ) -> None:
     raised = error()
-
     assert (raised.status, raised.code) == expected
     envelope = raised.envelope("request-1")
     assert envelope.pop("details", None) == raised.extra.get("details")

@@ -20,7 +20,6 @@ EXISTENCE = "must be an instant that exists, between the years 0001 and 9999"
 @given(INSTANTS)
 def test_the_wire_form_and_the_storage_form_are_read_as_the_same_instant(instant: datetime) -> None:
     text = format_instant(instant)
-
     assert parse_instant(text) == from_milliseconds(to_milliseconds(instant)) == instant
     assert (len(text), text[10], text[19], text[-1]) == (24, "T", ".", "Z")
 
@@ -37,7 +36,6 @@ def test_any_offset_is_read_as_utc(instant: datetime, zone: timezone) -> None:
         text = instant.astimezone(zone).isoformat()
     except OverflowError:
         return
-
     assert parse_instant(text) == truncated(instant)
     assert parse_instant(text).tzinfo is UTC
 
@@ -64,7 +62,6 @@ def test_any_text_is_an_instant_or_refused_with_our_message(text: str) -> None:
     except ValueError as error:
         assert str(error) in (FORM, EXISTENCE)
         return
-
     assert instant.tzinfo is UTC
     assert truncated(instant) == instant
     assert parse_instant(format_instant(instant)) == instant
@@ -117,6 +114,5 @@ def test_milliseconds_count_from_the_epoch_in_both_directions() -> None:
 
 def test_the_current_instant_equals_its_stored_and_wire_forms() -> None:
     present = now()
-
     assert present.tzinfo is UTC
     assert from_milliseconds(to_milliseconds(present)) == parse_instant(format_instant(present)) == present

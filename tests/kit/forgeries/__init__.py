@@ -2,10 +2,10 @@
 
 from datetime import datetime
 
-from tests.kit.forgeries import changes, claims, excess, keys
+from tests.kit.forgeries import changes, claims, keys
 from tests.kit.forging import Forge
 
-KINDS = (*keys.KINDS, *claims.KINDS, *changes.KINDS, *excess.KINDS)
+KINDS = (*keys.KINDS, *claims.KINDS, *changes.KINDS)
 
 
 def forgeries(forge: Forge, at: datetime) -> dict[str, str]:

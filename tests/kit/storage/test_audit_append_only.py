@@ -61,7 +61,6 @@ POSTGRESQL_CHANGES = {
 
 
 def refusals(database: peewee.Database, statements: dict[str, str]) -> dict[str, str]:
-    """Return the error of each refused statement."""
     refused = {}
     for name, statement in statements.items():
         try:
@@ -73,7 +72,6 @@ def refusals(database: peewee.Database, statements: dict[str, str]) -> dict[str,
 
 
 def entries(database: peewee.Database) -> list[Any]:
-    """Return the stored rows."""
     return list(database.execute_sql("SELECT * FROM audit_log").fetchall())
 
 
@@ -82,7 +80,6 @@ def test_sqlite_refuses_every_change_of_an_entry(sqlite_url: str) -> None:
     MIGRATIONS.up(database)
     AuditLog(database).append([("quiz.created", "quiz-1")])
     before = entries(database)
-
     for recursive_triggers in (0, 1):
         database.execute_sql(f"PRAGMA recursive_triggers = {recursive_triggers}")
         refused = refusals(database, SQLITE_CHANGES)
@@ -129,7 +126,6 @@ def test_postgresql_refuses_every_change_of_an_entry_to_every_role(
     AuditLog(service).append([("quiz.created", "quiz-1")])
     service.execute_sql("INSERT INTO tombstones VALUES ('event', 'event-1', 0)")
     before = entries(service)
-
     with closing(open_database(postgresql_url)) as superuser:
         for database in (service, owner, superuser):
             refused = refusals(database, POSTGRESQL_CHANGES)
@@ -139,9 +135,7 @@ def test_postgresql_refuses_every_change_of_an_entry_to_every_role(
     assert entries(service) == before
 
 
-def test_the_role_of_the_service_cannot_disable_the_triggers(
-    runtime: tuple[peewee.Database, peewee.Database],
-) -> None:
+def test_the_role_of_the_service_cannot_disable_the_triggers(runtime: tuple[peewee.Database, peewee.Database]) -> None:
     _owner, service = runtime
     attempts = {
         "disable": "ALTER TABLE audit_log DISABLE TRIGGER USER",
@@ -192,11 +186,7 @@ DAMAGE = [
         ],
         BOTH,
     ),
-    (
-        "postgresql",
-        [f"ALTER TABLE audit_log {', '.join(f'ENABLE REPLICA TRIGGER {each}' for each in BOTH)}"],
-        BOTH,
-    ),
+    ("postgresql", [f"ALTER TABLE audit_log {', '.join(f'ENABLE REPLICA TRIGGER {each}' for each in BOTH)}"], BOTH),
 ]
 
 
@@ -209,7 +199,6 @@ def test_a_missing_altered_or_disabled_trigger_is_found_and_repaired(
         assert found(database, EXAMINATION) == []
         for statement in statements:
             database.execute_sql(statement)
-
         assert named(found(database, EXAMINATION)) == [("audit_log", trigger, "append_only") for trigger in triggers]
         message = "rows can be changed or deleted: the trigger that refuses it is missing, altered or disabled"
         lines = [f"audit_log {each} append_only: {message}: repaired: recreated it" for each in triggers]
@@ -227,11 +216,9 @@ def test_the_documented_archiving_by_the_owner_works(audited: peewee.Database) -
     blocks = re.findall(r"```sql\n(.+?)```", (ROOT / "docs" / "operations.md").read_text(), re.DOTALL)
     (block,) = (block for block in blocks if language in block)
     AuditLog(audited, StoppedClock(datetime(2025, 12, 31, tzinfo=UTC))).append([("quiz.created", "old")])
-
     for statement in re.sub(r"--.*", "", block).split(";"):
         if statement.strip():
             audited.execute_sql(statement)
-
     assert entries_in(AuditLog(audited)) == [("quiz.created", "quiz-1")]
     assert repair(audited, EXAMINATION)[0] == 0
     assert found(audited, EXAMINATION) == []

@@ -4,16 +4,15 @@ from collections.abc import Iterator
 
 import pytest
 
-from services.kit.core.instants import format_instant
 from services.kit.storage.audit.resource import AUDIT, audit_route
 from services.kit.storage.database import open_database
 from services.kit.storage.service_app import create_service_app
 from services.kit.storage.use_cases import UseCases
 from tests.app_client import Client
 from tests.audit import ALL, EVERYTHING, KeptAudit
-from tests.clock import HOUR, MILLISECOND, NOON
+from tests.clock import HOUR
 from tests.content.client import SETTINGS, access_token, service_token, verifier
-from tests.refusals import UNAUTHORIZED, Answer, invalid
+from tests.refusals import UNAUTHORIZED, Response, invalid
 
 
 @pytest.fixture
@@ -26,7 +25,7 @@ def client() -> Iterator[tuple[Client, KeptAudit]]:
         yield client, kept
 
 
-def response_to(client: Client, query: str = "") -> Answer:
+def response_to(client: Client, query: str = "") -> Response:
     """Return the response to a service with this query."""
     return client.send("GET", AUDIT, service_token(), query_string=query)
 
@@ -37,7 +36,7 @@ def test_an_entry_has_all_its_members(client: tuple[Client, KeptAudit]) -> None:
     kept.append(("event.deleted", "event-1"), at=HOUR)
 
     newer, older = kept.trail.list(EVERYTHING, ALL)
-    assert response_to(sender) == Answer(
+    assert response_to(sender) == Response(
         200,
         {
             "items": [
@@ -94,7 +93,6 @@ def test_a_filter_lists_the_matching_entries(client: tuple[Client, KeptAudit], q
     entries += [("event.changed", "four", "ada"), ("material.deleted", "five", "cleo")]
     for place, (action, subject_id, admin) in enumerate(entries):
         kept.append((action, subject_id), at=place * HOUR, admin=admin)
-
     status, document = response_to(sender, query)
     assert (status, [each["subjectId"] for each in document["items"]]) == (200, subjects)
 
@@ -104,7 +102,6 @@ def test_pages_follow_one_another_without_a_gap(client: tuple[Client, KeptAudit]
     for number in range(120):
         kept.append(("event.changed", str(number)), at=number // 7 * HOUR)
     newest_first = sorted(range(120), key=lambda number: (number // 7, number), reverse=True)
-
     subjects: list[str] = []
     cursor = ""
     for length in (50, 50, 20):
@@ -123,40 +120,26 @@ NO_CURSOR = "must be a nextCursor of this list"
 
 
 @pytest.mark.parametrize(
-    ("query", "field", "text"),
+    ("query", "texts"),
     [
-        ("actorId=%00", "actorId", "must not contain control characters"),
-        (f"actorId={'a' * 201}", "actorId", "must have at most 200 characters"),
-        ("actorId=a&actorId=b", "actorId", "Input should be a valid string"),
-        ("subjectId=", "subjectId", "must have at least 1 characters"),
-        ("action=event", "action", NO_ACTION),
-        ("action=.created", "action", NO_ACTION),
-        ("action=event.%25", "action", NO_ACTION),
-        ("action=event.created.twice", "action", NO_ACTION),
-        ("action=", "action", "must have at least 1 characters"),
-        ("from=2026-03-01T12:00:00", "from", NO_INSTANT),
-        ("to=2026-02-30T12:00:00Z", "to", "must be an instant that exists, between the years 0001 and 9999"),
-        ("limit=0", "limit", NO_LIMIT),
-        ("limit=101", "limit", NO_LIMIT),
-        ("cursor=WyJhIiwiYiJd", "cursor", NO_CURSOR),
+        ("actorId=%00", {"actorId": "must not contain control characters"}),
+        (f"actorId={'a' * 201}", {"actorId": "must have at most 200 characters"}),
+        ("actorId=a&actorId=b", {"actorId": "Input should be a valid string"}),
+        ("subjectId=", {"subjectId": "must have at least 1 characters"}),
+        *(
+            (f"action={each}", {"action": NO_ACTION})
+            for each in ("event", ".created", "event.%25", "event.created.twice")
+        ),
+        ("action=", {"action": "must have at least 1 characters"}),
+        ("from=2026-03-01T12:00:00", {"from": NO_INSTANT}),
+        ("to=2026-02-30T12:00:00Z", {"to": "must be an instant that exists, between the years 0001 and 9999"}),
+        *((f"limit={each}", {"limit": NO_LIMIT}) for each in (0, 101)),
+        ("cursor=WyJhIiwiYiJd", {"cursor": NO_CURSOR}),
+        ("action=x&from=x&to=x", {"action": NO_ACTION, "from": NO_INSTANT, "to": NO_INSTANT}),
     ],
 )
 def test_an_invalid_filter_is_refused_by_its_name(
-    client: tuple[Client, KeptAudit], query: str, field: str, text: str
+    client: tuple[Client, KeptAudit], query: str, texts: dict[str, str]
 ) -> None:
     sender, _ = client
-    assert response_to(sender, query) == invalid({field: [text]})
-
-
-def test_several_invalid_filters_are_named_at_once(client: tuple[Client, KeptAudit]) -> None:
-    sender, _ = client
-    wrong = {"action": [NO_ACTION], "from": [NO_INSTANT], "to": [NO_INSTANT]}
-    assert response_to(sender, "action=x&from=x&to=x") == invalid(wrong)
-
-
-def test_an_instant_can_be_used_as_a_filter(client: tuple[Client, KeptAudit]) -> None:
-    sender, kept = client
-    kept.append(("event.created", "event-1"), at=MILLISECOND)
-    instant = response_to(sender)[1]["items"][0]["occurredAt"]
-    assert instant == format_instant(NOON + MILLISECOND)
-    assert [len(response_to(sender, f"{name}={instant}")[1]["items"]) for name in ("from", "to")] == [1, 0]
+    assert response_to(sender, query) == invalid({name: [text] for name, text in texts.items()})

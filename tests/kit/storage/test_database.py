@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.kit.core.database_url import DatabaseUrlError
+from services.kit.core.instants import truncated
 from services.kit.storage.database import (
     InstantField,
     delete_all_rows,
@@ -24,10 +25,7 @@ from services.kit.storage.database import (
 from tests.parallel import at_once
 
 NOON = datetime(2026, 3, 1, 12, 0, 0, 123_000, tzinfo=UTC)
-# Stored instants have milliseconds and are in the years 1 to 9999.
-INSTANTS = st.datetimes(timezones=st.just(UTC)).map(
-    lambda each: each.replace(microsecond=each.microsecond // 1000 * 1000)
-)
+INSTANTS = st.datetimes(timezones=st.just(UTC)).map(truncated)
 
 
 class Event(peewee.Model):
@@ -99,7 +97,6 @@ def test_client_and_server_give_up_a_host_that_is_gone(postgresql_url: str) -> N
         options = [client.getsockopt(socket.IPPROTO_TCP, getattr(socket, name)) for name in names]
         server = [value(database, f"SHOW tcp_keepalives_{name}") for name in ("idle", "interval", "count")]
         keeps_alive = client.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
-
     assert (keeps_alive, options, server) == (1, [5, 2, 3, 10_000], ["30", "10", "3"])
 
 
@@ -193,11 +190,9 @@ def test_a_full_disk_is_named_as_the_cause_and_leaves_nothing(sqlite_url: str) -
     peewee.SchemaManager(Event, full).create_all()
     pages = value(full, "PRAGMA page_count")
     full.execute_sql(f"PRAGMA max_page_count = {pages + 1}")
-
     with pytest.raises(peewee.OperationalError, match="database or disk is full"), transaction(full):
         for number in range(1, 100):
             Event.insert(id=number, slug=f"{number} {'x' * 10_000}").execute(full)
-
     # The connection can still be used.
     assert value(full, "SELECT count(*) FROM events") == 0
     full.execute_sql("PRAGMA max_page_count = 1000000")

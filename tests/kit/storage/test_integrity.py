@@ -1,12 +1,10 @@
 """services.kit.storage.integrity: one check at a time, whose report is sent once."""
 
-import asyncio
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import httpx
 import pytest
 
 from services.auth.app import create_app
@@ -20,6 +18,8 @@ from services.kit.web.app import create_web_app
 from services.kit.web.guards import Guard, Route
 from services.kit.web.reports import SHOWN_FINDINGS
 from services.kit.web.tokens.service import issue_service_token
+from tests.app_client import Client
+from tests.refusals import UNAUTHORIZED
 from tests.violations import execute
 
 FOUND = Finding("events", "event-1", "event_link", "wrong", lambda: "made it right")
@@ -34,7 +34,6 @@ class Checks:
         self._findings = findings
 
     def __call__(self, progress: Progress) -> Iterable[Finding]:
-        """Run a check."""
         self.started += 1
         progress.begin("attempts", 1_000)
         progress.advance(400)
@@ -44,15 +43,9 @@ class Checks:
 
 @contextmanager
 def requesting(checks: Callable[[Progress], Iterable[Finding]], wait_seconds: float) -> Iterator[Callable[[], Any]]:
-    """Give a function that requests the report."""
-    app: Any = create_web_app([Route("/integrity", Integrity(checks, wait_seconds), Guard.OPEN)], [])
-
-    async def get() -> Any:
-        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://content") as client:
-            return (await client.get("/integrity")).json()["item"]
-
-    with asyncio.Runner() as runner:
-        yield lambda: runner.run(get())
+    app = create_web_app([Route("/integrity", Integrity(checks, wait_seconds), Guard.OPEN)], [])
+    with Client.of(app) as client:
+        yield lambda: client.send("GET", "/integrity").document["item"]
 
 
 def without_times(report: dict[str, Any]) -> dict[str, Any]:
@@ -71,13 +64,7 @@ def test_a_long_check_is_running_and_its_report_is_sent_once() -> None:
             "progress": {"stage": "attempts", "done": 400, "of": 1_000},
             "total": 1,
             "findings": [
-                {
-                    "table": "events",
-                    "id": "event-1",
-                    "rule": "event_link",
-                    "message": "wrong",
-                    "repairable": True,
-                }
+                {"table": "events", "id": "event-1", "rule": "event_link", "message": "wrong", "repairable": True}
             ],
         }
         while (report := without_times(get_report()))["total"] == 0:
@@ -100,7 +87,6 @@ def test_a_report_lists_some_findings_and_counts_all() -> None:
     checks.may_end.set()
     with requesting(checks, 60) as get_report:
         report = get_report()
-
     assert (report["total"], len(report["findings"]), report["status"]) == (250, 200, "findings")
 
 
@@ -122,18 +108,12 @@ def test_a_service_checks_its_database_for_a_service_token(database_url: str, st
         execute(database, statement)
     database.close()
     settings = read_settings({"AUTH_DATABASE_URL": database_url})
-    app: Any = create_app(settings)
     token = issue_service_token(settings.service_secret, "gateway", "auth", now())
-
-    async def get(headers: dict[str, str]) -> httpx.Response:
-        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://auth") as client:
-            return await client.get("/internal/integrity", headers=headers)
-
-    refused = asyncio.run(get({}))
-    response = asyncio.run(get({"Authorization": f"Bearer {token}"}))
-
-    report = response.json()["item"]
+    with Client.of(create_app(settings)) as client:
+        refused = client.send("GET", "/internal/integrity")
+        status, document = client.send("GET", "/internal/integrity", token)
+    report = document["item"]
     found = [(each["table"], each["id"], each["rule"], each["repairable"]) for each in report["findings"]]
-    assert refused.status_code == 401
-    assert (response.status_code, report["status"]) == (200, "findings" if statement else "ok")
+    assert refused == UNAUTHORIZED
+    assert (status, report["status"]) == (200, "findings" if statement else "ok")
     assert found == ([("admins", "admins_username", "index_missing", True)] if statement else [])

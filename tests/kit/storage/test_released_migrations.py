@@ -23,5 +23,4 @@ RELEASED = {
 
 def test_no_released_migration_has_changed() -> None:
     files = {name: ROOT / "services" / f"{name.replace('/', '/migrations/')}.py" for name in RELEASED}
-
     assert {name: hashlib.sha256(file.read_bytes()).hexdigest() for name, file in files.items()} == RELEASED

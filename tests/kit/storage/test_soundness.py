@@ -129,7 +129,6 @@ def restore(file: Path) -> None:
 def test_a_sound_database_stays_open(seeded: peewee.Database) -> None:
     assert find_damage(seeded, MIGRATIONS) is None
     assert find_damage(seeded, MIGRATIONS, every_row=True) is None
-
     with Service(seeded, SOON).running() as service:
         for _ in range(5):
             assert service.ready() == (200, "")
@@ -145,16 +144,12 @@ def test_damage_of_the_file_closes_the_service_until_a_restore(file: Path, damag
     with Service(open_database(f"sqlite:///{file}", create=False), SOON).running() as service:
         events = service.event_ids()
         assert len(events) == 7
-
         damage(file)
-
         # Until the next inspection the connections may still use what they have read.
         until(lambda: bool(service.event_ids() == DAMAGED), "a closed service")
         assert service.ready() == (503, DAMAGED)
         assert file.exists() is (damage is not Path.unlink)
-
         restore(file)
-
         until(lambda: service.ready()[0] == 200, "an open service")
         assert service.event_ids() == events
 
@@ -173,17 +168,13 @@ def test_a_use_case_that_meets_damage_closes_the_service(file: Path) -> None:
 def test_a_missing_table_closes_the_service_until_it_is_back(seeded: peewee.Database) -> None:
     with Service(seeded, NEVER).running() as service:
         assert len(service.event_ids()) == 7
-
         execute(seeded, "ALTER TABLE events RENAME TO elsewhere")
         seeded.close()
-
         # The watch sleeps for an hour: the use case notices the damage and wakes it.
         assert service.event_ids() == DAMAGED
         assert service.ready() == (503, DAMAGED)
-
         execute(seeded, "ALTER TABLE elsewhere RENAME TO events")
         seeded.close()
-
         until(lambda: service.ready()[0] == 200, "an open service")
         assert len(service.event_ids()) == 7
 
@@ -192,7 +183,6 @@ def test_the_watch_notices_a_missing_table_by_itself(seeded: peewee.Database) ->
     with Service(seeded, SOON).running() as service:
         execute(seeded, "DROP TABLE materials")
         seeded.close()
-
         until(lambda: service.ready()[0] == 503, "a closed service")
         assert service.event_ids() == DAMAGED
 
@@ -200,20 +190,17 @@ def test_the_watch_notices_a_missing_table_by_itself(seeded: peewee.Database) ->
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_rows_that_break_a_rule_are_no_damage(seeded: peewee.Database) -> None:
     execute(seeded, "UPDATE lessons SET expires_at = release_at - 1", "DELETE FROM events")
-
     assert find_damage(seeded, MIGRATIONS) is None
 
 
 def test_a_database_before_its_first_migration_is_not_damaged(database: peewee.Database) -> None:
     database.connect()
     database.execute_sql("CREATE TABLE something (id INTEGER)")
-
     assert find_damage(database, MIGRATIONS) is None
 
 
 def test_a_server_that_is_away_is_not_damaged() -> None:
     away = open_database("postgresql://flix@127.0.0.1:1/flix?connect_timeout=2")
-
     with pytest.raises(peewee.OperationalError) as caught:
         find_damage(away, MIGRATIONS)
     assert not is_damage(caught.value)

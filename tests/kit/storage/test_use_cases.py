@@ -26,7 +26,6 @@ class Taken(Conflict):
 
 @pytest.fixture
 def sqlite(sqlite_url: str) -> peewee.Database:
-    """Return a handle on a file."""
     return open_database(sqlite_url)
 
 
@@ -38,14 +37,6 @@ def pool(database: peewee.Database, threads: int = 1, waiting_limit: int = 512) 
         yield use_cases
     finally:
         use_cases.close()
-
-
-def test_a_use_case_runs_in_another_thread_with_its_arguments(sqlite: peewee.Database) -> None:
-    def use_case(left: int, *, right: int) -> tuple[int, bool]:
-        return left + right, threading.current_thread() is threading.main_thread()
-
-    with pool(sqlite) as use_cases:
-        assert asyncio.run(use_cases.run(use_case, 1, right=2)) == (3, False)
 
 
 def test_no_more_than_the_threads_and_the_waiting_limit_are_accepted(sqlite: peewee.Database) -> None:
@@ -153,7 +144,6 @@ def notes(postgresql_url: str) -> peewee.Database:
 
 
 def on_another_connection(database: peewee.Database, *statements: str) -> None:
-    """Execute the statements on another connection."""
     for statement in statements:
         database.execute_sql(statement)
     database.close()

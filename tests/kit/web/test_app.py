@@ -18,8 +18,6 @@ UUID7 = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9
 
 
 def send(method: str, address: str, *, app: Any = None, headers: Any = REQUEST_ID) -> httpx.Response:
-    """Send a request to the app of notes, or another one."""
-
     async def sending() -> httpx.Response:
         served: Any = app or create_app()
         async with httpx.AsyncClient(transport=httpx.ASGITransport(served), base_url="http://notes") as client:
@@ -29,14 +27,12 @@ def send(method: str, address: str, *, app: Any = None, headers: Any = REQUEST_I
 
 
 def envelope(code: str, message: str) -> dict[str, object]:
-    """Return the error body of the request `request-1`."""
     return {"error": code, "message": message, "requestId": "request-1"}
 
 
 @pytest.mark.parametrize("claimed", ["a", "request-1", "A.b_c-9", "x" * 64, "-"])
 def test_a_well_formed_request_id_is_used(claimed: str) -> None:
     response = send("GET", "/nowhere", headers={"X-Request-ID": claimed})
-
     assert response.headers.get_list("X-Request-ID") == [claimed]
     assert response.json()["requestId"] == claimed
 
@@ -50,7 +46,6 @@ def test_a_well_formed_request_id_is_used(claimed: str) -> None:
 )
 def test_any_other_request_id_is_replaced_by_a_new_one(claimed: bytes) -> None:
     first, second = (send("GET", "/nowhere", headers=[(b"X-Request-ID", claimed)]) for _ in range(2))
-
     request_id = first.headers["X-Request-ID"]
     assert UUID7.fullmatch(request_id)
     assert first.json()["requestId"] == request_id != second.headers["X-Request-ID"]
@@ -76,7 +71,6 @@ def test_every_error_has_the_contract_s_envelope(
     kind: str, status: int, code: str, message: str, retry_after: str | None
 ) -> None:
     response = send("GET", f"/failing/{kind}")
-
     assert (response.status_code, response.json()) == (status, envelope(code, message))
     assert (response.headers["Content-Type"], response.headers.get("Retry-After")) == ("application/json", retry_after)
 
@@ -84,7 +78,6 @@ def test_every_error_has_the_contract_s_envelope(
 def test_a_crash_is_logged_with_its_request_and_not_sent_to_the_client() -> None:
     with capture_logs(processors=[merge_contextvars]) as lines:
         response = send("GET", "/failing/crash")
-
     assert "canary" not in response.text
     [line] = [line for line in lines if line["log_level"] == "error"]
     assert repr(line.pop("exc_info")) == "RuntimeError('canary in the crash')"
@@ -97,13 +90,11 @@ def test_a_crash_is_logged_with_its_request_and_not_sent_to_the_client() -> None
 )
 def test_an_unknown_or_invalid_address_is_not_found(address: str) -> None:
     response = send("GET", address)
-
     assert (response.status_code, response.json()) == (404, envelope("NOT_FOUND", "There is nothing at this address"))
 
 
 def test_an_unknown_method_is_not_allowed() -> None:
     response = send("DELETE", "/notes")
-
     assert (response.status_code, response.headers["Allow"]) == (405, "GET, POST, OPTIONS")
     assert response.json() == envelope("METHOD_NOT_ALLOWED", "This address does not take that method")
 
@@ -112,9 +103,7 @@ def test_a_route_that_is_not_in_the_guarded_table_is_refused() -> None:
     routes = (Route("/notes", Notes(), Guard.OPEN),)
     forgotten = Route("/forgotten", Notes(), Guard.OPEN)
     app = create_web_app((*routes, forgotten), [Gatekeeper(routes, "notes", SECRET)])
-
     response = send("GET", "/forgotten", app=app)
-
     assert (response.status_code, response.headers["WWW-Authenticate"]) == (401, "Bearer")
     assert response.json() == envelope("UNAUTHORIZED", "A valid bearer token is required")
 

@@ -18,7 +18,7 @@ from tests.kit.web.notes import create_app
 from tests.refusals import INVALID_JSON, NOT_JSON, TOO_LARGE, invalid
 
 JSON = {"Content-Type": "application/json"}
-one_client = settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+one_client = settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +36,6 @@ def test_a_document_is_read_however_it_is_written(
     body = json.dumps(document, indent=indent, ensure_ascii=is_ascii).encode()
     # A number with more digits than a float has is already another document.
     assume(orjson.loads(body) == document)
-
     assert client.send("POST", "/echo", headers=JSON, body=body) == (200, {"item": document})
     assert client.send("PUT", "/echo", headers=JSON, body=body) == (200, {"item": document})
 
@@ -72,7 +71,6 @@ cut = st.builds(lambda document, at: json.dumps(document).encode()[:at], ANYTHIN
 @example(b"9" * 5000)
 def test_any_body_is_its_document_or_refused(client: Client, body: bytes) -> None:
     response = client.send("POST", "/echo", headers=JSON, body=body)
-
     if response.status == 200:
         assert response.document == {"item": read_by_rfc_8259(body)}
     else:
@@ -85,7 +83,6 @@ def test_any_body_is_its_document_or_refused(client: Client, body: bytes) -> Non
 )
 def test_a_body_that_is_no_json_is_refused_and_not_repeated(client: Client, body: bytes) -> None:
     result = client.exchange("POST", "/echo", headers=JSON, body=body)
-
     assert (result.status_code, result.json) == INVALID_JSON
     assert len(result.content) < 200
 
@@ -114,7 +111,6 @@ def test_a_body_without_a_type_is_refused(client: Client) -> None:
 @given(st.text(" \t\r\n", max_size=5), st.sampled_from([None, "application/json", "text/plain"]))
 def test_only_an_optional_body_may_be_blank(client: Client, blanks: str, content_type: str | None) -> None:
     headers = {"Content-Type": content_type} if content_type else {}
-
     assert client.send("PUT", "/echo", headers=headers, body=blanks) == (200, {"item": {}})
     refused = client.send("POST", "/echo", headers=headers, body=blanks)
     assert refused == (INVALID_JSON if content_type == "application/json" else NOT_JSON)
@@ -129,7 +125,6 @@ def test_a_body_is_validated_by_its_schema(client: Client) -> None:
 def test_a_body_over_the_limit_is_refused_and_the_connection_closed(client: Client, path: str) -> None:
     body = b" " * (BODY_LIMIT_BYTES + 1)
     result = client.exchange("POST", path, headers=JSON, body=body)
-
     assert (result.status_code, result.json) == TOO_LARGE
     assert result.headers["Connection"] == "close"
     assert client.send("POST", "/raw", body=body[1:]) == (200, {"bytes": BODY_LIMIT_BYTES})
@@ -147,7 +142,5 @@ def test_a_list_has_a_next_cursor_only_if_a_page_was_requested(
     page: Page[int], requested: PageRequest, document: dict[str, object]
 ) -> None:
     response = Response()
-
     write_page(response, ["one"], page, requested)
-
     assert (response.status, json.loads(response.data or b"")) == (200, document)

@@ -27,7 +27,6 @@ records = st.builds(Record, st.integers(1, 2**63 - 1), st.datetimes(timezones=st
 @given(records)
 def test_a_record_matches_its_own_strong_tag_only(record: Record) -> None:
     states = if_match(entity_tag(record))
-
     assert states == frozenset({entity_tag(record)})
     require_match(record, states)
     require_match(record, ANY_STATE)
@@ -43,7 +42,6 @@ def test_two_states_have_different_tags(one: Record, other: Record) -> None:
 @given(st.lists(st.tuples(st.sampled_from(["", "W/"]), TAG_TEXTS, BLANKS, BLANKS), min_size=1, max_size=5))
 def test_a_list_of_tags_is_read_with_any_spaces(tags: list[tuple[str, str, str, str]]) -> None:
     header = ",".join(f'{before}{weak}"{text}"{after}' for weak, text, before, after in tags)
-
     assert if_match(header) == frozenset(f'{weak}"{text}"' for weak, text, _, _ in tags)
 
 
@@ -62,7 +60,6 @@ def test_any_text_is_tags_or_refused_with_the_header_s_name(header: str) -> None
     except ValidationFailed as error:
         assert error.extra == {"details": {"formErrors": [], "fieldErrors": NOT_TAGS}}
         return
-
     assert (states is None) == (header.strip() == "*")
     if states is not None:
         # The tags are in the header, and reading them again gives the same.

@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import assume, example, given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from services.kit.core.errors import RequestError, ValidationFailed
@@ -34,15 +34,10 @@ def key_of(
 
 
 @given(KEYS.filter(lambda text: not text.startswith('"')))
+@example("a" * 255)
 def test_a_key_is_the_same_with_and_without_quotes(text: str) -> None:
     escaped = text.replace("\\", "\\\\").replace('"', '\\"')
     assert key_of(f'"{escaped}"') == key_of(text)
-
-
-@given(KEYS, KEYS)
-def test_different_texts_are_different_keys(one: str, other: str) -> None:
-    assume(one != other and '"' not in one + other)
-    assert key_of(one) != key_of(other)
 
 
 @pytest.mark.parametrize(
@@ -74,10 +69,6 @@ def test_any_text_is_a_key_or_is_refused(header: str) -> None:
         assert (key.route, len(key.id), key) == (ROUTE, 64, key_of(header))
 
 
-def test_the_longest_key_has_255_characters() -> None:
-    assert key_of("a" * 255) == key_of(f'"{"a" * 255}"')
-
-
 def test_without_the_header_there_is_no_key() -> None:
     assert request_key(None, ROUTE, "admin-1", {}) is None
 
@@ -85,6 +76,7 @@ def test_without_the_header_there_is_no_key() -> None:
 @given(PLACES, PLACES)
 @example(("POST /a", "b", "key"), ("POST /a,b", "", "key"))
 @example(("POST /a", "", "b"), ("POST /a", "b", "b"))
+@example(("POST /a", "b", "a"), ("POST /a", "b", "b"))
 def test_a_key_belongs_to_its_route_and_its_caller(one: tuple[str, str, str], other: tuple[str, str, str]) -> None:
     ids = [key_of(header, None, route, caller).id for route, caller, header in (one, other)]
     assert (ids[0] == ids[1]) == (one == other)

@@ -37,7 +37,6 @@ def field_errors(limit: str | None, cursor: str | None) -> object:
 @given(KEYS)
 def test_a_cursor_is_read_as_its_sort_key(key: SortKey) -> None:
     page = page_of(["last", "the next page's"], PageRequest(limit=1), lambda _: key)
-
     assert page.items == ["last"]
     assert page.next_cursor is not None
     assert page.next_cursor.replace("-", "").replace("_", "").isalnum()

@@ -128,7 +128,6 @@ def test_no_value_is_coerced(field: str, values: list[object]) -> None:
 
 def test_all_wrong_fields_are_named_and_no_value_is_repeated() -> None:
     actual = details(Outer, {"shortTitle": "canary-secret", "size": "canary", "startsAt": "canary", "hero": 1})
-
     assert set(actual["fieldErrors"]) == {"shortTitle", "size", "startsAt", "hero"}
     assert "canary" not in str(actual)
 

@@ -17,7 +17,6 @@ LATE = {"error": "REQUEST_ERROR", "message": "The body took too long to arrive",
 
 @pytest.fixture(scope="module")
 def address() -> Iterator[Address]:
-    """The address of gunicorn with a short time for heads and bodies."""
     with served("tests.kit.web.notes:create_impatient_app()", "/raw", {}, "--keep-alive", str(SHORT_SECONDS)) as at:
         yield at
 
@@ -49,16 +48,13 @@ def responses(send: Callable[[Address, bytes], bytes], address: Address, beginni
 def test_a_head_that_does_not_end_is_cut_off(address: Address) -> None:
     stopping = [b"", b"G", b"GET /raw HTTP/1.1\r\n", GET]
     dripping = [b"GET /", b"GET /raw HTTP/1.1\r\nHost: notes\r\nX-Slow: "]
-
     assert responses(exchange, address, stopping) == [b""] * len(stopping)
     assert responses(drip, address, dripping) == [b""] * len(dripping)
 
 
 def test_the_head_of_a_later_request_has_as_long(address: Address) -> None:
     first = GET.replace(b"Connection: close\r\n", b"\r\n")
-
     status, headers, document = read(exchange(address, first + b"GET /raw"))
-
     assert (status, document) == (200, {"bytes": 0})
     assert "connection" not in headers
 
@@ -66,9 +62,7 @@ def test_the_head_of_a_later_request_has_as_long(address: Address) -> None:
 def test_a_body_that_does_not_end_is_refused_and_cut_off(address: Address) -> None:
     chunked = POST + b"Transfer-Encoding: chunked\r\n\r\n"
     bodies = [b"", b"1", b"1\r\na\r\n", b"1\r\na\r\n0\r\n"]
-
     late = responses(exchange, address, [chunked + body for body in bodies])
     late += responses(drip, address, [POST + b"Content-Length: 1000000\r\n\r\n"])
-
     for status, headers, document in map(read, late):
         assert (status, headers["connection"], document) == (408, "close", LATE)

@@ -60,7 +60,6 @@ def test_connections_made_before_the_end_of_listening_are_served(tmp_path: Path)
         for each in waiting:
             each.sendall(REQUEST)
         (tmp_path / "connected").touch()
-
         responses = [read_until_closed(each) for each in waiting]
         for each in waiting:
             each.close()

@@ -35,13 +35,11 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Address]:
 
 @contextmanager
 def client(address: Address) -> Iterator[httpx.Client]:
-    """A client that keeps its connections."""
     with httpx.Client(base_url=f"http://{address[0]}:{address[1]}", timeout=60, trust_env=False) as opened:
         yield opened
 
 
 def read(response: bytes) -> tuple[int, dict[str, str], object]:
-    """Return the status, the headers and the document of exactly one response."""
     head, _, body = response.partition(b"\r\n\r\n")
     first, *lines = head.decode().split("\r\n")
     headers = {name.lower(): text for name, text in (line.split(": ", 1) for line in lines)}
@@ -69,7 +67,6 @@ def test_gunicorn_s_own_errors_have_the_envelope_and_repeat_nothing(
     address: Address, request_: bytes, status: int, message: str
 ) -> None:
     actual, headers, document = read(exchange(address, request_))
-
     request_id = headers["x-request-id"]
     assert UUID7.fullmatch(request_id)
     assert (actual, document) == (status, {"error": "REQUEST_ERROR", "message": message, "requestId": request_id})
@@ -85,7 +82,6 @@ def test_gunicorn_s_own_errors_have_the_envelope_and_repeat_nothing(
 
 def test_a_crash_outside_the_app_says_nothing_about_it() -> None:
     status, _, document = read(refusal(500, "request-1"))
-
     message = "Something went wrong on our side"
     assert (status, document) == (500, {"error": "INTERNAL_ERROR", "message": message, "requestId": "request-1"})
 
@@ -94,7 +90,6 @@ def test_the_longest_address_and_headers_are_accepted(address: Address) -> None:
     line = b"GET /raw?" + b"a" * 8172 + b" HTTP/1.1"
     assert len(line) == 8190
     fields = b"Host: notes\r\nConnection: close\r\n" + b"X-Many: a\r\n" * 97 + b"X-Long: " + b"a" * 8180 + b"\r\n\r\n"
-
     assert read(exchange(address, line + b"\r\n" + fields))[::2] == (200, {"bytes": 0})
 
 
@@ -103,7 +98,6 @@ def test_a_websocket_is_a_plain_request(address: Address) -> None:
         b"GET /raw HTTP/1.1\r\nHost: notes\r\nUpgrade: websocket\r\nConnection: Upgrade, close\r\n"
         b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
     )
-
     assert read(exchange(address, upgrade))[::2] == (200, {"bytes": 0})
 
 
@@ -112,7 +106,6 @@ def test_slow_clients_do_not_delay_others(address: Address) -> None:
     try:
         for number, connection in enumerate(slow):
             connection.sendall(POST + b"Content-Length: 10\r\n\r\na" if number % 2 else b"GET /")
-
         assert read(exchange(address, GET + b"\r\n"))[::2] == (200, {"bytes": 0})
     finally:
         for connection in slow:
@@ -124,7 +117,6 @@ def test_plain_requests_after_streams_get_their_own_responses(address: Address) 
         for _ in range(10):
             streamed = keeping.get("/stream")
             plain = keeping.post("/notes", json={"title": "After"})
-
             assert (streamed.status_code, streamed.text) == (200, "".join(f"{part}\n" * 1024 for part in range(3)))
             assert (plain.status_code, plain.json()) == (201, {"title": "After"})
 
@@ -136,7 +128,6 @@ def test_clients_that_disconnect_midway_disturb_no_other_request(address: Addres
             assert connection.recv(15) == b"HTTP/1.1 200 OK"
         with socket.create_connection(address, timeout=60) as connection:
             connection.sendall(b"POST /notes HTTP/1.1\r\nHost: notes\r\nContent-Length: 100\r\n\r\n{")
-
     with client(address) as keeping:
         assert keeping.get("/stream?parts=1").text == "0\n" * 1024
         assert keeping.post("/notes", json={"title": "After"}).json() == {"title": "After"}
@@ -159,7 +150,6 @@ SMUGGLED = b"GET /notes HTTP/1.1\r\nHost: notes\r\n\r\n"
 )
 def test_an_unread_body_closes_its_connection(address: Address, head: bytes, rest: bytes, status: bytes) -> None:
     response = exchange(address, head + b"\r\nHost: notes\r\n\r\n" + rest)
-
     lines, _, body = response.partition(b"\r\n\r\n")
     assert lines.startswith(b"HTTP/1.1 " + status)
     assert b"connection: close" in lines.lower().split(b"\r\n")

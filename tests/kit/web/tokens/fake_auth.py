@@ -7,6 +7,7 @@ from typing import Any
 
 import httpx
 
+from services.kit.core.errors import Unauthorized
 from services.kit.web.tokens.access import AccessTokenVerifier, Admin
 from services.kit.web.tokens.revocation import Revoked
 from tests.clock import StoppedClock
@@ -49,7 +50,6 @@ class FakeAuth:
         return self.response
 
     async def revocations(self) -> Revoked:
-        """Revocations."""
         self.revocation_requests += 1
         return self.revoked
 
@@ -70,14 +70,19 @@ class Verifying:
         asyncio.run(self.verifier.prepare())
 
     def verify(self, *tokens: str) -> list[Admin]:
-        """Verify the tokens at the same time."""
-
         async def verify_all() -> list[Admin]:
             pending: list[Awaitable[Admin]] = [self.verifier.verify(token) for token in tokens]
             return list(await asyncio.gather(*pending))
 
         return asyncio.run(verify_all())
 
+    def refuses(self, token: str) -> bool:
+        """Return whether the verification raises Unauthorized."""
+        try:
+            self.verify(token)
+        except Unauthorized:
+            return True
+        return False
+
     def wait(self, time: timedelta) -> None:
-        """Move the clock."""
         self.auth.clock.at += time

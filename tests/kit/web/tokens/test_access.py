@@ -25,7 +25,6 @@ MINUTE = timedelta(minutes=1)
 
 
 def verifying(*forges: Forge) -> Verifying:
-    """Return a verifier whose auth has these keys."""
     return Verifying(FakeAuth(*forges))
 
 
@@ -51,8 +50,7 @@ def test_other_forms_of_valid_claims_are_accepted(claims: dict[str, Any]) -> Non
     | st.lists(st.binary(max_size=40), max_size=4).map(lambda parts: ".".join(map(segment, parts)))
 )
 def test_no_text_crashes_the_verifier(token: str) -> None:
-    with pytest.raises(Unauthorized):
-        verifying(Forge()).verify(token)
+    assert verifying(Forge()).refuses(token)
 
 
 @given(place=st.integers(0, 10_000), bit=st.integers(0, 5))
@@ -79,8 +77,7 @@ def test_a_token_is_accepted_until_five_seconds_after_its_expiry() -> None:
         assert verifier.verify(forge.token()) == [ADA]
     for late in (5 * SECOND, HOUR):
         verifier.auth.clock.at = NOON + HOUR + late
-        with pytest.raises(Unauthorized):
-            verifier.verify(forge.token())
+        assert verifier.refuses(forge.token())
 
 
 # Revocations
@@ -92,8 +89,7 @@ def test_a_token_of_an_ended_session_is_refused() -> None:
     token, other = forge.token(), forge.token(sid="session-2")
     assert verifier.verify(token, other) == [ADA, replace(ADA, session_id="session-2")]
     verifier.auth.revoked = Revoked(sessions=frozenset({"session-1", "session-3"}))
-    with pytest.raises(Unauthorized):
-        verifier.verify(token)
+    assert verifier.refuses(token)
     assert verifier.verify(other) == [replace(ADA, session_id="session-2")]
 
 
@@ -102,8 +98,7 @@ def test_a_token_of_a_retired_key_is_refused_although_the_key_is_cached() -> Non
     verifier = verifying(old, new)
     assert verifier.verify(old.token(), new.token()) == [ADA, ADA]
     verifier.auth.revoked = Revoked(keys=frozenset({"old"}))
-    with pytest.raises(Unauthorized):
-        verifier.verify(old.token())
+    assert verifier.refuses(old.token())
     assert (verifier.verify(new.token()), verifier.auth.requests) == ([ADA], 1)
 
 
@@ -118,8 +113,7 @@ def test_the_keys_are_fetched_every_five_minutes_and_removed_ones_refused() -> N
     verifier.wait(5 * MINUTE)
     assert (verifier.verify(old.token()), verifier.auth.requests) == ([ADA], 1)
     verifier.wait(timedelta(milliseconds=1))
-    with pytest.raises(Unauthorized):
-        verifier.verify(old.token())
+    assert verifier.refuses(old.token())
     assert (verifier.verify(new.token()), verifier.auth.requests) == ([ADA], 2)
 
 
@@ -136,16 +130,12 @@ def test_an_unknown_key_id_fetches_the_keys_so_that_a_new_key_works_at_once() ->
 def test_unknown_key_ids_fetch_the_keys_at_most_every_five_seconds() -> None:
     forge, stranger = Forge(), Forge("stranger")
     verifier = verifying(forge)
-    for bad in ("no-token", forge.token(username="a" * 8192), forge.signed(forge.header(jku="x"), forge.claims())):
-        with pytest.raises(Unauthorized):
-            verifier.verify(bad)
-    assert verifier.auth.requests == 0
+    bad = ("no-token", forge.token(username="a" * 8192), forge.signed(forge.header(jku="x"), forge.claims()))
+    assert ([verifier.refuses(each) for each in bad], verifier.auth.requests) == ([True] * 3, 0)
     requests = []
     for seconds in (0, 1, 4, 1, 1, 5, 1):
         verifier.wait(seconds * SECOND)
-        for _ in range(3):
-            with pytest.raises(Unauthorized):
-                verifier.verify(stranger.token())
+        assert [verifier.refuses(stranger.token()) for _ in range(3)] == [True] * 3
         requests.append(verifier.auth.requests)
     assert requests == [1, 1, 1, 2, 2, 3, 3]
     assert verifier.verify(forge.token()) == [ADA]

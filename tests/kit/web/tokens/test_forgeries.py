@@ -16,8 +16,6 @@ REFUSED = {"error": "UNAUTHORIZED", "message": "A valid bearer token is required
 
 
 def results(auth: FakeAuth, tokens: list[str]) -> list[object]:
-    """Return the admin of each token, or the error."""
-
     async def verify_all() -> list[object]:
         verifier = auth.verifier()
         return await asyncio.gather(*(verifier.verify(token) for token in tokens), return_exceptions=True)
@@ -29,9 +27,7 @@ def test_no_forged_token_is_accepted_and_the_unchanged_one_is(figure: Figure) ->
     forge = Forge()
     auth = FakeAuth(forge)
     tokens = {**forgeries(forge, NOON), **{name: make(forge) for name, make in BAD_ACCESS_TOKENS.items()}}
-
     actual = dict(zip(tokens, results(auth, list(tokens.values())), strict=True))
-
     kinds = {trick: type(result) for trick, result in actual.items()}
     assert {trick: kind for trick, kind in kinds.items() if kind not in (Unauthorized, Forbidden)} == {}
     # Forbidden only for a valid token with a role that we do not know.
@@ -49,6 +45,5 @@ def test_no_forged_token_is_accepted_and_the_unchanged_one_is(figure: Figure) ->
 def test_all_forgeries_differ_from_each_other_and_from_the_valid_token() -> None:
     forge = Forge()
     tokens = forgeries(forge, NOON).values()
-
     assert len(set(tokens)) == len(tokens) >= 300
     assert forge.token() not in tokens

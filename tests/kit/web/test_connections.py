@@ -1,0 +1,68 @@
+"""services.kit.web.worker in this process: the first head's deadline, and connections that wait at the end.
+
+The same under a real gunicorn is in test_slow_clients and test_stopping.
+"""
+
+import asyncio
+import socket
+from types import SimpleNamespace
+from typing import Any
+from unittest.mock import Mock
+
+import pytest
+import uvloop
+from gunicorn.config import Config
+
+from services.kit.web.worker import Connection, Worker
+from tests.kit.web.notes import create_app
+
+REQUEST = b"GET /raw HTTP/1.1\r\nHost: notes\r\nConnection: close\r\n\r\n"
+
+
+def worker_of(loop: asyncio.AbstractEventLoop, keepalive: float, *listeners: socket.socket) -> Any:
+    """Return a worker with these listeners that no arbiter started."""
+    config = Config()
+    worker: Any = Worker.__new__(Worker)
+    vars(worker).update(
+        loop=loop, cfg=config, log=Mock(), asgi=create_app(), lifespan=None, alive=True, nr=0, nr_conns=0, servers=[]
+    )
+    vars(worker).update(sockets=[SimpleNamespace(sock=each, close=each.close) for each in listeners])
+    vars(worker).update(max_requests=1000, _quick_shutdown=False)
+    config.settings["keepalive"].value = keepalive
+    return worker
+
+
+async def read_to_the_end(client: socket.socket) -> bytes:
+    """Read until the server closes the connection."""
+    reader, writer = await asyncio.open_connection(sock=client)
+    async with asyncio.timeout(30):
+        response = await reader.read()
+    writer.close()
+    return response
+
+
+@pytest.mark.parametrize("beginning", [b"", b"GET /raw HTTP/1.1\r\nHost: notes\r\n"])
+def test_a_connection_whose_first_head_does_not_end_is_closed(beginning: bytes) -> None:
+    async def scenario() -> bytes:
+        loop = asyncio.get_running_loop()
+        client, server = socket.socketpair()
+        client.sendall(beginning)
+        await loop.connect_accepted_socket(lambda: Connection(worker_of(loop, 0.01)), server)
+        return await read_to_the_end(client)
+
+    assert asyncio.run(scenario()) == b""
+
+
+def test_a_worker_that_stops_serves_the_connections_it_has_not_accepted() -> None:
+    async def scenario() -> list[bytes]:
+        listener = socket.create_server(("127.0.0.1", 0))
+        listener.setblocking(False)
+        clients = [socket.create_connection(listener.getsockname()) for _ in range(3)]
+        for each in clients:
+            each.sendall(REQUEST)
+        reading = [asyncio.create_task(read_to_the_end(each)) for each in clients]
+        await worker_of(asyncio.get_running_loop(), 60, listener)._shutdown()
+        return await asyncio.gather(*reading)
+
+    responses = uvloop.run(scenario())
+    assert [each.partition(b"\r\n")[0] for each in responses] == [b"HTTP/1.1 200 OK"] * 3
