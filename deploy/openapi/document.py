@@ -35,21 +35,21 @@ def document() -> Json:
     frame: Json = yaml.safe_load(_FRAME.read_text())
     components = frame.pop("components")
     operations = public_operations()
-    errors = {error: None for each in operations for status in refusals(each).values() for error in status}
+    refused = [errors for each in operations for errors in refusals(each).values()]
+    errors = dict.fromkeys(error for each in refused for error in each)
     schemas = Schemas([*_types(operations), *(error.members for error in errors if error.members)])
     described = [_described(each, schemas) for each in operations]
     paths: Json = {}
     for each in described:
         path_item = paths.setdefault(each.operation.path, _path_item(each.operation))
-        path_item[each.operation.method.lower()] = _operation(each) | {
-            "responses": _responses(each, described, schemas)
-        }
+        responses = _responses(each, described, schemas)
+        path_item[each.operation.method.lower()] = {**_operation(each), "responses": responses}
     names = dict.fromkeys(name for each in operations for name in each.path_parameters)
     components["parameters"] |= {
         name: {"name": name, "in": "path", "required": True, "schema": {"type": "string"}} for name in names
     }
-    sets = [status for each in operations for status in refusals(each).values()]
-    components["responses"] = dict(sorted((response_name(each), response(each)) for each in sets))
+    error_responses = {response_name(each): response(each) for each in refused}
+    components["responses"] = {name: error_responses[name] for name in sorted(error_responses)}
     envelope = components["schemas"]["Error"]
     all_schemas = {"Error": envelope, **error_schemas(errors, schemas, envelope), **schemas.components}
     components["schemas"] = _referred(all_schemas, paths, components["responses"])

@@ -53,11 +53,8 @@ class Schemas:
 
     def resolved(self, schema: Mapping[str, Any]) -> Json:
         """Return the schema, or the component that it refers to."""
-        if "$ref" not in schema:
-            return dict(schema)
-        component = self.components[schema["$ref"].removeprefix(COMPONENTS)]
-        properties = {**component.get("properties", {}), **schema.get("properties", {})}
-        return {**component, **schema, **({"properties": properties} if properties else {})}
+        name = str(schema.get("$ref", "")).removeprefix(COMPONENTS)
+        return dict(self.components.get(name, schema))
 
     def _tidy(self, schema: Any) -> Any:
         if isinstance(schema, list):
