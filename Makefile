@@ -14,29 +14,29 @@ help: ## Show this list
 run: .venv/run ## Migrate, seed demo into an empty installation, serve until Ctrl-C
 	@exec .venv/bin/python -m deploy.run
 
-import-baseline: .venv/run ## FILE=flix.sqlite: move an old installation in (DRY_RUN=1, SKIP_INVALID=1)
+import-baseline: .venv/run ## FILE=flix.sqlite: import an old installation [DRY_RUN=1] [SKIP_INVALID=1]
 	@test -n "$(FILE)" || { echo "name the old installation's file: make import-baseline FILE=flix.sqlite" >&2; exit 2; }
 	@.venv/bin/python -m deploy.import_baseline $(if $(filter 1,$(DRY_RUN)),--dry-run) $(if $(filter 1,$(SKIP_INVALID)),--skip-invalid) -- "$(FILE)"
 
-# Make hands TO, FILE, YES and SAFETY on as variables of the environment: the shell sees them as they were given.
+# TO, FILE, YES and SAFETY reach the shell as environment variables, so that it does not interpret their text.
 backup: .venv/run ## Copy every database into one file while Flix serves [TO=folder]
 	@exec .venv/bin/python -m deploy.backup $${TO:+--to "$$TO"}
 
-restore: .venv/run ## Verify a backup, then put it in the place of every database: FILE=file [YES=1] [SAFETY=no]
+restore: .venv/run ## Verify a backup, then replace every database by it: FILE=file [YES=1] [SAFETY=no]
 	@exec .venv/bin/python -m deploy.restore "$${FILE:?is missing: make restore FILE=data/backups/flix-....tar}" \
 	  $${YES:+--yes} $$([ "$$SAFETY" != no ] || echo --without-safety-backup)
 
 test: checks ## Format, lint, types, import walls, migration drift, and the tests that take under five minutes
 	@$(PYTEST) -m "not full" -rfEs
 
-test-full: checks ## What CI runs: every test, on both engines, then the deployment in containers (needs a Docker engine)
+test-full: checks ## What CI runs: every test on both engines, then the deployment in containers (needs Docker)
 	@$(PYTEST) -rfEs
 	@$(MAKE) --no-print-directory test-compose
 
 test-compose: .venv/test ## The second half of test-full alone: the journeys and the deployment in containers
 	@.venv/bin/pytest --stack=compose -rfEs tests/compose tests/journeys
 
-proof: .venv/test ## Before an issue is closed: faults, 100,000 fuzzed requests and roll-outs at full size, for two hours
+proof: .venv/test ## Before an issue is closed: faults, 100,000 fuzzed requests and roll-outs at full size (two hours)
 	@PROOF=1 .venv/bin/pytest -n auto --dist worksteal tests/faults
 	@PROOF=1 .venv/bin/pytest -n0 tests/fuzz
 	@PROOF=1 .venv/bin/pytest --stack=compose tests/compose
@@ -55,16 +55,16 @@ drift: .venv/test
 	.venv/bin/python -m services.$(SERVICE) migrate up >/dev/null && \
 	printf '%s: models and migrations: ' $(SERVICE) && .venv/bin/python -m services.$(SERVICE) migrate check
 
-release-check: .venv/test ## Lock, known holes, SBOM, licences, secrets in tree and images, to data/release [WITHOUT_AUDIT=1]
+release-check: .venv/test ## Lock, known vulnerabilities, SBOM, licences, secrets in tree and images, to data/release [WITHOUT_AUDIT=1]
 	@exec .venv/bin/python -m deploy.release $(if $(filter 1,$(WITHOUT_AUDIT)),--without-audit)
 
 format: .venv/test ## Let ruff rewrite the sources
 	@.venv/bin/ruff check --fix --quiet . ; .venv/bin/ruff format .
 
-openapi: .venv/test ## Make gateway/openapi.yaml anew from the routes and the declarations of responders
+openapi: .venv/test ## Generate gateway/openapi.yaml from the routes and the declarations of responders
 	@.venv/bin/python -m deploy.openapi
 
-lock: ## Resolve the dependencies anew (needs uv)
+lock: ## Resolve the dependencies again (needs uv)
 	$(COMPILE) -o requirements.lock
 	$(COMPILE) --extra dev -o requirements-dev.lock
 

@@ -1,1 +1,1 @@
-"""How Flix is started: on one machine, and (in the files beside this one) in containers."""
+"""Deployment on one machine and in containers: start, backup, restore, import and release checks."""

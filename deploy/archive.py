@@ -133,7 +133,7 @@ def _verify_seal(path: Path, file: IO[bytes], seal: tarfile.TarInfo | None) -> N
     for size in _chunks(seal.offset_data):
         digest.update(file.read(size))
     if file.read(2 * tarfile.RECORDSIZE) != _end(digest.hexdigest(), seal.offset_data):
-        raise _damaged(path, "its checksum is another than when it was made")
+        raise _damaged(path, "its checksum does not match")
 
 
 def _manifest(path: Path, tar: tarfile.TarFile, members: Mapping[str, tarfile.TarInfo]) -> Manifest:
@@ -161,7 +161,7 @@ def _verify_copies(
         raise _damaged(path, f"manifest and content differ in {odd}")
     for copy in manifest.services.values():
         if (members[copy.file].size, _digest(_content(tar, copy.file))) != (copy.bytes, copy.sha256):
-            raise _damaged(path, f"the checksum of {copy.file} is another than the manifest's")
+            raise _damaged(path, f"the checksum of {copy.file} differs from the manifest's")
 
 
 def _content(tar: tarfile.TarFile, name: str) -> IO[bytes]:
@@ -177,7 +177,7 @@ def _digest(source: IO[bytes]) -> str:
 
 
 def _damaged(path: Path, reason: str) -> BackupError:
-    return BackupError(f"{path} is not a whole backup of Flix ({reason}): take another one")
+    return BackupError(f"{path} is not a complete backup of Flix ({reason}): take another one")
 
 
 def _header(name: str, size: int) -> bytes:
@@ -188,7 +188,7 @@ def _header(name: str, size: int) -> bytes:
 
 
 def _end(digest: str, length: int) -> bytes:
-    """Return the seal's content and the empty blocks after it, for a file with `length` bytes before."""
+    """Return the seal's content and the empty blocks after it, for a file with `length` bytes before them."""
     content = digest.encode() + _padding(_HEX_DIGITS, tarfile.BLOCKSIZE) + bytes(2 * tarfile.BLOCKSIZE)
     return content + _padding(length + len(content), tarfile.RECORDSIZE)
 

@@ -1,7 +1,7 @@
 """`make backup`: copy every service's database into one file while the stack serves.
 
-The file holds every write that was acknowledged before the backup began. Each copy is of one moment, but not all of the
-same: quiz is copied first, so that its place in content's feed is never ahead of the copy of content.
+The file has every write that was acknowledged before the backup began. Each copy is of one moment, but not of the same
+one: quiz is copied first, so that its position in content's feed is never ahead of the copy of content.
 """
 
 import argparse
@@ -30,7 +30,7 @@ from services.kit.core.instants import format_instant, now
 from services.kit.storage.database import open_database, wait_until_ready
 
 FOLDER = Path("data/backups")
-# The command in messages, up to the file's name; containers have another one.
+# The command in messages, to which the file's name is added; containers have another one.
 RESTORE = os.environ.get("RESTORE_COMMAND", "make restore FILE=")
 # The reverse of the order in which services start.
 ORDER = tuple(reversed(tuple(stack.SERVICES)))
@@ -39,14 +39,14 @@ ORDER = tuple(reversed(tuple(stack.SERVICES)))
 def main() -> int:
     """Return 0 when the file is written, 1 when nothing is."""
     parser = argparse.ArgumentParser(prog="python -m deploy.backup", description="Back up every database.")
-    parser.add_argument("--to", type=Path, default=FOLDER, metavar="FOLDER", help="where the file goes")
+    parser.add_argument("--to", type=Path, default=FOLDER, metavar="FOLDER", help="the folder for the file")
     options = parser.parse_args()
-    return command(lambda: _back_up(options.to))
+    return run_as_command(lambda: _back_up(options.to))
 
 
-def command(work: Callable[[], None]) -> int:
+def run_as_command(work: Callable[[], None]) -> int:
     """Run a command with the settings of `make run`; write an error as one line and return the exit code."""
-    # Copies hold password hashes and signing keys.
+    # Copies contain password hashes and signing keys.
     os.umask(0o077)
     load_dotenv(stack.ROOT / ".env")
     for number in (signal.SIGTERM, signal.SIGHUP):
@@ -71,7 +71,7 @@ def require_servers(services: Mapping[str, ServiceSettings]) -> None:
         try:
             wait_until_ready(open_database(settings.database_url), settings.database_wait_seconds)
         except peewee.OperationalError as error:
-            raise BackupError(f"{name}: the database does not answer ({' '.join(str(error).split())})") from None
+            raise BackupError(f"{name}: the database does not respond ({' '.join(str(error).split())})") from None
 
 
 def write_backup(databases: Mapping[str, str], target: Path) -> Manifest:
@@ -105,13 +105,13 @@ def progress_bar(task: str, unit: str) -> Iterator[Progress]:
         yield progress
 
 
-def say(text: str) -> None:
+def print_line(text: str) -> None:
     """Write a line to standard output and flush it."""
     sys.stdout.write(text + "\n")
     sys.stdout.flush()
 
 
-def size(number: int) -> str:
+def readable_size(number: int) -> str:
     """Return a number of bytes in a form for people."""
     return f"{tqdm.format_sizeof(number, divisor=1000)}B"
 
@@ -127,7 +127,9 @@ def _back_up(folder: Path) -> None:
     target = folder / file_name(now())
     write_backup(databases, target)
     seconds = time.monotonic() - started_at
-    say(f"{target}: {size(target.stat().st_size)} in {seconds:.1f} s; to go back to it: {RESTORE}{target}")
+    print_line(
+        f"{target}: {readable_size(target.stat().st_size)} in {seconds:.1f} s; to go back to it: {RESTORE}{target}"
+    )
 
 
 def _write(databases: Mapping[str, str], folder: Path) -> Manifest:
@@ -168,7 +170,7 @@ def _add(archive: ArchiveWriter, name: str, url: str, folder: Path) -> Copy:
 
 @contextmanager
 def _work_folder(target: Path) -> Iterator[Path]:
-    """Create a folder beside the target and remove it afterwards; its name must not look like a backup's."""
+    """Create a folder beside the target, with a name unlike a backup's, and remove it afterwards."""
     folder = Path(tempfile.mkdtemp(prefix=".unfinished-", dir=target.parent))
     try:
         yield folder

@@ -19,7 +19,7 @@ def main() -> None:
     starter, module, *arguments = sys.argv[1:]
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
-        # The starter may be gone already: then no signal comes.
+        # If the starter is gone already, no signal comes.
         if os.getppid() != int(starter):
             sys.exit(1)
     sys.argv[1:] = arguments

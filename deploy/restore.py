@@ -22,11 +22,11 @@ from deploy.backup import (
     FOLDER,
     ORDER,
     RESTORE,
-    command,
     file_name,
+    print_line,
     progress_bar,
     require_servers,
-    say,
+    run_as_command,
     write_backup,
 )
 from deploy.engines import engine_of
@@ -50,37 +50,37 @@ class Options:
 
 
 def main() -> int:
-    """Return 0 when everything is replaced, 1 when nothing is, or when the message says which databases are."""
-    parser = argparse.ArgumentParser(prog="python -m deploy.restore", description="Go back to a backup.")
-    parser.add_argument("file", type=Path, metavar="FILE", help="what make backup has written")
+    """Return 0 when everything is replaced; 1 when nothing is, or only the databases that the message names."""
+    parser = argparse.ArgumentParser(prog="python -m deploy.restore", description="Restore a backup.")
+    parser.add_argument("file", type=Path, metavar="FILE", help="a file that make backup has written")
     parser.add_argument("--yes", action="store_true", help="do not ask")
-    parser.add_argument("--without-safety-backup", action="store_true", help="do not back up what is there now")
-    parser.add_argument("--safety-to", type=Path, default=FOLDER, metavar="FOLDER", help="where that backup goes")
+    parser.add_argument("--without-safety-backup", action="store_true", help="do not back up the present data first")
+    parser.add_argument("--safety-to", type=Path, default=FOLDER, metavar="FOLDER", help="the folder for that backup")
     given = parser.parse_args()
     options = Options(given.file, given.yes, not given.without_safety_backup, given.safety_to)
-    return command(lambda: _restore(options))
+    return run_as_command(lambda: _restore(options))
 
 
 def _restore(options: Options) -> None:
     started_at = time.monotonic()
     services = stack.read_service_settings(os.environ)
     with open_archive(options.file) as archive, ExitStack() as scratches:
-        _require_fitting(archive.manifest, services)
+        _require_same_engines(archive.manifest, services)
         _confirm(options, archive.manifest, services)
         require_servers(services)
-        # Content before quiz: quiz, set back in the feed, must not follow the content that is being replaced.
+        # Content before quiz: a restored quiz must not follow the feed of the content that is being replaced.
         wanted = {name: services[name] for name in stack.SERVICES if name in archive.manifest.services}
         _require_stopped_where_needed(wanted)
-        copies = {name: scratches.enter_context(_good_copy(archive, name, wanted[name])) for name in wanted}
-        safety = _back_up_present(wanted, options.safety_folder) if options.keep_present else None
-        _replace_all(copies, wanted, safety)
-    say(_done(options.file, archive.manifest, services, time.monotonic() - started_at))
+        copies = {name: scratches.enter_context(_checked_copy(archive, name, wanted[name])) for name in wanted}
+        safety_backup = _back_up_present(wanted, options.safety_folder) if options.keep_present else None
+        _replace_all(copies, wanted, safety_backup)
+    print_line(_summary(options.file, archive.manifest, services, time.monotonic() - started_at))
 
 
-def _require_fitting(manifest: Manifest, services: Services) -> None:
+def _require_same_engines(manifest: Manifest, services: Services) -> None:
     for name, copy in manifest.services.items():
         if name not in services:
-            raise BackupError(f"the backup holds a database of {name}, which this Flix does not have")
+            raise BackupError(f"the backup contains a database of {name}, which this Flix does not have")
         engine = engine_of(services[name].database_url).NAME
         if copy.engine != engine:
             raise BackupError(
@@ -96,7 +96,7 @@ def _confirm(options: Options, manifest: Manifest, services: Services) -> None:
         raise BackupError("restore replaces every row: in the managed profile it needs --yes (make restore YES=1)")
     names = ", ".join(sorted(manifest.services))
     try:
-        answer = input(f"Replace every row of {names} by the backup of {manifest.begun_at}? Type yes to go on: ")
+        answer = input(f"Replace every row of {names} by the backup of {manifest.begun_at}? Type yes to continue: ")
     except EOFError:
         answer = ""
     if answer.strip() != "yes":
@@ -116,32 +116,32 @@ def _require_stopped_where_needed(services: Services) -> None:
 
 
 @contextmanager
-def _good_copy(archive: Archive, name: str, settings: ServiceSettings) -> Iterator[str]:
+def _checked_copy(archive: Archive, name: str, settings: ServiceSettings) -> Iterator[str]:
     """Unpack the service's copy into a scratch database, migrate and check it; yield its URL."""
     engine = engine_of(settings.database_url)
-    with ExitStack() as stack:
+    with ExitStack() as contexts:
         try:
-            source = stack.enter_context(archive.copy_of(name))
+            source = contexts.enter_context(archive.copy_of(name))
             with progress_bar(f"{name}: unpacking", "B") as progress:
-                url = stack.enter_context(engine.scratch(settings.database_url, source, progress))
+                url = contexts.enter_context(engine.scratch(settings.database_url, source, progress))
             _migrate(name, url)
             if name == "content":
-                _renew_feed(url)
+                _renew_feed_id(url)
             _run(name, url, "check", "--alone")
         except BackupError as error:
             raise BackupError(f"{name}: {error}; nothing was replaced") from None
-        say(f"{name}: the copy is good")
+        print_line(f"{name}: the copy is good")
         yield url
 
 
 def _migrate(name: str, url: str) -> None:
     if any(not each.applied for each in stack.SERVICES[name].migrations.status(open_database(url))):
         applied = _run(name, url, "migrate", "up")
-        say(f"{name}: the backup is of an older release; {', '.join(applied)} to the copy")
+        print_line(f"{name}: the backup is of an older release; {', '.join(applied)} to the copy")
 
 
-def _renew_feed(url: str) -> None:
-    """Give the feed a new identity, so that its readers compare everything instead of going on from an old place."""
+def _renew_feed_id(url: str) -> None:
+    """Give the feed a new identity, so that its readers compare everything instead of continuing at an old position."""
     database = open_database(url)
     try:
         ChangeFeedRow.update(feed_id=str(uuid_utils.uuid7())).execute(database)
@@ -179,27 +179,27 @@ def _back_up_present(services: Services, folder: Path) -> Path | None:
         write_backup(present, target)
     except BackupError as error:
         raise BackupError(
-            f"what is there now cannot be backed up ({error}); nothing was replaced: "
+            f"the present data cannot be backed up ({error}); nothing was replaced: "
             "to give it up, use --without-safety-backup (make restore SAFETY=no)"
         ) from None
-    say(f"what was there before: {target}")
+    print_line(f"the present data is backed up in {target}")
     return target
 
 
-def _replace_all(copies: Mapping[str, str], services: Services, safety: Path | None) -> None:
+def _replace_all(copies: Mapping[str, str], services: Services, safety_backup: Path | None) -> None:
     replaced: list[str] = []
     for name, scratch_url in copies.items():
         url = services[name].database_url
         try:
             engine_of(url).replace(url, scratch_url)
         except BackupError as error:
-            back = f"to go back: {RESTORE}{safety}" if safety else "there is no safety backup"
+            back = f"to go back: {RESTORE}{safety_backup}" if safety_backup else "there is no safety backup"
             so_far = f"{' and '.join(replaced)} already replaced, {back}" if replaced else "nothing was replaced"
-            raise BackupError(f"{name}: {error}; {so_far}; or put it right and restore again") from None
+            raise BackupError(f"{name}: {error}; {so_far}; or correct the cause and restore again") from None
         replaced.append(name)
 
 
-def _done(file: Path, manifest: Manifest, services: Services, seconds: float) -> str:
+def _summary(file: Path, manifest: Manifest, services: Services, seconds: float) -> str:
     left = [name for name in services if name not in manifest.services]
     rest = f"; {' and '.join(left)}, not in it, as before" if left else ""
     return f"restored {file}, begun {manifest.begun_at}, in {seconds:.1f} s{rest}"

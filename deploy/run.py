@@ -23,7 +23,7 @@ WATCH_SECONDS = 0.5
 
 def main() -> int:
     """Return 0 after Ctrl-C, 1 when the stack could not start or lost a process."""
-    # The databases hold password hashes and signing keys.
+    # The databases contain password hashes and signing keys.
     os.umask(0o077)
     load_dotenv(stack.ROOT / ".env")
     stopping = threading.Event()
@@ -41,7 +41,7 @@ def main() -> int:
         address = f"http://{settings['gateway'].host}:{settings['gateway'].port}"
         stack.wait_until(lambda: stopping.is_set() or stack.is_ready(address), processes)
         if not stopping.is_set():
-            _say(_welcome(address, settings, time.monotonic() - started_at))
+            _print_line(_welcome(address, settings, time.monotonic() - started_at))
         _watch(processes, stopping)
     except (stack.StartFailed, SettingsError) as error:
         # A command that failed has written the reason itself.
@@ -49,7 +49,7 @@ def main() -> int:
         return 1
     finally:
         stack.stop(processes)
-    _say("stopped")
+    _print_line("stopped")
     return 0
 
 
@@ -64,12 +64,12 @@ def _make_folder(folder: Path) -> None:
 
 def _prepare(settings: Mapping[str, ServerSettings]) -> None:
     for name in stack.SERVICES:
-        _say(f"{name}: migrating")
+        _print_line(f"{name}: migrating")
         stack.run_command(name, "migrate", "up")
     stack.run_command("auth", "seed")
     content = settings["content"]
     if content.profile == "local" and isinstance(content, ServiceSettings) and _is_empty(content):
-        _say("empty installation: seeding demo")
+        _print_line("empty installation: seeding demo")
         # Content last: while it is empty, the next start seeds what an interrupted one did not.
         stack.run_command("quiz", "seed", "demo")
         stack.run_command("content", "seed", "demo")
@@ -113,7 +113,7 @@ def _sign_in(address: str, auth: ServerSettings) -> str:
     return f"{auth.admin_username} / {auth.admin_password}" if works else f"{auth.admin_username}, as it was set up"
 
 
-def _say(text: str) -> None:
+def _print_line(text: str) -> None:
     sys.stdout.write(text + "\n")
     sys.stdout.flush()
 

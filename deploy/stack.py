@@ -140,7 +140,7 @@ def start(name: str, environment: Mapping[str, str], logs: Path) -> Process:
 
 
 def wait_until(condition: Callable[[], bool], processes: Iterable[Process], seconds: float = READY_SECONDS) -> None:
-    """Poll until the condition holds; raise StartFailed when a process ends, or after so many seconds."""
+    """Poll until the condition holds; raise StartFailed when a process ends, or after `seconds`."""
     deadline = time.monotonic() + seconds
     watched = list(processes)
     while not condition():
@@ -161,7 +161,7 @@ def is_ready(address: str) -> bool:
 
 
 def stop(processes: Iterable[Process], seconds: float = STOP_SECONDS) -> None:
-    """Stop the processes, last started first; kill those that have not ended after so many seconds."""
+    """Stop the processes, last started first; kill those that have not ended after `seconds`."""
     last_first = list(reversed(list(processes)))
     for process in last_first:
         if process.is_running:

@@ -1,1 +1,1 @@
-"""The only public entry: it knows addresses and joins responses; it owns no table and no rule of the domain."""
+"""The only public process: it routes requests and joins responses. It has no database and no rule of the domain."""

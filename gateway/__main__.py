@@ -9,7 +9,7 @@ from services.kit.web.serving import serve
 
 
 def main(arguments: list[str]) -> int:
-    """Serve, or print what is wrong with the settings, one line each."""
+    """Serve, or print the problems of the settings, one line each; return the exit code."""
     if arguments != ["serve"]:
         sys.stderr.write("usage: python -m gateway serve\n")
         return 2

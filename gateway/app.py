@@ -3,7 +3,7 @@
 import os
 
 from gateway.config import Settings, read_settings
-from gateway.edge import Origins, Protection, RateLimit
+from gateway.edge import Origins, RateLimit, SecurityHeaders
 from gateway.guesses import Guesses
 from gateway.limiter import Counts, store_at
 from gateway.resources import Endpoint
@@ -39,7 +39,7 @@ def assemble(settings: Settings, upstreams: Upstreams, verifier: AccessTokenVeri
         await counts.close()
 
     middleware = [
-        Protection(settings.profile),
+        SecurityHeaders(settings.profile),
         Origins(settings.cors_origins),
         RateLimit(counts, settings.rate_limit_max, settings.rate_limit_window_ms, settings.trusted_proxies),
         Gatekeeper(table, settings.name, settings.service_secret, verifier),

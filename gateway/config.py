@@ -18,7 +18,7 @@ class Settings(ServerSettings):
     """The addresses of the services, their deadline, and the limits of a client.
 
     A client address may send `rate_limit_max` requests in a window of `rate_limit_window_ms`. The last
-    `trusted_proxies` entries of X-Forwarded-For are believed. Hits are counted in the Valkey or Redis at `redis_url`,
+    `trusted_proxies` entries of X-Forwarded-For are trusted. Hits are counted in the Valkey or Redis at `redis_url`,
     or without one in each worker's memory. In a window of `access_key_window_ms` a client may send
     `access_key_guesses` wrong access keys of an event, all clients together `access_key_guesses_of_event`.
     """
@@ -54,7 +54,7 @@ def read_settings(variables: Mapping[str, str]) -> Settings:
         access_key_guesses_of_event=environment.integer("ACCESS_KEY_GUESSES_OF_EVENT_MAX", 1000),
         access_key_window_ms=environment.integer("ACCESS_KEY_GUESSES_WINDOW_MS", 900_000, maximum=86_400_000),
     )
-    environment.close()
+    environment.raise_problems()
     return settings
 
 
@@ -72,13 +72,13 @@ def _origins(environment: Environment) -> frozenset[str]:
 
 def _redis_url(environment: Environment) -> str:
     url = environment.option("REDIS_URL", "")
-    if url and not _names_a_store(url):
+    if url and not _is_store_url(url):
         # Do not repeat the value: it can hold a password.
         environment.problems.append("REDIS_URL must be a valkey://, valkeys://, redis:// or rediss:// URL with a host")
     return url
 
 
-def _names_a_store(url: str) -> bool:
+def _is_store_url(url: str) -> bool:
     try:
         parts = urlsplit(url)
         return parts.scheme in STORE_SCHEMES and bool(parts.hostname) and parts.port != 0

@@ -1,4 +1,4 @@
-"""Middleware of every request: the allowlist of origins, the rate limit, and the protecting headers."""
+"""Middleware of every request: the security headers, the allowlist of origins, and the rate limit."""
 
 import math
 import re
@@ -10,7 +10,7 @@ from falcon.asgi import Request, Response
 from gateway.limiter import Counts, Throttle, network
 from services.kit.core.config import Profile
 from services.kit.core.errors import Forbidden, TooManyRequests
-from services.kit.web.headers import PROTECTING_HEADERS
+from services.kit.web.headers import SECURITY_HEADERS
 
 ALLOWED_METHODS = "GET, POST, PUT, DELETE, OPTIONS"
 ALLOWED_HEADERS = "Authorization, Content-Type, Idempotency-Key, If-Match, X-Request-ID"
@@ -22,12 +22,12 @@ _WITH_PORT = re.compile(r"\[([^\]]*)\](?::[0-9]+)?|([0-9.]+):[0-9]+")
 HEALTH_PATHS = ("/health", "/health/live", "/health/ready")
 
 
-class Protection:
-    """Middleware: set the protecting headers on every response, errors and preflights included."""
+class SecurityHeaders:
+    """Middleware: set the security headers on every response, errors and preflights included."""
 
     def __init__(self, profile: Profile):
         managed = {"Strict-Transport-Security": STRICT_TRANSPORT_SECURITY} if profile == "managed" else {}
-        self._headers = {**PROTECTING_HEADERS, **managed}
+        self._headers = {**SECURITY_HEADERS, **managed}
 
     async def process_response(self, request: Request, response: Response, resource: object, succeeded: bool) -> None:
         """Set the headers. Falcon calls this after errors as well."""
@@ -41,7 +41,7 @@ class Origins:
         self._allowed = frozenset(allowed)
 
     async def process_request(self, request: Request, response: Response) -> None:
-        """Answer a preflight, allow a listed origin or a request without one, raise Forbidden for another."""
+        """Respond to a preflight, allow a listed origin or a request without one, raise Forbidden for another."""
         response.set_header("Vary", "Origin")
         origin = request.get_header("Origin")
         if origin is None:

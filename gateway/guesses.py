@@ -1,7 +1,7 @@
-"""Count wrong access keys. Over a limit no key of that event is checked for a while.
+"""The limits of wrong access keys. Over a limit no key of that event is checked until the window ends.
 
 One limit is per client and event; a higher one is per event, against many clients together. A client that was admitted
-with the right key before is exempt from the latter: the guesses of others must not lock it out.
+with the right key before is exempt from the second: the guesses of others must not lock it out.
 """
 
 import asyncio
@@ -17,10 +17,10 @@ from gateway.upstream import HTTP_OK, UpstreamRequest, UpstreamResponse
 from services.kit.core.errors import TooManyRequests, Unavailable
 from services.kit.core.logging import log
 
-# Keys of one client and event that a worker checks at the same time. All but one of them can exceed the limit.
+# Keys of one client and event that a worker checks at the same time: all but one of them may be over the limit.
 CONCURRENT_CHECKS = 8
-# A longer wait for other requests of the same client means that content does not keep up.
-TURN_SECONDS = 10
+# A request that waits longer for those of the same client gets 503: content is too slow.
+WAIT_SECONDS = 10
 ADMITTED_SECONDS = 86_400
 
 Check = Callable[[], Awaitable[UpstreamResponse]]
@@ -32,16 +32,16 @@ class Guesses:
     """Allow `of_client` and `of_event` wrong keys in a window of `window_ms` milliseconds."""
 
     def __init__(
-        self, counts: Counts, of_client: int, of_event: int, window_ms: int, turn_seconds: float = TURN_SECONDS
+        self, counts: Counts, of_client: int, of_event: int, window_ms: int, wait_seconds: float = WAIT_SECONDS
     ):
-        self._turn_seconds = turn_seconds
+        self._wait_seconds = wait_seconds
         seconds = math.ceil(window_ms / 1000)
         self._of_client = Throttle(counts, "wrong-access-keys", of_client, seconds)
         self._of_event = Throttle(counts, "wrong-access-keys-of-event", of_event, seconds)
         self._admitted = Throttle(counts, "right-access-keys", 1, ADMITTED_SECONDS)
-        self._turns: WeakValueDictionary[tuple[str, str], asyncio.Semaphore] = WeakValueDictionary()
+        self._slots: WeakValueDictionary[tuple[str, str], asyncio.Semaphore] = WeakValueDictionary()
 
-    async def judge(self, event_slug: str, request: UpstreamRequest, check: Check) -> UpstreamResponse:
+    async def limit(self, event_slug: str, request: UpstreamRequest, check: Check) -> UpstreamResponse:
         """Return the response of `check` to the learner's request, and count it when it says that the key was wrong.
 
         Raise TooManyRequests over a limit, in place of the check or of its response, and Unavailable when too many
@@ -51,11 +51,11 @@ class Guesses:
         if not carries_key(request.body):
             return await check()
         client = network(request.client_address or "")
-        async with self._turn(event_slug, client):
+        async with self._slot(event_slug, client):
             await self._refuse(event_slug, client, self._of_client.blocked_for, self._of_event.blocked_for)
             response = await check()
             if _is_wrong_key(response):
-                # Refuse as well what was checked at the same time as the last key within the limit.
+                # Also refuse keys that were checked at the same time as the last key within the limit.
                 await self._refuse(event_slug, client, self._of_client.hit, self._of_event.hit)
             elif response.status == HTTP_OK and not await self._admitted.is_used_up(event_slug, client):
                 await self._admitted.hit(event_slug, client)
@@ -71,17 +71,17 @@ class Guesses:
             raise TooManyRequests("Too many wrong access keys; try again later", retry_after=seconds)
 
     @asynccontextmanager
-    async def _turn(self, event_slug: str, client: str) -> AsyncIterator[None]:
-        turns = self._turns.setdefault((event_slug, client), asyncio.Semaphore(CONCURRENT_CHECKS))
+    async def _slot(self, event_slug: str, client: str) -> AsyncIterator[None]:
+        slots = self._slots.setdefault((event_slug, client), asyncio.Semaphore(CONCURRENT_CHECKS))
         try:
-            async with asyncio.timeout(self._turn_seconds):
-                await turns.acquire()
+            async with asyncio.timeout(self._wait_seconds):
+                await slots.acquire()
         except TimeoutError:
             raise Unavailable("Too many requests are waiting; try again shortly") from None
         try:
             yield
         finally:
-            turns.release()
+            slots.release()
 
 
 def carries_key(body: bytes) -> bool:

@@ -19,7 +19,7 @@ from services.kit.core.logging import log
 STORE_SECONDS = 1
 # One request tries an unavailable store again after this time; the others do not wait for it.
 RETRY_SECONDS = 1
-# Concurrent questions to the store. Waiting for one of them does not mean that the store is slow.
+# Concurrent operations on the store. Waiting for a slot does not mean that the store is slow.
 STORE_CONNECTIONS = 32
 # A customer of an IPv6 network gets at least a /64 (RFC 6177), so counting single addresses would limit nobody.
 IPV6_PREFIX_BITS = 64
@@ -33,57 +33,55 @@ Result = TypeVar("Result")
 
 
 class Counts:
-    """The counted hits. Without a shared store, and while it is unavailable, each worker counts for itself."""
+    """The counted hits. Each worker counts for itself without a shared store and while the store is unavailable."""
 
     def __init__(self, store: ConnectionPool | None = None, clock: Callable[[], float] = time.monotonic):
         self._store = store
         self._clock = clock
-        self._turns = asyncio.Semaphore(STORE_CONNECTIONS)
+        self._slots = asyncio.Semaphore(STORE_CONNECTIONS)
         self._own = FixedWindowRateLimiter(Memory())
         self._shared = None if store is None else _shared_by(store)
         self._unavailable = False
         self._retry_at = 0.0
 
-    async def ask(self, question: Callable[[FixedWindowRateLimiter], Awaitable[Result]]) -> Result:
-        """Return the result from the shared store, or from this worker after STORE_SECONDS. Raise nothing."""
-        if self._shared is None:
-            return await question(self._own)
-        if not await self._has_a_turn():
-            return await question(self._own)
+    async def run(self, operation: Callable[[FixedWindowRateLimiter], Awaitable[Result]]) -> Result:
+        """Run the operation on the shared store, or in this worker after STORE_SECONDS. Raise nothing."""
+        if self._shared is None or not await self._acquire_slot():
+            return await operation(self._own)
         try:
-            return await self._ask_shared(self._shared, question)
+            return await self._run_shared(self._shared, operation)
         finally:
-            self._turns.release()
+            self._slots.release()
 
     async def close(self) -> None:
         """Close the connections to the store."""
         if self._store is not None:
             await self._store.aclose()
 
-    async def _has_a_turn(self) -> bool:
+    async def _acquire_slot(self) -> bool:
         try:
             async with asyncio.timeout(STORE_SECONDS):
-                return await self._turns.acquire()
+                return await self._slots.acquire()
         except TimeoutError:
             return False
 
-    async def _ask_shared(
-        self, shared: FixedWindowRateLimiter, question: Callable[[FixedWindowRateLimiter], Awaitable[Result]]
+    async def _run_shared(
+        self, shared: FixedWindowRateLimiter, operation: Callable[[FixedWindowRateLimiter], Awaitable[Result]]
     ) -> Result:
-        if not self._may_ask():
-            return await question(self._own)
+        if not self._may_use_store():
+            return await operation(self._own)
         try:
             async with asyncio.timeout(STORE_SECONDS):
-                result = await question(shared)
+                result = await operation(shared)
         # Catch more than the store's errors: uvloop raises RuntimeError for a connection reset during a write, and an
         # unintelligible response raises ValueError or TypeError.
         except Exception as error:
             self._mark_unavailable(error)
-            return await question(self._own)
+            return await operation(self._own)
         self._mark_available()
         return result
 
-    def _may_ask(self) -> bool:
+    def _may_use_store(self) -> bool:
         if not self._unavailable:
             return True
         if self._clock() < self._retry_at:
@@ -180,7 +178,7 @@ class Throttle:
             key = _key(name)
             return None if await limiter.test(self._limit, key) else await self._seconds_left(limiter, key)
 
-        return await self._counts.ask(look)
+        return await self._counts.run(look)
 
     async def hit(self, *name: str) -> int | None:
         """Count one hit. Return None within the limit, else the seconds until the window ends."""
@@ -189,11 +187,11 @@ class Throttle:
             key = _key(name)
             return None if await limiter.hit(self._limit, key) else await self._seconds_left(limiter, key)
 
-        return await self._counts.ask(count)
+        return await self._counts.run(count)
 
     async def is_used_up(self, *name: str) -> bool:
-        """Return whether no hit is left. Count nothing. It asks the store once, `blocked_for` twice."""
-        return not await self._counts.ask(lambda limiter: limiter.test(self._limit, _key(name)))
+        """Return whether no hit is left. Count nothing. Call the store once; `blocked_for` may call it twice."""
+        return not await self._counts.run(lambda limiter: limiter.test(self._limit, _key(name)))
 
     async def _seconds_left(self, limiter: FixedWindowRateLimiter, key: str) -> int:
         window = await limiter.get_window_stats(self._limit, key)
@@ -205,14 +203,14 @@ def store_at(url: str) -> ConnectionPool:
 
     It connects at the first count, so that no connection crosses a fork (docs/traps.md, 7).
     """
-    # Naming the library and its version would take two more round trips per connection.
+    # Sending the library's name and version would take two more round trips per connection.
     return ConnectionPool.from_url(
         url, socket_timeout=STORE_SECONDS, socket_connect_timeout=STORE_SECONDS, lib_name=None, lib_version=None
     )
 
 
 def network(address: str) -> str:
-    """Return what an address is counted under: an IPv4 address itself, of an IPv6 address its /64."""
+    """Return the network that is counted in place of the address: an IPv4 address itself, or the /64 of an IPv6 one."""
     try:
         parsed = ip_address(address)
     except ValueError:

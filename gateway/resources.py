@@ -1,4 +1,4 @@
-"""HTTP in, one view or one service, HTTP out."""
+"""The resource of each public address: it calls a view or forwards the request to a service."""
 
 from collections.abc import Awaitable, Callable
 from functools import partial
@@ -13,14 +13,14 @@ from gateway.upstream import Upstream, UpstreamRequest, UpstreamResponse, Upstre
 from services.kit.core.errors import UnsupportedMedia
 from services.kit.web.documents import read_body
 
-# The characters that a query holds unquoted besides letters and digits (RFC 3986 section 3.4).
+# The characters besides letters and digits that a query need not quote (RFC 3986 section 3.4).
 QUERY_CHARACTERS = "-._~!$&'()*+,;=:@/?%"
 
 Responder = Callable[..., Awaitable[None]]
 
 
 class Endpoint:
-    """A public address: Falcon finds a responder, on_get and so on, for each method of its row in the routes."""
+    """A public address; each method of its row in the routes table becomes a responder of Falcon, such as on_get."""
 
     def __init__(self, route: PublicRoute, upstreams: Upstreams, guesses: Guesses):
         for method, (_guard, target) in route.methods.items():
@@ -35,7 +35,7 @@ def _responder(view: View, upstreams: Upstreams, guesses: Guesses, event_slug: s
         if event_slug is None:
             upstream_response = await call()
         else:
-            upstream_response = await guesses.judge(path_values[event_slug], upstream_request, call)
+            upstream_response = await guesses.limit(path_values[event_slug], upstream_request, call)
         response.status = upstream_response.status
         response.data = upstream_response.body or None
         for name, value in upstream_response.headers.items():
@@ -70,5 +70,5 @@ async def _upstream_request(request: Request) -> UpstreamRequest:
 
 
 def _ascii(header: str | None) -> str | None:
-    # httpx sends ASCII headers only. The service refuses an empty one as it would refuse this one.
+    # httpx sends ASCII headers only. The service refuses an empty header in the same way.
     return header if header is None or header.isascii() else ""

@@ -1,4 +1,4 @@
-"""Every public address: who may call it, and who answers each of its methods."""
+"""The public addresses: who may call each method, and the service or view that responds."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
@@ -13,10 +13,10 @@ View = Callable[..., Awaitable[UpstreamResponse]]
 
 @dataclass(frozen=True)
 class PublicRoute:
-    """A public address: who may call each method, and the service that it is forwarded to or the view that answers.
+    """A public address: the guard of each method, and the service that it is forwarded to or the view that responds.
 
-    `event_slug` is the path parameter that names the event whose access key the body may carry; guesses.py counts
-    the wrong ones.
+    `event_slug` is the path parameter with the slug of an event whose access key the body may carry; guesses.py limits
+    wrong keys.
     """
 
     path: str
@@ -29,7 +29,7 @@ class PublicRoute:
         return {method: guard for method, (guard, _target) in self.methods.items()}
 
     def source(self, method: str) -> Source | None:
-        """The responder of a service that declares the method, None for a view with a response of its own."""
+        """Return the service's responder that declares the method, None for a view with its own declaration."""
         _guard, target = self.methods[method]
         return Source(target, method, self.path) if isinstance(target, Service) else source_of(target)
 

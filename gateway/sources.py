@@ -1,4 +1,4 @@
-"""Name the responders of the services that a view passes on, so that the published document can describe the view."""
+"""The responders of the services whose declarations describe the gateway's views in the published document."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ class Service(Enum):
 class Source:
     """The responder that declares an operation: its service, its method and its path template there.
 
-    An operation with an `admission` calls that responder first: the client's body and the refusals are those of both.
+    An operation with an `admission` calls that responder first, so both read the client's body and both may refuse.
     `reads_body` is False where the gateway composes the body of the call itself.
     """
 
@@ -33,8 +33,8 @@ class Source:
     reads_body: bool = True
 
 
-def passes_on(source: Source) -> Callable[[View], View]:
-    """Declare the responder whose response the view passes on."""
+def declared_by(source: Source) -> Callable[[View], View]:
+    """Name the responder whose response the view returns."""
 
     def declare(view: View) -> View:
         setattr(view, _ATTRIBUTE, source)
@@ -44,5 +44,5 @@ def passes_on(source: Source) -> Callable[[View], View]:
 
 
 def source_of(view: object) -> Source | None:
-    """Return the responder whose response the view passes on, None for a view with a response of its own."""
+    """Return the responder whose response the view returns, None for a view with its own declaration."""
     return getattr(view, _ATTRIBUTE, None)

@@ -18,12 +18,12 @@ from services.kit.web.tokens.grants import GRANT_HEADER
 from services.kit.web.tokens.service import issue_service_token
 
 # Less than the services' keep-alive of 10 s, so that no request uses a connection that is being closed
-# (docs/traps.md, 10). Short, because a service that stops waits up to twice this time for idle connections.
+# (docs/traps.md, 10). Short, because a stopping service waits for idle connections, up to twice this time.
 KEEPALIVE_SECONDS = 2
 CONNECT_SECONDS = 2
 DNS_SECONDS = 1
 MAXIMUM_CONNECTIONS = 256
-PASSED_ON_HEADERS = ("Content-Type", "ETag", "Idempotency-Replayed", "Retry-After", "WWW-Authenticate", "Allow")
+FORWARDED_HEADERS = ("Content-Type", "ETag", "Idempotency-Replayed", "Retry-After", "WWW-Authenticate", "Allow")
 
 JSON = "application/json"
 
@@ -52,7 +52,7 @@ class UpstreamRequest:
 
     @property
     def headers(self) -> dict[str, str]:
-        """The headers that are passed on."""
+        """The headers to send."""
         named = {
             "Authorization": self.authorization,
             "Content-Type": self.content_type,
@@ -111,11 +111,11 @@ class Upstream:
         except (TimeoutError, httpx.HTTPError, aiohttp.ClientError) as error:
             raise self._failure(error) from error
         if response.content and response.headers.get("Content-Type") != JSON:
-            # Not our service: a load balancer in front of it, or another process on its port.
+            # The sender is not our service, but a load balancer in front of it or another process on its port.
             log.warning("upstream_unintelligible", upstream=self._name, status=response.status_code)
             raise Unavailable
-        passed_on = {name: response.headers[name] for name in PASSED_ON_HEADERS if name in response.headers}
-        return UpstreamResponse(response.status_code, response.content, passed_on)
+        forwarded = {name: response.headers[name] for name in FORWARDED_HEADERS if name in response.headers}
+        return UpstreamResponse(response.status_code, response.content, forwarded)
 
     async def call(self, method: str, path: str, request: UpstreamRequest | None = None) -> UpstreamResponse:
         """Call an internal route as the gateway, with the query and the body of the client's request if it is given.

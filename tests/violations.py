@@ -7,13 +7,23 @@ from typing import Any
 
 import peewee
 
-from services.kit.core.findings import Finding, NoProgress
+from services.kit.core.findings import Finding
 from services.kit.maintenance.check import check
 from services.kit.maintenance.examination import Examination, examine
 from services.kit.storage.database import delete_all_rows, is_postgresql
 
 Named = tuple[str, str, str]
 Rows = dict[str, list[tuple[Any, ...]]]
+
+
+class NoProgress:
+    """Progress that is not reported."""
+
+    def begin(self, stage: str, total: int) -> None:
+        """Ignore the stage."""
+
+    def advance(self, rows: int) -> None:
+        """Ignore the rows."""
 
 
 @dataclass(frozen=True)

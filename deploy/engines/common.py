@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Protocol
 
-# Bytes that are read at once; more would only fill the cache.
+# Bytes per read.
 CHUNK = 1 << 20
 LEDGER = "schema_ledger"
 

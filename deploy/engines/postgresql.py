@@ -100,7 +100,7 @@ def _replace(url: str, scratch_url: str) -> None:
 
 
 def _dropping(connection: Any) -> bytes:
-    """Return statements that lock all tables at once and drop them; waiting for a lock blocks all users of a table."""
+    """Return statements that lock all tables at once and drop them; give up soon, because a wait blocks all users."""
     if not (names := _tables(connection)):
         return b""
     tables = sql.SQL(", ").join(map(sql.Identifier, names))
@@ -124,7 +124,7 @@ def _create(name: str, maker: str, url: str) -> None:
             connection.execute(statement.format(sql.Identifier(name), sql.Identifier(owner), *locale or ()))
         except psycopg.errors.InsufficientPrivilege:
             raise BackupError(
-                f"the role {connection.info.user} may not make the database in which the copy is checked: "
+                f"the role {connection.info.user} may not create the database in which the copy is checked: "
                 f"ALTER ROLE {owner} CREATEDB, or set RESTORE_SCRATCH_URL to the URL of a role that may"
             ) from None
 
@@ -173,7 +173,7 @@ def _program(name: str, connection: Any) -> str:
 
 def _places() -> list[Path]:
     on_path = shutil.which("pg_dump")
-    # The last of one version is used: Debian's programs on PATH are slow scripts around those of the packages.
+    # Of one version the last is used: Debian's programs on PATH are slow scripts around those of the packages.
     return [*([Path(on_path).parent] if on_path else []), *PACKAGED_PROGRAMS.glob("*/bin")]
 
 
@@ -202,7 +202,7 @@ def _output(command: list[str], url: str) -> Iterator[bytes]:
 
 
 def _feed(command: list[str], url: str, chunks: Iterable[bytes]) -> None:
-    """Run the program with the chunks as its input; an error while they are made ends it."""
+    """Run the program with the chunks as its input; an error while they are produced ends it."""
     with _running(command, url, stdin=subprocess.PIPE) as (process, errors):
         # A program that fails closes its input and writes the reason to its errors.
         with suppress(BrokenPipeError):

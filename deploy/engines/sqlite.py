@@ -31,7 +31,7 @@ def is_empty(url: str) -> bool:
 
 
 def needs_stop(url: str) -> bool:
-    """Return whether a new file must be made, because the old one is gone or unreadable."""
+    """Return whether a new file must be created, because the old one is gone or unreadable."""
     try:
         with closing(_connect(_file(url))) as connection:
             _tables(connection)
@@ -73,7 +73,7 @@ def replace(url: str, scratch_url: str) -> None:
     try:
         if needs_stop(url):
             _set_aside(file)
-        # An absent file is made by this; a crash leaves it empty and not half full.
+        # This creates an absent file; a crash leaves it empty and never half full.
         with closing(_connect(_file(scratch_url))) as copy, closing(_connect(file, "rwc")) as live:
             live.execute("PRAGMA synchronous = FULL")
             copy.backup(live)
@@ -143,7 +143,7 @@ def _set_aside(file: Path) -> None:
 
 
 def _connect(file: Path, mode: str = "rw") -> sqlite3.Connection:
-    """Open the file; unless the mode allows to make it, raise sqlite3.OperationalError when there is none."""
+    """Open the file; raise sqlite3.OperationalError when it is absent and the mode does not create it."""
     uri = f"{file.absolute().as_uri()}?mode={mode}"
     return sqlite3.connect(uri, uri=True, timeout=BUSY_TIMEOUT_SECONDS, isolation_level=None)
 

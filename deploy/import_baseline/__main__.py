@@ -25,12 +25,12 @@ IMPORTERS: Mapping[str, Importer] = {"auth": auth.IMPORTER, "content": content.I
 def main(arguments: Sequence[str] | None = None) -> int:
     """Return 0 when the import is done, 1 when nothing, or not everything, was moved, 2 for a wrong command line."""
     options = _parser().parse_args(arguments)
-    # The databases hold password hashes and signing keys.
+    # The databases contain password hashes and signing keys.
     os.umask(0o077)
     load_dotenv(stack.ROOT / ".env")
     try:
         settings = stack.read_service_settings(os.environ)
-        # The file is opened first, so that a wrong one creates no database, and once, so that all see the same rows.
+        # Open the file before the databases, so that a wrong one creates none, and once, so that all see the same rows.
         with open_old_file(options.file) as old, ExitStack() as connections:
             parts = [_part(name, settings[name], connections) for name in IMPORTERS]
             done = run_import(old, parts, skip_invalid=options.skip_invalid, dry_run=options.dry_run)
@@ -45,7 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m deploy.import_baseline", description=__doc__)
     parser.add_argument("file", type=Path, help="the old installation's SQLite file")
-    parser.add_argument("--dry-run", action="store_true", help="report what would be moved, and stop (DRY_RUN=1)")
+    parser.add_argument("--dry-run", action="store_true", help="only report the rows that would be moved (DRY_RUN=1)")
     parser.add_argument("--skip-invalid", action="store_true", help="leave invalid rows out (SKIP_INVALID=1)")
     return parser
 

@@ -91,7 +91,7 @@ class ImportPass:
         return False
 
     def report(self, row: OldRow, rule: str = PART_REJECTED) -> None:
-        """Report a rejected row and its parts; `rule` is reported for a row that breaks none by itself."""
+        """Report a rejected row and its parts; report `rule` for a row that breaks none by itself."""
         for violation in row.violations or [rule]:
             self._report(Finding(row.table, row.label, violation))
         for part in row.parts:
@@ -125,7 +125,7 @@ class ImportPass:
 
 @dataclass(frozen=True)
 class Importer:
-    """How the rows of one service are imported: from which old tables, and the function that makes one pass."""
+    """The import of one service's rows: the old tables, and the function that makes one pass over them."""
 
     tables: tuple[str, ...]
     run: Callable[[peewee.Database, ImportPass], None]

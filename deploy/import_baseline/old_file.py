@@ -1,7 +1,7 @@
-"""The SQLite file of an old installation: never changed, and read in one transaction for all services.
+"""The SQLite file of an old installation, which is never changed and is read in one transaction for all services.
 
 The notes of a pass (ids that were seen, slugs that are taken) are in SQLite's temporary database, which moves to disk
-when it grows, so a file of any size is read in bounded memory.
+when it grows, so that a file of any size needs bounded memory.
 """
 
 import sqlite3
@@ -169,7 +169,7 @@ def _with_advice(file: Path) -> Iterator[None]:
 
 
 def _require_undamaged(file: Path, connection: sqlite3.Connection) -> None:
-    # The file may hold views, triggers and generated columns of any author.
+    # Anyone may have put views, triggers and generated columns into the file.
     connection.execute("PRAGMA trusted_schema = OFF")
     [(finding,)] = connection.execute("PRAGMA main.quick_check(1)").fetchall()
     if finding != "ok":

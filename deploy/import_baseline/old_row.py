@@ -81,11 +81,11 @@ class OldRow:
         return "" if violation else str(value)
 
     def optional_text(self, column: str) -> str | None:
-        """As `text`; None for NULL."""
+        """Read as `text` does; return None for NULL."""
         return None if self.is_null(column) else self.text(column)
 
     def text_or(self, column: str, default: str) -> str:
-        """As `text`; the default for NULL."""
+        """Read as `text` does; return the default for NULL."""
         return default if self.is_null(column) else self.text(column)
 
     def indexed_text(self, column: str) -> str:
@@ -134,7 +134,7 @@ class OldRow:
             return _EPOCH
 
     def optional_instant(self, column: str) -> datetime | None:
-        """As `instant`; None for NULL."""
+        """Read as `instant` does; return None for NULL."""
         return None if self.is_null(column) else self.instant(column)
 
     def web_address(self, column: str) -> str:
@@ -145,7 +145,7 @@ class OldRow:
         return text or ""
 
     def optional_web_address(self, column: str) -> str | None:
-        """As `web_address`; None for NULL."""
+        """Read as `web_address` does; return None for NULL."""
         return None if self.is_null(column) else self.web_address(column)
 
     def _checked_text(self, column: str) -> str | None:

@@ -15,7 +15,7 @@ from services.kit.storage.database import is_postgresql, transaction
 
 _ADVICE = (
     "nothing was moved: correct these rows in the old file, or leave them out with --skip-invalid (SKIP_INVALID=1); "
-    "what is taken by this installation moves into an empty one only"
+    "rows whose id or name is taken here can only move into an empty installation"
 )
 
 
@@ -60,7 +60,7 @@ def _run_pass(old: OldFile, part: Part, report: Callable[[Finding], None], *, wr
 def _long_transaction(database: peewee.Database) -> Iterator[None]:
     with transaction(database):
         if is_postgresql(database):
-            # Between two batches the old file is read, however long that takes.
+            # Reading the old file between two batches may take longer.
             database.execute_sql("SET LOCAL idle_in_transaction_session_timeout = 0")
         yield
 

@@ -15,7 +15,7 @@ DOCUMENT = Path(__file__).parents[2] / "gateway" / "openapi.yaml"
 COMMAND = "make openapi"
 _FRAME = Path(__file__).with_name("frame.yaml")
 _HEADING = (
-    f"# Made by `{COMMAND}` from gateway/routes.py, the @operation declarations and deploy/openapi/frame.yaml.\n"
+    f"# Made by `{COMMAND}` from gateway/routes.py, the @Operation declarations and deploy/openapi/frame.yaml.\n"
     "# Do not edit: a test makes it anew and compares.\n"
 )
 _ADMIN_TAGS = {"users": "people", "audit": "audit", "dashboard": "dashboard", "integrity": "dashboard"}
@@ -58,8 +58,8 @@ def document() -> Json:
 
 def _types(operations: list[PublicOperation]) -> list[Any]:
     declared = [each.declared for each in operations]
-    answers = [type_ for each in declared for type_ in (each.answer, each.query) if type_]
-    return [*answers, *(body for each in operations for body in each.bodies)]
+    responses = [type_ for each in declared for type_ in (each.response, each.query) if type_]
+    return [*responses, *(body for each in operations for body in each.bodies)]
 
 
 def _referred(schemas: Json, *users: Json) -> Json:
@@ -78,13 +78,13 @@ def _referred(schemas: Json, *users: Json) -> Json:
 
 
 def _described(operation: PublicOperation, schemas: Schemas) -> Described:
-    answer, query = operation.declared.answer, operation.declared.query
+    response_type, query = operation.declared.response, operation.declared.query
     parameters = schemas.resolved(schemas.reference(query))["properties"] if query else {}
     return Described(
         operation,
         {name: _not_null(schema) for name, schema in parameters.items() if name not in ("limit", "cursor")},
         _body(operation, schemas),
-        schemas.reference(answer) if answer else None,
+        schemas.reference(response_type) if response_type else None,
     )
 
 

@@ -75,14 +75,7 @@ class Schemas:
                 tidied[key] = " ".join(value.split())
             elif key != "title" and not (key == "default" and value is None):
                 tidied[_RENAMED.get(key, key)] = self._tidy(value) if key != "enum" else value
-        return _in_order(_with_reference(_with_pattern(_nullable(tidied))))
-
-
-def _with_pattern(schema: Json) -> Json:
-    # The pattern of a text without a length is too wide for one that has one.
-    if schema.get("pattern") == text_pattern() and "minLength" in schema:
-        schema["pattern"] = text_pattern(schema["minLength"])
-    return schema
+        return _in_order(_with_reference(_nullable(tidied)))
 
 
 def _nullable(schema: Json) -> Json:

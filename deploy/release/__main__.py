@@ -20,7 +20,7 @@ OUTPUT = Path("data/release")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Return 0 when every check has passed, or was not done and is optional."""
+    """Run every check, write the reports and return the exit code."""
     options = _parser().parse_args(arguments)
     output = ROOT / OUTPUT
     output.mkdir(parents=True, exist_ok=True)
@@ -57,7 +57,7 @@ def _verdicts(output: Path) -> Iterator[Verdict]:
 
 
 def _run(name: str, check: Callable[[], Verdict]) -> Verdict:
-    # The other checks run even when one breaks.
+    # One check that breaks must not stop the others.
     try:
         return check()
     except Exception as error:
@@ -69,7 +69,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--without-audit",
         action="store_true",
-        help="go on where no vulnerability data can be had; the table says that nothing was audited (WITHOUT_AUDIT=1)",
+        help="pass without vulnerability data; the table says that nothing was audited (WITHOUT_AUDIT=1)",
     )
     return parser
 

@@ -26,16 +26,16 @@ def judge_report(report: Any, expected: set[str]) -> Verdict:
     """Return the verdict on pip-audit's JSON, which has a `skip_reason` for packages that it does not know."""
     packages = report["dependencies"]
     audited = {package["name"] for package in packages if "skip_reason" not in package}
-    findings = [_finding(package, hole) for package in packages for hole in package.get("vulns", ())]
+    findings = [_finding(package, vulnerability) for package in packages for vulnerability in package.get("vulns", ())]
     missing = sorted(expected - audited)
     if missing and not findings:
         reason = next((package["skip_reason"] for package in packages if "skip_reason" in package), "not in the report")
         return Verdict("audit", "NOT DONE", f"{len(missing)} of {len(expected)} packages were NOT audited: {reason}")
     return verdict_of(
-        "audit", findings, f"{len(audited)} packages, {len(findings)} known holes, {len(missing)} not audited"
+        "audit", findings, f"{len(audited)} packages, {len(findings)} known vulnerabilities, {len(missing)} not audited"
     )
 
 
-def _finding(package: Any, hole: Any) -> str:
-    fixed = ", ".join(hole["fix_versions"]) or "no version yet"
-    return f"{package['name']} {package['version']}: {hole['id']}, fixed in {fixed}"
+def _finding(package: Any, vulnerability: Any) -> str:
+    fixed = ", ".join(vulnerability["fix_versions"]) or "no version yet"
+    return f"{package['name']} {package['version']}: {vulnerability['id']}, fixed in {fixed}"

@@ -25,7 +25,7 @@ def make_bill(root: Path, output: Path) -> Verdict:
     listed = {(canonicalize_name(part["name"]), part["version"]) for part in bill["components"] if hashes_of(part)}
     locked = {(package.name, package.version) for package in read_lock(root / RUNTIME)}
     findings = [
-        f"{name} {version} is locked and not in it with its hashes" for name, version in sorted(locked - listed)
+        f"{name} {version} is locked and lacks an entry with hashes" for name, version in sorted(locked - listed)
     ]
     return verdict_of(
         "sbom", findings, f"CycloneDX {bill['specVersion']}, {len(bill['components'])} components, in {FILE}"

@@ -1,4 +1,4 @@
-"""Secrets in the images: in what they hold beyond the public image that they start from."""
+"""Secrets in the images, searched in everything that the public base image does not have."""
 
 import base64
 import csv
@@ -22,7 +22,7 @@ from deploy.release.leaks import Known, known_secrets, scan_folder
 from deploy.release.verdict import Verdict, verdict_of
 
 CHECK = "secrets in the images"
-# A secret that a program reads is no longer than this.
+# A longer file is not searched: no program reads a secret from it.
 LONGEST_FILE = 4 * 1024 * 1024
 
 
@@ -32,7 +32,7 @@ def check_images(root: Path) -> Verdict:
         engine = docker.from_env()
         engine.ping()
     except docker.errors.DockerException as error:
-        return Verdict(CHECK, "NOT DONE", f"no Docker engine answers here ({' '.join(str(error).split())})")
+        return Verdict(CHECK, "NOT DONE", f"no Docker engine responds ({' '.join(str(error).split())})")
     names = build_images(root)
     return scan_images(engine, base_of(root), names, known_secrets(root))
 

@@ -42,7 +42,7 @@ def check_tree(root: Path) -> Verdict:
         return Verdict(check, "NOT DONE", f"{root} is no working copy of git")
     known = known_secrets(root)
     leaks = [leak for leak in _tree(root) if (leak.kind, leak.digest) not in known]
-    hint = f"what is none of them is noted by: .venv/bin/detect-secrets scan --no-verify --baseline {KNOWN}"
+    hint = f"to record a text that is no secret: .venv/bin/detect-secrets scan --no-verify --baseline {KNOWN}"
     findings = [*map(str, leaks), *([hint] if leaks else [])]
     return verdict_of(check, findings, f"{files} files; {len(known)} texts are known to be none")
 

@@ -21,7 +21,7 @@ ALLOWED = {
     *("Mozilla Public License 2.0 (MPL 2.0)", "Python Software Foundation License"),
 }
 # Packages whose metadata names no licence: the licence, and the first words of its text.
-READ_IN_ITS_FILE = {
+KNOWN_BY_TEXT = {
     "httpx-aiohttp": ("BSD-3-Clause", "Redistribution and use in source and binary forms, with or without"),
     "peewee": ("MIT", "Permission is hereby granted, free of charge, to any person obtaining a copy"),
 }
@@ -46,7 +46,7 @@ def list_licences(root: Path, output: Path) -> Verdict:
 
 def licence_of(name: str, package: Any) -> str:
     """Return the licence in one line: from the package's licence text where that is known, else from pip-licenses."""
-    licence, words = READ_IN_ITS_FILE.get(name, ("", ""))
+    licence, words = KNOWN_BY_TEXT.get(name, ("", ""))
     if licence and words in " ".join(package["LicenseText"].split()):
         return licence
     return " ".join(package["License"].split())

@@ -87,7 +87,7 @@ def _unfixed(file: str, packages: Sequence[Locked]) -> Iterator[str]:
         if not package.hashes:
             yield f"{file}: {package.name} has no hash, so pip would take any file of that name"
         if package.version is None:
-            yield f"{file}: {package.name} is not held to one version: {package.requirement}"
+            yield f"{file}: {package.name} is not pinned to one version: {package.requirement}"
 
 
 def _unwanted(file: str, packages: Sequence[Locked], wanted: set[str]) -> Iterator[str]:
@@ -103,4 +103,4 @@ def _differing(runtime: Sequence[Locked], development: Sequence[Locked]) -> Iter
     tested = {(package.name, package.version): package.hashes for package in development}
     for package in runtime:
         if tested.get((package.name, package.version)) != package.hashes:
-            yield f"{DEVELOPMENT}: {package.name} {package.version} is not there as in {RUNTIME}"
+            yield f"{DEVELOPMENT}: {package.name} {package.version} is not the same as in {RUNTIME}"

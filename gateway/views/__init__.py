@@ -1,4 +1,4 @@
-"""Responses that are more than one service's response passed on: called as the gateway, joined, logged.
+"""Views: requests that the gateway does not only forward. They call internal routes, join responses or log outcomes.
 
 Each view takes the upstreams, the client's request and the path parameters, and returns the response.
 """

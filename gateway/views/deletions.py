@@ -1,10 +1,10 @@
-"""Deletions that quiz catches up with before the client gets its response."""
+"""Deletions in content. Quiz follows them before the client gets its response."""
 
 import asyncio
 from collections.abc import Coroutine
 from typing import Any
 
-from gateway.sources import Service, Source, passes_on
+from gateway.sources import Service, Source, declared_by
 from gateway.upstream import HTTP_NO_CONTENT, HTTP_OK, UpstreamRequest, UpstreamResponse, Upstreams
 from services.kit.core.errors import ServiceError
 from services.kit.core.logging import log
@@ -13,18 +13,18 @@ from services.kit.core.logging import log
 _running: set[asyncio.Task[UpstreamResponse]] = set()
 
 
-@passes_on(Source(Service.CONTENT, "DELETE", "/api/events/{event_id}"))
+@declared_by(Source(Service.CONTENT, "DELETE", "/api/events/{event_id}"))
 async def delete_event(upstreams: Upstreams, request: UpstreamRequest, event_id: str) -> UpstreamResponse:
     """Delete the event and let quiz catch up."""
-    return await _run_to_the_end(_delete(upstreams, request, {"eventId": event_id}))
+    return await _complete(_delete(upstreams, request, {"eventId": event_id}))
 
 
-@passes_on(Source(Service.CONTENT, "DELETE", "/api/events/{event_id}/lessons/{lesson_id}"))
+@declared_by(Source(Service.CONTENT, "DELETE", "/api/events/{event_id}/lessons/{lesson_id}"))
 async def delete_lesson(
     upstreams: Upstreams, request: UpstreamRequest, event_id: str, lesson_id: str
 ) -> UpstreamResponse:
     """Delete the lesson and let quiz catch up."""
-    return await _run_to_the_end(_delete(upstreams, request, {"eventId": event_id, "lessonId": lesson_id}))
+    return await _complete(_delete(upstreams, request, {"eventId": event_id, "lessonId": lesson_id}))
 
 
 async def finish() -> None:
@@ -39,8 +39,8 @@ async def _delete(upstreams: Upstreams, request: UpstreamRequest, ids: dict[str,
     return response
 
 
-async def _run_to_the_end(work: Coroutine[Any, Any, UpstreamResponse]) -> UpstreamResponse:
-    # A client that disconnects cancels its request. The deletion and the catch-up complete all the same.
+async def _complete(work: Coroutine[Any, Any, UpstreamResponse]) -> UpstreamResponse:
+    # A client that disconnects cancels its request, and must not cancel the deletion and the catch-up.
     task = asyncio.create_task(work)
     _running.add(task)
     task.add_done_callback(_running.discard)

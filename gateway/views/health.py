@@ -8,12 +8,12 @@ from typing_extensions import TypedDict
 from gateway.upstream import HTTP_OK, Upstream, UpstreamRequest, UpstreamResponse, Upstreams, json_response
 from services.kit.core.errors import ServiceError, Unavailable
 from services.kit.core.instants import format_instant, now
-from services.kit.web.operations import Operation, operation
+from services.kit.web.operations import Operation
 from services.kit.web.schemas import InstantText
 
 
 class HealthView(TypedDict):
-    """The health of the API as the baseline answers it."""
+    """The health of the API in the form of the baseline."""
 
     status: Literal["ok"]
     service: Literal["@flix/api"]
@@ -26,33 +26,29 @@ class StatusView(TypedDict):
     status: Literal["ok"]
 
 
-@operation(
-    Operation(
-        id="getHealth",
-        summary="Read the health of the API as the baseline answers it.",
-        description="The rate limit does not count it, nor the two addresses below.",
-        answer=HealthView,
-    )
+@Operation(
+    id="getHealth",
+    summary="Read the health of the API as the baseline answers it.",
+    description="The rate limit does not count it, nor the two addresses below.",
+    response=HealthView,
 )
 async def health(upstreams: Upstreams, request: UpstreamRequest) -> UpstreamResponse:
-    """Respond as the baseline does."""
+    """Respond in the form of the baseline."""
     view: HealthView = {"status": "ok", "service": "@flix/api", "timestamp": format_instant(now())}
     return json_response(view)
 
 
-@operation(Operation(id="getLiveness", summary="Check that this process responds.", answer=StatusView))
+@Operation(id="getLiveness", summary="Check that this process responds.", response=StatusView)
 async def live(upstreams: Upstreams, request: UpstreamRequest) -> UpstreamResponse:
-    """Respond as long as the event loop turns."""
+    """Respond while the event loop runs."""
     return json_response({"status": "ok"})
 
 
-@operation(
-    Operation(
-        id="getReadiness",
-        summary="Check that every service behind the gateway can do its work.",
-        answer=StatusView,
-        errors=(Unavailable,),
-    )
+@Operation(
+    id="getReadiness",
+    summary="Check that every service behind the gateway can do its work.",
+    response=StatusView,
+    errors=(Unavailable,),
 )
 async def ready(upstreams: Upstreams, request: UpstreamRequest) -> UpstreamResponse:
     """Respond when every service is ready. Raise Unavailable with the names of those that are not."""

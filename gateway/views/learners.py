@@ -1,4 +1,4 @@
-"""What learners ask for: content decides who is let in, quiz shows and grades, and the outcome is logged."""
+"""Learners' requests: content admits the learner, quiz serves and grades quizzes, and the outcome is logged."""
 
 import re
 from contextlib import suppress
@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 import orjson
 
-from gateway.sources import Service, Source, passes_on
+from gateway.sources import Service, Source, declared_by
 from gateway.upstream import HTTP_FORBIDDEN, HTTP_NOT_FOUND, HTTP_OK, UpstreamRequest, UpstreamResponse, Upstreams
 from services.kit.core.errors import Unauthorized
 from services.kit.core.logging import log
@@ -30,13 +30,13 @@ _segment = partial(quote, safe="")
 _GRANT = re.compile(r"[\w-]{1,2000}\.[\w-]{1,2000}\.[\w-]{1,2000}", re.ASCII)
 
 
-@passes_on(Source(Service.CONTENT, "GET", PUBLIC_EVENTS))
+@declared_by(Source(Service.CONTENT, "GET", PUBLIC_EVENTS))
 async def public_events(upstreams: Upstreams, request: UpstreamRequest) -> UpstreamResponse:
     """List the active public events."""
     return await upstreams.content.call("GET", PUBLIC_EVENTS, request)
 
 
-@passes_on(Source(Service.AUTH, "POST", GRANTS, admission=EVENT_ACCESS, reads_body=False))
+@declared_by(Source(Service.AUTH, "POST", GRANTS, admission=EVENT_ACCESS, reads_body=False))
 async def event_access(upstreams: Upstreams, request: UpstreamRequest, event_id: str) -> UpstreamResponse:
     """Exchange an event's access key for a learner grant.
 
@@ -54,13 +54,13 @@ async def event_access(upstreams: Upstreams, request: UpstreamRequest, event_id:
     return await upstreams.auth.call("POST", GRANTS, grant_request)
 
 
-@passes_on(Source(Service.CONTENT, "POST", PUBLIC_EVENT + "/catalog"))
+@declared_by(Source(Service.CONTENT, "POST", PUBLIC_EVENT + "/catalog"))
 async def catalog(upstreams: Upstreams, request: UpstreamRequest, event_slug: str) -> UpstreamResponse:
-    """Return the event and its lessons with their present status."""
+    """Return the event and its lessons with their status."""
     return await _call_content(upstreams, request, event_slug, "catalog")
 
 
-@passes_on(Source(Service.CONTENT, "POST", PUBLIC_LESSON + "/access-check"))
+@declared_by(Source(Service.CONTENT, "POST", PUBLIC_LESSON + "/access-check"))
 async def access_check(
     upstreams: Upstreams, request: UpstreamRequest, event_slug: str, lesson_slug: str
 ) -> UpstreamResponse:
@@ -73,15 +73,15 @@ async def access_check(
     return response
 
 
-@passes_on(Source(Service.CONTENT, "POST", PUBLIC_LESSON + "/playback"))
+@declared_by(Source(Service.CONTENT, "POST", PUBLIC_LESSON + "/playback"))
 async def playback(
     upstreams: Upstreams, request: UpstreamRequest, event_slug: str, lesson_slug: str
 ) -> UpstreamResponse:
-    """Return what a player needs."""
+    """Return the data for the video player."""
     return await _open_lesson(upstreams, request, event_slug, lesson_slug, "playback")
 
 
-@passes_on(Source(Service.CONTENT, "POST", PUBLIC_LESSON + "/materials"))
+@declared_by(Source(Service.CONTENT, "POST", PUBLIC_LESSON + "/materials"))
 async def materials(
     upstreams: Upstreams, request: UpstreamRequest, event_slug: str, lesson_slug: str
 ) -> UpstreamResponse:
@@ -89,7 +89,7 @@ async def materials(
     return await _open_lesson(upstreams, request, event_slug, lesson_slug, "materials")
 
 
-@passes_on(Source(Service.QUIZ, "GET", LESSON_QUIZ, admission=ADMISSION))
+@declared_by(Source(Service.QUIZ, "GET", LESSON_QUIZ, admission=ADMISSION))
 async def quiz(upstreams: Upstreams, request: UpstreamRequest, event_slug: str, lesson_slug: str) -> UpstreamResponse:
     """Return the lesson's quiz to a learner whom content admits."""
     admission = await _open_lesson(upstreams, request, event_slug, lesson_slug, "admission")
@@ -104,11 +104,11 @@ async def quiz(upstreams: Upstreams, request: UpstreamRequest, event_slug: str, 
     return response
 
 
-@passes_on(Source(Service.QUIZ, "POST", SUBMISSIONS, admission=ADMISSION))
+@declared_by(Source(Service.QUIZ, "POST", SUBMISSIONS, admission=ADMISSION))
 async def submit_quiz(
     upstreams: Upstreams, request: UpstreamRequest, event_slug: str, lesson_slug: str
 ) -> UpstreamResponse:
-    """Grade a learner's answers when content admits the learner. Quiz responds with the lesson that content opened."""
+    """Grade the answers of a learner whom content admits; quiz gets the lesson's id and title from that admission."""
     slugs = {"eventSlug": event_slug, "lessonSlug": lesson_slug}
     admission = await _open_lesson(upstreams, request, event_slug, lesson_slug, "admission")
     if admission.status != HTTP_OK:
@@ -140,7 +140,7 @@ async def _open_lesson(
 async def _replay(
     upstreams: Upstreams, request: UpstreamRequest, slugs: dict[str, str], refusal: UpstreamResponse
 ) -> UpstreamResponse:
-    # A learner who was admitted and lost the response retries when the lesson may have ended or been deleted.
+    # A learner who lost the first response retries. Meanwhile the lesson may have ended or been deleted.
     if request.idempotency_key is None or refusal.status not in (HTTP_FORBIDDEN, HTTP_NOT_FOUND):
         return refusal
     response = await upstreams.quiz.call("POST", "/internal/replays", _submission(request, slugs))

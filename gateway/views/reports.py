@@ -1,4 +1,4 @@
-"""Reports joined from all services: the integrity of their databases, and the audit log."""
+"""Reports joined from all services: the checks of their databases, and the audit log."""
 
 import asyncio
 from collections.abc import Mapping, Sequence
@@ -12,43 +12,15 @@ from typing_extensions import TypedDict
 from gateway.upstream import HTTP_OK, Upstream, UpstreamRequest, UpstreamResponse, Upstreams, json_response
 from services.kit.core.errors import ServiceError, ValidationFailed
 from services.kit.core.instants import parse_instant, to_milliseconds
-from services.kit.web.operations import Operation, operation
+from services.kit.web.operations import Operation
 from services.kit.web.pages import DEFAULT_LIMIT, PageRequest, SortKey, page_of
-from services.kit.web.schemas import Instant, InstantText, Item, Schema, Text
+from services.kit.web.reports import AuditFilters, ReportView
+from services.kit.web.schemas import InstantText, Item
 
 ServiceName = Literal["content", "quiz", "auth"]
 # The worst first.
 IntegrityStatus = Literal["findings", "unavailable", "running", "ok"]
 INTEGRITY_STATUSES: tuple[IntegrityStatus, ...] = get_args(IntegrityStatus)
-
-
-class ProgressView(TypedDict):
-    """How far a running check is; `of` is 0 where the number of rows is not known."""
-
-    stage: str
-    done: int
-    of: int
-
-
-class FindingView(TypedDict):
-    """A row that breaks a rule of its service."""
-
-    table: str
-    id: str
-    rule: str
-    message: str
-    repairable: bool
-
-
-class ReportView(TypedDict):
-    """The latest check of one service."""
-
-    status: Literal["findings", "running", "ok"]
-    startedAt: InstantText
-    finishedAt: InstantText | None
-    progress: ProgressView | None
-    total: int
-    findings: Annotated[list[FindingView], Field(max_length=200)]
 
 
 class UnavailableReportView(TypedDict):
@@ -81,7 +53,7 @@ class AuditEntryView(TypedDict):
     actor: Annotated[ActorView | None, Field(description="null where nobody was signed in, as for a command")]
     address: Annotated[str | None, Field(description="the client's network address")]
     requestId: str | None
-    action: Annotated[str, Field(description="the kind of thing and what was done to it, such as event.created")]
+    action: Annotated[str, Field(description="a kind of record and what was done to it, such as event.created")]
     subjectId: str
 
 
@@ -92,51 +64,36 @@ class AuditPageView(TypedDict):
     nextCursor: str | None
 
 
-Reference = Annotated[Text, Field(min_length=1, max_length=200)]
-Action = Annotated[
-    str, Field(max_length=200, json_schema_extra={"pattern": r"^_*[A-Za-z][A-Za-z_]*\.(_*[A-Za-z][A-Za-z_]*)?$"})
-]
+class AuditQuery(AuditFilters):
+    """The query of the audit log. The services validate it; the gateway itself reads `service` and `limit` only."""
+
+    service: Annotated[ServiceName | None, Field(description="only entries of this service")] = None
 
 
-class AuditFilters(Schema):
-    """The filters of the audit log. The services validate them; the gateway itself reads `service` only."""
-
-    actor_id: Annotated[Reference | None, Field(description="only what this person did")] = None
-    action: Annotated[Action | None, Field(description="only this action, or this kind with its dot: event.")] = None
-    subject_id: Annotated[Reference | None, Field(description="only what was done to this id")] = None
-    since: Annotated[Instant | None, Field(alias="from", description="only from this instant on")] = None
-    until: Annotated[Instant | None, Field(alias="to", description="only before this instant")] = None
-    service: Annotated[ServiceName | None, Field(description="only what was done in this service")] = None
-
-
-@operation(
-    Operation(
-        id="getIntegrity",
-        summary="Read what every service finds wrong in its database, as far as its check has come.",
-        answer=Item[IntegrityView],
-    )
+@Operation(
+    id="getIntegrity",
+    summary="Read what every service finds wrong in its database, as far as its check has come.",
+    response=Item[IntegrityView],
 )
 async def integrity(upstreams: Upstreams, request: UpstreamRequest) -> UpstreamResponse:
     """Join the reports of GET /internal/integrity of all services."""
     services = _services(upstreams)
     reports = await asyncio.gather(*(_report(upstream) for upstream in services.values()))
     statuses = {report["status"] for report in reports}
-    # During a redeployment a service of another version can have a status that is not known here.
+    # During a redeployment a service of a newer version may send a status that this version does not know.
     status: IntegrityStatus = next((each for each in INTEGRITY_STATUSES if each in statuses), "unavailable")
     view: Item[IntegrityView] = {"item": {"status": status, "services": dict(zip(services, reports, strict=True))}}
     return json_response(view)
 
 
-@operation(
-    Operation(
-        id="listDeeds",
-        summary="List who did what to which id in all services, newest first.",
-        description="503 or 504 while a service that is asked does not respond: a list without its entries would look "
-        "complete.",
-        answer=AuditPageView,
-        query=AuditFilters,
-        is_paged=True,
-    )
+@Operation(
+    id="listAuditEntries",
+    summary="List who did what to which id in all services, newest first.",
+    description="503 or 504 while a service that is asked does not respond: a list without its entries would look "
+    "complete.",
+    query=AuditQuery,
+    response=AuditPageView,
+    is_paged=True,
 )
 async def audit(upstreams: Upstreams, request: UpstreamRequest) -> UpstreamResponse:
     """Merge the audit logs of all services, or return that of the query's `service`.
@@ -144,8 +101,8 @@ async def audit(upstreams: Upstreams, request: UpstreamRequest) -> UpstreamRespo
     Raise ValidationFailed for another `service`, and Unavailable or UpstreamTimeout when one does not respond.
     """
     query = parse_qs(request.query, keep_blank_values=True)
-    upstreams_asked = _audited(upstreams, query.get("service"))
-    responses = await asyncio.gather(*(each.call("GET", "/internal/audit", request) for each in upstreams_asked))
+    audited = _chosen(upstreams, query.get("service"))
+    responses = await asyncio.gather(*(each.call("GET", "/internal/audit", request) for each in audited))
     for response in responses:
         if response.status != HTTP_OK:
             # Every service validates the same query in the same way.
@@ -159,7 +116,7 @@ def _services(upstreams: Upstreams) -> dict[ServiceName, Upstream]:
     return {"content": upstreams.content, "quiz": upstreams.quiz, "auth": upstreams.auth}
 
 
-def _audited(upstreams: Upstreams, names: Sequence[str] | None) -> Sequence[Upstream]:
+def _chosen(upstreams: Upstreams, names: Sequence[str] | None) -> Sequence[Upstream]:
     services: dict[str, Upstream] = {str(name): upstream for name, upstream in _services(upstreams).items()}
     if names is None:
         return list(services.values())
@@ -172,9 +129,9 @@ def _merged(pages: Sequence[AuditPageView], limit: int) -> AuditPageView:
     # Each page is the first one of its service after the same cursor, in the same order.
     items = list(merge(*(page["items"] for page in pages), key=_entry_key, reverse=True))
     page = page_of(items, PageRequest(limit), _entry_key)
-    # Where all items fit and a service still has more, that service alone filled the page and its cursor is right.
-    of_one = next((page["nextCursor"] for page in pages if page["nextCursor"] is not None), None)
-    return {"items": list(page.items), "nextCursor": page.next_cursor or of_one}
+    # Where all items fit and a service still has more, that service alone filled the page: return its cursor.
+    service_cursor = next((page["nextCursor"] for page in pages if page["nextCursor"] is not None), None)
+    return {"items": list(page.items), "nextCursor": page.next_cursor or service_cursor}
 
 
 def _entry_key(entry: AuditEntryView) -> SortKey:

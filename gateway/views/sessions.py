@@ -1,6 +1,6 @@
-"""Sign-in, token refresh, sign-out and password change: passed on to auth and logged."""
+"""Sign-in, token refresh, sign-out and password change: forwarded to auth and logged."""
 
-from gateway.sources import Service, Source, passes_on
+from gateway.sources import Service, Source, declared_by
 from gateway.upstream import HTTP_NO_CONTENT, HTTP_OK, UpstreamRequest, UpstreamResponse, Upstreams
 from services.kit.core.actor import current_actor
 from services.kit.core.errors import ServiceError
@@ -10,7 +10,7 @@ LOGIN = "/internal/login"
 TOKEN_REFRESH = "/internal/token/refresh"  # noqa: S105
 
 
-@passes_on(Source(Service.AUTH, "POST", LOGIN))
+@declared_by(Source(Service.AUTH, "POST", LOGIN))
 async def login(upstreams: Upstreams, request: UpstreamRequest) -> UpstreamResponse:
     """Exchange credentials for an access token and a refresh token."""
     response = await upstreams.auth.call("POST", LOGIN, request)
@@ -22,7 +22,7 @@ async def login(upstreams: Upstreams, request: UpstreamRequest) -> UpstreamRespo
     return response
 
 
-@passes_on(Source(Service.AUTH, "POST", TOKEN_REFRESH))
+@declared_by(Source(Service.AUTH, "POST", TOKEN_REFRESH))
 async def refresh_token(upstreams: Upstreams, request: UpstreamRequest) -> UpstreamResponse:
     """Exchange a refresh token for an access token and the next refresh token."""
     response = await upstreams.auth.call("POST", TOKEN_REFRESH, request)
@@ -33,7 +33,7 @@ async def refresh_token(upstreams: Upstreams, request: UpstreamRequest) -> Upstr
     return response
 
 
-@passes_on(Source(Service.AUTH, "POST", "/api/admin/logout"))
+@declared_by(Source(Service.AUTH, "POST", "/api/admin/logout"))
 async def logout(upstreams: Upstreams, request: UpstreamRequest) -> UpstreamResponse:
     """End the session of the access token."""
     response = await upstreams.auth.forward(request)
@@ -42,7 +42,7 @@ async def logout(upstreams: Upstreams, request: UpstreamRequest) -> UpstreamResp
     return response
 
 
-@passes_on(Source(Service.AUTH, "POST", "/api/admin/me/password"))
+@declared_by(Source(Service.AUTH, "POST", "/api/admin/me/password"))
 async def change_password(upstreams: Upstreams, request: UpstreamRequest) -> UpstreamResponse:
     """Change the caller's own password, which ends every session and begins another."""
     response = await upstreams.auth.forward(request)

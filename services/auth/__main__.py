@@ -1,4 +1,4 @@
-"""`python -m services.auth`: pass auth's parts to the kit's command line."""
+"""`python -m services.auth`: run the kit's command line with the parts of auth."""
 
 import sys
 

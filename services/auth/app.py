@@ -1,4 +1,4 @@
-"""Auth's composition root and its routes."""
+"""The composition root of auth: connect its parts and list its routes."""
 
 import os
 from collections.abc import Iterable
@@ -26,7 +26,7 @@ from services.kit.web.tokens.revocation import Revoked
 
 
 def create_app(settings: Settings | None = None) -> WebApp:
-    """Create the ASGI app; without settings, read them from the environment."""
+    """Return the ASGI app; without settings, read them from the environment."""
     settings = settings or read_settings(os.environ)
     database = open_database(settings.database_url, "flix-auth", create=False)
     use_cases = UseCases(database, settings.threads)
@@ -39,7 +39,7 @@ def create_app(settings: Settings | None = None) -> WebApp:
     )
 
     def check(progress: Progress) -> Iterable[Finding]:
-        # Imported for a check only, so that a process does not load it at its start.
+        # Import the examination when a check begins, not at the start of every process.
         from services.auth.integrity import examination  # noqa: PLC0415
         from services.kit.maintenance.examination import examine  # noqa: PLC0415
 
@@ -68,7 +68,7 @@ def verifier(service: AuthService, use_cases: UseCases, clock: Clock = now) -> A
 
 
 def routes(service: AuthService, use_cases: UseCases) -> tuple[Route, ...]:
-    """Return every address of auth, and who may call it."""
+    """Return the routes table: every address of auth, and who may call it."""
     parts = (service, use_cases, HashingLimit(use_cases.threads))
     return (
         Route("/.well-known/jwks.json", keys.PublishedKeys(*parts), Guard.OPEN),

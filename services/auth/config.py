@@ -1,4 +1,4 @@
-"""Auth's settings."""
+"""The settings of auth."""
 
 import re
 from collections.abc import Mapping
@@ -18,7 +18,7 @@ _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 @dataclass(frozen=True, kw_only=True)
 class Settings(ServiceSettings):
-    """The first admin, the lifetimes of access tokens and learner grants, and the secret that encrypts signing keys."""
+    """The settings of auth; `signing_key_secret` encrypts the signing keys."""
 
     admin_username: str
     admin_password: str
@@ -28,7 +28,7 @@ class Settings(ServiceSettings):
 
 
 def read_settings(variables: Mapping[str, str]) -> Settings:
-    """Read auth's settings from the environment. Raise SettingsError."""
+    """Return the settings from the environment\'s variables. Raise SettingsError."""
     environment = Environment(variables)
     settings = Settings.read(
         environment,
@@ -47,7 +47,7 @@ def read_settings(variables: Mapping[str, str]) -> Settings:
             "SIGNING_KEY_SECRET", LOCAL_SIGNING_KEY_SECRET, "a random secret that encrypts the signing keys"
         ),
     )
-    environment.close()
+    environment.raise_problems()
     return settings
 
 

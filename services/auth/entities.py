@@ -1,4 +1,4 @@
-"""The records of auth, the same from every repository. Their fields are the tables' columns."""
+"""The records of auth, the same from every repository. Their fields are the columns of the tables."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""Auth's named errors.
+"""The named errors of auth.
 
 Unauthorized:    InvalidCredentials, InvalidRefreshToken
 Forbidden:       PasswordChangeRequired

@@ -1,4 +1,4 @@
-"""The check of auth's own rules; the kit checks what the tables declare."""
+"""The check of auth's own rules; the kit checks the constraints of the tables."""
 
 from collections.abc import Iterator
 from functools import partial
@@ -16,7 +16,7 @@ from services.kit.maintenance.examination import Examination
 
 
 def examination(settings: Settings) -> Examination:
-    """Return the check. For a copy it skips the private keys, because their secret may be elsewhere."""
+    """Return the examination of auth's database. It skips a copy's private keys: their secret may be elsewhere."""
     encryption_key = keys.derive_key(settings.signing_key_secret, keys.KEY_ENCRYPTION)
     return Examination(MIGRATIONS, _findings, partial(_private_key_findings, encryption_key), tidy=_tidy)
 

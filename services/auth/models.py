@@ -1,4 +1,4 @@
-"""Auth's tables. The models are not bound to a database: the repositories pass one to each query."""
+"""The tables of auth. The models are bound to no database: the repository passes one to each query."""
 
 import peewee
 from peewee import SQL, Check, ForeignKeyField, IntegerField, TextField
@@ -6,11 +6,11 @@ from peewee import SQL, Check, ForeignKeyField, IntegerField, TextField
 from services.auth.entities import EVER
 from services.kit.storage.audit.model import AuditRow
 from services.kit.storage.database import InstantField
-from services.kit.storage.idempotency import IdempotentAnswerRow
+from services.kit.storage.idempotency import IdempotentResponseRow
 
 
 class AdminRow(peewee.Model):
-    """An admin; the columns are the fields of entities.Admin."""
+    """An admin; its columns are the fields of entities.Admin."""
 
     id = TextField(primary_key=True)
     username = TextField(unique=True)
@@ -30,7 +30,7 @@ class AdminRow(peewee.Model):
 
 
 class SessionRow(peewee.Model):
-    """A session; the columns are the fields of entities.Session."""
+    """A session; its columns are the fields of entities.Session."""
 
     id = TextField(primary_key=True)
     admin = ForeignKeyField(AdminRow, on_delete="CASCADE")
@@ -45,7 +45,7 @@ class SessionRow(peewee.Model):
 
 
 class SigningKeyRow(peewee.Model):
-    """A signing key; the columns are the fields of entities.SigningKey."""
+    """A signing key; its columns are the fields of entities.SigningKey."""
 
     id = TextField(primary_key=True)
     private_key = TextField()
@@ -60,7 +60,7 @@ class SigningKeyRow(peewee.Model):
 
 
 class RefreshTokenRow(peewee.Model):
-    """A refresh token; the columns are the fields of entities.RefreshToken."""
+    """A refresh token; its columns are the fields of entities.RefreshToken."""
 
     id = TextField(primary_key=True)
     session = ForeignKeyField(SessionRow, on_delete="CASCADE")
@@ -75,7 +75,7 @@ class RefreshTokenRow(peewee.Model):
 
 
 class SignInThrottleRow(peewee.Model):
-    """A counter of sign-in attempts; the columns are the fields of entities.Throttle."""
+    """A counter of sign-in attempts; its columns are the fields of entities.Throttle."""
 
     id = TextField(primary_key=True)
     attempts = IntegerField()
@@ -86,4 +86,4 @@ class SignInThrottleRow(peewee.Model):
         legacy_table_names = False
 
 
-TABLES = (AdminRow, SessionRow, SigningKeyRow, RefreshTokenRow, SignInThrottleRow, IdempotentAnswerRow, AuditRow)
+TABLES = (AdminRow, SessionRow, SigningKeyRow, RefreshTokenRow, SignInThrottleRow, IdempotentResponseRow, AuditRow)

@@ -31,7 +31,7 @@ _GROUPS, _GROUP_LENGTH = 7, 4
 
 
 def is_bcrypt(password_hash: str) -> bool:
-    """Return whether the hash is one of the old baseline."""
+    """Return whether the hash is bcrypt, as in the old baseline."""
     return password_hash.startswith("$2")
 
 

@@ -1,4 +1,4 @@
-"""`python -m services.content`: passes the parts of content to the kit's command line."""
+"""`python -m services.content`: run the kit's command line with the parts of content."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""The composition root of content: its parts put together, and its routes."""
+"""The composition root of content: connect its parts and list its routes."""
 
 import os
 from collections.abc import Iterable
@@ -31,7 +31,7 @@ PUBLIC_LESSON = PUBLIC_EVENTS + "/{event_slug}/lessons/{lesson_slug}"
 
 
 def create_app(settings: Settings | None = None) -> WebApp:
-    """Return the ASGI app; without settings it reads the environment."""
+    """Return the ASGI app; without settings, read them from the environment."""
     settings = settings or read_settings(os.environ)
     database = open_database(settings.database_url, "flix-content", create=False)
     use_cases = UseCases(database, settings.threads)
@@ -40,7 +40,7 @@ def create_app(settings: Settings | None = None) -> WebApp:
     verifier = access_token_verifier(settings)
 
     def check(progress: Progress) -> Iterable[Finding]:
-        # Import the examination when a check is requested, not at the start of every process.
+        # Import the examination when a check begins, not at the start of every process.
         from services.content.integrity import examination  # noqa: PLC0415
         from services.kit.maintenance.examination import examine  # noqa: PLC0415
 

@@ -16,12 +16,12 @@ class Settings(ServiceSettings):
 
     @property
     def public_materials_only(self) -> bool:
-        """Whether materials must be at hosts of the public network; developers keep theirs anywhere."""
+        """Whether materials must be at hosts of the public network: only in the managed profile."""
         return self.profile == "managed"
 
 
 def read_settings(variables: Mapping[str, str]) -> Settings:
-    """Return the settings from the environment's variables. Raise SettingsError."""
+    """Return the settings from the environment\'s variables. Raise SettingsError."""
     environment = Environment(variables)
     domains = environment.option("PLAYER_ALLOWED_DOMAINS", DEFAULT_ALLOWED_DOMAINS)
     settings = Settings.read(
@@ -30,5 +30,5 @@ def read_settings(variables: Mapping[str, str]) -> Settings:
         port=3011,
         allowed_domains=tuple(domain.strip() for domain in domains.split(",") if domain.strip()),
     )
-    environment.close()
+    environment.raise_problems()
     return settings

@@ -1,6 +1,6 @@
 """The records of content, the same from every repository. Their fields are the columns of the tables.
 
-A new field of events or lessons belongs into their ...Fields and ...Changes: mypy then names every other place. Where
+A new field of events or lessons belongs in their ...Fields and ...Changes: mypy then names every other place. Where
 older rows, samples and imports have no value for it, the record itself gives a default.
 """
 

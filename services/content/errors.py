@@ -88,7 +88,7 @@ class LessonAccessDenied(Forbidden):
 
 
 class FeedPositionLost(Gone):
-    """The feed cannot be read on from there: it is another feed, a shorter one, or pruned beyond that position."""
+    """The feed cannot be read from that position: it is another feed, a shorter one, or pruned beyond it."""
 
     code = "FEED_POSITION_LOST"
     message = "The feed cannot be read on from there: compare everything, then go on from its lastSequence"

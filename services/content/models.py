@@ -15,7 +15,7 @@ from services.content.entities import (
 )
 from services.kit.storage.audit.model import AuditRow
 from services.kit.storage.database import InstantField
-from services.kit.storage.idempotency import IdempotentAnswerRow
+from services.kit.storage.idempotency import IdempotentResponseRow
 
 
 def _one_of(column: str, values: Any) -> str:
@@ -162,4 +162,4 @@ class FeedReaderRow(peewee.Model):
         legacy_table_names = False
 
 
-TABLES = (EventRow, LessonRow, MaterialRow, ChangeRow, ChangeFeedRow, FeedReaderRow, IdempotentAnswerRow, AuditRow)
+TABLES = (EventRow, LessonRow, MaterialRow, ChangeRow, ChangeFeedRow, FeedReaderRow, IdempotentResponseRow, AuditRow)

@@ -1,4 +1,4 @@
-"""The rules of content (docs/contract/BEHAVIOUR.md). They know no clock, no storage and no HTTP."""
+"""The rules of content (docs/contract/BEHAVIOUR.md): pure functions, without a clock, storage or HTTP."""
 
 import hashlib
 import hmac
@@ -42,8 +42,8 @@ EMBED_ADDRESSES: Mapping[VideoProvider, str] = {
     "gemini_stream": "https://stream.gemini.google/embed/",
 }
 
-# Changes stay at least so long, even when every reader has processed them: a reader that lost its position looks up in
-# them what was deleted.
+# The least age of a pruned change, even when every reader has processed it: a reader that lost its position reads the
+# stored changes to find deletions.
 CHANGES_KEPT = timedelta(days=7)
 # A running reader processes a change within two seconds.
 FEED_LAG_LIMIT = timedelta(minutes=1)
@@ -157,7 +157,7 @@ def embed_url(provider: VideoProvider, video_id: str) -> str:
 
 
 def check_position(feed: ChangeFeed, feed_id: str | None, after: int) -> None:
-    """Raise FeedPositionLost unless the feed can be read on from there without missing a change."""
+    """Raise FeedPositionLost unless the feed can be read from that position without missing a change."""
     if feed_id not in (None, feed.feed_id) or not feed.pruned_through <= after <= feed.last_sequence:
         raise FeedPositionLost
 
@@ -198,7 +198,7 @@ def material_violations(material: Material) -> Iterator[Violation]:
 def reader_violations(
     reader: FeedReader, feed: ChangeFeed, next_change: datetime | None, now: datetime
 ) -> Iterator[Violation]:
-    """Yield the rules that a reader's position breaks; the next change that it has to process is of `next_change`."""
+    """Yield the rules that a reader's position breaks; `next_change` is the time of the first change after it."""
     if reader.position > feed.last_sequence:
         yield "reader_position", f"it is at {reader.position}, and the feed ends at {feed.last_sequence}"
     elif reader.position < feed.pruned_through:

@@ -35,12 +35,12 @@ from services.content.errors import EventAccessDenied, EventNotFound, LessonAcce
 from services.content.repository.contracts import ContentStore, event_key, lesson_key, material_key
 from services.kit.core.errors import Unavailable
 from services.kit.core.instants import Clock, now
-from services.kit.storage.idempotency import Keep, not_kept
+from services.kit.storage.idempotency import Keep, keep_nothing
 from services.kit.web.entity_tags import ANY_STATE, IfMatch, require_match
 from services.kit.web.pages import Page, PageRequest, page_of
 from services.kit.web.tokens.grants import Grant
 
-ShownGrant = Grant | Unavailable | None
+PresentedGrant = Grant | Unavailable | None
 """The grant of a request, or the reason why it cannot be verified now; an invalid grant counts as none."""
 
 
@@ -70,7 +70,7 @@ class ContentService:
         """Return the event. Raise EventNotFound."""
         return self._store.events.get(event_id)
 
-    def create_event(self, fields: EventFields, keep: Keep[Event] = not_kept) -> Event:
+    def create_event(self, fields: EventFields, keep: Keep[Event] = keep_nothing) -> Event:
         """Create an event. Raise EventSlugTaken."""
         created_at = self._clock()
         event = Event(
@@ -114,7 +114,7 @@ class ContentService:
         self._store.events.get(event_id)
         return self._store.lessons.get(event_id, lesson_id)
 
-    def create_lesson(self, event_id: str, fields: LessonFields, keep: Keep[Lesson] = not_kept) -> Lesson:
+    def create_lesson(self, event_id: str, fields: LessonFields, keep: Keep[Lesson] = keep_nothing) -> Lesson:
         """Create a lesson. Raise EventNotFound, LessonSlugTaken, InvalidWindow."""
         created_at = self._clock()
         lesson = Lesson(**asdict(fields), id=_new_id(), event_id=event_id, created_at=created_at, updated_at=created_at)
@@ -162,7 +162,7 @@ class ContentService:
         return page_of(self._store.materials.list(lesson_id, request), request, material_key)
 
     def add_materials(
-        self, event_id: str, lesson_id: str, uploads: Sequence[Upload], keep: Keep[Sequence[Material]] = not_kept
+        self, event_id: str, lesson_id: str, uploads: Sequence[Upload], keep: Keep[Sequence[Material]] = keep_nothing
     ) -> Sequence[Material]:
         """Attach all files after the present ones. Raise EventNotFound, LessonNotFound."""
         with self._store.transaction():
@@ -202,30 +202,30 @@ class ContentService:
         with suppress(EventNotFound):
             event = self._store.events.get_by_slug(event_slug)
         if not rules.opens_for(event, access_key) or event is None:
-            raise _closed()
+            raise _access_denied()
         return EventAccess(event.id, rules.fingerprint(event, self._secret))
 
-    def catalog(self, event_slug: str, access_key: str | None, grant: ShownGrant = None) -> Catalog:
+    def catalog(self, event_slug: str, access_key: str | None, grant: PresentedGrant = None) -> Catalog:
         """Return the event with its lessons. Raise EventNotFound, EventAccessDenied, Unavailable."""
         event = self._store.events.get_by_slug(event_slug)
         if not self._opens(event, access_key, grant):
-            raise _closed()
+            raise _access_denied()
         return Catalog(event, self._store.lessons.list(event.id), self._clock())
 
     def check_access(
-        self, event_slug: str, lesson_slug: str, access_key: str | None, grant: ShownGrant = None
+        self, event_slug: str, lesson_slug: str, access_key: str | None, grant: PresentedGrant = None
     ) -> Access:
         """Decide whether the lesson opens now. Raise EventNotFound, LessonNotFound, Unavailable."""
         server_time = self._clock()
         event = self._store.events.get_by_slug(event_slug)
         if not self._opens(event, access_key, grant):
-            # Before the lesson is looked up: a guess must not tell which lessons exist.
+            # Do not look up the lesson: a guess must not reveal which lessons exist.
             return Access("blocked_private", None, server_time)
         lesson = self._store.lessons.get_by_slug(event.id, lesson_slug)
         return Access(rules.lesson_status(lesson, server_time), lesson, server_time)
 
     def open_lesson(
-        self, event_slug: str, lesson_slug: str, access_key: str | None, grant: ShownGrant = None
+        self, event_slug: str, lesson_slug: str, access_key: str | None, grant: PresentedGrant = None
     ) -> Lesson:
         """Return the lesson. Raise EventNotFound, LessonNotFound, LessonAccessDenied, Unavailable."""
         access = self.check_access(event_slug, lesson_slug, access_key, grant)
@@ -233,7 +233,7 @@ class ContentService:
             raise LessonAccessDenied(access.status, rules.ACCESS_MESSAGES[access.status])
         return access.lesson
 
-    def play(self, event_slug: str, lesson_slug: str, access_key: str | None, grant: ShownGrant = None) -> Playback:
+    def play(self, event_slug: str, lesson_slug: str, access_key: str | None, grant: PresentedGrant = None) -> Playback:
         """Return the lesson and its neighbours. Raise as `open_lesson`."""
         lesson = self.open_lesson(event_slug, lesson_slug, access_key, grant)
         lessons = self._store.lessons.list(lesson.event_id)
@@ -241,7 +241,7 @@ class ContentService:
         return Playback(lesson, previous, following, self._clock())
 
     def open_materials(
-        self, event_slug: str, lesson_slug: str, access_key: str | None, grant: ShownGrant = None
+        self, event_slug: str, lesson_slug: str, access_key: str | None, grant: PresentedGrant = None
     ) -> OpenMaterials:
         """Return the materials of the lesson. Raise as `open_lesson`."""
         lesson = self.open_lesson(event_slug, lesson_slug, access_key, grant)
@@ -277,7 +277,7 @@ class ContentService:
         lessons = self._store.lessons.find(lesson_ids, (), ())
         return {event.id for event in events}, {lesson.id for lesson in lessons}
 
-    def _opens(self, event: Event, access_key: str | None, grant: ShownGrant) -> bool:
+    def _opens(self, event: Event, access_key: str | None, grant: PresentedGrant) -> bool:
         if rules.opens_for(event, access_key):
             return True
         if isinstance(grant, Unavailable):
@@ -293,7 +293,7 @@ class ContentService:
                 self._store.changes.prune(through)
 
 
-def _closed() -> EventAccessDenied:
+def _access_denied() -> EventAccessDenied:
     return EventAccessDenied("blocked_private", rules.ACCESS_MESSAGES["blocked_private"])
 
 

@@ -1,1 +1,1 @@
-"""Code that two or more services share. Nothing enters before it has two users."""
+"""Code that two or more services share. Code with one user stays with its user."""

@@ -1,4 +1,4 @@
-"""`python -m services.quiz`: hand quiz's parts to the kit's command line."""
+"""`python -m services.quiz`: run the kit's command line with the parts of quiz."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""Put the parts of quiz together, and list its routes."""
+"""The composition root of quiz: connect its parts and list its routes."""
 
 import os
 from collections.abc import Iterable
@@ -19,12 +19,12 @@ from services.quiz.content import content_of
 from services.quiz.following import Follower
 from services.quiz.migrations import MIGRATIONS
 from services.quiz.repository.store import PeeweeQuizStore
-from services.quiz.resources import Attempts, CatchUp, LessonQuiz, QuizItem, Quizzes, Replays, Submissions
+from services.quiz.resources import following, learners, quizzes
 from services.quiz.service import QuizService
 
 
 def create_app(settings: Settings | None = None) -> WebApp:
-    """Return the ASGI app; without settings it reads those of the environment."""
+    """Return the ASGI app; without settings, read them from the environment."""
     settings = settings or read_settings(os.environ)
     database = open_database(settings.database_url, "flix-quiz", create=False)
     use_cases = UseCases(database, settings.threads)
@@ -34,7 +34,7 @@ def create_app(settings: Settings | None = None) -> WebApp:
     verifier = access_token_verifier(settings)
 
     def check(progress: Progress) -> Iterable[Finding]:
-        # Load the examination for a check, not at the start of every process.
+        # Import the examination when a check begins, not at the start of every process.
         from services.kit.maintenance.examination import examine  # noqa: PLC0415
         from services.quiz.integrity import examination  # noqa: PLC0415
 
@@ -51,13 +51,13 @@ def create_app(settings: Settings | None = None) -> WebApp:
 
 
 def routes(service: QuizService, follower: Follower, use_cases: UseCases) -> tuple[Route, ...]:
-    """Return every address of quiz, and who may call it."""
+    """Return the routes table: every address of quiz, and who may call it."""
     return (
-        Route("/api/quizzes", Quizzes(service, use_cases), READ_AND_WRITE),
-        Route("/api/quizzes/{quiz_id}", QuizItem(service, use_cases), READ_AND_WRITE),
-        Route("/api/quizzes/{quiz_id}/attempts", Attempts(service, use_cases), READ_AND_WRITE),
-        Route("/internal/lessons/{lesson_id}/quiz", LessonQuiz(service, use_cases), Guard.SERVICE),
-        Route("/internal/submissions", Submissions(service, use_cases), Guard.SERVICE),
-        Route("/internal/replays", Replays(service, use_cases), Guard.SERVICE),
-        Route("/internal/catch-up", CatchUp(follower, use_cases), Guard.SERVICE),
+        Route("/api/quizzes", quizzes.Quizzes(service, use_cases), READ_AND_WRITE),
+        Route("/api/quizzes/{quiz_id}", quizzes.QuizItem(service, use_cases), READ_AND_WRITE),
+        Route("/api/quizzes/{quiz_id}/attempts", quizzes.Attempts(service, use_cases), READ_AND_WRITE),
+        Route("/internal/lessons/{lesson_id}/quiz", learners.LessonQuiz(service, use_cases), Guard.SERVICE),
+        Route("/internal/submissions", learners.Submissions(service, use_cases), Guard.SERVICE),
+        Route("/internal/replays", learners.Replays(service, use_cases), Guard.SERVICE),
+        Route("/internal/catch-up", following.CatchUp(follower, use_cases), Guard.SERVICE),
     )

@@ -1,4 +1,4 @@
-"""Quiz's settings."""
+"""The settings of quiz."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,9 +8,9 @@ from services.kit.core.config import Environment, ServiceSettings
 
 @dataclass(frozen=True, kw_only=True)
 class Settings(ServiceSettings):
-    """The address of content, and how many seconds it may take to respond.
+    """The settings of quiz: the address of content, and the seconds that it may take to respond.
 
-    The follower touches the file `follow_heartbeat`, unless that is empty, after each step.
+    After each step the follower touches the file `follow_heartbeat`; an empty name means no file.
     """
 
     content_url: str
@@ -19,7 +19,7 @@ class Settings(ServiceSettings):
 
 
 def read_settings(variables: Mapping[str, str]) -> Settings:
-    """Return quiz's settings from the environment; raise SettingsError."""
+    """Return the settings from the environment\'s variables. Raise SettingsError."""
     environment = Environment(variables)
     settings = Settings.read(
         environment,
@@ -29,5 +29,5 @@ def read_settings(variables: Mapping[str, str]) -> Settings:
         content_timeout_seconds=environment.integer("UPSTREAM_TIMEOUT_SECONDS", 5, maximum=60),
         follow_heartbeat=environment.option("FOLLOW_HEARTBEAT", ""),
     )
-    environment.close()
+    environment.raise_problems()
     return settings

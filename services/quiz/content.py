@@ -23,9 +23,9 @@ _UNAVAILABLE = "Lessons cannot be looked up now; try again shortly"
 
 
 class Content:
-    """Content over HTTP; the client knows its address, and threads may share it.
+    """A client of content over HTTP, which threads may share.
 
-    Every method raises Unavailable when content does not respond in time, or not as content does.
+    Every method raises Unavailable when content does not respond in time, or responds with something unexpected.
     """
 
     def __init__(self, client: httpx.Client, service_secret: str, timeout_seconds: float, clock: Clock = now):
@@ -78,7 +78,7 @@ class Content:
             events = [each.id for each in batch if each.kind == "event"]
             lessons = [each.id for each in batch if each.kind == "lesson"]
             response = self._send("POST", "/internal/presence", json={"events": events, "lessons": lessons})
-            # Ignore whatever the response names that was not asked for.
+            # Ignore ids in the response that were not in the request.
             present |= _parsed(response, _present) & {*batch}
         return present
 
@@ -104,7 +104,7 @@ class Content:
 
 
 def content_of(settings: Settings) -> Content:
-    """Return content at the address of the settings."""
+    """Return the client of the content whose address is in the settings."""
     client = httpx.Client(base_url=settings.content_url, trust_env=False)
     return Content(client, settings.service_secret, settings.content_timeout_seconds)
 
@@ -152,13 +152,13 @@ def _parsed(response: httpx.Response, parse: Callable[[Any], Result]) -> Result:
     try:
         return parse(response.json())
     except (ValueError, LookupError, TypeError, AttributeError, OverflowError) as error:
-        # Another server may be at content's address; the follower must go on.
+        # Another server may be at content's address; the follower must survive its responses.
         log.warning("content_unavailable", error=repr(error))
         raise Unavailable(_UNAVAILABLE) from error
 
 
 def _error_code(response: httpx.Response) -> object:
-    """Return the code of a 404 in the contract's envelope; None for anything else, which content did not send."""
+    """Return the error code of content's own 404; None for any other response."""
     if response.status_code != httpx.codes.NOT_FOUND:
         return None
     try:

@@ -1,4 +1,4 @@
-"""The records of quiz: the domain, and the typed fields that travel from schemas to repository."""
+"""The records of quiz, the same from every repository."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -47,7 +47,7 @@ class Quiz:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a learner chose for one question."""
+    """A learner's choice for one question."""
 
     question_id: str
     option_id: str
@@ -99,7 +99,7 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True)
 class Revision:
-    """A frozen copy of a quiz: what it asked at one time, however it has changed since."""
+    """A frozen copy of a quiz at one time; later changes of the quiz do not touch it."""
 
     id: str
     quiz_id: str
@@ -128,7 +128,7 @@ class NewQuestion:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QuizFields:
-    """What a new quiz is made of."""
+    """The fields of a new quiz."""
 
     event_id: str
     lesson_id: str
@@ -139,7 +139,7 @@ class QuizFields:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QuizChanges:
-    """What an update puts in place of title and questions; without `pass_percentage` the stored one stays."""
+    """The fields that an update replaces; without `pass_percentage` the stored one stays."""
 
     title: str
     pass_percentage: int | None
@@ -148,7 +148,7 @@ class QuizChanges:
 
 @dataclass(frozen=True, slots=True)
 class QuizFilter:
-    """Which quizzes to list; None means any."""
+    """A filter of quizzes; None means any."""
 
     event_id: str | None = None
     lesson_id: str | None = None
@@ -201,7 +201,7 @@ class FeedHead:
 
 @dataclass(frozen=True, slots=True)
 class FeedPosition:
-    """Up to which change of which feed quiz has followed content."""
+    """The position up to which quiz has applied the changes of content's feed."""
 
     feed_id: str
     sequence: int

@@ -1,4 +1,4 @@
-"""Quiz's named errors.
+"""The named errors of quiz.
 
 NotFound: QuizNotFound, EventNotFound, LessonNotFound
 Conflict: LessonHasQuiz
@@ -39,7 +39,7 @@ class LessonHasQuiz(Conflict):
 
 
 class MissingCorrectOption(Invalid):
-    """Nobody could answer the question right."""
+    """A question has no right option."""
 
     code = "QUIZ_MISSING_CORRECT_OPTION"
 
@@ -60,6 +60,6 @@ class FeedPositionLost(Gone):
 
 
 class ContentIsEmpty(Unavailable):
-    """Content has never held anything, though quiz has quizzes; none of them is removed."""
+    """Content has never stored anything although quiz has quizzes; no quiz is removed."""
 
-    message = "Content has never held anything, so no quiz is removed: is it on the right database?"
+    message = "Content has never stored anything, so no quiz is removed: is it on the right database?"

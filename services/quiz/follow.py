@@ -16,14 +16,14 @@ from services.quiz.following import Follower
 from services.quiz.migrations import MIGRATIONS
 from services.quiz.repository.store import PeeweeQuizStore
 
-# How long content may wait for a change before it responds that there is none.
+# The seconds that content may wait for a change before it responds without one.
 WAIT_SECONDS = 5
 # The delay before the next attempt while content or the database is unavailable.
 RETRY_SECONDS = 0.5
 
 
 def follow(database: peewee.Database, settings: Settings) -> None:
-    """Follow until SIGTERM or SIGINT; a step that has begun is finished first."""
+    """Follow until SIGTERM or SIGINT, then finish the current step."""
     stopping = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda _number, _frame: stopping.set())

@@ -22,13 +22,13 @@ TOMBSTONES_AT_ONCE = 500
 
 
 class Feed(Protocol):
-    """What the follower asks content."""
+    """The requests of the follower to content."""
 
     def feed(self) -> FeedHead:
         """Return the feed's id and end."""
 
     def changes(self, feed_id: str, after: int, limit: int, wait_seconds: int = 0) -> Sequence[ContentChange]:
-        """Return the changes after the sequence `after`; raise FeedPositionLost."""
+        """Return the changes after the sequence `after`. Raise FeedPositionLost."""
 
     def missing(self, lessons: Sequence[LessonReference]) -> Sequence[LessonReference]:
         """Return the lessons that content does not have."""
@@ -56,15 +56,15 @@ class Follower:
         """Apply the next changes, waiting up to `wait_seconds` for the first, and return their number."""
         position = self._store.following.position()
         with suppress(FeedPositionLost):
-            return self._read_on(position, wait_seconds)
+            return self._apply_next(position, wait_seconds)
         compared = self._compare_everything(position)
         try:
             # Changes made during the comparison come after the end of the feed as it was read before.
-            return compared + self._read_on(self._store.following.position(), wait_seconds)
+            return compared + self._apply_next(self._store.following.position(), wait_seconds)
         except FeedPositionLost:
             raise Unavailable("Content's feed cannot be read from where it says that it ends") from None
 
-    def _read_on(self, position: FeedPosition | None, wait_seconds: int) -> int:
+    def _apply_next(self, position: FeedPosition | None, wait_seconds: int) -> int:
         if position is None:
             raise FeedPositionLost
         changes = self._content.changes(position.feed_id, position.sequence, CHANGES_AT_ONCE, wait_seconds)
@@ -81,13 +81,13 @@ class Follower:
             self._store.following.move(FeedPosition(read_from.feed_id, changes[-1].sequence), self._clock())
 
     def _compare_everything(self, read_from: FeedPosition | None) -> int:
-        """Ask content which lessons exist, go on from the end of its feed, and return the number of changes read.
+        """Compare all quizzes with content, continue from the end of its feed, and return the number of changes read.
 
         The changes that the feed still has are read too: they name what was deleted while a quiz was made for it.
         """
         head = self._content.feed()
         if head.last_sequence == 0 and any(self._store.quizzes.references(1)):
-            # More likely the wrong database, or one that is still to be filled, than the end of every lesson.
+            # Probably the wrong database or an empty one, not the deletion of every lesson.
             raise ContentIsEmpty
         changes = self._remaining_changes(head)
         log.info("content_compared", feed=head.feed_id, sequence=head.last_sequence)

@@ -1,4 +1,4 @@
-"""The check of quiz's own rules, also of those that only content can judge; the kit checks the tables."""
+"""The check of quiz's own rules; the kit checks the constraints of the tables."""
 
 from collections.abc import Iterator, Sequence
 from typing import Protocol
@@ -19,12 +19,12 @@ QUIZZES = "quizzes"
 REVISIONS = "quiz_revisions"
 ATTEMPTS = "quiz_attempts"
 FEED_POSITION = "feed_position"
-# How many lessons content looks up in one request.
+# The number of lessons in one request to content.
 REFERENCES_AT_ONCE = 500
 
 
 class Content(Protocol):
-    """What the check asks content; raises a ServiceError when it does not respond."""
+    """The requests of the check to content. They raise ServiceError when it does not respond."""
 
     def missing(self, lessons: Sequence[LessonReference]) -> Sequence[LessonReference]:
         """Return the lessons that content does not have."""
@@ -37,7 +37,7 @@ class Content(Protocol):
 
 
 def examination(content: Content, clock: Clock = now) -> Examination:
-    """Return what there is to check of quiz."""
+    """Return the examination of quiz's database."""
 
     def domain(database: peewee.Database, progress: Progress) -> Iterator[Finding]:
         inspection = QuizInspection(database)
@@ -49,7 +49,7 @@ def examination(content: Content, clock: Clock = now) -> Examination:
         inspection = QuizInspection(database)
         try:
             yield from _missing_lessons(inspection, content)
-            yield from violation_findings(FEED_POSITION, WHOLE_TABLE, _lag(inspection, content, clock))
+            yield from violation_findings(FEED_POSITION, WHOLE_TABLE, _position_violations(inspection, content, clock))
         except ServiceError as error:
             message = f"whether their lessons exist, and are followed: content says: {error}"
             yield Finding(QUIZZES, WHOLE_TABLE, NOT_CHECKED, message)
@@ -67,9 +67,9 @@ def _quiz_findings(inspection: QuizInspection, progress: Progress) -> Iterator[F
         progress.advance(len(batch))
 
 
-def _lag(inspection: QuizInspection, content: Content, clock: Clock) -> Iterator[Violation]:
+def _position_violations(inspection: QuizInspection, content: Content, clock: Clock) -> Iterator[Violation]:
     position = inspection.position()
-    # Read after the position, the feed's end is never before it.
+    # Read the feed's end after the position, so that it is never before it.
     head = content.feed()
     after = head.pruned_through
     if position is not None and position.feed_id == head.feed_id and after <= position.sequence <= head.last_sequence:
@@ -94,7 +94,7 @@ def _missing_lessons(inspection: QuizInspection, content: Content) -> Iterator[F
 
 def _missing_lesson(inspection: QuizInspection, reference: QuizReference) -> Finding:
     def remove() -> str:
-        inspection.remove_quiz_of(reference)
+        inspection.remove_quiz(reference)
         return "deleted it; its attempts stay"
 
     message = f"content has no lesson {reference.lesson.lesson_id} of the event {reference.lesson.event_id}"
@@ -102,10 +102,10 @@ def _missing_lesson(inspection: QuizInspection, reference: QuizReference) -> Fin
 
 
 def _revision_findings(inspection: QuizInspection) -> Iterator[Finding]:
-    for unreadable in inspection.revisions_unreadable():
+    for unreadable in inspection.unreadable_revisions():
         for revision_id in unreadable:
             yield Finding(REVISIONS, revision_id, "revision_readable", "its questions cannot be read")
-    for unused in inspection.revisions_unused():
+    for unused in inspection.unused_revisions():
         for revision_id in unused:
             yield _unused_revision(inspection, revision_id)
 
@@ -122,11 +122,11 @@ def _attempt_findings(inspection: QuizInspection, progress: Progress) -> Iterato
     progress.begin("attempts", inspection.count_attempts())
     for batch in inspection.attempts():
         for attempt_id, attempt, revision in batch:
-            yield from _violations_of(attempt_id, attempt, revision)
+            yield from _attempt_violations(attempt_id, attempt, revision)
         progress.advance(len(batch))
 
 
-def _violations_of(attempt_id: str, attempt: Attempt | None, revision: Revision | None) -> Iterator[Finding]:
+def _attempt_violations(attempt_id: str, attempt: Attempt | None, revision: Revision | None) -> Iterator[Finding]:
     if attempt is None:
         yield Finding(ATTEMPTS, attempt_id, "attempt_readable", "its answers cannot be read")
     elif revision is not None:

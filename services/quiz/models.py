@@ -1,15 +1,15 @@
-"""Quiz's tables. A model is not bound to a database: the repository passes one to each query."""
+"""The tables of quiz. The models are bound to no database: the repository passes one to each query."""
 
 import peewee
 from peewee import SQL, BigIntegerField, BooleanField, Check, ForeignKeyField, IntegerField, TextField
 
 from services.kit.storage.audit.model import AuditRow
 from services.kit.storage.database import InstantField
-from services.kit.storage.idempotency import IdempotentAnswerRow
+from services.kit.storage.idempotency import IdempotentResponseRow
 
 
 class RevisionRow(peewee.Model):
-    """What a quiz asked at one time; it outlives the quiz as long as an attempt points to it. `questions` is JSON."""
+    """A frozen copy of a quiz, stored as long as the quiz or an attempt points to it; `questions` is JSON."""
 
     id = TextField(primary_key=True)
     quiz_id = TextField(index=True)
@@ -137,6 +137,6 @@ TABLES = (
     AttemptRow,
     FeedPositionRow,
     TombstoneRow,
-    IdempotentAnswerRow,
+    IdempotentResponseRow,
     AuditRow,
 )

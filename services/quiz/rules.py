@@ -1,4 +1,4 @@
-"""The rules of quizzes (docs/contract/BEHAVIOUR.md, "Quizzes")."""
+"""The rules of quiz (docs/contract/BEHAVIOUR.md, "Quizzes"): pure functions, without a clock, storage or HTTP."""
 
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
@@ -29,7 +29,7 @@ FEED_LAG_LIMIT = timedelta(minutes=1)
 def identified(questions: Sequence[NewQuestion], new_id: Callable[[], str]) -> tuple[Question, ...]:
     """Return the questions with ids, in order.
 
-    Raise ValidationFailed when two have the same order, MissingCorrectOption when nobody could answer one right.
+    Raise ValidationFailed when two have the same order, MissingCorrectOption when one has no right option.
     """
     numbered = [_identified(question, place, new_id) for place, question in enumerate(questions, 1)]
     _require_distinct_orders(numbered)
@@ -58,7 +58,7 @@ def percentage(part: int, whole: int) -> int:
     return (200 * part + whole) // (2 * whole) if whole else 0
 
 
-# The rules of stored records that the constraints of their tables do not state.
+# The rules of stored records, besides the constraints of their tables.
 
 
 def quiz_violations(quiz: Quiz) -> Iterator[Violation]:
@@ -73,7 +73,7 @@ def quiz_violations(quiz: Quiz) -> Iterator[Violation]:
 
 
 def revision_violations(quiz: Quiz, revision: Revision) -> Iterator[Violation]:
-    """Yield the rules that the revision of what a quiz asks now breaks."""
+    """Yield the rules that the revision of a stored quiz breaks."""
     if revision.quiz_id != quiz.id:
         yield "quiz_revision", f"its revision {revision.id} is of the quiz {revision.quiz_id}"
     asked = (quiz.title, quiz.pass_percentage, quiz.questions)
@@ -82,7 +82,7 @@ def revision_violations(quiz: Quiz, revision: Revision) -> Iterator[Violation]:
 
 
 def attempt_violations(attempt: Attempt, revision: Revision) -> Iterator[Violation]:
-    """Yield the rules that a stored attempt breaks, by the revision of what was asked."""
+    """Yield the rules that a stored attempt breaks, by its revision."""
     if attempt.quiz_id != revision.quiz_id:
         yield "attempt_revision", f"its revision {revision.id} is of the quiz {revision.quiz_id}"
     stored = attempt.grade
@@ -150,7 +150,7 @@ def _answers_by_question(quiz: Quiz | Revision, answers: Sequence[Answer]) -> di
     return by_question
 
 
-# What depends on the type of a question. There is one: choose one of several options, of which several may be right.
+# The functions that depend on the type of a question. The only type is the choice of one option; several may be right.
 
 
 def _identified(question: NewQuestion, place: int, new_id: Callable[[], str]) -> Question:

@@ -1,6 +1,7 @@
 """The use cases of quiz. One method is one transaction; content is called before it begins.
 
-A method that creates something calls `keep` with its result inside the transaction, so that both are kept or neither.
+A use case that creates something calls `keep` with its result before the transaction ends, so that the idempotent
+response and the records are committed together.
 """
 
 from collections.abc import Callable, Sequence
@@ -9,7 +10,7 @@ from dataclasses import replace
 import uuid_utils
 
 from services.kit.core.instants import Clock, now
-from services.kit.storage.idempotency import Keep, not_kept
+from services.kit.storage.idempotency import Keep, keep_nothing
 from services.kit.web.entity_tags import ANY_STATE, IfMatch, require_match
 from services.kit.web.pages import Page, PageRequest, page_of
 from services.quiz import rules
@@ -43,11 +44,14 @@ class QuizService:
         return page_of(self._store.quizzes.list(which, request), request, quiz_key)
 
     def get_quiz(self, quiz_id: str) -> Quiz:
-        """Raise QuizNotFound."""
+        """Return the quiz. Raise QuizNotFound."""
         return self._store.quizzes.get(quiz_id)
 
-    def create_quiz(self, fields: QuizFields, keep: Keep[Quiz] = not_kept) -> Quiz:
-        """Raise MissingCorrectOption, EventNotFound, LessonNotFound, LessonHasQuiz, Unavailable."""
+    def create_quiz(self, fields: QuizFields, keep: Keep[Quiz] = keep_nothing) -> Quiz:
+        """Create the quiz of a lesson.
+
+        Raise MissingCorrectOption, EventNotFound, LessonNotFound, LessonHasQuiz, Unavailable.
+        """
         questions = rules.identified(fields.questions, _new_id)
         self._require_lesson(fields.event_id, fields.lesson_id)
         created_at = self._clock()
@@ -64,14 +68,14 @@ class QuizService:
             questions=questions,
         )
         with self._store.transaction():
-            # Since content has confirmed the lesson, it may have been deleted, and the follower may have read of it.
+            # After content confirmed the lesson it may have been deleted, and the follower may have read that change.
             self._store.following.require_alive(quiz.event_id, quiz.lesson_id)
             self._store.quizzes.add(quiz)
             keep(quiz)
         return quiz
 
     def update_quiz(self, quiz_id: str, changes: QuizChanges, states: IfMatch = ANY_STATE) -> Quiz:
-        """Replace title and questions; raise QuizNotFound, MissingCorrectOption, Unavailable, PreconditionFailed."""
+        """Replace title and questions. Raise QuizNotFound, MissingCorrectOption, Unavailable, PreconditionFailed."""
         questions = rules.identified(changes.questions, _new_id)
         self._require_lesson_of(self._store.quizzes.get(quiz_id))
         with self._store.transaction():
@@ -90,13 +94,13 @@ class QuizService:
         return changed
 
     def delete_quiz(self, quiz_id: str, states: IfMatch = ANY_STATE) -> None:
-        """Raise QuizNotFound, PreconditionFailed; the attempts stay."""
+        """Delete a quiz; its attempts stay. Raise QuizNotFound, PreconditionFailed."""
         with self._store.transaction():
             require_match(self._store.quizzes.get(quiz_id, for_update=True), states)
             self._store.quizzes.remove(quiz_id)
 
     def list_attempts(self, quiz_id: str, request: PageRequest) -> AttemptHistory:
-        """Return a page, newest first; raise QuizNotFound when there is neither such a quiz nor an attempt at it."""
+        """Return a page of attempts, newest first. Raise QuizNotFound without such a quiz or attempt."""
         page = page_of(self._store.attempts.list(quiz_id, request), request, attempt_key)
         if not page.items:
             self._store.quizzes.get(quiz_id)
@@ -104,11 +108,11 @@ class QuizService:
         return AttemptHistory(page, revisions)
 
     def get_lesson_quiz(self, lesson_id: str) -> Quiz:
-        """Raise QuizNotFound."""
+        """Return the lesson's quiz. Raise QuizNotFound."""
         return self._store.quizzes.get_by_lesson(lesson_id)
 
-    def submit(self, lesson_id: str, answers: Sequence[Answer], keep: Keep[Submission] = not_kept) -> Submission:
-        """Grade the answers and store the attempt; raise QuizNotFound, InvalidAttempt."""
+    def submit(self, lesson_id: str, answers: Sequence[Answer], keep: Keep[Submission] = keep_nothing) -> Submission:
+        """Grade the answers and store the attempt. Raise QuizNotFound, InvalidAttempt."""
         with self._store.transaction():
             quiz = self._store.quizzes.get_by_lesson(lesson_id, for_share=True)
             attempt = Attempt(

@@ -205,7 +205,7 @@ class InMemoryThrottles:
     def __init__(self, rows: _Rows):
         self._rows = rows
 
-    def get(self, ids: Sequence[str]) -> Sequence[Throttle]:
+    def find(self, ids: Sequence[str]) -> Sequence[Throttle]:
         return [self._rows.throttles[each] for each in ids if each in self._rows.throttles]
 
     def count(self, ids: Sequence[str], now: datetime, window_ends_at: datetime) -> Sequence[Throttle]:
@@ -217,10 +217,10 @@ class InMemoryThrottles:
                 if known and is_current
                 else Throttle(each, 1, window_ends_at)
             )
-        return self.get(ids)
+        return self.find(ids)
 
     def decrement(self, throttle_id: str) -> None:
-        for each in self.get([throttle_id]):
+        for each in self.find([throttle_id]):
             self._rows.throttles[throttle_id] = replace(each, attempts=max(0, each.attempts - 1))
 
     def extend(self, throttle_id: str, window_ends_at: datetime) -> None:

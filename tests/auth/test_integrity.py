@@ -15,11 +15,10 @@ from services.auth.integrity import examination
 from services.auth.repository.store import PeeweeAuthStore
 from services.auth.rules.keys import KEY_ENCRYPTION, derive_key, new_signing_key
 from services.auth.service.sign_in import AuthService
-from services.kit.core.findings import NoProgress
 from services.kit.core.instants import now
 from services.kit.maintenance.examination import examine
 from tests.auth.examples import a_key, a_refresh_token, a_session, an_admin
-from tests.violations import Violation, all_rows, execute, found, judge, named, repair
+from tests.violations import NoProgress, Violation, all_rows, execute, found, judge, named, repair
 
 SETTINGS = read_settings({})
 EXAMINATION = examination(SETTINGS)

@@ -1,11 +1,10 @@
 """`python -m services.auth keys`, run in this process; its use cases are tested in tests/auth/service/test_keys.py."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import NamedTuple
 
 import pytest
-import structlog
 
 from services.auth.__main__ import SERVICE
 from services.auth.migrations import MIGRATIONS
@@ -32,7 +31,7 @@ Keys = Callable[..., Outcome]
 
 
 @pytest.fixture
-def keys(sqlite_url: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Keys]:
+def keys(sqlite_url: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Keys:
     """Run the command on a migrated installation without a key."""
     MIGRATIONS.up(open_database(sqlite_url))
     monkeypatch.setenv("AUTH_DATABASE_URL", sqlite_url)
@@ -42,9 +41,7 @@ def keys(sqlite_url: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captur
         code, captured = main(SERVICE, ["keys", *arguments]), capsys.readouterr()
         return Outcome(code, captured.out.splitlines(), captured.err.splitlines())
 
-    yield run
-    # The command line logs to the captured standard error.
-    structlog.reset_defaults()
+    return run
 
 
 def seconds_between(earlier: str, later: str) -> float:

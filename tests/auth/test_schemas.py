@@ -7,19 +7,9 @@ from hypothesis import given
 from pydantic import BaseModel, TypeAdapter
 
 from services.auth.entities import PersonChanges
-from services.auth.schemas import (
-    Credentials,
-    GrantView,
-    InvitationView,
-    MeView,
-    NewGrant,
-    NewPerson,
-    PasswordChange,
-    PersonPatch,
-    PersonView,
-    Refresh,
-    SignInView,
-)
+from services.auth.schemas.grants import GrantView, NewGrant
+from services.auth.schemas.people import InvitationView, MeView, NewPerson, PersonPatch, PersonView
+from services.auth.schemas.sign_in import Credentials, PasswordChange, Refresh, SignInView
 from services.kit.core.errors import ValidationFailed
 from services.kit.web.schemas import validated
 from tests.documents import judged, nearly
@@ -50,8 +40,8 @@ def test_good_documents_are_accepted() -> None:
         username="ada", password=CREDENTIALS["password"], new_password=None
     )
     assert validated(Refresh, {"refreshToken": "a" * 200}).refresh_token == "a" * 200
-    assert validated(PersonPatch, {"role": "viewer", "id": "x"}).person_changes() == PersonChanges(role="viewer")
-    assert validated(PersonPatch, {"disabled": False}).person_changes() == PersonChanges(disabled=False)
+    assert validated(PersonPatch, {"role": "viewer", "id": "x"}).changes() == PersonChanges(role="viewer")
+    assert validated(PersonPatch, {"disabled": False}).changes() == PersonChanges(disabled=False)
 
 
 @pytest.mark.parametrize(

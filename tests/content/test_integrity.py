@@ -220,7 +220,7 @@ def test_a_row_that_is_no_orphan_any_more_stays(
     content_database.execute_sql("UPDATE lessons SET event_id = 'event-2' WHERE id = 'lesson-2'")
 
     assert orphan.repair is not None
-    assert orphan.repair() == "it is no orphan, or not there, any more"
+    assert orphan.repair() == "it is gone or no longer an orphan"
 
     assert [lesson.id for lesson in store.lessons.list("event-2")] == ["lesson-2"]
     assert store.changes.feed().last_sequence == 6
@@ -236,7 +236,7 @@ def test_an_orphan_with_a_binary_id_is_found_and_stays(content_database: peewee.
 
     assert (remaining, [line.rpartition(" (")[2] for line in lines]) == (
         2,
-        ["no repair is the right one for certain)"] * 2,
+        ["no automatic repair: the right one is not certain)"] * 2,
     )
     assert named(found(content_database, EXAMINATION)) == violations
 

@@ -3,7 +3,7 @@
 import httpx
 import pytest
 
-from services.kit.web.headers import PROTECTING_HEADERS
+from services.kit.web.headers import SECURITY_HEADERS
 from tests.contract.samples import parsed
 from tests.installation import Installation
 from tests.refusals import refusal
@@ -15,7 +15,7 @@ def protection(stack: Installation) -> dict[str, str]:
     """Return the headers that every response must have."""
     managed = stack.environment["DATABASE_PROFILE"] == "managed"
     strict = {"Strict-Transport-Security": "max-age=63072000; includeSubDomains"} if managed else {}
-    return {**PROTECTING_HEADERS, **strict}
+    return {**SECURITY_HEADERS, **strict}
 
 
 def test_every_kind_of_response_has_the_protecting_headers(
@@ -42,7 +42,7 @@ def test_every_kind_of_response_has_the_protecting_headers(
     assert statuses == [200, 200, 200, 200, 200, 401, 404, 404, 405, 415, 413, 204, 403]
     expected = protection(stack)
     for response in responses:
-        named = {name: response.headers.get(name) for name in (*PROTECTING_HEADERS, "Strict-Transport-Security")}
+        named = {name: response.headers.get(name) for name in (*SECURITY_HEADERS, "Strict-Transport-Security")}
         assert {name: text for name, text in named.items() if text is not None} == expected, response.request.url
 
 
@@ -60,4 +60,4 @@ def test_a_too_long_address_or_header_is_refused(
     response = learner.get(address, headers=headers)
 
     assert parsed(response) == refusal(status, "REQUEST_ERROR", message)
-    assert {name: response.headers[name] for name in PROTECTING_HEADERS} == dict(PROTECTING_HEADERS)
+    assert {name: response.headers[name] for name in SECURITY_HEADERS} == dict(SECURITY_HEADERS)

@@ -40,7 +40,7 @@ def refusal(file: Path) -> str:
 
 def damaged(reason: str) -> str:
     """Return the message for a damaged backup."""
-    return f"is not a whole backup of Flix ({reason}): take another one"
+    return f"is not a complete backup of Flix ({reason}): take another one"
 
 
 def changed_manifest(**changes: object) -> dict[str, bytes]:
@@ -69,7 +69,7 @@ def test_a_missing_or_longer_end_is_found(file: Path) -> None:
         file.write_bytes(content[:length])
         assert refusal(file)
     file.write_bytes(content + b"\0")
-    assert refusal(file) == damaged("its checksum is another than when it was made")
+    assert refusal(file) == damaged("its checksum does not match")
 
 
 @pytest.mark.parametrize(
@@ -78,7 +78,7 @@ def test_a_missing_or_longer_end_is_found(file: Path) -> None:
         ({"quiz.sqlite": COPY}, "it has no manifest.json"),
         ({MANIFEST: CONTENT[MANIFEST]}, "manifest and content differ in quiz.sqlite"),
         ({**CONTENT, "more.sqlite": b""}, "manifest and content differ in more.sqlite"),
-        ({**CONTENT, "quiz.sqlite": b"other"}, "the checksum of quiz.sqlite is another than the manifest's"),
+        ({**CONTENT, "quiz.sqlite": b"other"}, "the checksum of quiz.sqlite differs from the manifest's"),
         ({**CONTENT, MANIFEST: b"{"}, "its manifest.json cannot be understood"),
         ({**CONTENT, MANIFEST: b"[]"}, "its manifest.json cannot be understood"),
         (changed_manifest(services={"quiz": {}}), "its manifest.json cannot be understood"),

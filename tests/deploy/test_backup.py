@@ -94,7 +94,7 @@ def test_a_missing_database_is_named(built_on_sqlite: Installation, tmp_path: Pa
     if url.startswith("sqlite"):
         assert done.stderr == "quiz has no database yet, or not where QUIZ_DATABASE_URL says\n"
     else:
-        assert done.stderr.startswith("quiz: the database does not answer (")
+        assert done.stderr.startswith("quiz: the database does not respond (")
     assert not (tmp_path / "backups").exists()
 
 

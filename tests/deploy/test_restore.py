@@ -95,7 +95,7 @@ def test_a_restore_brings_the_backup_back_and_can_be_undone(built: Installation,
     assert (feed != "feed", last, pruned) == (True, last_sequence, 0)
     (safety,) = (built.logs.parent / "data" / "backups").glob(SAFETY)
     good = [f"{name}: the copy is good" for name in SERVICES]
-    assert lines[:-1] == [*good, f"what was there before: data/backups/{safety.name}"]
+    assert lines[:-1] == [*good, f"the present data is backed up in data/backups/{safety.name}"]
     assert re.fullmatch(rf"restored {file}, begun \S+Z, in \d+\.\d s", lines[-1])
     assert scratch_databases(built) == []
 
@@ -131,7 +131,7 @@ def test_an_empty_installation_can_be_restored(built: Installation, tmp_path: Pa
     lines = restore(built, file)
 
     assert restored_digests(built) == original
-    assert not any(line.startswith("what was there before") for line in lines)
+    assert not any("is backed up in" in line for line in lines)
     for service in SERVICES:
         assert built.command(service, "check", "--alone").stdout == "no findings\n"
 
@@ -165,7 +165,7 @@ def changed_byte(built: Installation, folder: Path) -> tuple[Path, str]:
     data = bytearray(file.read_bytes())
     data[len(data) // 2] ^= 1
     file.write_bytes(data)
-    return file, rf"{file} is not a whole backup of Flix \(its checksum is another than when it was made\): .*"
+    return file, rf"{file} is not a complete backup of Flix \(its checksum does not match\): .*"
 
 
 def other_engine(built: Installation, folder: Path) -> tuple[Path, str]:
@@ -185,7 +185,7 @@ def unknown_service(built: Installation, folder: Path) -> tuple[Path, str]:
     manifest = json.loads(content[MANIFEST])
     manifest["services"]["forum"] = manifest["services"].pop("quiz")
     file = write_sealed(folder / "other.tar", {**content, MANIFEST: json.dumps(manifest).encode()})
-    return file, "the backup holds a database of forum, which this Flix does not have"
+    return file, "the backup contains a database of forum, which this Flix does not have"
 
 
 def broken_copy(built: Installation, folder: Path) -> tuple[Path, str]:
@@ -239,7 +239,7 @@ def test_a_failure_in_the_middle_names_what_is_replaced_and_the_way_back(
         1,
         f"quiz: {sqlite_file(built, 'quiz')} cannot be written (attempt to write a readonly database); auth and "
         f"content already replaced, to go back: make restore FILE=data/backups/{safety.name}; "
-        "or put it right and restore again\n",
+        "or correct the cause and restore again\n",
     )
     assert restored_digests(built) == without_feed({**original, "quiz": damaged["quiz"]})
 
@@ -262,7 +262,7 @@ def test_an_unreadable_file_is_set_aside_once_its_service_is_stopped(
     assert error() == running
     built.stop()
     assert error() == (
-        f"what is there now cannot be backed up (quiz: {live} cannot be copied (file is not a database)); nothing was "
+        f"the present data cannot be backed up (quiz: {live} cannot be copied (file is not a database)); nothing was "
         "replaced: to give it up, use --without-safety-backup (make restore SAFETY=no)\n"
     )
 
@@ -337,7 +337,7 @@ def test_another_role_may_create_the_scratch_databases(
     damage(built)
 
     assert refusal(built, file, "--yes") == (
-        f"auth: the role {own_role} may not make the database in which the copy is checked: ALTER ROLE {own_role} "
+        f"auth: the role {own_role} may not create the database in which the copy is checked: ALTER ROLE {own_role} "
         "CREATEDB, or set RESTORE_SCRATCH_URL to the URL of a role that may; nothing was replaced"
     )
     built.environment["RESTORE_SCRATCH_URL"] = postgresql_server.url

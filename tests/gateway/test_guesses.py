@@ -212,7 +212,7 @@ async def send_key(guesses: Guesses, content: FakeContent, key: str, address: st
     body = orjson.dumps({"eventAccessKey": key})
     request = UpstreamRequest("POST", CATALOG, body=body, client_address=address)
     try:
-        return (await guesses.judge("launch", request, lambda: content.check(key))).status
+        return (await guesses.limit("launch", request, lambda: content.check(key))).status
     except (TooManyRequests, Unavailable) as refusal:
         return refusal.status
 
@@ -291,7 +291,7 @@ def test_a_client_that_leaves_passes_its_turn_on() -> None:
 
 def test_waiting_too_long_for_a_turn_is_unavailable() -> None:
     async def scenario() -> tuple[int, list[int], int]:
-        guesses, content = Guesses(Counts(), 20, 1000, HOUR_MS, turn_seconds=0.01), FakeContent()
+        guesses, content = Guesses(Counts(), 20, 1000, HOUR_MS, wait_seconds=0.01), FakeContent()
         stuck = sending(guesses, content, ["right"] * CONCURRENT_CHECKS)
         await settle()
         refused = await send_key(guesses, content, "right")

@@ -239,7 +239,7 @@ def test_waiting_too_long_for_a_busy_store_counts_without_it(valkey: Valkey, mon
     async def scenario() -> None:
         async with counting(valkey.url) as counts:
             for _ in range(STORE_CONNECTIONS):
-                await counts._turns.acquire()
+                await counts._slots.acquire()
 
             assert await within_limit(Throttle(counts, "requests", 1, HOUR), 2) == [True, False]
 

@@ -12,7 +12,7 @@ from structlog.testing import capture_logs
 
 from gateway.upstream import UpstreamRequest, UpstreamResponse, connect
 from services.kit.core.errors import Unavailable, UpstreamTimeout
-from services.kit.web.headers import PROTECTING_HEADERS
+from services.kit.web.headers import SECURITY_HEADERS
 from tests.gateway.fakes import (
     NOT_FOUND,
     SECRET,
@@ -109,7 +109,7 @@ def test_only_headers_for_the_client_come_back(gateway: Gateway) -> None:
         "content-length": str(len(response.content)),
         "x-request-id": "request-1",
         "vary": "Origin",
-        **{name.lower(): text for name, text in {**passed_on, **PROTECTING_HEADERS}.items()},
+        **{name.lower(): text for name, text in {**passed_on, **SECURITY_HEADERS}.items()},
     }
 
 

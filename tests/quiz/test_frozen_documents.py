@@ -95,5 +95,5 @@ UNREADABLE = ["nonsense", "{}", "null", "[1]", "[{}]", '[{"version": 2}]', '[{"v
 def test_a_check_finds_documents_that_cannot_be_read(quiz_database: peewee.Database, text: str) -> None:
     with_documents(quiz_database, text, text)
     inspection = QuizInspection(quiz_database)
-    assert list(inspection.revisions_unreadable()) == [["revision-2"]]
+    assert list(inspection.unreadable_revisions()) == [["revision-2"]]
     assert list(inspection.attempts()) == [[("attempt-1", None, None)]]

@@ -7,7 +7,6 @@ import pytest
 
 import services.content.rules
 from services.kit.core.errors import Unavailable
-from services.kit.core.findings import NoProgress
 from services.kit.maintenance.examination import examine
 from services.quiz import seed
 from services.quiz.config import read_settings
@@ -23,7 +22,7 @@ from tests.content.memory import InMemoryContentStore
 from tests.quiz.agreeing import AgreeingContent
 from tests.quiz.examples import new_question, numbered_quiz, quiz_changes, quiz_fields, right
 from tests.quiz.in_process import ContentInProcess
-from tests.violations import Violation, all_rows, execute, found, judge, named, repair
+from tests.violations import NoProgress, Violation, all_rows, execute, found, judge, named, repair
 
 NEW_REVISION = (
     "INSERT INTO quiz_revisions SELECT 'revision-9', quiz_id, title, pass_percentage, questions, created_at "

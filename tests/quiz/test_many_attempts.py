@@ -28,7 +28,6 @@ CHECK = r"""
 import re, sys, time
 from pathlib import Path
 from services.kit.storage.database import open_database
-from services.kit.core.findings import NoProgress
 from services.kit.maintenance.examination import examine
 from services.quiz.integrity import examination
 from tests.quiz.agreeing import AgreeingContent

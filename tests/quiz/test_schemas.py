@@ -14,21 +14,16 @@ from services.kit.web.schemas import Item, Items, validated
 from services.quiz.entities import Answer, NewOption, NewQuestion, QuizChanges, QuizFields, QuizFilter, Revision
 from services.quiz.entities import AttemptHistory as History
 from services.quiz.entities import Submission as Graded
-from services.quiz.schemas import (
+from services.quiz.schemas.attempts import AttemptPageView, attempt_views
+from services.quiz.schemas.learners import (
     AdmittedSubmission,
-    AttemptPageView,
     LearnerQuizView,
     NewAttempt,
-    NewQuiz,
-    QuizQuery,
-    QuizUpdate,
-    QuizView,
     SubmissionView,
-    attempt_views,
     learner_quiz_view,
-    quiz_view,
     submission_view,
 )
+from services.quiz.schemas.quizzes import NewQuiz, QuizQuery, QuizUpdate, QuizView, quiz_view
 from tests.clock import NOON
 from tests.documents import judged, nearly
 from tests.quiz.examples import a_quiz, an_attempt, some_questions

@@ -15,7 +15,7 @@ from services.quiz.migrations import MIGRATIONS
 from services.quiz.models import TABLES
 from services.quiz.repository.contracts import ALL, QuizStore
 from services.quiz.repository.store import PeeweeQuizStore
-from services.quiz.schemas import NewQuiz, quiz_view
+from services.quiz.schemas.quizzes import NewQuiz, quiz_view
 from services.quiz.seed import SAMPLES, SETS, seed_database, seed_store
 from services.quiz.seed.samples import SampleQuiz
 from services.quiz.service import QuizService

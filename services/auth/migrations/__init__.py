@@ -1,4 +1,4 @@
-"""Auth's schema, step by step."""
+"""The schema of auth, step by step."""
 
 from pathlib import Path
 

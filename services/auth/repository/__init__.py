@@ -1,1 +1,1 @@
-"""The storage of auth: the contracts and their Peewee implementation. Every query is here."""
+"""The storage of auth: the contracts, and their Peewee implementation. Every query is here."""

@@ -37,11 +37,11 @@ class PeeweeAdmins:
         self._costliest_bcrypt_hash = Statement(database, bcrypt_hashes.order_by(cost.desc()).limit(1), str)
 
     def add(self, admin: Admin) -> None:
-        """Add the admin. Raise UsernameTaken."""
+        """Store a new admin. Raise UsernameTaken."""
         self._write(AdminRow.insert(asdict(admin)))
 
     def get(self, admin_id: str, *, for_update: bool = False) -> Admin:
-        """Return the admin. `for_update` locks the row until the transaction ends. Raise AdminNotFound."""
+        """Return the admin; `for_update` locks it until the transaction ends. Raise AdminNotFound."""
         admin = (self._by_id_for_update if for_update else self._by_id).first(admin_id=admin_id)
         if admin is None:
             raise AdminNotFound
@@ -63,7 +63,7 @@ class PeeweeAdmins:
         return self._owners_for_update.all()
 
     def save(self, admin: Admin) -> None:
-        """Replace the stored admin with this id. Raise AdminNotFound, UsernameTaken."""
+        """Replace the stored admin of that id. Raise AdminNotFound, UsernameTaken."""
         columns = asdict(admin)
         self._write(AdminRow.update(columns).where(AdminRow.id == columns.pop("id")))
 
@@ -72,7 +72,7 @@ class PeeweeAdmins:
         return int(AdminRow.select(peewee.fn.COUNT(AdminRow.id)).scalar(self._database))
 
     def find(self, admin_ids: Iterable[str], usernames: Iterable[str]) -> Sequence[Admin]:
-        """Return the admins that have one of the ids or one of the names, in any order."""
+        """Return the admins with one of the ids or one of the names, in any order."""
         query = AdminRow.select().where(AdminRow.id.in_([*admin_ids]) | AdminRow.username.in_([*usernames]))
         return Statement(self._database, query, Admin).all()
 

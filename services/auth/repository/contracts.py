@@ -1,4 +1,4 @@
-"""The contracts of auth's repositories. None of them commits: the service opens the transaction."""
+"""The contracts of auth's repositories. Nothing here commits: the service does."""
 
 from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
@@ -13,19 +13,14 @@ from services.kit.web.pages import PageRequest, SortKey
 ALL = PageRequest()
 
 
-def admin_key(admin: Admin) -> SortKey:
-    """Return the sort key of a person: creation, then id."""
-    return (to_milliseconds(admin.created_at), admin.id)
-
-
 class AdminRepository(Protocol):
     """Admins, in order of creation."""
 
     def add(self, admin: Admin) -> None:
-        """Add the admin. Raise UsernameTaken."""
+        """Store a new admin. Raise UsernameTaken."""
 
     def get(self, admin_id: str, *, for_update: bool = False) -> Admin:
-        """Return the admin. `for_update` locks the row until the transaction ends. Raise AdminNotFound."""
+        """Return the admin; `for_update` locks it until the transaction ends. Raise AdminNotFound."""
 
     def get_by_username(self, username: str) -> Admin:
         """Return the admin with this name. Raise AdminNotFound."""
@@ -37,13 +32,13 @@ class AdminRepository(Protocol):
         """Lock and return every owner, by id, until the transaction ends."""
 
     def save(self, admin: Admin) -> None:
-        """Replace the stored admin with this id. Raise AdminNotFound, UsernameTaken."""
+        """Replace the stored admin of that id. Raise AdminNotFound, UsernameTaken."""
 
     def count(self) -> int:
         """Return the number of admins."""
 
     def find(self, admin_ids: Iterable[str], usernames: Iterable[str]) -> Sequence[Admin]:
-        """Return the admins that have one of the ids or one of the names, in any order."""
+        """Return the admins with one of the ids or one of the names, in any order."""
 
     def costliest_bcrypt_hash(self) -> str | None:
         """Return the hash of the old baseline that takes longest to check, or None when no such hash is left."""
@@ -53,10 +48,10 @@ class SessionRepository(Protocol):
     """Sessions of admins."""
 
     def add(self, session: Session) -> None:
-        """Add the session. Raise AdminNotFound."""
+        """Store a new session. Raise AdminNotFound."""
 
     def get(self, session_id: str, *, for_update: bool = False) -> Session:
-        """Return the session. `for_update` locks the row until the transaction ends. Raise SessionNotFound."""
+        """Return the session; `for_update` locks it until the transaction ends. Raise SessionNotFound."""
 
     def end(self, session_id: str, now: datetime) -> None:
         """End the session. Raise SessionNotFound, also when it has ended before."""
@@ -75,7 +70,7 @@ class RefreshTokenRepository(Protocol):
     """Refresh tokens, by their SHA-256."""
 
     def add(self, token: RefreshToken) -> None:
-        """Add the token. Raise SessionNotFound."""
+        """Store a new token. Raise SessionNotFound."""
 
     def find(self, token_id: str) -> RefreshToken | None:
         """Return the token, or None."""
@@ -88,10 +83,10 @@ class SigningKeyRepository(Protocol):
     """The keys that sign access tokens."""
 
     def add(self, key: SigningKey) -> None:
-        """Add the key."""
+        """Store a new key."""
 
     def save(self, key: SigningKey) -> None:
-        """Replace the stored key with this id."""
+        """Replace the stored key of that id."""
 
     def list(self) -> Sequence[SigningKey]:
         """Return every key, oldest first."""
@@ -106,7 +101,7 @@ class SigningKeyRepository(Protocol):
 class ThrottleRepository(Protocol):
     """Counters of sign-in attempts. A missing row means no attempt."""
 
-    def get(self, ids: Sequence[str]) -> Sequence[Throttle]:
+    def find(self, ids: Sequence[str]) -> Sequence[Throttle]:
         """Return the rows that exist, in any order."""
 
     def count(self, ids: Sequence[str], now: datetime, window_ends_at: datetime) -> Sequence[Throttle]:
@@ -156,4 +151,9 @@ class AuthStore(Protocol):
         """The counters of sign-in attempts."""
 
     def transaction(self) -> AbstractContextManager[Any]:
-        """Commit everything that the block writes, or nothing when it raises."""
+        """Commit everything that is written inside, or nothing."""
+
+
+def admin_key(admin: Admin) -> SortKey:
+    """Return the sort key of the admin in its list."""
+    return (to_milliseconds(admin.created_at), admin.id)

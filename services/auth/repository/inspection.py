@@ -1,4 +1,4 @@
-"""The queries of a check: whole tables, a batch at a time."""
+"""The queries of a check: all rows of auth, in batches."""
 
 from collections.abc import Iterator
 from datetime import datetime

@@ -20,11 +20,11 @@ class PeeweeSigningKeys:
         self._all = Statement(database, SigningKeyRow.select().order_by(*order), SigningKey)
 
     def add(self, key: SigningKey) -> None:
-        """Add the key."""
+        """Store a new key."""
         SigningKeyRow.insert(asdict(key)).execute(self._database)
 
     def save(self, key: SigningKey) -> None:
-        """Replace the stored key with this id."""
+        """Replace the stored key of that id."""
         SigningKeyRow.update(asdict(key)).where(SigningKeyRow.id == key.id).execute(self._database)
 
     def list(self) -> Sequence[SigningKey]:

@@ -26,7 +26,7 @@ class PeeweeSessions:
         self._ended_since = Statement(database, ended.order_by(SessionRow.id), str)
 
     def add(self, session: Session) -> None:
-        """Add the session. Raise AdminNotFound."""
+        """Store a new session. Raise AdminNotFound."""
         columns = {**asdict(session), "admin": session.admin_id}
         del columns["admin_id"]
         try:
@@ -38,7 +38,7 @@ class PeeweeSessions:
             raise
 
     def get(self, session_id: str, *, for_update: bool = False) -> Session:
-        """Return the session. `for_update` locks the row until the transaction ends. Raise SessionNotFound."""
+        """Return the session; `for_update` locks it until the transaction ends. Raise SessionNotFound."""
         session = (self._by_id_for_update if for_update else self._by_id).first(session_id=session_id)
         if session is None:
             raise SessionNotFound
@@ -76,7 +76,7 @@ class PeeweeRefreshTokens:
         self._by_id = Statement(database, by_id, RefreshToken)
 
     def add(self, token: RefreshToken) -> None:
-        """Add the token. Raise SessionNotFound."""
+        """Store a new token. Raise SessionNotFound."""
         columns = {**asdict(token), "session": token.session_id}
         del columns["session_id"]
         try:

@@ -1,4 +1,4 @@
-"""The repositories in SQLite or PostgreSQL, and the transaction around them."""
+"""The repositories of auth in SQLite or PostgreSQL, and the transaction around them."""
 
 from contextlib import AbstractContextManager
 from typing import Any
@@ -27,5 +27,5 @@ class PeeweeAuthStore:
         self.audit = AuditLog(database, clock)
 
     def transaction(self) -> AbstractContextManager[Any]:
-        """Commit everything that the block writes, or nothing when it raises."""
+        """Commit everything that is written inside, or nothing."""
         return transaction(self._database)

@@ -18,7 +18,7 @@ class PeeweeThrottles:
         self._database = database
         self._several: dict[int, Statement[Throttle]] = {}
 
-    def get(self, ids: Sequence[str]) -> Sequence[Throttle]:
+    def find(self, ids: Sequence[str]) -> Sequence[Throttle]:
         """Return the rows that exist, in any order."""
         # Prepared, because a throttled attempt costs only this query.
         if len(ids) not in self._several:

@@ -9,7 +9,14 @@ from falcon.asgi import Request, Response
 from services.auth.entities import Invitation
 from services.auth.errors import AdminNotFound, LastOwner, UsernameTaken
 from services.auth.resources.resource import AuthResource
-from services.auth.schemas import InvitationView, NewPerson, PersonPatch, PersonView, invitation_view, person_view
+from services.auth.schemas.people import (
+    InvitationView,
+    NewPerson,
+    PersonPatch,
+    PersonView,
+    invitation_view,
+    person_view,
+)
 from services.kit.web.documents import (
     admin_idempotency_key,
     read_document,
@@ -19,7 +26,7 @@ from services.kit.web.documents import (
     write_stored_response,
 )
 from services.kit.web.idempotency import IdempotencyKey, StoredResponse, stored_response
-from services.kit.web.operations import Operation, operation
+from services.kit.web.operations import Operation
 from services.kit.web.pages import page_request
 from services.kit.web.schemas import Item, Items, validated
 
@@ -29,37 +36,27 @@ SORT_KEY = (int, str)
 class People(AuthResource):
     """/api/admin/users."""
 
-    @operation(
-        Operation(
-            id="listPeople",
-            summary="List all people, disabled or not, oldest first.",
-            answer=Items[PersonView],
-            is_paged=True,
-        )
-    )
+    @Operation(id="listPeople", response=Items[PersonView], is_paged=True)
     async def on_get(self, request: Request, response: Response) -> None:
-        """List all people, or a page of them."""
-        wanted = page_request(request.get_param("limit"), request.get_param("cursor"), SORT_KEY)
-        page = await self._run(self._service.people.list, wanted)
-        write_page(response, [person_view(admin) for admin in page.items], page, wanted)
+        """List all people, disabled or not, oldest first."""
+        requested = page_request(request.get_param("limit"), request.get_param("cursor"), SORT_KEY)
+        page = await self._run(self._service.people.list, requested)
+        write_page(response, [person_view(admin) for admin in page.items], page, requested)
 
-    @operation(
-        Operation(
-            id="invitePerson",
-            summary="Invite a person.",
-            description=(
-                "The response shows the initial password once, or again under the same Idempotency-Key. The person "
-                "must replace it within seven days."
-            ),
-            answer=InvitationView,
-            status=201,
-            body=NewPerson,
-            errors=(UsernameTaken,),
-            takes_idempotency_key=True,
-        )
+    @Operation(
+        id="invitePerson",
+        body=NewPerson,
+        response=InvitationView,
+        status=201,
+        errors=(UsernameTaken,),
+        takes_idempotency_key=True,
     )
     async def on_post(self, request: Request, response: Response) -> None:
-        """Invite a person."""
+        """Invite a person.
+
+        The response shows the initial password once, or again under the same Idempotency-Key. The person must replace
+        it within seven days.
+        """
         document = await read_document(request)
         new, key = validated(NewPerson, document), admin_idempotency_key(request, document)
         async with self._hashing.slot():
@@ -81,41 +78,28 @@ class People(AuthResource):
 class Person(AuthResource):
     """/api/admin/users/{user_id}."""
 
-    @operation(Operation(id="getPerson", summary="Return a person.", answer=Item[PersonView], errors=(AdminNotFound,)))
+    @Operation(id="getPerson", response=Item[PersonView], errors=(AdminNotFound,))
     async def on_get(self, request: Request, response: Response, user_id: str) -> None:
         """Return a person."""
         write_json(response, {"item": person_view(await self._run(self._service.people.get, user_id))})
 
-    @operation(
-        Operation(
-            id="updatePerson",
-            summary="Change the role of a person, or disable or enable them.",
-            description="Another role and disabling end every session of the person.",
-            answer=Item[PersonView],
-            body=PersonPatch,
-            errors=(AdminNotFound, LastOwner),
-        )
-    )
+    @Operation(id="updatePerson", body=PersonPatch, response=Item[PersonView], errors=(AdminNotFound, LastOwner))
     async def on_put(self, request: Request, response: Response, user_id: str) -> None:
-        """Change the role of a person, or disable or enable them."""
+        """Change the role of a person, or disable or enable them.
+
+        Another role and disabling end every session of the person.
+        """
         patch = await read_json(request, PersonPatch)
-        admin = await self._run(self._service.people.change, user_id, patch.person_changes())
+        admin = await self._run(self._service.people.change, user_id, patch.changes())
         write_json(response, {"item": person_view(admin)})
 
 
 class PersonPassword(AuthResource):
     """/api/admin/users/{user_id}/password."""
 
-    @operation(
-        Operation(
-            id="resetPassword",
-            summary="Replace a lost password by a new initial password. Every session of the person ends.",
-            answer=InvitationView,
-            errors=(AdminNotFound, LastOwner),
-        )
-    )
+    @Operation(id="resetPassword", response=InvitationView, errors=(AdminNotFound, LastOwner))
     async def on_post(self, request: Request, response: Response, user_id: str) -> None:
-        """Replace a lost password by a new initial password."""
+        """Replace a lost password by a new initial password. Every session of the person ends."""
         async with self._hashing.slot():
             invitation = await self._run(self._service.people.reset_password, user_id)
         write_json(response, invitation_view(invitation))

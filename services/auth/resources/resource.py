@@ -1,4 +1,4 @@
-"""What every resource of auth has: the service, the pool for its use cases, and the limit for hashing."""
+"""The base of auth's resources, and the limit for hashing."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -15,8 +15,8 @@ WAITING_LIMIT = 64
 class HashingLimit:
     """Lets use cases that hash a password run in at most half of the threads.
 
-    A hash takes as long as fifty other use cases. However many strangers guess passwords, threads are left for people
-    who have signed in.
+    A hash takes as long as fifty other use cases: without the limit, guesses of passwords would leave no thread for
+    people who have signed in.
     """
 
     def __init__(self, threads: int, waiting_limit: int = WAITING_LIMIT):
@@ -39,7 +39,7 @@ class HashingLimit:
 
 
 class AuthResource:
-    """The base of every resource of auth."""
+    """The service, the pool in which its use cases run, and the limit for hashing."""
 
     def __init__(self, service: AuthService, use_cases: UseCases, hashing: HashingLimit):
         self._service = service

@@ -1,4 +1,4 @@
-"""Who may sign in, how an owner changes a person, and which audit entries follow."""
+"""The rules of people: sign-in, changes by an owner, and their audit entries."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -17,7 +17,7 @@ def may_sign_in(admin: Admin, now: datetime) -> bool:
 
 
 def is_active_owner(admin: Admin) -> bool:
-    """Return whether this person can manage others now; an owner without a password of their own may never come."""
+    """Return whether this person can manage others now; an owner with an initial password may never sign in."""
     return admin.role == "owner" and admin.disabled_at is None and admin.initial_password_ends_at is None
 
 

@@ -1,4 +1,4 @@
-"""The rules of stored records that no constraint of a table checks. No message repeats a hash or a key."""
+"""The rules of stored records, besides the constraints of their tables. No message repeats a hash or a key."""
 
 import json
 import re

@@ -23,7 +23,7 @@ REFRESH_GRACE = timedelta(seconds=10)
 
 
 class RefreshOutcome(Enum):
-    """What the use of a refresh token leads to."""
+    """The outcome of a use of a refresh token."""
 
     FIRST_USE = "new tokens"
     RETRY = "the response to the first use, again"
@@ -84,7 +84,7 @@ def access_token_end(session: Session, now: datetime, lifetime: timedelta) -> da
 def refresh_outcome(
     session: Session, token: RefreshToken, successor: RefreshToken | None, admin: Admin, now: datetime
 ) -> RefreshOutcome:
-    """Return what a use of the token leads to; `successor` is the token that its first use has issued.
+    """Return the outcome of a use of the token; `successor` is the token that its first use has issued.
 
     A second use is a sign of theft (RFC 9700 section 4.14.2), unless it comes within REFRESH_GRACE and the successor
     is unused: then the same client may have retried.

@@ -12,7 +12,7 @@ from services.kit.core.instants import Clock
 
 
 class Grants:
-    """Signs grants and stores nothing: content knows from its events which grants are still valid."""
+    """Signs grants and stores nothing: content decides which grants are still valid."""
 
     def __init__(self, store: AuthStore, keys: Keys, lifetime: timedelta, clock: Clock):
         self._store = store

@@ -13,13 +13,15 @@ from services.auth.rules import invitations, people
 from services.auth.rules.keys import derive_key
 from services.auth.service.sessions import Sessions
 from services.kit.core.instants import Clock
-from services.kit.storage.idempotency import Keep, not_kept
+from services.kit.storage.idempotency import Keep, keep_nothing
 from services.kit.web.pages import Page, PageRequest, page_of
 
 
 class People:
-    """What owners do with people. An invited person gets an initial password, which they must replace at their first
-    sign-in, within seven days. Under an Idempotency-Key it is made of that key and `secret`.
+    """The use cases of owners.
+
+    An invited person gets an initial password and must replace it at the first sign-in, within seven days. Under an
+    Idempotency-Key the password is made of that key and `secret`.
     """
 
     def __init__(self, store: AuthStore, sessions: Sessions, secret: str, hasher: argon2.PasswordHasher, clock: Clock):
@@ -38,7 +40,7 @@ class People:
         return self._store.admins.get(admin_id)
 
     def invite(
-        self, username: str, role: Role, key_id: str | None = None, keep: Keep[Invitation] = not_kept
+        self, username: str, role: Role, key_id: str | None = None, keep: Keep[Invitation] = keep_nothing
     ) -> Invitation:
         """Add a person with an initial password, which depends on the Idempotency-Key. Raise UsernameTaken."""
         new_id, at = str(uuid_utils.uuid7()), self._clock()

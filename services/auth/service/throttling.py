@@ -69,7 +69,7 @@ class Throttling:
                 self._store.audit.append([(action, admin.id) for action in actions])
 
     def _available_buckets(self, buckets: rules.SignInBuckets) -> Sequence[rules.Bucket]:
-        throttles, at = self._store.throttles.get(buckets.ids), self._clock()
+        throttles, at = self._store.throttles.find(buckets.ids), self._clock()
         counted_in = buckets.counted(throttles, at)
         _refuse_for(rules.retry_after(counted_in, throttles, at, room=1))
         return counted_in

@@ -1,4 +1,4 @@
-"""Content's schema, step by step."""
+"""The schema of content, step by step."""
 
 from pathlib import Path
 

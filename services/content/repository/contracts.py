@@ -51,7 +51,7 @@ class EventRepository(Protocol):
         """Return the number of events."""
 
     def find(self, event_ids: Iterable[str], slugs: Iterable[str]) -> Sequence[Event]:
-        """Return the events with one of the ids or one of the slugs, in no order."""
+        """Return the events with one of the ids or one of the slugs, in any order."""
 
 
 class LessonRepository(Protocol):
@@ -82,7 +82,7 @@ class LessonRepository(Protocol):
         """Return the references that name a lesson of that event."""
 
     def find(self, lesson_ids: Iterable[str], event_ids: Iterable[str], slugs: Iterable[str]) -> Sequence[Lesson]:
-        """Return the lessons with one of the ids, or with one of the slugs in one of the events, in no order."""
+        """Return the lessons with one of the ids, or with one of the slugs in one of the events, in any order."""
 
 
 class MaterialRepository(Protocol):
@@ -98,7 +98,7 @@ class MaterialRepository(Protocol):
         """Return the highest position of each of the lessons that has a material."""
 
     def find(self, material_ids: Iterable[str]) -> Sequence[Material]:
-        """Return the materials with one of the ids, in no order."""
+        """Return the materials with one of the ids, in any order."""
 
     def remove(self, lesson_id: str, material_id: str) -> None:
         """Delete the material. Raise MaterialNotFound, also for a material of another lesson."""

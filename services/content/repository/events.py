@@ -89,7 +89,7 @@ class PeeweeEvents:
         return int(EventRow.select(fn.COUNT(peewee.SQL("*"))).scalar(self._database))
 
     def find(self, event_ids: Iterable[str], slugs: Iterable[str]) -> Sequence[Event]:
-        """Return the events with one of the ids or one of the slugs, in no order."""
+        """Return the events with one of the ids or one of the slugs, in any order."""
         query = EventRow.select().where(EventRow.id.in_([*event_ids]) | EventRow.slug.in_([*slugs]))
         return Statement(self._database, query, Event).all()
 

@@ -60,7 +60,7 @@ class PeeweeChanges:
         self._known = Statement(database, FeedReaderRow.select(FeedReaderRow.name).where(at_position), str)
 
     def append(self, changes: Sequence[NewChange]) -> None:
-        """Append changes to the feed and the audit log; nobody else can append until the transaction ends."""
+        """Append changes to the feed and the audit log; other transactions wait to append until this one ends."""
         with transaction(self._database):
             first = self._count_up(len(changes)) - len(changes) + 1
             at = self._clock()

@@ -1,4 +1,4 @@
-"""The reads of a check: all rows of content, in batches."""
+"""The queries of a check: all rows of content, in batches."""
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
@@ -15,7 +15,7 @@ from services.kit.storage.database import snapshot, transaction
 from services.kit.storage.statements import Statement
 
 NO_FEED = ChangeFeed("", 0, 0)
-# A material without a lesson does not tell its event.
+# The event of a material without a lesson is not known.
 UNKNOWN_EVENT = ""
 
 

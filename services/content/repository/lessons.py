@@ -98,7 +98,7 @@ class PeeweeLessons:
         return StatusCounts(locked=counts.locked, released=released, expired=counts.expired)
 
     def find(self, lesson_ids: Iterable[str], event_ids: Iterable[str], slugs: Iterable[str]) -> Sequence[Lesson]:
-        """Return the lessons with one of the ids, or with one of the slugs in one of the events, in no order."""
+        """Return the lessons with one of the ids, or with one of the slugs in one of the events, in any order."""
         by_slug = LessonRow.event.in_([*event_ids]) & LessonRow.slug.in_([*slugs])
         query = LessonRow.select().where(LessonRow.id.in_([*lesson_ids]) | by_slug)
         return Statement(self._database, query, Lesson).all()

@@ -55,7 +55,7 @@ class PeeweeMaterials:
         return {each.lesson_id: each.position for each in Statement(self._database, query, _LastPosition).all()}
 
     def find(self, material_ids: Iterable[str]) -> Sequence[Material]:
-        """Return the materials with one of the ids, in no order."""
+        """Return the materials with one of the ids, in any order."""
         query = MaterialRow.select().where(MaterialRow.id.in_([*material_ids]))
         return Statement(self._database, query, Material).all()
 

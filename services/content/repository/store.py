@@ -1,4 +1,4 @@
-"""ContentStore in SQLite or PostgreSQL, through Peewee."""
+"""The repositories of content in SQLite or PostgreSQL, and the transaction around them."""
 
 from contextlib import AbstractContextManager
 from typing import Any
@@ -15,7 +15,7 @@ from services.kit.storage.database import transaction
 
 
 class PeeweeContentStore:
-    """ContentStore in SQLite or PostgreSQL."""
+    """ContentStore over a database."""
 
     def __init__(self, database: peewee.Database, clock: Clock = now):
         self._database = database

@@ -1,13 +1,1 @@
 """HTTP in, one service call, HTTP out."""
-
-from services.content.service import ContentService
-from services.kit.storage.use_cases import UseCases
-
-
-class ContentResource:
-    """The base of content's resources: the service, and the pool in which its use cases run."""
-
-    def __init__(self, service: ContentService, use_cases: UseCases):
-        self._service = service
-        self._run = use_cases.run
-        self._run_once = use_cases.run_once

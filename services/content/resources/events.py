@@ -6,7 +6,7 @@ from falcon.asgi import Request, Response
 
 from services.content.entities import Event
 from services.content.errors import EventNotFound, EventSlugTaken
-from services.content.resources import ContentResource
+from services.content.resources.resource import ContentResource
 from services.content.schemas.events import EventPatch, EventView, NewEvent, SnapshotView, event_view, snapshot_view
 from services.kit.web.documents import (
     admin_idempotency_key,
@@ -20,7 +20,7 @@ from services.kit.web.documents import (
 )
 from services.kit.web.entity_tags import entity_tag
 from services.kit.web.idempotency import StoredResponse, stored_response
-from services.kit.web.operations import Operation, operation
+from services.kit.web.operations import Operation
 from services.kit.web.pages import page_request
 from services.kit.web.schemas import Item, Items, validated
 
@@ -30,24 +30,21 @@ SORT_KEY = (int, str)
 class Events(ContentResource):
     """/api/events."""
 
-    @operation(Operation(id="listEvents", summary="Every event, oldest first.", answer=Items[EventView], is_paged=True))
+    @Operation(id="listEvents", response=Items[EventView], is_paged=True)
     async def on_get(self, request: Request, response: Response) -> None:
-        """Return every event, or a page of them, oldest first."""
-        page_wanted = page_request(request.get_param("limit"), request.get_param("cursor"), SORT_KEY)
-        page = await self._run(self._service.list_events, page_wanted)
-        write_page(response, [event_view(event) for event in page.items], page, page_wanted)
+        """List every event, oldest first."""
+        requested = page_request(request.get_param("limit"), request.get_param("cursor"), SORT_KEY)
+        page = await self._run(self._service.list_events, requested)
+        write_page(response, [event_view(event) for event in page.items], page, requested)
 
-    @operation(
-        Operation(
-            id="createEvent",
-            summary="Create an event.",
-            body=NewEvent,
-            answer=Item[EventView],
-            status=201,
-            errors=(EventSlugTaken,),
-            takes_idempotency_key=True,
-            gives_entity_tag=True,
-        )
+    @Operation(
+        id="createEvent",
+        body=NewEvent,
+        response=Item[EventView],
+        status=201,
+        errors=(EventSlugTaken,),
+        takes_idempotency_key=True,
+        gives_entity_tag=True,
     )
     async def on_post(self, request: Request, response: Response) -> None:
         """Create an event."""
@@ -60,48 +57,30 @@ class Events(ContentResource):
 class EventItem(ContentResource):
     """/api/events/{event_id}."""
 
-    @operation(
-        Operation(
-            id="getEvent",
-            summary="One event.",
-            answer=Item[EventView],
-            errors=(EventNotFound,),
-            gives_entity_tag=True,
-        )
-    )
+    @Operation(id="getEvent", response=Item[EventView], errors=(EventNotFound,), gives_entity_tag=True)
     async def on_get(self, request: Request, response: Response, event_id: str) -> None:
-        """Return one event."""
+        """Return an event."""
         event = await self._run(self._service.get_event, event_id)
         write_versioned(response, event, event_view(event))
 
-    @operation(
-        Operation(
-            id="updateEvent",
-            summary="Change some of its fields; null clears accessKey, logoUrl and highlightVideoUrl.",
-            body=EventPatch,
-            answer=Item[EventView],
-            errors=(EventNotFound, EventSlugTaken),
-            takes_if_match=True,
-            gives_entity_tag=True,
-        )
+    @Operation(
+        id="updateEvent",
+        body=EventPatch,
+        response=Item[EventView],
+        errors=(EventNotFound, EventSlugTaken),
+        takes_if_match=True,
+        gives_entity_tag=True,
     )
     async def on_put(self, request: Request, response: Response, event_id: str) -> None:
-        """Change some fields of an event."""
+        """Change some fields of an event; null clears accessKey, logoUrl and highlightVideoUrl."""
         patch = await read_json(request, EventPatch)
-        event = await self._run(self._service.update_event, event_id, patch.changed_fields(), read_if_match(request))
+        event = await self._run(self._service.update_event, event_id, patch.changes(), read_if_match(request))
         write_versioned(response, event, event_view(event))
 
-    @operation(
-        Operation(
-            id="deleteEvent",
-            summary="Delete the event with its lessons, their materials and their quizzes.",
-            status=204,
-            errors=(EventNotFound,),
-            takes_if_match=True,
-        )
-    )
+    @Operation(id="deleteEvent", status=204, errors=(EventNotFound,), takes_if_match=True)
     async def on_delete(self, request: Request, response: Response, event_id: str) -> None:
-        """Delete an event with its lessons and their materials; the gateway has quiz delete the quizzes."""
+        """Delete an event with its lessons, their materials and their quizzes."""
+        # The gateway has quiz delete the quizzes.
         await self._run(self._service.delete_event, event_id, read_if_match(request))
         response.status = 204
 
@@ -109,9 +88,9 @@ class EventItem(ContentResource):
 class OperationalSnapshot(ContentResource):
     """/api/admin/dashboard/operational-snapshot."""
 
-    @operation(Operation(id="getSnapshot", summary="Counts over the whole installation.", answer=SnapshotView))
+    @Operation(id="getSnapshot", response=SnapshotView)
     async def on_get(self, request: Request, response: Response) -> None:
-        """Return the counts of the whole installation."""
+        """Count the events and the lessons of the whole installation."""
         write_json(response, snapshot_view(await self._run(self._service.snapshot)))
 
 

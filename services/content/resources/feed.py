@@ -5,7 +5,7 @@ from functools import partial
 
 from falcon.asgi import Request, Response
 
-from services.content.resources import ContentResource
+from services.content.resources.resource import ContentResource
 from services.content.schemas.feed import (
     ChangesQuery,
     Presence,

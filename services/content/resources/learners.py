@@ -1,4 +1,4 @@
-"""What learners see. These routes are internal: the gateway calls them for a learner."""
+"""Events and lessons for learners. These routes are internal: the gateway calls them for a learner."""
 
 from collections.abc import Callable, Sequence
 from typing import TypeVar
@@ -6,7 +6,7 @@ from typing import TypeVar
 from falcon.asgi import Request, Response
 
 from services.content.errors import EventAccessDenied, EventNotFound, LessonAccessDenied, LessonNotFound
-from services.content.resources import ContentResource
+from services.content.resources.resource import ContentResource
 from services.content.schemas.learners import (
     AccessRequest,
     AccessView,
@@ -21,11 +21,11 @@ from services.content.schemas.learners import (
     public_event_view,
 )
 from services.content.schemas.lessons import LessonView, MaterialView, lesson_view, material_view
-from services.content.service import ContentService, ShownGrant
+from services.content.service import ContentService, PresentedGrant
 from services.kit.core.errors import Unauthorized, Unavailable
 from services.kit.storage.use_cases import UseCases
 from services.kit.web.documents import read_json, write_json, write_page
-from services.kit.web.operations import Operation, operation
+from services.kit.web.operations import Operation
 from services.kit.web.pages import page_request
 from services.kit.web.schemas import Item, Items
 from services.kit.web.tokens.grants import GRANT_HEADER, GrantVerifier
@@ -38,44 +38,36 @@ Result = TypeVar("Result")
 class PublicEvents(ContentResource):
     """/internal/public/events."""
 
-    @operation(
-        Operation(
-            id="listPublicEvents",
-            summary="The active public events, oldest first.",
-            answer=Items[ListedEventView],
-            is_paged=True,
-        )
-    )
+    @Operation(id="listPublicEvents", response=Items[ListedEventView], is_paged=True)
     async def on_get(self, request: Request, response: Response) -> None:
-        """Return the active public events, or a page of them, oldest first."""
-        page_wanted = page_request(request.get_param("limit"), request.get_param("cursor"), SORT_KEY)
-        page = await self._run(self._service.list_public_events, page_wanted)
-        write_page(response, [public_event_view(event) for event in page.items], page, page_wanted)
+        """List the active public events, oldest first."""
+        requested = page_request(request.get_param("limit"), request.get_param("cursor"), SORT_KEY)
+        page = await self._run(self._service.list_public_events, requested)
+        write_page(response, [public_event_view(event) for event in page.items], page, requested)
 
 
 class EventAccess(ContentResource):
     """/internal/public/events/{event_slug}/access."""
 
-    @operation(
-        Operation(
-            id="openEvent",
-            summary="Exchange an event's access key for a learner grant, which opens the event in the key's place.",
-            description="Here the answer is the content of the grant. The gateway has auth sign it.",
-            body=AccessRequest,
-            body_is_optional=True,
-            answer=Item[EventAccessView],
-            errors=(EventAccessDenied,),
-        )
+    @Operation(
+        id="openEvent",
+        body=AccessRequest,
+        body_is_optional=True,
+        response=Item[EventAccessView],
+        errors=(EventAccessDenied,),
     )
     async def on_post(self, request: Request, response: Response, event_slug: str) -> None:
-        """Return the content of a grant for the event's key."""
+        """Exchange an event's access key for a learner grant, which opens the event instead of the key.
+
+        The response holds the content of the grant; the gateway has auth sign it.
+        """
         body = await read_json(request, AccessRequest, optional=True)
         access = await self._run(self._service.event_access, event_slug, body.event_access_key)
         write_json(response, {"item": event_access_view(access)})
 
 
 class LearnerResource(ContentResource):
-    """The base of what opens with the event's key in the body, or with a grant in a header."""
+    """The base of resources that need the event's key in the body, or a grant in a header."""
 
     def __init__(self, service: ContentService, use_cases: UseCases, grants: GrantVerifier):
         super().__init__(service, use_cases)
@@ -83,9 +75,9 @@ class LearnerResource(ContentResource):
 
     async def _open(self, use_case: Callable[..., Result], request: Request, *slugs: str) -> Result:
         body = await read_json(request, AccessRequest, optional=True)
-        return await self._run(use_case, *slugs, body.event_access_key, await self._shown_grant(request))
+        return await self._run(use_case, *slugs, body.event_access_key, await self._presented_grant(request))
 
-    async def _shown_grant(self, request: Request) -> ShownGrant:
+    async def _presented_grant(self, request: Request) -> PresentedGrant:
         token = request.get_header(GRANT_HEADER)
         try:
             return await self._grants.verify(token) if token else None
@@ -98,15 +90,12 @@ class LearnerResource(ContentResource):
 class Catalog(LearnerResource):
     """/internal/public/events/{event_slug}/catalog."""
 
-    @operation(
-        Operation(
-            id="getCatalog",
-            summary="The event and its lessons with their status now.",
-            body=AccessRequest,
-            body_is_optional=True,
-            answer=CatalogView,
-            errors=(EventAccessDenied, EventNotFound),
-        )
+    @Operation(
+        id="getCatalog",
+        body=AccessRequest,
+        body_is_optional=True,
+        response=CatalogView,
+        errors=(EventAccessDenied, EventNotFound),
     )
     async def on_post(self, request: Request, response: Response, event_slug: str) -> None:
         """Return the event and its lessons with their status now."""
@@ -123,68 +112,60 @@ class LearnerLesson(LearnerResource):
         super().__init__(service, use_cases, grants)
         self._allowed_domains = allowed_domains
 
-    @operation(
-        Operation(
-            id="checkAccess",
-            summary="Whether the lesson opens, and when.",
-            description="Always 200 for a known lesson, and for any lesson of a private event without its key; "
-            "`authorized` and `status` say whether it opens.",
-            body=AccessRequest,
-            body_is_optional=True,
-            answer=AccessView,
-            errors=(EventNotFound, LessonNotFound),
-        )
+    @Operation(
+        id="checkAccess",
+        body=AccessRequest,
+        body_is_optional=True,
+        response=AccessView,
+        errors=(EventNotFound, LessonNotFound),
     )
     async def on_post_access_check(
         self, request: Request, response: Response, event_slug: str, lesson_slug: str
     ) -> None:
-        """Return whether the lesson opens, and when."""
+        """Return whether the lesson opens, and when.
+
+        Always 200 for a known lesson, and for any lesson of a private event without its key; `authorized` and `status`
+        say whether it opens.
+        """
         access = await self._open(self._service.check_access, request, event_slug, lesson_slug)
         write_json(response, access_view(access))
 
-    @operation(
-        Operation(
-            id="admitLearner",
-            summary="Read the lesson if it opens now.",
-            description="The gateway asks before quiz shows or grades.",
-            body=AccessRequest,
-            body_is_optional=True,
-            answer=Item[LessonView],
-            errors=(LessonAccessDenied, EventNotFound, LessonNotFound),
-        )
+    @Operation(
+        id="admitLearner",
+        body=AccessRequest,
+        body_is_optional=True,
+        response=Item[LessonView],
+        errors=(LessonAccessDenied, EventNotFound, LessonNotFound),
     )
     async def on_post_admission(self, request: Request, response: Response, event_slug: str, lesson_slug: str) -> None:
-        """Return the lesson if it opens now; the gateway then fetches its quiz."""
+        """Return the lesson if it opens now.
+
+        The gateway calls it before quiz shows or grades the lesson's quiz.
+        """
         lesson = await self._open(self._service.open_lesson, request, event_slug, lesson_slug)
         write_json(response, {"item": lesson_view(lesson)})
 
-    @operation(
-        Operation(
-            id="getPlayback",
-            summary="What a player needs.",
-            body=AccessRequest,
-            body_is_optional=True,
-            answer=PlaybackView,
-            errors=(LessonAccessDenied, EventNotFound, LessonNotFound),
-        )
+    @Operation(
+        id="getPlayback",
+        body=AccessRequest,
+        body_is_optional=True,
+        response=PlaybackView,
+        errors=(LessonAccessDenied, EventNotFound, LessonNotFound),
     )
     async def on_post_playback(self, request: Request, response: Response, event_slug: str, lesson_slug: str) -> None:
-        """Return what a player needs."""
+        """Return the video, the lesson and its neighbours, for a player."""
         playback = await self._open(self._service.play, request, event_slug, lesson_slug)
         write_json(response, playback_view(playback, self._allowed_domains))
 
-    @operation(
-        Operation(
-            id="getLessonMaterials",
-            summary="The lesson's materials in the order of their upload.",
-            body=AccessRequest,
-            body_is_optional=True,
-            answer=Items[MaterialView],
-            errors=(LessonAccessDenied, EventNotFound, LessonNotFound),
-        )
+    @Operation(
+        id="getLessonMaterials",
+        body=AccessRequest,
+        body_is_optional=True,
+        response=Items[MaterialView],
+        errors=(LessonAccessDenied, EventNotFound, LessonNotFound),
     )
     async def on_post_materials(self, request: Request, response: Response, event_slug: str, lesson_slug: str) -> None:
-        """Return the lesson's materials in order of upload."""
+        """List the lesson's materials in the order of their upload."""
         opened = await self._open(self._service.open_materials, request, event_slug, lesson_slug)
         items = [material_view(material, opened.lesson.event_id) for material in opened.materials]
         write_json(response, {"items": items})

@@ -7,7 +7,7 @@ from falcon.asgi import Request, Response
 
 from services.content.entities import Lesson, Material
 from services.content.errors import EventNotFound, InvalidWindow, LessonNotFound, LessonSlugTaken, MaterialNotFound
-from services.content.resources import ContentResource
+from services.content.resources.resource import ContentResource
 from services.content.schemas.lessons import (
     LessonPatch,
     LessonView,
@@ -31,7 +31,7 @@ from services.kit.web.documents import (
 )
 from services.kit.web.entity_tags import entity_tag
 from services.kit.web.idempotency import StoredResponse, stored_response
-from services.kit.web.operations import Operation, operation
+from services.kit.web.operations import Operation
 from services.kit.web.pages import page_request
 from services.kit.web.schemas import Item, Items, validated
 
@@ -42,32 +42,21 @@ MATERIAL_SORT_KEY = (int,)
 class Lessons(ContentResource):
     """/api/events/{event_id}/lessons."""
 
-    @operation(
-        Operation(
-            id="listLessons",
-            summary="The event's lessons by releaseAt, earliest first.",
-            answer=Items[LessonView],
-            errors=(EventNotFound,),
-            is_paged=True,
-        )
-    )
+    @Operation(id="listLessons", response=Items[LessonView], errors=(EventNotFound,), is_paged=True)
     async def on_get(self, request: Request, response: Response, event_id: str) -> None:
-        """Return the event's lessons, or a page of them, by release."""
-        page_wanted = page_request(request.get_param("limit"), request.get_param("cursor"), LESSON_SORT_KEY)
-        page = await self._run(self._service.list_lessons, event_id, page_wanted)
-        write_page(response, [lesson_view(lesson) for lesson in page.items], page, page_wanted)
+        """List the event's lessons by releaseAt, earliest first."""
+        requested = page_request(request.get_param("limit"), request.get_param("cursor"), LESSON_SORT_KEY)
+        page = await self._run(self._service.list_lessons, event_id, requested)
+        write_page(response, [lesson_view(lesson) for lesson in page.items], page, requested)
 
-    @operation(
-        Operation(
-            id="createLesson",
-            summary="Schedule a lesson.",
-            body=NewLesson,
-            answer=Item[LessonView],
-            status=201,
-            errors=(InvalidWindow, EventNotFound, LessonSlugTaken),
-            takes_idempotency_key=True,
-            gives_entity_tag=True,
-        )
+    @Operation(
+        id="createLesson",
+        body=NewLesson,
+        response=Item[LessonView],
+        status=201,
+        errors=(InvalidWindow, EventNotFound, LessonSlugTaken),
+        takes_idempotency_key=True,
+        gives_entity_tag=True,
     )
     async def on_post(self, request: Request, response: Response, event_id: str) -> None:
         """Create a lesson."""
@@ -80,50 +69,32 @@ class Lessons(ContentResource):
 class LessonItem(ContentResource):
     """/api/events/{event_id}/lessons/{lesson_id}."""
 
-    @operation(
-        Operation(
-            id="getLesson",
-            summary="One lesson.",
-            answer=Item[LessonView],
-            errors=(EventNotFound, LessonNotFound),
-            gives_entity_tag=True,
-        )
-    )
+    @Operation(id="getLesson", response=Item[LessonView], errors=(EventNotFound, LessonNotFound), gives_entity_tag=True)
     async def on_get(self, request: Request, response: Response, event_id: str, lesson_id: str) -> None:
-        """Return one lesson."""
+        """Return a lesson."""
         lesson = await self._run(self._service.get_lesson, event_id, lesson_id)
         write_versioned(response, lesson, lesson_view(lesson))
 
-    @operation(
-        Operation(
-            id="updateLesson",
-            summary="Change some of its fields; null clears expiresAt.",
-            body=LessonPatch,
-            answer=Item[LessonView],
-            errors=(InvalidWindow, EventNotFound, LessonNotFound, LessonSlugTaken),
-            takes_if_match=True,
-            gives_entity_tag=True,
-        )
+    @Operation(
+        id="updateLesson",
+        body=LessonPatch,
+        response=Item[LessonView],
+        errors=(InvalidWindow, EventNotFound, LessonNotFound, LessonSlugTaken),
+        takes_if_match=True,
+        gives_entity_tag=True,
     )
     async def on_put(self, request: Request, response: Response, event_id: str, lesson_id: str) -> None:
-        """Change some fields of a lesson."""
+        """Change some fields of a lesson; null clears expiresAt."""
         patch = await read_json(request, LessonPatch)
         lesson = await self._run(
-            self._service.update_lesson, event_id, lesson_id, patch.changed_fields(), read_if_match(request)
+            self._service.update_lesson, event_id, lesson_id, patch.changes(), read_if_match(request)
         )
         write_versioned(response, lesson, lesson_view(lesson))
 
-    @operation(
-        Operation(
-            id="deleteLesson",
-            summary="Delete the lesson with its materials and its quiz.",
-            status=204,
-            errors=(EventNotFound, LessonNotFound),
-            takes_if_match=True,
-        )
-    )
+    @Operation(id="deleteLesson", status=204, errors=(EventNotFound, LessonNotFound), takes_if_match=True)
     async def on_delete(self, request: Request, response: Response, event_id: str, lesson_id: str) -> None:
-        """Delete a lesson with its materials; the gateway has quiz delete the quiz."""
+        """Delete a lesson with its materials and its quiz."""
+        # The gateway has quiz delete the quiz.
         await self._run(self._service.delete_lesson, event_id, lesson_id, read_if_match(request))
         response.status = 204
 
@@ -144,34 +115,26 @@ class Materials(ContentResource):
         super().__init__(service, use_cases)
         self._context = {"public_only": public_only}
 
-    @operation(
-        Operation(
-            id="listMaterials",
-            summary="The lesson's materials in the order of their upload.",
-            answer=Items[MaterialView],
-            errors=(EventNotFound, LessonNotFound),
-            is_paged=True,
-        )
-    )
+    @Operation(id="listMaterials", response=Items[MaterialView], errors=(EventNotFound, LessonNotFound), is_paged=True)
     async def on_get(self, request: Request, response: Response, event_id: str, lesson_id: str) -> None:
-        """Return the lesson's materials, or a page of them, in order of upload."""
-        page_wanted = page_request(request.get_param("limit"), request.get_param("cursor"), MATERIAL_SORT_KEY)
-        page = await self._run(self._service.list_materials, event_id, lesson_id, page_wanted)
-        write_page(response, [material_view(material, event_id) for material in page.items], page, page_wanted)
+        """List the lesson's materials in the order of their upload."""
+        requested = page_request(request.get_param("limit"), request.get_param("cursor"), MATERIAL_SORT_KEY)
+        page = await self._run(self._service.list_materials, event_id, lesson_id, requested)
+        write_page(response, [material_view(material, event_id) for material in page.items], page, requested)
 
-    @operation(
-        Operation(
-            id="attachMaterials",
-            summary="Attach files, all or none. Flix keeps their addresses, never the files, and fetches nothing.",
-            body=NewMaterials,
-            answer=Items[MaterialView],
-            status=201,
-            errors=(EventNotFound, LessonNotFound),
-            takes_idempotency_key=True,
-        )
+    @Operation(
+        id="attachMaterials",
+        body=NewMaterials,
+        response=Items[MaterialView],
+        status=201,
+        errors=(EventNotFound, LessonNotFound),
+        takes_idempotency_key=True,
     )
     async def on_post(self, request: Request, response: Response, event_id: str, lesson_id: str) -> None:
-        """Attach files, all or none."""
+        """Attach files, all or none.
+
+        Flix keeps their addresses, never the files, and fetches nothing.
+        """
         document = await read_document(request)
         uploads = validated(NewMaterials, document, self._context).uploads()
         attach = partial(self._service.add_materials, event_id, lesson_id, uploads)
@@ -182,14 +145,7 @@ class Materials(ContentResource):
 class MaterialItem(ContentResource):
     """/api/events/{event_id}/lessons/{lesson_id}/materials/{material_id}."""
 
-    @operation(
-        Operation(
-            id="deleteMaterial",
-            summary="Detach one file.",
-            status=204,
-            errors=(EventNotFound, LessonNotFound, MaterialNotFound),
-        )
-    )
+    @Operation(id="deleteMaterial", status=204, errors=(EventNotFound, LessonNotFound, MaterialNotFound))
     async def on_delete(
         self, request: Request, response: Response, event_id: str, lesson_id: str, material_id: str
     ) -> None:

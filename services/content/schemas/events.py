@@ -1,4 +1,4 @@
-"""Events, and the counts of the dashboard."""
+"""Events and the dashboard's counts, for admins."""
 
 from typing import Annotated
 
@@ -13,9 +13,9 @@ from services.kit.web.schemas import InstantText, Patch, Schema, Text, WebAddres
 
 HexColor = Annotated[str, StringConstraints(pattern=r"^#[0-9a-fA-F]{6}$")]
 Address = Annotated[WebAddress, Field(max_length=400)]
-Description = Annotated[Text, length(most=500)]
-ShortDescription = Annotated[Text, length(most=220)]
-LongDescription = Annotated[Text, length(most=4000)]
+Description = Annotated[Text, length(maximum=500)]
+ShortDescription = Annotated[Text, length(maximum=220)]
+LongDescription = Annotated[Text, length(maximum=4000)]
 
 
 class Hero(Schema):
@@ -100,7 +100,7 @@ class EventPatch(Patch):
     logo_url: Address | None = absent(UNSET)
     highlight_video_url: Address | None = absent(UNSET)
 
-    def changed_fields(self) -> EventChanges:
+    def changes(self) -> EventChanges:
         """Return the fields that were sent; `description` is another name of `shortDescription`, which wins."""
         hero, style = self.hero, self.visual_style
         has_short_description = "short_description" in self.model_fields_set

@@ -1,4 +1,4 @@
-"""What learners send and see."""
+"""Events and lessons for learners."""
 
 from collections.abc import Sequence
 from typing import Annotated
@@ -220,7 +220,7 @@ class NavigationView(TypedDict):
 
 
 class PlaybackView(TypedDict):
-    """What a player needs."""
+    """The video, the lesson and its neighbours, for a player."""
 
     player: PlayerView
     lesson: PlayedLessonView
@@ -228,7 +228,7 @@ class PlaybackView(TypedDict):
 
 
 def playback_view(playback: Playback, allowed_domains: Sequence[str]) -> PlaybackView:
-    """Return what a player needs."""
+    """Return the video, the lesson and its neighbours, for a player."""
     lesson = playback.lesson
     return {
         "player": {

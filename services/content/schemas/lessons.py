@@ -1,4 +1,4 @@
-"""Lessons and their materials."""
+"""Lessons and their materials, for admins."""
 
 from typing import Annotated
 
@@ -21,7 +21,7 @@ from services.content.schemas.texts import LessonSlug, Title, optional_instant
 from services.kit.core.instants import format_instant
 from services.kit.web.schemas import Instant, InstantText, Integer, Patch, Schema, Text, WebAddress, absent, length
 
-Description = Annotated[Text, length(most=400)]
+Description = Annotated[Text, length(maximum=400)]
 VideoId = Annotated[Text, length(3, 120)]
 
 
@@ -63,7 +63,7 @@ class LessonPatch(Patch):
     video_id: VideoId = absent(UNSET)
     expires_at: Instant | None = absent(UNSET)
 
-    def changed_fields(self) -> LessonChanges:
+    def changes(self) -> LessonChanges:
         """Return the fields that were sent."""
         return LessonChanges(
             title=self.title,

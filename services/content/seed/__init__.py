@@ -1,4 +1,4 @@
-"""Sample rows. A second run leaves the existing ones alone, also where people have changed them.
+"""Sample rows. A second run changes no existing row, because people may have edited it.
 
 Their ids are fixed, because the samples of quiz refer to them from another database.
 """
@@ -70,7 +70,7 @@ def _add_materials(store: ContentStore, samples: Sequence[SampleMaterial], lesso
     existing = {material.id for material in store.materials.list(lesson.id)}
     missing = [sample for sample in samples if sample.id not in existing]
     if missing:
-        # After the uploads of people.
+        # People may have uploaded materials: append after them.
         positions = enumerate(missing, store.materials.last_position(lesson.id) + 1)
         store.materials.add_all([sample.at(lesson, position) for position, sample in positions])
     return Counter(materials=len(missing))

@@ -1,1 +1,1 @@
-"""The lowest layer, which imports nothing else of ours: errors, instants, settings, logging, the actor."""
+"""The lowest layer, which imports none of the other layers: errors, instants, settings, logging, the actor."""

@@ -1,7 +1,7 @@
 """Settings from the environment, read here only; all problems are collected before any is reported.
 
-Two profiles: `local` has a default for everything. `managed` has none for what an operator must choose: a variable
-that is missing there, or still has its public default, stops the start with one line each.
+There are two profiles. `local` has a default for every variable. `managed` has none for those that an operator must
+choose: a variable that is missing, or still has its public default, stops the start, with one line for each.
 docs/decisions/001-settings-by-hand.md says why no library does this.
 """
 
@@ -31,7 +31,7 @@ class SettingsError(Exception):
 
 
 class Environment:
-    """Reads variables and collects the problems, which `close` raises together."""
+    """Reads variables and collects the problems; `raise_problems` raises them together."""
 
     def __init__(self, variables: Mapping[str, str]):
         self._variables = variables
@@ -90,7 +90,7 @@ class Environment:
             self._check_database_url(name, url)
         return url
 
-    def close(self) -> None:
+    def raise_problems(self) -> None:
         """Raise SettingsError if there are problems."""
         if self.problems:
             raise SettingsError(self.problems)

@@ -52,7 +52,7 @@ class Invalid(ServiceError):
 
 
 class ValidationDetails(TypedDict):
-    """What is wrong with the request as a whole and with each of its fields."""
+    """The errors of the request as a whole, and those of each field."""
 
     formErrors: list[str]
     fieldErrors: dict[str, list[str]]
@@ -170,7 +170,7 @@ class TooManyRequests(ServiceError):
 
 
 class Unavailable(ServiceError):
-    """A service or database does not answer now."""
+    """A service or the database does not respond."""
 
     status = 503
     code = "UPSTREAM_UNAVAILABLE"
@@ -181,7 +181,7 @@ class Unavailable(ServiceError):
 
 
 class UpstreamTimeout(ServiceError):
-    """A service did not answer before the deadline."""
+    """A service did not respond before the deadline."""
 
     status = 504
     code = "UPSTREAM_TIMEOUT"

@@ -43,16 +43,6 @@ class Progress(Protocol):
         """Add to the number of checked rows."""
 
 
-class NoProgress:
-    """Progress that is not reported."""
-
-    def begin(self, stage: str, total: int) -> None:
-        """Ignore the stage."""
-
-    def advance(self, rows: int) -> None:
-        """Ignore the rows."""
-
-
 def violation_findings(table: str, record_id: str, violations: Iterable[Violation]) -> Iterator[Finding]:
     """Return the violations of one record as findings without a repair."""
     return (Finding(table, record_id, rule, message) for rule, message in violations)

@@ -83,7 +83,7 @@ def logging_configuration(service: str, level: str) -> dict[str, Any]:
         "root": {"level": level.upper(), "handlers": ["stdout"]},
         # gunicorn adds its own handlers to these two unless they are configured
         "loggers": {
-            # at debug it logs every address, with whatever a client typed into it
+            # at debug it logs every address, with the secrets that a client may have typed into it
             "gunicorn.error": {"level": _at_least_info(level), "propagate": True, "handlers": []},
             "gunicorn.access": {**quiet, "handlers": []},
             "httpx": quiet,
@@ -108,7 +108,8 @@ def _at_least_info(level: str) -> str:
 
 def log_to_standard_error() -> None:
     """Log to standard error, for a command that prints its result to standard output."""
-    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
+    # Look the stream up for each line, because a test replaces and closes it.
+    structlog.configure(logger_factory=lambda *_names: structlog.PrintLogger(sys.stderr))
 
 
 def _service_name(service: str) -> Any:

@@ -1,1 +1,1 @@
-"""Work beside the serving processes: the check of schema and rows, and the command line."""
+"""The work of commands: the check of schema and rows, and the command line of every service."""

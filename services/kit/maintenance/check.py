@@ -42,7 +42,7 @@ def check(
 def _repaired(finding: Finding) -> tuple[bool, str]:
     """Repair the finding; return whether that succeeded, and the line to print."""
     if finding.repair is None:
-        return False, f"{finding.line()} (no repair is the right one for certain)"
+        return False, f"{finding.line()} (no automatic repair: the right one is not certain)"
     try:
         return True, f"{finding.line()}: repaired: {finding.repair()}"
     except (*DATABASE_ERRORS, ServiceError) as error:

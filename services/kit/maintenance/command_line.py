@@ -1,6 +1,6 @@
-"""The command line that every service has: serve, migrate, seed, check, and what some have besides.
+"""The command line of every service: serve, migrate, seed, check, and commands that only some have.
 
-Exit codes: 0 done, 1 refused or found wrong (one line on standard error says what to do), 2 a wrong command line.
+Exit codes: 0 done; 1 refused, failed or findings (one line on standard error says what to do); 2 wrong command line.
 """
 
 import argparse
@@ -97,7 +97,7 @@ def _parser(service: Service[AnySettings]) -> argparse.ArgumentParser:
     serving.set_defaults(command=_serve, creates=False)
     migrate = commands.add_parser("migrate", help="bring the schema up to date, or inspect it")
     migrate.add_argument("action", nargs="?", default="up", choices=["up", "down", "status", "check"])
-    migrate.add_argument("--yes", action="store_true", help="let down drop tables in the managed profile")
+    migrate.add_argument("--yes", action="store_true", help="allow down to drop tables in the managed profile")
     migrate.set_defaults(command=_migrate)
     seed = commands.add_parser("seed", help="add the sample rows that are absent")
     seed.add_argument("set", nargs="?", default=service.seeder.sets[0], choices=service.seeder.sets)
@@ -106,7 +106,7 @@ def _parser(service: Service[AnySettings]) -> argparse.ArgumentParser:
     seed.set_defaults(command=_seed)
     checking = commands.add_parser("check", help="check the schema, the rows and their contents")
     checking.add_argument("--repair", action="store_true", help="repair findings that have exactly one right repair")
-    checking.add_argument("--alone", action="store_true", help="leave out the rules between services, as for a copy")
+    checking.add_argument("--alone", action="store_true", help="skip the rules between services, as for a copy")
     checking.set_defaults(command=_check)
     if service.follow is not None:
         following = commands.add_parser("follow", help="apply the changes of another service until stopped")
@@ -152,18 +152,18 @@ def _migrate(
         case "up":
             _prepare_folder(settings.database_url)
             applied = service.migrations.up(database)
-            _say(*(f"applied {name}" for name in applied) if applied else ["nothing to do"])
+            _print_lines(*(f"applied {name}" for name in applied) if applied else ["nothing to do"])
         case "down":
             _refuse_unless(options.yes, settings, "migrate down")
             name = service.migrations.down(database)
-            _say(f"rolled back {name}" if name else "nothing to do")
+            _print_lines(f"rolled back {name}" if name else "nothing to do")
         case "status":
             for row in service.migrations.status(database):
                 state = format_instant(row.applied_at) if row.applied_at else "applied" if row.applied else "pending"
-                _say(f"{row.name}  {state}")
+                _print_lines(f"{row.name}  {state}")
         case "check":
             findings = service.migrations.check(database)
-            _say(*findings or ["no findings"])
+            _print_lines(*findings or ["no findings"])
             return 1 if findings else 0
     return 0
 
@@ -182,7 +182,7 @@ def _seed(
             AuditLog(database).append([("database.emptied", service.name)])
     added = service.seeder.seed_database(database, settings, options.set)
     total = ", ".join(f"{count} {table}" for table, count in added.items() if count)
-    _say(f"added {total}" if total else "nothing to add")
+    _print_lines(f"added {total}" if total else "nothing to add")
 
 
 def _check(
@@ -193,7 +193,7 @@ def _check(
 ) -> int:
     log_to_standard_error()
     examination = service.examination(settings)
-    return 1 if check(database, examination, _say, repair=options.repair, alone=options.alone) else 0
+    return 1 if check(database, examination, _print_lines, repair=options.repair, alone=options.alone) else 0
 
 
 def _run_own(
@@ -205,7 +205,7 @@ def _run_own(
 ) -> None:
     service.migrations.require_current(database)
     log_to_standard_error()
-    _say(*command.run(database, settings, options))
+    _print_lines(*command.run(database, settings, options))
 
 
 def _refuse_unless(confirmed: bool, settings: ServiceSettings, command: str) -> None:
@@ -219,7 +219,9 @@ def _confirm_reset(name: str, settings: ServiceSettings, *, confirmed: bool) -> 
     if confirmed:
         return
     try:
-        answer = input(f"Delete every row of {name} in {_without_password(settings.database_url)}? Type yes to go on: ")
+        answer = input(
+            f"Delete every row of {name} in {_without_password(settings.database_url)}? Type yes to continue: "
+        )
     except EOFError:
         answer = ""
     if answer.strip() != "yes":
@@ -237,7 +239,7 @@ def _without_password(url: str) -> str:
     return f"{scheme}{separator}{user.partition(':')[0]}{at}{place}"
 
 
-def _say(*lines: str) -> None:
+def _print_lines(*lines: str) -> None:
     for line in lines:
         sys.stdout.write(line + "\n")
     sys.stdout.flush()

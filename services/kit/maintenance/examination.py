@@ -11,7 +11,7 @@ from services.kit.maintenance.rows import BeforeRemoval, row_findings
 from services.kit.maintenance.schema import index_rebuild, schema_findings, table_finding
 from services.kit.storage.database import file_is_absent, is_postgresql, long_running_connection, missing_tables
 from services.kit.storage.database_errors import DATABASE_ERRORS
-from services.kit.storage.migrations import MigrationError, Migrations, SchemaBehind, SchemaNewer
+from services.kit.storage.migrations import MigrationError, Migrations, SchemaDrifted
 from services.kit.storage.soundness import quick_check
 
 DATABASE = "database"
@@ -24,7 +24,7 @@ Domain = Callable[[peewee.Database, Progress], Iterable[Finding]]
 class Examination:
     """The parts of a service's check: its own rules, and the rules `between` it and other services.
 
-    `tidy` runs after a repair, removes expired rows, which break no rule, and returns the lines to print.
+    After a repair `tidy` removes expired rows, which break no rule, and returns the lines to print.
     `before_removal` is called in the same transaction before a repair deletes a row.
     """
 
@@ -43,9 +43,9 @@ def examine(
     files: bool = True,
     alone: bool = False,
 ) -> Iterator[Finding]:
-    """Yield the findings as they are found; a finding may be repaired before the next is requested.
+    """Yield each finding at once, so that it may be repaired before the next is requested.
 
-    Without `files` the models are not compared with the migration files, as a process that serves must not do.
+    `files` compares the models with the migration files, which a serving process must not do.
     `alone` leaves out the rules between services.
     """
     if alone:
@@ -59,7 +59,7 @@ def examine(
             progress.begin("the database file", 0)
             yield from _guarded("quick_check", _engine_findings(database))
         yield from _guarded("migrations", _migration_findings(database, migrations, files=files))
-        if _is_current(database, migrations):
+        if _has_current_tables(database, migrations):
             yield from _guarded("tables", _table_findings(database, examination, progress))
 
 
@@ -86,35 +86,33 @@ def _migration_findings(database: peewee.Database, migrations: Migrations, *, fi
     yield from (Finding(DATABASE, WHOLE_TABLE, "migrations", problem) for problem in problems)
 
 
-def _is_current(database: peewee.Database, migrations: Migrations) -> bool:
+def _has_current_tables(database: peewee.Database, migrations: Migrations) -> bool:
     try:
         migrations.require_current(database)
-    except (SchemaBehind, SchemaNewer, *DATABASE_ERRORS):
-        return False
-    except MigrationError:
+    except SchemaDrifted:
+        # The tables exist all the same, so check their rows.
         return True
+    except (MigrationError, *DATABASE_ERRORS):
+        return False
     return True
 
 
 def _table_findings(database: peewee.Database, examination: Examination, progress: Progress) -> Iterator[Finding]:
+    tables = {table._meta.table_name: table for table in examination.migrations.tables}
     missing = missing_tables(database, examination.migrations.tables)
     yield from map(table_finding, missing)
-    incomplete = list(missing)
-    for table in examination.migrations.tables:
-        name = table._meta.table_name
-        if name in missing:
-            continue
-        for finding in schema_findings(database, table):
-            incomplete += [name] if finding.rule == "column_missing" else []
+    incomplete = set(missing)
+    for name in [name for name in tables if name not in missing]:
+        for finding in schema_findings(database, tables[name]):
+            if finding.rule == "column_missing":
+                incomplete.add(name)
             yield finding
-    for table in examination.migrations.tables:
+    for name, table in tables.items():
         parents = {field.rel_model._meta.table_name for field in table._meta.refs}
-        if not {table._meta.table_name, *parents} & {*incomplete}:
-            yield from _guarded(
-                table._meta.table_name, row_findings(database, table, progress, examination.before_removal)
-            )
+        if incomplete.isdisjoint({name, *parents}):
+            yield from _guarded(name, row_findings(database, table, progress, examination.before_removal))
     if incomplete:
-        message = f"the rules of the rows need {', '.join(sorted({*incomplete}))}"
+        message = f"the rules of the rows need {', '.join(sorted(incomplete))}"
         yield Finding(DATABASE, WHOLE_TABLE, NOT_CHECKED, message)
     else:
         yield from _guarded("domain", examination.domain(database, progress))
@@ -123,7 +121,7 @@ def _table_findings(database: peewee.Database, examination: Examination, progres
 
 
 def _guarded(part: str, findings: Iterable[Finding]) -> Iterator[Finding]:
-    """Yield the findings, and one more when the database fails."""
+    """Yield the findings; when the database fails, end with a finding that says so."""
     try:
         yield from findings
     except DATABASE_ERRORS as error:

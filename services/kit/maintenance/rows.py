@@ -1,6 +1,6 @@
-"""Rows that break a rule of their own table, which a restore or a switched-off check may have let in.
+"""The check of rows against the rules of their table, which a restore or a disabled constraint may have bypassed.
 
-Queries read in batches along the primary key, so that memory does not grow with the number of findings.
+It reads in batches along the primary key, so that memory does not grow with the number of findings.
 """
 
 from collections.abc import Callable, Iterator
@@ -23,7 +23,7 @@ BeforeRemoval = Callable[[peewee.Database, Table, str], None]
 def row_findings(
     database: peewee.Database, table: Table, progress: Progress, before_removal: BeforeRemoval | None = None
 ) -> Iterator[Finding]:
-    """Find rows that break the table's types, NOT NULLs, CHECKs, unique indexes and foreign keys, each by its id.
+    """Yield the rows that break a type, NOT NULL, CHECK, unique index or foreign key of the table.
 
     A repair calls `before_removal` before it deletes a row.
     """
@@ -116,7 +116,7 @@ def _orphan_findings(
                 # Lock the row: another repair may have removed it.
                 locked = lock_rows(table.select(*keys).where(this_orphan), database)
                 if not fetch_rows(database, locked):
-                    return "it is no orphan, or not there, any more"
+                    return "it is gone or no longer an orphan"
                 if before_removal is not None:
                     before_removal(database, table, row_id)
                 table.delete().where(this_orphan).execute(database)

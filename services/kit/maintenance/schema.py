@@ -1,4 +1,4 @@
-"""The tables of a database compared with the models, and the repairs of what was altered by hand."""
+"""The check of the database's tables against the models, and the repairs of manual changes."""
 
 from collections.abc import Iterable, Iterator
 
@@ -10,7 +10,7 @@ from services.kit.storage.batches import Table
 from services.kit.storage.database import is_postgresql, transaction
 from services.kit.storage.schema import Difference, database_schema, differences, model_schema
 
-_ADVICE = "restore a backup, or bring it back by hand"
+_ADVICE = "restore a backup, or create it by hand"
 _NOT_VALID = "SELECT conname FROM pg_constraint WHERE NOT convalidated AND conrelid = to_regclass(%s)"
 _INVALID_INDEXES = """
     SELECT indexrelid::regclass::text FROM pg_index
@@ -19,10 +19,10 @@ _INVALID_INDEXES = """
 
 
 def schema_findings(database: peewee.Database, table: Table) -> Iterator[Finding]:
-    """Find where an existing table differs from its model."""
+    """Yield the differences between an existing table and its model."""
     name = table._meta.table_name
     for difference in differences(model_schema(table, database), database_schema(database, name)):
-        # An operator may add an index or a constraint; a clause is not read from the database.
+        # An operator may add an index or a constraint. Clauses are not read from the database.
         if difference.part.kind == "column" or (difference.part.kind != "clause" and difference.expected is not None):
             yield _finding(database, table, difference)
     if is_postgresql(database):
@@ -37,8 +37,8 @@ def table_finding(name: str) -> Finding:
 
 
 def index_rebuild(database: peewee.Database, index: str) -> Repair:
-    """Return the repair of an index whose entries are not those of its table."""
-    return _execution(database, [f'REINDEX "{index}"'], "built it again")
+    """Return the repair of an index whose entries differ from its table."""
+    return _execution(database, [f'REINDEX "{index}"'], "rebuilt it")
 
 
 def _finding(database: peewee.Database, table: Table, difference: Difference) -> Finding:
@@ -61,7 +61,7 @@ def _creation(database: peewee.Database, table: Table, name: str) -> Repair:
     def create() -> str:
         with transaction(database):
             database.execute(index)
-        return "made it again"
+        return "recreated it"
 
     return create
 
@@ -69,16 +69,16 @@ def _creation(database: peewee.Database, table: Table, name: str) -> Repair:
 def _switched_off(database: peewee.Database, name: str) -> Iterator[Finding]:
     for each in _column_of(database, _NOT_VALID, name):
         repair = _execution(database, [f'ALTER TABLE "{name}" VALIDATE CONSTRAINT "{each}"'], "validated it")
-        yield Finding(name, each, "constraint_not_valid", "rows from before it were never judged by it", repair)
+        yield Finding(name, each, "constraint_not_valid", "older rows were never checked against it", repair)
     for each in _column_of(database, _INVALID_INDEXES, name):
-        repair = _execution(database, [f"REINDEX INDEX {each}"], "built it again")
+        repair = _execution(database, [f"REINDEX INDEX {each}"], "rebuilt it")
         yield Finding(name, each, "index_not_valid", "no query uses it", repair)
 
 
 def _append_only(database: peewee.Database, name: str) -> Iterator[Finding]:
     for trigger, statements in lost_triggers(database).items():
-        repair = _execution(database, statements, "made it again")
-        message = "rows can be changed or taken away: the trigger that refuses it is missing, altered or disabled"
+        repair = _execution(database, statements, "recreated it")
+        message = "rows can be changed or deleted: the trigger that refuses it is missing, altered or disabled"
         yield Finding(name, trigger, "append_only", message, repair)
 
 

@@ -1,7 +1,7 @@
 """Database profiles: one Peewee database from a URL, opened by each thread on its first query, after the fork.
 
-SQLite and PostgreSQL behave alike: foreign keys hold on every connection, a write transaction takes its lock when
-it begins, and an acknowledged commit is durable.
+SQLite and PostgreSQL behave alike: foreign keys are enforced on every connection, a write transaction takes its lock
+when it begins, and an acknowledged commit is durable.
 """
 
 import sqlite3
@@ -22,16 +22,16 @@ BUSY_TIMEOUT_SECONDS = 5
 CONNECT_TIMEOUT_SECONDS = 5
 CONNECT_RETRY_SECONDS = 0.2
 _SESSION_SETTINGS = {
-    # Milliseconds for a statement, for the wait for a row's lock, and for an open transaction that does nothing.
+    # Milliseconds, for a statement, for the wait for a row's lock, and for an open transaction without a statement.
     "statement_timeout": 10_000,
     "lock_timeout": 5_000,
     "idle_in_transaction_session_timeout": 15_000,
-    # Seconds: the server gives up a client whose host is gone after one minute, because its session holds locks.
+    # Seconds. After a minute the server drops a client whose host is gone, because its session has locks.
     "tcp_keepalives_idle": 30,
     "tcp_keepalives_interval": 10,
     "tcp_keepalives_count": 3,
 }
-# Give up a server whose host is gone after about ten seconds instead of the kernel's two hours: threads wait for it.
+# After ten seconds drop a server whose host is gone, because threads wait for it; the kernel would take two hours.
 _LIBPQ_KEEPALIVE = {
     "keepalives_idle": 5,
     "keepalives_interval": 2,
@@ -99,8 +99,8 @@ def _postgresql(url: str, application_name: str) -> peewee.Database:
 def wait_until_ready(database: peewee.Database, seconds: float) -> None:
     """Wait until the server accepts connections and leave none open; a SQLite file is always ready.
 
-    Raise peewee.OperationalError after this many seconds, and at once for an error that does not pass, such as a
-    wrong password or an unknown database.
+    Raise peewee.OperationalError after this many seconds, and at once for a permanent error, such as a wrong
+    password or an unknown database.
     """
     deadline = time.monotonic() + seconds
     while is_postgresql(database):

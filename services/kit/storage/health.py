@@ -1,4 +1,4 @@
-"""Health: `live` means that the process responds, `ready` that it can do its work."""
+"""Health: a live process responds; a ready one has its database and can do its work."""
 
 from collections.abc import Callable
 
@@ -32,9 +32,9 @@ def health_routes(
     migrations: Migrations,
     require_more: Callable[[], None] = lambda: None,
 ) -> tuple[Route, ...]:
-    """Return the health rows of a service's routes table; they need no token and show nothing of the inside.
+    """Return the health rows of a service's routes table; they need no token and show no internals.
 
-    `require_more` raises ServiceError when something that only this service needs is missing.
+    `require_more` checks what only this service needs, and raises ServiceError.
     """
 
     def check() -> None:

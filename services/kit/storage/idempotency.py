@@ -27,10 +27,10 @@ EXPIRED_AT_ONCE = 100
 
 Result = TypeVar("Result")
 Keep = Callable[[Result], object]
-"""A use case calls it with its result, inside its transaction."""
+"""Stores the response. A use case calls it with its result, inside its transaction."""
 
 
-class IdempotentAnswerRow(peewee.Model):
+class IdempotentResponseRow(peewee.Model):
     """A stored response; `id` is the SHA-256 of route, caller and key."""
 
     id = TextField(primary_key=True)
@@ -47,8 +47,8 @@ class IdempotentAnswerRow(peewee.Model):
         legacy_table_names = False
 
 
-def not_kept(_result: object) -> None:
-    """Store nothing: the request has no key."""
+def keep_nothing(_result: object) -> None:
+    """Store no response, for a request without a key."""
 
 
 class _LiveRow(NamedTuple):
@@ -66,7 +66,7 @@ class IdempotentRequests:
         self._clock = clock
         self._in_flight: set[str] = set()
         self._in_flight_lock = threading.Lock()
-        row = IdempotentAnswerRow
+        row = IdempotentResponseRow
         live = (row.id == Parameter("id")) & (row.expires_at > Parameter("at"))
         query = row.select(row.fingerprint, row.status, row.body, row.entity_tag).where(live)
         self._live = Statement(database, query, _LiveRow)
@@ -98,7 +98,7 @@ class IdempotentRequests:
         try:
             return render(use_case(lambda result: self._store(key, render(result))))
         except (ServiceError, peewee.IntegrityError):
-            # The effect of the same request in another process may be the reason of this refusal.
+            # The same request in another process may have committed first and be the reason of this error.
             stored = self._stored(key)
             if stored is None:
                 raise
@@ -125,10 +125,10 @@ class IdempotentRequests:
             "created_at": at,
             "expires_at": at + LIFETIME,
         }
-        IdempotentAnswerRow.insert(columns).execute(self._database)
+        IdempotentResponseRow.insert(columns).execute(self._database)
 
     def _remove_expired(self, key: IdempotencyKey, at: datetime) -> None:
-        row = IdempotentAnswerRow
+        row = IdempotentResponseRow
         row.delete().where(row.id == key.id, row.expires_at <= at).execute(self._database)
         expired = row.select(row.id).where(row.expires_at <= at).order_by(row.expires_at).limit(EXPIRED_AT_ONCE)
         # Skip the rows that another transaction is deleting.

@@ -4,53 +4,20 @@ import asyncio
 import threading
 from collections.abc import Callable, Iterable
 from datetime import datetime
-from typing import Literal
 
 import falcon.asgi
-from typing_extensions import TypedDict
 
 from services.kit.core.findings import NOT_CHECKED, WHOLE_TABLE, Finding, Progress
 from services.kit.core.instants import format_instant, now
 from services.kit.core.logging import safe_message
 from services.kit.web.documents import write_json
 from services.kit.web.guards import Guard, Route
-from services.kit.web.schemas import InstantText
+from services.kit.web.reports import SHOWN_FINDINGS, FindingView, ReportView
 
 INTEGRITY = "/internal/integrity"
 WAIT_SECONDS = 3.0
-# At most this many findings are in one response; the command `check` prints all.
-SHOWN_FINDINGS = 200
 
 Check = Callable[[Progress], Iterable[Finding]]
-
-
-class FindingView(TypedDict):
-    """A broken rule; `id` is "-" where no single row is meant."""
-
-    table: str
-    id: str
-    rule: str
-    message: str
-    repairable: bool
-
-
-class ProgressView(TypedDict):
-    """The present stage of a check and its rows; `of` is 0 where they are not counted."""
-
-    stage: str
-    done: int
-    of: int
-
-
-class IntegrityReport(TypedDict):
-    """A check; `total` counts all findings, and at most 200 of them are listed. `progress` is null after the end."""
-
-    status: Literal["ok", "findings", "running"]
-    startedAt: InstantText
-    finishedAt: InstantText | None
-    progress: ProgressView | None
-    total: int
-    findings: list[FindingView]
 
 
 class RunningCheck:
@@ -74,7 +41,7 @@ class RunningCheck:
         """Add to the number of checked rows."""
         self._done += rows
 
-    def report(self) -> IntegrityReport:
+    def report(self) -> ReportView:
         """Return the state of the check now."""
         running = not self.finished.is_set()
         return {
@@ -89,15 +56,15 @@ class RunningCheck:
     def _run_check(self) -> None:
         try:
             for finding in self._check(self):
-                self._keep(finding)
+                self._record(finding)
         except Exception as error:
-            # Report any error as a finding, so that an unfinished check is not taken for a good one.
+            # Report any error as a finding, so that an unfinished check does not look like a success.
             reason = " ".join(safe_message(error).split())
-            self._keep(Finding("database", WHOLE_TABLE, NOT_CHECKED, f"broke off: {reason}"))
+            self._record(Finding("database", WHOLE_TABLE, NOT_CHECKED, f"broke off: {reason}"))
         self._finished_at = now()
         self.finished.set()
 
-    def _keep(self, finding: Finding) -> None:
+    def _record(self, finding: Finding) -> None:
         self._found += 1
         if len(self._shown) < SHOWN_FINDINGS:
             self._shown.append(finding)

@@ -39,7 +39,7 @@ _DIALECT = peewee.PostgresqlDatabase(None)
 # The Router patches Peewee's classes and rebinds its history model while it works: use one at a time in a process.
 _ROUTER_LOCK = threading.Lock()
 
-# Its log repeats with a traceback what is returned or raised here.
+# It would log, with a traceback, the same problems that are returned or raised here.
 logging.getLogger("peewee_migrate").setLevel(logging.CRITICAL)
 
 
@@ -128,9 +128,9 @@ class Migrations:
         ]
 
     def check(self, database: peewee.Database) -> list[str]:
-        """Return the problems of files, ledger and models, one line each."""
+        """Return the problems of files, ledger and models, one line for each."""
         with _ROUTER_LOCK, _connected(database):
-            return [*map(str, self._problems(database)), *self._disagreements(database)]
+            return [*map(str, self._problems(database)), *self._model_differences(database)]
 
     def require_current(self, database: peewee.Database) -> None:
         """Raise MigrationError when the code must not serve from this database."""
@@ -144,7 +144,7 @@ class Migrations:
                 raise problem
 
     def _run(self, router: Router, database: peewee.Database, name: str, function: str) -> None:
-        with self._failing(name), _migration(database):
+        with self._wrapped_errors(name), _migration_transaction(database):
             functions = dict(zip(("migrate", "rollback"), router.read(name), strict=True))
             # The Router would run nothing and record the migration.
             if functions[function] is void:
@@ -159,7 +159,7 @@ class Migrations:
         return SchemaLedger.insert(name=name, checksum=self._files()[name], applied_at=now())
 
     @contextmanager
-    def _failing(self, name: str) -> Iterator[None]:
+    def _wrapped_errors(self, name: str) -> Iterator[None]:
         try:
             yield
         except Exception as error:
@@ -199,9 +199,9 @@ class Migrations:
     def _command(self, action: str) -> str:
         return f"python -m services.{self.service} migrate {action}"
 
-    def _disagreements(self, database: peewee.Database) -> Iterator[str]:
-        """Yield where the models differ from what the files make; the tables of the database are not read."""
-        modelled, migrated = _schemas(self.tables), _schemas(self._replay(database))
+    def _model_differences(self, database: peewee.Database) -> Iterator[str]:
+        """Yield where the models differ from the tables that the files make; the database's own tables are not read."""
+        modelled, migrated = _schemas(self.tables), _schemas(self._migrated_tables(database))
         for table in sorted({*modelled, *migrated}):
             for part, expected, actual in differences(modelled.get(table, {}), migrated.get(table, {})):
                 have = f"the models have {expected}, the migrations {actual}"
@@ -210,12 +210,12 @@ class Migrations:
                 advice = f"write a migration, then run {self._command('up')}"
                 yield f"table {table}: {part.kind} {part.name}: {have}: {advice}"
 
-    def _replay(self, database: peewee.Database) -> Iterable[Table]:
+    def _migrated_tables(self, database: peewee.Database) -> Iterable[Table]:
         """Return the tables that the files make, without running them."""
         router = self._router(database)
         migrator = router.migrator_class(database)
         for name in self._files():
-            with self._failing(name):
+            with self._wrapped_errors(name):
                 router.run_one(name, migrator)
         return migrator
 
@@ -283,7 +283,7 @@ def _advisory_lock(database: Any) -> Iterator[None]:
 
 
 @contextmanager
-def _migration(database: Any) -> Iterator[None]:
+def _migration_transaction(database: Any) -> Iterator[None]:
     """Open the transaction of one migration."""
     if is_postgresql(database):
         with transaction(database):

@@ -1,4 +1,4 @@
-"""The parts of a table's schema: as a model declares them, as a database has them, and where two schemas differ."""
+"""The schema of a table as a model declares it and as a database has it, and the differences between two schemas."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -39,7 +39,7 @@ Schema = Mapping[Part, str]
 
 
 class Difference(NamedTuple):
-    """A part whose text differs between two schemas; None stands for a part that one of them does not have."""
+    """A part whose text differs between two schemas; None where one of them lacks the part."""
 
     part: Part
     expected: str | None
@@ -47,7 +47,7 @@ class Difference(NamedTuple):
 
 
 def differences(expected: Schema, actual: Schema) -> Iterator[Difference]:
-    """Yield the parts that differ, in the order of their names."""
+    """Yield the parts that differ, by kind and name."""
     for part in sorted({*expected, *actual}):
         texts = expected.get(part), actual.get(part)
         is_alike = texts[0] == texts[1] or (None not in texts and UNREADABLE in texts)
@@ -56,7 +56,7 @@ def differences(expected: Schema, actual: Schema) -> Iterator[Difference]:
 
 
 def model_schema(table: Table, dialect: peewee.Database) -> dict[Part, str]:
-    """Return what the model declares, with the types of this kind of database; no connection is needed."""
+    """Return the schema that the model declares, with the types of this kind of database; no connection is needed."""
     parts = {**_model_columns(table, dialect), **_model_indexes(table, dialect)}
     parts |= {Part("constraint", name): f"CHECK ({condition})" for name, condition in check_constraints(table)}
     for field in table._meta.refs:
@@ -67,7 +67,7 @@ def model_schema(table: Table, dialect: peewee.Database) -> dict[Part, str]:
 
 
 def database_schema(database: peewee.Database, name: str) -> dict[Part, str]:
-    """Return what the table of this name is in the database."""
+    """Return the schema of the table of this name in the database."""
     columns: Any = database.get_columns(name)
     keys = _primary_key(database, name)
     parts = {Part("column", each.name): _column(each.name, each.data_type, each.null, keys) for each in columns}
@@ -122,7 +122,7 @@ def _column(name: str, datatype: str, is_null: bool, keys: list[str]) -> str:
 
 
 def _index(columns: list[str], is_unique: bool, condition: str = "") -> str:
-    # The engines put other brackets and quotes around the same condition.
+    # The engines write different brackets and quotes around the same condition.
     where = " WHERE " + re.sub(r'[()"]', "", condition) if condition else ""
     return f"{'UNIQUE ' if is_unique else ''}index on {', '.join(columns)}{where}"
 

@@ -1,4 +1,4 @@
-"""Damage of the database, such as overwritten pages or a missing table: no rows are served from it."""
+"""The watch for damage of the database, such as overwritten pages or a missing table. No damaged one is served."""
 
 import threading
 from collections.abc import Iterator
@@ -12,8 +12,8 @@ from services.kit.storage.database_errors import DATABASE_ERRORS, is_damage
 from services.kit.storage.migrations import MigrationError, Migrations
 from services.kit.storage.use_cases import UseCases
 
-# The beginnings of quick_check's lines about rows that break a rule of their table. They are no damage of the file; the
-# check of rows names each.
+# How quick_check's lines about rows that break a rule of their table begin. They are no damage of the file, and the
+# check of rows reports each.
 _ROW_LINES = (
     "CHECK constraint failed in ",
     "NULL value in ",
@@ -52,13 +52,13 @@ class SoundnessWatch:
         self._thread.start()
 
     def stop(self) -> None:
-        """Wait for a running inspection, whose connection cannot be closed safely, and begin no other."""
+        """Begin no other inspection, and wait for a running one, whose connection cannot be closed safely."""
         self._stopped.set()
         self._use_cases.wake.set()
         self._thread.join(STOP_SECONDS)
 
     def inspect(self) -> None:
-        """Close the use cases at damage and reopen them without; change nothing when the database cannot be read."""
+        """Close the use cases if there is damage, else reopen them; change nothing when the database cannot be read."""
         try:
             damage = find_damage(self._database, self._migrations, every_row=self._use_cases.damaged)
         except Exception as error:
@@ -80,7 +80,7 @@ class SoundnessWatch:
 
 
 def find_damage(database: peewee.Database, migrations: Migrations, *, every_row: bool = False) -> str | None:
-    """Return what is damaged, or None; `every_row` reads each row of PostgreSQL, which has no other way to find damage.
+    """Return a line about the damage, or None; with `every_row` read each row of PostgreSQL, which has no other check.
 
     Raise the database's error when it cannot be read, because an outage is no damage.
     """

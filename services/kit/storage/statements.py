@@ -34,8 +34,8 @@ class RowReader(Generic[Record]):
     """Turns the rows of a select into records: each column becomes the argument of its name.
 
     `record` is a dataclass, a NamedTuple or a function. Raises TypeError unless the names of the columns are exactly
-    those of its arguments, because columns matched by place could swap silently. `tuple` takes the columns as they
-    come, `str` the only one.
+    those of its arguments, because columns matched by position could swap silently. `tuple` takes the columns by
+    position, `str` the only one.
     """
 
     def __init__(self, query: Any, record: Callable[..., Record]):

@@ -14,12 +14,12 @@ import peewee
 from services.kit.core.errors import Unavailable
 from services.kit.core.logging import log, safe_message
 from services.kit.storage.database_errors import DATABASE_ERRORS, is_damage, is_outage
-from services.kit.storage.idempotency import IdempotentRequests, Keep, not_kept
+from services.kit.storage.idempotency import IdempotentRequests, Keep, keep_nothing
 from services.kit.web.idempotency import IdempotencyKey, StoredResponse
 
 # Use cases that may wait for a thread; further requests are refused with 503.
 WAITING_LIMIT = 512
-AWAY = "The database is not available; try again shortly"
+NOT_AVAILABLE = "The database is not available; try again shortly"
 DAMAGED = "The database is damaged: nothing is read or written until it has been restored"
 
 Parameters = ParamSpec("Parameters")
@@ -29,8 +29,8 @@ Result = TypeVar("Result")
 class UseCases:
     """Runs synchronous use cases in a bounded pool of threads, each with its own database connection.
 
-    While the database is damaged it runs none, because no response is better than a wrong one. `wake` is set at damage
-    for the watch over the database.
+    While the database is damaged it refuses them all, because a refusal is better than a wrong response. Damage sets
+    `wake`, for which the watch over the database waits.
     """
 
     def __init__(self, database: peewee.Database, threads: int, waiting_limit: int = WAITING_LIMIT):
@@ -48,20 +48,20 @@ class UseCases:
         *args: Parameters.args,
         **kwargs: Parameters.kwargs,
     ) -> Result:
-        """Run the use case in a thread. Raise Unavailable when too many wait or the database is away or damaged."""
+        """Run the use case in a thread. Raise Unavailable when too many wait or the database cannot be used."""
         if self.damaged:
             raise Unavailable(DAMAGED)
         if not self._free_places.acquire(blocking=False):
             raise Unavailable("Too many requests are waiting; try again shortly")
         call = partial(copy_context().run, partial(self.run_in_this_thread, use_case, *args, **kwargs))
-        # Not the executor's own future: cancelled with its client it would stay in the queue without being counted.
+        # The executor's own future, cancelled with its client, would stay in its queue without being counted.
         future: Future[Result] = Future()
         waiting = [(call, future)]
         self._pool.submit(self._begin, waiting)
         try:
             return await asyncio.wrap_future(future)
         finally:
-            # The client may be gone: do not begin a call that still waits, and free the body that it holds.
+            # The client may be gone: do not begin a call that still waits, and free its request body.
             waiting.clear()
 
     async def run_once(
@@ -72,7 +72,7 @@ class UseCases:
     ) -> StoredResponse:
         """Run the use case of a request that creates something, or replay the response that is stored for its key."""
         if key is None:
-            return render(await self.run(use_case, not_kept))
+            return render(await self.run(use_case, keep_nothing))
         return await self.run(self._idempotent_requests.run, key, use_case, render)
 
     async def replay(self, key: IdempotencyKey) -> StoredResponse | None:
@@ -87,7 +87,7 @@ class UseCases:
         self.wake.set()
 
     def reopen(self) -> None:
-        """Accept use cases again, over new connections: the old ones may hold a file that has been replaced."""
+        """Accept use cases again, over new connections: the old ones may have a replaced file open."""
         # The old threads and their connections end when the last reference to their pool is gone.
         self._pool = self._new_pool()
         self.damaged = False
@@ -103,9 +103,9 @@ class UseCases:
         *args: Parameters.args,
         **kwargs: Parameters.kwargs,
     ) -> Result:
-        """Run the use case in this thread. Raise Unavailable when the database is away or damaged."""
+        """Run the use case in this thread. Raise Unavailable when the database cannot be used."""
         if self.damaged:
-            # Close the connection, because it may hold the damaged file after a restore.
+            # Close the connection, because after a restore it may still have the damaged file open.
             self._database.close()
             raise Unavailable(DAMAGED)
         try:
@@ -120,13 +120,13 @@ class UseCases:
                 log.error("database_unavailable", error=safe_message(error))
             else:
                 raise
-            raise Unavailable(DAMAGED if self.damaged else AWAY) from error
+            raise Unavailable(DAMAGED if self.damaged else NOT_AVAILABLE) from error
 
     def _begin(self, waiting: list[tuple[partial[Result], Future[Result]]]) -> None:
         notify = None
         with suppress(IndexError):
             notify = _execute(*waiting.pop())
-        # Free the place before the response is sent, so that a client's next request finds it free.
+        # Free the place before the response, because the client may send its next request at once.
         self._free_places.release()
         if notify is not None:
             notify()
@@ -141,5 +141,5 @@ def _execute(call: Callable[[], Result], future: Future[Result]) -> Callable[[],
         return None
     try:
         return partial(future.set_result, call())
-    except BaseException as error:  # As an executor does: the waiting caller handles it.
+    except BaseException as error:  # The waiting caller handles it, as with an executor.
         return partial(future.set_exception, error)

@@ -30,7 +30,7 @@ class RequestContext:
     """Middleware: the id, the anonymous actor and the log line of each request."""
 
     async def process_request(self, request: falcon.asgi.Request, response: falcon.asgi.Response) -> None:
-        """Take the caller's X-Request-ID or make one, and send it back."""
+        """Use the caller's X-Request-ID or a new one, and return it in the response."""
         request_id = start_request(request.get_header(REQUEST_ID_HEADER), request.method)
         response.set_header(REQUEST_ID_HEADER, request_id)
         set_anonymous_actor(request.get_header(CLIENT_ADDRESS_HEADER))

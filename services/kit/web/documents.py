@@ -1,4 +1,4 @@
-"""JSON in and out: read request bodies, write responses."""
+"""JSON documents: read them from request bodies, write them to responses."""
 
 from typing import Any, TypeVar
 
@@ -92,7 +92,7 @@ def read_if_match(request: falcon.asgi.Request) -> IfMatch:
 
 
 def write_page(response: falcon.asgi.Response, items: list[Any], page: Page[Any], requested: PageRequest) -> None:
-    """Respond with the items; add `nextCursor` only if a page was requested, which old clients never do."""
+    """Respond with the items; add `nextCursor` only if a page was requested, as old clients expect."""
     document: dict[str, Any] = {"items": items}
     if requested.limit is not None:
         document["nextCursor"] = page.next_cursor

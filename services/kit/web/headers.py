@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 # No response is a page: a browser must not guess its type, store, frame or embed it. Sources: OWASP's cheat sheets on
 # REST security and on HTTP headers; ASVS 5.0 items 3.4.3 to 3.4.6, 3.5.8 and 14.3.2.
-PROTECTING_HEADERS: Mapping[str, str] = {
+SECURITY_HEADERS: Mapping[str, str] = {
     "Cache-Control": "no-store",
     "Content-Security-Policy": "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
     "Cross-Origin-Resource-Policy": "same-origin",

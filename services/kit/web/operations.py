@@ -1,7 +1,8 @@
 """The request and response of each responder, declared beside it; the published document is made from them."""
 
+import inspect
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from pydantic import BaseModel
@@ -15,40 +16,39 @@ _ATTRIBUTE = "operation"
 
 @dataclass(frozen=True, kw_only=True)
 class Operation:
-    """One method of one address, as the published document describes it.
+    """The decorator of a responder: one method of one address, as the published document describes it.
 
-    `answer` is the TypedDict of the body of a success, None if there is no body; `body` and `query` are the schemas
-    that the responder validates with. `errors` are its own errors: those that follow from its other declarations (401
-    behind a token, 412 with If-Match and so on) are added when the document is made.
+    Without a `summary`, the first paragraph of the responder's docstring is the summary, and the rest is the
+    description. `response` is the TypedDict of the body of a success, None if there is no body; `body` and `query` are
+    the schemas that the responder validates with. `errors` are its own errors: those that follow from its other
+    declarations (401 behind a token, 412 with If-Match and so on) are added when the document is made::
+
+        @Operation(id="getEvent", response=Item[EventView], errors=(EventNotFound,))
+        async def on_get(self, request: Request, response: Response, event_id: str) -> None: ...
     """
 
     id: str
-    summary: str
+    summary: str = ""
     description: str = ""
-    answer: Any = None
-    status: int = 200
     body: type[BaseModel] | None = None
     body_is_optional: bool = False
     query: type[BaseModel] | None = None
+    response: Any = None
+    status: int = 200
     errors: tuple[type[ServiceError], ...] = ()
     is_paged: bool = False
     takes_if_match: bool = False
     takes_idempotency_key: bool = False
     gives_entity_tag: bool = False
 
-
-def operation(declared: Operation) -> Callable[[Responder], Responder]:
-    """Declare the request and response of a responder::
-
-    @operation(Operation(id="getEvent", summary="Read an event.", answer=Item[EventView], errors=(EventNotFound,)))
-    async def on_get(self, request: Request, response: Response, event_id: str) -> None: ...
-    """
-
-    def declare(responder: Responder) -> Responder:
-        setattr(responder, _ATTRIBUTE, declared)
+    def __call__(self, responder: Responder) -> Responder:
+        """Declare the request and response of the responder."""
+        setattr(responder, _ATTRIBUTE, self if self.summary else self._described_by(responder))
         return responder
 
-    return declare
+    def _described_by(self, responder: Responder) -> "Operation":
+        summary, _, description = (inspect.getdoc(responder) or "").partition("\n\n")
+        return replace(self, summary=" ".join(summary.split()), description=" ".join(description.split()))
 
 
 def operation_of(resource: object, method: str, suffix: str | None = None) -> Operation | None:

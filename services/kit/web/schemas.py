@@ -56,30 +56,30 @@ def _web_address(text: str) -> str:
     return text
 
 
-# Regular expressions of JSON schemas (ECMA-262) for a text before it is trimmed: the white space around it, a character
-# inside it, and one that is no white space either.
+# Parts of the regular expressions (ECMA-262) that JSON schemas have for a text before it is trimmed: the white space
+# around it, a character inside it, and a first or last character.
 WHITE_SPACE = r"[\t-\r \x85\xA0\u1680\u2000-\u200A\u2028\u2029\u202F\u205F\u3000]*"
 CHARACTER = r"[^\x00-\x08\x0B\x0C\x0E-\x1F\x7F-\x9F]"
 VISIBLE = r"[^\x00-\x1F\x7F-\x9F\s]"
 
 
-def text_pattern(least: int = 0) -> str:
-    """Return the pattern of texts that have at least so many characters after trimming."""
-    if least == 0:
+def text_pattern(minimum: int = 0) -> str:
+    """Return the pattern of a text with at least `minimum` characters after trimming."""
+    if minimum == 0:
         return f"^{WHITE_SPACE}{CHARACTER}*{WHITE_SPACE}$"
-    inner = VISIBLE if least == 1 else f"{VISIBLE}{CHARACTER}{{{least - 2},}}{VISIBLE}"
+    inner = VISIBLE if minimum == 1 else f"{VISIBLE}{CHARACTER}{{{minimum - 2},}}{VISIBLE}"
     return f"^{WHITE_SPACE}{CHARACTER}*{inner}{CHARACTER}*{WHITE_SPACE}$"
 
 
-def length(least: int = 0, most: int | None = None) -> Any:
-    """Return the annotation of a Text with so many characters after trimming, in its check and in its JSON schema."""
-    extra: dict[str, Any] = {"pattern": text_pattern(least)}
-    return Field(min_length=least or None, max_length=most, json_schema_extra=extra)
+def length(minimum: int = 0, maximum: int | None = None) -> Any:
+    """Return the annotation that limits the characters of a Text after trimming, also in its JSON schema."""
+    extra: dict[str, Any] = {"pattern": text_pattern(minimum)}
+    return Field(min_length=minimum or None, max_length=maximum, json_schema_extra=extra)
 
 
-def absent(value: object = None) -> Any:
-    """Return the default of a field that may be absent: a value that no client can send."""
-    return Field(default_factory=lambda: value)
+def absent(value: object = None, **constraints: Any) -> Any:
+    """Return the default of a field that may be absent: a value that no client can send. `constraints` are Field's."""
+    return Field(default_factory=lambda: value, **constraints)
 
 
 Text = Annotated[
@@ -88,7 +88,7 @@ Text = Annotated[
     AfterValidator(_without_control_characters),
     Field(json_schema_extra={"pattern": text_pattern()}),
 ]
-"""A trimmed text; limits of its length apply after trimming."""
+"""A trimmed text; set limits of its length with `length`."""
 
 Integer = Annotated[int, BeforeValidator(_whole)]
 Instant = Annotated[
@@ -153,10 +153,6 @@ class Patch(Schema):
         if not self.model_fields_set:
             raise ValueError("At least one field is required")
         return self
-
-    def changes(self) -> dict[str, Any]:
-        """Return the fields in the request, by their Python names."""
-        return {name: getattr(self, name) for name in self.model_fields_set}
 
 
 def validated(schema: type[Model], document: object, context: Any = None) -> Model:

@@ -1,15 +1,15 @@
-"""The gunicorn worker. It changes what gunicorn's own asgi worker does in four cases:
+"""The gunicorn worker. It changes gunicorn's own asgi worker in four ways:
 
 - gunicorn waits without limit for the headers of a connection's first request. Here they must arrive within
   `keepalive` seconds, as those of later requests.
 - gunicorn refuses malformed or too long requests in plain text that repeats parts of the request. Here the response is
   the error envelope of the contract, with the security headers of every response.
-- A gunicorn worker that stops closes its listeners, which resets the connections that the kernel has made and the
-  worker has not accepted. Here they are accepted and served first.
+- A stopping gunicorn worker closes its listeners, which resets the connections that it has not accepted yet. Here
+  they are accepted and served first.
 - gunicorn passes WebSockets to the app without any middleware. No address supports them, so they are handled as plain
   requests here: a server may ignore Upgrade (RFC 9110 section 7.8).
 
-All of this relies on private members of gunicorn: see LOOKED_AT.
+All of this relies on private members of gunicorn: see REVIEWED_VERSION.
 """
 
 import asyncio
@@ -26,11 +26,11 @@ from gunicorn.workers import gasgi
 
 from services.kit.core.errors import RequestError, ServiceError
 from services.kit.core.logging import REQUEST_ID_HEADER, log
-from services.kit.web.headers import PROTECTING_HEADERS
+from services.kit.web.headers import SECURITY_HEADERS
 
 # The version of gunicorn whose private members below were last compared with this module. A test fails when another
 # version is installed.
-LOOKED_AT = "27.0.1"
+REVIEWED_VERSION = "27.0.1"
 PRIVATE_MEMBERS: Mapping[type, tuple[str, ...]] = {
     ASGIProtocol: ("_arm_keepalive_timer", "_is_websocket_upgrade", "_safe_write", "_send_error_response"),
     gasgi.ASGIWorker: ("_serve", "_shutdown"),
@@ -78,7 +78,7 @@ class Worker(gasgi.ASGIWorker):
         await super()._shutdown()
 
     async def _stop_listening(self) -> list[socket.socket]:
-        """Close the listeners and return the connections that the kernel has made already."""
+        """Close the listeners and return the connections that waited to be accepted."""
         listeners = [each.sock.dup() for each in self.sockets]
         for each in (*self.servers, *self.sockets):
             each.close()
@@ -95,7 +95,7 @@ class Worker(gasgi.ASGIWorker):
 
 
 def refusal(status: int, request_id: str) -> bytes:
-    """Return the bytes of the last response on a connection."""
+    """Return a refusal as the bytes of the last response on a connection."""
     text = REFUSALS.get(status)
     error: ServiceError = ServiceError() if text is None else RequestError(text)
     body = orjson.dumps(error.envelope(request_id))
@@ -103,7 +103,7 @@ def refusal(status: int, request_id: str) -> bytes:
         "Content-Type": "application/json",
         "Content-Length": str(len(body)),
         REQUEST_ID_HEADER: request_id,
-        **PROTECTING_HEADERS,
+        **SECURITY_HEADERS,
         "Connection": "close",
     }
     lines = [f"HTTP/1.1 {status} {HTTPStatus(status).phrase}", *(f"{name}: {text}" for name, text in headers.items())]

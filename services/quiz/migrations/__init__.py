@@ -1,4 +1,4 @@
-"""Quiz's schema, step by step."""
+"""The schema of quiz, step by step."""
 
 from pathlib import Path
 

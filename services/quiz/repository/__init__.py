@@ -1,1 +1,1 @@
-"""How quiz keeps its records: the contracts, and their Peewee implementation. Every query lives here."""
+"""The storage of quiz: the contracts, and their Peewee implementation. Every query is here."""

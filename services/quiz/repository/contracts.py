@@ -1,7 +1,7 @@
-"""What every repository of quiz promises, whatever keeps the records. Nothing here commits: the service does.
+"""The contracts of quiz's repositories. Nothing here commits: the service does.
 
 Each method that adds, saves or removes a quiz also appends an entry to the audit log, in the same transaction. Attempts
-have no entries: they are a history by themselves.
+have no entries: their table is a history already.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -18,22 +18,22 @@ ALL = PageRequest()
 
 
 class QuizRepository(Protocol):
-    """Quizzes, each stored and read with its questions; writing a quiz also writes its revision."""
+    """Quizzes with their questions, in order of creation; writing a quiz also writes its revision."""
 
     def add(self, quiz: Quiz) -> None:
-        """Raise LessonHasQuiz when the lesson has a quiz."""
+        """Store a new quiz. Raise LessonHasQuiz."""
 
     def get(self, quiz_id: str, *, for_update: bool = False) -> Quiz:
-        """Raise QuizNotFound; `for_update` locks the quiz against other writers until the transaction ends."""
+        """Return the quiz; `for_update` locks it until the transaction ends. Raise QuizNotFound."""
 
     def get_by_lesson(self, lesson_id: str, *, for_share: bool = False) -> Quiz:
-        """Raise QuizNotFound; `for_share` locks the quiz against writers, not readers, until the transaction ends."""
+        """Return the lesson's quiz; `for_share` locks it against writers only. Raise QuizNotFound."""
 
     def save(self, quiz: Quiz) -> None:
-        """Replace the stored quiz of that id and its questions; raise QuizNotFound."""
+        """Replace the stored quiz of that id with its questions. Raise QuizNotFound."""
 
     def remove(self, quiz_id: str) -> None:
-        """Raise QuizNotFound. The attempts and their revisions stay."""
+        """Delete the quiz; its attempts and their revisions stay. Raise QuizNotFound."""
 
     def remove_all(self, which: QuizFilter) -> int:
         """Delete the quizzes that match, and return their number."""
@@ -55,10 +55,10 @@ class QuizRepository(Protocol):
 
 
 class AttemptRepository(Protocol):
-    """Graded attempts and the revisions of what was asked."""
+    """Graded attempts, and the revisions that they refer to."""
 
     def add(self, attempt: Attempt) -> None:
-        """Keep the attempt for good."""
+        """Store a new attempt."""
 
     def list(self, quiz_id: str, request: PageRequest) -> Sequence[Attempt]:
         """Return the attempts at a quiz, newest first; they outlive the quiz."""
@@ -71,26 +71,26 @@ class Following(Protocol):
     """The position in content's feed, and the tombstones of what content has deleted."""
 
     def position(self, *, for_update: bool = False) -> FeedPosition | None:
-        """Return None before the first time; `for_update` locks out other followers and new quizzes meanwhile."""
+        """Return the position, None before the first; `for_update` makes other followers and new quizzes wait."""
 
     def move(self, position: FeedPosition, now: datetime) -> None:
         """Store the position."""
 
-    def add_tombstones(self, gone: Sequence[ContentKey], now: datetime) -> None:
-        """Refuse quizzes for these from now on; repeating it is harmless."""
+    def add_tombstones(self, keys: Sequence[ContentKey], now: datetime) -> None:
+        """Add tombstones: no quiz may be made for these events and lessons. Repeating it is harmless."""
 
     def tombstones(self, at_once: int) -> Iterator[Sequence[ContentKey]]:
         """Yield all tombstones, at most `at_once` at a time; those already yielded may be removed meanwhile."""
 
-    def remove_tombstones(self, back: Sequence[ContentKey]) -> None:
-        """Allow quizzes for these again."""
+    def remove_tombstones(self, keys: Sequence[ContentKey]) -> None:
+        """Remove the tombstones: quizzes for these events and lessons are allowed again."""
 
     def require_alive(self, event_id: str, lesson_id: str) -> None:
         """Raise EventNotFound or LessonNotFound for a tombstone; none can be added until the transaction ends."""
 
 
 class QuizStore(Protocol):
-    """All of quiz's records and the transaction around them."""
+    """All repositories of quiz, and the transaction around them."""
 
     @property
     def quizzes(self) -> QuizRepository:
@@ -109,14 +109,14 @@ class QuizStore(Protocol):
         """The audit log."""
 
     def transaction(self) -> AbstractContextManager[Any]:
-        """Keep everything that is written inside, or nothing."""
+        """Commit everything that is written inside, or nothing."""
 
 
 def quiz_key(quiz: Quiz) -> SortKey:
-    """Return the place of the quiz in the order of its list."""
+    """Return the sort key of the quiz in its list."""
     return (to_milliseconds(quiz.created_at), quiz.id)
 
 
 def attempt_key(attempt: Attempt) -> SortKey:
-    """Return the place of the attempt in the order of its list."""
+    """Return the sort key of the attempt in its list."""
     return (to_milliseconds(attempt.submitted_at), attempt.id)

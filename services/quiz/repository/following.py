@@ -14,7 +14,7 @@ from services.quiz.entities import ContentKey, FeedPosition
 from services.quiz.errors import EventNotFound, LessonNotFound
 from services.quiz.models import FeedPositionRow, TombstoneRow
 
-_BEFORE_THE_FIRST_TIME = {"id": 1, "feed_id": "", "position": 0, "followed_at": from_milliseconds(0)}
+_NEVER_FOLLOWED = {"id": 1, "feed_id": "", "position": 0, "followed_at": from_milliseconds(0)}
 
 
 class PeeweeFollowing:
@@ -32,7 +32,7 @@ class PeeweeFollowing:
         self._tombstone_kinds = Statement(database, kinds, str)
 
     def position(self, *, for_update: bool = False) -> FeedPosition | None:
-        """Return None before the first time."""
+        """Return the position, None before the first."""
         position = self._locked(self._position_for_update) if for_update else self._position.first()
         return position if position is not None and position.feed_id else None
 
@@ -45,9 +45,9 @@ class PeeweeFollowing:
         }
         FeedPositionRow.update(columns).execute(self._database)
 
-    def add_tombstones(self, gone: Sequence[ContentKey], now: datetime) -> None:
-        """Refuse quizzes for these from now on; repeating it is harmless."""
-        for each in gone:
+    def add_tombstones(self, keys: Sequence[ContentKey], now: datetime) -> None:
+        """Add tombstones: no quiz may be made for these events and lessons. Repeating it is harmless."""
+        for each in keys:
             row = {"kind": each.kind, "content_id": each.id, "deleted_at": now}
             query: Any = TombstoneRow.insert(row)
             query.on_conflict_ignore().execute(self._database)
@@ -57,9 +57,9 @@ class PeeweeFollowing:
         query = TombstoneRow.select(TombstoneRow.kind, TombstoneRow.content_id.alias("id"))
         return batches(self._database, query, (TombstoneRow.kind, TombstoneRow.content_id), ContentKey, at_once)
 
-    def remove_tombstones(self, back: Sequence[ContentKey]) -> None:
-        """Allow quizzes for these again."""
-        for each in back:
+    def remove_tombstones(self, keys: Sequence[ContentKey]) -> None:
+        """Remove the tombstones: quizzes for these events and lessons are allowed again."""
+        for each in keys:
             tombstone = (TombstoneRow.kind == each.kind) & (TombstoneRow.content_id == each.id)
             TombstoneRow.delete().where(tombstone).execute(self._database)
 
@@ -76,7 +76,7 @@ class PeeweeFollowing:
     def _locked(self, statement: Statement[FeedPosition]) -> FeedPosition:
         position = statement.first()
         if position is None:
-            query: Any = FeedPositionRow.insert(_BEFORE_THE_FIRST_TIME)
+            query: Any = FeedPositionRow.insert(_NEVER_FOLLOWED)
             query.on_conflict_ignore().execute(self._database)
             return self._locked(statement)
         return position

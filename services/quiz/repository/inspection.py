@@ -1,4 +1,4 @@
-"""What a check reads of quiz's tables: everything, a batch at a time, without locks."""
+"""The queries of a check: all rows of quiz, in batches."""
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
@@ -15,12 +15,12 @@ from services.kit.storage.statements import RowReader
 from services.quiz.entities import Attempt, FeedPosition, LessonReference, Quiz, QuizFilter, Revision
 from services.quiz.models import AttemptRow, QuizRow, RevisionRow
 from services.quiz.repository.following import PeeweeFollowing
+from services.quiz.repository.quizzes import PeeweeQuizzes
 from services.quiz.repository.rows import QuizPart, StoredAttempt, StoredRevision, assembled, select_parts
-from services.quiz.repository.store import PeeweeQuizzes
 
 # A quiz comes with its questions.
 BATCH_QUIZZES = 100
-# How many revisions are kept in memory while attempts are read.
+# The number of revisions in memory while attempts are read.
 KEPT_REVISIONS = 500
 
 Record = TypeVar("Record")
@@ -35,7 +35,7 @@ class QuizReference:
 
 
 class QuizInspection:
-    """Reads all of quiz; damaged rows are left out, and the check of rows names them."""
+    """Reads quiz for a check, in batches; damaged rows are left out, because the check of rows names them."""
 
     def __init__(self, database: peewee.Database):
         self._database = database
@@ -65,12 +65,12 @@ class QuizInspection:
                 revisions = self._revisions({quiz.revision_id for quiz in quizzes})
             yield [(quiz, revisions.get(quiz.revision_id)) for quiz in quizzes]
 
-    def revisions_unreadable(self) -> Iterator[list[str]]:
+    def unreadable_revisions(self) -> Iterator[list[str]]:
         """Yield the ids of the revisions whose frozen questions cannot be read."""
         for batch in batches(self._database, RevisionRow.select(), (RevisionRow.id,), StoredRevision, KEPT_REVISIONS):
             yield [row.id for row in batch if _read(row.revision) is None]
 
-    def revisions_unused(self) -> Iterator[list[str]]:
+    def unused_revisions(self) -> Iterator[list[str]]:
         """Yield the ids of the revisions that neither a quiz nor an attempt points to."""
         query = RevisionRow.select(RevisionRow.id).where(_UNUSED)
         return batches(self._database, query, (RevisionRow.id,), str)
@@ -81,7 +81,7 @@ class QuizInspection:
             RevisionRow.delete().where(RevisionRow.id == revision_id, _UNUSED).execute(self._database)
 
     def attempts(self) -> Iterator[list[tuple[str, Attempt | None, Revision | None]]]:
-        """Yield all attempts by id, each with the revision of what was asked; None for what cannot be read."""
+        """Yield all attempts by id, each with its revision; None for a record that cannot be read."""
         kept: dict[str, Revision] = {}
         for batch in batches(self._database, AttemptRow.select(), (AttemptRow.id,), StoredAttempt):
             wanted = {row.revision_id for row in batch}
@@ -102,7 +102,7 @@ class QuizInspection:
         """Return whether the quiz still exists."""
         return bool(QuizRow.select().where(QuizRow.id == reference.quiz_id).exists(self._database))
 
-    def remove_quiz_of(self, reference: QuizReference) -> None:
+    def remove_quiz(self, reference: QuizReference) -> None:
         """Delete the lesson's quiz; its attempts and their revisions stay."""
         with transaction(self._database):
             self._quizzes.remove_all(QuizFilter(reference.lesson.event_id, reference.lesson.lesson_id))
@@ -123,10 +123,10 @@ def _reference(id: str, event_id: str, lesson_id: str) -> QuizReference:
     return QuizReference(id, LessonReference(event_id, lesson_id))
 
 
-def _read(thaw: Callable[[], Record]) -> Record | None:
-    """Return None where the frozen document is not what it should be."""
+def _read(read: Callable[[], Record]) -> Record | None:
+    """Return the record, or None when its frozen document cannot be read."""
     try:
-        return thaw()
+        return read()
     except (ValueError, TypeError, KeyError, AttributeError):
         return None
 

@@ -1,4 +1,4 @@
-"""How quizzes, revisions and attempts are stored: rows of the tables, and frozen documents inside of them.
+"""The stored form of quizzes, revisions and attempts: rows of the tables, and frozen documents in them.
 
 What a quiz asks now is in the rows of its questions and options. What was asked, and how it was answered, is frozen as
 JSON in the rows of revisions and attempts. Stored documents are never rewritten, so a document keeps its names and
@@ -18,7 +18,7 @@ from services.quiz.models import OptionRow, QuestionRow, QuizRow
 Record = TypeVar("Record")
 Columns = dict[str, Any]
 
-# The format of the documents that are written now. What bears no version was written before there was one: it is 1.
+# The format of new documents. A document without a version is of format 1.
 FORMAT = 1
 
 
@@ -161,7 +161,7 @@ def option_columns(quiz: Quiz) -> list[Columns]:
 
 
 def revision_columns(quiz: Quiz) -> Columns:
-    """Return the row of `quiz_revisions` that freezes what the quiz asks now."""
+    """Return the row of `quiz_revisions` with a frozen copy of the quiz."""
     return {
         "id": quiz.revision_id,
         "quiz_id": quiz.id,

@@ -1,40 +1,20 @@
-"""Quizzes and attempts in SQLite or PostgreSQL, through Peewee."""
+"""The repositories of quiz in SQLite or PostgreSQL, and the transaction around them."""
 
-from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
 import peewee
 
 from services.kit.core.instants import Clock, now
-from services.kit.storage.audit.log import AuditLog, AuditTrail
-from services.kit.storage.batches import batches
-from services.kit.storage.database import lock_rows, transaction
-from services.kit.storage.database_errors import violates_constraint
-from services.kit.storage.pages import paged
-from services.kit.storage.statements import Parameter, Statement
-from services.kit.web.pages import PageRequest
-from services.quiz.entities import Attempt, LessonReference, Quiz, QuizFilter, Revision
-from services.quiz.errors import LessonHasQuiz, QuizNotFound
-from services.quiz.models import AttemptRow, OptionRow, QuestionRow, QuizRow, RevisionRow
-from services.quiz.repository.contracts import ALL
+from services.kit.storage.audit.log import AuditLog
+from services.kit.storage.database import transaction
+from services.quiz.repository.attempts import PeeweeAttempts
 from services.quiz.repository.following import PeeweeFollowing
-from services.quiz.repository.rows import (
-    QuizPart,
-    StoredAttempt,
-    StoredRevision,
-    assembled,
-    attempt_columns,
-    option_columns,
-    question_columns,
-    quiz_columns,
-    revision_columns,
-    select_parts,
-)
+from services.quiz.repository.quizzes import PeeweeQuizzes
 
 
 class PeeweeQuizStore:
-    """QuizStore in SQLite or PostgreSQL."""
+    """QuizStore over a database."""
 
     def __init__(self, database: peewee.Database, clock: Clock = now):
         self._database = database
@@ -44,153 +24,5 @@ class PeeweeQuizStore:
         self.following = PeeweeFollowing(database)
 
     def transaction(self) -> AbstractContextManager[Any]:
-        """Keep everything that is written inside, or nothing."""
+        """Commit everything that is written inside, or nothing."""
         return transaction(self._database)
-
-
-class PeeweeQuizzes:
-    """QuizRepository over the tables `quizzes`, `quiz_questions`, `quiz_options` and `quiz_revisions`."""
-
-    def __init__(self, database: peewee.Database, audit: AuditTrail):
-        self._database = database
-        self._audit = audit
-        by_id = QuizRow.id == Parameter("quiz_id")
-        by_lesson = QuizRow.lesson_id == Parameter("lesson_id")
-        self._by_id = Statement(database, select_parts(by_id), QuizPart)
-        self._by_lesson = Statement(database, select_parts(by_lesson), QuizPart)
-        self._lock_for_update = Statement(database, lock_rows(QuizRow.select(QuizRow.id).where(by_id), database), str)
-        # Without this lock an update could remove the revision before the attempt that points to it is written.
-        shared = lock_rows(QuizRow.select(QuizRow.id).where(by_lesson), database, "FOR SHARE")
-        self._lock_for_share = Statement(database, shared, str)
-
-    def add(self, quiz: Quiz) -> None:
-        """Raise LessonHasQuiz."""
-        try:
-            # A savepoint: PostgreSQL refuses every further statement of a transaction in which one has failed.
-            with transaction(self._database):
-                RevisionRow.insert(revision_columns(quiz)).execute(self._database)
-                QuizRow.insert(quiz_columns(quiz)).execute(self._database)
-                self._add_questions(quiz)
-                self._audit.append([("quiz.created", quiz.id)])
-        except peewee.IntegrityError as error:
-            if violates_constraint(error, "quizzes_lesson_id", ["quizzes.lesson_id"]):
-                raise LessonHasQuiz from None
-            raise
-
-    def get(self, quiz_id: str, *, for_update: bool = False) -> Quiz:
-        """Raise QuizNotFound."""
-        if for_update:
-            self._lock_for_update.first(quiz_id=quiz_id)
-        return _only(self._by_id.all(quiz_id=quiz_id))
-
-    def get_by_lesson(self, lesson_id: str, *, for_share: bool = False) -> Quiz:
-        """Raise QuizNotFound."""
-        if for_share:
-            self._lock_for_share.first(lesson_id=lesson_id)
-        return _only(self._by_lesson.all(lesson_id=lesson_id))
-
-    def save(self, quiz: Quiz) -> None:
-        """Raise QuizNotFound."""
-        RevisionRow.insert(revision_columns(quiz)).execute(self._database)
-        columns = quiz_columns(quiz)
-        if not QuizRow.update(columns).where(QuizRow.id == columns.pop("id")).execute(self._database):
-            raise QuizNotFound
-        QuestionRow.delete().where(QuestionRow.quiz == quiz.id).execute(self._database)
-        self._add_questions(quiz)
-        self._remove_unused_revisions([quiz.id], keep=[quiz.revision_id])
-        self._audit.append([("quiz.changed", quiz.id)])
-
-    def remove(self, quiz_id: str) -> None:
-        """Raise QuizNotFound."""
-        if not QuizRow.delete().where(QuizRow.id == quiz_id).execute(self._database):
-            raise QuizNotFound
-        self._remove_unused_revisions([quiz_id])
-        self._audit.append([("quiz.deleted", quiz_id)])
-
-    def remove_all(self, which: QuizFilter) -> int:
-        """Delete the quizzes that match, and return their number."""
-        matching = QuizRow.select(QuizRow.id).where(*_conditions(which))
-        quiz_ids = Statement(self._database, lock_rows(matching, self._database), str).all()
-        if quiz_ids:
-            QuizRow.delete().where(QuizRow.id.in_(quiz_ids)).execute(self._database)
-            self._remove_unused_revisions(quiz_ids)
-            self._audit.append(("quiz.deleted", quiz_id) for quiz_id in quiz_ids)
-        return len(quiz_ids)
-
-    def list(self, which: QuizFilter, request: PageRequest = ALL) -> Sequence[Quiz]:
-        """Return the quizzes that match, oldest first."""
-        order = (QuizRow.created_at, QuizRow.id)
-        return self._select(
-            QuizRow.id.in_(paged(QuizRow.select(QuizRow.id).where(*_conditions(which)), order, request))
-        )
-
-    def references(self, at_once: int) -> Iterator[Sequence[LessonReference]]:
-        """Yield the lessons of all quizzes, at most `at_once` at a time."""
-        query = QuizRow.select(QuizRow.lesson_id, QuizRow.event_id)
-        return batches(self._database, query, (QuizRow.lesson_id,), LessonReference, at_once)
-
-    def find(self, quiz_ids: Iterable[str], lesson_ids: Iterable[str]) -> Sequence[Quiz]:
-        """Return the quizzes with one of the ids or for one of the lessons, oldest first."""
-        return self._select(QuizRow.id.in_([*quiz_ids]) | QuizRow.lesson_id.in_([*lesson_ids]))
-
-    def taken_question_ids(self, question_ids: Iterable[str]) -> set[str]:
-        """Return those of the ids that a question of any quiz has."""
-        return self._taken(QuestionRow.id, question_ids)
-
-    def taken_option_ids(self, option_ids: Iterable[str]) -> set[str]:
-        """Return those of the ids that an option of any question has."""
-        return self._taken(OptionRow.id, option_ids)
-
-    def _select(self, condition: Any) -> Sequence[Quiz]:
-        return assembled(Statement(self._database, select_parts(condition), QuizPart).all())
-
-    def _taken(self, column: Any, ids: Iterable[str]) -> set[str]:
-        query = column.model.select(column).where(column.in_([*ids]))
-        return set(Statement(self._database, query, str).all())
-
-    def _add_questions(self, quiz: Quiz) -> None:
-        QuestionRow.insert_many(question_columns(quiz)).execute(self._database)
-        OptionRow.insert_many(option_columns(quiz)).execute(self._database)
-
-    def _remove_unused_revisions(self, quiz_ids: Sequence[str], keep: Sequence[str] = ()) -> None:
-        used = AttemptRow.select(AttemptRow.revision).where(AttemptRow.quiz_id.in_(quiz_ids))
-        unused = RevisionRow.quiz_id.in_(quiz_ids) & RevisionRow.id.not_in(used) & RevisionRow.id.not_in(keep)
-        RevisionRow.delete().where(unused).execute(self._database)
-
-
-class PeeweeAttempts:
-    """AttemptRepository over the tables `quiz_attempts` and `quiz_revisions`."""
-
-    def __init__(self, database: peewee.Database):
-        self._database = database
-
-    def add(self, attempt: Attempt) -> None:
-        """Keep the attempt for good."""
-        AttemptRow.insert(attempt_columns(attempt)).execute(self._database)
-
-    def list(self, quiz_id: str, request: PageRequest) -> Sequence[Attempt]:
-        """Return the attempts at a quiz, newest first; they outlive the quiz."""
-        order = (AttemptRow.submitted_at, AttemptRow.id)
-        query = paged(AttemptRow.select().where(AttemptRow.quiz_id == quiz_id), order, request, descending=True)
-        return [row.attempt() for row in Statement(self._database, query, StoredAttempt).all()]
-
-    def revisions(self, revision_ids: Iterable[str]) -> dict[str, Revision]:
-        """Return the revisions by id, in one statement; unknown ids are left out."""
-        query = RevisionRow.select().where(RevisionRow.id.in_(list(revision_ids)))
-        return {row.id: row.revision() for row in Statement(self._database, query, StoredRevision).all()}
-
-
-def _only(parts: Iterable[QuizPart]) -> Quiz:
-    quizzes = assembled(parts)
-    if not quizzes:
-        raise QuizNotFound
-    return quizzes[0]
-
-
-def _conditions(which: QuizFilter) -> list[Any]:
-    conditions: list[Any] = [peewee.SQL("1 = 1")]
-    if which.event_id is not None:
-        conditions.append(QuizRow.event_id == which.event_id)
-    if which.lesson_id is not None:
-        conditions.append(QuizRow.lesson_id == which.lesson_id)
-    return conditions

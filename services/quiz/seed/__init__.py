@@ -1,6 +1,6 @@
-"""Sample quizzes. A second run leaves them alone, however people have changed them since.
+"""Sample quizzes. A second run changes no existing quiz, because people may have edited it.
 
-They have the ids of content's sample events and lessons; content itself is not asked.
+They have the ids of content's sample events and lessons; no request is sent to content.
 """
 
 from collections.abc import Mapping, Sequence

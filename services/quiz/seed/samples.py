@@ -1,4 +1,4 @@
-"""How samples are written: the ids of questions and options are numbers after the id of their quiz."""
+"""The form of a sample: the ids of questions and options are numbers after the id of their quiz."""
 
 from dataclasses import dataclass
 from datetime import datetime

@@ -293,7 +293,7 @@ def everything(store: AuthStore) -> tuple[object, ...]:
         except SessionNotFound:
             sessions.append(None)
     refresh_tokens = [store.refresh_tokens.find(each) for each in ("token-1", "token-2")]
-    throttles: list[Throttle] = sorted(store.throttles.get(["a", "b"]), key=lambda each: each.id)
+    throttles: list[Throttle] = sorted(store.throttles.find(["a", "b"]), key=lambda each: each.id)
     keys, admins = list(store.signing_keys.list()), list(store.admins.list())
     return admins, sessions, refresh_tokens, keys, throttles, entries_in(store.audit)
 

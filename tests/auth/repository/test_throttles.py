@@ -14,7 +14,7 @@ def by_id(throttles: Sequence[Throttle]) -> list[Throttle]:
 
 
 def stored(store: AuthStore) -> list[Throttle]:
-    return by_id(store.throttles.get("abcdef"))
+    return by_id(store.throttles.find("abcdef"))
 
 
 def test_attempts_count_by_id_within_the_first_window(store: AuthStore) -> None:

@@ -10,7 +10,7 @@ from falcon.testing import Result
 from services.auth.migrations import MIGRATIONS
 from services.auth.models import TABLES
 from services.auth.repository.store import PeeweeAuthStore
-from services.kit.storage.idempotency import IdempotentAnswerRow
+from services.kit.storage.idempotency import IdempotentResponseRow
 from tests.auth.client import AuthClient, running
 from tests.auth.examples import OWN_PASSWORD, a_service
 from tests.auth.harness import Harness
@@ -79,11 +79,11 @@ def test_a_refused_invitation_stores_nothing_under_the_key(client: AuthClient) -
 
 def test_two_people_never_share_a_password(client: AuthClient, database: peewee.Database) -> None:
     first, second = invite(client), invite(client, "key-2", username="ida")
-    IdempotentAnswerRow.update(expires_at=NOON).execute(database)
+    IdempotentResponseRow.update(expires_at=NOON).execute(database)
     assert answer(invite(client)) == TAKEN
     third = invite(client, username="vera")
     assert len({each.json["initialPassword"] for each in (first, second, third)}) == 3
-    assert IdempotentAnswerRow.select().count(database) == 1
+    assert IdempotentResponseRow.select().count(database) == 1
 
 
 def test_neither_the_password_nor_the_key_is_stored(client: AuthClient, database: peewee.Database) -> None:

@@ -88,9 +88,9 @@ def test_an_address_has_a_hundred_attempts_for_all_names(auth: Harness) -> None:
 def test_throttled_attempts_are_not_counted(auth: Harness) -> None:
     ids = sign_in_buckets("ada", ADDRESS).ids
     guesses(auth, "ada", ADDRESS, 10)
-    counted = auth.store.throttles.get(ids)
+    counted = auth.store.throttles.find(ids)
     assert guesses(auth, "ada", ADDRESS, 5) == [900] * 5
-    assert auth.store.throttles.get(ids) == counted
+    assert auth.store.throttles.find(ids) == counted
     # Ten each of the address, of the account and of both.
     assert [each.attempts for each in counted] == [10, 10, 10]
 
@@ -98,7 +98,7 @@ def test_throttled_attempts_are_not_counted(auth: Harness) -> None:
 def test_a_check_counts_nothing(auth: Harness) -> None:
     for _ in range(30):
         auth.service.throttling.check("ada", ADDRESS)
-    assert auth.store.throttles.get(sign_in_buckets("ada", ADDRESS).ids) == []
+    assert auth.store.throttles.find(sign_in_buckets("ada", ADDRESS).ids) == []
     guesses(auth, "ada", ADDRESS, 10)
     with pytest.raises(SignInThrottled) as error:
         auth.service.throttling.check("ada", ADDRESS)
@@ -124,7 +124,7 @@ def test_a_success_subtracts_its_own_attempt_only(auth: Harness) -> None:
     guesses(auth, "ada", ADDRESS, 9)
     sign_in(auth, "ada", ADDRESS)
     buckets = sign_in_buckets("ada", ADDRESS)
-    attempts = {each.id: each.attempts for each in auth.store.throttles.get(buckets.ids)}
+    attempts = {each.id: each.attempts for each in auth.store.throttles.find(buckets.ids)}
     assert attempts == {buckets.address.id: 9, buckets.account.id: 9, buckets.familiar: 0}
     assert guesses(auth, "ada", ADDRESS, 11) == [None] * 10 + [900]
 
@@ -176,5 +176,5 @@ def test_an_unknown_name_is_stored_nowhere(auth: Harness) -> None:
     before = auth.entries()
     guesses(auth, "my-mistyped-password", ADDRESS, 15)
     assert auth.entries() == before
-    throttles = auth.store.throttles.get(sign_in_buckets("my-mistyped-password", ADDRESS).ids)
+    throttles = auth.store.throttles.find(sign_in_buckets("my-mistyped-password", ADDRESS).ids)
     assert "mistyped" not in repr(throttles)

@@ -19,14 +19,14 @@ HOLED = {"name": "beta", "version": "2.0", "vulns": [HOLE, {**HOLE, "id": "PYSEC
     [
         (
             [SOUND, {**SOUND, "name": "beta"}],
-            Verdict("audit", "passed", "2 packages, 0 known holes, 0 not audited", []),
+            Verdict("audit", "passed", "2 packages, 0 known vulnerabilities, 0 not audited", []),
         ),
         (
             [SOUND, HOLED],
             Verdict(
                 "audit",
                 "FAILED",
-                "2 packages, 2 known holes, 0 not audited",
+                "2 packages, 2 known vulnerabilities, 0 not audited",
                 ["beta 2.0: PYSEC-2026-1, fixed in 2.1, 3.0", "beta 2.0: PYSEC-2026-2, fixed in no version yet"],
             ),
         ),
@@ -41,7 +41,7 @@ HOLED = {"name": "beta", "version": "2.0", "vulns": [HOLE, {**HOLE, "id": "PYSEC
             Verdict(
                 "audit",
                 "FAILED",
-                "1 packages, 2 known holes, 1 not audited",
+                "1 packages, 2 known vulnerabilities, 1 not audited",
                 ["beta 2.0: PYSEC-2026-1, fixed in 2.1, 3.0", "beta 2.0: PYSEC-2026-2, fixed in no version yet"],
             ),
         ),

@@ -37,7 +37,10 @@ def test_a_package_without_hashes_is_reported(tmp_path: Path) -> None:
 
     verdict = make_bill(tmp_path, tmp_path)
 
-    assert (verdict.state, verdict.findings) == ("FAILED", ["stranger 1.0 is locked and not in it with its hashes"])
+    assert (verdict.state, verdict.findings) == (
+        "FAILED",
+        ["stranger 1.0 is locked and lacks an entry with hashes"],
+    )
 
 
 def test_without_a_lock_no_bill_is_made(tmp_path: Path) -> None:

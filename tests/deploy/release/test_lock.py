@@ -71,13 +71,13 @@ def test_a_package_for_another_system_does_not_apply(tmp_path: Path) -> None:
         (DELTA, "delta==0.1\n    # via beta\n", NO_HASH),
         (DELTA, "delta==0.1 \\\n    --hash=md5:" + "a1" * 16 + "\n", NO_HASH),
         (DELTA, DELTA.replace("a1" * 32, "a1" * 31), NO_HASH),
-        ("delta==0.1", "delta>=0.1", "requirements.lock: delta is not held to one version: delta>=0.1"),
-        ("delta==0.1", "delta==0.*", "requirements.lock: delta is not held to one version: delta==0.*"),
-        ("delta==0.1", "delta", "requirements.lock: delta is not held to one version: delta"),
+        ("delta==0.1", "delta>=0.1", "requirements.lock: delta is not pinned to one version: delta>=0.1"),
+        ("delta==0.1", "delta==0.*", "requirements.lock: delta is not pinned to one version: delta==0.*"),
+        ("delta==0.1", "delta", "requirements.lock: delta is not pinned to one version: delta"),
         (
             "delta==0.1",
             "delta @ https://files.example/delta.whl",
-            "requirements.lock: delta is not held to one version: delta @ https://files.example/delta.whl",
+            "requirements.lock: delta is not pinned to one version: delta @ https://files.example/delta.whl",
         ),
         (ALPHA, "", "requirements.lock: alpha-one is missing, and pyproject.toml names it: make lock"),
         (
@@ -102,7 +102,7 @@ def test_the_tested_packages_must_be_the_shipped_ones(tmp_path: Path) -> None:
     ):
         verdict = checked(tmp_path, development=development)
         (finding,) = verdict.findings
-        assert (verdict.state, finding.endswith("is not there as in requirements.lock")) == ("FAILED", True)
+        assert (verdict.state, finding.endswith("is not the same as in requirements.lock")) == ("FAILED", True)
 
 
 def test_a_line_without_a_package_raises_an_error(tmp_path: Path) -> None:

@@ -43,7 +43,7 @@ def read(variables: dict[str, str]) -> ServiceSettings:
     """Return the settings of a service named mine."""
     environment = Environment(variables)
     settings = ServiceSettings.read(environment, "mine", 3099)
-    environment.close()
+    environment.raise_problems()
     return settings
 
 

@@ -237,7 +237,7 @@ def test_check_prints_the_findings_and_fails(tmp_path: Path, file: Path) -> None
 def test_seed_reset_deletes_nothing_without_a_yes(file: Path, typed: str, command_line: CommandLine) -> None:
     before = rows(file, "SELECT * FROM events")
     outcome = command_line.run("seed", "minimal", "--reset", typed=typed, DATABASE_URL=f"sqlite:///{file}")
-    question = f"Delete every row of content in sqlite:///{file}? Type yes to go on: "
+    question = f"Delete every row of content in sqlite:///{file}? Type yes to continue: "
     assert outcome == (1, question, "nothing was deleted\n")
     assert rows(file, "SELECT * FROM events") == before != []
 

@@ -108,8 +108,8 @@ def test_a_dropped_index_is_created_again(auth: peewee.Database) -> None:
     assert repair(auth, EXAMINATION) == (
         0,
         [
-            "admins admins_username index_missing: there is no UNIQUE index on username: repaired: made it again",
-            "sessions sessions_expires_at index_missing: there is no index on expires_at: repaired: made it again",
+            "admins admins_username index_missing: there is no UNIQUE index on username: repaired: recreated it",
+            "sessions sessions_expires_at index_missing: there is no index on expires_at: repaired: recreated it",
         ],
     )
     assert found(auth, EXAMINATION) == []

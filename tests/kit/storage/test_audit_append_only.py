@@ -211,8 +211,8 @@ def test_a_missing_altered_or_disabled_trigger_is_found_and_repaired(
             database.execute_sql(statement)
 
         assert named(found(database, EXAMINATION)) == [("audit_log", trigger, "append_only") for trigger in triggers]
-        message = "rows can be changed or taken away: the trigger that refuses it is missing, altered or disabled"
-        lines = [f"audit_log {each} append_only: {message}: repaired: made it again" for each in triggers]
+        message = "rows can be changed or deleted: the trigger that refuses it is missing, altered or disabled"
+        lines = [f"audit_log {each} append_only: {message}: repaired: recreated it" for each in triggers]
         remaining, printed = repair(database, EXAMINATION)
         assert (remaining, sorted(printed)) == (0, lines)
         assert found(database, EXAMINATION) == []

@@ -13,7 +13,7 @@ import pytest
 
 from services.kit.core.errors import Conflict, ServiceError
 from services.kit.storage.database import transaction
-from services.kit.storage.idempotency import EXPIRED_AT_ONCE, LIFETIME, IdempotentAnswerRow, IdempotentRequests, Keep
+from services.kit.storage.idempotency import EXPIRED_AT_ONCE, LIFETIME, IdempotentRequests, IdempotentResponseRow, Keep
 from services.kit.storage.use_cases import UseCases
 from services.kit.web.idempotency import (
     IdempotencyKey,
@@ -67,7 +67,7 @@ class Notes:
 
     def stored(self) -> int:
         """Return the number of stored responses, expired ones included."""
-        return int(IdempotentAnswerRow.select().count(self.database))
+        return int(IdempotentResponseRow.select().count(self.database))
 
     def other_process(self) -> IdempotentRequests:
         """Return what another process has: the same database and nothing else in common."""
@@ -108,8 +108,8 @@ def again(text: str = "a") -> StoredResponse:
 @pytest.fixture
 def notes(database: peewee.Database) -> Notes:
     """Return an empty table at noon."""
-    with database.bind_ctx([NoteRow, IdempotentAnswerRow]):
-        database.create_tables([NoteRow, IdempotentAnswerRow])
+    with database.bind_ctx([NoteRow, IdempotentResponseRow]):
+        database.create_tables([NoteRow, IdempotentResponseRow])
     clock = StoppedClock()
     return Notes(database, clock, IdempotentRequests(database, clock))
 

@@ -15,9 +15,10 @@ from services.auth.migrations import MIGRATIONS
 from services.kit.core.findings import Finding, Progress
 from services.kit.core.instants import now, parse_instant
 from services.kit.storage.database import open_database
-from services.kit.storage.integrity import SHOWN_FINDINGS, Integrity
+from services.kit.storage.integrity import Integrity
 from services.kit.web.app import create_web_app
 from services.kit.web.guards import Guard, Route
+from services.kit.web.reports import SHOWN_FINDINGS
 from services.kit.web.tokens.service import issue_service_token
 from tests.violations import execute
 

@@ -148,7 +148,7 @@ def test_every_other_text_is_accepted_and_trimmed(text: str) -> None:
 
 @given(st.integers(-(2**53), 2**53))
 def test_a_number_without_a_fraction_is_an_integer(number: int) -> None:
-    assert validated(OuterPatch, {"size": float(number)}).changes() == {"size": number}
+    assert validated(OuterPatch, {"size": float(number)}).model_dump(exclude_unset=True) == {"size": number}
 
 
 @pytest.mark.parametrize(
@@ -170,7 +170,7 @@ def test_a_web_address_is_not_changed(address: str) -> None:
 
 
 def test_a_patch_has_the_fields_of_the_request_and_needs_one() -> None:
-    assert validated(OuterPatch, {"title": None}).changes() == {"title": None}
-    assert validated(OuterPatch, {"size": 0, "unknown": 1}).changes() == {"size": 0}
+    assert validated(OuterPatch, {"title": None}).model_dump(exclude_unset=True) == {"title": None}
+    assert validated(OuterPatch, {"size": 0, "unknown": 1}).model_dump(exclude_unset=True) == {"size": 0}
     for document in ({}, {"unknown": 1}):
         assert details(OuterPatch, document) == {"formErrors": ["At least one field is required"], "fieldErrors": {}}

@@ -16,7 +16,7 @@ from gunicorn.config import Config
 
 from deploy import stack
 from gateway.upstream import KEEPALIVE_SECONDS
-from services.kit.web.headers import PROTECTING_HEADERS
+from services.kit.web.headers import SECURITY_HEADERS
 from services.kit.web.worker import refusal
 from tests.serving import Address, exchange, served
 
@@ -77,7 +77,7 @@ def test_gunicorn_s_own_errors_have_the_envelope_and_repeat_nothing(
         "content-type": "application/json",
         "content-length": headers["content-length"],
         "x-request-id": request_id,
-        **{name.lower(): text for name, text in PROTECTING_HEADERS.items()},
+        **{name.lower(): text for name, text in SECURITY_HEADERS.items()},
         "connection": "close",
     }
     assert "canary" not in str(headers) + str(document)

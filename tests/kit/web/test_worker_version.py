@@ -5,17 +5,17 @@ from importlib.metadata import version
 
 from gunicorn.workers import gasgi
 
-from services.kit.web.worker import LOOKED_AT, PRIVATE_MEMBERS, Connection, Worker
+from services.kit.web.worker import PRIVATE_MEMBERS, REVIEWED_VERSION, Connection, Worker
 
 INSTALLED = version("gunicorn")
-WHAT_TO_DO = f"""gunicorn {INSTALLED} is installed, and services/kit/web/worker.py was written for {LOOKED_AT}.
+WHAT_TO_DO = f"""gunicorn {INSTALLED} is installed, and services/kit/web/worker.py was written for {REVIEWED_VERSION}.
 Compare gunicorn/asgi/protocol.py and gunicorn/workers/gasgi.py of both versions: the members in PRIVATE_MEMBERS, when
 they are called, and whether gunicorn now does itself what the docstring of the worker lists. Correct the worker, run
-tests/kit/web/test_worker.py and test_stopping.py (pytest -m "full or not full"), and only then set LOOKED_AT."""
+tests/kit/web/test_worker.py and test_stopping.py (pytest -m "full or not full"), and only then set REVIEWED_VERSION."""
 
 
 def test_the_private_members_were_compared_with_the_installed_gunicorn() -> None:
-    assert INSTALLED == LOOKED_AT, WHAT_TO_DO
+    assert INSTALLED == REVIEWED_VERSION, WHAT_TO_DO
 
 
 def test_the_private_members_exist_and_take_the_same_arguments() -> None:

@@ -1,10 +1,6 @@
 """GET /internal/audit: the audit entries of one service, which the gateway joins with those of the others."""
 
-import re
-from typing import Annotated
-
 import falcon.asgi
-from pydantic import AfterValidator, Field
 from typing_extensions import TypedDict
 
 from services.kit.core.instants import format_instant
@@ -14,35 +10,16 @@ from services.kit.storage.use_cases import UseCases
 from services.kit.web.documents import write_page
 from services.kit.web.guards import Guard, Route
 from services.kit.web.pages import DEFAULT_LIMIT, page_of, page_request
-from services.kit.web.schemas import Instant, InstantText, Schema, Text, validated
+from services.kit.web.reports import AuditFilters
+from services.kit.web.schemas import InstantText, validated
 
 AUDIT = "/internal/audit"
 SORT_KEY = (int, str)
-# No id or action is longer; ids from baseline installations are free text.
-MAXIMUM_LENGTH = 200
 
 
-_ACTION = re.compile(r"_*[A-Za-z][A-Za-z_]*\.(_*[A-Za-z][A-Za-z_]*)?")
+class AuditQuery(AuditFilters):
+    """The query of the list."""
 
-
-def _action(text: str) -> str:
-    if not _ACTION.fullmatch(text):
-        raise ValueError("must be an action such as event.created, or a kind with its dot, such as event.")
-    return text
-
-
-Identifier = Annotated[Text, Field(min_length=1, max_length=MAXIMUM_LENGTH)]
-Action = Annotated[Identifier, AfterValidator(_action)]
-
-
-class AuditQuery(Schema):
-    """The filters of the list; instants need a zone, `from` is included and `to` is not."""
-
-    actor_id: Identifier | None = None
-    action: Action | None = None
-    subject_id: Identifier | None = None
-    since: Instant | None = Field(None, alias="from")
-    until: Instant | None = Field(None, alias="to")
     limit: str | None = None
     cursor: str | None = None
 
@@ -81,12 +58,12 @@ class AuditEntries:
         self._run = use_cases.run
 
     async def on_get(self, request: falcon.asgi.Request, response: falcon.asgi.Response) -> None:
-        """Respond with a page of entries, newest first, in the order of instant and id that all services share."""
+        """Respond with a page of entries, newest first; the order by instant and id is the same in all services."""
         query = validated(AuditQuery, dict(request.params))
-        wanted_page = page_request(query.limit, query.cursor, SORT_KEY, DEFAULT_LIMIT)
-        records = await self._run(self._trail.list, query.filters(), wanted_page)
-        page = page_of(records, wanted_page, audit_key)
-        write_page(response, [audit_view(self._service, each) for each in page.items], page, wanted_page)
+        requested = page_request(query.limit, query.cursor, SORT_KEY, DEFAULT_LIMIT)
+        records = await self._run(self._trail.list, query.filters(), requested)
+        page = page_of(records, requested, audit_key)
+        write_page(response, [audit_view(self._service, each) for each in page.items], page, requested)
 
 
 def audit_route(service: str, trail: AuditTrail, use_cases: UseCases) -> Route:
@@ -95,7 +72,7 @@ def audit_route(service: str, trail: AuditTrail, use_cases: UseCases) -> Route:
 
 
 def audit_view(service: str, record: AuditRecord) -> AuditEntryView:
-    """Return an entry as owners read it."""
+    """Return the view of an entry."""
     actor = None
     if record.actor_id is not None:
         actor = ActorView(id=record.actor_id, username=record.actor_name, role=record.actor_role)

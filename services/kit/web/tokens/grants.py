@@ -1,8 +1,8 @@
 """Learner grants: a short-lived token that opens one private event in place of its access key.
 
 Auth signs it for a learner who knows the key. It names the event and the key's fingerprint, so that it becomes invalid
-when the key changes. Learners send it as a bearer token. The gateway passes it on in the header Learner-Grant, because
-the Authorization header carries the gateway's own token.
+when the key changes. Learners send it as a bearer token. The gateway forwards it in the header Learner-Grant, because
+the Authorization header has the gateway's own token.
 """
 
 from dataclasses import dataclass

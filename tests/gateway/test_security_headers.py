@@ -1,4 +1,4 @@
-"""gateway.edge.Protection in the assembled app: the headers of every response."""
+"""gateway.edge.SecurityHeaders in the assembled app: the headers of every response."""
 
 import asyncio
 from collections.abc import AsyncIterator

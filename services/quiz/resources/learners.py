@@ -1,0 +1,81 @@
+"""Quizzes for learners. These routes are internal: the gateway calls them for a learner."""
+
+from functools import partial
+
+from falcon.asgi import Request, Response
+
+from services.kit.core.errors import NotFound
+from services.kit.web.documents import BODY_LIMIT_BYTES, read_document, write_json, write_stored_response
+from services.kit.web.idempotency import KEY_HEADER, IdempotencyKey, StoredResponse, request_key, stored_response
+from services.kit.web.operations import Operation
+from services.kit.web.schemas import Item, validated
+from services.quiz.entities import Submission
+from services.quiz.errors import InvalidAttempt, QuizNotFound
+from services.quiz.resources.resource import QuizResource
+from services.quiz.schemas.learners import (
+    AdmittedSubmission,
+    LearnerQuizView,
+    LearnerSubmission,
+    NewAttempt,
+    SubmissionView,
+    learner_quiz_view,
+    submission_view,
+)
+
+# A learner's body beside a lesson's title, each of which may be as long as a body.
+SUBMISSION_LIMIT_BYTES = 3 * BODY_LIMIT_BYTES
+SUBMIT_ROUTE = "POST /api/public/events/{0.event_slug}/lessons/{0.lesson_slug}/quiz/submit"
+
+
+class LessonQuiz(QuizResource):
+    """/internal/lessons/{lesson_id}/quiz: for a learner to whom content has opened the lesson."""
+
+    @Operation(id="getLessonQuiz", response=Item[LearnerQuizView], errors=(QuizNotFound,))
+    async def on_get(self, request: Request, response: Response, lesson_id: str) -> None:
+        """Return the lesson's quiz, without any trace of which option is right."""
+        quiz = await self._run(self._service.get_lesson_quiz, lesson_id)
+        write_json(response, {"item": learner_quiz_view(quiz)})
+
+
+class Submissions(QuizResource):
+    """/internal/submissions: for a learner to whom content has opened the lesson."""
+
+    @Operation(
+        id="submitQuiz",
+        body=NewAttempt,
+        response=SubmissionView,
+        errors=(InvalidAttempt, QuizNotFound),
+        takes_idempotency_key=True,
+    )
+    async def on_post(self, request: Request, response: Response) -> None:
+        """Grade a learner's answers."""
+        submission = validated(AdmittedSubmission, await read_document(request, limit=SUBMISSION_LIMIT_BYTES))
+        answers = validated(NewAttempt, submission.submission).chosen()
+        submit = partial(self._service.submit, submission.lesson_id, answers)
+        key = _learner_idempotency_key(request, submission)
+        write_stored_response(response, await self._run_once(key, submit, partial(_graded, submission)))
+
+
+class Replays(QuizResource):
+    """/internal/replays: for a learner to whom content does not open the lesson now."""
+
+    @Operation(
+        id="replaySubmission", body=NewAttempt, response=SubmissionView, errors=(NotFound,), takes_idempotency_key=True
+    )
+    async def on_post(self, request: Request, response: Response) -> None:
+        """Repeat the response to a submission that was graded before under the same Idempotency-Key."""
+        submission = validated(LearnerSubmission, await read_document(request, limit=SUBMISSION_LIMIT_BYTES))
+        key = _learner_idempotency_key(request, submission)
+        stored = await self._replay(key) if key else None
+        if stored is None:
+            raise NotFound
+        write_stored_response(response, stored)
+
+
+def _graded(request: AdmittedSubmission, submission: Submission) -> StoredResponse:
+    return stored_response(submission_view(request, submission), 200)
+
+
+def _learner_idempotency_key(request: Request, submission: LearnerSubmission) -> IdempotencyKey | None:
+    # Learners do not sign in: the key and the exact body together identify the caller.
+    return request_key(request.get_header(KEY_HEADER), SUBMIT_ROUTE.format(submission), "", submission.submission)

@@ -1,0 +1,104 @@
+"""Quizzes and their attempts, for admins."""
+
+from functools import partial
+
+from falcon.asgi import Request, Response
+
+from services.kit.web.documents import (
+    admin_idempotency_key,
+    read_document,
+    read_if_match,
+    read_json,
+    write_page,
+    write_stored_response,
+    write_versioned,
+)
+from services.kit.web.entity_tags import entity_tag
+from services.kit.web.idempotency import StoredResponse, stored_response
+from services.kit.web.operations import Operation
+from services.kit.web.pages import DEFAULT_LIMIT, page_request
+from services.kit.web.schemas import Item, Items, validated
+from services.quiz.entities import Quiz
+from services.quiz.errors import EventNotFound, LessonHasQuiz, LessonNotFound, MissingCorrectOption, QuizNotFound
+from services.quiz.resources.resource import QuizResource
+from services.quiz.schemas.attempts import AttemptPageView, attempt_views
+from services.quiz.schemas.quizzes import NewQuiz, QuizQuery, QuizUpdate, QuizView, quiz_view
+
+SORT_KEY = (int, str)
+
+
+class Quizzes(QuizResource):
+    """/api/quizzes."""
+
+    @Operation(id="listQuizzes", query=QuizQuery, response=Items[QuizView], is_paged=True)
+    async def on_get(self, request: Request, response: Response) -> None:
+        """List quizzes with their right options, oldest first."""
+        requested = page_request(request.get_param("limit"), request.get_param("cursor"), SORT_KEY)
+        query = validated(QuizQuery, dict(request.params))
+        page = await self._run(self._service.list_quizzes, query.filter(), requested)
+        write_page(response, [quiz_view(quiz) for quiz in page.items], page, requested)
+
+    @Operation(
+        id="createQuiz",
+        body=NewQuiz,
+        response=Item[QuizView],
+        status=201,
+        errors=(MissingCorrectOption, EventNotFound, LessonNotFound, LessonHasQuiz),
+        takes_idempotency_key=True,
+        gives_entity_tag=True,
+    )
+    async def on_post(self, request: Request, response: Response) -> None:
+        """Create the quiz of a lesson."""
+        document = await read_document(request)
+        create = partial(self._service.create_quiz, validated(NewQuiz, document).fields())
+        key = admin_idempotency_key(request, document)
+        write_stored_response(response, await self._run_once(key, create, _created))
+
+
+class QuizItem(QuizResource):
+    """/api/quizzes/{quiz_id}."""
+
+    @Operation(id="getQuiz", response=Item[QuizView], errors=(QuizNotFound,), gives_entity_tag=True)
+    async def on_get(self, request: Request, response: Response, quiz_id: str) -> None:
+        """Return a quiz with its right options."""
+        quiz = await self._run(self._service.get_quiz, quiz_id)
+        write_versioned(response, quiz, quiz_view(quiz))
+
+    @Operation(
+        id="updateQuiz",
+        body=QuizUpdate,
+        response=Item[QuizView],
+        errors=(MissingCorrectOption, QuizNotFound),
+        takes_if_match=True,
+        gives_entity_tag=True,
+    )
+    async def on_put(self, request: Request, response: Response, quiz_id: str) -> None:
+        """Replace title and questions; passPercentage stays when it is absent."""
+        update = await read_json(request, QuizUpdate)
+        states = read_if_match(request)
+        quiz = await self._run(self._service.update_quiz, quiz_id, update.changes(), states)
+        write_versioned(response, quiz, quiz_view(quiz))
+
+    @Operation(id="deleteQuiz", status=204, errors=(QuizNotFound,), takes_if_match=True)
+    async def on_delete(self, request: Request, response: Response, quiz_id: str) -> None:
+        """Delete a quiz; its attempts stay as history."""
+        await self._run(self._service.delete_quiz, quiz_id, read_if_match(request))
+        response.status = 204
+
+
+class Attempts(QuizResource):
+    """/api/quizzes/{quiz_id}/attempts."""
+
+    @Operation(id="listAttempts", response=AttemptPageView, errors=(QuizNotFound,), is_paged=True)
+    async def on_get(self, request: Request, response: Response, quiz_id: str) -> None:
+        """List a page of the quiz's attempts, newest first; they outlive the quiz.
+
+        Without a limit a page has 50 of them.
+        """
+        requested = page_request(request.get_param("limit"), request.get_param("cursor"), SORT_KEY, DEFAULT_LIMIT)
+        history = await self._run(self._service.list_attempts, quiz_id, requested)
+        write_page(response, list(attempt_views(history)), history.page, requested)
+
+
+def _created(quiz: Quiz) -> StoredResponse:
+    return stored_response({"item": quiz_view(quiz)}, 201, entity_tag(quiz))

@@ -1,0 +1,14 @@
+"""The base of quiz's resources."""
+
+from services.kit.storage.use_cases import UseCases
+from services.quiz.service import QuizService
+
+
+class QuizResource:
+    """The service, and the pool in which its use cases run."""
+
+    def __init__(self, service: QuizService, use_cases: UseCases):
+        self._service = service
+        self._run = use_cases.run
+        self._run_once = use_cases.run_once
+        self._replay = use_cases.replay

@@ -1,0 +1,108 @@
+"""The results of attempts, and the attempts of a quiz for admins."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+from typing_extensions import TypedDict
+
+from services.kit.core.instants import format_instant
+from services.kit.web.schemas import InstantText
+from services.quiz.entities import Attempt, AttemptHistory, GradedAnswer, Revision
+from services.quiz.schemas.quizzes import QuestionView, question_view
+
+Score = Annotated[int, Field(ge=0, le=100)]
+
+
+class GradedAnswerView(TypedDict):
+    """One question of a graded attempt; submittedOptionId is null when it was not answered."""
+
+    questionId: str
+    submittedOptionId: str | None
+    correctOptionId: str | None
+    isCorrect: bool
+
+
+class ResultView(TypedDict):
+    """The result of a graded attempt."""
+
+    quizId: str
+    totalQuestions: int
+    answeredQuestions: int
+    correctAnswers: int
+    scorePercentage: Score
+    passPercentage: int
+    status: Literal["passed", "failed"]
+    passed: bool
+    answers: Annotated[
+        list[GradedAnswerView], Field(description="one per question, in question order, answered or not")
+    ]
+    submittedAt: InstantText
+
+
+def result_view(attempt: Attempt) -> ResultView:
+    """Return the result of the attempt."""
+    grade = attempt.grade
+    return {
+        "quizId": attempt.quiz_id,
+        "totalQuestions": grade.total_questions,
+        "answeredQuestions": grade.answered_questions,
+        "correctAnswers": grade.correct_answers,
+        "scorePercentage": grade.score_percentage,
+        "passPercentage": grade.pass_percentage,
+        "status": "passed" if grade.passed else "failed",
+        "passed": grade.passed,
+        "answers": [_graded_answer_view(answer) for answer in grade.answers],
+        "submittedAt": format_instant(attempt.submitted_at),
+    }
+
+
+def _graded_answer_view(answer: GradedAnswer) -> GradedAnswerView:
+    return {
+        "questionId": answer.question_id,
+        "submittedOptionId": answer.submitted_option_id,
+        "correctOptionId": answer.correct_option_id,
+        "isCorrect": answer.is_correct,
+    }
+
+
+class AskedQuizView(TypedDict):
+    """The quiz as it was asked."""
+
+    title: str
+    passPercentage: int
+    questions: list[QuestionView]
+
+
+class AttemptView(ResultView):
+    """The result of an attempt, and the quiz as it was asked."""
+
+    id: str
+    eventId: str
+    lessonId: str
+    quiz: AskedQuizView
+
+
+class AttemptPageView(TypedDict):
+    """A page of attempts, newest first."""
+
+    items: list[AttemptView]
+    nextCursor: Annotated[str | None, Field(description="where the next page begins; null on the last one")]
+
+
+def attempt_views(history: AttemptHistory) -> list[AttemptView]:
+    """Return the attempts of a page."""
+    return [_attempt_view(attempt, history.revisions[attempt.revision_id]) for attempt in history.page.items]
+
+
+def _attempt_view(attempt: Attempt, revision: Revision) -> AttemptView:
+    return {
+        "id": attempt.id,
+        "eventId": attempt.event_id,
+        "lessonId": attempt.lesson_id,
+        **result_view(attempt),
+        "quiz": {
+            "title": revision.title,
+            "passPercentage": revision.pass_percentage,
+            "questions": [question_view(question) for question in revision.questions],
+        },
+    }
