@@ -24,28 +24,23 @@ class Endpoint:
 
     def __init__(self, route: PublicRoute, upstreams: Upstreams, guesses: Guesses):
         for method, (_guard, target) in route.methods.items():
-            view = _view(target)
-            if route.event_slug is not None:
-                view = _counting_guesses(view, guesses, route.event_slug)
-            setattr(self, f"on_{method.lower()}", _responder(view, upstreams))
+            setattr(self, f"on_{method.lower()}", _responder(_view(target), upstreams, guesses, route.event_slug))
 
 
-def _responder(view: View, upstreams: Upstreams) -> Responder:
+def _responder(view: View, upstreams: Upstreams, guesses: Guesses, event_slug: str | None) -> Responder:
     async def respond(request: Request, response: Response, **path_values: str) -> None:
-        upstream_response = await view(upstreams, await _upstream_request(request), **path_values)
+        upstream_request = await _upstream_request(request)
+        call = partial(view, upstreams, upstream_request, **path_values)
+        if event_slug is None:
+            upstream_response = await call()
+        else:
+            upstream_response = await guesses.limit(path_values[event_slug], upstream_request, call)
         response.status = upstream_response.status
         response.data = upstream_response.body or None
         for name, value in upstream_response.headers.items():
             response.set_header(name, value)
 
     return respond
-
-
-def _counting_guesses(view: View, guesses: Guesses, event_slug: str) -> View:
-    async def limit(upstreams: Upstreams, request: UpstreamRequest, **path_values: str) -> UpstreamResponse:
-        return await guesses.limit(path_values[event_slug], request, partial(view, upstreams, request, **path_values))
-
-    return limit
 
 
 def _view(target: Service | Source | View) -> View:

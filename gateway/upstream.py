@@ -101,26 +101,6 @@ class Upstream:
 
     async def forward(self, request: UpstreamRequest) -> UpstreamResponse:
         """Forward a client's request unchanged, with the client's token. Raise Unavailable or UpstreamTimeout."""
-        return await self._send(request)
-
-    async def call(self, method: str, path: str, request: UpstreamRequest | None = None) -> UpstreamResponse:
-        """Call an internal route as the gateway, with the query and the body of the client's request if it is given.
-
-        Raise Unavailable or UpstreamTimeout, and ServiceError when the service refuses the gateway's token.
-        """
-        request = request or UpstreamRequest(method, path)
-        token = issue_service_token(self._secret, "gateway", self._name, self._clock())
-        response = await self._send(replace(request, method=method, path=path, authorization=f"Bearer {token}"))
-        if response.status == Unauthorized.status and Unauthorized.code.encode() in response.body:
-            log.error("service_token_refused", upstream=self._name)
-            raise ServiceError
-        return response
-
-    async def close(self) -> None:
-        """Close the pool."""
-        await self._client.aclose()
-
-    async def _send(self, request: UpstreamRequest) -> UpstreamResponse:
         headers = {**request.headers, REQUEST_ID_HEADER: current_request_id()}
         url = httpx.URL(request.path).copy_with(query=request.query.encode()) if request.query else request.path
         try:
@@ -136,6 +116,23 @@ class Upstream:
             raise Unavailable
         forwarded = {name: response.headers[name] for name in FORWARDED_HEADERS if name in response.headers}
         return UpstreamResponse(response.status_code, response.content, forwarded)
+
+    async def call(self, method: str, path: str, request: UpstreamRequest | None = None) -> UpstreamResponse:
+        """Call an internal route as the gateway, with the query and the body of the client's request if it is given.
+
+        Raise Unavailable or UpstreamTimeout, and ServiceError when the service refuses the gateway's token.
+        """
+        request = request or UpstreamRequest(method, path)
+        token = issue_service_token(self._secret, "gateway", self._name, self._clock())
+        response = await self.forward(replace(request, method=method, path=path, authorization=f"Bearer {token}"))
+        if response.status == Unauthorized.status and Unauthorized.code.encode() in response.body:
+            log.error("service_token_refused", upstream=self._name)
+            raise ServiceError
+        return response
+
+    async def close(self) -> None:
+        """Close the pool."""
+        await self._client.aclose()
 
     def _failure(self, error: Exception) -> ServiceError:
         # httpx-aiohttp raises ConnectTimeout for a refused or broken connection as well: it does not mean a timeout.

@@ -1,15 +1,13 @@
 """Join the document: the frame, and a path item for every row of the gateway's routes table."""
 
-from http import HTTPStatus
-from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from deploy.openapi.links import Linkable, Links
+from deploy.openapi.links import Described, links
 from deploy.openapi.operations import PublicOperation, public_operations
-from deploy.openapi.refusals import Refusals, error_schemas, errors_of_kind
+from deploy.openapi.refusals import error_schemas, refusals, response, response_name
 from deploy.openapi.schemas import COMPONENTS, Json, Schemas
 from services.kit.web.guards import Guard
 
@@ -35,35 +33,33 @@ def document_text() -> str:
 def document() -> Json:
     """Return the document. Raise MissingDeclaration."""
     frame: Json = yaml.safe_load(_FRAME.read_text())
+    components = frame.pop("components")
     operations = public_operations()
-    errors = list(dict.fromkeys(error for each in operations for error in (*each.errors, *errors_of_kind(each))))
-    schemas = Schemas(_types(operations, [error.members for error in errors if error.members]))
-    components = frame["components"]
-    envelope = components["schemas"]["Error"]
-    refusals = Refusals()
-    linkables = [
-        Linkable(
-            each,
-            [parameter["name"] for parameter in _query(each, schemas) if "name" in parameter] + _paging_names(each),
-            _body_schema(each, schemas),
-            schemas.reference(each.declared.response) if each.declared.response else None,
-        )
-        for each in operations
-    ]
-    links = Links(linkables, schemas)
+    refused = [errors for each in operations for errors in refusals(each).values()]
+    errors = dict.fromkeys(error for each in refused for error in each)
+    schemas = Schemas([*_types(operations), *(error.members for error in errors if error.members)])
+    described = [_described(each, schemas) for each in operations]
     paths: Json = {}
-    for linkable in linkables:
-        path_item = paths.setdefault(linkable.operation.path, _path_item(linkable.operation))
-        path_item[linkable.operation.method.lower()] = _operation(linkable, schemas, refusals, links)
+    for each in described:
+        path_item = paths.setdefault(each.operation.path, _path_item(each.operation))
+        responses = _responses(each, described, schemas)
+        path_item[each.operation.method.lower()] = {**_operation(each), "responses": responses}
     names = dict.fromkeys(name for each in operations for name in each.path_parameters)
     components["parameters"] |= {
         name: {"name": name, "in": "path", "required": True, "schema": {"type": "string"}} for name in names
     }
-    components["responses"] = dict(sorted(refusals.components.items()))
-    all_schemas = {**components["schemas"], **error_schemas(errors, schemas, envelope), **schemas.components}
+    error_responses = {response_name(each): response(each) for each in refused}
+    components["responses"] = {name: error_responses[name] for name in sorted(error_responses)}
+    envelope = components["schemas"]["Error"]
+    all_schemas = {"Error": envelope, **error_schemas(errors, schemas, envelope), **schemas.components}
     components["schemas"] = _referred(all_schemas, paths, components["responses"])
-    del frame["components"]
     return {**frame, "paths": paths, "components": components}
+
+
+def _types(operations: list[PublicOperation]) -> list[Any]:
+    declared = [each.declared for each in operations]
+    responses = [type_ for each in declared for type_ in (each.response, each.query) if type_]
+    return [*responses, *(body for each in operations for body in each.bodies)]
 
 
 def _referred(schemas: Json, *users: Json) -> Json:
@@ -81,10 +77,43 @@ def _referred(schemas: Json, *users: Json) -> Json:
     return {name: schemas[name] for name in sorted(found)}
 
 
-def _types(operations: list[PublicOperation], members: list[type]) -> list[Any]:
-    responses = [each.declared.response for each in operations if each.declared.response]
-    queries = [each.declared.query for each in operations if each.declared.query]
-    return [*responses, *queries, *chain.from_iterable(each.bodies for each in operations), *members]
+def _described(operation: PublicOperation, schemas: Schemas) -> Described:
+    response_type, query = operation.declared.response, operation.declared.query
+    parameters = schemas.resolved(schemas.reference(query))["properties"] if query else {}
+    return Described(
+        operation,
+        {name: _not_null(schema) for name, schema in parameters.items() if name not in ("limit", "cursor")},
+        _body(operation, schemas),
+        schemas.reference(response_type) if response_type else None,
+    )
+
+
+def _not_null(schema: Json) -> Json:
+    # An absent query parameter is null in Python only.
+    schema = dict(schema)
+    if "oneOf" in schema:
+        (alternative,) = [each for each in schema.pop("oneOf") if each != {"type": "null"}]
+        return {**alternative, **schema}
+    if isinstance(schema.get("type"), list):
+        (schema["type"],) = [each for each in schema["type"] if each != "null"]
+    return schema
+
+
+def _body(operation: PublicOperation, schemas: Schemas) -> Json | None:
+    if not operation.bodies:
+        return None
+    first, *others = references = [schemas.reference(body) for body in operation.bodies]
+    if not others:
+        return first
+    # Two services read the same body.
+    parts = [schemas.resolved(each) for each in references]
+    name = operation.declared.id[0].upper() + operation.declared.id[1:] + "Body"
+    schemas.components[name] = {
+        "type": "object",
+        "required": [name for part in parts for name in part.get("required", ())],
+        "properties": {name: schema for part in parts for name, schema in part["properties"].items()},
+    }
+    return {"$ref": COMPONENTS + name}
 
 
 def _path_item(operation: PublicOperation) -> Json:
@@ -92,21 +121,21 @@ def _path_item(operation: PublicOperation) -> Json:
     return {"parameters": parameters} if parameters else {}
 
 
-def _operation(linkable: Linkable, schemas: Schemas, refusals: Refusals, links: Links) -> Json:
-    operation, declared = linkable.operation, linkable.operation.declared
-    document: Json = {"operationId": declared.id, "tags": [_tag(operation)], **_security(operation)}
-    document["summary"] = declared.summary
-    if declared.description:
-        document["description"] = " ".join(declared.description.split())
-    parameters = [*_parameters(operation), *_query(operation, schemas)]
-    if parameters:
-        document["parameters"] = parameters
-    if linkable.body is not None:
-        content = {"application/json": {"schema": linkable.body}}
-        document["requestBody"] = {"required": not operation.body_is_optional, "content": content}
-    success = _success(linkable, links)
-    document["responses"] = {str(declared.status): success, **dict(sorted(refusals.responses(operation).items()))}
-    return document
+def _operation(described: Described) -> Json:
+    operation, declared = described.operation, described.operation.declared
+    parameters = _parameters(described)
+    content = {"application/json": {"schema": described.body}}
+    members: Json = {
+        "operationId": declared.id,
+        "tags": [_tag(operation)],
+        **_security(operation),
+        "summary": declared.summary,
+        "description": " ".join(declared.description.split()),
+        "parameters": parameters,
+        "requestBody": {"required": not operation.body_is_optional, "content": content} if described.body else None,
+    }
+    # An empty list of security requirements means that the operation is open.
+    return {name: value for name, value in members.items() if value or name == "security"}
 
 
 def _security(operation: PublicOperation) -> Json:
@@ -127,71 +156,52 @@ def _tag(operation: PublicOperation) -> str:
     return next(each for each in reversed(segments) if each in ("events", "lessons", "materials", "quizzes"))
 
 
-def _parameters(operation: PublicOperation) -> list[Json]:
-    declared = operation.declared
-    names = {
+def _parameters(described: Described) -> list[Json]:
+    declared = described.operation.declared
+    shared = {
         "limit": declared.is_paged,
         "cursor": declared.is_paged,
         "idempotencyKey": declared.takes_idempotency_key,
         "ifMatch": declared.takes_if_match,
     }
-    return [{"$ref": f"#/components/parameters/{name}"} for name, is_taken in names.items() if is_taken]
-
-
-def _paging_names(operation: PublicOperation) -> list[str]:
-    return ["cursor"] if operation.declared.is_paged else []
-
-
-def _query(operation: PublicOperation, schemas: Schemas) -> list[Json]:
-    if operation.declared.query is None:
-        return []
-    properties = schemas.resolved(schemas.reference(operation.declared.query))["properties"]
-    parameters = []
-    for name, nullable in properties.items():
-        schema = _required(nullable)
-        described = {"description": schema.pop("description")} if "description" in schema else {}
-        if name not in ("limit", "cursor"):
-            parameters.append({"name": name, "in": "query", **described, "schema": schema})
+    parameters: list[Json] = [
+        {"$ref": f"#/components/parameters/{name}"} for name, is_taken in shared.items() if is_taken
+    ]
+    for name, schema in described.query.items():
+        description = {key: text for key, text in schema.items() if key == "description"}
+        without = {key: value for key, value in schema.items() if key != "description"}
+        parameters.append({"name": name, "in": "query", **description, "schema": without})
     return parameters
 
 
-def _required(schema: Json) -> Json:
-    """Return the schema without null: an absent query parameter is null in Python only."""
-    schema = dict(schema)
-    if "oneOf" in schema:
-        (alternative,) = [each for each in schema.pop("oneOf") if each != {"type": "null"}]
-        return {**alternative, **schema}
-    if isinstance(schema.get("type"), list):
-        (schema["type"],) = [each for each in schema["type"] if each != "null"]
-    return schema
-
-
-def _body_schema(operation: PublicOperation, schemas: Schemas) -> Json | None:
-    if not operation.bodies:
-        return None
-    if len(operation.bodies) == 1:
-        return schemas.reference(operation.bodies[0])
-    # Two services read the same body.
-    parts = [schemas.resolved(schemas.reference(body)) for body in operation.bodies]
-    required = [name for part in parts for name in part.get("required", ())]
-    properties = {name: schema for part in parts for name, schema in part["properties"].items()}
-    name = operation.declared.id[0].upper() + operation.declared.id[1:] + "Body"
-    schemas.components[name] = {"type": "object", "required": required, "properties": properties}
-    return {"$ref": COMPONENTS + name}
-
-
-def _success(linkable: Linkable, links: Links) -> Json:
-    declared = linkable.operation.declared
+def _responses(described: Described, all_described: list[Described], schemas: Schemas) -> Json:
+    operation, declared = described.operation, described.operation.declared
     headers = {"X-Request-ID": {"$ref": "#/components/headers/RequestId"}}
     if declared.gives_entity_tag:
         headers["ETag"] = {"$ref": "#/components/headers/ETag"}
     if declared.takes_idempotency_key:
         headers["Idempotency-Replayed"] = {"$ref": "#/components/headers/IdempotencyReplayed"}
-    response: Json = {"description": f"{HTTPStatus(declared.status).phrase}.", "headers": headers}
-    if linkable.response is not None:
-        response["content"] = {"application/json": {"schema": linkable.response}}
-    made = links.of(linkable)
-    return {**response, "links": made} if made else response
+    success: Json = {"description": _description(described.response, schemas), "headers": headers}
+    if described.response:
+        success["content"] = {"application/json": {"schema": described.response}}
+    if made := links(described, all_described, schemas):
+        success["links"] = made
+    errors = {
+        str(status): {"$ref": f"#/components/responses/{response_name(errors)}"}
+        for status, errors in refusals(operation).items()
+    }
+    return {str(declared.status): success, **errors}
+
+
+def _description(response: Json | None, schemas: Schemas) -> str:
+    """Return the description of the view that the response shows."""
+    if response is None:
+        return "Done. The response has no body."
+    members, name = schemas.resolved(response)["properties"], response["$ref"]
+    if name.endswith("Items"):
+        text: str = schemas.resolved(members["items"]["items"])["description"]
+        return f"A list, each item of it: {text[0].lower()}{text[1:]}"
+    return str(schemas.resolved(members["item"] if name.endswith("Item") else response)["description"])
 
 
 class _Dumper(yaml.SafeDumper):

@@ -46,15 +46,10 @@ class PublicOperation:
         """The names of the path parameters in their order."""
         return PATH_PARAMETER.findall(self.path)
 
-    @property
-    def is_health_check(self) -> bool:
-        """Whether it is asked by a load balancer, and never limited or forwarded."""
-        return self.path.startswith("/health")
-
 
 def public_operations() -> list[PublicOperation]:
     """Return every public operation in the order of the routes table. Raise MissingDeclaration."""
-    tables = service_tables()
+    tables = _service_tables()
     found: list[PublicOperation] = []
     missing: list[str] = []
     for route in PUBLIC_ROUTES:
@@ -68,7 +63,7 @@ def public_operations() -> list[PublicOperation]:
     return found
 
 
-def service_tables() -> Mapping[Service, Mapping[str, Route]]:
+def _service_tables() -> Mapping[Service, Mapping[str, Route]]:
     """Return the routes of each service by their path, over resources that cannot be called."""
     # The rows are read for their declarations only.
     nothing: Any = _Nothing()

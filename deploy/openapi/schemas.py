@@ -18,20 +18,31 @@ _NULL = {"type": "null"}
 _RENAMED = {"ge": "minimum", "le": "maximum"}
 
 
+def _text_schema(least: int) -> Json:
+    description = "trimmed; no control characters but tab and line breaks"
+    if least:
+        description += f"; at least {least} character{'s' if least > 1 else ''} left after trimming"
+    return {"type": "string", "pattern": text_pattern(least), "description": description}
+
+
+# The schemas that many others refer to, by name.
+_SHARED: Mapping[str, Json] = {
+    "Instant": TypeAdapter(InstantText).json_schema(),
+    "InstantInput": TypeAdapter(Instant).json_schema(),
+    **{f"Text{least}": _text_schema(least) for least in range(10)},
+}
+
+
 class Schemas:
     """The components/schemas of the document, and a reference to the schema of each type."""
 
     def __init__(self, types: Iterable[Any]):
-        mode: Literal["validation"] = "validation"
         adapters: list[tuple[Any, Literal["validation", "serialization"], TypeAdapter[Any]]] = [
-            (each, mode, TypeAdapter(each)) for each in dict.fromkeys(types)
+            (each, "validation", TypeAdapter(each)) for each in dict.fromkeys(types)
         ]
         references, definitions = TypeAdapter.json_schemas(adapters, ref_template=COMPONENTS + "{model}")
         self._names = _readable_names(definitions.get("$defs", {}))
-        self.components: Json = {
-            "Instant": TypeAdapter(InstantText).json_schema(),
-            "InstantInput": TypeAdapter(Instant).json_schema(),
-        }
+        self.components: Json = dict(_SHARED)
         self._references = {each: self._tidy(schema) for (each, _mode), schema in references.items()}
         for name, definition in definitions.get("$defs", {}).items():
             self.components[self._names[name]] = self._tidy(definition)
@@ -42,11 +53,8 @@ class Schemas:
 
     def resolved(self, schema: Mapping[str, Any]) -> Json:
         """Return the schema, or the component that it refers to."""
-        if "$ref" not in schema:
-            return dict(schema)
-        component = self.components[schema["$ref"].removeprefix(COMPONENTS)]
-        properties = {**component.get("properties", {}), **schema.get("properties", {})}
-        return {**component, **schema, **({"properties": properties} if properties else {})}
+        name = str(schema.get("$ref", "")).removeprefix(COMPONENTS)
+        return dict(self.components.get(name, schema))
 
     def _tidy(self, schema: Any) -> Any:
         if isinstance(schema, list):
@@ -67,23 +75,7 @@ class Schemas:
                 tidied[key] = " ".join(value.split())
             elif key != "title" and not (key == "default" and value is None):
                 tidied[_RENAMED.get(key, key)] = self._tidy(value) if key != "enum" else value
-        return _in_order(self._named(_nullable(tidied)))
-
-    def _named(self, schema: Json) -> Json:
-        # Name the schemas that many others use.
-        for minimum in {0, schema.get("minLength", 0)}:
-            if schema.get("pattern") == text_pattern(minimum) and schema.get("type") == "string":
-                name = f"Text{minimum}"
-                self.components.setdefault(name, _text_schema(minimum))
-                own = {key: value for key, value in schema.items() if key not in ("type", "pattern")}
-                return {"$ref": COMPONENTS + name, **own}
-        for name, shared in (("Instant", _INSTANT), ("InstantInput", _INSTANT_INPUT)):
-            if shared.items() <= schema.items():
-                own = {key: value for key, value in schema.items() if key not in shared}
-                if own.get("description") in _INSTANT_DESCRIPTIONS:
-                    own.pop("description")
-                return {"$ref": COMPONENTS + name, **own}
-        return schema
+        return _in_order(_with_reference(_nullable(tidied)))
 
 
 def _nullable(schema: Json) -> Json:
@@ -101,11 +93,12 @@ def _is_plain(schema: Json) -> bool:
     return isinstance(schema.get("type"), str) and "enum" not in schema
 
 
-def _text_schema(minimum: int) -> Json:
-    description = "trimmed; no control characters but tab and line breaks"
-    if minimum:
-        description += f"; at least {minimum} character{'s' if minimum > 1 else ''} left after trimming"
-    return {"type": "string", "pattern": text_pattern(minimum), "description": description}
+def _with_reference(schema: Json) -> Json:
+    for name, shared in _SHARED.items():
+        constraints = {key: value for key, value in shared.items() if key != "description"}
+        if constraints.items() <= schema.items():
+            return {"$ref": COMPONENTS + name, **{key: each for key, each in schema.items() if shared.get(key) != each}}
+    return schema
 
 
 def _in_order(schema: Json) -> Json:
@@ -126,8 +119,3 @@ def _readable_names(definitions: Mapping[str, Any]) -> dict[str, str]:
         short = view.rpartition("__")[2].removesuffix("View") + frame
         names[definition] = short if short not in names.values() else definition.replace("__", ".")
     return names
-
-
-_INSTANT: Json = TypeAdapter(InstantText).json_schema()
-_INSTANT_INPUT: Json = TypeAdapter(Instant).json_schema()
-_INSTANT_DESCRIPTIONS = (_INSTANT.pop("description"), _INSTANT_INPUT.pop("description"))

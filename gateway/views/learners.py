@@ -3,6 +3,7 @@
 import re
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from typing import Any
 from urllib.parse import quote
 
@@ -22,6 +23,8 @@ LESSON_QUIZ = "/internal/lessons/{lesson_id}/quiz"
 SUBMISSIONS = "/internal/submissions"
 EVENT_ACCESS = Source(Service.CONTENT, "POST", PUBLIC_EVENT + "/access")
 ADMISSION = Source(Service.CONTENT, "POST", PUBLIC_LESSON + "/admission")
+
+_segment = partial(quote, safe="")
 
 # A JWS in compact form (RFC 7515 section 7.1). Our grants are much shorter than this.
 _GRANT = re.compile(r"[\w-]{1,2000}\.[\w-]{1,2000}\.[\w-]{1,2000}", re.ASCII)
@@ -48,7 +51,7 @@ async def event_access(upstreams: Upstreams, request: UpstreamRequest, event_id:
 @declared_by(Source(Service.CONTENT, "POST", PUBLIC_EVENT + "/catalog"))
 async def catalog(upstreams: Upstreams, request: UpstreamRequest, event_slug: str) -> UpstreamResponse:
     """Return the event and its lessons with their status."""
-    return await _call_content(upstreams, request, f"{_segment(event_slug)}/catalog")
+    return await _call_content(upstreams, request, event_slug, "catalog")
 
 
 @declared_by(Source(Service.CONTENT, "POST", PUBLIC_LESSON + "/access-check"))
@@ -56,7 +59,7 @@ async def access_check(
     upstreams: Upstreams, request: UpstreamRequest, event_slug: str, lesson_slug: str
 ) -> UpstreamResponse:
     """Return whether the lesson opens, and when."""
-    response = await _call_lesson(upstreams, request, event_slug, lesson_slug, "access-check")
+    response = await _call_content(upstreams, request, event_slug, "lessons", lesson_slug, "access-check")
     if response.status == HTTP_OK:
         access = response.document()
         log.info("lesson_access_evaluated", status=access["status"], authorized=access["authorized"])
@@ -112,22 +115,18 @@ async def submit_quiz(
     return response
 
 
-async def _call_lesson(
-    upstreams: Upstreams, request: UpstreamRequest, event_slug: str, lesson_slug: str, action: str
-) -> UpstreamResponse:
-    return await _call_content(upstreams, request, f"{_segment(event_slug)}/lessons/{_segment(lesson_slug)}/{action}")
-
-
-async def _call_content(upstreams: Upstreams, request: UpstreamRequest, address: str) -> UpstreamResponse:
+async def _call_content(upstreams: Upstreams, request: UpstreamRequest, *segments: str) -> UpstreamResponse:
+    """Call the address that these segments name below the public events."""
     # The service token replaces the learner's token, which is passed on in another header.
     grant = _learner_grant(request.authorization)
-    return await upstreams.content.call("POST", f"{PUBLIC_EVENTS}/{address}", replace(request, learner_grant=grant))
+    path = "/".join((PUBLIC_EVENTS, *map(_segment, segments)))
+    return await upstreams.content.call("POST", path, replace(request, learner_grant=grant))
 
 
 async def _open_lesson(
     upstreams: Upstreams, request: UpstreamRequest, event_slug: str, lesson_slug: str, action: str
 ) -> UpstreamResponse:
-    response = await _call_lesson(upstreams, request, event_slug, lesson_slug, action)
+    response = await _call_content(upstreams, request, event_slug, "lessons", lesson_slug, action)
     _log_access(response)
     return response
 
@@ -168,7 +167,3 @@ def _log_submission(result: dict[str, Any]) -> None:
     outcome = {key: result[key] for key in ("quizId", "scorePercentage", "passed")}
     log.info("quiz_submitted", **outcome)
     log.info("kpi_quiz_completed", **outcome)
-
-
-def _segment(text: str) -> str:
-    return quote(text, safe="")

@@ -7,7 +7,7 @@ from typing import Any, Generic, TypeVar
 
 import peewee
 
-from services.kit.core.instants import to_milliseconds
+from services.kit.core.instants import from_milliseconds, to_milliseconds
 from services.kit.storage.database import InstantField
 
 Record = TypeVar("Record")
@@ -41,21 +41,23 @@ class RowReader(Generic[Record]):
     def __init__(self, query: Any, record: Callable[..., Record]):
         # An alias hides the field that converts its values.
         columns = [each.unwrap() for each in query._returning]
-        self._converters = [
-            (index, column.python_value)
+        self._converters: list[tuple[int, Callable[[Any], object]]] = [
+            (index, from_milliseconds if isinstance(column, InstantField) else bool)
             for index, column in enumerate(columns)
             if isinstance(column, InstantField | peewee.BooleanField)
         ]
-        self._record = record
+        self._record = _tuple if record is tuple else record
+        # None if the arguments have the order of the columns: a call by place is faster.
         self._names = _names(query._returning, record)
 
     def read(self, row: Sequence[Any]) -> Record:
         """Return the record of one row."""
         columns = list(row)
         for index, convert in self._converters:
-            columns[index] = convert(columns[index])
+            if columns[index] is not None:
+                columns[index] = convert(columns[index])
         if self._names is None:
-            return self._record(columns)
+            return self._record(*columns)
         return self._record(**dict(zip(self._names, columns, strict=True)))
 
 
@@ -99,19 +101,25 @@ def _name(column: Any) -> str:
 
 
 def _names(columns: Sequence[Any], record: Callable[..., Any]) -> list[str] | None:
-    """Return the names of the columns, None for a tuple; raise TypeError unless they are the record's arguments."""
+    """Return the names of the columns for a call by name, or None for a call by place. Raise TypeError."""
     if record is tuple:
         return None
     if record is str:
         if len(columns) != 1:
             raise TypeError(f"a str is made of one column, not of {len(columns)}")
-        return ["object"]
+        return None
     names = [_name(column) for column in columns]
-    arguments = list(inspect.signature(record).parameters)
+    parameters = inspect.signature(record).parameters
+    arguments = list(parameters)
     if sorted(names) != sorted(arguments):
         differing = ", ".join(sorted({*names} ^ {*arguments}) or sorted(names))
         raise TypeError(f"the columns of a statement and the fields of {record.__name__} differ: {differing}")
-    return names
+    by_place = names == arguments and all(each.kind is each.POSITIONAL_OR_KEYWORD for each in parameters.values())
+    return None if by_place else names
+
+
+def _tuple(*columns: Any) -> Any:
+    return columns
 
 
 def _storable(value: object) -> object:

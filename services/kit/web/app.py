@@ -1,6 +1,5 @@
 """The web application of every process: guarded routes, and one envelope for all errors."""
 
-import re
 from collections.abc import Awaitable, Callable, Iterable
 from http import HTTPStatus
 from typing import Any
@@ -23,10 +22,6 @@ from services.kit.core.logging import REQUEST_ID_HEADER, current_request_id, log
 from services.kit.web.bodies import receive_with_deadline
 from services.kit.web.documents import write_json
 from services.kit.web.guards import Route
-
-# Control characters, and dot segments, which a client must resolve itself (RFC 3986 section 5.2.4): forwarded to a
-# service, they would name another address.
-_INVALID_PATH = re.compile(r"[\x00-\x1f\x7f]|/\.\.?(/|$)")
 
 WebApp = falcon.asgi.App[Any, Any]
 
@@ -54,15 +49,6 @@ class RequestContext:
             response.set_header("Connection", "close")
         # The log context has the route. The address itself may contain a secret that a client typed.
         log.debug("request_answered", status=response.status_code)
-
-
-class PathCheck:
-    """Middleware: refuses paths that no HTTP client sends. It runs last, so that they count for the rate limit."""
-
-    async def process_request(self, request: falcon.asgi.Request, response: falcon.asgi.Response) -> None:
-        """Raise NotFound."""
-        if _INVALID_PATH.search(request.path):
-            raise NotFound
 
 
 class Lifespan:
@@ -103,7 +89,7 @@ class BodyTimeoutApp(WebApp):
 
 def create_web_app(routes: Iterable[Route], middleware: Iterable[Any], body_seconds: float = BODY_SECONDS) -> WebApp:
     """Build a Falcon app with these routes, the request context outermost, and the contract's error envelope."""
-    app = BodyTimeoutApp(middleware=[RequestContext(), *middleware, PathCheck()])
+    app = BodyTimeoutApp(middleware=[RequestContext(), *middleware])
     app.body_seconds = body_seconds
     app.req_options.strip_url_path_trailing_slash = False
     app.req_options.auto_parse_qs_csv = False

@@ -18,7 +18,8 @@ def receive_with_deadline(scope: Any, receive: Receive, seconds: float) -> Recei
     that the app itself sends the error, with all headers.
     """
     # RFC 9112 section 6.3: one of these headers announces a body.
-    if not any(name in (b"content-length", b"transfer-encoding") for name, _value in scope["headers"]):
+    headers = dict(scope["headers"])
+    if b"content-length" not in headers and b"transfer-encoding" not in headers:
         return receive
     deadline = asyncio.get_running_loop().time() + seconds
     has_begun = False

@@ -1,5 +1,6 @@
 """The guard of each route, which says who may call it, and the middleware that enforces it."""
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum
@@ -8,11 +9,15 @@ from typing import Any
 import falcon.asgi
 
 from services.kit.core.actor import current_actor, set_actor
-from services.kit.core.errors import Forbidden, Unauthorized
+from services.kit.core.errors import Forbidden, NotFound, Unauthorized
 from services.kit.core.instants import now
 from services.kit.core.logging import bind_route, log
 from services.kit.web.tokens.access import ROLES, AccessTokenVerifier, bearer_token
 from services.kit.web.tokens.service import verify_service_token
+
+# Control characters, and dot segments, which a client must resolve itself (RFC 3986 section 5.2.4): sent on to a
+# service they would name another address.
+_INVALID_PATH = re.compile(r"[\x00-\x1f\x7f]|/\.\.?(/|$)")
 
 
 class Guard(Enum):
@@ -78,7 +83,12 @@ class Gatekeeper:
         resource: object,
         params: dict[str, Any],
     ) -> None:
-        """Raise Unauthorized, or Forbidden for a lower role. A route that is not in the table is always refused."""
+        """Raise Unauthorized, or Forbidden for a lower role. A route that is not in the table is always refused.
+
+        Raise NotFound for a path that no HTTP client sends.
+        """
+        if _INVALID_PATH.search(request.path):
+            raise NotFound
         bind_route(request.uri_template or "")
         try:
             await self._authorize(request)
