@@ -489,14 +489,6 @@ def test_removing_a_lesson_removes_its_materials_alone(stocked: ContentStore) ->
 # Transactions
 
 
-def test_a_transaction_that_ends_well_is_kept(store: ContentStore) -> None:
-    with store.transaction():
-        store.events.add(an_event())
-        store.lessons.add(a_lesson())
-        store.materials.add_all([a_material()])
-    assert everything(store) == ([an_event()], [a_lesson()], [a_material()])
-
-
 def test_nothing_of_a_failed_transaction_is_kept(stocked: ContentStore) -> None:
     with pytest.raises(Undo), stocked.transaction():
         stocked.events.save(an_event(title="Changed"))

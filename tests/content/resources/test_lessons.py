@@ -229,10 +229,3 @@ def test_a_lesson_is_found_under_its_own_event_only(
     assert client.admin("GET", EVENTS + "/event-9/lessons") == EVENT_NOT_FOUND
     assert client.admin("POST", EVENTS + "/event-9/lessons", NEW_LESSON) == EVENT_NOT_FOUND
     assert everything(store) == before
-
-
-def test_a_material_is_found_under_its_own_lesson_only(client: Client, store: InMemoryContentStore) -> None:
-    before = everything(store)
-    assert client.admin("DELETE", MATERIALS + "/material-2") == MATERIAL_NOT_FOUND
-    assert client.admin("DELETE", MATERIALS + "/material-9") == MATERIAL_NOT_FOUND
-    assert everything(store) == before
