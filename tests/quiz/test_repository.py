@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import peewee
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from services.kit.web.pages import PageRequest
@@ -113,6 +113,7 @@ def test_reading_with_a_lock_reads_the_same(store: QuizStore) -> None:
 
 @over_one_store
 @given(quiz=quizzes())
+@example(quiz=a_quiz(title="\t\n\r e\u0301 \u00e9 🎬 \u202e שלום \u2028 'q' \"q\" % ? :x \\ {} ;"))
 def test_every_quiz_comes_back_equal_to_what_was_written(store: QuizStore, quiz: Quiz) -> None:
     with undone(store):
         store.quizzes.add(quiz)

@@ -35,8 +35,6 @@ from tests.quiz.memory import InMemoryQuizStore
 from tests.refusals import (
     FORBIDDEN,
     INVALID_JSON,
-    METHOD_NOT_ALLOWED,
-    NOT_FOUND,
     NOT_JSON,
     TOO_LARGE,
     UNAUTHORIZED,
@@ -468,13 +466,6 @@ def test_bodies_have_a_limit_and_submissions_a_wider_one(world: World) -> None:
     assert world.submit({"answers": [], "unknown": "a" * 3 * mebibyte}) == TOO_LARGE
 
 
-@pytest.mark.parametrize(
-    "path", ["/", "/api", "/api/quiz", QUIZ + "/", "/internal/lessons/lesson-1", "/api/quizzes/a%0Ab"]
-)
-def test_an_unknown_address_is_not_found(world: World, path: str) -> None:
-    assert world.admin("GET", path) == NOT_FOUND
-
-
 # Guards
 
 
@@ -538,15 +529,6 @@ def test_too_low_a_role_is_forbidden(world: World, method: str, path: str) -> No
     for token in tokens:
         assert world.client.send(method, path, token, json=NEW_QUIZ) == FORBIDDEN
     assert world.store.everything() == before
-
-
-PATHS = (QUIZZES, QUIZ, ATTEMPTS, LEARN, SUBMIT, REPLAYS, CATCH_UP)
-OTHER_METHODS = [each for each in product(METHODS, PATHS) if each not in READING + WRITING + SERVICES]
-
-
-@pytest.mark.parametrize(("method", "path"), OTHER_METHODS)
-def test_a_method_outside_the_table_is_not_allowed(world: World, method: str, path: str) -> None:
-    assert world.client.send(method, path, token_for(path), json=UPDATE) == METHOD_NOT_ALLOWED
 
 
 def test_every_responder_behind_a_public_address_declares_its_operation() -> None:

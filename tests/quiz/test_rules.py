@@ -4,7 +4,7 @@ from decimal import ROUND_HALF_UP, Decimal
 from itertools import count
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from services.kit.core.errors import ValidationFailed
@@ -62,10 +62,13 @@ def test_one_answer_that_does_not_fit_makes_an_attempt_invalid(
 
 
 @given(st.integers(1, 10_000).flatmap(lambda whole: st.tuples(st.integers(0, whole), st.just(whole))))
+@example((1, 8))  # 12.5
+@example((5, 8))  # 62.5
 def test_rounding_agrees_with_decimal_arithmetic(shares: tuple[int, int]) -> None:
     part, whole = shares
     exact = Decimal(100) * part / whole
     assert rules.percentage(part, whole) == int(exact.quantize(Decimal(1), ROUND_HALF_UP))
+    assert rules.percentage(0, 0) == 0
 
 
 @pytest.mark.parametrize(("pass_percentage", "passed"), [(12, True), (13, True), (14, False)])

@@ -144,6 +144,7 @@ def test_without_a_lesson_no_quiz_is_created_or_updated(
         world.service.create_quiz(quiz_fields())
     with pytest.raises(of_an_update):
         world.service.update_quiz("quiz-1", quiz_changes())
+    assert world.required == [("event-1", "lesson-2"), ("event-1", "lesson-1")]
     assert world.store.everything() == before
 
 
@@ -205,6 +206,8 @@ def test_every_submission_is_an_attempt_of_its_own(world: World) -> None:
     answers = [right(question) for question in a_quiz().questions]
     first, second = (world.service.submit("lesson-1", answers).attempt for _ in range(2))
     assert first.id != second.id
+    # A learner's submission must not wait for content.
+    assert world.required == []
     assert {each.id for each in world.store.attempts.list("quiz-1", ALL)} == {"attempt-1", first.id, second.id}
 
 
