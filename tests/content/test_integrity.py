@@ -10,7 +10,6 @@ from services.content import seed
 from services.content.config import read_settings
 from services.content.entities import Change, NewChange
 from services.content.integrity import examination
-from services.content.migrations import MIGRATIONS
 from services.content.models import LessonRow
 from services.content.repository.store import PeeweeContentStore
 from services.content.service import ContentService
@@ -270,7 +269,3 @@ def test_more_violations_than_a_batch_are_all_found(content_database: peewee.Dat
     assert [(each.table, each.id, each.rule) for each in findings] == [
         ("lessons", lesson.id, "foreign_key") for lesson in lessons
     ]
-
-
-def test_the_examination_is_of_content() -> None:
-    assert EXAMINATION.migrations is MIGRATIONS

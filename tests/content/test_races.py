@@ -5,8 +5,8 @@ from collections.abc import Callable, Sequence
 import peewee
 import pytest
 
-from services.content.entities import Event, Material, Upload
-from services.content.errors import EventNotFound, EventSlugTaken, LessonNotFound, LessonSlugTaken
+from services.content.entities import Material, Upload
+from services.content.errors import EventNotFound, LessonNotFound, LessonSlugTaken
 from services.content.migrations import MIGRATIONS
 from services.content.repository.store import PeeweeContentStore
 from services.content.service import ContentService
@@ -32,13 +32,6 @@ def store(database: peewee.Database) -> PeeweeContentStore:
 def service(store: PeeweeContentStore) -> ContentService:
     """Return the service over that store."""
     return ContentService(store, SECRET, StoppedClock())
-
-
-def test_of_twenty_events_with_one_slug_one_is_created(service: ContentService) -> None:
-    results = at_once(*[lambda: service.create_event(event_fields())] * 20)
-    created = [each for each in results if isinstance(each, Event)]
-    assert [type(each) for each in results if not isinstance(each, Event)] == [EventSlugTaken] * 19
-    assert service.list_events(PageRequest()).items == [an_event(), *created]
 
 
 def test_of_twenty_lessons_with_one_slug_one_is_created(service: ContentService) -> None:

@@ -31,8 +31,6 @@ from tests.content.examples import (
     a_material,
     an_event,
     some_events,
-    some_lessons,
-    some_materials,
     with_two_events,
 )
 from tests.stores import Undo, over_one_store, turned_over, undone
@@ -585,16 +583,3 @@ def test_no_material_moves_to_an_unknown_lesson(
     with pytest.raises(peewee.IntegrityError):
         move.execute(content_database)
     assert everything(database_store) == STOCK
-
-
-def test_long_lists_come_back_complete(content_database: peewee.Database) -> None:
-    store = PeeweeContentStore(content_database)
-    lessons, materials = some_lessons(150), some_materials(150)
-    with store.transaction():
-        store.events.add(an_event())
-        store.lessons.add(a_lesson())
-        store.materials.add_all(materials)
-        for lesson in lessons:
-            store.lessons.add(lesson)
-    assert store.lessons.list("event-1") == sorted([a_lesson(), *lessons], key=lesson_key)
-    assert store.materials.list("lesson-1") == materials

@@ -17,25 +17,12 @@ lists = pytest.mark.parametrize(
 
 @lists
 def test_wrong_limits_and_cursors_are_refused(client: Client, path: str, token: Callable[[], str]) -> None:
-    for limit in ("", "0", "-1", "101", "1.5", "ten", "1e1", " 1", "٣", "0000000505", "9" * 5000):
-        answer = client.send("GET", path, token(), params={"limit": limit})
-        assert answer == invalid({"limit": ["must be a whole number from 1 to 100"]}), limit
-    cursors = [
-        *("", "garbage", "é", "x" * 5000),
-        "W10",  # []
-        "e30",  # {}
-        "bnVsbA",  # null
-        "WyJhIiwiYiIsImMiXQ",  # ["a","b","c"]
-        "W3RydWUsImEiXQ",  # [true,"a"]
-        "WzEuNSwiYSJd",  # [1.5,"a"]
-        "WzAsIlx1MDAwMCJd",  # [0,"\u0000"]
-        "WzE4NDQ2NzQ0MDczNzA5NTUxNjE1LCJhIl0",  # [18446744073709551615,"a"]
-        "WzEsMTg0NDY3NDQwNzM3MDk1NTE2MTUsImEiXQ",  # [1,18446744073709551615,"a"]
-        "WzE4NDQ2NzQ0MDczNzA5NTUxNjE1XQ",  # [18446744073709551615]
-    ]
-    for cursor in cursors:
-        answer = client.send("GET", path, token(), params={"cursor": cursor})
-        assert answer == invalid({"cursor": ["must be a nextCursor of this list"]}), cursor
+    # tests/kit/web/test_pages.py refuses many more; the last cursor is ["a","b","c"], which is no list's sort key.
+    refused = client.send("GET", path, token(), params={"limit": "101"})
+    assert refused == invalid({"limit": ["must be a whole number from 1 to 100"]})
+    for cursor in ("garbage", "WyJhIiwiYiIsImMiXQ"):
+        refused = client.send("GET", path, token(), params={"cursor": cursor})
+        assert refused == invalid({"cursor": ["must be a nextCursor of this list"]}), cursor
 
 
 @lists
