@@ -4,6 +4,7 @@ import hashlib
 import math
 import re
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from urllib.parse import quote, unquote, urlsplit
 
 import pytest
@@ -15,7 +16,7 @@ from services.content.entities import Event, Lesson, VideoProvider, Visibility
 from services.content.errors import InvalidWindow
 from services.kit.web.tokens.grants import Grant
 from tests.clock import HOUR, MILLISECOND, NOON, SECOND
-from tests.content.examples import SECRET, a_lesson, an_event
+from tests.content.examples import SECRET, a_lesson, an_event, lesson_changes
 
 instants = st.datetimes(datetime(2000, 1, 1), datetime(2100, 1, 1)).map(
     lambda each: each.replace(microsecond=each.microsecond // 1000 * 1000, tzinfo=UTC)
@@ -91,6 +92,14 @@ def test_an_addressable_lesson_slug_comes_back_from_its_address(text: str) -> No
 def test_descriptions_are_never_missing(description: str | None, short: str | None, long: str | None) -> None:
     expected = short if short is not None else description if description is not None else ""
     assert rules.descriptions(description, short, long) == (expected, long if long is not None else expected)
+
+
+@pytest.mark.parametrize(
+    "changes", [{"release_at": NOON + HOUR}, {"expires_at": NOON - HOUR}, {"release_at": NOON, "expires_at": NOON}]
+)
+def test_the_window_must_hold_after_an_update(changes: dict[str, Any]) -> None:
+    with pytest.raises(InvalidWindow):
+        rules.changed_lesson(a_lesson(), lesson_changes(**changes), NOON)
 
 
 @given(instants, durations)
