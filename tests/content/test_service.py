@@ -1,4 +1,4 @@
-"""The use cases of content, on the in-memory twin at noon."""
+"""The use cases of content, on the in-memory twin at noon; tests/content/resources proves what they return."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
@@ -102,7 +102,7 @@ def test_records_change_in_the_named_states_only(service: ContentService) -> Non
     assert [each.id for each in service.list_events(ALL).items] == ["event-2"]
 
 
-# Lessons
+# Materials
 
 
 @pytest.mark.parametrize("now", [NOON - 2 * HOUR, NOON, NOON + 2 * HOUR])

@@ -1,4 +1,4 @@
-"""services.quiz.service over the in-memory twin."""
+"""services.quiz.service over the in-memory twin; test_resources.py proves what the use cases return."""
 
 from collections.abc import Callable
 from typing import Any
@@ -73,9 +73,6 @@ class World:
 @pytest.fixture
 def world() -> World:
     return World()
-
-
-# Creating
 
 
 # Refused use cases
