@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+import peewee
 from joserfc import jwt
 from joserfc.jwk import KeySet, OKPKey
 
@@ -17,7 +18,7 @@ from services.kit.storage.database import open_database
 from services.kit.storage.service_app import create_service_app
 from services.kit.storage.use_cases import UseCases
 from services.kit.web.app import WebApp
-from services.kit.web.guards import Guard, Route
+from services.kit.web.guards import Guard
 from services.kit.web.tokens.access import AccessTokenVerifier, FetchKeys
 from services.kit.web.tokens.grants import GrantVerifier
 from services.kit.web.tokens.service import issue_service_token
@@ -53,28 +54,17 @@ class Client(app_client.Client):
 
 def content_app(
     store: ContentStore,
-    database_url: str = "sqlite:////nowhere/content.sqlite",
+    database: peewee.Database | None = None,
     clock: Clock | None = None,
     fetch_keys: FetchKeys = published_keys,
     settings: Settings = SETTINGS,
 ) -> WebApp:
     """Return the app as create_app makes it, over that store, at noon."""
-    table, use_cases = content_routes(store, database_url, clock, fetch_keys, settings)
-    return create_service_app(table, SETTINGS, use_cases, verifier(fetch_keys))
-
-
-def content_routes(
-    store: ContentStore,
-    database_url: str = "sqlite:////nowhere/content.sqlite",
-    clock: Clock | None = None,
-    fetch_keys: FetchKeys = published_keys,
-    settings: Settings = SETTINGS,
-) -> tuple[tuple[Route, ...], UseCases]:
-    """Return the routes table over that store, and the pool of its use cases."""
-    use_cases = UseCases(open_database(database_url), threads=2)
+    use_cases = UseCases(database or open_database("sqlite:////nowhere/content.sqlite"), threads=2)
     clock = clock or StoppedClock()
     grants = GrantVerifier(verifier(fetch_keys, clock))
-    return routes(ContentService(store, SECRET, clock), use_cases, settings, grants), use_cases
+    table = routes(ContentService(store, SECRET, clock), use_cases, settings, grants)
+    return create_service_app(table, SETTINGS, use_cases, verifier(fetch_keys))
 
 
 def verifier(fetch_keys: FetchKeys = published_keys, clock: Clock | None = None) -> AccessTokenVerifier:

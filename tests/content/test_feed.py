@@ -317,21 +317,6 @@ def test_a_reader_of_many_writers_reads_every_change_once_in_order(migrated: Pee
 # The use case of a reader
 
 
-def test_pruning_stops_at_the_slowest_reader(
-    twin: InMemoryContentStore, service: ContentService, clock: StoppedClock
-) -> None:
-    add_changes(twin, 10)
-    for reader, position in (("fast", 10), ("slow", 3), ("slowest", 2)):
-        service.read_changes(reader, None, position, ALL)
-    clock.at += CHANGES_KEPT + HOUR
-
-    states = []
-    for reader, position in (("fast", 9), ("slowest", 8), ("slow", 10)):
-        service.read_changes(reader, None, position, ALL)
-        states.append(state(twin))
-    assert states == [(list(range(3, 11)), 2), (list(range(4, 11)), 3), ([9, 10], 8)]
-
-
 def test_changes_of_the_last_week_stay_although_they_were_read(
     twin: InMemoryContentStore, service: ContentService, clock: StoppedClock
 ) -> None:
@@ -345,24 +330,6 @@ def test_changes_of_the_last_week_stay_although_they_were_read(
         service.read_changes("quiz", None, position, ALL)
         states.append(state(twin))
     assert states == [([1, 2, 3, 4], 0), ([3, 4], 2), ([4], 3), ([], 4)]
-
-
-def test_a_new_reader_of_a_pruned_feed_is_refused(
-    twin: InMemoryContentStore, service: ContentService, clock: StoppedClock
-) -> None:
-    add_changes(twin, 3)
-    clock.at += CHANGES_KEPT + MILLISECOND
-    feed = service.read_changes("quiz", None, 3, ALL).feed
-    add_changes(twin, 1)
-    with pytest.raises(FeedPositionLost):
-        service.read_changes("search", None, 0, ALL)
-    page = service.read_changes("search", feed.feed_id, 3, ALL)
-    assert page.feed == ChangeFeed(feed.feed_id, 4, 3)
-    assert page.changes == [Change(4, "event", "changed", "event-1", None, None, 1, clock.at)]
-    assert service.feed() == (
-        page.feed,
-        [FeedReader("quiz", 3, clock.at), FeedReader("search", 3, clock.at)],
-    )
 
 
 @pytest.mark.parametrize(

@@ -1,15 +1,12 @@
 """Concurrent writers, each in a thread or process with a connection of its own, on both engines."""
 
-import subprocess
-import sys
 from collections.abc import Callable, Sequence
 
 import peewee
 import pytest
 
-from deploy.stack import ROOT
-from services.content.entities import Event, Material, Upload
-from services.content.errors import EventNotFound, EventSlugTaken, LessonNotFound, LessonSlugTaken
+from services.content.entities import Material, Upload
+from services.content.errors import EventNotFound, LessonNotFound, LessonSlugTaken
 from services.content.migrations import MIGRATIONS
 from services.content.repository.store import PeeweeContentStore
 from services.content.service import ContentService
@@ -35,13 +32,6 @@ def store(database: peewee.Database) -> PeeweeContentStore:
 def service(store: PeeweeContentStore) -> ContentService:
     """Return the service over that store."""
     return ContentService(store, SECRET, StoppedClock())
-
-
-def test_of_twenty_events_with_one_slug_one_is_created(service: ContentService) -> None:
-    results = at_once(*[lambda: service.create_event(event_fields())] * 20)
-    created = [each for each in results if isinstance(each, Event)]
-    assert [type(each) for each in results if not isinstance(each, Event)] == [EventSlugTaken] * 19
-    assert service.list_events(PageRequest()).items == [an_event(), *created]
 
 
 def test_of_twenty_lessons_with_one_slug_one_is_created(service: ContentService) -> None:
@@ -120,30 +110,3 @@ def test_every_acknowledged_change_is_one_entry_of_the_audit_log(
         ("lesson.deleted", "lesson-1"),
         ("event.deleted", "event-1"),
     ]
-
-
-KILLED = """
-import os, signal, sys
-from services.content.repository.store import PeeweeContentStore
-from services.kit.storage.database import open_database
-from tests.content.examples import an_event
-
-store = PeeweeContentStore(open_database(sys.argv[1]))
-store.events.add(an_event(id="kept", slug="kept"))
-with store.transaction():
-    store.events.add(an_event(id="lost", slug="lost"))
-    store.events.remove("kept")
-    os.kill(os.getpid(), signal.SIGKILL)
-"""
-
-
-def test_a_process_killed_before_the_commit_leaves_no_change_and_no_entry(
-    database: peewee.Database, database_url: str
-) -> None:
-    MIGRATIONS.up(database)
-    killed = subprocess.run([sys.executable, "-c", KILLED, database_url], cwd=ROOT, check=False)
-    assert killed.returncode == -9
-
-    store = PeeweeContentStore(database)
-    assert [event.id for event in store.events.list()] == ["kept"]
-    assert entries_in(store.audit) == [("event.created", "kept")]

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from pydantic import BaseModel, TypeAdapter
 
 from services.content import rules
+from services.content.entities import Upload
 from services.content.schemas.events import EventPatch, EventView, NewEvent
 from services.content.schemas.learners import AccessRequest, CatalogView, PlaybackView
 from services.content.schemas.lessons import LessonPatch, LessonView, NewLesson, NewMaterials
@@ -101,6 +102,14 @@ def test_the_good_documents_are_read() -> None:
     # Otherwise the tests above would prove nothing.
     for schema, document in ((NewEvent, GOOD_EVENT), (NewLesson, GOOD_LESSON), (NewMaterials, GOOD_FILES)):
         assert judged(schema, document) is not None
+
+
+@pytest.mark.parametrize("mime_type", ["application/pdf", "application/zip", "image/png", "image/jpeg", "text/plain"])
+@pytest.mark.parametrize("size", [1, 20.0, 25 * 1024 * 1024])
+def test_every_documented_type_and_size_of_file_is_taken(mime_type: str, size: float) -> None:
+    file = {**NEW_FILE, "mimeType": mime_type, "sizeBytes": size, "id": "material-0", "position": 99}
+    [upload] = validated(NewMaterials, {"files": [file]}).uploads()
+    assert upload == Upload("notes.txt", mime_type, int(size), "https://files.flix.app/notes.txt")
 
 
 # Changes

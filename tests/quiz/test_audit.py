@@ -1,17 +1,13 @@
 """Quiz's audit entries: by whom, and exactly one for each acknowledged change."""
 
-import subprocess
-import sys
 from collections.abc import Callable
 from contextvars import copy_context
 
 import peewee
 
-from deploy.stack import ROOT
 from services.kit.core.actor import Actor, set_actor, set_anonymous_actor
 from services.kit.core.logging import start_request
 from services.kit.storage.audit.log import AuditFilter
-from services.quiz.entities import QuizFilter
 from services.quiz.errors import QuizNotFound
 from services.quiz.following import Follower
 from services.quiz.migrations import MIGRATIONS
@@ -59,33 +55,6 @@ def test_a_deletion_that_follows_content_has_no_actor() -> None:
         for each in (changed, deleted)
     ]
     assert entries == [("quiz.changed", ADA, "request-of-ada"), ("quiz.deleted", Actor(), None)]
-
-
-KILLED = """
-import os, signal, sys
-from services.kit.storage.database import open_database
-from services.quiz.repository.store import PeeweeQuizStore
-from tests.quiz.examples import a_quiz, numbered_quiz
-
-store = PeeweeQuizStore(open_database(sys.argv[1]))
-store.quizzes.add(a_quiz())
-with store.transaction():
-    store.quizzes.add(numbered_quiz(2))
-    store.quizzes.remove("quiz-1")
-    os.kill(os.getpid(), signal.SIGKILL)
-"""
-
-
-def test_a_process_killed_before_the_commit_leaves_neither_change_nor_entry(
-    database: peewee.Database, database_url: str
-) -> None:
-    MIGRATIONS.up(database)
-    killed = subprocess.run([sys.executable, "-c", KILLED, database_url], cwd=ROOT, check=False)
-    assert killed.returncode == -9
-
-    store = PeeweeQuizStore(database)
-    assert [quiz.id for quiz in store.quizzes.list(QuizFilter())] == ["quiz-1"]
-    assert entries_in(store.audit) == [FIRST]
 
 
 def test_every_acknowledged_change_at_the_same_time_is_one_entry(database: peewee.Database) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import httpx
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from services.kit.core.errors import Unavailable
@@ -98,24 +98,12 @@ def url_for(event_id: str, lesson_id: str) -> httpx.URL:
     return requests[0].url
 
 
-@pytest.mark.parametrize(
-    ("event_id", "lesson_id", "path"),
-    [
-        ("a/b", "c?d#e", b"/internal/events/a%2Fb/lessons/c%3Fd%23e"),
-        ("..", ".", b"/internal/events/%2E%2E/lessons/%2E"),
-        ("../../health", "live", b"/internal/events/%2E%2E%2F%2E%2E%2Fhealth/lessons/live"),
-        ("a b", "100%", b"/internal/events/a%20b/lessons/100%25"),
-        ("%2e%2e", "é🎬", b"/internal/events/%252e%252e/lessons/%C3%A9%F0%9F%8E%AC"),
-        ("//evil.test", "@evil.test:80", b"/internal/events/%2F%2Fevil%2Etest/lessons/%40evil%2Etest%3A80"),
-        ("line\nbreak", "lesson", b"/internal/events/line%0Abreak/lessons/lesson"),
-    ],
-)
-def test_an_id_stays_one_segment_of_the_path(event_id: str, lesson_id: str, path: bytes) -> None:
-    url = url_for(event_id, lesson_id)
-    assert (url.host, url.raw_path) == ("content.test", path)
-
-
 @given(event_id=TEXTS, lesson_id=TEXTS)
+@example(event_id="..", lesson_id=".")
+@example(event_id="../../health", lesson_id="c?d#e")
+@example(event_id="%2e%2e", lesson_id="é🎬 100%")
+@example(event_id="//evil.test", lesson_id="@evil.test:80")
+@example(event_id="line\nbreak", lesson_id="a/b")
 def test_no_id_leads_to_another_address(event_id: str, lesson_id: str) -> None:
     url = url_for(event_id, lesson_id)
     root, internal, events, _, lessons, _ = url.raw_path.split(b"/")
@@ -240,7 +228,6 @@ JSON = st.recursive(
 
 
 @given(document=JSON)
-@settings(max_examples=200)
 def test_no_document_makes_quiz_crash(document: Any) -> None:
     with content_with(responds(document)) as (content, _):
         for call in CALLS.values():

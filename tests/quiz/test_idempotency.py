@@ -8,30 +8,18 @@ import peewee
 import pytest
 from falcon.testing import Result
 
-from services.kit.core.errors import ServiceError, Unavailable
-from services.kit.core.instants import now
-from services.kit.storage.service_app import create_service_app
-from services.kit.storage.use_cases import UseCases
-from services.kit.web.tokens.access import AccessTokenVerifier
-from services.kit.web.tokens.service import issue_service_token
-from services.quiz.app import routes
-from services.quiz.config import read_settings
+from services.kit.core.errors import Unavailable
 from services.quiz.entities import QuizFilter
-from services.quiz.following import Follower
 from services.quiz.repository.contracts import ALL
 from services.quiz.repository.store import PeeweeQuizStore
-from services.quiz.service import QuizService
 from tests.app_client import Client
-from tests.clock import NOON, StoppedClock
-from tests.kit.forging import SECRET, Forge, nothing_revoked
+from tests.quiz.client import FORGE, LessonsOfContent, quiz_client, service_token
 from tests.quiz.examples import a_quiz
 from tests.refusals import NOT_FOUND, Response, refusal
 
 # The kit proves on both engines what it stores.
 pytestmark = pytest.mark.parametrize("quiz_database", ["sqlite"], indirect=True)
 
-FORGE = Forge()
-SETTINGS = read_settings({"SERVICE_TOKEN_SECRET": SECRET})
 OPTIONS = [{"text": "This", "isCorrect": True}, {"text": "That", "isCorrect": False}]
 NEW_QUIZ = {
     "eventId": "event-1",
@@ -51,15 +39,10 @@ class World:
 
     def __init__(self, database: peewee.Database) -> None:
         self.store = PeeweeQuizStore(database)
-        self.refusal: ServiceError | None = None
+        self.lessons = LessonsOfContent()
         self.client: Client
         with self.store.transaction():
             self.store.quizzes.add(a_quiz())
-
-    def require_lesson(self, event_id: str, lesson_id: str) -> None:
-        """Content: it has every lesson until it refuses."""
-        if self.refusal is not None:
-            raise self.refusal
 
     def create(self, document: Any, key: str = "key-1", **claims: Any) -> Result:
         headers = {"Idempotency-Key": key}
@@ -77,26 +60,15 @@ class World:
         return len(self.store.attempts.list("quiz-1", ALL))
 
     def _call(self, path: str, document: Any, key: str | None) -> Result:
-        token = issue_service_token(SECRET, "gateway", "quiz", now())
         headers = {} if key is None else {"Idempotency-Key": key}
-        return self.client.exchange("POST", path, token, headers=headers, json=document)
+        return self.client.exchange("POST", path, service_token(), headers=headers, json=document)
 
 
 @pytest.fixture
 def world(quiz_database: peewee.Database) -> Iterator[World]:
     """The app, running."""
     world = World(quiz_database)
-    use_cases = UseCases(quiz_database, threads=2)
-    content: Any = None
-    follower = Follower(world.store, content)
-    table = routes(QuizService(world.store, world.require_lesson, StoppedClock()), follower, use_cases)
-
-    async def fetch_keys() -> Any:
-        return FORGE.key_set()
-
-    verifier = AccessTokenVerifier(fetch_keys, "quiz", nothing_revoked, lambda: NOON)
-    with Client.of(create_service_app(table, SETTINGS, use_cases, verifier)) as client:
-        world.client = client
+    with quiz_client(world.store, world.lessons, database=quiz_database) as world.client:
         yield world
 
 
@@ -111,7 +83,7 @@ def replay_of(result: Result) -> tuple[int, bytes, str | None]:
 
 def test_a_quiz_is_created_once_and_replayed_though_content_is_down(world: World) -> None:
     first = world.create(NEW_QUIZ)
-    world.refusal = Unavailable("Later")
+    world.lessons.refusal = Unavailable("Later")
     assert replay_of(first) == (201, first.content, None)
     assert replay_of(world.create(NEW_QUIZ)) == (201, first.content, "true")
     stored = world.store.quizzes.list(QuizFilter(lesson_id="lesson-2"))
@@ -119,9 +91,9 @@ def test_a_quiz_is_created_once_and_replayed_though_content_is_down(world: World
 
 
 def test_a_quiz_that_could_not_be_created_may_be_sent_again(world: World) -> None:
-    world.refusal = Unavailable("Later")
+    world.lessons.refusal = Unavailable("Later")
     assert world.create(NEW_QUIZ).status_code == 503
-    world.refusal = None
+    world.lessons.refusal = None
     assert replay_of(world.create(NEW_QUIZ))[::2] == (201, None)
 
 

@@ -29,7 +29,12 @@ NEW_REVISION = (
     "FROM quiz_revisions WHERE id = 'revision-1'"
 )
 OF_QUIZ_1 = "question_id IN (SELECT id FROM quiz_questions WHERE quiz_id = 'quiz-1')"
-ATTEMPT = "UPDATE quiz_attempts SET {} WHERE id = 'attempt-1'"
+
+
+def broken(table: str, row_id: str, values: str, *rules: str) -> Violation:
+    """Return the violation of these rules by one row that gets these values."""
+    return Violation([f"UPDATE {table} SET {values} WHERE id = '{row_id}'"], [(table, row_id, rule) for rule in rules])
+
 
 VIOLATIONS = {
     "a quiz that asks nothing": Violation(
@@ -48,22 +53,18 @@ VIOLATIONS = {
         ["UPDATE quiz_questions SET prompt = 'Another' WHERE id = 'question-1-of-1'"],
         [("quizzes", "quiz-1", "quiz_revision")],
     ),
-    "a revision of another quiz": Violation(
-        ["UPDATE quizzes SET revision_id = 'revision-2' WHERE id = 'quiz-1'"],
-        [("quizzes", "quiz-1", "quiz_revision")] * 2,
+    "a revision of another quiz": broken(
+        "quizzes", "quiz-1", "revision_id = 'revision-2'", "quiz_revision", "quiz_revision"
     ),
-    "a revision that is not there": Violation(
-        ["UPDATE quizzes SET revision_id = 'nowhere' WHERE id = 'quiz-1'"], [("quizzes", "quiz-1", "foreign_key")]
-    ),
+    "a revision that is not there": broken("quizzes", "quiz-1", "revision_id = 'nowhere'", "foreign_key"),
     "a revision that nothing uses": Violation(
         [NEW_REVISION],
         [("quiz_revisions", "revision-9", "revision_used")],
         repaired=True,
         gone=[("quiz_revisions", "revision-9")],
     ),
-    "a revision that cannot be read": Violation(
-        ["UPDATE quiz_revisions SET questions = '[{\"id\": 1}' WHERE id = 'revision-2'"],
-        [("quiz_revisions", "revision-2", "revision_readable")],
+    "a revision that cannot be read": broken(
+        "quiz_revisions", "revision-2", "questions = '[{\"id\": 1}'", "revision_readable"
     ),
     "a question without its quiz": Violation(
         ["UPDATE quiz_questions SET quiz_id = 'nowhere' WHERE id = 'question-1-of-2'"],
@@ -78,41 +79,34 @@ VIOLATIONS = {
         repaired=True,
         gone=[("quiz_options", "lost")],
     ),
-    "percentages beyond the hundred": Violation(
-        ["UPDATE quizzes SET pass_percentage = 101 WHERE id = 'quiz-2'"],
-        [("quizzes", "quiz-2", "quizzes_pass_percentage"), ("quizzes", "quiz-2", "quiz_revision")],
+    "percentages beyond the hundred": broken(
+        "quizzes", "quiz-2", "pass_percentage = 101", "quizzes_pass_percentage", "quiz_revision"
     ),
-    "an attempt whose revision is gone": Violation(
-        [ATTEMPT.format("revision_id = 'nowhere'")], [("quiz_attempts", "attempt-1", "foreign_key")]
+    "an attempt whose revision is gone": broken("quiz_attempts", "attempt-1", "revision_id = 'nowhere'", "foreign_key"),
+    "an attempt with another quiz's revision": broken(
+        "quiz_attempts", "attempt-1", "revision_id = 'revision-2'", "attempt_revision", "attempt_answers"
     ),
-    "an attempt with another quiz's revision": Violation(
-        [ATTEMPT.format("revision_id = 'revision-2'")],
-        [("quiz_attempts", "attempt-1", "attempt_revision"), ("quiz_attempts", "attempt-1", "attempt_answers")],
+    "an attempt that cannot be read": broken(
+        "quiz_attempts", "attempt-1", "answers = '[{\"question_id\": 7}]'", "attempt_readable"
     ),
-    "an attempt that cannot be read": Violation(
-        [ATTEMPT.format("answers = '{}'".format('[{"question_id": 7}]'))],
-        [("quiz_attempts", "attempt-1", "attempt_readable")],
+    "an attempt that is no JSON": broken("quiz_attempts", "attempt-1", "answers = 'nonsense'", "attempt_readable"),
+    "an answer that was never asked for": broken(
+        "quiz_attempts", "attempt-1", "answers = replace(answers, 'question-1-of-1', 'question-7')", "attempt_answers"
     ),
-    "an attempt that is no JSON": Violation(
-        [ATTEMPT.format("answers = 'nonsense'")], [("quiz_attempts", "attempt-1", "attempt_readable")]
+    "an answer called wrong that is right": broken(
+        "quiz_attempts",
+        "attempt-1",
+        "answers = replace(answers, '\"is_correct\":true', '\"is_correct\":false')",
+        "attempt_answers",
     ),
-    "an answer that was never asked for": Violation(
-        [ATTEMPT.format("answers = replace(answers, 'question-1-of-1', 'question-7')")],
-        [("quiz_attempts", "attempt-1", "attempt_answers")],
+    "counts that are not those of the answers": broken(
+        "quiz_attempts", "attempt-1", "correct_answers = 0, answered_questions = 2", "attempt_counts"
     ),
-    "an answer called wrong that is right": Violation(
-        [ATTEMPT.format("""answers = replace(answers, '"is_correct":true', '"is_correct":false')""")],
-        [("quiz_attempts", "attempt-1", "attempt_answers")],
+    "a score that the rule does not give": broken(
+        "quiz_attempts", "attempt-1", "score_percentage = 51", "attempt_score"
     ),
-    "counts that are not those of the answers": Violation(
-        [ATTEMPT.format("correct_answers = 0, answered_questions = 2")],
-        [("quiz_attempts", "attempt-1", "attempt_counts")],
-    ),
-    "a score that the rule does not give": Violation(
-        [ATTEMPT.format("score_percentage = 51")], [("quiz_attempts", "attempt-1", "attempt_score")]
-    ),
-    "a pass percentage of no revision": Violation(
-        [ATTEMPT.format("pass_percentage = 10")], [("quiz_attempts", "attempt-1", "attempt_pass_percentage")]
+    "a pass percentage of no revision": broken(
+        "quiz_attempts", "attempt-1", "pass_percentage = 10", "attempt_pass_percentage"
     ),
 }
 

@@ -69,11 +69,3 @@ def test_a_use_case_sends_the_same_statements_for_any_number_of_rows(
 def test_the_table_names_every_use_case() -> None:
     public = {name for name in vars(QuizService) if not name.startswith("_")}
     assert {cost.name.partition(",")[0] for cost in COSTS} == public
-
-
-def test_the_count_sees_a_query_for_each_row(quiz_database: peewee.Database) -> None:
-    service = stocked(quiz_database, 4)
-    with counted(quiz_database) as statements:
-        for quiz in service.list_quizzes(QuizFilter(), ALL).items:
-            service.get_quiz(quiz.id)
-    assert split(statements) == (1 + 5, 0)

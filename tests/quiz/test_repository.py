@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import peewee
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from services.kit.web.pages import PageRequest
@@ -113,32 +113,13 @@ def test_reading_with_a_lock_reads_the_same(store: QuizStore) -> None:
 
 @over_one_store
 @given(quiz=quizzes())
+@example(quiz=a_quiz(title="\t\n\r e\u0301 \u00e9 🎬 \u202e שלום \u2028 'q' \"q\" % ? :x \\ {} ;"))
 def test_every_quiz_comes_back_equal_to_what_was_written(store: QuizStore, quiz: Quiz) -> None:
     with undone(store):
         store.quizzes.add(quiz)
         assert store.quizzes.get(quiz.id) == store.quizzes.get_by_lesson(quiz.lesson_id) == quiz
         assert store.quizzes.list(ANY) == [quiz]
         assert store.attempts.revisions([quiz.revision_id]) == revision_of(quiz)
-
-
-AWKWARD_TEXTS = [
-    "Žluťoučký 🎬 'quoted' \"twice\" % ? :x \\ {} ; DROP TABLE quizzes",
-    "e\u0301 is not \u00e9",
-    "שלום \u202eright to left\u202c",
-    "\u2028line\u2029paragraph\ufeff\u00a0",
-    "👩\u200d👩\u200d👧\U0010ffff",
-    "\t\n\r",
-]
-
-
-@pytest.mark.parametrize("text", AWKWARD_TEXTS)
-def test_texts_of_every_script_come_back_as_they_were(store: QuizStore, text: str) -> None:
-    question = a_question(1)
-    option = replace(question.options[0], text=text)
-    quiz = a_quiz(title=text, questions=(replace(question, prompt=text, options=(option, question.options[1])),))
-    add(store, quiz)
-    assert store.quizzes.get("quiz-1") == quiz
-    assert store.attempts.revisions(["revision-1"]) == revision_of(quiz)
 
 
 @pytest.mark.parametrize(

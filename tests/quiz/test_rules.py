@@ -4,12 +4,12 @@ from decimal import ROUND_HALF_UP, Decimal
 from itertools import count
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from services.kit.core.errors import ValidationFailed
 from services.quiz import rules
-from services.quiz.entities import Answer, Grade, GradedAnswer, NewOption, NewQuestion, Option, Question, Quiz
+from services.quiz.entities import Answer, Grade, GradedAnswer, NewOption, NewQuestion, Question, Quiz
 from services.quiz.errors import InvalidAttempt, MissingCorrectOption
 from tests.quiz.examples import a_question, a_quiz, new_question, quizzes, right, some_questions, wrong
 from tests.stores import TEXTS
@@ -61,39 +61,14 @@ def test_one_answer_that_does_not_fit_makes_an_attempt_invalid(
         rules.grade(quiz, [*answers[:place], bad, *answers[place:]])
 
 
-@given(submissions())
-def test_passed_means_that_the_score_reaches_the_pass_percentage(submission: tuple[Quiz, list[Answer]]) -> None:
-    quiz, answers = submission
-    grade = rules.grade(quiz, answers)
-    assert grade.passed is (grade.score_percentage >= quiz.pass_percentage)
-    assert grade.total_questions == len(quiz.questions)
-
-
-@pytest.mark.parametrize(
-    ("part", "whole", "score"),
-    [
-        (1, 8, 13),  # 12.5
-        (3, 8, 38),  # 37.5
-        (5, 8, 63),  # 62.5
-        (7, 8, 88),  # 87.5
-        (1, 3, 33),  # 33.3
-        (2, 3, 67),  # 66.7
-        (1, 30, 3),  # 3.3
-        (29, 30, 97),  # 96.7
-        (0, 7, 0),
-        (7, 7, 100),
-        (0, 0, 0),
-    ],
-)
-def test_the_score_is_correct_of_total_in_percent_rounded_half_up(part: int, whole: int, score: int) -> None:
-    assert rules.percentage(part, whole) == score
-
-
 @given(st.integers(1, 10_000).flatmap(lambda whole: st.tuples(st.integers(0, whole), st.just(whole))))
+@example((1, 8))  # 12.5
+@example((5, 8))  # 62.5
 def test_rounding_agrees_with_decimal_arithmetic(shares: tuple[int, int]) -> None:
     part, whole = shares
     exact = Decimal(100) * part / whole
     assert rules.percentage(part, whole) == int(exact.quantize(Decimal(1), ROUND_HALF_UP))
+    assert rules.percentage(0, 0) == 0
 
 
 @pytest.mark.parametrize(("pass_percentage", "passed"), [(12, True), (13, True), (14, False)])
@@ -120,51 +95,10 @@ def test_answers_that_do_not_fit_are_an_invalid_attempt(answers: list[Answer], m
         rules.grade(a_quiz(), answers)
 
 
-def test_unanswered_questions_count_as_wrong() -> None:
-    quiz = a_quiz()
-    assert rules.grade(quiz, [right(quiz.questions[1])]) == Grade(
-        answers=(
-            GradedAnswer("question-1", None, "option-1-1", False),
-            GradedAnswer("question-2", "option-2-1", "option-2-1", True),
-        ),
-        answered_questions=1,
-        correct_answers=1,
-        score_percentage=50,
-        pass_percentage=70,
-    )
-
-
-@pytest.mark.parametrize(
-    ("chosen", "correct_option", "is_correct"),
-    [("option-1-1", "option-1-2", False), ("option-1-2", "option-1-2", True), ("option-1-3", "option-1-3", True)],
-)
-def test_with_several_right_options_any_of_them_is_right(chosen: str, correct_option: str, is_correct: bool) -> None:
-    quiz = a_quiz(questions=(a_question(1, False, True, True),))
-    answers = rules.grade(quiz, [Answer("question-1", chosen)]).answers
-    assert answers == (GradedAnswer("question-1", chosen, correct_option, is_correct),)
-
-
 def identified(*questions: NewQuestion) -> tuple[Question, ...]:
     """The questions with ids that count from 1."""
     ids = count(1)
     return rules.identified(questions, lambda: f"id-{next(ids)}")
-
-
-def test_without_an_order_a_question_is_asked_at_its_place() -> None:
-    first, second = new_question("The first"), new_question("The second")
-    assert identified(first, second) == (
-        Question("id-1", "The first", 1, (Option("id-2", "Option 1", True), Option("id-3", "Option 2", False))),
-        Question("id-4", "The second", 2, (Option("id-5", "Option 1", True), Option("id-6", "Option 2", False))),
-    )
-
-
-def test_questions_are_sorted_by_order_and_options_are_not() -> None:
-    questions = identified(new_question("Last", 9, False, True), new_question("Second", 3), new_question("First", 1))
-    assert [(each.prompt, each.order) for each in questions] == [("First", 1), ("Second", 3), ("Last", 9)]
-    assert [(option.text, option.is_correct) for option in questions[2].options] == [
-        ("Option 1", False),
-        ("Option 2", True),
-    ]
 
 
 @pytest.mark.parametrize(

@@ -1,12 +1,10 @@
 """The addresses of content, and the views of the records of the fixture `store`."""
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from typing import Any
 
 from services.content.entities import Event, Lesson, Material
-from services.content.repository.contracts import ContentStore
-from tests.content.examples import KEY, a_lesson, a_material, an_event, some_events, some_lessons, some_materials
+from tests.content.examples import KEY
 from tests.content.memory import InMemoryContentStore
 from tests.matching import Matching
 from tests.refusals import Response, refusal
@@ -103,14 +101,3 @@ def everything(store: InMemoryContentStore) -> Everything:
         [store.lessons.list(each) for each in events],
         [store.materials.list(each) for each in lessons],
     )
-
-
-def full_store(store: ContentStore) -> ContentStore:
-    """Add 120 events, 120 lessons of one of them, and 120 materials of one of those."""
-    with store.transaction():
-        for event in (an_event(created_at=datetime(1960, 1, 1, tzinfo=UTC)), *some_events(119)):
-            store.events.add(event)
-        for lesson in (a_lesson(release_at=datetime(1, 1, 1, tzinfo=UTC)), *some_lessons(119)):
-            store.lessons.add(lesson)
-        store.materials.add_all([a_material(id="material-1", position=200), *some_materials(119)])
-    return store

@@ -41,7 +41,7 @@ def head(store: ContentStore, last: int, pruned: int = 0) -> dict[str, Any]:
 
 
 def cloud_event(
-    store: ContentStore, number: int, kind: str, subject: str, data: tuple[str, str | None, str | None, int]
+    store: ContentStore, number: int, kind: str, event: str, lesson: str | None, material: str | None, version: int
 ) -> dict[str, Any]:
     """Return a change as a CloudEvent 1.0 in JSON, with the extension `sequence`."""
     return {
@@ -49,24 +49,24 @@ def cloud_event(
         "id": str(number),
         "source": f"/flix/content/{store.changes.feed().feed_id}",
         "type": f"app.flix.{kind}",
-        "subject": subject,
+        "subject": material or lesson or event,
         "time": "2026-03-01T12:00:00.000Z",
         "sequence": str(number),
         "sequencetype": "Integer",
         "datacontenttype": "application/json",
-        "data": dict(zip(("eventId", "lessonId", "materialId", "version"), data, strict=True)),
+        "data": {"eventId": event, "lessonId": lesson, "materialId": material, "version": version},
     }
 
 
 def the_six(store: ContentStore) -> Sequence[dict[str, Any]]:
     """Return the changes of the fixture's feed."""
     return [
-        cloud_event(store, 1, "event.created", "event-1", ("event-1", None, None, 1)),
-        cloud_event(store, 2, "event.created", "event-2", ("event-2", None, None, 1)),
-        cloud_event(store, 3, "lesson.created", "lesson-1", ("event-1", "lesson-1", None, 1)),
-        cloud_event(store, 4, "lesson.created", "lesson-2", ("event-2", "lesson-2", None, 1)),
-        cloud_event(store, 5, "material.created", "material-1", ("event-1", "lesson-1", "material-1", 1)),
-        cloud_event(store, 6, "material.created", "material-2", ("event-2", "lesson-2", "material-2", 1)),
+        cloud_event(store, 1, "event.created", "event-1", None, None, 1),
+        cloud_event(store, 2, "event.created", "event-2", None, None, 1),
+        cloud_event(store, 3, "lesson.created", "event-1", "lesson-1", None, 1),
+        cloud_event(store, 4, "lesson.created", "event-2", "lesson-2", None, 1),
+        cloud_event(store, 5, "material.created", "event-1", "lesson-1", "material-1", 1),
+        cloud_event(store, 6, "material.created", "event-2", "lesson-2", "material-2", 1),
     ]
 
 
@@ -74,10 +74,10 @@ def test_a_change_and_a_deletion_have_their_names_and_versions(client: Client, s
     store.events.save(an_event(version=2))
     store.events.remove("event-1")
     expected = [
-        cloud_event(store, 7, "event.changed", "event-1", ("event-1", None, None, 2)),
-        cloud_event(store, 8, "material.deleted", "material-1", ("event-1", "lesson-1", "material-1", 1)),
-        cloud_event(store, 9, "lesson.deleted", "lesson-1", ("event-1", "lesson-1", None, 1)),
-        cloud_event(store, 10, "event.deleted", "event-1", ("event-1", None, None, 2)),
+        cloud_event(store, 7, "event.changed", "event-1", None, None, 2),
+        cloud_event(store, 8, "material.deleted", "event-1", "lesson-1", "material-1", 1),
+        cloud_event(store, 9, "lesson.deleted", "event-1", "lesson-1", None, 1),
+        cloud_event(store, 10, "event.deleted", "event-1", None, None, 2),
     ]
     answer = client.gateway("GET", CHANGES, params={"after": "6"})
     assert answer == Response(200, {"items": expected, "feed": head(store, 10)})
@@ -229,7 +229,7 @@ def test_a_request_waits_until_a_change_is_committed_elsewhere(
 
     answer = follower.send_during(commit, "GET", CHANGES + "?after=1&wait=10", service_token())
 
-    expected = cloud_event(kept_store, 2, "event.changed", "event-1", ("event-1", None, None, 3))
+    expected = cloud_event(kept_store, 2, "event.changed", "event-1", None, None, 3)
     assert answer == Response(200, {"items": [expected], "feed": head(kept_store, 2)})
     # The first read after the commit has found it.
     assert counted.reads - reads_before[0] <= 1
@@ -260,7 +260,7 @@ def test_a_request_without_changes_ends_after_its_time(
 def test_a_request_does_not_wait_while_there_are_changes(
     follower: Client, kept_store: PeeweeContentStore, counted: CountedReads
 ) -> None:
-    expected = cloud_event(kept_store, 1, "event.created", "event-1", ("event-1", None, None, 1))
+    expected = cloud_event(kept_store, 1, "event.created", "event-1", None, None, 1)
     answer = follower.gateway("GET", CHANGES + "?wait=10")
     assert answer == Response(200, {"items": [expected], "feed": head(kept_store, 1)})
     assert counted.reads == 1

@@ -7,16 +7,10 @@ import peewee
 import pytest
 from falcon.testing import Result
 
-from services.content.app import routes
 from services.content.repository.store import PeeweeContentStore
-from services.content.service import ContentService
-from services.kit.storage.service_app import create_service_app
-from services.kit.storage.use_cases import UseCases
 from services.kit.web.pages import PageRequest
-from services.kit.web.tokens.grants import GrantVerifier
-from tests.clock import StoppedClock
-from tests.content.client import SETTINGS, Client, access_token, verifier
-from tests.content.examples import SECRET, with_two_events
+from tests.content.client import Client, access_token, content_app
+from tests.content.examples import with_two_events
 from tests.content.resources.answers import EVENTS, LESSONS, MATERIALS, NEW_EVENT, NEW_FILE, NEW_LESSON
 from tests.refusals import Response, invalid, refusal
 
@@ -41,9 +35,7 @@ def store(content_database: peewee.Database) -> PeeweeContentStore:
 @pytest.fixture
 def client(store: PeeweeContentStore, content_database: peewee.Database) -> Iterator[Client]:
     """Return a client of content over that store; idempotent responses are kept in the same database."""
-    use_cases = UseCases(content_database, threads=2)
-    table = routes(ContentService(store, SECRET, StoppedClock()), use_cases, SETTINGS, GrantVerifier(verifier()))
-    with Client.of(create_service_app(table, SETTINGS, use_cases, verifier())) as client:
+    with Client.of(content_app(store, content_database)) as client:
         yield client
 
 

@@ -1,4 +1,4 @@
-"""Bodies that are no valid request: they are refused by name, and nothing is written."""
+"""Bodies that are no valid request: they are refused by name; tests/kit/web proves how a body is read."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -37,27 +37,16 @@ def test_a_body_that_is_not_valid_is_refused_and_writes_nothing(
     client: Client, store: InMemoryContentStore, method: str, path: str, document: Any, fields: Mapping[str, list[Any]]
 ) -> None:
     before = everything(store)
-    bodies = [b"", b" ", b"{", b"{'title': 'x'}", b'{"title": NaN}', b"\xff\xfe", b'{"title": "\xc3"}', b'{"a":1}{}']
-    bodies += [b'{"title": "\\ud800"}', b'{"title": "a\nb"}', b"[" * 100_000]
-    answers = [client.send(method, path, access_token(), body=body, headers=JSON) for body in bodies]
-    assert answers == [INVALID_JSON] * len(bodies)
-    objects = [b"[]", b'"text"', b"5", b"true", b"null", b"[{}]"]
-    answers = [client.send(method, path, access_token(), body=body, headers=JSON) for body in objects]
-    assert answers == [invalid({}, ["must be a JSON object"])] * len(objects)
-    kinds = ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data", "application/jsonp", "json", ""]
-    for headers in ({}, *({"Content-Type": kind} for kind in kinds)):
-        assert client.send(method, path, access_token(), body=b'{"title": "New"}', headers=headers) == NOT_JSON
-    large = b'{"title": "' + b"x" * MEBIBYTE + b'"}'
-    assert client.send(method, path, access_token(), body=large, headers=JSON) == TOO_LARGE
+    unreadable = [
+        (b'{"title": NaN}', JSON, INVALID_JSON),
+        (b"[]", JSON, invalid({}, ["must be a JSON object"])),
+        (b'{"title": "New"}', {"Content-Type": "text/plain"}, NOT_JSON),
+        (b'{"title": "' + b"x" * MEBIBYTE + b'"}', JSON, TOO_LARGE),
+    ]
+    for body, headers, expected in unreadable:
+        assert client.send(method, path, access_token(), body=body, headers=headers) == expected
     assert client.admin(method, path, document) == invalid(fields)
     assert everything(store) == before
-
-
-def test_a_body_of_exactly_one_mebibyte_is_read(client: Client) -> None:
-    document = b'{"title": "Other"}'
-    body = document + b" " * (MEBIBYTE - len(document))
-    assert client.send("PUT", EVENT, access_token(), body=body, headers=JSON).status == 200
-    assert client.send("PUT", EVENT, access_token(), body=body + b" ", headers=JSON) == TOO_LARGE
 
 
 @pytest.mark.parametrize("path", [EVENT, LESSON])
@@ -73,16 +62,7 @@ PUBLIC_POSTS = ["/launch/access", "/launch/catalog"] + [
 
 @pytest.mark.parametrize("path", PUBLIC_POSTS)
 def test_the_body_of_a_learner_is_optional(client: Client, path: str) -> None:
-    as_json, as_text = {"Content-Type": "application/json; charset=utf-8"}, {"Content-Type": "text/plain"}
-    requests: list[dict[str, Any]] = [
-        {},
-        {"body": b""},
-        {"body": b"", "headers": as_json},
-        {"headers": as_text},
-        {"body": b" \r\n", "headers": as_json},
-        {"body": b"{}", "headers": as_json},
-        {"body": b'{"unknown": 1}', "headers": as_json},
-    ]
+    requests: list[dict[str, Any]] = [{}, {"body": b" \r\n", "headers": JSON}, {"json": {"unknown": 1}}]
     answers = [client.send("POST", PUBLIC + path, service_token(), **request) for request in requests]
     assert answers == [answers[0]] * len(requests)
     assert answers[0].status == 200
