@@ -7,7 +7,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields, replace
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
-from urllib.parse import quote
 
 import orjson
 
@@ -22,9 +21,9 @@ from services.content.entities import (
     LessonChanges,
     LessonStatus,
     Material,
-    VideoProvider,
 )
 from services.content.errors import FeedPositionLost, InvalidWindow
+from services.content.videos import embeds_nothing
 from services.kit.core.findings import Violation
 from services.kit.web.schemas import is_web_address
 from services.kit.web.tokens.grants import Grant
@@ -34,12 +33,6 @@ ACCESS_MESSAGES: Mapping[AccessStatus, str] = {
     "locked": "Lesson is not released yet",
     "expired": "Lesson access has expired",
     "blocked_private": "Private event access is required",
-}
-
-EMBED_ADDRESSES: Mapping[VideoProvider, str] = {
-    "youtube": "https://www.youtube-nocookie.com/embed/",
-    "vimeo": "https://player.vimeo.com/video/",
-    "gemini_stream": "https://stream.gemini.google/embed/",
 }
 
 # The least age of a pruned change, even when every reader has processed it: a reader that lost its position reads the
@@ -151,11 +144,6 @@ def release_order(lesson: Lesson) -> tuple[datetime, datetime, str]:
     return (lesson.release_at, lesson.created_at, lesson.id)
 
 
-def embed_url(provider: VideoProvider, video_id: str) -> str:
-    """Return the address that a player loads."""
-    return EMBED_ADDRESSES[provider] + quote(video_id, safe="/?=&-")
-
-
 def check_position(feed: ChangeFeed, feed_id: str | None, after: int) -> None:
     """Raise FeedPositionLost unless the feed can be read from that position without missing a change."""
     if feed_id not in (None, feed.feed_id) or not feed.pruned_through <= after <= feed.last_sequence:
@@ -187,6 +175,8 @@ def lesson_violations(lesson: Lesson) -> Iterator[Violation]:
     """Yield the rules that a stored lesson breaks."""
     if lesson_slug(lesson.slug) != lesson.slug or not is_addressable(lesson.slug):
         yield "lesson_slug_form", "the slug is not in its normal form: no address names it"
+    if embeds_nothing(lesson.video_id):
+        yield "lesson_video", "the video id is an address or a path, so that no player loads it: write the id alone"
 
 
 def material_violations(material: Material) -> Iterator[Violation]:

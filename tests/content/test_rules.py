@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.content import rules
-from services.content.entities import Event, Lesson, VideoProvider, Visibility
+from services.content.entities import Event, Lesson, Visibility
 from services.content.errors import InvalidWindow
 from services.kit.web.tokens.grants import Grant
 from tests.clock import HOUR, MILLISECOND, NOON, SECOND
@@ -254,30 +254,3 @@ def test_a_grant_of_a_public_event_names_no_key_and_ends_with_it() -> None:
     assert rules.fingerprint(public[0], SECRET) == rules.fingerprint(public[1], SECRET)
     for key in (None, "let-me-in"):
         assert not rules.opens_by_grant(an_event(visibility="private", access_key=key), grant_of(public[0]), SECRET)
-
-
-# Playback
-
-
-@pytest.mark.parametrize(
-    ("provider", "video_id", "address"),
-    [
-        ("youtube", "dQw4w9WgXcQ", "https://www.youtube-nocookie.com/embed/dQw4w9WgXcQ"),
-        ("vimeo", "76979871?h=8272103f6e&dnt=1", "https://player.vimeo.com/video/76979871?h=8272103f6e&dnt=1"),
-        ("gemini_stream", "stream-1_a.b~c", "https://stream.gemini.google/embed/stream-1_a.b~c"),
-        ("youtube", 'a b"<c>#d', "https://www.youtube-nocookie.com/embed/a%20b%22%3Cc%3E%23d"),
-        ("youtube", "é", "https://www.youtube-nocookie.com/embed/%C3%A9"),
-    ],
-)
-def test_a_player_loads_the_address_of_the_provider(provider: VideoProvider, video_id: str, address: str) -> None:
-    assert rules.embed_url(provider, video_id) == address
-
-
-@given(st.sampled_from(list(rules.EMBED_ADDRESSES)), st.text(st.characters(codec="utf-8"), max_size=120))
-def test_no_video_id_leads_the_player_to_another_host(provider: VideoProvider, video_id: str) -> None:
-    embed_url = rules.embed_url(provider, video_id)
-    address, expected = urlsplit(embed_url), urlsplit(rules.EMBED_ADDRESSES[provider])
-    assert (address.scheme, address.netloc, address.fragment) == ("https", expected.netloc, "")
-    assert address.path.startswith(expected.path)
-    assert embed_url.isascii()
-    assert unquote(embed_url) == rules.EMBED_ADDRESSES[provider] + video_id

@@ -21,6 +21,7 @@ from services.content.entities import (
 )
 from services.content.schemas.events import HeroView, VisualStyleView, hero_view, visual_style_view
 from services.content.schemas.texts import AccessKey, optional_instant
+from services.content.videos import embed_url
 from services.kit.core.instants import format_instant
 from services.kit.web.schemas import InstantText, Schema, absent
 
@@ -234,7 +235,7 @@ def playback_view(playback: Playback, allowed_domains: Sequence[str]) -> Playbac
         "player": {
             "provider": lesson.video_provider,
             "videoId": lesson.video_id,
-            "embedUrl": rules.embed_url(lesson.video_provider, lesson.video_id),
+            "embedUrl": embed_url(lesson.video_provider, lesson.video_id),
             "constraints": {
                 "allowedDomains": list(allowed_domains),
                 "disableDownload": True,

@@ -18,11 +18,37 @@ from services.content.entities import (
     VideoProvider,
 )
 from services.content.schemas.texts import LessonSlug, Title, optional_instant
+from services.content.videos import MAXIMUM_ID, MINIMUM_ID, Video, read_video
 from services.kit.core.instants import format_instant
 from services.kit.web.schemas import Instant, InstantText, Integer, Patch, Schema, Text, WebAddress, absent, length
 
+DEFAULT_PROVIDER: VideoProvider = "youtube"
+
 Description = Annotated[Text, length(maximum=400)]
-VideoId = Annotated[Text, length(3, 120)]
+
+
+def _video_id(text: str) -> str:
+    if len(read_video(text).id) > MAXIMUM_ID:
+        raise ValueError(f"must have at most {MAXIMUM_ID} characters")
+    return text
+
+
+def _provider_of_the_address(provider: VideoProvider, info: ValidationInfo) -> VideoProvider:
+    """Refuse an address of another provider; the schemas declare `video_id` first, so that it is known here."""
+    pasted = info.data.get("video_id")
+    named = read_video(pasted).provider if isinstance(pasted, str) else None
+    if named not in (None, provider):
+        raise ValueError(f"must be {named}, as in the address in videoId, or absent")
+    return provider
+
+
+VideoId = Annotated[
+    Text,
+    length(MINIMUM_ID, 2000),
+    AfterValidator(_video_id),
+    Field(description="an id, or an address or iframe snippet of the provider, which becomes the id"),
+]
+Provider = Annotated[VideoProvider, AfterValidator(_provider_of_the_address)]
 
 
 class NewLesson(Schema):
@@ -32,18 +58,19 @@ class NewLesson(Schema):
     slug: LessonSlug
     release_at: Instant
     description: Description = ""
-    video_provider: VideoProvider = "youtube"
     video_id: Annotated[VideoId, Field(description="the lesson's slug when absent")] = absent()
+    video_provider: Annotated[Provider, Field(json_schema_extra={"default": DEFAULT_PROVIDER})] = absent()
     expires_at: Annotated[Instant, Field(description="later than releaseAt")] = absent()
 
     def fields(self) -> LessonFields:
-        """Return the fields with their defaults."""
+        """Return the fields with their defaults; the provider follows from an address in `video_id`."""
+        video = read_video(self.video_id) if self.video_id else Video(self.slug)
         return LessonFields(
             title=self.title,
             description=self.description,
             slug=self.slug,
-            video_provider=self.video_provider,
-            video_id=self.video_id or self.slug,
+            video_provider=self.video_provider or video.provider or DEFAULT_PROVIDER,
+            video_id=video.id,
             release_at=self.release_at,
             expires_at=self.expires_at,
         )
@@ -59,18 +86,21 @@ class LessonPatch(Patch):
     slug: LessonSlug = absent(UNSET)
     release_at: Instant = absent(UNSET)
     description: Description = absent(UNSET)
-    video_provider: VideoProvider = absent(UNSET)
     video_id: VideoId = absent(UNSET)
+    video_provider: Provider = absent(UNSET)
     expires_at: Instant | None = absent(UNSET)
 
     def changes(self) -> LessonChanges:
-        """Return the fields that were sent."""
+        """Return the fields that were sent; the provider follows from an address in `video_id`."""
+        video = read_video(self.video_id) if isinstance(self.video_id, str) else None
+        # A provider that was sent with an address is that of the address.
+        provider = video.provider if video else None
         return LessonChanges(
             title=self.title,
             description=self.description,
             slug=self.slug,
-            video_provider=self.video_provider,
-            video_id=self.video_id,
+            video_provider=provider or self.video_provider,
+            video_id=video.id if video else UNSET,
             release_at=self.release_at,
             expires_at=self.expires_at,
         )
