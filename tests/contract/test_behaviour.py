@@ -32,7 +32,7 @@ def _is_quoted(sentence: str, quotations: list[str]) -> bool:
 
 def _sentences() -> list[str]:
     lines = [line for line in _page().splitlines() if not line.startswith("#")]
-    bullets = re.split(r"(?:\n|^)(?:- |\n)", "\n".join(lines))
+    bullets = re.split(r"(?:\n|^)(?:- |\n(?:- )?)", "\n".join(lines))
     return [
         sentence
         for bullet in bullets
