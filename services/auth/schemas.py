@@ -8,13 +8,13 @@ from typing_extensions import TypedDict
 from services.auth.config import MINIMUM_PASSWORD_LENGTH
 from services.auth.entities import Admin, Invitation, IssuedGrant, PersonChanges, Role, SignIn
 from services.kit.core.instants import format_instant
-from services.kit.web.schemas import InstantText, Patch, Schema, Text
+from services.kit.web.schemas import InstantText, Patch, Schema, Text, length
 from services.kit.web.tokens.revocation import Revoked
 
 # The time to hash a password grows with its length.
 _MAXIMUM_PASSWORD_LENGTH = 1024
 
-Username = Annotated[Text, Field(min_length=3, max_length=200)]
+Username = Annotated[Text, length(3, 200)]
 Password = Annotated[
     str,
     Field(
