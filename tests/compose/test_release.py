@@ -77,9 +77,7 @@ def test_a_secret_among_packages_and_one_in_a_variable_are_found(built: Callable
     assert any(kind.startswith("image.json:") and kind.endswith("AWS Access Key") for kind in kinds)
 
 
-def test_what_a_package_has_brought_is_no_secret_until_it_is_changed(
-    built: Callable[..., str],
-) -> None:
+def test_what_a_package_has_brought_is_no_secret_until_it_is_changed(built: Callable[..., str]) -> None:
     place, text = "/opt/flix/lib/python3.13/site-packages", f"key = '{AWS_KEY}'\n"
     digest = base64.urlsafe_b64encode(hashlib.sha256(text.encode()).digest()).decode().rstrip("=")
     record = f"package/key.py,sha256={digest},{len(text)}\npackage-1.dist-info/RECORD,,\n"

@@ -254,11 +254,7 @@ def test_a_quiz_without_attempts_has_an_empty_list_until_it_is_deleted(
 
 def test_active_public_events_are_listed_and_no_others(admin: httpx.Client, learner: httpx.Client) -> None:
     listed = new_event(admin, isActive=True, shortDescription="short", hero=HERO, accessKey="a forgotten key")
-    hidden = [
-        new_event(admin),
-        private_event(admin, isActive=True),
-        private_event(admin),
-    ]
+    hidden = [new_event(admin), private_event(admin, isActive=True), private_event(admin)]
     status, body = parsed(learner.get("/api/public/events"))
     found = {item["id"]: item for item in body["items"]}
     assert (status, sorted(body)) == (200, ["items"])

@@ -38,8 +38,7 @@ def test_a_lesson_slug_is_trimmed_and_lower_cased(admin: httpx.Client) -> None:
     event = new_event(admin)
     lesson = created(
         admin.post(
-            f"/api/events/{event['id']}/lessons",
-            json={"title": " First ", "slug": "  Kick-Off_1 ", "releaseAt": PAST},
+            f"/api/events/{event['id']}/lessons", json={"title": " First ", "slug": "  Kick-Off_1 ", "releaseAt": PAST}
         )
     )
     assert lesson == {
@@ -92,10 +91,7 @@ def test_previous_and_next_follow_the_order_of_the_list(admin: httpx.Client, lea
         status, body = parsed(learner.post(public_address(event, lesson["slug"], "playback")))
         assert (status, body["navigation"]) == (
             200,
-            {
-                "previous": _neighbour(in_order[place - 1]) if place else None,
-                "next": _neighbour(in_order[place + 1]),
-            },
+            {"previous": _neighbour(in_order[place - 1]) if place else None, "next": _neighbour(in_order[place + 1])},
         )
 
 

@@ -39,11 +39,7 @@ class Classroom:
         return 200, {
             "lesson": {key: self.lesson[key] for key in ("id", "slug", "title")},
             "quiz": {key: self.quiz[key] for key in ("id", "title")},
-            "result": {
-                "quizId": self.quiz["id"],
-                **result,
-                "submittedAt": submitted[1]["result"]["submittedAt"],
-            },
+            "result": {"quizId": self.quiz["id"], **result, "submittedAt": submitted[1]["result"]["submittedAt"]},
         }
 
     def option(self, place: int, option: int) -> str:
@@ -152,10 +148,7 @@ def test_a_learner_sees_the_quiz_without_any_trace_of_what_is_right(admin: httpx
     room = Classroom(admin, learner)
     status, body = parsed(learner.post(public_address(room.event, room.lesson["slug"], "quiz")))
     bare = [
-        {
-            **question,
-            "options": [{"id": option["id"], "text": option["text"]} for option in question["options"]],
-        }
+        {**question, "options": [{"id": option["id"], "text": option["text"]} for option in question["options"]]}
         for question in room.quiz["questions"]
     ]
     assert (status, body) == (200, {"item": {**room.quiz, "questions": bare}})
@@ -293,11 +286,6 @@ def test_answered_questions_are_the_answers_that_were_sent(admin: httpx.Client, 
     room = Classroom(admin, learner, questions=questions(3))
     counts = [
         room.submit(chosen(room.quiz, *picks))[1]["result"]["answeredQuestions"]
-        for picks in (
-            (None, None, None),
-            (False, None, None),
-            (True, None, False),
-            (True, True, True),
-        )
+        for picks in ((None, None, None), (False, None, None), (True, None, False), (True, True, True))
     ]
     assert counts == [0, 1, 2, 3]

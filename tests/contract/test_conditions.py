@@ -29,9 +29,7 @@ from tests.refusals import EVENT_NOT_FOUND, LESSON_NOT_FOUND, Answer, invalid, r
 UNTIL_BOTH_WAIT_SECONDS = 1.0
 
 STALE = refusal(
-    412,
-    "PRECONDITION_FAILED",
-    "It has been changed since: read it again, then repeat the change with its new ETag",
+    412, "PRECONDITION_FAILED", "It has been changed since: read it again, then repeat the change with its new ETag"
 )
 NO_TAGS = invalid({"If-Match": ['must be * or ETags in quotes, such as "3-19d3f2a81c0"']})
 NOBODYS = '"1-0"'
@@ -148,17 +146,8 @@ def test_a_replayed_response_has_its_first_tag(kind: Kind, admin: httpx.Client) 
 
 
 # Conditions that do not hold: {now} is the current tag, {before} the one before.
-OTHER_STATES = {
-    "stale": "{before}",
-    "weak": "W/{now}",
-    "a list of others": '{before},"1-0"',
-    "a star in quotes": '"*"',
-}
-THIS_STATE = {
-    "the tag": "{now}",
-    "in a list": '"1-0" ,\t{before},W/"x", {now}',
-    "any": "*",
-}
+OTHER_STATES = {"stale": "{before}", "weak": "W/{now}", "a list of others": '{before},"1-0"', "a star in quotes": '"*"'}
+THIS_STATE = {"the tag": "{now}", "in a list": '"1-0" ,\t{before},W/"x", {now}', "any": "*"}
 MALFORMED: dict[str, str | bytes] = {
     "empty": "",
     "bare": "1-19d3f2a81c0",
@@ -237,10 +226,7 @@ def test_of_two_changes_at_once_on_one_tag_exactly_one_wins(
 ) -> None:
     tag = record.first_tag
     mine, theirs = at_once(
-        stack,
-        record,
-        lambda: record.put(tag, title="Mine"),
-        lambda: record.put(tag, by=colleague, title="Theirs"),
+        stack, record, lambda: record.put(tag, title="Mine"), lambda: record.put(tag, by=colleague, title="Theirs")
     )
     [won, lost] = sorted((mine, theirs))
     assert (won.status, lost) == (200, STALE)

@@ -38,9 +38,7 @@ REUSED = refusal(
     422, "IDEMPOTENCY_KEY_REUSED", "This Idempotency-Key was sent with another body; send a new key for a new request"
 )
 IN_FLIGHT = refusal(
-    409,
-    "IDEMPOTENCY_KEY_IN_FLIGHT",
-    "A request with this Idempotency-Key is under way; try again shortly",
+    409, "IDEMPOTENCY_KEY_IN_FLIGHT", "A request with this Idempotency-Key is under way; try again shortly"
 )
 NO_KEY = invalid({"Idempotency-Key": ["must be 1 to 255 printable ASCII characters, as they are or in double quotes"]})
 

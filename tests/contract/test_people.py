@@ -23,9 +23,7 @@ SOME_TEXT = Matching(".+")
 NOT_FOUND = refusal(404, "ADMIN_NOT_FOUND", "Admin not found")
 WRONG = refusal(401, "INVALID_CREDENTIALS", "The username or the password is wrong")
 LAST_OWNER = refusal(
-    409,
-    "LAST_OWNER",
-    "This is the only owner who can sign in: make somebody else an owner, who sets a password, first",
+    409, "LAST_OWNER", "This is the only owner who can sign in: make somebody else an owner, who sets a password, first"
 )
 
 

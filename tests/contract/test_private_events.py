@@ -109,10 +109,7 @@ def test_an_access_key_is_exchanged_for_a_grant_of_an_hour(learner: httpx.Client
         "aud": "content",
         "sub": launch.event["id"],
     }
-    assert (claims["exp"] - claims["iat"], sorted(claims)) == (
-        3600,
-        ["aud", "exp", "iat", "iss", "jti", "key", "sub"],
-    )
+    assert (claims["exp"] - claims["iat"], sorted(claims)) == (3600, ["aud", "exp", "iat", "iss", "jti", "key", "sub"])
     assert ACCESS_KEY not in json.dumps(claims)
 
 

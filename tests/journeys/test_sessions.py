@@ -79,12 +79,7 @@ def test_a_changed_password_ends_every_other_session_everywhere(stack: Stack) ->
 
 @pytest.mark.full
 def test_each_service_learns_by_itself_that_a_session_has_ended(built: Installation) -> None:
-    places = {
-        "gateway": "/api/events",
-        "content": "/api/events",
-        "quiz": "/api/quizzes",
-        "auth": "/api/admin/me",
-    }
+    places = {"gateway": "/api/events", "content": "/api/events", "quiz": "/api/quizzes", "auth": "/api/admin/me"}
     with built.client() as client:
         ended, other = sign_in(client), sign_in(client)
         addresses = [built.addresses[name] + path for name, path in places.items()]
