@@ -1,7 +1,5 @@
 """docs/contract/BEHAVIOUR.md, "Events"."""
 
-from typing import Any
-
 import httpx
 import pytest
 
@@ -214,13 +212,3 @@ def test_events_are_listed_by_creation(admin: httpx.Client) -> None:
     assert items == sorted(items, key=lambda item: (item["createdAt"], item["id"]))
     mine = {event["id"] for event in made}
     assert [item for item in items if item["id"] in mine] == made
-
-
-@pytest.mark.parametrize("field", ["accessKey", "logoUrl", "highlightVideoUrl"])
-def test_null_clears_what_may_be_absent(admin: httpx.Client, field: str) -> None:
-    """Defaults: isActive false, visibility private, accessKey null"""
-    given: dict[str, Any] = {"accessKey": "secret", "logoUrl": "https://a.example/", "highlightVideoUrl": "http://b/"}
-    event = new_event(admin, **given)
-    status, body = parsed(admin.put(f"/api/events/{event['id']}", json={field: None}))
-    assert status == 200
-    assert body["item"] == {**event, field: None, "updatedAt": body["item"]["updatedAt"]}

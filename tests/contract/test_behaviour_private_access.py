@@ -84,13 +84,6 @@ def test_a_private_event_stays_closed_without_its_key(admin: httpx.Client, learn
     assert parsed(learner.post(catalog_address(event), json=sent)) == denied("blocked_private", "EVENT_ACCESS_DENIED")
 
 
-def test_a_public_event_asks_for_no_key(admin: httpx.Client, learner: httpx.Client) -> None:
-    """For a private event the request's eventAccessKey must equal the event's accessKey"""
-    event = new_event(admin, accessKey=ACCESS_KEY)
-    lesson = new_lesson(admin, event)
-    assert ask(learner, event, lesson["slug"], "access-check", {"eventAccessKey": "another key"})[1]["authorized"]
-
-
 @pytest.mark.parametrize("sent", [*WITHOUT_THE_KEY, KEY, {"eventAccessKey": "null  null"}])
 def test_a_private_event_without_a_key_opens_for_nobody(admin: httpx.Client, learner: httpx.Client, sent: Json) -> None:
     """an event without a key opens for nobody."""

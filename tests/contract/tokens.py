@@ -6,7 +6,6 @@ from datetime import timedelta
 from typing import Any
 
 from joserfc import jwt
-from joserfc.jwk import OctKey
 
 from services.auth.entities import SigningKey
 from services.auth.repository.store import PeeweeAuthStore
@@ -50,24 +49,6 @@ class Tokens:
         """Return a token of another key under the stack's key id."""
         return self._signed(keys.new_signing_key(self._key.id, now(), self._encryption_key), {})
 
-    def of_an_unknown_key(self) -> str:
-        """Return a token of another key under an unknown key id."""
-        return self._signed(keys.new_signing_key("a-key-of-mine", now(), self._encryption_key), {})
-
-    def of_another_type(self) -> str:
-        """Return a token of another type."""
-        return self._signed(self._key, {}, typ="JWT")
-
-    def unsigned(self) -> str:
-        """Return a token with the algorithm "none" (RFC 8725, section 2.1)."""
-        header = {"alg": "none", "typ": "at+jwt", "kid": self._key.id}
-        return f"{_encoded(header)}.{_encoded(_claims({}))}."
-
-    def under_the_public_key_as_a_secret(self) -> str:
-        """Return a token with HS256 whose secret is the public key (RFC 8725, section 2.1)."""
-        public = OctKey.import_key(json.loads(self._key.public_key)["x"])
-        return jwt.encode({"alg": "HS256", "typ": "at+jwt", "kid": self._key.id}, _claims({}), public)
-
     def _signed(self, key: SigningKey, claims: dict[str, Any], typ: str = "at+jwt") -> str:
         header = {"alg": ALGORITHM, "typ": typ, "kid": key.id}
         private = keys.decrypt_private_key(key, self._encryption_key)
@@ -90,7 +71,3 @@ def _claims(changed: dict[str, Any]) -> dict[str, Any]:
         **changed,
     }
     return {name: value for name, value in claims.items() if value is not None}
-
-
-def _encoded(document: dict[str, Any]) -> str:
-    return base64.urlsafe_b64encode(json.dumps(document).encode()).decode().rstrip("=")
