@@ -4,10 +4,13 @@ import uuid
 from concurrent.futures import ThreadPoolExecutor
 
 import httpx
+import pytest
 
 from tests.clients import send_patiently
 from tests.installation import Stack
 from tests.journeys.test_launch import launch, right_answers
+
+pytestmark = pytest.mark.full
 
 SENDINGS = 5
 LEARNERS = 10

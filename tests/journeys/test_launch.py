@@ -138,6 +138,7 @@ def test_a_launch_from_sign_in_to_grade_survives_being_killed(stack: Stack) -> N
         assert (again["result"]["scorePercentage"], again["result"]["status"]) == (0, "failed")
 
 
+@pytest.mark.full
 def test_an_acknowledged_write_survives_a_kill(stack: Stack) -> None:
     with stack.admin() as admin:
         event = created(admin.post("/api/events", json={"title": "Rush", "slug": "rush"}))
@@ -177,6 +178,7 @@ def test_an_acknowledged_write_survives_a_kill(stack: Stack) -> None:
     assert len(kept) - len(acknowledged) <= WRITERS
 
 
+@pytest.mark.full
 def test_a_lesson_opens_at_its_instant_and_not_before(stack: Stack) -> None:
     with stack.admin() as admin, stack.client() as learner:
         event = created(admin.post("/api/events", json={"title": "Gate", "slug": "gate", "visibility": "public"}))
@@ -201,7 +203,8 @@ def test_a_lesson_opens_at_its_instant_and_not_before(stack: Stack) -> None:
     assert not responses[0]["authorized"]
 
 
-@pytest.mark.parametrize("what", ["lesson", pytest.param("event", marks=pytest.mark.full)])
+@pytest.mark.full
+@pytest.mark.parametrize("what", ["lesson", "event"])
 def test_a_deletion_while_quiz_is_down_reaches_it_later(stack: Stack, what: str, journey_figure: Figure) -> None:
     with stack.admin() as admin:
         first, second = (launch(admin, f"{name}-{what}", visibility="public") for name in ("first", "second"))
@@ -228,6 +231,7 @@ def test_a_deletion_while_quiz_is_down_reaches_it_later(stack: Stack, what: str,
     journey_figure(f"{what} deleted while quiz was down: its quiz was gone {seconds:.2f} s after quiz was ready again")
 
 
+@pytest.mark.full
 def test_without_quiz_everything_else_works_and_its_routes_have_retry_after(stack: Stack) -> None:
     with stack.admin() as admin, stack.client() as learner:
         stack.kill("quiz")

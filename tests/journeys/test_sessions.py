@@ -22,6 +22,8 @@ from tests.contract.people import OWN, settled
 from tests.installation import ADMIN, ENGINES, Installation, Stack, installation
 from tests.waiting import until
 
+pytestmark = pytest.mark.full
+
 NEW_PASSWORD = "violins under the ferry"
 ADMINS_ADDRESSES = ("/api/events", "/api/quizzes", "/api/admin/me")
 
@@ -77,7 +79,6 @@ def test_a_changed_password_ends_every_other_session_everywhere(stack: Stack) ->
         assert sign_in(client, person["username"], NEW_PASSWORD)["user"]["username"] == person["username"]
 
 
-@pytest.mark.full
 def test_each_service_learns_by_itself_that_a_session_has_ended(built: Installation) -> None:
     places = {"gateway": "/api/events", "content": "/api/events", "quiz": "/api/quizzes", "auth": "/api/admin/me"}
     with built.client() as client:
@@ -92,7 +93,6 @@ def test_each_service_learns_by_itself_that_a_session_has_ended(built: Installat
         assert [status(client, each, other) for each in addresses] == [200] * 4
 
 
-@pytest.mark.full
 def test_without_auth_valid_tokens_work_and_ended_sessions_stay_refused(built: Installation) -> None:
     with built.client() as client:
         ended, other = sign_in(client), sign_in(client)
@@ -114,7 +114,6 @@ def test_without_auth_valid_tokens_work_and_ended_sessions_stay_refused(built: I
         assert status(client, "/api/events", ended) == 401
 
 
-@pytest.mark.full
 def test_no_request_is_refused_during_a_key_rotation(built: Installation) -> None:
     with built.client() as client:
         tokens = [sign_in(client)]
@@ -148,7 +147,6 @@ def test_no_request_is_refused_during_a_key_rotation(built: Installation) -> Non
         assert len({key_of(each) for each in tokens}) == 2
 
 
-@pytest.mark.full
 def test_a_revoked_key_is_refused_within_seconds_and_refresh_tokens_work(built: Installation) -> None:
     with built.client() as client:
         leaked = sign_in(client)
@@ -162,7 +160,6 @@ def test_a_revoked_key_is_refused_within_seconds_and_refresh_tokens_work(built: 
             until(lambda at=address: status(client, at, going_on) == 200, address)  # type: ignore[misc]
 
 
-@pytest.mark.full
 def test_auth_with_another_secret_is_not_ready_and_names_the_variable(built: Installation, tmp_path: Path) -> None:
     with built.client() as client:
         signed_in = sign_in(client)
