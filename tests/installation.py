@@ -57,6 +57,10 @@ class Stack(ABC):
     def log_lines(self, name: str) -> str:
         """Return the log of the process."""
 
+    @abstractmethod
+    def rows(self, service: str, statement: str) -> list[tuple[Any, ...]]:
+        """Return the rows of a query on the service's database; on containers every value is text."""
+
     def client(self, **headers: str) -> httpx.Client:
         """Return a client of the gateway."""
         # Without TLS: to load the certificates of the system takes longer than most requests.
@@ -137,6 +141,10 @@ class Installation(Stack):
     def pid(self, name: str) -> int:
         """Return the id of the process: gunicorn's master where there are workers."""
         return self._processes[name].popen.pid
+
+    def rows(self, service: str, statement: str) -> list[tuple[Any, ...]]:
+        with closing(open_database(self.environment[f"{service.upper()}_DATABASE_URL"])) as database:
+            return list(database.execute_sql(statement).fetchall())
 
     def log_lines(self, name: str) -> str:
         return (self.logs / f"{name}.log").read_text()

@@ -231,6 +231,9 @@ class ComposeStack(Stack):
         role = "migrate" if arguments[0] == "migrate" else "seed"
         return self.project.run(f"{role}-{service}", *arguments)
 
+    def rows(self, service: str, statement: str) -> list[tuple[Any, ...]]:
+        return [tuple(row) for row in self.project.sql(service, statement)]
+
     def log_lines(self, name: str) -> str:
         return self.project.log(name)
 
