@@ -58,11 +58,9 @@ class AuthClient:
         return self.send(method, path, service_token(), **_body(document))
 
     def admin(self, sign_in: Any, method: str, path: str, document: Any = None) -> Answer:
-        """Send with the access token of a sign-in's response."""
         return self.send(method, path, sign_in["accessToken"], **_body(document))
 
     def owner(self, method: str, path: str, document: Any = None, **more: Any) -> Answer:
-        """Send as ada."""
         return self.send(method, path, self.ada, **_body(document), **more)
 
     def login(self, **changes: Any) -> Any:

@@ -29,7 +29,6 @@ def auth_database(request: pytest.FixtureRequest) -> peewee.Database:
 
 @pytest.fixture(params=["memory", "sqlite", "postgresql"])
 def store(request: pytest.FixtureRequest) -> AuthStore:
-    """An empty store of each kind."""
     if request.param == "memory":
         return InMemoryAuthStore()
     return PeeweeAuthStore(emptied_database(request, MIGRATIONS))

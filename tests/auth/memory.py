@@ -64,8 +64,6 @@ class InMemoryAuthStore:
 
 
 class InMemoryAdmins:
-    """AdminRepository over a dictionary."""
-
     def __init__(self, rows: _Rows):
         self._rows = rows
 
@@ -114,8 +112,6 @@ class InMemoryAdmins:
 
 
 class InMemorySessions:
-    """SessionRepository over a dictionary."""
-
     def __init__(self, rows: _Rows):
         self._rows = rows
 
@@ -157,8 +153,6 @@ class InMemorySessions:
 
 
 class InMemoryRefreshTokens:
-    """RefreshTokenRepository over a dictionary."""
-
     def __init__(self, rows: _Rows):
         self._rows = rows
 
@@ -176,8 +170,6 @@ class InMemoryRefreshTokens:
 
 
 class InMemorySigningKeys:
-    """SigningKeyRepository over a dictionary."""
-
     def __init__(self, rows: _Rows):
         self._rows = rows
 
@@ -200,8 +192,6 @@ class InMemorySigningKeys:
 
 
 class InMemoryThrottles:
-    """ThrottleRepository over a dictionary."""
-
     def __init__(self, rows: _Rows):
         self._rows = rows
 

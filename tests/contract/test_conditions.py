@@ -218,14 +218,3 @@ def test_of_two_changes_at_once_on_one_tag_exactly_one_wins(
     assert item == won
     assert item.document["item"]["title"] == ("Mine" if won is mine else "Theirs")
     assert now != tag
-
-
-def test_of_a_change_and_a_deletion_at_once_exactly_one_wins(
-    stack: Installation, record: Record, colleague: httpx.Client
-) -> None:
-    tag = record.first_tag
-    changed, deleted = at_once(stack, record, lambda: record.put(tag), lambda: record.delete(tag, by=colleague))
-    if deleted.status == 204:
-        assert (changed, record.read()) == (record.kind.gone, (record.kind.gone, None))
-    else:
-        assert (deleted, changed.status, record.read()[0]) == (STALE, 200, changed)

@@ -76,20 +76,6 @@ def test_a_file_in_place_of_the_data_folder_is_reported(tmp_path: Path, environm
     assert (tmp_path / "data").read_text() == "a file"
 
 
-def test_one_database_for_all_services_is_refused_before_anything_is_made(
-    tmp_path: Path, environment: dict[str, str]
-) -> None:
-    shared = {name: text for name, text in environment.items() if not name.endswith("_DATABASE_URL")}
-
-    with running(tmp_path, {**shared, "DATABASE_URL": f"sqlite:///{tmp_path}/all.sqlite"}) as run:
-        output, errors = run.communicate()
-
-    variables = "AUTH_DATABASE_URL, CONTENT_DATABASE_URL, QUIZ_DATABASE_URL"
-    assert (run.returncode, output) == (1, "")
-    assert errors == f"each service needs a database of its own: set {variables}\n"
-    assert list(tmp_path.iterdir()) == []
-
-
 @pytest.mark.full
 def test_it_prints_working_credentials_and_stops_with_the_terminal(tmp_path: Path, environment: dict[str, str]) -> None:
     address = f"http://127.0.0.1:{environment['API_PORT']}"

@@ -99,10 +99,6 @@ def test_the_problems_of_all_processes_are_reported_once() -> None:
     ]
 
 
-def test_free_ports_are_accepted(free_ports: dict[str, str]) -> None:
-    stack.require_free_ports(stack.read_settings(free_ports).values())
-
-
 @pytest.mark.parametrize("variable", ["AUTH_PORT", "CONTENT_PORT", "QUIZ_PORT", "API_PORT"])
 def test_a_busy_port_is_named_with_its_variable(free_ports: dict[str, str], busy_port: int, variable: str) -> None:
     settings = stack.read_settings({**free_ports, variable: str(busy_port)})

@@ -45,7 +45,6 @@ def access_token(key: OKPKey = KEY, **claims: object) -> str:
 
 
 def service_error(code: str, **members: object) -> dict[str, object]:
-    """Return the error body of a service."""
     return {"error": code, "message": "As the service says it", "requestId": "at-the-service", **members}
 
 
@@ -76,11 +75,9 @@ class FakeService:
 
     @property
     def bodies(self) -> list[bytes]:
-        """The bodies of the requests."""
         return [request.content for request in self.requests]
 
     def header(self, name: str) -> list[str | None]:
-        """Return the header of each request."""
         return [request.headers.get(name) for request in self.requests]
 
     def callers(self, audience: str) -> list[str]:
@@ -93,11 +90,9 @@ class FakeService:
         self._responses[target] = (status, document, {name.replace("_", "-"): text for name, text in headers.items()})
 
     def fails(self, target: str, failure: Exception) -> None:
-        """Break the connection of this target."""
         self._failures[target] = failure
 
     def never_responds(self, target: str) -> None:
-        """Let this target wait for ever."""
         self._silent.add(target)
 
     async def __call__(self, request: httpx.Request) -> httpx.Response:
@@ -170,7 +165,6 @@ class Gateway:
         return collector.status
 
     def close(self) -> None:
-        """Close the event loop."""
         self._runner.close()
 
     async def _send(self, method: str, address: str, peer: str, options: Mapping[str, Any]) -> httpx.Response:

@@ -41,7 +41,6 @@ DEFAULTS = Settings(
 
 
 def problems(**variables: str) -> list[str]:
-    """Return what is wrong with these variables."""
     with pytest.raises(SettingsError) as refused:
         read_settings(variables)
     return refused.value.problems

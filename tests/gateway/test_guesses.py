@@ -200,7 +200,6 @@ class FakeContent:
         self.may_respond = asyncio.Event()
 
     async def check(self, key: str) -> UpstreamResponse:
-        """Respond to a key."""
         self.waiting += 1
         await self.may_respond.wait()
         self.checked.append(key)
@@ -218,12 +217,10 @@ async def send_key(guesses: Guesses, content: FakeContent, key: str, address: st
 
 
 def sending(guesses: Guesses, content: FakeContent, keys: list[str]) -> list[asyncio.Task[int]]:
-    """Send all keys at the same time."""
     return [asyncio.create_task(send_key(guesses, content, key)) for key in keys]
 
 
 async def settle() -> None:
-    """Let everything run that can."""
     for _ in range(200):
         await asyncio.sleep(0)
 

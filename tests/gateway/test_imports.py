@@ -17,7 +17,6 @@ def loaded_by(statement: str) -> list[str]:
 
 
 def within(names: list[str], packages: tuple[str, ...]) -> list[str]:
-    """Those of the names that are one of the packages or inside of one."""
     return [name for name in names if name.startswith(tuple(f"{each}." for each in packages)) or name in packages]
 
 

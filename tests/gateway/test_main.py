@@ -10,7 +10,6 @@ from deploy import stack
 
 
 def run(*arguments: str, **variables: str) -> tuple[int, str, str]:
-    """Run the command and return its exit code and both outputs."""
     done = subprocess.run(
         [sys.executable, "-m", "gateway", *arguments],
         cwd=stack.ROOT,

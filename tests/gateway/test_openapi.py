@@ -51,7 +51,6 @@ published = pytest.mark.parametrize("name", PUBLISHED_OPERATIONS)
 
 
 def parameters(operation: Json) -> set[str]:
-    """Return the names of its parameters."""
     return {str(flattened(each, PUBLISHED)["name"]) for each in operation["parameters"]}
 
 

@@ -42,7 +42,6 @@ TOO_LARGE = own_error("PAYLOAD_TOO_LARGE", "The body is larger than 1 MiB")
 
 
 def example(path: str) -> str:
-    """Return an address of the template."""
     return re.sub(r"\{[^}]*\}", "x", path)
 
 

@@ -1,17 +1,12 @@
 """Sessions and keys on real processes: ended sessions are refused everywhere within seconds, others never."""
 
-import subprocess
-import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 from joserfc.jws import extract_compact
 
-from deploy import stack
 from services.auth.models import SigningKeyRow
 from services.kit.core.instants import now
 from services.kit.storage.database import open_database
@@ -158,57 +153,6 @@ def test_a_revoked_key_is_refused_within_seconds_and_refresh_tokens_work(built: 
         going_on = refresh(client, leaked).json()
         for address in ADMINS_ADDRESSES:
             until(lambda at=address: status(client, at, going_on) == 200, address)  # type: ignore[misc]
-
-
-def test_auth_with_another_secret_is_not_ready_and_names_the_variable(built: Installation, tmp_path: Path) -> None:
-    with built.client() as client:
-        signed_in = sign_in(client)
-        built.stop("auth")
-        with _auth_with_secret("canary: what another installation encrypts with", built, tmp_path) as environment:
-            health = client.get(f"{built.addresses['auth']}/health/ready").json()["message"]
-            unready = client.get("/health/ready").json()["message"]
-            refused = client.post("/api/admin/login", json=ADMIN)
-            answered = status(client, "/api/events", signed_in)
-            log = (tmp_path / "auth.log").read_text()
-        checked = subprocess.run(
-            [sys.executable, "-m", "services.auth", "check"],
-            cwd=stack.ROOT,
-            env=environment,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        built.start("auth")
-        assert sign_in(client)["user"]["username"] == ADMIN["username"]
-    assert health.startswith("SIGNING_KEY_SECRET does not open the signing key ")
-    assert (unready, answered, checked.returncode) == ("Not ready: auth", 200, 1)
-    assert (refused.status_code, refused.json()["error"], "SECRET" in refused.text) == (
-        503,
-        "UPSTREAM_UNAVAILABLE",
-        False,
-    )
-    assert "signing_key: SIGNING_KEY_SECRET does not open the signing key " in checked.stdout
-    assert '"event":"signing_key_unreadable"' in log
-    assert "canary" not in health + checked.stdout + checked.stderr + log
-
-
-@contextmanager
-def _auth_with_secret(secret: str, built: Installation, logs: Path) -> Iterator[dict[str, str]]:
-    """Run auth with another secret; yield its environment."""
-    environment = {**built.environment, "SIGNING_KEY_SECRET": secret}
-    process = stack.start("auth", environment, logs)
-    try:
-        stack.wait_until(lambda: _is_alive(built.addresses["auth"]), [process])
-        yield environment
-    finally:
-        stack.stop([process])
-
-
-def _is_alive(address: str) -> bool:
-    try:
-        return httpx.get(f"{address}/health/live", timeout=5, trust_env=False).is_success
-    except httpx.HTTPError:
-        return False
 
 
 def _shorten_the_wait(built: Installation, key_id: str) -> None:

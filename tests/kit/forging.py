@@ -34,13 +34,11 @@ def segment(document: object) -> str:
 
 
 def parts(token: str) -> tuple[str, str, str]:
-    """Return header, payload and signature."""
     header, payload, signature = token.split(".")
     return header, payload, signature
 
 
 def decoded(part: str) -> bytes:
-    """Return the bytes of a part of a token."""
     return base64.urlsafe_b64decode(part + "=" * (-len(part) % 4))
 
 

@@ -31,7 +31,6 @@ def database(request: pytest.FixtureRequest) -> peewee.Database:
 
 @pytest.fixture
 def client(database: peewee.Database) -> Iterator[AuthClient]:
-    """A client of the app over the database."""
     with running(Harness(PeeweeAuthStore(database)), database) as client:
         yield client
 

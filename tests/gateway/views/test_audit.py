@@ -24,7 +24,6 @@ SERVICES = ("content", "quiz", "auth")
 
 
 def entry(service: str, seconds: int, entry_id: str = "") -> dict[str, Any]:
-    """Return an entry of a service at that time."""
     return {
         "id": entry_id or f"entry-{seconds}",
         "occurredAt": format_instant(NOON + seconds * SECOND),
@@ -38,7 +37,6 @@ def entry(service: str, seconds: int, entry_id: str = "") -> dict[str, Any]:
 
 
 def page(*entries: dict[str, Any], cursor: str | None = None) -> dict[str, Any]:
-    """Return a page of entries."""
     return {"items": list(entries), "nextCursor": cursor}
 
 

@@ -35,7 +35,6 @@ A_SECRET = "a random secret that only the services share"
 
 
 def managed(**changes: str) -> dict[str, str]:
-    """Return a valid environment of the managed profile, with changes."""
     return {**MANAGED, **changes}
 
 
@@ -48,7 +47,6 @@ def read(variables: dict[str, str]) -> ServiceSettings:
 
 
 def problems_of(variables: dict[str, str]) -> list[str]:
-    """Return the problems of that environment."""
     with pytest.raises(SettingsError) as error:
         read(variables)
     assert str(error.value) == "\n".join(error.value.problems)

@@ -93,7 +93,6 @@ def rows(file: Path, query: str) -> list[Any]:
 
 @pytest.fixture(scope="module")
 def seeded(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a database that is migrated and seeded."""
     database = tmp_path_factory.mktemp("seeded") / "content.sqlite"
     with patch.dict(os.environ, {"DATABASE_URL": f"sqlite:///{database}"}, clear=True):
         assert [main(SERVICE, each) for each in (("migrate",), ("seed", "minimal"))] == [0, 0]

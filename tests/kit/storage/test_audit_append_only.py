@@ -61,7 +61,6 @@ POSTGRESQL_CHANGES = {
 
 
 def refusals(database: peewee.Database, statements: dict[str, str]) -> dict[str, str]:
-    """Return the error of each refused statement."""
     refused = {}
     for name, statement in statements.items():
         try:
@@ -73,7 +72,6 @@ def refusals(database: peewee.Database, statements: dict[str, str]) -> dict[str,
 
 
 def entries(database: peewee.Database) -> list[Any]:
-    """Return the stored rows."""
     return list(database.execute_sql("SELECT * FROM audit_log").fetchall())
 
 

@@ -29,8 +29,6 @@ from tests.query_counts import counted
 
 
 class NoteRow(peewee.Model):
-    """An effect."""
-
     text = peewee.TextField()
 
     class Meta:
@@ -47,8 +45,6 @@ class Notes:
     requests: IdempotentRequests
 
     def writing(self, text: str) -> Callable[[Keep[str]], str]:
-        """Return the use case of one request."""
-
         def write(keep: Keep[str]) -> str:
             with transaction(self.database):
                 NoteRow.insert({"text": text}).execute(self.database)
@@ -58,15 +54,12 @@ class Notes:
         return write
 
     def post(self, text: str = "a", key: str = "key-1", requests: IdempotentRequests | None = None) -> StoredResponse:
-        """Send a request."""
         return (requests or self.requests).run(key_of(text, key), self.writing(text), rendered)
 
     def texts(self) -> list[str]:
-        """Return all notes, sorted."""
         return sorted(text for (text,) in NoteRow.select(NoteRow.text).tuples().execute(self.database))
 
     def stored(self) -> int:
-        """Return the number of stored responses, expired ones included."""
         return int(IdempotentAnswerRow.select().count(self.database))
 
     def other_process(self) -> IdempotentRequests:
@@ -75,8 +68,6 @@ class Notes:
 
 
 class Refused(Conflict):
-    """A use case's refusal."""
-
     code = "REFUSED"
 
 
@@ -91,17 +82,14 @@ def key_of(text: str = "a", key: str = "key-1") -> IdempotencyKey:
 
 
 def rendered(text: str) -> StoredResponse:
-    """Return a note's response."""
     return stored_response({"item": text}, 201, '"v1"')
 
 
 def first(text: str = "a") -> StoredResponse:
-    """Return the response to the first request."""
     return StoredResponse(201, f'{{"item":"{text}"}}'.encode(), '"v1"')
 
 
 def again(text: str = "a") -> StoredResponse:
-    """Return the response to every later request."""
     return StoredResponse(201, f'{{"item":"{text}"}}'.encode(), '"v1"', replayed=True)
 
 

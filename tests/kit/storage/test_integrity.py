@@ -33,7 +33,6 @@ class Checks:
         self._findings = findings
 
     def __call__(self, progress: Progress) -> Iterable[Finding]:
-        """Run a check."""
         self.started += 1
         progress.begin("attempts", 1_000)
         progress.advance(400)
@@ -43,7 +42,6 @@ class Checks:
 
 @contextmanager
 def requesting(checks: Callable[[Progress], Iterable[Finding]], wait_seconds: float) -> Iterator[Callable[[], Any]]:
-    """Give a function that requests the report."""
     app: Any = create_web_app([Route("/integrity", Integrity(checks, wait_seconds), Guard.OPEN)], [])
 
     async def get() -> Any:

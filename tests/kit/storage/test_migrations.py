@@ -127,7 +127,6 @@ def migrations(folder: Path) -> Migrations:
 
 
 def change(statement: str) -> str:
-    """Return a migration file with one statement."""
     return f"import peewee as pw\n\ndef migrate(migrator, database, *, fake=False):\n    {statement}\n"
 
 

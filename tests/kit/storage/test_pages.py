@@ -34,7 +34,6 @@ def test_all_pages_together_are_the_list_in_its_order(database: peewee.Database)
 
 
 def read_all(limit: int, descending: bool) -> tuple[list[Any], int]:
-    """Return the rows of all pages, and the number of pages."""
     seen: list[Any] = []
     cursor, pages = None, 0
     while cursor is not None or not pages:

@@ -43,7 +43,6 @@ Place.add_index(fields["since"], where=fields["state"].is_null(False), name="pla
 
 @pytest.fixture
 def places(database: peewee.Database) -> peewee.Database:
-    """Return the database with both tables."""
     for table in (Shelf, Place):
         peewee.SchemaManager(table, database).create_all()
     return database

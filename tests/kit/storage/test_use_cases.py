@@ -26,7 +26,6 @@ class Taken(Conflict):
 
 @pytest.fixture
 def sqlite(sqlite_url: str) -> peewee.Database:
-    """Return a handle on a file."""
     return open_database(sqlite_url)
 
 
@@ -153,7 +152,6 @@ def notes(postgresql_url: str) -> peewee.Database:
 
 
 def on_another_connection(database: peewee.Database, *statements: str) -> None:
-    """Execute the statements on another connection."""
     for statement in statements:
         database.execute_sql(statement)
     database.close()

@@ -31,8 +31,6 @@ class Taken(Conflict):
 
 
 class Notes:
-    """Reads a note."""
-
     async def on_get(self, request: falcon.asgi.Request, response: falcon.asgi.Response) -> None:
         write_json(response, {"item": "note"})
 
@@ -42,8 +40,6 @@ class Notes:
 
 
 class Failing:
-    """Raises the error that the path names."""
-
     ERRORS: ClassVar[dict[str, Callable[[], Exception]]] = {
         "crash": lambda: RuntimeError("canary in the crash"),
         "taken": Taken,

@@ -18,8 +18,6 @@ UUID7 = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9
 
 
 def send(method: str, address: str, *, app: Any = None, headers: Any = REQUEST_ID) -> httpx.Response:
-    """Send a request to the app of notes, or another one."""
-
     async def sending() -> httpx.Response:
         served: Any = app or create_app()
         async with httpx.AsyncClient(transport=httpx.ASGITransport(served), base_url="http://notes") as client:
@@ -29,7 +27,6 @@ def send(method: str, address: str, *, app: Any = None, headers: Any = REQUEST_I
 
 
 def envelope(code: str, message: str) -> dict[str, object]:
-    """Return the error body of the request `request-1`."""
     return {"error": code, "message": message, "requestId": "request-1"}
 
 

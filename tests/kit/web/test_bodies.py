@@ -23,7 +23,6 @@ JSON = [("content-type", "application/json"), ("x-request-id", "request-1")]
 
 
 def part(body: bytes, more: bool) -> dict[str, Any]:
-    """Return a part of a body as the server passes it on."""
     return {"type": "http.request", "body": body, "more_body": more}
 
 
@@ -64,7 +63,6 @@ def respond_to(body: bytes, path: str = "/echo") -> tuple[Any, ...]:
 
 
 def error(code: str, message: str) -> dict[str, str]:
-    """Return the error body of the request."""
     return {"error": code, "message": message, "requestId": "request-1"}
 
 

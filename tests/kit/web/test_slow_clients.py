@@ -17,7 +17,6 @@ LATE = {"error": "REQUEST_ERROR", "message": "The body took too long to arrive",
 
 @pytest.fixture(scope="module")
 def address() -> Iterator[Address]:
-    """The address of gunicorn with a short time for heads and bodies."""
     with served("tests.kit.web.notes:create_impatient_app()", "/raw", {}, "--keep-alive", str(SHORT_SECONDS)) as at:
         yield at
 

@@ -35,13 +35,11 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Address]:
 
 @contextmanager
 def client(address: Address) -> Iterator[httpx.Client]:
-    """A client that keeps its connections."""
     with httpx.Client(base_url=f"http://{address[0]}:{address[1]}", timeout=60, trust_env=False) as opened:
         yield opened
 
 
 def read(response: bytes) -> tuple[int, dict[str, str], object]:
-    """Return the status, the headers and the document of exactly one response."""
     head, _, body = response.partition(b"\r\n\r\n")
     first, *lines = head.decode().split("\r\n")
     headers = {name.lower(): text for name, text in (line.split(": ", 1) for line in lines)}

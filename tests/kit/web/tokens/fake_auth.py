@@ -49,7 +49,6 @@ class FakeAuth:
         return self.response
 
     async def revocations(self) -> Revoked:
-        """Revocations."""
         self.revocation_requests += 1
         return self.revoked
 
@@ -70,8 +69,6 @@ class Verifying:
         asyncio.run(self.verifier.prepare())
 
     def verify(self, *tokens: str) -> list[Admin]:
-        """Verify the tokens at the same time."""
-
         async def verify_all() -> list[Admin]:
             pending: list[Awaitable[Admin]] = [self.verifier.verify(token) for token in tokens]
             return list(await asyncio.gather(*pending))
@@ -79,5 +76,4 @@ class Verifying:
         return asyncio.run(verify_all())
 
     def wait(self, time: timedelta) -> None:
-        """Move the clock."""
         self.auth.clock.at += time

@@ -25,7 +25,6 @@ MINUTE = timedelta(minutes=1)
 
 
 def verifying(*forges: Forge) -> Verifying:
-    """Return a verifier whose auth has these keys."""
     return Verifying(FakeAuth(*forges))
 
 

@@ -16,8 +16,6 @@ REFUSED = {"error": "UNAUTHORIZED", "message": "A valid bearer token is required
 
 
 def results(auth: FakeAuth, tokens: list[str]) -> list[object]:
-    """Return the admin of each token, or the error."""
-
     async def verify_all() -> list[object]:
         verifier = auth.verifier()
         return await asyncio.gather(*(verifier.verify(token) for token in tokens), return_exceptions=True)

@@ -19,28 +19,21 @@ SPRING = Grant("spring", FINGERPRINT)
 
 
 class GrantForge(Forge):
-    """Signs grants as auth does."""
-
     def claims(self, **changes: Any) -> dict[str, Any]:
-        """Return the claims of a valid grant, with changes."""
         no_admin = {"username": absent, "role": absent, "roles": absent, "sid": absent}
         grant = {"sub": "spring", "aud": ["content"], "key": FINGERPRINT, "jti": "grant-1"}
         return super().claims(**{**no_admin, **grant, **changes})
 
     def header(self, **changes: Any) -> dict[str, Any]:
-        """Return the header of a valid grant, with changes."""
         return super().header(**{"typ": "grant+jwt", **changes})
 
 
 class Verifying:
-    """A grant verifier of content."""
-
     def __init__(self, forge: Forge):
         self.auth = FakeAuth(forge, audience="content")
         self.admins = self.auth.verifier()
 
     def verify(self, token: str) -> Grant:
-        """Verify a grant."""
         return asyncio.run(GrantVerifier(self.admins).verify(token))
 
 

@@ -35,7 +35,6 @@ class Revoking(FakeAuth):
 
 @pytest.fixture
 def auth() -> Revoking:
-    """See Revoking."""
     return Revoking()
 
 

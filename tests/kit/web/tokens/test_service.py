@@ -48,7 +48,6 @@ CLAIMS = {"iss": "quiz", "aud": "content", "exp": int((NOON + HOUR).timestamp())
 
 
 def signed(header: dict[str, Any], claims: dict[str, Any]) -> str:
-    """Sign any token with the services' secret."""
     return jwt.encode(header, claims, OctKey.import_key(SECRET), algorithms=["HS256", "HS512"])
 
 
