@@ -5,7 +5,6 @@ from typing import Any
 import httpx
 
 from tests.contract.samples import (
-    DEFAULT_STYLE,
     FUTURE,
     HERO,
     LATER_PAST,
@@ -25,6 +24,7 @@ from tests.contract.samples import (
     parsed,
     private_event,
     public_address,
+    public_event,
     questions,
 )
 from tests.refusals import EVENT_NOT_FOUND, LESSON_NOT_FOUND, invalid, refusal
@@ -161,19 +161,7 @@ def test_active_public_events_are_listed_and_no_others(admin: httpx.Client, lear
     status, body = parsed(learner.get("/api/public/events"))
     found = {item["id"]: item for item in body["items"]}
     assert (status, sorted(body)) == (200, ["items"])
-    assert found[listed["id"]] == {
-        "id": listed["id"],
-        "slug": listed["slug"],
-        "title": "An event",
-        "description": "short",
-        "shortDescription": "short",
-        "longDescription": "short",
-        "visibility": "public",
-        "logoUrl": None,
-        "highlightVideoUrl": None,
-        "hero": HERO,
-        "visualStyle": DEFAULT_STYLE,
-    }
+    assert found[listed["id"]] == public_event(listed)
     assert [event["id"] for event in hidden if event["id"] in found] == []
     assert {item["visibility"] for item in found.values()} == {"public"}
 
