@@ -140,18 +140,6 @@ def test_attempts_are_listed_newest_first(admin: httpx.Client, learner: httpx.Cl
     assert len(set(ids(body["items"]))) == 3
 
 
-def test_attempts_outlive_their_quiz(admin: httpx.Client, learner: httpx.Client) -> None:
-    exam, lost = Exam(admin, learner), Exam(admin, learner)
-    exam.attempt(True, True)
-    lost.attempt(True, True)
-    before, lost_before = parsed(admin.get(exam.attempts_address)), parsed(admin.get(lost.attempts_address))
-    assert parsed(admin.delete(f"/api/quizzes/{exam.quiz['id']}")) == (204, None)
-    assert parsed(admin.delete(f"/api/events/{lost.event['id']}")) == (204, None)
-    assert parsed(admin.get(f"/api/quizzes/{exam.quiz['id']}")) == QUIZ_NOT_FOUND
-    assert parsed(admin.get(exam.attempts_address)) == before
-    assert parsed(admin.get(lost.attempts_address)) == lost_before
-
-
 # The public list
 
 

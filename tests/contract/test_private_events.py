@@ -2,7 +2,7 @@
 
 import base64
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import httpx
@@ -25,10 +25,9 @@ from tests.contract.samples import (
     public_address,
     unique,
 )
-from tests.contract.tokens import Tokens
 from tests.installation import Installation
 from tests.matching import Matching
-from tests.refusals import UNAUTHORIZED, Answer, refusal
+from tests.refusals import Answer, refusal
 
 ACTIONS = ("access-check", "playback", "materials", "quiz", "quiz/submit")
 KEY = {"eventAccessKey": ACCESS_KEY}
@@ -135,52 +134,6 @@ def test_a_grant_opens_all_that_the_key_opens(learner: httpx.Client, launch: Lau
     with_both = [launch.ask(learner, address, grant, eventAccessKey="another key") for address in launch.addresses]
     assert [response.status for response in with_key] == [200] * 6
     assert with_grant == with_both == with_key
-
-
-ENDS: dict[str, Json] = {"another key": {"accessKey": "another key"}, "no key": {"accessKey": None}}
-
-
-@pytest.mark.parametrize("change", ENDS.values(), ids=ENDS.keys())
-def test_a_grant_ends_when_the_key_changes(admin: httpx.Client, learner: httpx.Client, change: Json) -> None:
-    launch = Launch(admin, private_event(admin))
-    grant = grant_for(learner, launch.event)
-    assert launch.ask(learner, launch.addresses[0], grant).status == 200
-    admin.put(f"/api/events/{launch.event['id']}", json=change)
-    assert [launch.ask(learner, address, grant) for address in launch.addresses] == [
-        launch.ask(learner, address) for address in launch.addresses
-    ]
-    assert launch.ask(learner, launch.addresses[0], grant) == CLOSED
-
-
-NO_GRANTS: dict[str, Callable[[str, Tokens], str]] = {
-    "expired": lambda grant, tokens: tokens.signed_again(grant, "grant+jwt", exp=1_000_000_000),
-    "of an admin's type": lambda grant, tokens: tokens.signed_again(grant, "at+jwt"),
-    "for another service": lambda grant, tokens: tokens.signed_again(grant, "grant+jwt", aud="quiz"),
-    "for another event": lambda grant, tokens: tokens.signed_again(grant, "grant+jwt", sub="another"),
-    "for another key": lambda grant, tokens: tokens.signed_again(grant, "grant+jwt", key="f" * 64),
-    "an admin's token": lambda _, tokens: tokens.access_token(),
-    "changed after signing": lambda grant, _: f"{grant[:-8]}AAAAAAAA",
-    "no token": lambda _grant, _tokens: "no-token",
-}
-
-
-@pytest.mark.parametrize("spoil", NO_GRANTS.values(), ids=NO_GRANTS.keys())
-def test_a_token_that_is_no_grant_of_the_event_is_ignored(
-    learner: httpx.Client, launch: Launch, tokens: Tokens, spoil: Callable[[str, Tokens], str]
-) -> None:
-    shown = spoil(grant_for(learner, launch.event), tokens)
-    for address in launch.addresses:
-        assert launch.ask(learner, address, shown) == launch.ask(learner, address)
-    assert launch.ask(learner, launch.addresses[0], shown) == CLOSED
-    assert launch.ask(learner, launch.addresses[0], shown, **KEY).status == 200
-
-
-def test_a_grant_is_no_admin_s_token(learner: httpx.Client, launch: Launch, tokens: Tokens) -> None:
-    grant = grant_for(learner, launch.event)
-    dressed_up = tokens.signed_again(grant, "grant+jwt", aud=["gateway", "content", "quiz", "auth"], role="admin")
-    for token in (grant, dressed_up):
-        for address in ("/api/events", f"/api/events/{launch.event['id']}", "/api/quizzes"):
-            assert parsed(learner.get(address, headers=bearing(token))) == UNAUTHORIZED
 
 
 # Secrecy

@@ -1,7 +1,5 @@
 """Access tokens that auth would sign, and some that it never would."""
 
-import base64
-import json
 from datetime import timedelta
 from typing import Any
 
@@ -30,14 +28,6 @@ class Tokens:
     def access_token(self, **claims: Any) -> str:
         """Return a valid token with these claims changed; None leaves a claim out."""
         return self._signed(self._key, claims)
-
-    def signed_again(self, token: str, typ: str, **claims: Any) -> str:
-        """Return the token with these claims and that type, signed again."""
-        payload = token.split(".")[1]
-        signed = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
-        header = {"alg": ALGORITHM, "typ": typ, "kid": self._key.id}
-        private_key = keys.decrypt_private_key(self._key, self._encryption_key)
-        return jwt.encode(header, {**signed, **claims}, private_key, algorithms=[ALGORITHM])
 
     def forge(self) -> Forge:
         """Return a forge with the stack's own key, for tokens that the gateway and content accept."""
