@@ -10,7 +10,6 @@ import pwd
 import secrets
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -24,6 +23,7 @@ import psycopg
 from psycopg import sql
 
 from tests.leftovers import record_postgresql
+from tests.ports import free_port
 from tests.waiting import until
 
 _PR_SET_PDEATHSIG = 1
@@ -101,7 +101,7 @@ def _folder() -> Iterator[Path]:
 
 
 def _cluster(binaries: Path, folder: Path, settings: Mapping[str, str] = _SETTINGS, *layout: str) -> Iterator[Server]:
-    port, password = _free_port(), secrets.token_hex(16)
+    port, password = free_port(), secrets.token_hex(16)
     data, password_file = folder / "data", folder / "password"
     password_file.write_text(password)
     if os.geteuid() == 0:
@@ -179,10 +179,3 @@ def _require_user() -> None:
         pwd.getpwnam("postgres")
     except KeyError:
         raise NoPostgresql("as root a cluster needs the user postgres: set TEST_POSTGRES_URL instead") from None
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port

@@ -10,7 +10,7 @@ import pytest
 from deploy import stack as processes
 from services.kit.core.config import SettingsError
 from tests.contract.conftest import judged
-from tests.contract.doors import another_gateway, silent_service, unused_port
+from tests.contract.doors import another_gateway, silent_service
 from tests.contract.samples import (
     HERO,
     PAST,
@@ -28,6 +28,7 @@ from tests.contract.samples import (
     public_address,
 )
 from tests.installation import ADMIN, Installation
+from tests.ports import free_port
 from tests.refusals import FORBIDDEN, INVALID_JSON, METHOD_NOT_ALLOWED, NOT_FOUND, NOT_JSON, TOO_LARGE, invalid, refusal
 
 DEFAULT_ORIGINS = [f"http://localhost:{port}" for port in (5173, 5174, 3000, 3002)]
@@ -343,7 +344,7 @@ def misfit(stack: Installation, tmp_path_factory: pytest.TempPathFactory) -> Ite
             "DATABASE_PROFILE": "local",
             "SERVICE_TOKEN_SECRET": "another secret than the one of the services",
             "CONTENT_URL": content,
-            "QUIZ_URL": f"http://127.0.0.1:{unused_port()}",
+            "QUIZ_URL": f"http://127.0.0.1:{free_port()}",
             "GATEWAY_TIMEOUT_SECONDS": "1",
             # The default origins.
             "CORS_ORIGIN": "",
