@@ -1,7 +1,5 @@
 """Additions to the baseline: single records, deletions, filters, attempts, the public list and pages."""
 
-from typing import Any
-
 import httpx
 
 from tests.contract.samples import (
@@ -103,41 +101,23 @@ def test_a_deleted_event_takes_everything_along(admin: httpx.Client, learner: ht
 # Attempts
 
 
-class Exam:
-    """A quiz and its attempts."""
-
-    def __init__(self, admin: httpx.Client, learner: httpx.Client, **fields: Any):
-        self._admin, self._learner = admin, learner
-        self.event = new_event(admin)
-        self.lesson = new_lesson(admin, self.event)
-        self.quiz = new_quiz(admin, self.lesson, **fields)
-
-    @property
-    def attempts_address(self) -> str:
-        """Return the address of the attempts."""
-        return f"/api/quizzes/{self.quiz['id']}/attempts"
-
-    def attempt(self, *rights: bool | None) -> Json:
-        """Submit answers and return the result."""
-        address = public_address(self.event, self.lesson["slug"], "quiz/submit")
-        response = self._learner.post(address, json={"answers": chosen(self.quiz, *rights)})
-        assert response.status_code == 200, response.text
-        return dict(response.json()["result"])
-
-    def kept(self, result: Json, attempt: Json) -> Json:
-        """Return the attempt that must be stored for the result."""
-        asked = {name: self.quiz[name] for name in ("title", "passPercentage", "questions")}
-        place = {"eventId": self.event["id"], "lessonId": self.lesson["id"]}
-        return {"id": attempt["id"], **place, **result, "quiz": asked}
-
-
 def test_attempts_are_listed_newest_first(admin: httpx.Client, learner: httpx.Client) -> None:
-    exam = Exam(admin, learner)
-    results = [exam.attempt(True, True), exam.attempt(False, None), exam.attempt(True, False)]
-    status, body = parsed(admin.get(exam.attempts_address))
-    expected = [exam.kept(result, item) for result, item in zip(reversed(results), body["items"], strict=True)]
+    event = new_event(admin)
+    lesson = new_lesson(admin, event)
+    quiz = new_quiz(admin, lesson)
+    submit, address = public_address(event, lesson["slug"], "quiz/submit"), f"/api/quizzes/{quiz['id']}/attempts"
+    rights = ((True, True), (False, None), (True, False))
+    results = [learner.post(submit, json={"answers": chosen(quiz, *each)}).json()["result"] for each in rights]
+    status, body = parsed(admin.get(address))
+    place = {"eventId": event["id"], "lessonId": lesson["id"]}
+    asked = {name: quiz[name] for name in ("title", "passPercentage", "questions")}
+    expected = [
+        {"id": item["id"], **place, **result, "quiz": asked}
+        for result, item in zip(reversed(results), body["items"], strict=True)
+    ]
     assert (status, body) == (200, {"items": expected, "nextCursor": None})
     assert len(set(ids(body["items"]))) == 3
+    assert pages(admin, address, 2) == [body["items"][:2], body["items"][2:]]
 
 
 # The public list
