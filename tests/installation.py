@@ -1,7 +1,6 @@
 """A running stack of all processes on free ports, for the journeys and the contract tests."""
 
 import os
-import socket
 import subprocess
 import sys
 from abc import ABC, abstractmethod
@@ -17,6 +16,7 @@ from deploy import stack
 from services.kit.storage.database import open_database
 from tests.clients import send_patiently
 from tests.leftovers import record_process
+from tests.ports import free_ports
 from tests.postgresql import Server
 
 ADMIN = {"username": "admin", "password": "a password of some length"}
@@ -57,6 +57,10 @@ class Stack(ABC):
     def log_lines(self, name: str) -> str:
         """Return the log of the process."""
 
+    @abstractmethod
+    def rows(self, service: str, statement: str) -> list[tuple[Any, ...]]:
+        """Return the rows of a query on the service's database; on containers every value is text."""
+
     def client(self, **headers: str) -> httpx.Client:
         """Return a client of the gateway."""
         # Without TLS: to load the certificates of the system takes longer than most requests.
@@ -74,7 +78,7 @@ class Installation(Stack):
     """A stack of processes with its own ports, databases and logs in one folder."""
 
     def __init__(self, folder: Path, database_urls: Mapping[str, str], **variables: str):
-        ports = dict(zip(SERVERS, _free_ports(len(SERVERS)), strict=True))
+        ports = dict(zip(SERVERS, free_ports(len(SERVERS)), strict=True))
         addresses = {name: f"http://127.0.0.1:{port}" for name, port in ports.items()}
         managed = any(url.startswith("postgresql") for url in database_urls.values())
         self.logs = folder / "logs"
@@ -138,6 +142,10 @@ class Installation(Stack):
         """Return the id of the process: gunicorn's master where there are workers."""
         return self._processes[name].popen.pid
 
+    def rows(self, service: str, statement: str) -> list[tuple[Any, ...]]:
+        with closing(open_database(self.environment[f"{service.upper()}_DATABASE_URL"])) as database:
+            return list(database.execute_sql(statement).fetchall())
+
     def log_lines(self, name: str) -> str:
         return (self.logs / f"{name}.log").read_text()
 
@@ -157,15 +165,3 @@ def installation(folder: Path, server: Server | None = None, **variables: str) -
         if server is not None:
             for url in urls.values():
                 server.drop_database(url)
-
-
-def _free_ports(count: int) -> list[int]:
-    probes = [socket.socket() for _ in range(count)]
-    try:
-        for probe in probes:
-            probe.bind(("127.0.0.1", 0))
-        ports: list[Any] = [probe.getsockname()[1] for probe in probes]
-        return ports
-    finally:
-        for probe in probes:
-            probe.close()

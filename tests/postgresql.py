@@ -1,17 +1,15 @@
 """A PostgreSQL for the tests: the server of TEST_POSTGRES_URL, or a throw-away cluster of this machine's binaries.
 
 A throw-away server ends with the process that started it, also by SIGKILL. Where the system cannot promise that, the
-next start stops it: each server is recorded in a folder of the user with the process that started it.
+next run stops it (tests/leftovers.py).
 """
 
 import ctypes
-import json
 import os
 import pwd
 import secrets
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -24,6 +22,8 @@ from urllib.parse import urlsplit
 import psycopg
 from psycopg import sql
 
+from tests.leftovers import record_postgresql
+from tests.ports import free_port
 from tests.waiting import until
 
 _PR_SET_PDEATHSIG = 1
@@ -73,7 +73,7 @@ def running_server() -> Iterator[Server]:
     if url:
         yield Server(url)
         return
-    with _recorded_folder() as folder:
+    with _folder() as folder:
         yield from _cluster(_binaries(), folder)
 
 
@@ -83,7 +83,7 @@ def durable_server(data: Path, log: Path) -> Iterator[Server]:
 
     Its rows are in the folder `data` and its write-ahead log in the folder `log`, both empty.
     """
-    with _recorded_folder() as folder:
+    with _folder() as folder:
         for each in (data, log):
             if os.geteuid() == 0:
                 shutil.chown(each, "postgres", "postgres")
@@ -92,56 +92,16 @@ def durable_server(data: Path, log: Path) -> Iterator[Server]:
 
 
 @contextmanager
-def _recorded_folder() -> Iterator[Path]:
-    """Make a folder for a server and record whose it is, so that a later run can remove what this one leaves."""
-    remove_abandoned_servers()
+def _folder() -> Iterator[Path]:
     folder = Path(tempfile.mkdtemp(prefix="flix-postgresql-"))
-    record = _records() / folder.name
-    record.write_text(json.dumps([os.getpid(), _start_of(os.getpid()), str(folder)]))
     try:
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-        record.unlink(missing_ok=True)
-
-
-def remove_abandoned_servers() -> None:
-    """Stop the servers whose starter is gone, each by its own process id, and remove their folders."""
-    for record in _records().iterdir():
-        with suppress(FileNotFoundError, ValueError):
-            starter, started, folder = json.loads(record.read_text())
-            if _start_of(starter) != started:
-                _stop_server_of(Path(folder))
-                shutil.rmtree(folder, ignore_errors=True)
-                record.unlink()
-
-
-def _stop_server_of(folder: Path) -> None:
-    with suppress(FileNotFoundError, ProcessLookupError, ValueError, IndexError):
-        pid = int((folder / "data" / "postmaster.pid").read_text().split()[0])
-        # The number may belong to another process by now.
-        if str(folder / "data") in Path(f"/proc/{pid}/cmdline").read_text().split("\0"):
-            os.kill(pid, signal.SIGQUIT)
-            until(lambda: _start_of(pid) is None, f"the end of PostgreSQL {pid}")
-
-
-def _records() -> Path:
-    folder = Path(tempfile.gettempdir()) / f"flix-postgresql-servers-{os.getuid()}"
-    folder.mkdir(mode=0o700, exist_ok=True)
-    return folder
-
-
-def _start_of(pid: int) -> str | None:
-    """Return when the process began, in ticks since the boot; None for one that is gone or a zombie."""
-    try:
-        state, *fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    except (FileNotFoundError, ProcessLookupError):
-        return None
-    return None if state == "Z" else fields[18]
 
 
 def _cluster(binaries: Path, folder: Path, settings: Mapping[str, str] = _SETTINGS, *layout: str) -> Iterator[Server]:
-    port, password = _free_port(), secrets.token_hex(16)
+    port, password = free_port(), secrets.token_hex(16)
     data, password_file = folder / "data", folder / "password"
     password_file.write_text(password)
     if os.geteuid() == 0:
@@ -155,6 +115,7 @@ def _cluster(binaries: Path, folder: Path, settings: Mapping[str, str] = _SETTIN
     options = [f"-p{port}", f"-k{folder}", "-clisten_addresses=127.0.0.1"]
     options += [f"-c{name}={value}" for name, value in settings.items()]
     with _process(folder, binaries / "postgres", "-D", data, *options) as process:
+        record_postgresql(process.pid, folder)
         try:
             until(lambda: _is_ready(data) or process.poll() is not None, "a PostgreSQL that is ready")
             _require(process.poll() is None, folder, "postgres")
@@ -218,10 +179,3 @@ def _require_user() -> None:
         pwd.getpwnam("postgres")
     except KeyError:
         raise NoPostgresql("as root a cluster needs the user postgres: set TEST_POSTGRES_URL instead") from None
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port

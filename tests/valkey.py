@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from tests.leftovers import record_process
+from tests.ports import free_port
 from tests.waiting import until
 from tests.without import do_without
 
@@ -19,9 +20,7 @@ class Valkey:
     """A server that can be stopped, started again empty, frozen and resumed."""
 
     def __init__(self, program: str, *options: str):
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self._port = probe.getsockname()[1]
+        self._port = free_port()
         self._command = [program, *("--bind", "127.0.0.1"), *("--port", str(self._port)), *("--save", ""), *options]
         self._process: subprocess.Popen[bytes] | None = None
 

@@ -3,7 +3,6 @@
 import json
 import os
 import secrets
-import socket
 import subprocess
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -17,6 +16,7 @@ from services.kit.core.instants import now
 from services.kit.web.tokens.service import issue_service_token
 from tests.installation import PROCESSES, SERVICES, Stack
 from tests.leftovers import record_project
+from tests.ports import free_port
 from tests.waiting import until
 
 ONE_SHOTS = ("secrets", *(f"{work}-{service}" for work in ("migrate", "seed") for service in SERVICES))
@@ -41,14 +41,6 @@ except urllib.error.HTTPError as error:
     answer = error
 print(answer.status, answer.headers.get("Retry-After"), answer.read().decode())
 """
-
-
-def free_port() -> int:
-    """Return a port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 class ComposeProject:
@@ -230,6 +222,9 @@ class ComposeStack(Stack):
     def command(self, service: str, *arguments: str) -> "subprocess.CompletedProcess[str]":
         role = "migrate" if arguments[0] == "migrate" else "seed"
         return self.project.run(f"{role}-{service}", *arguments)
+
+    def rows(self, service: str, statement: str) -> list[tuple[Any, ...]]:
+        return [tuple(row) for row in self.project.sql(service, statement)]
 
     def log_lines(self, name: str) -> str:
         return self.project.log(name)

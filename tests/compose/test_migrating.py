@@ -5,13 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.compose.project import MIGRATIONS, ComposeProject, ComposeStack
+from tests.compose.project import ComposeProject, ComposeStack
 from tests.compose.traffic import everyday_traffic
-from tests.figures import so_many
-from tests.installation import SERVICES
 from tests.waiting import until
-
-ROUNDS = so_many(30, 100)
 
 # The next version: columns with a default in the database, without which old code could not write, a column that may
 # be empty, an index, a constraint.
@@ -37,27 +33,6 @@ def rollback(migrator, database, *, fake=False):
     migrator.remove_fields("lessons", "seconds")
     migrator.remove_fields("events", "motto")
 """
-
-
-def test_two_migrate_containers_at_once_apply_each_migration_once(project: ComposeProject) -> None:
-    for number in range(ROUNDS):
-        service = SERVICES[number % len(SERVICES)]
-        project.sql("postgres", "DROP DATABASE IF EXISTS emptied WITH (FORCE)")
-        project.sql(
-            "postgres", f"CREATE DATABASE emptied OWNER {service}_owner TEMPLATE template0 LC_COLLATE 'C' LC_CTYPE 'C'"
-        )
-        url = project.secret(f"{service}_owner/database_url").removesuffix(service) + "emptied"
-        arguments = (f"migrate-{service}", "migrate", "up")
-        racers = [project.start_run(*arguments, DATABASE_URL_FILE="", DATABASE_URL=url) for _ in range(2)]
-        outputs = [(racer.communicate(), racer.returncode) for racer in racers]
-
-        applied = "".join(f"applied {name}\n" for name in MIGRATIONS[service])
-        assert sorted(output for (output, _), _ in outputs) == [applied, "nothing to do\n"], outputs
-        assert [code for _, code in outputs] == [0, 0]
-        for table in ("schema_ledger", "migratehistory"):
-            names = project.sql("emptied", f"SELECT name FROM {table} ORDER BY name")
-            assert names == [[name] for name in MIGRATIONS[service]]
-    project.sql("postgres", "DROP DATABASE emptied WITH (FORCE)")
 
 
 @pytest.fixture

@@ -9,12 +9,13 @@ import httpx
 
 from deploy import stack as processes
 from tests.installation import Installation
+from tests.ports import free_port
 
 
 @contextmanager
 def another_gateway(beside: Installation, folder: Path, **variables: str) -> Iterator[httpx.Client]:
     """A client of one more gateway with these variables changed; an empty one is unset."""
-    port = str(unused_port())
+    port = str(free_port())
     environment = {**beside.environment, "API_PORT": port, **variables}
     environment = {name: value for name, value in environment.items() if value}
     process = processes.start("gateway", environment, folder)
@@ -34,13 +35,6 @@ def silent_service() -> Iterator[str]:
         listener.bind(("127.0.0.1", 0))
         listener.listen(16)
         yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-
-
-def unused_port() -> int:
-    """Return a port on which nobody listens."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _is_alive(address: str) -> bool:

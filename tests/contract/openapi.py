@@ -81,10 +81,7 @@ class Contract:
     """A document. `general` errors are allowed at every address; a `closed` document allows no unknown members."""
 
     def __init__(
-        self,
-        document: Path = BASELINE,
-        general: Collection[tuple[int, str]] = GENERAL | ADDED,
-        closed: bool = False,
+        self, document: Path = BASELINE, general: Collection[tuple[int, str]] = GENERAL | ADDED, closed: bool = False
     ) -> None:
         # Every error has the members of the schema Error, and some have others besides.
         self._open_document = yaml.safe_load(document.read_text())

@@ -91,6 +91,19 @@ def created(response: httpx.Response) -> Json:
     return dict(response.json()["item"])
 
 
+def public_event(event: Json) -> Json:
+    """Return the event as learners see it."""
+    texts = ("title", "description", "shortDescription", "longDescription", "visibility")
+    return {name: event[name] for name in ("id", "slug", *texts, "logoUrl", "highlightVideoUrl", "hero", "visualStyle")}
+
+
+def catalog_item(lesson: Json, status: str) -> Json:
+    """Return the lesson as its event's catalog lists it."""
+    names = ("id", "slug", "title", "description", "videoProvider", "releaseAt", "expiresAt")
+    video = lesson["videoId"] if status == "released" else None
+    return {**{name: lesson[name] for name in names}, "videoId": video, "status": status}
+
+
 def lesson_address(lesson: Json) -> str:
     """Return the lesson's address for admins."""
     return f"/api/events/{lesson['eventId']}/lessons/{lesson['id']}"

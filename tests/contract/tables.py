@@ -9,8 +9,7 @@ from tests.installation import Installation
 
 def rows(stack: Installation, service: str, table: str) -> int:
     """Return the number of rows."""
-    with closing(open_database(stack.environment[f"{service.upper()}_DATABASE_URL"])) as database:
-        return int(database.execute_sql(f"SELECT COUNT(*) FROM {table}").fetchone()[0])
+    return int(stack.rows(service, f"SELECT COUNT(*) FROM {table}")[0][0])
 
 
 @contextmanager

@@ -1,14 +1,10 @@
 """GET /api/admin/audit on a running installation: every change is there once, with who made it."""
 
 import uuid
-from pathlib import Path
-from typing import Any
 
 import httpx
 
 from services.kit.core.instants import parse_instant
-from tests.contract.conftest import judged
-from tests.contract.doors import another_gateway, unused_port
 from tests.contract.samples import (
     Json,
     attached,
@@ -23,8 +19,7 @@ from tests.contract.samples import (
     public_address,
     questions,
 )
-from tests.installation import ADMIN, Installation
-from tests.refusals import Response, invalid, refusal
+from tests.installation import ADMIN
 
 ADDRESS = "/api/admin/audit"
 ACTOR = {"id": "admin-1", "username": ADMIN["username"], "role": "owner"}
@@ -117,52 +112,3 @@ def test_requests_of_learners_have_no_audit_entry(admin: httpx.Client, learner: 
     assert learner.post(public_address(event, lesson["slug"], "playback")).status_code == 200
 
     assert [actions(admin, each) for each in (lesson, quiz)] == [["lesson.created"], ["quiz.created"]]
-
-
-def test_seeded_records_have_no_actor(admin: httpx.Client) -> None:
-    seeded = entries(admin, subjectId="event-public-1") + entries(admin, subjectId="quiz-public-1")
-    actual = [(each["service"], each["action"], each["actor"], each["address"]) for each in seeded]
-    assert actual == [("content", "event.created", None, None), ("quiz", "quiz.created", None, None)]
-
-
-def test_pages_show_the_entries_of_all_services_exactly_once(admin: httpx.Client) -> None:
-    first = new_event(admin)
-    begun = entries(admin, subjectId=first["id"])[0]["occurredAt"]
-    quizzes = [new_quiz(admin, new_lesson(admin, new_event(admin))) for _ in range(4)]
-    ended = entries(admin, subjectId=quizzes[-1]["id"])[0]["occurredAt"]
-    within = {"from": begun, "to": ended, "actorId": "admin-1"}
-
-    expected = entries(admin, **within)
-    pages: list[list[Json]] = []
-    cursor: Json = {}
-    while not pages or cursor["cursor"]:
-        status, body = parsed(admin.get(ADDRESS, params={**within, "limit": 3, **cursor}))
-        assert status == 200
-        pages.append(body["items"])
-        cursor = {"cursor": body["nextCursor"]}
-    assert [each for page in pages for each in page] == expected
-    assert {len(page) for page in pages[:-1]} == {3}
-    assert expected == sorted(expected, key=lambda each: (each["occurredAt"], each["id"]), reverse=True)
-    assert {each["service"] for each in expected} == {"content", "quiz"}
-    assert [each["action"] for each in expected if each["service"] == "quiz"] == ["quiz.created"] * 3
-
-
-def test_while_a_service_is_away_the_others_can_be_asked_alone(
-    stack: Installation, admin: httpx.Client, tmp_path: Path
-) -> None:
-    event = new_event(admin)
-    nowhere = f"http://127.0.0.1:{unused_port()}"
-    with another_gateway(stack, tmp_path, QUIZ_URL=nowhere) as client:
-        client.headers["Authorization"] = admin.headers["Authorization"]
-        door = judged(client)
-        away = refusal(503, "UPSTREAM_UNAVAILABLE", "A part of the system is not available; try again shortly")
-        assert [parsed(door.get(ADDRESS, params=each)) for each in ({}, {"service": "quiz"})] == [away] * 2
-        found: Response = parsed(door.get(ADDRESS, params={"service": "content", "subjectId": event["id"]}))
-        assert (found.status, [each["action"] for each in found.document["items"]]) == (200, ["event.created"])
-
-
-def test_a_bad_filter_is_named(admin: httpx.Client) -> None:
-    for field, value in {"action": "created", "from": "yesterday", "cursor": "x", "service": "gateway"}.items():
-        response = parsed(admin.get(ADDRESS, params={field: value}))
-        texts: Any = response.document["details"]["fieldErrors"]
-        assert (list(texts), response) == ([field], invalid({field: texts[field]}))

@@ -62,8 +62,7 @@ def test_a_sign_in_is_logged(watched: Watched) -> None:
 
 
 @pytest.mark.parametrize(
-    ("window", "status"),
-    [({}, "released"), ({"releaseAt": FUTURE}, "locked"), ({"expiresAt": LATER_PAST}, "expired")],
+    ("window", "status"), [({}, "released"), ({"releaseAt": FUTURE}, "locked"), ({"expiresAt": LATER_PAST}, "expired")]
 )
 def test_an_access_check_is_logged(admin: httpx.Client, watched: Watched, window: Json, status: str) -> None:
     """kpi_lesson_access_check {status, authorized}"""

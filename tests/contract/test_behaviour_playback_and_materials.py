@@ -162,16 +162,8 @@ def test_a_file_is_at_a_web_address(admin: httpx.Client, address: str) -> None:
 @pytest.mark.parametrize(
     "address",
     [
-        "javascript:alert(1)",
-        "data:text/html,hello",
-        "ftp://files.example/a.pdf",
-        "file:///etc/passwd",
-        "//files.example/a.pdf",
-        "a.pdf",
-        "https://",
-        "https://files.example/a b.pdf",
-        "http://[::1",
-        "",
+        *("javascript:alert(1)", "data:text/html,hello", "ftp://files.example/a.pdf", "file:///etc/passwd"),
+        *("//files.example/a.pdf", "a.pdf", "https://", "https://files.example/a b.pdf", "http://[::1", ""),
     ],
 )
 def test_a_file_anywhere_else_is_refused(admin: httpx.Client, address: str) -> None:

@@ -3,6 +3,7 @@
 from collections import Counter
 
 import httpx
+import pytest
 
 from services.kit.core.instants import now
 from tests.contract.tokens import Tokens
@@ -25,6 +26,7 @@ def answered(client: httpx.Client, token: str) -> str:
         return CLOSED
 
 
+@pytest.mark.full
 def test_the_gateway_refuses_every_forged_token_and_accepts_the_original(
     stack: Installation, tokens: Tokens, figure: Figure
 ) -> None:

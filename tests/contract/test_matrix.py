@@ -137,10 +137,3 @@ def test_the_event_s_own_key_opens_what_another_key_does_not(callers: Callers) -
         body = {**(scene.valid_body(operation) or {}), "eventAccessKey": ACCESS_KEY}
         assert scene.request(operation, json=body).status_code == 200, operation
     assert len(NAMES_EVENT) > 5
-
-
-def test_a_private_event_is_in_no_public_list(callers: Callers) -> None:
-    for caller in CALLERS:
-        assert callers.scene.event["id"] not in callers.request(caller, "GET /api/public/events").text
-        check = callers.request(caller, ACCESS_CHECK).json()
-        assert (check["authorized"], check["status"]) == (False, "blocked_private")

@@ -39,10 +39,7 @@ from tests.installation import ADMIN
 CONTRACT = Contract()
 LOGIN = "POST /api/admin/login"
 OPENED_BY_TIME = (PLAYBACK, PUBLIC_MATERIALS, PUBLIC_QUIZ, SUBMIT)
-CLOSED: dict[str, Json] = {
-    "locked": {"releaseAt": FUTURE},
-    "expired": {"releaseAt": PAST, "expiresAt": LATER_PAST},
-}
+CLOSED: dict[str, Json] = {"locked": {"releaseAt": FUTURE}, "expired": {"releaseAt": PAST, "expiresAt": LATER_PAST}}
 BACKWARDS = {"releaseAt": LATER_PAST, "expiresAt": PAST}
 NO_RIGHT_OPTION = [question("Which one?", ("this", False), ("that", False))]
 
@@ -174,12 +171,7 @@ def particular() -> Iterator[Provocation]:
         (f"PUT {QUIZ}", 400, invalid, lambda _: {"title": "Without questions"}),
         (f"PUT {QUIZ}", 400, missing, lambda _: {"title": "A quiz", "questions": NO_RIGHT_OPTION}),
         (SUBMIT, 400, invalid, lambda _: {"answers": "all of them"}),
-        (
-            SUBMIT,
-            400,
-            "QUIZ_INVALID_ATTEMPT",
-            lambda _: {"answers": [{"questionId": UNKNOWN, "optionId": UNKNOWN}]},
-        ),
+        (SUBMIT, 400, "QUIZ_INVALID_ATTEMPT", lambda _: {"answers": [{"questionId": UNKNOWN, "optionId": UNKNOWN}]}),
     )
     for operation, status, code, make in bodies:
         yield Provocation(operation, status, code, "", body(operation, make))

@@ -2,31 +2,22 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import httpx
-import pytest
 
 from tests.contract.conftest import judged
-from tests.contract.people import LOGIN, OWN, USERS, a_name, invited, settled
-from tests.contract.samples import UNKNOWN, Json, new_event, parsed
-from tests.installation import ADMIN, Installation, installation
+from tests.contract.people import LOGIN, OWN, USERS, a_name, settled
+from tests.contract.samples import Json, new_event, parsed
+from tests.installation import Installation
 from tests.matching import NEW_ID, Matching
 from tests.refusals import FORBIDDEN, UNAUTHORIZED, invalid, refusal
 from tests.waiting import until
 
-OTHER = "seven ships sail on sand"
 INSTANT: Any = Matching(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
 INITIAL_PASSWORD: Any = Matching("([a-z2-9]{4}-){6}[a-z2-9]{4}")
 SOME_TEXT = Matching(".+")
-NOT_FOUND = refusal(404, "ADMIN_NOT_FOUND", "Admin not found")
 WRONG = refusal(401, "INVALID_CREDENTIALS", "The username or the password is wrong")
-LAST_OWNER = refusal(
-    409,
-    "LAST_OWNER",
-    "This is the only owner who can sign in: make somebody else an owner, who sets a password, first",
-)
 
 
 def person(username: str, role: str, **fields: Any) -> Json:
@@ -109,96 +100,3 @@ def test_a_disabled_person_is_refused_within_seconds_until_enabled(
     enabled = {**somebody, "updatedAt": INSTANT}
     assert parsed(admin.put(address, json={"disabled": False})) == (200, {"item": enabled})
     assert learner.post(LOGIN, json=credentials).status_code == 200
-
-
-def test_a_lost_password_is_replaced_by_an_initial_one(
-    stack: Installation, admin: httpx.Client, learner: httpx.Client
-) -> None:
-    somebody, sign_in = settled(admin, learner, "editor")
-    response = admin.post(f"{USERS}/{somebody['id']}/password")
-    item = person(somebody["username"], "editor", id=somebody["id"])
-    assert parsed(response) == (200, {"item": item, "initialPassword": INITIAL_PASSWORD})
-    username = somebody["username"]
-    assert parsed(learner.post(LOGIN, json={"username": username, "password": OWN})) == WRONG
-    credentials = {"username": username, "password": response.json()["initialPassword"], "newPassword": OTHER}
-    assert learner.post(LOGIN, json=credentials).status_code == 200
-    with acting(stack, sign_in) as client:
-        until(lambda: parsed(client.get("/api/events")) == UNAUTHORIZED, "the old token is refused")
-
-
-def test_people_are_listed_page_by_page(admin: httpx.Client) -> None:
-    added = [invited(admin, "viewer")["item"] for _ in range(3)]
-    everybody = admin.get(USERS).json()["items"]
-    assert everybody[-3:] == added
-    collected: list[Json] = []
-    query: Json = {"limit": 2}
-    while "cursor" not in query or query["cursor"] is not None:
-        page = admin.get(USERS, params=query).json()
-        collected += page["items"]
-        query["cursor"] = page["nextCursor"]
-    assert collected == everybody
-
-
-@pytest.fixture
-def lonely(stack: Installation, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[httpx.Client]:
-    """The only owner of a stack of its own, since other tests create owners in the shared one."""
-    on_sqlite = stack.environment["AUTH_DATABASE_URL"].startswith("sqlite")
-    with installation(tmp_path, None if on_sqlite else request.getfixturevalue("postgresql_server")) as built:
-        built.prepare()
-        built.start()
-        with judged(built.admin()) as client:
-            yield client
-
-
-@pytest.mark.full
-def test_the_last_owner_stays(lonely: httpx.Client) -> None:
-    me = lonely.get("/api/admin/me").json()["item"]["id"]
-    # An invited owner may never sign in.
-    invited(lonely, "owner")
-    responses = [
-        lonely.put(f"{USERS}/{me}", json={"role": "viewer"}),
-        lonely.put(f"{USERS}/{me}", json={"disabled": True}),
-        lonely.post(f"{USERS}/{me}/password"),
-    ]
-    assert [parsed(response) for response in responses] == [LAST_OWNER] * 3
-    assert lonely.get(USERS).status_code == 200
-
-
-def test_too_many_wrong_passwords_lock_out_that_person_only(
-    stack: Installation, admin: httpx.Client, learner: httpx.Client
-) -> None:
-    username = settled(admin, learner, "viewer")[0]["username"]
-    responses = [learner.post(LOGIN, json={"username": username, "password": f"guess {n}"}) for n in range(12)]
-    assert [parsed(response) for response in responses[:10]] == [WRONG] * 10
-    throttled = refusal(429, "RATE_LIMITED", "Too many attempts to sign in; try again later")
-    assert [parsed(response) for response in responses[10:]] == [throttled] * 2
-    assert {response.headers.get("Retry-After") for response in responses[:10]} == {None}
-    assert all(0 < int(response.headers["Retry-After"]) <= 900 for response in responses[10:])
-    assert parsed(learner.post(LOGIN, json={"username": username, "password": OWN})) == throttled
-    assert learner.post(LOGIN, json=ADMIN).status_code == 200
-
-
-def test_an_initial_password_appears_only_in_the_invitation(
-    stack: Installation, admin: httpx.Client, learner: httpx.Client
-) -> None:
-    invitation = invited(admin, "viewer")
-    username, initial = invitation["item"]["username"], invitation["initialPassword"]
-    own = "a canary sings underground"
-    responses = [
-        learner.post(LOGIN, json={"username": username, "password": initial}),
-        learner.post(LOGIN, json={"username": username, "password": initial, "newPassword": own}),
-        learner.post(LOGIN, json={"username": username, "password": own}),
-        learner.post(LOGIN, json={"username": own, "password": "mistyped in the field of the name"}),
-        admin.get(USERS),
-    ]
-    assert [response.status_code for response in responses] == [403, 200, 200, 401, 200]
-    texts = [*(each.text for each in responses), stack.log_lines("gateway"), stack.log_lines("auth")]
-    assert [secret for secret in (initial, own) if secret in "".join(texts)] == []
-
-
-def test_a_username_is_given_once(admin: httpx.Client) -> None:
-    somebody = invited(admin, "viewer")["item"]
-    second = admin.post(USERS, json={"username": somebody["username"], "role": "owner"})
-    assert parsed(second) == refusal(409, "USERNAME_CONFLICT", "Another admin already has this username")
-    assert parsed(admin.get(f"{USERS}/{somebody['id']}")) == (200, {"item": somebody})
-    assert parsed(admin.put(f"{USERS}/{UNKNOWN}", json={"role": "viewer"})) == NOT_FOUND

@@ -145,24 +145,8 @@ def test_a_closed_catalog_hides_whether_the_event_has_a_key(
     assert responses[0].status_code in (400, 403)
 
 
-variants = st.sampled_from(
-    [
-        "{0} ",
-        " {0}",
-        "{0}-",
-        "-{0}",
-        "{0}%00",
-        "{0}/",
-        "{0}\t",
-        "{0}.",
-        "{0}*",
-        "{0}%",
-        "{0}'",
-        "{0}\u200b",
-        "{0}é",
-        "x{0}",
-    ]
-)
+endings = (" ", "-", "%00", "/", "\t", ".", "*", "%", "'", "\u200b", "é")
+variants = st.sampled_from([" {0}", "-{0}", "x{0}", *("{0}" + each for each in endings)])
 
 
 @drawn

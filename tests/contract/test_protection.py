@@ -1,12 +1,9 @@
 """Protecting headers and the limits of the HTTP server at a running gateway."""
 
 import httpx
-import pytest
 
 from services.kit.web.headers import SECURITY_HEADERS
-from tests.contract.samples import parsed
 from tests.installation import Installation
-from tests.refusals import refusal
 
 ORIGIN = "https://learn.example"
 
@@ -44,20 +41,3 @@ def test_every_kind_of_response_has_the_protecting_headers(
     for response in responses:
         named = {name: response.headers.get(name) for name in (*SECURITY_HEADERS, "Strict-Transport-Security")}
         assert {name: text for name, text in named.items() if text is not None} == expected, response.request.url
-
-
-@pytest.mark.parametrize(
-    ("address", "headers", "status", "message"),
-    [
-        ("/api/public/events?limit=" + "1" * 8190, {}, 414, "The address is too long"),
-        ("/api/public/events", {"X-Long": "a" * 8190}, 431, "The headers are too many or too long"),
-        ("/api/public/events", {f"X-{each}": "a" for each in range(101)}, 431, "The headers are too many or too long"),
-    ],
-)
-def test_a_too_long_address_or_header_is_refused(
-    learner: httpx.Client, address: str, headers: dict[str, str], status: int, message: str
-) -> None:
-    response = learner.get(address, headers=headers)
-
-    assert parsed(response) == refusal(status, "REQUEST_ERROR", message)
-    assert {name: response.headers[name] for name in SECURITY_HEADERS} == dict(SECURITY_HEADERS)

@@ -3,19 +3,17 @@
 from typing import Any
 
 import httpx
-import pytest
 
 from tests.contract.samples import Json, parsed
 from tests.installation import ADMIN, Installation
 from tests.matching import Matching
-from tests.refusals import UNAUTHORIZED, invalid, refusal
+from tests.refusals import UNAUTHORIZED, refusal
 from tests.waiting import until
 
 LOGIN = "/api/admin/login"
 REFRESH = "/api/admin/token/refresh"
 LOGOUT = "/api/admin/logout"
 ME = "/api/admin/me"
-PASSWORD = "/api/admin/me/password"
 NOT_VALID = refusal(401, "INVALID_REFRESH_TOKEN", "The refresh token is not valid: sign in again")
 
 
@@ -67,19 +65,6 @@ def test_a_refresh_token_works_again_until_its_successor_is_used(learner: httpx.
     )
 
 
-@pytest.mark.parametrize(
-    ("body", "expected"),
-    [
-        ({"refreshToken": "unknown"}, NOT_VALID),
-        ({"refreshToken": "a" * 43, "more": True}, NOT_VALID),
-        ({}, invalid({"refreshToken": ["is required"]})),
-        ({"refreshToken": ["a"]}, invalid({"refreshToken": [Matching(".+")]})),
-    ],
-)
-def test_an_invalid_refresh_token_is_refused(learner: httpx.Client, body: Json, expected: Any) -> None:
-    assert parsed(learner.post(REFRESH, json=body)) == expected
-
-
 def test_a_logout_ends_its_session_everywhere_and_no_other(stack: Installation, learner: httpx.Client) -> None:
     ended, other = signed_in(learner), signed_in(learner)
     response = learner.post(LOGOUT, headers=bearer(ended))
@@ -99,29 +84,3 @@ def test_me_returns_the_signed_in_person(admin: httpx.Client) -> None:
     assert (status, body) == (200, {"item": body["item"]})
     # More members may be added.
     assert {name: body["item"].get(name) for name in me} == me
-
-
-@pytest.mark.parametrize(
-    ("body", "expected"),
-    [
-        (
-            {"currentPassword": "not the password", "newPassword": "violins under the ferry"},
-            refusal(401, "INVALID_CREDENTIALS", "The current password is wrong"),
-        ),
-        (
-            {"currentPassword": ADMIN["password"], "newPassword": "eleven char"},
-            invalid({"newPassword": [Matching(".+")]}),
-        ),
-        (
-            {"currentPassword": ADMIN["password"], "newPassword": ADMIN["password"]},
-            invalid({"newPassword": ["must differ from the password that it replaces"]}),
-        ),
-        ({}, invalid({"currentPassword": ["is required"], "newPassword": ["is required"]})),
-    ],
-)
-def test_a_password_that_cannot_be_changed_stays(
-    admin: httpx.Client, learner: httpx.Client, body: Json, expected: Any
-) -> None:
-    assert parsed(admin.post(PASSWORD, json=body)) == expected
-    assert learner.post(LOGIN, json=ADMIN).status_code == 200
-    assert admin.get(ME).status_code == 200

@@ -68,10 +68,7 @@ def test_gateway_and_services_ask_for_the_same_role() -> None:
         if operation.path.startswith("/api/")
     }
     # The gateway joins these from several services and asks for them in its own name.
-    joined = {
-        Operation("GET", "/api/admin/audit"): Guard.OWNER,
-        Operation("GET", "/api/admin/integrity"): Guard.VIEWER,
-    }
+    joined = {Operation("GET", "/api/admin/audit"): Guard.OWNER, Operation("GET", "/api/admin/integrity"): Guard.VIEWER}
     assert at_the_gateway == {**at_the_services, **joined}
 
 

@@ -1,12 +1,9 @@
 """Access tokens that auth would sign, and some that it never would."""
 
-import base64
-import json
 from datetime import timedelta
 from typing import Any
 
 from joserfc import jwt
-from joserfc.jwk import OctKey
 
 from services.auth.entities import SigningKey
 from services.auth.repository.store import PeeweeAuthStore
@@ -32,14 +29,6 @@ class Tokens:
         """Return a valid token with these claims changed; None leaves a claim out."""
         return self._signed(self._key, claims)
 
-    def signed_again(self, token: str, typ: str, **claims: Any) -> str:
-        """Return the token with these claims and that type, signed again."""
-        payload = token.split(".")[1]
-        signed = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
-        header = {"alg": ALGORITHM, "typ": typ, "kid": self._key.id}
-        private_key = keys.decrypt_private_key(self._key, self._encryption_key)
-        return jwt.encode(header, {**signed, **claims}, private_key, algorithms=[ALGORITHM])
-
     def forge(self) -> Forge:
         """Return a forge with the stack's own key, for tokens that the gateway and content accept."""
         forge = Forge(self._key.id, "content", now())
@@ -49,24 +38,6 @@ class Tokens:
     def of_another_key(self) -> str:
         """Return a token of another key under the stack's key id."""
         return self._signed(keys.new_signing_key(self._key.id, now(), self._encryption_key), {})
-
-    def of_an_unknown_key(self) -> str:
-        """Return a token of another key under an unknown key id."""
-        return self._signed(keys.new_signing_key("a-key-of-mine", now(), self._encryption_key), {})
-
-    def of_another_type(self) -> str:
-        """Return a token of another type."""
-        return self._signed(self._key, {}, typ="JWT")
-
-    def unsigned(self) -> str:
-        """Return a token with the algorithm "none" (RFC 8725, section 2.1)."""
-        header = {"alg": "none", "typ": "at+jwt", "kid": self._key.id}
-        return f"{_encoded(header)}.{_encoded(_claims({}))}."
-
-    def under_the_public_key_as_a_secret(self) -> str:
-        """Return a token with HS256 whose secret is the public key (RFC 8725, section 2.1)."""
-        public = OctKey.import_key(json.loads(self._key.public_key)["x"])
-        return jwt.encode({"alg": "HS256", "typ": "at+jwt", "kid": self._key.id}, _claims({}), public)
 
     def _signed(self, key: SigningKey, claims: dict[str, Any], typ: str = "at+jwt") -> str:
         header = {"alg": ALGORITHM, "typ": typ, "kid": key.id}
@@ -90,7 +61,3 @@ def _claims(changed: dict[str, Any]) -> dict[str, Any]:
         **changed,
     }
     return {name: value for name, value in claims.items() if value is not None}
-
-
-def _encoded(document: dict[str, Any]) -> str:
-    return base64.urlsafe_b64encode(json.dumps(document).encode()).decode().rstrip("=")

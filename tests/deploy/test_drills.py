@@ -6,6 +6,7 @@ on each engine.
 
 import os
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from itertools import count
@@ -16,6 +17,7 @@ import pytest
 
 from deploy import stack
 from services.kit.storage.database import delete_all_rows, is_postgresql, open_database
+from tests.clients import Clients
 from tests.deploy.copies import back_up, database_url, execute, restore, rows, tables
 from tests.installation import SERVICES, Installation
 from tests.waiting import until
@@ -62,7 +64,6 @@ class Writes:
 @contextmanager
 def writing(built: Installation, writes: Writes, event_id: str, token: str) -> Iterator[None]:
     """Make lessons with quizzes in threads; requests may fail while data is lost."""
-    stopped = threading.Event()
 
     def send(client: httpx.Client, path: str, document: Mapping[str, object]) -> str | None:
         period = writes.period
@@ -74,7 +75,7 @@ def writing(built: Installation, writes: Writes, event_id: str, token: str) -> I
                 return written
         return None
 
-    def write(number: int) -> None:
+    def write(number: int) -> Iterator[None]:
         with built.client(Authorization=token) as client:
             for turn in count():
                 title, slug = f"lesson {number} {turn}", f"lesson-{number}-{turn}"
@@ -83,18 +84,11 @@ def writing(built: Installation, writes: Writes, event_id: str, token: str) -> I
                 if lesson_id is not None:
                     quiz = {"eventId": event_id, "lessonId": lesson_id, "title": title, "questions": [QUESTION]}
                     send(client, "/api/quizzes", quiz)
-                if stopped.wait(PAUSE_SECONDS):
-                    return
+                time.sleep(PAUSE_SECONDS)
+                yield
 
-    threads = [threading.Thread(target=write, args=(number,)) for number in range(WRITERS)]
-    for thread in threads:
-        thread.start()
-    try:
+    with Clients(WRITERS, write):
         yield
-    finally:
-        stopped.set()
-        for thread in threads:
-            thread.join()
 
 
 def delete_rows(built: Installation) -> None:

@@ -4,10 +4,9 @@ import json
 import os
 import re
 import sqlite3
-import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -24,6 +23,7 @@ from deploy.engines.common import BackupError
 from deploy.restore import Options, _confirm
 from services.kit.storage.audit.log import AuditLog
 from services.kit.storage.database import open_database
+from tests.clients import Clients
 from tests.deploy.copies import (
     Digests,
     back_up,
@@ -295,39 +295,27 @@ def test_an_unreadable_file_is_set_aside_once_its_service_is_stopped(
     assert [each.read_bytes() for each in live.parent.glob("quiz.sqlite.broken-*")] == [b"rubbish" * 4096]
 
 
-@contextmanager
-def reading(built: Installation) -> Iterator[Counter[int]]:
-    """Read as two clients who never pause; count the statuses of the responses."""
-    statuses: Counter[int] = Counter()
-    stopped = threading.Event()
-    with built.admin() as admin:
-        authorization = admin.headers["Authorization"]
-    event = "/api/public/events/flix-mvp-launch-event"
-
-    def read() -> None:
-        with built.client(Authorization=authorization) as client:
-            while not stopped.is_set():
-                statuses[client.post(f"{event}/catalog").status_code] += 1
-                statuses[
-                    client.post(f"{event}/lessons/kickoff-do-mvp/quiz/submit", json={"answers": []}).status_code
-                ] += 1
-                statuses[client.get("/api/quizzes").status_code] += 1
-
-    threads = [threading.Thread(target=read) for _ in range(2)]
-    for thread in threads:
-        thread.start()
-    try:
-        yield statuses
-    finally:
-        stopped.set()
-        for thread in threads:
-            thread.join()
-
-
 @pytest.mark.full
 def test_clients_receive_at_worst_a_503_during_backup_and_restore(built: Installation, tmp_path: Path) -> None:
     built.start()
-    with reading(built) as statuses:
+    statuses: Counter[int] = Counter()
+    with built.admin() as admin:
+        authorization = admin.headers["Authorization"]
+    event = "/api/public/events/flix-mvp-launch-event"
+    submit = f"{event}/lessons/kickoff-do-mvp/quiz/submit"
+
+    def read(_: int) -> Iterator[None]:
+        with built.client(Authorization=authorization) as client:
+            while True:
+                yield
+                responses = (
+                    client.post(f"{event}/catalog"),
+                    client.post(submit, json={"answers": []}),
+                    client.get("/api/quizzes"),
+                )
+                statuses.update(response.status_code for response in responses)
+
+    with Clients(2, read):
         file = back_up(built, tmp_path)
         for _ in range(3):
             restore(built, file)

@@ -12,6 +12,7 @@ import pytest
 from deploy import stack
 from services.kit.core.config import ServerSettings, ServiceSettings, SettingsError
 from tests.installation import Installation
+from tests.ports import free_ports
 from tests.processes import is_running
 from tests.waiting import until
 
@@ -34,14 +35,10 @@ def busy_port() -> Iterator[int]:
 
 
 @pytest.fixture
-def free_ports() -> dict[str, str]:
+def ports() -> dict[str, str]:
     """Return a free port for each process, by its variable."""
     variables = ("AUTH_PORT", "CONTENT_PORT", "QUIZ_PORT", "API_PORT")
-    probes = [socket.create_server(("127.0.0.1", 0)) for _ in variables]
-    ports = {name: str(probe.getsockname()[1]) for name, probe in zip(variables, probes, strict=True)}
-    for probe in probes:
-        probe.close()
-    return ports
+    return {name: str(port) for name, port in zip(variables, free_ports(4), strict=True)}
 
 
 def test_the_local_profile_needs_no_variables_and_listens_on_loopback() -> None:
@@ -99,13 +96,9 @@ def test_the_problems_of_all_processes_are_reported_once() -> None:
     ]
 
 
-def test_free_ports_are_accepted(free_ports: dict[str, str]) -> None:
-    stack.require_free_ports(stack.read_settings(free_ports).values())
-
-
 @pytest.mark.parametrize("variable", ["AUTH_PORT", "CONTENT_PORT", "QUIZ_PORT", "API_PORT"])
-def test_a_busy_port_is_named_with_its_variable(free_ports: dict[str, str], busy_port: int, variable: str) -> None:
-    settings = stack.read_settings({**free_ports, variable: str(busy_port)})
+def test_a_busy_port_is_named_with_its_variable(ports: dict[str, str], busy_port: int, variable: str) -> None:
+    settings = stack.read_settings({**ports, variable: str(busy_port)})
 
     with pytest.raises(stack.StartFailed) as refused:
         stack.require_free_ports(settings.values())

@@ -2,16 +2,14 @@
 
 import os
 import signal
-import sqlite3
 import subprocess
 from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
-import psycopg
 
 from deploy import stack
 from tests.faults.proxy import Link, Proxies
@@ -105,13 +103,7 @@ class FaultStack(Stack):
         return {name: process.popen.pid for name, process in self._processes.items()}
 
     def rows(self, service: str, statement: str) -> list[tuple[Any, ...]]:
-        """Return the rows of a query on the service's database."""
-        url = self.database_url(service)
-        if url.startswith("sqlite:///"):
-            with closing(sqlite3.connect(url.removeprefix("sqlite:///"), timeout=CLIENT_PATIENCE_SECONDS)) as file:
-                return file.execute(statement).fetchall()
-        with psycopg.connect(url) as connection:
-            return connection.execute(statement.encode()).fetchall()
+        return self._installed.rows(service, statement)
 
     def database_url(self, service: str) -> str:
         """Return the URL of the service's database."""

@@ -9,13 +9,13 @@ from tests.faults.stack import FaultStack
 from tests.faults.writing import WRITERS, losses, writing, written_by_half
 from tests.figures import Figure, so_many
 
-full = pytest.mark.full
+pytestmark = pytest.mark.full
 KILLS = so_many(5, 200)
 WRITES_BETWEEN_KILLS = 6
 PEOPLE = 3
 
 
-@pytest.mark.parametrize("service", [pytest.param("auth", marks=full), "content", pytest.param("quiz", marks=full)])
+@pytest.mark.parametrize("service", ["auth", "content", "quiz"])
 def test_a_killed_service_loses_no_acknowledged_write(
     stack: FaultStack, engine: str, service: str, figure: Figure
 ) -> None:

@@ -15,9 +15,8 @@ import httpx
 from services.kit.core.instants import parse_instant, to_milliseconds
 from tests.clients import Clients, send_patiently
 from tests.contract.samples import file_body, lesson_body, new_event, new_lesson, new_quiz, public_address, questions
-from tests.faults.stack import FaultStack
 from tests.figures import so_many
-from tests.installation import ADMIN
+from tests.installation import ADMIN, Stack
 from tests.waiting import until
 
 Json = dict[str, Any]
@@ -65,14 +64,15 @@ AUDIT_MISMATCHES = (
         "FROM audit_log) AS told GROUP BY subject_id HAVING SUM(number) <> 0",
     ),
 )
+HALF_UPLOADS = (
+    "content",
+    f"SELECT 'files of', lesson_id, COUNT(*) FROM materials WHERE lesson_id IN (SELECT id FROM lessons WHERE "
+    f"{_WRITTEN}) GROUP BY lesson_id HAVING COUNT(*) <> {FILES}",
+)
 # Queries that must find nothing: rows without the rows of the same transaction.
 HALVES = (
     *AUDIT_MISMATCHES,
-    (
-        "content",
-        f"SELECT 'files of', lesson_id, COUNT(*) FROM materials WHERE lesson_id IN (SELECT id FROM lessons WHERE "
-        f"{_WRITTEN}) GROUP BY lesson_id HAVING COUNT(*) <> {FILES}",
-    ),
+    HALF_UPLOADS,
     (
         "content",
         f"SELECT 'changes of', id, version FROM lessons WHERE {_WRITTEN} AND version <> (SELECT COUNT(*) FROM changes "
@@ -148,7 +148,7 @@ class Desk:
 
 
 @contextmanager
-def writing(stack: FaultStack, *writers: Writer) -> Iterator[Journal]:
+def writing(stack: Stack, *writers: Writer) -> Iterator[Journal]:
     """Run the writers until the block ends."""
     journal = Journal()
     if write_sessions in writers:
@@ -209,7 +209,7 @@ def write_sessions(desk: Desk) -> Iterator[None]:
             desk.note("session", _session(signed_in["accessToken"]))
 
 
-def _sign_in_everywhere(stack: FaultStack) -> None:
+def _sign_in_everywhere(stack: Stack) -> None:
     # A known address may sign in even after many failures from others.
     for address in ADDRESSES:
         with stack.client(**{"X-Forwarded-For": address}) as client:
@@ -220,14 +220,14 @@ def _sign_in_everywhere(stack: FaultStack) -> None:
 WRITERS: dict[str, Writer] = {"auth": write_sessions, "content": write_content, "quiz": write_quizzes}
 
 
-def losses(stack: FaultStack, journal: Journal) -> list[Acknowledged]:
+def losses(stack: Stack, journal: Journal) -> list[Acknowledged]:
     """Return the acknowledged writes that are lost."""
     kinds = {kind for kind, _ in journal.acknowledged}
     kept = {kind: {id_ for (id_,) in stack.rows(*KEPT[kind])} for kind in kinds}
     return [(kind, ids) for kind, ids in journal.acknowledged if not kept[kind].issuperset(ids)]
 
 
-def written_by_half(stack: FaultStack) -> list[tuple[Any, ...]]:
+def written_by_half(stack: Stack) -> list[tuple[Any, ...]]:
     """Return the rows that were written by half."""
     return [row for service, statement in HALVES for row in stack.rows(service, statement)]
 

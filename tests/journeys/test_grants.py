@@ -2,9 +2,12 @@
 
 import uuid
 
+import pytest
+
 from tests.installation import Stack
 
 
+@pytest.mark.full
 def test_grants_work_while_auth_is_stopped(stack: Stack) -> None:
     slug, key = f"away-{uuid.uuid4().hex[:12]}", {"eventAccessKey": "open sesame"}
     event = {"title": "Away", "slug": slug, "visibility": "private", "accessKey": "open sesame"}

@@ -1,8 +1,6 @@
 """The integrity check on real processes: no findings after real work, and damage is named."""
 
-import os
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -59,47 +57,3 @@ def test_after_real_work_api_and_command_report_no_findings(built: Installation)
     for service in SERVICES:
         done = built.command(service, "check")
         assert (done.returncode, done.stdout, done.stderr) == (0, "no findings\n", "")
-
-
-def test_a_stopped_service_is_named_and_its_references_are_not_checked(built: Installation) -> None:
-    with built.admin() as admin:
-        built.stop("content")
-        item = report(admin)
-        built.start("content")
-
-    statuses = {name: each["status"] for name, each in item["services"].items()}
-    assert (item["status"], statuses) == ("findings", {"content": "unavailable", "quiz": "findings", "auth": "ok"})
-    [finding] = item["services"]["quiz"]["findings"]
-    assert (finding["table"], finding["rule"], finding["repairable"]) == ("quizzes", "not_checked", False)
-
-
-def test_a_service_stops_serving_an_overwritten_file(built: Installation, request: pytest.FixtureRequest) -> None:
-    url = built.environment["CONTENT_DATABASE_URL"]
-    if not url.startswith("sqlite"):
-        pytest.skip("PostgreSQL's files are its own")
-    file = Path(url.removeprefix("sqlite:///"))
-    with built.admin() as admin, built.client() as learner:
-        assert learner.get("/api/public/events").status_code == 200
-        # A stopped SQLite has moved its write-ahead log into the file; keep the first page.
-        built.stop("content")
-        sound = file.read_bytes()
-        built.start("content")
-        with file.open("r+b") as opened:
-            opened.seek(4096)
-            opened.write(os.urandom(len(sound) - 4096))
-
-        until(lambda: learner.get("/health/ready").status_code == 503, "readiness turns red")
-        until(lambda: learner.get("/api/public/events").status_code == 503, "no wrong row is served")
-        assert learner.get("/health/ready").json()["message"] == "Not ready: content"
-        item = report(admin)
-        assert (item["services"]["content"]["status"], item["services"]["auth"]["status"]) == ("findings", "ok")
-        assert admin.get("/api/quizzes").status_code == 200
-
-        for beside in ("-wal", "-shm"):
-            Path(f"{file}{beside}").unlink(missing_ok=True)
-        file.with_suffix(".restored").write_bytes(sound)
-        file.with_suffix(".restored").replace(file)
-
-        until(lambda: learner.get("/health/ready").status_code == 200, "readiness is green again")
-        assert learner.get("/api/public/events").status_code == 200
-        assert report(admin)["services"]["content"]["status"] == "ok"

@@ -10,6 +10,7 @@ import httpx
 import pytest
 
 from services.kit.core.instants import format_instant
+from tests.contract.samples import attached, chosen, created, new_event, new_lesson, new_quiz, question
 from tests.figures import Figure
 from tests.installation import Stack
 from tests.waiting import until
@@ -21,18 +22,10 @@ KILLED_BEFORE = 5
 MAXIMUM_WRITES = 1_000
 
 QUESTIONS = [
-    {
-        "prompt": "What comes first?",
-        "options": [{"text": "The promise", "isCorrect": True}, {"text": "The price", "isCorrect": False}],
-    },
-    {
-        "prompt": "Which of these are true?",
-        "options": [
-            {"text": "A list grows by giving", "isCorrect": True},
-            {"text": "A list grows by itself", "isCorrect": False},
-            {"text": "A list wants care", "isCorrect": True},
-        ],
-    },
+    question("What comes first?", ("The promise", True), ("The price", False)),
+    question(
+        "Which are true?", ("A list grows by giving", True), ("It grows by itself", False), ("It wants care", True)
+    ),
 ]
 
 
@@ -41,44 +34,12 @@ def in_seconds(seconds: float) -> str:
     return format_instant(datetime.now(UTC) + timedelta(seconds=seconds))
 
 
-def created(response: httpx.Response) -> Document:
-    """Return the item of a 201."""
-    assert response.status_code == 201, response.text
-    item: Document = response.json()["item"]
-    return item
-
-
 def launch(admin: httpx.Client, slug: str, **event: object) -> Document:
     """Create an event with an open lesson, a material and a quiz; return them by kind."""
-    made = created(admin.post("/api/events", json={"title": f"Launch {slug}", "slug": slug, **event}))
-    lessons = f"/api/events/{made['id']}/lessons"
-    lesson = created(admin.post(lessons, json={"title": "Opening", "slug": "opening", "releaseAt": in_seconds(-60)}))
-    file = {
-        "fileName": "workbook.pdf",
-        "mimeType": "application/pdf",
-        "sizeBytes": 1024,
-        "downloadUrl": "https://files.example/workbook.pdf",
-    }
-    uploaded = admin.post(f"{lessons}/{lesson['id']}/materials", json={"files": [file]})
-    assert uploaded.status_code == 201, uploaded.text
-    quiz = {"eventId": made["id"], "lessonId": lesson["id"], "title": "First check", "questions": QUESTIONS}
-    return {
-        "event": made,
-        "lesson": lesson,
-        "materials": uploaded.json()["items"],
-        "quiz": created(admin.post("/api/quizzes", json=quiz)),
-    }
-
-
-def right_answers(quiz: Document) -> list[Document]:
-    """Return one right option for each question."""
-    return [
-        {
-            "questionId": question["id"],
-            "optionId": next(option["id"] for option in question["options"] if option["isCorrect"]),
-        }
-        for question in quiz["questions"]
-    ]
+    made = new_event(admin, title=f"Launch {slug}", slug=slug, **event)
+    lesson = new_lesson(admin, made, title="Opening", slug="opening")
+    quiz = new_quiz(admin, lesson, questions=QUESTIONS)
+    return {"event": made, "lesson": lesson, "materials": attached(admin, lesson), "quiz": quiz}
 
 
 def everything(admin: httpx.Client, launched: Document) -> Document:
@@ -121,7 +82,7 @@ def test_a_launch_from_sign_in_to_grade_survives_being_killed(stack: Stack) -> N
         shown = learner.post(f"{public}/lessons/opening/quiz", json=key).json()["item"]
         assert shown["id"] == quiz["id"]
         assert "isCorrect" not in str(shown)
-        answers = {**key, "answers": right_answers(quiz)}
+        answers = {**key, "answers": chosen(quiz, True, True)}
         graded = learner.post(f"{public}/lessons/opening/quiz/submit", json=answers).json()
         assert graded["lesson"] == {"id": lesson["id"], "slug": "opening", "title": "Opening"}
         assert (graded["result"]["scorePercentage"], graded["result"]["status"]) == (100, "passed")
@@ -138,6 +99,7 @@ def test_a_launch_from_sign_in_to_grade_survives_being_killed(stack: Stack) -> N
         assert (again["result"]["scorePercentage"], again["result"]["status"]) == (0, "failed")
 
 
+@pytest.mark.full
 def test_an_acknowledged_write_survives_a_kill(stack: Stack) -> None:
     with stack.admin() as admin:
         event = created(admin.post("/api/events", json={"title": "Rush", "slug": "rush"}))
@@ -177,6 +139,7 @@ def test_an_acknowledged_write_survives_a_kill(stack: Stack) -> None:
     assert len(kept) - len(acknowledged) <= WRITERS
 
 
+@pytest.mark.full
 def test_a_lesson_opens_at_its_instant_and_not_before(stack: Stack) -> None:
     with stack.admin() as admin, stack.client() as learner:
         event = created(admin.post("/api/events", json={"title": "Gate", "slug": "gate", "visibility": "public"}))
@@ -201,7 +164,8 @@ def test_a_lesson_opens_at_its_instant_and_not_before(stack: Stack) -> None:
     assert not responses[0]["authorized"]
 
 
-@pytest.mark.parametrize("what", ["lesson", pytest.param("event", marks=pytest.mark.full)])
+@pytest.mark.full
+@pytest.mark.parametrize("what", ["lesson", "event"])
 def test_a_deletion_while_quiz_is_down_reaches_it_later(stack: Stack, what: str, journey_figure: Figure) -> None:
     with stack.admin() as admin:
         first, second = (launch(admin, f"{name}-{what}", visibility="public") for name in ("first", "second"))
@@ -228,6 +192,7 @@ def test_a_deletion_while_quiz_is_down_reaches_it_later(stack: Stack, what: str,
     journey_figure(f"{what} deleted while quiz was down: its quiz was gone {seconds:.2f} s after quiz was ready again")
 
 
+@pytest.mark.full
 def test_without_quiz_everything_else_works_and_its_routes_have_retry_after(stack: Stack) -> None:
     with stack.admin() as admin, stack.client() as learner:
         stack.kill("quiz")

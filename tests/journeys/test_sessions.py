@@ -1,17 +1,12 @@
 """Sessions and keys on real processes: ended sessions are refused everywhere within seconds, others never."""
 
-import subprocess
-import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 from joserfc.jws import extract_compact
 
-from deploy import stack
 from services.auth.models import SigningKeyRow
 from services.kit.core.instants import now
 from services.kit.storage.database import open_database
@@ -21,6 +16,8 @@ from tests.clock import SECOND
 from tests.contract.people import OWN, settled
 from tests.installation import ADMIN, ENGINES, Installation, Stack, installation
 from tests.waiting import until
+
+pytestmark = pytest.mark.full
 
 NEW_PASSWORD = "violins under the ferry"
 ADMINS_ADDRESSES = ("/api/events", "/api/quizzes", "/api/admin/me")
@@ -77,14 +74,8 @@ def test_a_changed_password_ends_every_other_session_everywhere(stack: Stack) ->
         assert sign_in(client, person["username"], NEW_PASSWORD)["user"]["username"] == person["username"]
 
 
-@pytest.mark.full
 def test_each_service_learns_by_itself_that_a_session_has_ended(built: Installation) -> None:
-    places = {
-        "gateway": "/api/events",
-        "content": "/api/events",
-        "quiz": "/api/quizzes",
-        "auth": "/api/admin/me",
-    }
+    places = {"gateway": "/api/events", "content": "/api/events", "quiz": "/api/quizzes", "auth": "/api/admin/me"}
     with built.client() as client:
         ended, other = sign_in(client), sign_in(client)
         addresses = [built.addresses[name] + path for name, path in places.items()]
@@ -97,7 +88,6 @@ def test_each_service_learns_by_itself_that_a_session_has_ended(built: Installat
         assert [status(client, each, other) for each in addresses] == [200] * 4
 
 
-@pytest.mark.full
 def test_without_auth_valid_tokens_work_and_ended_sessions_stay_refused(built: Installation) -> None:
     with built.client() as client:
         ended, other = sign_in(client), sign_in(client)
@@ -119,7 +109,6 @@ def test_without_auth_valid_tokens_work_and_ended_sessions_stay_refused(built: I
         assert status(client, "/api/events", ended) == 401
 
 
-@pytest.mark.full
 def test_no_request_is_refused_during_a_key_rotation(built: Installation) -> None:
     with built.client() as client:
         tokens = [sign_in(client)]
@@ -153,7 +142,6 @@ def test_no_request_is_refused_during_a_key_rotation(built: Installation) -> Non
         assert len({key_of(each) for each in tokens}) == 2
 
 
-@pytest.mark.full
 def test_a_revoked_key_is_refused_within_seconds_and_refresh_tokens_work(built: Installation) -> None:
     with built.client() as client:
         leaked = sign_in(client)
@@ -165,58 +153,6 @@ def test_a_revoked_key_is_refused_within_seconds_and_refresh_tokens_work(built: 
         going_on = refresh(client, leaked).json()
         for address in ADMINS_ADDRESSES:
             until(lambda at=address: status(client, at, going_on) == 200, address)  # type: ignore[misc]
-
-
-@pytest.mark.full
-def test_auth_with_another_secret_is_not_ready_and_names_the_variable(built: Installation, tmp_path: Path) -> None:
-    with built.client() as client:
-        signed_in = sign_in(client)
-        built.stop("auth")
-        with _auth_with_secret("canary: what another installation encrypts with", built, tmp_path) as environment:
-            health = client.get(f"{built.addresses['auth']}/health/ready").json()["message"]
-            unready = client.get("/health/ready").json()["message"]
-            refused = client.post("/api/admin/login", json=ADMIN)
-            answered = status(client, "/api/events", signed_in)
-            log = (tmp_path / "auth.log").read_text()
-        checked = subprocess.run(
-            [sys.executable, "-m", "services.auth", "check"],
-            cwd=stack.ROOT,
-            env=environment,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        built.start("auth")
-        assert sign_in(client)["user"]["username"] == ADMIN["username"]
-    assert health.startswith("SIGNING_KEY_SECRET does not open the signing key ")
-    assert (unready, answered, checked.returncode) == ("Not ready: auth", 200, 1)
-    assert (refused.status_code, refused.json()["error"], "SECRET" in refused.text) == (
-        503,
-        "UPSTREAM_UNAVAILABLE",
-        False,
-    )
-    assert "signing_key: SIGNING_KEY_SECRET does not open the signing key " in checked.stdout
-    assert '"event":"signing_key_unreadable"' in log
-    assert "canary" not in health + checked.stdout + checked.stderr + log
-
-
-@contextmanager
-def _auth_with_secret(secret: str, built: Installation, logs: Path) -> Iterator[dict[str, str]]:
-    """Run auth with another secret; yield its environment."""
-    environment = {**built.environment, "SIGNING_KEY_SECRET": secret}
-    process = stack.start("auth", environment, logs)
-    try:
-        stack.wait_until(lambda: _is_alive(built.addresses["auth"]), [process])
-        yield environment
-    finally:
-        stack.stop([process])
-
-
-def _is_alive(address: str) -> bool:
-    try:
-        return httpx.get(f"{address}/health/live", timeout=5, trust_env=False).is_success
-    except httpx.HTTPError:
-        return False
 
 
 def _shorten_the_wait(built: Installation, key_id: str) -> None:

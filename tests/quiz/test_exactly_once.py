@@ -17,9 +17,9 @@ from deploy import stack as processes
 from services.kit.core.instants import now
 from services.kit.storage.database import is_postgresql, open_database, transaction
 from services.kit.web.tokens.service import issue_service_token
-from tests.contract.doors import unused_port
 from tests.contract.people import OWN
 from tests.installation import Installation, installation
+from tests.ports import free_port
 
 pytestmark = pytest.mark.full
 
@@ -118,7 +118,7 @@ def test_what_a_killed_process_has_committed_is_replayed_by_the_next(
 @contextmanager
 def second_quiz(stack: Installation) -> Iterator[str]:
     """Start another process of quiz on the same database, and yield its address."""
-    port = str(unused_port())
+    port = str(free_port())
     process = processes.start("quiz", {**stack.environment, "QUIZ_PORT": port}, stack.logs / "second")
     address = f"http://127.0.0.1:{port}"
     try:

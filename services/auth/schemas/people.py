@@ -9,9 +9,9 @@ from typing_extensions import TypedDict
 
 from services.auth.entities import Admin, Invitation, PersonChanges, Role
 from services.kit.core.instants import format_instant
-from services.kit.web.schemas import InstantText, Patch, Schema, Text, absent
+from services.kit.web.schemas import InstantText, Patch, Schema, Text, absent, length
 
-Username = Annotated[Text, Field(min_length=3, max_length=200)]
+Username = Annotated[Text, length(3, 200)]
 PersonRole = Annotated[
     Role,
     Field(

@@ -1,21 +1,16 @@
 """Events, lessons and materials: what they become, and which rows are rejected."""
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, datetime
 from typing import Any
 
 import peewee
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
 from deploy.import_baseline.old_file import BaselineError
 from services.content.entities import Event, Lesson, Material
-from services.content.migrations import MIGRATIONS
 from services.content.repository.contracts import ALL
 from services.content.repository.store import PeeweeContentStore
-from services.kit.core.instants import format_instant, truncated
-from services.kit.storage.database import delete_all_rows
 from tests.audit import EVERYTHING, entries_in
 from tests.content.examples import a_lesson, a_material, an_event
 from tests.deploy.import_baseline.examples import Row, an_installation, old, together
@@ -176,54 +171,6 @@ def test_more_rows_than_a_batch_keep_their_order_whatever_their_instants(
     assert content_import.run(rows) == (True, [], numbers)
     kept = store.materials.list("lesson-1", ALL)
     assert [(each.id, each.position) for each in kept] == [(f"m-{2 * n + 1:03}", n + 1) for n in range(125)]
-
-
-# Any character but NUL and half of a surrogate pair.
-ANY_TEXTS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=20)
-SLUGS = st.from_regex(r"[a-z0-9]([a-z0-9-]{0,20}[a-z0-9])?", fullmatch=True)
-INSTANTS = st.datetimes(datetime(1970, 1, 1), datetime(2200, 1, 1), timezones=st.just(UTC)).map(truncated)
-OFFSETS = st.integers(-14 * 60, 14 * 60).map(lambda minutes: timezone(timedelta(minutes=minutes)))
-TEXTS_OF = {
-    "events": ("title", "short_description", "long_description", "hero_title", "access_key"),
-    "lessons": ("title", "description", "video_id"),
-    "materials": ("file_name",),
-}
-
-
-def forms(instant: datetime, offset: timezone) -> list[str]:
-    """Return the forms in which the old server wrote or accepted the instant."""
-    local = instant.astimezone(offset).isoformat(timespec="milliseconds")
-    plain = instant.isoformat(sep=" ", timespec="milliseconds").removesuffix("+00:00")
-    return [format_instant(instant), local, local.replace("T", " "), plain]
-
-
-@pytest.mark.full
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(data=st.data())
-def test_every_valid_old_file_is_imported_without_loss(
-    content_database: peewee.Database, content_import: Import, store: PeeweeContentStore, data: st.DataObject
-) -> None:
-    delete_all_rows(content_database, MIGRATIONS.tables)
-    expected: list[Any] = []
-    rows: dict[str, list[Any]] = {"events": [], "lessons": [], "materials": []}
-
-    def draw(kind: str, record: Any, *instants: str, **more: Any) -> None:
-        texts = {name: data.draw(ANY_TEXTS) for name in TEXTS_OF[kind]}
-        times = {name: data.draw(INSTANTS) for name in instants}
-        written = {name: data.draw(st.sampled_from(forms(time, data.draw(OFFSETS)))) for name, time in times.items()}
-        expected.append(replace(record, **texts, **times, **more))
-        columns = {name: value for name, value in more.items() if name not in ("id", "position")}
-        rows[kind].append(old(kind, more["id"], **texts, **written, **columns))
-
-    for number, slug in enumerate(data.draw(st.lists(SLUGS, min_size=1, max_size=4, unique=True))):
-        event_id, lesson_id, times = f"event-{number}", f"l-{number}", ("created_at", "updated_at")
-        draw("events", EVENT, *times, id=event_id, slug=slug)
-        draw("lessons", LESSON, "release_at", *times, id=lesson_id, event_id=event_id, slug=slug)
-        draw("materials", MATERIAL, "created_at", id=f"m-{number}", lesson_id=lesson_id, position=1)
-        rows["materials"][-1]["event_id"] = event_id
-
-    assert content_import.run(rows)[:2] == (True, [])
-    assert sorted(stored(store), key=lambda each: each.id) == sorted(expected, key=lambda each: each.id)
 
 
 # What is rejected

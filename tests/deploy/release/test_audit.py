@@ -30,10 +30,7 @@ HOLED = {"name": "beta", "version": "2.0", "vulns": [HOLE, {**HOLE, "id": "PYSEC
                 ["beta 2.0: PYSEC-2026-1, fixed in 2.1, 3.0", "beta 2.0: PYSEC-2026-2, fixed in no version yet"],
             ),
         ),
-        (
-            [SOUND, SKIPPED],
-            Verdict("audit", "NOT DONE", f"1 of 2 packages were NOT audited: {SKIPPED['skip_reason']}"),
-        ),
+        ([SOUND, SKIPPED], Verdict("audit", "NOT DONE", f"1 of 2 packages were NOT audited: {SKIPPED['skip_reason']}")),
         ([SOUND], Verdict("audit", "NOT DONE", "1 of 2 packages were NOT audited: not in the report")),
         ([], Verdict("audit", "NOT DONE", "2 of 2 packages were NOT audited: not in the report")),
         (

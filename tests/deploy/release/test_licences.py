@@ -44,13 +44,9 @@ def test_strong_copyleft_and_missing_packages_are_reported(tmp_path: Path, monke
 @pytest.mark.parametrize(
     "licence",
     [
-        "MIT",
-        "MIT License",
-        "Apache-2.0 OR BSD-3-Clause",
-        "MPL-2.0 AND (Apache-2.0 OR MIT)",
-        "Apache Software License; MIT License",
-        "Mozilla Public License 2.0 (MPL 2.0)",
-        "MIT License; Mozilla Public License 2.0 (MPL 2.0)",
+        *("MIT", "MIT License", "Apache-2.0 OR BSD-3-Clause", "MPL-2.0 AND (Apache-2.0 OR MIT)"),
+        *("Apache Software License; MIT License"),
+        *("Mozilla Public License 2.0 (MPL 2.0)", "MIT License; Mozilla Public License 2.0 (MPL 2.0)"),
     ],
 )
 def test_allowed_licences_may_be_combined(licence: str) -> None:
@@ -60,18 +56,9 @@ def test_allowed_licences_may_be_combined(licence: str) -> None:
 @pytest.mark.parametrize(
     "licence",
     [
-        "",
-        "UNKNOWN",
-        "GPL-3.0-or-later",
-        "AGPL-3.0-only",
-        "GNU General Public License v3 or later (GPLv3+)",
-        "MIT AND GPL-2.0-only",
-        "MIT OR SSPL-1.0",
-        "GPL-2.0-only WITH Classpath-exception-2.0",
-        "MIT License; UNKNOWN",
-        "mit-like",
-        "Other/Proprietary License",
-        "MIT;",
+        *("", "UNKNOWN", "GPL-3.0-or-later", "AGPL-3.0-only", "GNU General Public License v3 or later (GPLv3+)"),
+        *("MIT AND GPL-2.0-only", "MIT OR SSPL-1.0", "GPL-2.0-only WITH Classpath-exception-2.0"),
+        *("MIT License; UNKNOWN", "mit-like", "Other/Proprietary License", "MIT;"),
     ],
 )
 def test_unknown_and_strong_copyleft_licences_are_refused(licence: str) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from services.kit.web.worker import Worker
-from tests.contract.doors import unused_port
+from tests.ports import free_port
 from tests.serving import Gunicorn, exchange, gunicorn, read_until_closed
 from tests.waiting import until
 
@@ -33,7 +33,7 @@ class BusyWorker(Worker):
 @contextmanager
 def serving(folder: Path) -> Iterator[tuple[Gunicorn, int]]:
     """Run gunicorn with one such worker; no other process holds the listener at the port."""
-    port = unused_port()
+    port = free_port()
     options = ("--bind", f"127.0.0.1:{port}", "--worker-class", "tests.kit.web.test_stopping.BusyWorker")
     with gunicorn("tests.kit.web.notes:create_app()", {"BUSY_FOLDER": str(folder)}, *options) as process:
         try:
