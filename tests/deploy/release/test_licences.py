@@ -45,7 +45,7 @@ def test_strong_copyleft_and_missing_packages_are_reported(tmp_path: Path, monke
     "licence",
     [
         *("MIT", "MIT License", "Apache-2.0 OR BSD-3-Clause", "MPL-2.0 AND (Apache-2.0 OR MIT)"),
-        *("Apache Software License; MIT License"),
+        "Apache Software License; MIT License",
         *("Mozilla Public License 2.0 (MPL 2.0)", "MIT License; Mozilla Public License 2.0 (MPL 2.0)"),
     ],
 )
