@@ -112,13 +112,13 @@ def _split(address: str) -> SplitResult:
 
 
 def _youtube_id(host: str, parts: SplitResult) -> str | None:
-    folders = [each for each in parts.path.split("/") if each]
+    first, second, *_ = [*(each for each in parts.path.split("/") if each), "", ""]
     if host == "youtu.be":
-        found = folders[0] if folders else ""
-    elif folders[:1] == ["watch"]:
-        found = parse_qs(parts.query).get("v", ["", *folders[1:2]])[0] or "".join(folders[1:2])
+        found = first
+    elif first == "watch":
+        found = parse_qs(parts.query).get("v", [second])[0]
     else:
-        found = folders[1] if len(folders) > 1 and folders[0] in _YOUTUBE_FOLDERS else ""
+        found = second if first in _YOUTUBE_FOLDERS else ""
     # /embed/videoseries plays a playlist.
     return found if _YOUTUBE_ID.fullmatch(found) and found != "videoseries" else None
 
