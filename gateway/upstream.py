@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Literal
 
 import aiohttp
 import httpx
@@ -26,6 +26,8 @@ MAXIMUM_CONNECTIONS = 256
 FORWARDED_HEADERS = ("Content-Type", "ETag", "Idempotency-Replayed", "Retry-After", "WWW-Authenticate", "Allow")
 
 JSON = "application/json"
+
+ServiceName = Literal["content", "quiz", "auth"]
 
 READING_METHODS = ("GET", "HEAD", "OPTIONS")
 
@@ -152,9 +154,13 @@ class Upstreams:
     quiz: Upstream
     auth: Upstream
 
+    def by_name(self) -> dict[ServiceName, Upstream]:
+        """Return every service by its name."""
+        return {"content": self.content, "quiz": self.quiz, "auth": self.auth}
+
     async def close(self) -> None:
         """Close every pool."""
-        await asyncio.gather(self.content.close(), self.quiz.close(), self.auth.close())
+        await asyncio.gather(*(upstream.close() for upstream in self.by_name().values()))
 
 
 def connect(addresses: Mapping[str, str], service_secret: str, timeout_seconds: float) -> Upstreams:

@@ -52,7 +52,7 @@ async def live(upstreams: Upstreams, request: UpstreamRequest) -> UpstreamRespon
 )
 async def ready(upstreams: Upstreams, request: UpstreamRequest) -> UpstreamResponse:
     """Respond when every service is ready. Raise Unavailable with the names of those that are not."""
-    services = {"content": upstreams.content, "quiz": upstreams.quiz, "auth": upstreams.auth}
+    services = upstreams.by_name()
     are_ready = await asyncio.gather(*(_is_ready(upstream) for upstream in services.values()))
     missing = [name for name, is_ready in zip(services, are_ready, strict=True) if not is_ready]
     if missing:

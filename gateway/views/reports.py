@@ -9,7 +9,7 @@ from urllib.parse import parse_qs
 from pydantic import Field
 from typing_extensions import TypedDict
 
-from gateway.upstream import HTTP_OK, Upstream, UpstreamRequest, UpstreamResponse, Upstreams, json_response
+from gateway.upstream import HTTP_OK, ServiceName, Upstream, UpstreamRequest, UpstreamResponse, Upstreams, json_response
 from services.kit.core.errors import ServiceError, ValidationFailed
 from services.kit.core.instants import parse_instant, to_milliseconds
 from services.kit.web.operations import Operation
@@ -17,7 +17,6 @@ from services.kit.web.pages import DEFAULT_LIMIT, PageRequest, SortKey, page_of
 from services.kit.web.reports import AuditFilters, ReportView
 from services.kit.web.schemas import InstantText, Item
 
-ServiceName = Literal["content", "quiz", "auth"]
 # The worst first.
 IntegrityStatus = Literal["findings", "unavailable", "running", "ok"]
 INTEGRITY_STATUSES: tuple[IntegrityStatus, ...] = get_args(IntegrityStatus)
@@ -77,7 +76,7 @@ class AuditQuery(AuditFilters):
 )
 async def integrity(upstreams: Upstreams, request: UpstreamRequest) -> UpstreamResponse:
     """Join the reports of GET /internal/integrity of all services."""
-    services = _services(upstreams)
+    services = upstreams.by_name()
     reports = await asyncio.gather(*(_report(upstream) for upstream in services.values()))
     statuses = {report["status"] for report in reports}
     # During a redeployment a service of a newer version may send a status that this version does not know.
@@ -112,12 +111,8 @@ async def audit(upstreams: Upstreams, request: UpstreamRequest) -> UpstreamRespo
     return json_response(_merged([response.document() for response in responses], limit))
 
 
-def _services(upstreams: Upstreams) -> dict[ServiceName, Upstream]:
-    return {"content": upstreams.content, "quiz": upstreams.quiz, "auth": upstreams.auth}
-
-
 def _chosen(upstreams: Upstreams, names: Sequence[str] | None) -> Sequence[Upstream]:
-    services: dict[str, Upstream] = {str(name): upstream for name, upstream in _services(upstreams).items()}
+    services: dict[str, Upstream] = {str(name): upstream for name, upstream in upstreams.by_name().items()}
     if names is None:
         return list(services.values())
     if len(names) > 1 or names[0] not in services:
