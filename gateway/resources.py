@@ -24,17 +24,17 @@ class Endpoint:
 
     def __init__(self, route: PublicRoute, upstreams: Upstreams, guesses: Guesses):
         for method, (_guard, target) in route.methods.items():
-            setattr(self, f"on_{method.lower()}", _responder(_view(target), upstreams, guesses, route.event_slug))
+            setattr(self, f"on_{method.lower()}", _responder(_view(target), upstreams, guesses, route))
 
 
-def _responder(view: View, upstreams: Upstreams, guesses: Guesses, event_slug: str | None) -> Responder:
+def _responder(view: View, upstreams: Upstreams, guesses: Guesses, route: PublicRoute) -> Responder:
     async def respond(request: Request, response: Response, **path_values: str) -> None:
-        upstream_request = await _upstream_request(request)
+        upstream_request = await _upstream_request(request, route.deadline_seconds)
         call = partial(view, upstreams, upstream_request, **path_values)
-        if event_slug is None:
+        if route.event_slug is None:
             upstream_response = await call()
         else:
-            upstream_response = await guesses.limit(path_values[event_slug], upstream_request, call)
+            upstream_response = await guesses.limit(path_values[route.event_slug], upstream_request, call)
         response.status = upstream_response.status
         response.data = upstream_response.body or None
         for name, value in upstream_response.headers.items():
@@ -74,7 +74,7 @@ def _upstream(upstreams: Upstreams, service: Service) -> Upstream:
     return upstream
 
 
-async def _upstream_request(request: Request) -> UpstreamRequest:
+async def _upstream_request(request: Request, deadline_seconds: float | None) -> UpstreamRequest:
     content_type = request.content_type
     if content_type is not None and not content_type.isascii():
         raise UnsupportedMedia
@@ -88,6 +88,7 @@ async def _upstream_request(request: Request) -> UpstreamRequest:
         idempotency_key=_ascii(request.get_header("Idempotency-Key")),
         if_match=_ascii(request.get_header("If-Match")),
         client_address=request.context.client_address,
+        deadline_seconds=deadline_seconds,
     )
 
 

@@ -20,11 +20,14 @@ class PublicRoute:
 
     `event_slug` is the path parameter with the slug of an event whose access key the body may carry; guesses.py limits
     wrong keys.
+
+    `deadline_seconds` is the time that services get, where it is not GATEWAY_TIMEOUT_SECONDS.
     """
 
     path: str
     methods: Mapping[str, tuple[Guard, Service | Source | View]]
     event_slug: str | None = None
+    deadline_seconds: float | None = None
 
     @property
     def guards(self) -> Mapping[str, Guard]:

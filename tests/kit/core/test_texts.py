@@ -1,0 +1,30 @@
+"""Texts as people see them."""
+
+import unicodedata
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.kit.core.texts import IGNORABLE, as_seen
+
+
+@pytest.mark.parametrize(
+    ("typed", "seen"),
+    [
+        ("\u200bkey\ufeff", "key"),
+        ("\u200f \u00a0key\u2060\t", "key"),
+        ("cafe\u0301", "caf\u00e9"),
+        ("a\u200db", "a\u200db"),
+        ("a b", "a b"),
+        ("\u200b \ufe0f", ""),
+    ],
+)
+def test_ends_and_composition_do_not_matter(typed: str, seen: str) -> None:
+    assert as_seen(typed) == seen
+
+
+@given(st.text(), st.text(st.sampled_from([" ", *sorted(IGNORABLE)])), st.text(st.sampled_from(["\n", "\u200e"])))
+def test_a_text_and_what_looks_the_same_are_equal(text: str, before: str, after: str) -> None:
+    seen = as_seen(text)
+    assert as_seen(unicodedata.normalize("NFD", f"{before}{text}{after}")) == seen == as_seen(seen)
