@@ -35,8 +35,8 @@ STAGES = 10
 
 # The errors of rules that no schema can state; any other refusal of a valid request is a failure.
 RULES = {"LESSON_INVALID_WINDOW", "QUIZ_INVALID_ATTEMPT"}
-# Fields whose rules no schema can state: a cursor, and orders of questions that must differ.
-UNSTATED = ({"cursor"}, {"questions"})
+# Fields whose rules no schema can state: a cursor, orders of questions that must differ, and addresses of videos.
+UNSTATED = ({"cursor"}, {"questions"}, {"videoId"}, {"videoProvider"})
 # A failed precondition and a reused key are responses to valid requests.
 ANSWERS_TO_VALID_DATA = ["2xx", "401", "403", "404", "409", "412", "422"]
 # After too many attempts to sign in every request is refused.
