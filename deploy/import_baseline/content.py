@@ -64,7 +64,7 @@ IMPORTER = Importer(("events", "lessons", "materials"), import_rows)
 
 def _event(row: OldRow) -> Event:
     slug = row.indexed_text("slug")
-    if not rules.may_be_event_slug(slug):
+    if slug and not rules.may_be_event_slug(slug):
         row.reject("slug is not of letters from a to z, digits and hyphens between them")
     descriptions = rules.descriptions(
         row.optional_text("description"), row.optional_text("short_description"), row.optional_text("long_description")
