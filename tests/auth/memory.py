@@ -58,6 +58,10 @@ class InMemoryAuthStore:
         """Delete all admins and leave their tokens valid, as `seed --reset` does."""
         self._rows.admins = {}
 
+    def add_colliding(self, admin: Admin) -> None:
+        """Add an admin whose name may be one with another's, as earlier releases could."""
+        self._rows.admins[admin.id] = admin
+
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """Restore all rows when the block raises."""

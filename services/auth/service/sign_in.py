@@ -72,7 +72,9 @@ class AuthService:
 
         Count and hash nothing. Raise SignInThrottled if it would be refused now.
         """
-        return not self._is_initial(password, self._find(username)) and self.throttling.check(username, address)
+        admin = self._find(username)
+        is_initial = admin is not None and self.people.is_initial_password(admin, password)
+        return not is_initial and self.throttling.check(username, address)
 
     def admin(self, admin_id: str) -> Admin:
         """Return the admin of an access token. Raise Unauthorized if they do not exist any more."""
@@ -108,7 +110,7 @@ class AuthService:
 
     def _authenticate(self, username: str, password: str, address: str | None) -> Admin:
         admin = self._find(username)
-        if self._is_initial(password, admin):
+        if admin is not None and self.people.is_initial_password(admin, password):
             return admin
         attempt = self.throttling.count(username, address)
         # One hash for everyone, so that the time does not reveal who exists or may sign in.
@@ -140,9 +142,6 @@ class AuthService:
         if passwords.is_bcrypt(admin.password_hash) or self._hasher.check_needs_rehash(admin.password_hash):
             return replace(admin, password_hash=self._hasher.hash(password), updated_at=self._clock())
         return admin
-
-    def _is_initial(self, password: str, admin: Admin | None) -> TypeGuard[Admin]:
-        return admin is not None and self.people.is_initial_password(admin, password)
 
     def _find(self, username: str) -> Admin | None:
         try:
