@@ -111,12 +111,17 @@ class Upstream:
         """Forward a client's request unchanged, with the client's token. Raise Unavailable or UpstreamTimeout."""
         headers = {**request.headers, REQUEST_ID_HEADER: current_request_id()}
         url = httpx.URL(request.path).copy_with(query=request.query.encode()) if request.query else request.path
-        seconds = request.deadline_seconds or self._timeout
+        # Who may wait longer may wait for a connection, too: hundreds of sign-ins may open theirs at once.
+        seconds, connect_seconds = request.deadline_seconds or self._timeout, request.deadline_seconds
         try:
             # httpx's own timeouts bound each read, not the call (docs/traps.md, 9).
             async with asyncio.timeout(seconds):
                 response = await self._client.request(
-                    request.method, url, content=request.body, headers=headers, timeout=_timeout(seconds)
+                    request.method,
+                    url,
+                    content=request.body,
+                    headers=headers,
+                    timeout=_timeout(seconds, connect_seconds),
                 )
         # httpx-aiohttp does not translate aiohttp's error for a response that is not HTTP.
         except (TimeoutError, httpx.HTTPError, aiohttp.ClientError) as error:
@@ -187,8 +192,8 @@ def connect(addresses: Mapping[str, str], service_secret: str, timeout_seconds: 
     return Upstreams(upstream("content"), upstream("quiz"), upstream("auth"))
 
 
-def _timeout(seconds: float) -> httpx.Timeout:
-    return httpx.Timeout(seconds, connect=min(CONNECT_SECONDS, seconds))
+def _timeout(seconds: float, connect_seconds: float | None) -> httpx.Timeout:
+    return httpx.Timeout(seconds, connect=connect_seconds or min(CONNECT_SECONDS, seconds))
 
 
 def _session(limit: int) -> aiohttp.ClientSession:

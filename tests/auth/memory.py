@@ -11,8 +11,9 @@ import peewee
 from services.auth.entities import Admin, RefreshToken, Session, SigningKey, Throttle
 from services.auth.errors import AdminNotFound, SessionNotFound, UsernameTaken
 from services.auth.repository.contracts import ALL, admin_key
-from services.auth.rules.usernames import the_one_named, username_key
+from services.auth.repository.usernames import the_one_named
 from services.kit.core.instants import Clock, now
+from services.kit.core.texts import name_form
 from services.kit.storage.audit.model import AuditRecord
 from services.kit.web.pages import PageRequest
 from tests.audit import InMemoryAudit
@@ -104,8 +105,8 @@ class InMemoryAdmins(_OverRows):
         return len(self._rows.admins)
 
     def find(self, admin_ids: Iterable[str], usernames: Iterable[str]) -> Sequence[Admin]:
-        ids, keys = set(admin_ids), {username_key(each) for each in usernames}
-        return [each for each in self._rows.admins.values() if each.id in ids or username_key(each.username) in keys]
+        ids, keys = set(admin_ids), {name_form(each) for each in usernames}
+        return [each for each in self._rows.admins.values() if each.id in ids or name_form(each.username) in keys]
 
     def costliest_bcrypt_hash(self) -> str | None:
         hashes = [each.password_hash for each in self._rows.admins.values() if each.password_hash.startswith("$2")]

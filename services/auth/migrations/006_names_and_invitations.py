@@ -6,7 +6,7 @@ checked by its hash. A rollback loses no name and no password: initial passwords
 
 from peewee import TextField
 
-from services.auth.rules.usernames import username_key
+from services.kit.core.texts import name_form
 
 
 def migrate(migrator, database, *, fake=False):
@@ -17,7 +17,7 @@ def migrate(migrator, database, *, fake=False):
 
 def fill(admins, database):
     for admin_id, username in list(admins.select(admins.id, admins.username).tuples().execute(database)):
-        admins.update(username_key=username_key(username)).where(admins.id == admin_id).execute(database)
+        admins.update(username_key=name_form(username)).where(admins.id == admin_id).execute(database)
 
 
 def rollback(migrator, database, *, fake=False):

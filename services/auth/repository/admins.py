@@ -10,7 +10,8 @@ from services.auth.entities import Admin
 from services.auth.errors import AdminNotFound, UsernameTaken
 from services.auth.models import AdminRow
 from services.auth.repository.contracts import ALL
-from services.auth.rules.usernames import the_one_named, username_key
+from services.auth.repository.usernames import the_one_named
+from services.kit.core.texts import name_form
 from services.kit.storage.database import is_postgresql, lock_rows, transaction
 from services.kit.storage.database_errors import violates_constraint
 from services.kit.storage.pages import paged
@@ -56,7 +57,7 @@ class PeeweeAdmins:
 
     def get_by_username(self, username: str) -> Admin:
         """Return the admin with this name; of names that are one, the one spelled so. Raise AdminNotFound."""
-        admin = the_one_named(username, self._by_username.all(key=username_key(username)))
+        admin = the_one_named(username, self._by_username.all(key=name_form(username)))
         if admin is None:
             raise AdminNotFound
         return admin
@@ -80,10 +81,10 @@ class PeeweeAdmins:
 
     def find(self, admin_ids: Iterable[str], usernames: Iterable[str]) -> Sequence[Admin]:
         """Return the admins with one of the ids, or with a name that is one with one of the names, in any order."""
-        ids, keys = {*admin_ids}, {username_key(each) for each in usernames}
+        ids, keys = {*admin_ids}, {name_form(each) for each in usernames}
         query = ADMINS.where(AdminRow.id.in_([*ids]) | _may_be_one_of([*keys]))
         found = Statement(self._database, query, Admin).all()
-        return [each for each in found if each.id in ids or username_key(each.username) in keys]
+        return [each for each in found if each.id in ids or name_form(each.username) in keys]
 
     def costliest_bcrypt_hash(self) -> str | None:
         """Return the hash of the old baseline that takes longest to check, or None when no such hash is left."""
@@ -107,4 +108,4 @@ def _may_be_one_of(keys: Sequence[str | Parameter]) -> Any:
 
 
 def _columns(admin: Admin) -> dict[str, Any]:
-    return {**asdict(admin), "username_key": username_key(admin.username)}
+    return {**asdict(admin), "username_key": name_form(admin.username)}

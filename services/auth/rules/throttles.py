@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 
 from services.auth.entities import Throttle
-from services.auth.rules.usernames import username_key
+from services.kit.core.texts import name_form
 
 WINDOW = timedelta(minutes=15)
 ATTEMPTS_OF_ACCOUNT_AND_ADDRESS = 10
@@ -53,7 +53,7 @@ class SignInBuckets:
 
 def sign_in_buckets(username: str, address: str | None) -> SignInBuckets:
     """Return the buckets of an attempt, whether or not the account exists; ids reveal neither name nor address."""
-    account, network = username_key(username), network_of(address)
+    account, network = name_form(username), network_of(address)
     return SignInBuckets(
         address=Bucket(_id("address", network), ATTEMPTS_OF_ADDRESS),
         account=_id("account", account),

@@ -60,3 +60,11 @@ def slug_form(text: str) -> str:
 def lower_form(text: str) -> str:
     """Return the text as seen and in lower case, the normal form of a lesson's slug."""
     return as_seen(as_seen(text).lower())
+
+
+def name_form(text: str) -> str:
+    """Return the normal form of a user name: canonical caseless matching (Unicode 3.13, D145).
+
+    Auth's migration 006 imports it under this name.
+    """
+    return composed(unicodedata.normalize("NFD", as_seen(text)).casefold())

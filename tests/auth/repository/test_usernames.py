@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.auth.rules.usernames import the_one_named, username_key
+from services.auth.repository.usernames import the_one_named
+from services.kit.core.texts import name_form
 from tests.auth.examples import an_admin
 
 ADA, CAPITAL = an_admin(), an_admin(id="admin-2", username="Ada")
@@ -25,12 +26,12 @@ ADA, CAPITAL = an_admin(), an_admin(id="admin-2", username="Ada")
     ],
 )
 def test_names_are_one_by_what_people_see(one: str, other: str, are_one: bool) -> None:
-    assert (username_key(one) == username_key(other)) is are_one
+    assert (name_form(one) == name_form(other)) is are_one
 
 
 @given(st.text())
 def test_the_key_of_a_key_is_the_key(name: str) -> None:
-    assert username_key(username_key(name)) == username_key(name)
+    assert name_form(name_form(name)) == name_form(name)
 
 
 @pytest.mark.parametrize(
