@@ -1,4 +1,7 @@
-"""What people type, compared by what they see (docs/contract/BEHAVIOUR.md, "Envelope" and "Events")."""
+"""What people type, compared by what they see (docs/contract/BEHAVIOUR.md, "Envelope" and "Events").
+
+Released migrations import `lower_form`, `slug_form` and `name_form` from here: the names stay (docs/traps.md, 3).
+"""
 
 import re
 import unicodedata
@@ -63,8 +66,5 @@ def lower_form(text: str) -> str:
 
 
 def name_form(text: str) -> str:
-    """Return the normal form of a user name: canonical caseless matching (Unicode 3.13, D145).
-
-    Auth's migration 006 imports it under this name.
-    """
+    """Return the normal form of a user name: canonical caseless matching (Unicode 3.13, D145)."""
     return composed(unicodedata.normalize("NFD", as_seen(text)).casefold())

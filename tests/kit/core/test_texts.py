@@ -38,6 +38,13 @@ def test_a_text_and_what_looks_the_same_are_equal(text: str, before: str, after:
         ("\u200blaunch march\ufeff", "launch-march"),
         ("cafe\u0301", "caf"),
         ("-2026-", "2026"),
+        ("Launch___of & the\tyear", "launch-of-the-year"),
+        ("a -- b", "a-b"),
+        ("a/b?c#d%e", "a-b-c-d-e"),
+        ("Žluťoučký kůň", "lu-ou-k-k"),
+        ("١٢٣", ""),
+        ("---", ""),
+        ("", ""),
         ("日本語", ""),
     ],
 )
