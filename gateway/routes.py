@@ -45,6 +45,9 @@ class PublicRoute:
 OPEN, VIEWER, EDITOR, OWNER = Guard.OPEN, Guard.VIEWER, Guard.EDITOR, Guard.OWNER
 CONTENT, QUIZ, AUTH = Service.CONTENT, Service.QUIZ, Service.AUTH
 
+# Auth lets a request wait for 30 s until its password is hashed.
+HASHING_SECONDS = 35
+
 USER = "/api/admin/users/{user_id}"
 EVENT = "/api/events/{event_id}"
 LESSON = EVENT + "/lessons/{lesson_id}"
@@ -57,16 +60,18 @@ PUBLIC_ROUTES = (
     PublicRoute("/health", {"GET": (OPEN, health.health)}),
     PublicRoute("/health/live", {"GET": (OPEN, health.live)}),
     PublicRoute("/health/ready", {"GET": (OPEN, health.ready)}),
-    PublicRoute("/api/admin/login", {"POST": (OPEN, sessions.login)}),
+    PublicRoute("/api/admin/login", {"POST": (OPEN, sessions.login)}, deadline_seconds=HASHING_SECONDS),
     PublicRoute("/api/admin/token/refresh", {"POST": (OPEN, sessions.refresh_token)}),
     PublicRoute("/api/admin/logout", {"POST": (VIEWER, sessions.logout)}),
     PublicRoute("/api/admin/me", {"GET": (VIEWER, AUTH)}),
-    PublicRoute("/api/admin/me/password", {"POST": (VIEWER, sessions.change_password)}),
+    PublicRoute(
+        "/api/admin/me/password", {"POST": (VIEWER, sessions.change_password)}, deadline_seconds=HASHING_SECONDS
+    ),
     PublicRoute("/api/admin/dashboard/operational-snapshot", {"GET": (VIEWER, CONTENT)}),
     PublicRoute("/api/admin/integrity", {"GET": (VIEWER, reports.integrity)}),
-    PublicRoute("/api/admin/users", {"GET": (OWNER, AUTH), "POST": (OWNER, AUTH)}),
+    PublicRoute("/api/admin/users", {"GET": (OWNER, AUTH), "POST": (OWNER, AUTH)}, deadline_seconds=HASHING_SECONDS),
     PublicRoute(USER, {"GET": (OWNER, AUTH), "PUT": (OWNER, AUTH)}),
-    PublicRoute(USER + "/password", {"POST": (OWNER, AUTH)}),
+    PublicRoute(USER + "/password", {"POST": (OWNER, AUTH)}, deadline_seconds=HASHING_SECONDS),
     PublicRoute("/api/admin/audit", {"GET": (OWNER, reports.audit)}),
     PublicRoute("/api/events", {"GET": (VIEWER, CONTENT), "POST": (EDITOR, CONTENT)}),
     PublicRoute(

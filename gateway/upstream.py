@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any, Literal
 
 import aiohttp
@@ -22,7 +23,8 @@ from services.kit.web.tokens.service import issue_service_token
 KEEPALIVE_SECONDS = 2
 CONNECT_SECONDS = 2
 DNS_SECONDS = 1
-MAXIMUM_CONNECTIONS = 256
+# 0 is no limit: auth bounds the sign-ins that wait for it, and they must not take the connections of a refresh.
+CONNECTIONS: Mapping[str, int] = {"content": 256, "quiz": 256, "auth": 0}
 FORWARDED_HEADERS = ("Content-Type", "ETag", "Idempotency-Replayed", "Retry-After", "WWW-Authenticate", "Allow")
 
 JSON = "application/json"
@@ -109,12 +111,17 @@ class Upstream:
         """Forward a client's request unchanged, with the client's token. Raise Unavailable or UpstreamTimeout."""
         headers = {**request.headers, REQUEST_ID_HEADER: current_request_id()}
         url = httpx.URL(request.path).copy_with(query=request.query.encode()) if request.query else request.path
-        seconds = request.deadline_seconds or self._timeout
+        # Who may wait longer may wait for a connection, too: hundreds of sign-ins may open theirs at once.
+        seconds, connect_seconds = request.deadline_seconds or self._timeout, request.deadline_seconds
         try:
             # httpx's own timeouts bound each read, not the call (docs/traps.md, 9).
             async with asyncio.timeout(seconds):
                 response = await self._client.request(
-                    request.method, url, content=request.body, headers=headers, timeout=_timeout(seconds)
+                    request.method,
+                    url,
+                    content=request.body,
+                    headers=headers,
+                    timeout=_timeout(seconds, connect_seconds),
                 )
         # httpx-aiohttp does not translate aiohttp's error for a response that is not HTTP.
         except (TimeoutError, httpx.HTTPError, aiohttp.ClientError) as error:
@@ -177,7 +184,7 @@ def connect(addresses: Mapping[str, str], service_secret: str, timeout_seconds: 
         client = httpx.AsyncClient(
             base_url=addresses[name],
             # httpx's own transport passes 280 requests a second under concurrency, this one 1,200 (docs/traps.md, 17).
-            transport=AiohttpTransport(client=_session, trust_env=False),
+            transport=AiohttpTransport(client=partial(_session, CONNECTIONS[name]), trust_env=False),
             trust_env=False,
         )
         return Upstream(name, client, service_secret, timeout_seconds)
@@ -185,15 +192,13 @@ def connect(addresses: Mapping[str, str], service_secret: str, timeout_seconds: 
     return Upstreams(upstream("content"), upstream("quiz"), upstream("auth"))
 
 
-def _timeout(seconds: float) -> httpx.Timeout:
-    return httpx.Timeout(seconds, connect=min(CONNECT_SECONDS, seconds))
+def _timeout(seconds: float, connect_seconds: float | None) -> httpx.Timeout:
+    return httpx.Timeout(seconds, connect=connect_seconds or min(CONNECT_SECONDS, seconds))
 
 
-def _session() -> aiohttp.ClientSession:
+def _session(limit: int) -> aiohttp.ClientSession:
     # Notice a replica that starts or stops within a second. Of several addresses the next one is tried.
-    connector = aiohttp.TCPConnector(
-        limit=MAXIMUM_CONNECTIONS, keepalive_timeout=KEEPALIVE_SECONDS, ttl_dns_cache=DNS_SECONDS
-    )
+    connector = aiohttp.TCPConnector(limit=limit, keepalive_timeout=KEEPALIVE_SECONDS, ttl_dns_cache=DNS_SECONDS)
     return aiohttp.ClientSession(connector=connector, middlewares=[_send_writes_once])
 
 

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from gateway.edge import HEALTH_PATHS
-from gateway.routes import PUBLIC_ROUTES
+from gateway.routes import HASHING_SECONDS, PUBLIC_ROUTES
 from gateway.sources import Service
 from services.kit.web.documents import BODY_LIMIT_BYTES
 from services.kit.web.guards import Guard
@@ -71,6 +71,13 @@ def test_wrong_access_keys_are_counted_wherever_a_learner_can_send_one() -> None
     assert counted == {
         route.path for route in PUBLIC_ROUTES if Guard.OPEN in route.guards.values() and "/events/{" in route.path
     }
+
+
+def test_every_address_that_hashes_a_password_has_time_to_wait_for_its_turn() -> None:
+    users = "/api/admin/users"
+    waiting = ["/api/admin/login", "/api/admin/me/password", users, f"{users}/{{user_id}}/password"]
+    assert [each.path for each in PUBLIC_ROUTES if each.deadline_seconds == HASHING_SECONDS] == waiting
+    assert HASHING_SECONDS == 35
 
 
 def test_the_rate_limit_exempts_the_health_checks_of_the_table() -> None:

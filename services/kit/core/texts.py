@@ -1,6 +1,6 @@
 """What people type, compared by what they see (docs/contract/BEHAVIOUR.md, "Envelope" and "Events").
 
-Released migrations import `lower_form` and `slug_form` from here: the names stay (docs/traps.md, 3).
+Released migrations import `lower_form`, `slug_form` and `name_form` from here: the names stay (docs/traps.md, 3).
 """
 
 import re
@@ -63,3 +63,8 @@ def slug_form(text: str) -> str:
 def lower_form(text: str) -> str:
     """Return the text as seen and in lower case, the normal form of a lesson's slug."""
     return as_seen(as_seen(text).lower())
+
+
+def name_form(text: str) -> str:
+    """Return the normal form of a user name: canonical caseless matching (Unicode 3.13, D145)."""
+    return composed(unicodedata.normalize("NFD", as_seen(text)).casefold())
