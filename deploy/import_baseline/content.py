@@ -64,7 +64,7 @@ IMPORTER = Importer(("events", "lessons", "materials"), import_rows)
 
 def _event(row: OldRow) -> Event:
     slug = row.indexed_text("slug")
-    if slug != rules.event_slug(slug):
+    if slug and not rules.may_be_event_slug(slug):
         row.reject("slug is not of letters from a to z, digits and hyphens between them")
     descriptions = rules.descriptions(
         row.optional_text("description"), row.optional_text("short_description"), row.optional_text("long_description")
@@ -117,12 +117,12 @@ def _compare_events(store: ContentStore, one_pass: ImportPass, candidates: Seque
 
 def _add_events(store: ContentStore, events: Sequence[Event]) -> None:
     for event in events:
-        store.events.add(event)
+        store.events.add(event, keeps_slug=True)
 
 
 def _lesson(one_pass: ImportPass, row: OldRow) -> Lesson:
     slug = row.indexed_text("slug")
-    if slug != rules.lesson_slug(slug):
+    if slug != slug.strip().lower():
         row.reject("slug is not trimmed and in lower case")
     lesson = Lesson(
         id=row.identifier(),
@@ -169,7 +169,7 @@ def _compare_lessons(store: ContentStore, one_pass: ImportPass, candidates: Sequ
 
 def _add_lessons(store: ContentStore, lessons: Sequence[Lesson]) -> None:
     for lesson in lessons:
-        store.lessons.add(lesson)
+        store.lessons.add(lesson, keeps_slug=True)
 
 
 def _material(one_pass: ImportPass, row: OldRow) -> Material:

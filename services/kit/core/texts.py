@@ -1,4 +1,7 @@
-"""What people type, compared by what they see (docs/contract/BEHAVIOUR.md, "Envelope" and "Events")."""
+"""What people type, compared by what they see (docs/contract/BEHAVIOUR.md, "Envelope" and "Events").
+
+Released migrations import `lower_form` and `slug_form` from here: the names stay (docs/traps.md, 3).
+"""
 
 import re
 import unicodedata
