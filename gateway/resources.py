@@ -1,7 +1,7 @@
 """The resource of each public address: it calls a view or forwards the request to a service."""
 
 from collections.abc import Awaitable, Callable
-from functools import partial
+from dataclasses import replace
 from urllib.parse import quote
 
 from falcon.asgi import Request, Response
@@ -30,11 +30,11 @@ class Endpoint:
 def _responder(view: View, upstreams: Upstreams, guesses: Guesses, route: PublicRoute) -> Responder:
     async def respond(request: Request, response: Response, **path_values: str) -> None:
         upstream_request = await _upstream_request(request, route.deadline_seconds)
-        call = partial(view, upstreams, upstream_request, **path_values)
-        if route.event_slug is None:
-            upstream_response = await call()
-        else:
-            upstream_response = await guesses.limit(path_values[route.event_slug], upstream_request, call)
+        services = upstreams
+        if route.event_slug is not None:
+            watch = guesses.watch(path_values[route.event_slug], upstream_request.client_address)
+            services = replace(upstreams, content=upstreams.content.watched(watch))
+        upstream_response = await view(services, upstream_request, **path_values)
         response.status = upstream_response.status
         response.data = upstream_response.body or None
         for name, value in upstream_response.headers.items():

@@ -1,7 +1,8 @@
 """Calls to the services. Only this module knows httpx; the others use UpstreamRequest and UpstreamResponse."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
+from copy import copy
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, Literal
@@ -15,6 +16,7 @@ from services.kit.core.actor import CLIENT_ADDRESS_HEADER
 from services.kit.core.errors import ServiceError, Unauthorized, Unavailable, UpstreamTimeout
 from services.kit.core.instants import Clock, now
 from services.kit.core.logging import REQUEST_ID_HEADER, current_request_id, log
+from services.kit.web.judgements import JUDGEMENT_HEADER, Judgement, read_judgement
 from services.kit.web.tokens.grants import GRANT_HEADER
 from services.kit.web.tokens.service import issue_service_token
 
@@ -74,15 +76,23 @@ class UpstreamRequest:
 
 @dataclass(frozen=True)
 class UpstreamResponse:
-    """The response of a service, or of a view of the gateway."""
+    """The response of a service, or of a view of the gateway. The `judgement` is for the gateway alone."""
 
     status: int
     body: bytes = b""
     headers: Mapping[str, str] = field(default_factory=dict)
+    judgement: Judgement | None = None
 
     def document(self) -> Any:
         """Return the JSON of the body."""
         return orjson.loads(self.body)
+
+
+Watch = Callable[[UpstreamResponse], Awaitable[None]]
+
+
+async def watch_nothing(_response: UpstreamResponse) -> None:
+    """Let every response pass."""
 
 
 def json_response(document: object, status: int = HTTP_OK) -> UpstreamResponse:
@@ -106,6 +116,13 @@ class Upstream:
         self._secret = service_secret
         self._timeout = timeout_seconds
         self._clock = clock
+        self._watch: Watch = watch_nothing
+
+    def watched(self, watch: Watch) -> "Upstream":
+        """Return this service with a watch, which gets each response to `call` first and may raise in its place."""
+        watched = copy(self)
+        watched._watch = watch
+        return watched
 
     async def forward(self, request: UpstreamRequest) -> UpstreamResponse:
         """Forward a client's request unchanged, with the client's token. Raise Unavailable or UpstreamTimeout."""
@@ -131,7 +148,8 @@ class Upstream:
             log.warning("upstream_unintelligible", upstream=self._name, status=response.status_code)
             raise Unavailable
         forwarded = {name: response.headers[name] for name in FORWARDED_HEADERS if name in response.headers}
-        return UpstreamResponse(response.status_code, response.content, forwarded)
+        judgement = read_judgement(response.headers.get(JUDGEMENT_HEADER))
+        return UpstreamResponse(response.status_code, response.content, forwarded, judgement)
 
     async def call(self, method: str, path: str, request: UpstreamRequest | None = None) -> UpstreamResponse:
         """Call an internal route as the gateway, with the query and the body of the client's request if it is given.
@@ -144,6 +162,7 @@ class Upstream:
         if response.status == Unauthorized.status and Unauthorized.code.encode() in response.body:
             log.error("service_token_refused", upstream=self._name)
             raise ServiceError
+        await self._watch(response)
         return response
 
     async def close(self) -> None:

@@ -167,4 +167,19 @@ class FeedReaderRow(peewee.Model):
         legacy_table_names = False
 
 
-TABLES = (EventRow, LessonRow, MaterialRow, ChangeRow, ChangeFeedRow, FeedReaderRow, IdempotentResponseRow, AuditRow)
+class ReplacedKeyRow(peewee.Model):
+    """The keyed digest of an event's access key that was replaced; the digest covers the event's id."""
+
+    digest = TextField(primary_key=True)
+    replaced_at = InstantField(index=True)
+
+    class Meta:
+        table_name = "replaced_keys"
+        legacy_table_names = False
+
+
+TABLES = (
+    *(EventRow, LessonRow, MaterialRow, ReplacedKeyRow),
+    *(ChangeRow, ChangeFeedRow, FeedReaderRow),
+    *(IdempotentResponseRow, AuditRow),
+)

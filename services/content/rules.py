@@ -42,8 +42,12 @@ CHANGES_KEPT = timedelta(days=7)
 # A running reader processes a change within two seconds.
 FEED_LAG_LIMIT = timedelta(minutes=1)
 
-# Separates this use of the service secret from its other uses.
+# For so long after its replacement a key is stale and no guess.
+STALE_FOR = timedelta(days=1)
+
+# Separate these uses of the service secret from its other uses.
 _FINGERPRINT = "fingerprint of an access key"
+_DIGEST = "digest of an access key that was sent or replaced"
 
 _STORED_EVENT_SLUG = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?")
 
@@ -136,6 +140,18 @@ def fingerprint(event: Event, secret: str) -> str:
     access_key = event.access_key if event.visibility == "private" else None
     named = orjson.dumps([_FINGERPRINT, event.id, event.visibility, access_key])
     return hmac.new(secret.encode(), named, hashlib.sha256).hexdigest()
+
+
+def key_digest(event_id: str, access_key: str, secret: str) -> str:
+    """Return the keyed digest (HMAC) of a key sent for an event, of 32 hex digits; keys that look alike share it."""
+    named = orjson.dumps([_DIGEST, event_id, as_seen(access_key)])
+    return hmac.new(secret.encode(), named, hashlib.sha256).hexdigest()[:32]
+
+
+def replaced_key(before: Event, after: Event) -> str | None:
+    """Return the access key that the change of an event replaced, None when the key still is as it was."""
+    key = before.access_key
+    return None if key is None or as_seen(key) == as_seen(after.access_key or "") else key
 
 
 def neighbours(lessons: Sequence[Lesson], lesson: Lesson) -> tuple[Lesson | None, Lesson | None]:

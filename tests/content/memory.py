@@ -41,6 +41,7 @@ class _Rows:
     events: dict[str, Event] = field(default_factory=dict)
     lessons: dict[str, Lesson] = field(default_factory=dict)
     materials: dict[str, Material] = field(default_factory=dict)
+    replaced_keys: dict[str, datetime] = field(default_factory=dict)
     changes: tuple[Change, ...] = ()
     feed: ChangeFeed = field(default_factory=lambda: ChangeFeed(str(uuid_utils.uuid7()), 0, 0))
     readers: dict[str, FeedReader] = field(default_factory=dict)
@@ -57,6 +58,7 @@ class InMemoryContentStore:
         self.events = InMemoryEvents(self._rows, self.changes)
         self.lessons = InMemoryLessons(self._rows, self.changes)
         self.materials = InMemoryMaterials(self._rows, self.changes)
+        self.replaced_keys = InMemoryReplacedKeys(self._rows)
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -264,6 +266,22 @@ class InMemoryMaterials:
 
     def _of(self, lesson_id: str) -> Iterator[Material]:
         return (each for each in self._rows.materials.values() if each.lesson_id == lesson_id)
+
+
+class InMemoryReplacedKeys:
+    """ReplacedKeys over a dictionary."""
+
+    def __init__(self, rows: _Rows):
+        self._rows = rows
+
+    def add(self, digest: str, at: datetime) -> None:
+        self._rows.replaced_keys[digest] = at
+
+    def has(self, digest: str, since: datetime) -> bool:
+        return digest in self._rows.replaced_keys and self._rows.replaced_keys[digest] > since
+
+    def prune(self, through: datetime) -> None:
+        self._rows.replaced_keys = {digest: at for digest, at in self._rows.replaced_keys.items() if at > through}
 
 
 def _by_slug(by_age: Iterable[Item], slug: str, form_of: Callable[[str], str]) -> list[Item]:

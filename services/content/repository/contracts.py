@@ -122,6 +122,19 @@ class MaterialRepository(Protocol):
         """Return the lesson's materials in order of upload."""
 
 
+class ReplacedKeys(Protocol):
+    """Keyed digests of replaced access keys."""
+
+    def add(self, digest: str, at: datetime) -> None:
+        """Store that the key with this digest was replaced now; a key may be replaced again."""
+
+    def has(self, digest: str, since: datetime) -> bool:
+        """Return whether the key with this digest was replaced after that instant."""
+
+    def prune(self, through: datetime) -> None:
+        """Delete the digests of keys that were replaced at that instant or before."""
+
+
 class ChangeLog(Protocol):
     """The change feed: numbered changes in the order of their commits, and the position of each reader."""
 
@@ -161,6 +174,10 @@ class ContentStore(Protocol):
     @property
     def materials(self) -> MaterialRepository:
         """The materials."""
+
+    @property
+    def replaced_keys(self) -> ReplacedKeys:
+        """The replaced access keys."""
 
     @property
     def changes(self) -> ChangeLog:

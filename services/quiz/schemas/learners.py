@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from pydantic import Field, with_config
 from typing_extensions import TypedDict
 
-from services.kit.web.schemas import Schema
+from services.kit.web.schemas import Schema, absent
 from services.quiz.entities import Answer, Question, Quiz, Submission
 from services.quiz.schemas.attempts import ResultView, result_view
 from services.quiz.schemas.quizzes import QuizHeadView, quiz_head_view
@@ -33,10 +33,15 @@ class NewAttempt(Schema):
 
 
 class LearnerSubmission(Schema):
-    """A learner's request, forwarded by the gateway: the body and the slugs of the address."""
+    """A learner's request, forwarded by the gateway: the body, the slugs of the address, and the ids that they name.
+
+    A gateway of the release before sends no `event_id`. A deleted lesson has no id.
+    """
 
     event_slug: str
     lesson_slug: str
+    event_id: str | None = absent()
+    lesson_id: str | None = absent()
     submission: Any
 
 
