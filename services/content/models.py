@@ -16,6 +16,7 @@ from services.content.entities import (
 from services.kit.storage.audit.model import AuditRow
 from services.kit.storage.database import InstantField
 from services.kit.storage.idempotency import IdempotentResponseRow
+from services.kit.storage.seed_mark import SeedMarkRow
 
 
 def _one_of(column: str, values: Any) -> str:
@@ -162,4 +163,14 @@ class FeedReaderRow(peewee.Model):
         legacy_table_names = False
 
 
-TABLES = (EventRow, LessonRow, MaterialRow, ChangeRow, ChangeFeedRow, FeedReaderRow, IdempotentResponseRow, AuditRow)
+TABLES = (
+    EventRow,
+    LessonRow,
+    MaterialRow,
+    ChangeRow,
+    ChangeFeedRow,
+    FeedReaderRow,
+    IdempotentResponseRow,
+    SeedMarkRow,
+    AuditRow,
+)
