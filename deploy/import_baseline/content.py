@@ -35,6 +35,7 @@ from services.content.schemas.events import DEFAULT_VISUAL_STYLE
 from services.content.schemas.lessons import DEFAULT_PROVIDER
 from services.content.videos import Video, embeds_nothing, read_video
 from services.kit.core.instants import LAST_MILLISECOND, format_instant, from_milliseconds
+from services.kit.core.texts import slug_form
 from services.kit.web.schemas import is_web_address
 
 SLUG_TAKEN = "slug is taken by another event of this installation"
@@ -49,8 +50,6 @@ _SEPARATOR = "\0"
 # An index entry of PostgreSQL has at most 2704 bytes, an id up to 800 of them; a number may follow the slug.
 _SLUG_BYTES = 1500
 _COLOR = re.compile(r"#[0-9a-fA-F]{6}")
-# What the old API made of a slug; ours makes one hyphen of several, and finds those that are stored.
-_EVENT_SLUG = re.compile(r"[a-z0-9]+(?:-+[a-z0-9]+)*")
 _UNADDRESSABLE = re.compile(r"[/\t\r\n]+")
 _LAST = from_milliseconds(LAST_MILLISECOND)
 
@@ -108,8 +107,8 @@ def _event(one_pass: ImportPass, row: OldRow) -> Event:
 
 def _event_slug(one_pass: ImportPass, row: OldRow) -> str:
     slug = row.text("slug")
-    if not _EVENT_SLUG.fullmatch(slug):
-        slug = rules.event_slug(slug) or rules.event_slug(row.id or "") or "event"
+    if not rules.may_be_event_slug(slug):
+        slug = slug_form(slug) or slug_form(row.id or "") or "event"
     return _free_slug(one_pass, row, slug, None)
 
 
@@ -149,7 +148,7 @@ def _compare_events(store: ContentStore, candidates: Sequence[Candidate[Event]])
 
 def _add_events(store: ContentStore, events: Sequence[Event]) -> None:
     for event in events:
-        store.events.add(event)
+        store.events.add(event, keeps_slug=True)
 
 
 def _lesson(one_pass: ImportPass, row: OldRow) -> Lesson:
@@ -179,7 +178,9 @@ def _lesson_slug(one_pass: ImportPass, row: OldRow, event_id: str) -> str:
 
 
 def _addressable(text: str) -> str:
-    return rules.lesson_slug(_UNADDRESSABLE.sub("-", text.strip("/ \t\r\n")))
+    if rules.may_be_lesson_slug(text):
+        return text
+    return _UNADDRESSABLE.sub("-", text.strip("/ \t\r\n")).strip().lower()
 
 
 def _video(row: OldRow, slug: str) -> tuple[VideoProvider, str]:
@@ -230,7 +231,7 @@ def _compare_lessons(store: ContentStore, candidates: Sequence[Candidate[Lesson]
 
 def _add_lessons(store: ContentStore, lessons: Sequence[Lesson]) -> None:
     for lesson in lessons:
-        store.lessons.add(lesson)
+        store.lessons.add(lesson, keeps_slug=True)
 
 
 def _material(one_pass: ImportPass, row: OldRow) -> Material:

@@ -5,7 +5,7 @@ older rows, samples and imports have no value for it, the record itself gives a 
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
 from typing import Literal
@@ -77,7 +77,10 @@ class EventChanges:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event(EventFields):
-    """A launch: its page and branding, open to everyone or behind an access key."""
+    """A launch: its page and branding, open to everyone or behind an access key.
+
+    `position` is its place among the events of the same `created_at`, which the repository gives it.
+    """
 
     id: str
     branding_provider: str | None
@@ -86,6 +89,7 @@ class Event(EventFields):
     created_at: datetime
     updated_at: datetime
     version: int = 1
+    position: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -24,7 +24,7 @@ def _one_of(column: str, values: Any) -> str:
 
 
 class EventRow(peewee.Model):
-    """An event; its columns are the fields of entities.Event."""
+    """An event; its columns are the fields of entities.Event, and the normal form of its slug."""
 
     id = TextField(primary_key=True)
     title = TextField()
@@ -48,11 +48,14 @@ class EventRow(peewee.Model):
     created_at = InstantField()
     updated_at = InstantField()
     version = IntegerField(default=1, constraints=[SQL("DEFAULT 1")])
+    # Null where the release before wrote the row; its place among the events of the same instant is then 0.
+    slug_form = TextField(null=True, index=True)
+    position = IntegerField(default=0, constraints=[SQL("DEFAULT 0")])
 
     class Meta:
         table_name = "events"
         legacy_table_names = False
-        indexes = ((("created_at", "id"), False),)
+        indexes = ((("created_at", "position", "id"), False),)
         constraints = (
             Check(_one_of("visibility", Visibility), name="events_visibility"),
             Check("slug <> ''", name="events_slug_not_empty"),
@@ -60,7 +63,7 @@ class EventRow(peewee.Model):
 
 
 class LessonRow(peewee.Model):
-    """A lesson; its columns are the fields of entities.Lesson."""
+    """A lesson; its columns are the fields of entities.Lesson, and the normal form of its slug."""
 
     id = TextField(primary_key=True)
     event = ForeignKeyField(EventRow, on_delete="CASCADE", index=False)
@@ -74,12 +77,14 @@ class LessonRow(peewee.Model):
     created_at = InstantField()
     updated_at = InstantField()
     version = IntegerField(default=1, constraints=[SQL("DEFAULT 1")])
+    slug_form = TextField(null=True)
 
     class Meta:
         table_name = "lessons"
         legacy_table_names = False
         indexes = (
             (("event", "slug"), True),
+            (("event", "slug_form"), False),
             (("event", "release_at", "created_at", "id"), False),
         )
         constraints = (

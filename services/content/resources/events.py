@@ -24,7 +24,7 @@ from services.kit.web.operations import Operation
 from services.kit.web.pages import page_request
 from services.kit.web.schemas import Item, Items, validated
 
-SORT_KEY = (int, str)
+SORT_KEY = (int, int, str)
 
 
 class Events(ContentResource):

@@ -30,7 +30,7 @@ from services.kit.web.pages import page_request
 from services.kit.web.schemas import Item, Items
 from services.kit.web.tokens.grants import GRANT_HEADER, GrantVerifier
 
-SORT_KEY = (int, str)
+SORT_KEY = (int, int, str)
 
 Result = TypeVar("Result")
 

@@ -9,7 +9,17 @@ from services.content import rules
 from services.content.entities import UNSET, Event, EventChanges, EventFields, Snapshot, Visibility
 from services.content.schemas.texts import AccessKey, EventSlug, Title, optional_instant
 from services.kit.core.instants import format_instant
-from services.kit.web.schemas import InstantText, Patch, Schema, Text, WebAddress, absent, length
+from services.kit.web.schemas import (
+    InstantText,
+    OneLineText,
+    Patch,
+    Schema,
+    Text,
+    WebAddress,
+    absent,
+    length,
+    line_length,
+)
 
 HexColor = Annotated[str, StringConstraints(pattern=r"^#[0-9a-fA-F]{6}$")]
 Address = Annotated[WebAddress, Field(max_length=400)]
@@ -23,9 +33,9 @@ class Hero(Schema):
 
     model_config = ConfigDict(extra="forbid")
 
-    title: Annotated[Text, length(1, 120)]
+    title: Annotated[OneLineText, line_length(1, 120)]
     subtitle: Annotated[Text, length(1, 220)]
-    cta_text: Annotated[Text, length(1, 40)]
+    cta_text: Annotated[OneLineText, line_length(1, 40)]
 
 
 class VisualStyle(Schema):

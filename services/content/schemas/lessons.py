@@ -17,10 +17,21 @@ from services.content.entities import (
     Upload,
     VideoProvider,
 )
-from services.content.schemas.texts import LessonSlug, Title, optional_instant
+from services.content.schemas.texts import FileName, LessonSlug, Title, optional_instant
 from services.content.videos import MAXIMUM_ID, MINIMUM_ID, Video, read_video
 from services.kit.core.instants import format_instant
-from services.kit.web.schemas import Instant, InstantText, Integer, Patch, Schema, Text, WebAddress, absent, length
+from services.kit.web.schemas import (
+    ExactText,
+    Instant,
+    InstantText,
+    Integer,
+    Patch,
+    Schema,
+    Text,
+    WebAddress,
+    absent,
+    length,
+)
 
 DEFAULT_PROVIDER: VideoProvider = "youtube"
 
@@ -43,7 +54,7 @@ def _provider_of_the_address(provider: VideoProvider, info: ValidationInfo) -> V
 
 
 VideoId = Annotated[
-    Text,
+    ExactText,
     length(MINIMUM_ID, 2000),
     AfterValidator(_video_id),
     Field(description="an id, or an address or iframe snippet of the provider, which becomes the id"),
@@ -150,7 +161,7 @@ def _material_address(address: str, info: ValidationInfo) -> str:
 class NewMaterial(Schema):
     """One file of POST .../materials."""
 
-    file_name: Annotated[Text, length(1, 200)]
+    file_name: FileName
     mime_type: MimeType
     size_bytes: Annotated[Integer, Field(ge=1, le=MAXIMUM_MATERIAL_BYTES)]
     download_url: Annotated[WebAddress, AfterValidator(_material_address)]

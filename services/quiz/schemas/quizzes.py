@@ -8,13 +8,23 @@ from pydantic import Field
 from typing_extensions import TypedDict
 
 from services.kit.core.instants import format_instant
-from services.kit.web.schemas import InstantText, Integer, Schema, Text, absent, length
+from services.kit.web.schemas import (
+    ExactText,
+    InstantText,
+    Integer,
+    OneLineText,
+    Schema,
+    Text,
+    absent,
+    length,
+    line_length,
+)
 from services.quiz.entities import NewOption, NewQuestion, Question, Quiz, QuizChanges, QuizFields, QuizFilter
 from services.quiz.rules import DEFAULT_PASS_PERCENTAGE, MINIMUM_OPTIONS
 
-Title = Annotated[Text, length(3, 160)]
+Title = Annotated[OneLineText, line_length(3, 160)]
 # The id of an event or a lesson; longer than any id there is.
-Reference = Annotated[Text, length(1, 200)]
+Reference = Annotated[ExactText, length(1, 200)]
 
 _RIGHT_OPTION = {"type": "object", "required": ["isCorrect"], "properties": {"isCorrect": {"enum": [True]}}}
 
@@ -22,7 +32,7 @@ _RIGHT_OPTION = {"type": "object", "required": ["isCorrect"], "properties": {"is
 class OptionInput(Schema):
     """One possible answer."""
 
-    text: Annotated[Text, length(1, 300)]
+    text: Annotated[OneLineText, line_length(1, 300)]
     is_correct: bool
 
     def option(self) -> NewOption:
