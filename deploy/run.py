@@ -70,7 +70,7 @@ def _prepare(settings: Mapping[str, ServerSettings]) -> None:
     stack.run_command("auth", "seed")
     content = settings["content"]
     if content.profile == "local" and isinstance(content, ServiceSettings) and not _is_seeded(content):
-        _print_line("empty installation: seeding demo")
+        _print_line("new installation: seeding demo")
         # Content last: until it is seeded, the next start seeds what an interrupted one did not.
         stack.run_command("quiz", "seed", "demo")
         stack.run_command("content", "seed", "demo")
