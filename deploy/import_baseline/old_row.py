@@ -175,7 +175,7 @@ def _id_violation(value: object) -> str | None:
         case None:
             return "is missing"
         case Damaged():
-            return value.reason
+            return f"is {value.reason}"
         case str():
             if "\0" in value:
                 return "contains a NUL character"
