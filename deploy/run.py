@@ -1,4 +1,4 @@
-"""`make run`: migrate, seed `demo` into an empty installation, start the stack, and stop it on Ctrl-C."""
+"""`make run`: migrate, seed `demo` into a new installation, start the stack, and stop it on Ctrl-C."""
 
 import os
 import signal
@@ -6,6 +6,7 @@ import sys
 import threading
 import time
 from collections.abc import Mapping
+from contextlib import closing
 from pathlib import Path
 
 import httpx
@@ -13,7 +14,7 @@ from dotenv import load_dotenv
 
 from deploy import stack
 from services.auth.config import Settings as AuthSettings
-from services.content.repository.store import PeeweeContentStore
+from services.content.seed import counts_as_seeded
 from services.kit.core.config import ServerSettings, ServiceSettings, SettingsError
 from services.kit.storage.database import open_database
 
@@ -68,19 +69,16 @@ def _prepare(settings: Mapping[str, ServerSettings]) -> None:
         stack.run_command(name, "migrate", "up")
     stack.run_command("auth", "seed")
     content = settings["content"]
-    if content.profile == "local" and isinstance(content, ServiceSettings) and _is_empty(content):
-        _print_line("empty installation: seeding demo")
-        # Content last: while it is empty, the next start seeds what an interrupted one did not.
+    if content.profile == "local" and isinstance(content, ServiceSettings) and not _is_seeded(content):
+        _print_line("new installation: seeding demo")
+        # Content last: until it is seeded, the next start seeds what an interrupted one did not.
         stack.run_command("quiz", "seed", "demo")
         stack.run_command("content", "seed", "demo")
 
 
-def _is_empty(content: ServiceSettings) -> bool:
-    database = open_database(content.database_url)
-    try:
-        return PeeweeContentStore(database).events.count() == 0
-    finally:
-        database.close()
+def _is_seeded(content: ServiceSettings) -> bool:
+    with closing(open_database(content.database_url)) as database:
+        return counts_as_seeded(database)
 
 
 def _watch(processes: list[stack.Process], stopping: threading.Event) -> None:

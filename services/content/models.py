@@ -16,6 +16,7 @@ from services.content.entities import (
 from services.kit.storage.audit.model import AuditRow
 from services.kit.storage.database import InstantField
 from services.kit.storage.idempotency import IdempotentResponseRow
+from services.kit.storage.seed_mark import SeedMarkRow
 
 
 def _one_of(column: str, values: Any) -> str:
@@ -181,5 +182,5 @@ class ReplacedKeyRow(peewee.Model):
 TABLES = (
     *(EventRow, LessonRow, MaterialRow, ReplacedKeyRow),
     *(ChangeRow, ChangeFeedRow, FeedReaderRow),
-    *(IdempotentResponseRow, AuditRow),
+    *(IdempotentResponseRow, SeedMarkRow, AuditRow),
 )

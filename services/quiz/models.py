@@ -6,6 +6,7 @@ from peewee import SQL, BigIntegerField, BooleanField, Check, ForeignKeyField, I
 from services.kit.storage.audit.model import AuditRow
 from services.kit.storage.database import InstantField
 from services.kit.storage.idempotency import IdempotentResponseRow
+from services.kit.storage.seed_mark import SeedMarkRow
 
 
 class RevisionRow(peewee.Model):
@@ -138,5 +139,6 @@ TABLES = (
     FeedPositionRow,
     TombstoneRow,
     IdempotentResponseRow,
+    SeedMarkRow,
     AuditRow,
 )

@@ -5,12 +5,14 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
 
 from deploy import stack
+from services.content.models import EventRow
+from services.kit.storage.database import open_database
 from tests.ports import free_ports
 
 Run = subprocess.Popen[str]
@@ -80,12 +82,17 @@ def test_it_prints_working_credentials_and_stops_with_the_terminal(tmp_path: Pat
         first = table(run)
         assert end(run, signal.SIGHUP) == (0, "stopped\n", "")
     stack.require_free_ports(stack.read_settings(environment).values())
+    # Samples that somebody has deleted do not come back with the next start.
+    with closing(open_database(environment["CONTENT_DATABASE_URL"])) as content:
+        assert EventRow.delete().execute(content) == 7
 
     with running(tmp_path, {**environment, "ADMIN_PASSWORD": "another one"}) as run:
         second = table(run)
         assert end(run, signal.SIGINT) == (0, "stopped\n", "")
     stack.require_free_ports(stack.read_settings(environment).values())
 
+    with closing(open_database(environment["CONTENT_DATABASE_URL"])) as content:
+        assert EventRow.select().count(content) == 0
     expected = {
         "API": address,
         "health": f"{address}/health/ready",

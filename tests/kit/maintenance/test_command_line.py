@@ -16,7 +16,7 @@ from deploy import stack
 from services.content.__main__ import SERVICE
 from services.kit.maintenance.command_line import main
 
-NAMES = tuple(sorted(file.stem for file in (stack.ROOT / "services/content/migrations").glob("[0-9]*.py")))
+NAMES = tuple(sorted(file.stem for file in SERVICE.migrations.directory.glob("0*.py")))
 PENDING = "".join(f"{name}  pending\n" for name in NAMES)
 MANAGED = {
     "DATABASE_PROFILE": "managed",
