@@ -152,7 +152,7 @@ VIEWS: dict[str, tuple[Any, Any]] = {
     "quizzes": (Items[QuizView], {"items": [quiz_view(a_quiz())], "nextCursor": None}),
     "learner's quiz": (Item[LearnerQuizView], {"item": learner_quiz_view(a_quiz())}),
     "attempts": (AttemptPageView, {"items": attempt_views(HISTORY), "nextCursor": "next"}),
-    "submission": (SubmissionView, submission_view(REQUEST, Graded(a_quiz(), an_attempt()))),
+    "submission": (SubmissionView, submission_view(REQUEST, Graded(a_quiz().revision, an_attempt()))),
 }
 
 

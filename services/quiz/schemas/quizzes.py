@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field, WithJsonSchema
 
 # Before Python 3.12 pydantic does not support the standard library's TypedDict.
 from typing_extensions import TypedDict
@@ -16,23 +16,36 @@ Title = Annotated[Text, length(3, 160)]
 # The id of an event or a lesson; longer than any id there is.
 Reference = Annotated[Text, length(1, 200)]
 
+
+def _text_or_none(value: object) -> str | None:
+    return value if isinstance(value, str) else None
+
+
+KeptId = Annotated[
+    str | None,
+    BeforeValidator(_text_or_none),
+    WithJsonSchema({"description": "on update: keeps the id that it has; any other value counts as absent"}),
+]
+
 _RIGHT_OPTION = {"type": "object", "required": ["isCorrect"], "properties": {"isCorrect": {"enum": [True]}}}
 
 
 class OptionInput(Schema):
     """One possible answer."""
 
+    id: KeptId = absent()
     text: Annotated[Text, length(1, 300)]
     is_correct: bool
 
     def option(self) -> NewOption:
         """Return the option as the service takes it."""
-        return NewOption(self.text, self.is_correct)
+        return NewOption(self.text, self.is_correct, self.id)
 
 
 class QuestionInput(Schema):
     """A question with its options."""
 
+    id: KeptId = absent()
     prompt: Annotated[Text, length(3, 500)]
     options: Annotated[
         list[OptionInput],
@@ -47,7 +60,7 @@ class QuestionInput(Schema):
 
     def question(self) -> NewQuestion:
         """Return the question as the service takes it."""
-        return NewQuestion(self.prompt, self.order, tuple(option.option() for option in self.options))
+        return NewQuestion(self.prompt, self.order, tuple(option.option() for option in self.options), self.id)
 
 
 Questions = Annotated[list[QuestionInput], Field(min_length=1, max_length=30)]
