@@ -7,12 +7,19 @@ from falcon.asgi import Request, Response
 from services.content.entities import Event
 from services.content.errors import EventNotFound, EventSlugTaken
 from services.content.resources.resource import ContentResource
-from services.content.schemas.events import EventPatch, EventView, NewEvent, SnapshotView, event_view, snapshot_view
+from services.content.schemas.events import (
+    EventPatch,
+    EventView,
+    NewEvent,
+    SnapshotView,
+    event_changes,
+    event_view,
+    snapshot_view,
+)
 from services.kit.web.documents import (
     admin_idempotency_key,
     read_document,
     read_if_match,
-    read_json,
     write_json,
     write_page,
     write_stored_response,
@@ -73,8 +80,8 @@ class EventItem(ContentResource):
     )
     async def on_put(self, request: Request, response: Response, event_id: str) -> None:
         """Change some fields of an event; null clears accessKey, logoUrl and highlightVideoUrl."""
-        patch = await read_json(request, EventPatch)
-        event = await self._run(self._service.update_event, event_id, patch.changes(), read_if_match(request))
+        changes_of = partial(event_changes, await read_document(request))
+        event = await self._run(self._service.update_event, event_id, changes_of, read_if_match(request))
         write_versioned(response, event, event_view(event))
 
     @Operation(id="deleteEvent", status=204, errors=(EventNotFound,), takes_if_match=True)

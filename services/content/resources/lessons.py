@@ -14,6 +14,7 @@ from services.content.schemas.lessons import (
     MaterialView,
     NewLesson,
     NewMaterials,
+    lesson_changes,
     lesson_view,
     material_view,
 )
@@ -23,7 +24,6 @@ from services.kit.web.documents import (
     admin_idempotency_key,
     read_document,
     read_if_match,
-    read_json,
     write_json,
     write_page,
     write_stored_response,
@@ -85,10 +85,8 @@ class LessonItem(ContentResource):
     )
     async def on_put(self, request: Request, response: Response, event_id: str, lesson_id: str) -> None:
         """Change some fields of a lesson; null clears expiresAt."""
-        patch = await read_json(request, LessonPatch)
-        lesson = await self._run(
-            self._service.update_lesson, event_id, lesson_id, patch.changes(), read_if_match(request)
-        )
+        changes_of = partial(lesson_changes, await read_document(request))
+        lesson = await self._run(self._service.update_lesson, event_id, lesson_id, changes_of, read_if_match(request))
         write_versioned(response, lesson, lesson_view(lesson))
 
     @Operation(id="deleteLesson", status=204, errors=(EventNotFound, LessonNotFound), takes_if_match=True)
