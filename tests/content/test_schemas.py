@@ -322,7 +322,7 @@ def test_the_json_schema_of_a_body_states_its_bounds() -> None:
     new = NewLesson.model_json_schema(by_alias=True)
     assert new["required"] == ["title", "slug", "releaseAt"]
     assert all("default" not in new["properties"][name] for name in ("videoId", "expiresAt", "title"))
-    assert new["properties"]["videoProvider"]["anyOf"][1]["enum"] == ["youtube", "vimeo", "gemini_stream"]
+    assert new["properties"]["videoProvider"]["oneOf"][1]["enum"] == ["youtube", "vimeo", "gemini_stream"]
     patch = LessonPatch.model_json_schema(by_alias=True)
     names = ["title", "slug", "releaseAt", "description", "videoId", "videoProvider", "expiresAt"]
     assert (patch["minProperties"], patch["anyOf"]) == (1, [{"required": [name]} for name in names])

@@ -147,10 +147,13 @@ class Schema(BaseModel):
     model_config = ConfigDict(alias_generator=to_camel, strict=True, frozen=True, extra="ignore")
 
 
+_NULL = {"type": "null"}
+
+
 def _optional_may_be_null(schema: dict[str, Any]) -> None:
     for name, part in schema["properties"].items():
-        if name not in schema.get("required", ()) and {"type": "null"} not in part.get("anyOf", ()):
-            schema["properties"][name] = {"anyOf": [{"type": "null"}, part]}
+        if name not in schema.get("required", ()) and _NULL not in part.get("anyOf", ()):
+            schema["properties"][name] = {"oneOf": [_NULL, *part.get("oneOf", [part])]}
 
 
 class Creation(Schema):
