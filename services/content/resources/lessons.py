@@ -19,6 +19,7 @@ from services.content.schemas.lessons import (
     material_view,
 )
 from services.content.service import ContentService
+from services.kit.core.errors import NotFound
 from services.kit.storage.use_cases import UseCases
 from services.kit.web.documents import (
     admin_idempotency_key,
@@ -84,9 +85,18 @@ class LessonItem(ContentResource):
         gives_entity_tag=True,
     )
     async def on_put(self, request: Request, response: Response, event_id: str, lesson_id: str) -> None:
-        """Change some fields of a lesson; null clears expiresAt."""
-        changes_of = partial(lesson_changes, await read_document(request))
-        lesson = await self._run(self._service.update_lesson, event_id, lesson_id, changes_of, read_if_match(request))
+        """Change some fields of a lesson; null clears expiresAt.
+
+        What a read answers can be sent back: a value that equals the stored one is taken, whatever it is.
+        """
+        document, states = await read_document(request), read_if_match(request)
+        changes_of = partial(lesson_changes, document)
+        try:
+            lesson = await self._run(self._service.update_lesson, event_id, lesson_id, changes_of, states)
+        except NotFound:
+            # A wrong body is refused first, with nothing stored to compare it with.
+            validated(LessonPatch, document)
+            raise
         write_versioned(response, lesson, lesson_view(lesson))
 
     @Operation(id="deleteLesson", status=204, errors=(EventNotFound, LessonNotFound), takes_if_match=True)

@@ -232,3 +232,9 @@ def test_a_provider_is_judged_with_the_address_that_comes_with_it(client: Client
     assert client.admin("PUT", LESSON, sent) == refusal
     del sent["videoProvider"]
     assert client.admin("PUT", LESSON, sent).document["item"]["videoProvider"] == "vimeo"
+
+
+@pytest.mark.parametrize("path", [f"{EVENTS}/unknown", f"{LESSONS}/unknown"])
+def test_a_wrong_body_is_refused_before_the_record_is_looked_up(client: Client, path: str) -> None:
+    assert client.admin("PUT", path, {"title": "T"}) == invalid({"title": ["must have at least 3 characters"]})
+    assert client.admin("PUT", path, {"title": "A title"}).status == 404
