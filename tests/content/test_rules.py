@@ -99,7 +99,7 @@ def test_descriptions_are_never_missing(description: str | None, short: str | No
 )
 def test_the_window_must_hold_after_an_update(changes: dict[str, Any]) -> None:
     with pytest.raises(InvalidWindow):
-        rules.changed_lesson(a_lesson(), lesson_changes(**changes), NOON)
+        rules.changed_lesson(a_lesson(), lesson_changes(**changes)(a_lesson()), NOON)
 
 
 @given(instants, durations)
