@@ -77,16 +77,19 @@ class QuizService:
             keep(quiz)
         return quiz
 
-    def update_quiz(self, quiz_id: str, changes: QuizChanges, states: IfMatch = ANY_STATE) -> Quiz:
-        """Replace title and questions; what changes nothing makes no version.
+    def update_quiz(self, quiz_id: str, changes_of: Callable[[Quiz], QuizChanges], states: IfMatch = ANY_STATE) -> Quiz:
+        """Replace title and questions; `changes_of` returns the changes to the stored quiz.
 
-        Raise QuizNotFound, MissingCorrectOption, Unavailable, PreconditionFailed.
+        What changes nothing makes no version. Raise QuizNotFound, MissingCorrectOption, Unavailable,
+        PreconditionFailed, or as `changes_of` does.
         """
-        rules.require_gradable(changes.questions)
-        self._require_lesson_of(self._store.quizzes.get(quiz_id))
+        quiz = self._store.quizzes.get(quiz_id)
+        rules.require_gradable(changes_of(quiz).questions)
+        self._require_lesson_of(quiz)
         with self._store.transaction():
             quiz = self._store.quizzes.get(quiz_id, for_update=True)
             require_match(quiz, states)
+            changes = changes_of(quiz)
             changed = replace(
                 quiz,
                 title=changes.title,

@@ -1,8 +1,9 @@
 """A quiz edited while it is taken (docs/contract/BEHAVIOUR.md, "Quizzes"), over each store, and against a model."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 from hypothesis import strategies as st
@@ -21,9 +22,9 @@ from tests.quiz.memory import InMemoryQuizStore
 DAY = timedelta(hours=24)
 
 
-def sent_back(quiz: Quiz, **changes: object) -> QuizChanges:
-    """The quiz as it was read, with all its ids, but for the changes."""
-    questions = tuple(
+def with_ids(quiz: Quiz) -> tuple[NewQuestion, ...]:
+    """The questions as a client sends them back."""
+    return tuple(
         NewQuestion(
             question.prompt,
             question.order,
@@ -32,10 +33,12 @@ def sent_back(quiz: Quiz, **changes: object) -> QuizChanges:
         )
         for question in quiz.questions
     )
-    return replace(
-        QuizChanges(title=quiz.title, pass_percentage=quiz.pass_percentage, questions=questions),
-        **changes,  # type: ignore[arg-type]
-    )
+
+
+def sent_back(quiz: Quiz, **changes: Any) -> Callable[[Quiz], QuizChanges]:
+    """The quiz as it was read, with all its ids, but for the changes."""
+    fields = {"title": quiz.title, "pass_percentage": quiz.pass_percentage, "questions": with_ids(quiz)}
+    return quiz_changes(**{**fields, **changes})
 
 
 class Lesson:
@@ -91,13 +94,13 @@ def test_a_version_that_was_replaced_a_day_ago_grades_no_more(lesson: Lesson, re
 
 def test_what_was_taken_back_a_minute_ago_still_grades_the_newest_version_with_those_ids(lesson: Lesson) -> None:
     # The right option of the first question changes, then the second question goes.
-    first, second = sent_back(a_quiz()).questions
+    first, second = with_ids(a_quiz())
     flipped = tuple(replace(option, is_correct=not option.is_correct) for option in first.options)
     corrected = lesson.service.update_quiz(
         "quiz-1", sent_back(a_quiz(), questions=(replace(first, options=flipped), second))
     )
     lesson.clock.at = LATER
-    shortened = lesson.service.update_quiz("quiz-1", sent_back(corrected, questions=sent_back(corrected).questions[:1]))
+    shortened = lesson.service.update_quiz("quiz-1", sent_back(corrected, questions=with_ids(corrected)[:1]))
     assert [each.id for each in shortened.questions] == ["question-1"]
     only, both = SHOWN, [*SHOWN, right(a_quiz().questions[1])]
     assert lesson.submit(only).revision.id == shortened.revision_id
@@ -179,7 +182,7 @@ def test_a_quiz_saved_as_it_was_read_stays_the_same_version(lesson: Lesson) -> N
 
 
 def test_ids_of_a_quiz_that_was_changed_meanwhile_are_kept_where_they_are_left(lesson: Lesson) -> None:
-    shortened = lesson.service.update_quiz("quiz-1", sent_back(a_quiz(), questions=sent_back(a_quiz()).questions[1:]))
+    shortened = lesson.service.update_quiz("quiz-1", sent_back(a_quiz(), questions=with_ids(a_quiz())[1:]))
     late = lesson.service.update_quiz("quiz-1", sent_back(a_quiz(), title="Late"))
     kept = [question.id in {each.id for each in shortened.questions} for question in late.questions]
     assert kept == [False, True]
@@ -215,7 +218,7 @@ class Versions(RuleBasedStateMachine):
     @rule(kept=st.sets(st.integers(0, 2)), new=st.integers(0, 2), title=st.sampled_from(["One", "Two"]))
     def save(self, kept: set[int], new: int, title: str) -> None:
         assert self.quiz is not None
-        sent = sent_back(self.quiz).questions
+        sent = with_ids(self.quiz)
         questions = (*(replace(each, order=None) for place, each in enumerate(sent) if place in kept),)
         if not questions and not new:
             return
