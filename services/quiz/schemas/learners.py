@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from pydantic import Field, with_config
 from typing_extensions import TypedDict
 
-from services.kit.web.schemas import Schema, absent
+from services.kit.web.schemas import Creation, Schema, absent
 from services.quiz.entities import Answer, Question, Quiz, Submission
 from services.quiz.schemas.attempts import ResultView, result_view
 from services.quiz.schemas.quizzes import QuizHeadView, quiz_head_view
@@ -22,11 +22,11 @@ class AnswerInput(Schema):
         return Answer(self.question_id, self.option_id)
 
 
-class NewAttempt(Schema):
+class NewAttempt(Creation):
     """A learner's answers; a question may be left out."""
 
     answers: Annotated[list[AnswerInput], Field(max_length=100)]
-    revision: str | None = absent(description="that of the quiz as it was shown, by which it is graded")
+    revision: str = absent(description="that of the quiz as it was shown, by which it is graded")
 
     def chosen(self) -> list[Answer]:
         """Return the answers as the service takes them."""

@@ -43,7 +43,7 @@ def _text_or_none(value: object) -> str | None:
     return value if isinstance(value, str) else None
 
 
-_ANY_VALUE = [{"type": "null"}, {"type": ["string", "number", "boolean", "object", "array"]}]
+_ANY_VALUE = [{"type": "null"}, {"type": "string"}, {"type": ["number", "boolean", "object", "array"]}]
 KeptId = Annotated[
     str | None,
     BeforeValidator(_text_or_none),
