@@ -29,12 +29,16 @@ GRADING_PERIOD = timedelta(hours=24)
 FEED_LAG_LIMIT = timedelta(minutes=1)
 
 
-def require_gradable(questions: Sequence[NewQuestion]) -> None:
-    """Raise ValidationFailed when two have the same order, MissingCorrectOption when one has no right option."""
+def require_gradable(questions: Sequence[NewQuestion], current: Sequence[Question] = ()) -> None:
+    """Raise ValidationFailed when two have the same order, MissingCorrectOption when one has no right option.
+
+    Of a current question that has none it is not asked anew (docs/decisions/085-answers-written-back.md).
+    """
+    ungradable = {question.id for question in current if not _has_right_answer(question)}
     orders = [_order(question, place) for place, question in enumerate(questions, 1)]
     _require_distinct(orders)
     for question, order in zip(questions, orders, strict=True):
-        if not _has_right_answer(question):
+        if not _has_right_answer(question) and question.id not in ungradable:
             raise MissingCorrectOption(order)
 
 

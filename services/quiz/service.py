@@ -84,12 +84,13 @@ class QuizService:
         PreconditionFailed, or as `changes_of` does.
         """
         quiz = self._store.quizzes.get(quiz_id)
-        rules.require_gradable(changes_of(quiz).questions)
+        rules.require_gradable(changes_of(quiz).questions, quiz.questions)
         self._require_lesson_of(quiz)
         with self._store.transaction():
             quiz = self._store.quizzes.get(quiz_id, for_update=True)
             require_match(quiz, states)
             changes = changes_of(quiz)
+            rules.require_gradable(changes.questions, quiz.questions)
             changed = replace(
                 quiz,
                 title=changes.title,

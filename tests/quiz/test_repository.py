@@ -126,6 +126,13 @@ def test_every_quiz_comes_back_equal_to_what_was_written(store: QuizStore, quiz:
         assert store.attempts.revisions([quiz.revision_id]) == revision_of(quiz)
 
 
+def test_a_question_without_options_does_not_disappear(store: QuizStore) -> None:
+    bare = replace(a_question(2), options=())
+    quizzes_with_it = [a_quiz(questions=(a_question(1), bare)), numbered_quiz(2, questions=(replace(bare, id="q"),))]
+    add(store, *quizzes_with_it)
+    assert store.quizzes.list(ANY) == quizzes_with_it
+
+
 @pytest.mark.parametrize(
     "instant",
     [datetime(1, 1, 1, tzinfo=UTC), NOON - timedelta(milliseconds=1), datetime(9999, 12, 31, 23, 59, 59, 999000, UTC)],

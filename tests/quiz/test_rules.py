@@ -128,6 +128,13 @@ def test_every_question_needs_at_least_one_right_option() -> None:
         identified(new_question(), new_question("Nobody knows", None, False, False))
 
 
+def test_a_stored_question_without_a_right_option_is_written_back() -> None:
+    stored = (a_question(1), a_question(2, False, False))
+    rules.require_gradable([sent("question-1", "option-1-1"), sent("question-2")], stored)
+    with pytest.raises(MissingCorrectOption, match=r"^Question 1 needs at least one right option$"):
+        rules.require_gradable([sent("question-1"), sent("question-2")], stored)
+
+
 def new_questions() -> st.SearchStrategy[NewQuestion]:
     """Questions as a client may send them, also those without a right option."""
     options = st.lists(st.builds(NewOption, TEXTS, st.booleans()), min_size=2, max_size=4).map(tuple)

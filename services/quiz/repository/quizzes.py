@@ -146,7 +146,8 @@ class PeeweeQuizzes:
 
     def _add_questions(self, quiz: Quiz) -> None:
         QuestionRow.insert_many(question_columns(quiz)).execute(self._database)
-        OptionRow.insert_many(option_columns(quiz)).execute(self._database)
+        if options := option_columns(quiz):
+            OptionRow.insert_many(options).execute(self._database)
 
     def _mark_replaced(self, of_quizzes: Any, replaced_at: datetime) -> None:
         """Mark the revisions that these quizzes point to."""

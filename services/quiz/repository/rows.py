@@ -111,7 +111,8 @@ def select_parts(condition: Any, join: str = JOIN.INNER) -> Any:
             OptionRow.is_correct,
         )
         .join(QuestionRow, join)
-        .join(OptionRow, join)
+        # Outer: a question without options must not disappear.
+        .join(OptionRow, JOIN.LEFT_OUTER)
         .where(condition)
         .order_by(QuizRow.created_at, QuizRow.id, QuestionRow.position, OptionRow.position)
     )
