@@ -7,9 +7,9 @@ older rows, samples and imports have no value for it, the record itself gives a 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from enum import Enum
 from typing import Literal
 
+from services.kit.core.unset import Unset
 from services.kit.storage.audit.model import AuditEntry
 
 Visibility = Literal["public", "private"]
@@ -21,16 +21,6 @@ ChangedKind = Literal["event", "lesson", "material"]
 ChangeAction = Literal["created", "changed", "deleted"]
 
 MAXIMUM_MATERIAL_BYTES = 25 * 1024 * 1024
-
-
-class Unset(Enum):
-    """The type of UNSET."""
-
-    UNSET = "unset"
-
-
-UNSET = Unset.UNSET
-"""The value of a field that a partial update leaves as it is; None is a value like any other."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

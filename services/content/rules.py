@@ -11,7 +11,6 @@ from typing import Any, NamedTuple
 import orjson
 
 from services.content.entities import (
-    UNSET,
     AccessStatus,
     ChangeFeed,
     Event,
@@ -26,6 +25,7 @@ from services.content.errors import FeedPositionLost, InvalidWindow
 from services.content.videos import embeds_nothing
 from services.kit.core.findings import Violation
 from services.kit.core.texts import as_seen
+from services.kit.core.unset import UNSET
 from services.kit.web.schemas import is_web_address
 from services.kit.web.tokens.grants import Grant
 

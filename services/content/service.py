@@ -95,12 +95,17 @@ class ContentService:
             keep(event)
         return event
 
-    def update_event(self, event_id: str, changes: EventChanges, states: IfMatch = ANY_STATE) -> Event:
-        """Change some fields of an event. Raise EventNotFound, EventSlugTaken, PreconditionFailed."""
+    def update_event(
+        self, event_id: str, changes_of: Callable[[Event], EventChanges], states: IfMatch = ANY_STATE
+    ) -> Event:
+        """Change some fields of an event; `changes_of` returns the changes to the stored one.
+
+        Raise EventNotFound, EventSlugTaken, PreconditionFailed, or as `changes_of` does.
+        """
         with self._store.transaction():
             event = self._store.events.get(event_id, for_update=True)
             require_match(event, states)
-            changed = rules.changed_event(event, changes, self._clock())
+            changed = rules.changed_event(event, changes_of(event), self._clock())
             self._store.events.save(changed)
             self._remember_replaced_key(event, changed)
         return changed
@@ -135,17 +140,22 @@ class ContentService:
         return lesson
 
     def update_lesson(
-        self, event_id: str, lesson_id: str, changes: LessonChanges, states: IfMatch = ANY_STATE
+        self,
+        event_id: str,
+        lesson_id: str,
+        changes_of: Callable[[Lesson], LessonChanges],
+        states: IfMatch = ANY_STATE,
     ) -> Lesson:
-        """Change some fields of a lesson.
+        """Change some fields of a lesson; `changes_of` returns the changes to the stored one.
 
-        Raise EventNotFound, LessonNotFound, LessonSlugTaken, InvalidWindow, PreconditionFailed.
+        Raise EventNotFound, LessonNotFound, LessonSlugTaken, InvalidWindow, PreconditionFailed, or as `changes_of`
+        does.
         """
         with self._store.transaction():
             self._store.events.get(event_id)
             lesson = self._store.lessons.get(event_id, lesson_id, for_update=True)
             require_match(lesson, states)
-            changed = rules.changed_lesson(lesson, changes, self._clock())
+            changed = rules.changed_lesson(lesson, changes_of(lesson), self._clock())
             self._store.lessons.save(changed)
         return changed
 

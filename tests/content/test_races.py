@@ -6,7 +6,7 @@ from functools import partial
 import peewee
 import pytest
 
-from services.content.entities import Material, Upload
+from services.content.entities import Event, EventChanges, Material, Upload
 from services.content.errors import EventNotFound, EventSlugTaken, LessonNotFound, LessonSlugTaken
 from services.content.migrations import MIGRATIONS
 from services.content.repository.store import PeeweeContentStore
@@ -90,6 +90,14 @@ def test_concurrent_changes_of_different_fields_are_all_kept(service: ContentSer
     updates = [event_changes(**{name: value}) for name, value in changes.items()]
     at_once(*[lambda update=update: service.update_event("event-1", update) for update in updates])
     assert service.get_event("event-1") == an_event(**changes, updated_at=StoppedClock().at, version=7)
+
+
+def test_what_is_written_is_compared_with_what_is_stored(service: ContentService) -> None:
+    def longer(stored: Event) -> EventChanges:
+        return event_changes(title=f"{stored.title}!")(stored)
+
+    at_once(*[lambda: service.update_event("event-1", longer)] * 6)
+    assert service.get_event("event-1").title == f"{an_event().title}!!!!!!"
 
 
 def test_an_upload_during_the_deletion_of_its_lesson_leaves_nothing(

@@ -74,7 +74,7 @@ def test_descriptions_are_never_missing(description: str | None, short: str | No
 )
 def test_the_window_must_hold_after_an_update(changes: dict[str, Any]) -> None:
     with pytest.raises(InvalidWindow):
-        rules.changed_lesson(a_lesson(), lesson_changes(**changes), NOON)
+        rules.changed_lesson(a_lesson(), lesson_changes(**changes)(a_lesson()), NOON)
 
 
 @given(instants, durations)
@@ -215,7 +215,7 @@ def test_a_key_that_looks_like_the_stored_one_is_no_new_key(
     stored: str | None, sent: str | None, kept: str | None
 ) -> None:
     event = an_event(visibility="private", access_key=stored)
-    changed = rules.changed_event(event, event_changes(access_key=sent), NOON)
+    changed = rules.changed_event(event, event_changes(access_key=sent)(event), NOON)
     assert changed.access_key == kept
     assert (rules.fingerprint(changed, SECRET) == rules.fingerprint(event, SECRET)) == (kept == stored)
 

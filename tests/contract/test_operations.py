@@ -172,6 +172,7 @@ def particular() -> Iterator[Provocation]:
         (f"PUT {QUIZ}", 400, missing, lambda _: {"title": "A quiz", "questions": NO_RIGHT_OPTION}),
         (SUBMIT, 400, invalid, lambda _: {"answers": "all of them"}),
         (SUBMIT, 400, "QUIZ_INVALID_ATTEMPT", lambda _: {"answers": [{"questionId": UNKNOWN, "optionId": UNKNOWN}]}),
+        (SUBMIT, 409, "QUIZ_CHANGED", lambda _: {"answers": [], "revision": UNKNOWN}),
     )
     for operation, status, code, make in bodies:
         yield Provocation(operation, status, code, "", body(operation, make))

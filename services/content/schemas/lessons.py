@@ -1,6 +1,6 @@
 """Lessons and their materials, for admins."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field, ValidationInfo
 from typing_extensions import TypedDict
@@ -8,7 +8,6 @@ from typing_extensions import TypedDict
 from services.content import addresses
 from services.content.entities import (
     MAXIMUM_MATERIAL_BYTES,
-    UNSET,
     Lesson,
     LessonChanges,
     LessonFields,
@@ -20,7 +19,9 @@ from services.content.entities import (
 from services.content.schemas.texts import FileName, LessonSlug, Title, optional_instant
 from services.content.videos import MAXIMUM_ID, MINIMUM_ID, Video, read_video
 from services.kit.core.instants import format_instant
+from services.kit.core.unset import UNSET, only_changes
 from services.kit.web.schemas import (
+    Creation,
     ExactText,
     Instant,
     InstantText,
@@ -31,6 +32,7 @@ from services.kit.web.schemas import (
     WebAddress,
     absent,
     length,
+    validated,
 )
 
 DEFAULT_PROVIDER: VideoProvider = "youtube"
@@ -62,7 +64,7 @@ VideoId = Annotated[
 Provider = Annotated[VideoProvider, AfterValidator(_provider_of_the_address)]
 
 
-class NewLesson(Schema):
+class NewLesson(Creation):
     """The body of POST /api/events/{eventId}/lessons."""
 
     title: Title
@@ -71,7 +73,7 @@ class NewLesson(Schema):
     description: Description = ""
     video_id: Annotated[VideoId, Field(description="the lesson's slug when absent")] = absent()
     video_provider: Annotated[Provider, Field(json_schema_extra={"default": DEFAULT_PROVIDER})] = absent()
-    expires_at: Annotated[Instant, Field(description="later than releaseAt")] = absent()
+    expires_at: Annotated[Instant | None, Field(description="later than releaseAt")] = absent()
 
     def fields(self) -> LessonFields:
         """Return the fields with their defaults; the provider follows from an address in `video_id`."""
@@ -115,6 +117,14 @@ class LessonPatch(Patch):
             release_at=self.release_at,
             expires_at=self.expires_at,
         )
+
+
+def lesson_changes(document: Any, stored: Lesson) -> LessonChanges:
+    """Return the changes that the body of PUT .../lessons/{lessonId} makes to that lesson. Raise ValidationFailed."""
+    view: dict[str, Any] = {**lesson_view(stored)}
+    # It is always legal by itself, and judged with the address in videoId.
+    del view["videoProvider"]
+    return validated(LessonPatch, only_changes(document, view)).changes()
 
 
 class LessonView(TypedDict):

@@ -8,7 +8,15 @@ from typing import Annotated, Any, Generic, NotRequired, TypeVar
 from urllib.parse import urlsplit
 
 import pydantic
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidatorFunctionWrapHandler,
+)
 from pydantic.alias_generators import to_camel
 
 # Before Python 3.12 pydantic does not support the standard library's TypedDict.
@@ -17,6 +25,7 @@ from typing_extensions import TypedDict
 from services.kit.core.errors import ValidationFailed
 from services.kit.core.instants import parse_instant
 from services.kit.core.texts import DIRECTION_OVERRIDES, IGNORABLE, LINE_BREAKS, composed, is_invisible
+from services.kit.core.unset import UNSET
 
 _ALLOWED_CONTROLS = "\t\n\r"
 
@@ -191,12 +200,46 @@ class Schema(BaseModel):
     model_config = ConfigDict(alias_generator=to_camel, strict=True, frozen=True, extra="ignore")
 
 
+_NULL = {"type": "null"}
+
+
+def _optional_may_be_null(schema: dict[str, Any]) -> None:
+    for name, part in schema["properties"].items():
+        if name not in schema.get("required", ()) and _NULL not in part.get("anyOf", ()):
+            schema["properties"][name] = {"oneOf": [_NULL, *part.get("oneOf", [part])]}
+
+
+class Creation(Schema):
+    """The body of a creation: null is as if not sent."""
+
+    model_config = ConfigDict(json_schema_extra=_optional_may_be_null)
+
+    @pydantic.model_validator(mode="before")
+    @classmethod
+    def _without_nulls(cls, document: Any) -> Any:
+        if not isinstance(document, dict):
+            return document
+        return {name: value for name, value in document.items() if value is not None}
+
+
+class Changes(Schema):
+    """A body of an update, or a part of one: any field takes UNSET, because what is stored is not judged anew.
+
+    Validate what `only_changes` returns.
+    """
+
+    @pydantic.field_validator("*", mode="wrap")
+    @classmethod
+    def _unset_as_it_is(cls, value: object, judge: ValidatorFunctionWrapHandler) -> object:
+        return UNSET if value is UNSET else judge(value)
+
+
 def _at_least_one_field(schema: dict[str, Any]) -> None:
     schema["minProperties"] = 1
     schema["anyOf"] = [{"required": [name]} for name in schema["properties"]]
 
 
-class Patch(Schema):
+class Patch(Changes):
     """A partial update: absent fields stay unchanged. At least one field is required."""
 
     model_config = ConfigDict(json_schema_extra=_at_least_one_field)

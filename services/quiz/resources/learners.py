@@ -17,7 +17,7 @@ from services.kit.web.idempotency import (
 from services.kit.web.operations import Operation
 from services.kit.web.schemas import Item, validated
 from services.quiz.entities import Submission
-from services.quiz.errors import InvalidAttempt, QuizNotFound
+from services.quiz.errors import InvalidAttempt, QuizChanged, QuizNotFound
 from services.quiz.resources.resource import QuizResource
 from services.quiz.schemas.learners import (
     AdmittedSubmission,
@@ -51,14 +51,14 @@ class Submissions(QuizResource):
         id="submitQuiz",
         body=NewAttempt,
         response=SubmissionView,
-        errors=(InvalidAttempt, QuizNotFound),
+        errors=(InvalidAttempt, QuizNotFound, QuizChanged),
         takes_idempotency_key=True,
     )
     async def on_post(self, request: Request, response: Response) -> None:
-        """Grade a learner's answers."""
+        """Grade a learner's answers by the version of the quiz that was shown."""
         submission = validated(AdmittedSubmission, await read_document(request, limit=SUBMISSION_LIMIT_BYTES))
-        answers = validated(NewAttempt, submission.submission).chosen()
-        submit = partial(self._service.submit, submission.lesson_id, answers)
+        attempt = validated(NewAttempt, submission.submission)
+        submit = partial(self._service.submit, submission.lesson_id, attempt.chosen(), revision_id=attempt.revision)
         key = _learner_idempotency_key(request, submission)
         write_stored_response(response, await self._run_once(key, submit, partial(_graded, submission)))
 
