@@ -4,7 +4,7 @@ import hashlib
 import hmac
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import fields, replace
+from dataclasses import asdict, fields, replace
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
@@ -13,6 +13,7 @@ import orjson
 from services.content.entities import (
     UNSET,
     AccessStatus,
+    Branding,
     ChangeFeed,
     Event,
     EventChanges,
@@ -73,6 +74,11 @@ def descriptions(description: str | None, short: str | None, long: str | None) -
 def changed_event(event: Event, changes: EventChanges, now: datetime) -> Event:
     """Return the event after a partial update."""
     return replace(event, **_set_fields(changes), updated_at=now, version=event.version + 1)
+
+
+def branded_event(event: Event, branding: Branding, now: datetime) -> Event:
+    """Return the event with a generated look."""
+    return replace(event, **asdict(branding), branding_generated_at=now, updated_at=now, version=event.version + 1)
 
 
 def changed_lesson(lesson: Lesson, changes: LessonChanges, now: datetime) -> Lesson:
