@@ -2,7 +2,7 @@
 
 from typing import Annotated, NotRequired
 
-from pydantic import Field
+from pydantic import Field, with_config
 
 # Before Python 3.12 pydantic does not support the standard library's TypedDict.
 from typing_extensions import TypedDict
@@ -10,7 +10,6 @@ from typing_extensions import TypedDict
 from services.content.entities import BrandingStrategy, Event, Generation
 from services.content.schemas.events import (
     EventView,
-    HeroView,
     VisualStyleView,
     event_view,
     hero_view,
@@ -28,11 +27,20 @@ class BrandingRequest(Schema):
     fallback_on_error: bool = True
 
 
+@with_config(extra="forbid")
+class GeneratedHeroView(TypedDict):
+    """The head of an event's page, which a look always has."""
+
+    title: Annotated[str, Field(max_length=120)]
+    subtitle: Annotated[str, Field(max_length=220)]
+    ctaText: Annotated[str, Field(max_length=40)]
+
+
 class BrandingAssetsView(TypedDict):
     """The parts of a look, as the event now has them."""
 
     logoUrl: str | None
-    hero: HeroView
+    hero: GeneratedHeroView
     visualStyle: VisualStyleView
 
 
