@@ -18,7 +18,7 @@ from services.content.branding.rules import (
 )
 from services.content.entities import Branding
 from services.content.rules import branded_event
-from services.content.schemas.events import EventPatch
+from services.content.schemas.events import NewEvent
 from services.kit.core.texts import as_seen
 from services.kit.web.schemas import validated
 from tests.clock import LATER
@@ -48,7 +48,7 @@ LOOKS = st.fixed_dictionaries(
 
 
 def require_legal(branding: Branding) -> None:
-    """Fail unless an admin may write this look, and the check of stored rows finds nothing wrong with it."""
+    """Fail unless an admin may create an event with this look, and the check of stored rows finds nothing wrong with it."""
     hero = {
         "title": branding.hero_title,
         "subtitle": branding.hero_subtitle,
@@ -59,9 +59,8 @@ def require_legal(branding: Branding) -> None:
         "textColor": branding.text_color,
         "accentColor": branding.accent_color,
     }
-    written = {"hero": hero, "visualStyle": style, "logoUrl": branding.logo_url}
-    patch: Any = validated(EventPatch, written)
-    kept = asdict(patch.changes())
+    written = {"hero": hero, "visualStyle": style} | ({"logoUrl": branding.logo_url} if branding.logo_url else {})
+    kept = asdict(validated(NewEvent, {"title": "An event", "slug": "an-event", **written}).fields())
     assert {name: kept[name] for name in asdict(branding) if name in kept} == {
         name: value for name, value in asdict(branding).items() if name in kept
     }
