@@ -48,7 +48,7 @@ LOOKS = st.fixed_dictionaries(
 
 
 def require_legal(branding: Branding) -> None:
-    """Fail unless an admin may create an event with this look, and the check of stored rows finds nothing wrong with it."""
+    """Fail unless an admin may create an event with this look, and the check of stored rows finds no fault."""
     hero = {
         "title": branding.hero_title,
         "subtitle": branding.hero_subtitle,
