@@ -4,7 +4,9 @@ The timeouts: the headers of a request must arrive within 10 s (`keepalive`, see
 within another 10 s (REQUEST_BODY_TIMEOUT_SECONDS). A call of the gateway may take 10 s; a request makes at most two.
 The gateway reuses a connection within 2 s of its last request, and the service keeps it for 10 s, so that the client
 always closes first (docs/traps.md, 10). A stopping worker waits for idle connections too, hence the short times. It
-completes the requests in flight for at most 20 s, which must be less than the container's stop_grace_period.
+completes the requests in flight for at most 20 s, which must be less than the container's stop_grace_period. The
+generation of a look may take 40 s (GENERATION_SECONDS in gateway/routes.py), so content and the gateway have longer:
+without such a request in flight they stop as soon as the others do.
 """
 
 import os
@@ -20,7 +22,7 @@ http_parser = "python"
 asgi_lifespan = "on"
 
 keepalive = 10
-graceful_timeout = 20
+graceful_timeout = 45 if os.environ["FLIX_PROCESS"] in ("content", "gateway") else 20
 timeout = 60
 
 limit_request_line = 8190

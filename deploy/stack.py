@@ -37,7 +37,7 @@ PROCESSES: Mapping[str, tuple[str, str]] = {
 }
 READY_SECONDS = 60
 # More than gunicorn's graceful_timeout.
-STOP_SECONDS = 25
+STOP_SECONDS = 50
 POLL_SECONDS = 0.1
 
 

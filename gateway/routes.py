@@ -47,6 +47,8 @@ CONTENT, QUIZ, AUTH = Service.CONTENT, Service.QUIZ, Service.AUTH
 
 # Auth lets a request wait for 30 s until its password is hashed.
 HASHING_SECONDS = 35
+# Less than graceful_timeout in deploy/gunicorn.conf.py.
+GENERATION_SECONDS = 40
 
 USER = "/api/admin/users/{user_id}"
 EVENT = "/api/events/{event_id}"
@@ -77,6 +79,8 @@ PUBLIC_ROUTES = (
     PublicRoute(
         EVENT, {"GET": (VIEWER, CONTENT), "PUT": (EDITOR, CONTENT), "DELETE": (EDITOR, deletions.delete_event)}
     ),
+    # Content asks a provider up to three times, for 9 s each.
+    PublicRoute(EVENT + "/branding/generate", {"POST": (EDITOR, CONTENT)}, deadline_seconds=GENERATION_SECONDS),
     PublicRoute(EVENT + "/access", {"POST": (OPEN, learners.event_access)}, "event_id"),
     PublicRoute(EVENT + "/lessons", {"GET": (VIEWER, CONTENT), "POST": (EDITOR, CONTENT)}),
     PublicRoute(

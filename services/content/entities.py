@@ -17,6 +17,7 @@ VideoProvider = Literal["youtube", "vimeo", "gemini_stream"]
 LessonStatus = Literal["released", "locked", "expired"]
 MimeType = Literal["application/pdf", "application/zip", "image/png", "image/jpeg", "text/plain"]
 AccessStatus = Literal["released", "locked", "expired", "blocked_private"]
+BrandingStrategy = Literal["provider", "fallback"]
 ChangedKind = Literal["event", "lesson", "material"]
 ChangeAction = Literal["created", "changed", "deleted"]
 
@@ -80,6 +81,32 @@ class Event(EventFields):
     updated_at: datetime
     version: int = 1
     position: int = field(default=0, compare=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Branding:
+    """A generated look of an event's page, and what made it."""
+
+    hero_title: str
+    hero_subtitle: str
+    hero_cta_text: str
+    background_color: str
+    text_color: str
+    accent_color: str
+    logo_url: str | None
+    branding_provider: str
+    branding_prompt_version: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Generation:
+    """A look and how it was made; `fallback_reason` is None for a provider's look."""
+
+    branding: Branding
+    strategy: BrandingStrategy
+    attempts: int
+    duration_ms: int
+    fallback_reason: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

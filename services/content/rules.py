@@ -4,7 +4,7 @@ import hashlib
 import hmac
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import fields, replace
+from dataclasses import asdict, fields, replace
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
@@ -12,6 +12,7 @@ import orjson
 
 from services.content.entities import (
     AccessStatus,
+    Branding,
     ChangeFeed,
     Event,
     EventChanges,
@@ -80,6 +81,11 @@ def changed_event(event: Event, changes: EventChanges, now: datetime) -> Event:
     if isinstance(changes.access_key, str) and as_seen(changes.access_key) == as_seen(event.access_key or ""):
         changes = replace(changes, access_key=UNSET)
     return replace(event, **_set_fields(changes), updated_at=now, version=event.version + 1)
+
+
+def branded_event(event: Event, branding: Branding, now: datetime) -> Event:
+    """Return the event with a generated look."""
+    return replace(event, **asdict(branding), branding_generated_at=now, updated_at=now, version=event.version + 1)
 
 
 def changed_lesson(lesson: Lesson, changes: LessonChanges, now: datetime) -> Lesson:

@@ -13,6 +13,7 @@ import uuid_utils
 from services.content import rules
 from services.content.entities import (
     Access,
+    Branding,
     Catalog,
     ChangeFeed,
     ChangePage,
@@ -31,12 +32,12 @@ from services.content.entities import (
     Snapshot,
     Upload,
 )
-from services.content.errors import EventAccessDenied, EventNotFound, LessonAccessDenied
+from services.content.errors import EventAccessDenied, EventChanged, EventNotFound, LessonAccessDenied
 from services.content.repository.contracts import ContentStore, event_key, lesson_key, material_key
 from services.kit.core.errors import Unavailable
 from services.kit.core.instants import Clock, now
 from services.kit.storage.idempotency import Keep, keep_nothing
-from services.kit.web.entity_tags import ANY_STATE, IfMatch, require_match
+from services.kit.web.entity_tags import ANY_STATE, IfMatch, entity_tag, require_match
 from services.kit.web.judgements import Judgement, KeyJudgement
 from services.kit.web.pages import Page, PageRequest, page_of
 from services.kit.web.tokens.grants import Grant
@@ -109,6 +110,20 @@ class ContentService:
             self._store.events.save(changed)
             self._remember_replaced_key(event, changed)
         return changed
+
+    def brand_event(self, read: Event, branding: Branding, keep: Keep[Event] = keep_nothing) -> Event:
+        """Write a generated look to an event, unless it has changed since it was read.
+
+        Raise EventNotFound, EventChanged.
+        """
+        with self._store.transaction():
+            event = self._store.events.get(read.id, for_update=True)
+            if entity_tag(event) != entity_tag(read):
+                raise EventChanged
+            branded = rules.branded_event(event, branding, self._clock())
+            self._store.events.save(branded)
+            keep(branded)
+        return branded
 
     def delete_event(self, event_id: str, states: IfMatch = ANY_STATE) -> None:
         """Delete an event with its lessons and their materials. Raise EventNotFound, PreconditionFailed."""

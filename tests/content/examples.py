@@ -96,6 +96,15 @@ def lesson_changes(**changes: Any) -> Callable[[object], LessonChanges]:
     return lambda stored: LessonChanges(**{**unset, **changes})
 
 
+def a_look() -> dict[str, Any]:
+    """Return a look as a provider says it."""
+    return {
+        "logoUrl": "https://flix.app/loaf.png",
+        "hero": {"title": "Bread", "subtitle": "In a week", "ctaText": "Bake"},
+        "visualStyle": {"backgroundColor": "#101010", "textColor": "#FAFAFA", "accentColor": "#c0ffee"},
+    }
+
+
 def an_event(**changes: Any) -> Event:
     """Return an active public event, but for the changes."""
     return replace(_EVENT, **changes)

@@ -19,6 +19,8 @@ METHODS = ("get", "post", "put", "patch", "delete")
 GENERAL = {
     (400, "REQUEST_ERROR"),
     (400, "VALIDATION_ERROR"),
+    # BEHAVIOUR.md, "Events", names it, the baseline's operation does not.
+    (400, "BRANDING_PROVIDER_INVALID"),
     (401, "UNAUTHORIZED"),
     (403, "FORBIDDEN"),
     (404, "NOT_FOUND"),

@@ -7,7 +7,7 @@ from itertools import count
 from typing import Any
 
 import schemathesis
-from schemathesis.core.failures import AcceptedNegativeData, Failure
+from schemathesis.core.failures import AcceptedNegativeData, Failure, ServerError
 from schemathesis.core.parameters import ParameterLocation
 from schemathesis.engine import events, from_schema
 from schemathesis.generation.meta import CoveragePhaseData
@@ -33,8 +33,10 @@ CHANGING_SOMEBODY, OWN_ID, SOMEBODY_ELSE = ("updatePerson", "resetPassword"), "a
 # The number of stages for each round; some are deleted on the way.
 STAGES = 10
 
+# The fuzzer's installation has no key of a provider: a request that wants no fallback fails.
+NO_PROVIDER = "BRANDING_PROVIDER_FAILED"
 # The errors of rules that no schema can state; any other refusal of a valid request is a failure.
-RULES = {"LESSON_INVALID_WINDOW", "QUIZ_INVALID_ATTEMPT"}
+RULES = {"LESSON_INVALID_WINDOW", "QUIZ_INVALID_ATTEMPT", "BRANDING_PROVIDER_INVALID", NO_PROVIDER}
 # Fields whose rules no schema can state: a cursor, orders of questions that must differ, and addresses of videos.
 UNSTATED = ({"cursor"}, {"questions"}, {"videoId"}, {"videoProvider"})
 # A failed precondition and a reused key are responses to valid requests.
@@ -201,6 +203,8 @@ def filter_failure(context: Any, failure: Failure, case: Any, response: Any) -> 
             return not _breaks_an_unstated_rule(response)
         case AcceptedNegativeData():
             return not (_is_blank_where_none_is_asked_for(case, response) or _is_valid_when_trimmed(case))
+        case ServerError():
+            return bool(response.json()["error"] != NO_PROVIDER)
         case UseAfterFree():
             # Attempts outlive their quiz.
             return not case.operation.path.endswith("/attempts")

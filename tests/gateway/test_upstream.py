@@ -170,6 +170,12 @@ def test_a_service_that_never_responds_times_out(impatient: Gateway) -> None:
     assert [(line["event"], line["upstream"]) for line in impatient.lines] == [("upstream_timeout", "content")]
 
 
+def test_the_generation_of_a_look_has_a_longer_deadline_of_its_own(gateway: Gateway) -> None:
+    gateway.as_admin("POST", "/api/events/event-1/branding/generate", json={})
+    gateway.as_admin("GET", "/api/events/event-1")
+    assert [request.extensions["timeout"]["read"] for request in gateway.content.requests] == [40, 30]
+
+
 # The real transport over real sockets
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nServer: x\r\nContent-Length: 2\r\n\r\n{}"

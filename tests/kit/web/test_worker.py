@@ -15,6 +15,7 @@ import structlog
 from gunicorn.config import Config
 
 from deploy import stack
+from gateway.routes import GENERATION_SECONDS
 from gateway.upstream import KEEPALIVE_SECONDS
 from services.kit.web.headers import SECURITY_HEADERS
 from services.kit.web.worker import refusal
@@ -158,10 +159,10 @@ def test_an_unread_body_closes_its_connection(address: Address, head: bytes, res
         assert fresh.get("/notes").json() == {"item": "note"}
 
 
-@pytest.fixture
-def settings(monkeypatch: pytest.MonkeyPatch) -> Iterator[Config]:
+@pytest.fixture(params=["quiz", "content", "gateway"])
+def settings(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Config]:
     """The settings of deploy/gunicorn.conf.py as gunicorn reads them; they also configure logging."""
-    for name, value in {"FLIX_PROCESS": "x", "LOG_LEVEL": "info"}.items():
+    for name, value in {"FLIX_PROCESS": request.param, "LOG_LEVEL": "info"}.items():
         monkeypatch.setitem(os.environ, name, value)
     logging_before: Any = structlog.get_config()
     config = Config()
@@ -176,6 +177,8 @@ def test_the_timeouts_are_in_order(settings: Config) -> None:
     # docs/traps.md, 10: the client closes first, and a worker ends before the process that runs it loses patience.
     assert settings.keepalive > KEEPALIVE_SECONDS
     assert settings.graceful_timeout < stack.STOP_SECONDS
+    # A running generation of a look is not cut off.
+    assert settings.graceful_timeout > GENERATION_SECONDS or os.environ["FLIX_PROCESS"] == "quiz"
     assert settings.worker_class_str == "services.kit.web.worker.Worker"
     assert not settings.preload_app
     assert settings.forwarded_allow_ips == []
