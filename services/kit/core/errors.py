@@ -94,6 +94,10 @@ class UnsupportedMedia(RequestError):
     message = "The body must be application/json"
 
 
+class UnsupportedCoding(UnsupportedMedia):
+    """The body has a content coding, such as gzip; the response names the accepted one (RFC 9110 section 15.5.16)."""
+
+
 class RequestTimeout(RequestError):
     """The body did not arrive before its deadline (RFC 9110 section 15.5.9)."""
 

@@ -52,13 +52,14 @@ class Route:
     suffix: str | None = None
 
     def guard_of(self, method: str) -> Guard:
-        """Return the guard of the method.
+        """Return the guard of the method; HEAD has that of GET.
 
         An unknown method has the weakest guard of the route: only callers of the route learn that it is unknown.
         """
         if isinstance(self.guard, Guard):
             return self.guard
-        return self.guard.get(method, Guard.OPEN if Guard.OPEN in self.guard.values() else Guard.VIEWER)
+        known = "GET" if method == "HEAD" else method
+        return self.guard.get(known, Guard.OPEN if Guard.OPEN in self.guard.values() else Guard.VIEWER)
 
 
 class Gatekeeper:
