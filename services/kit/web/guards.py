@@ -63,7 +63,10 @@ class Route:
 
 
 class Gatekeeper:
-    """Middleware: authorizes each request by the guard of its route."""
+    """Middleware: authorizes each request by the guard of its route.
+
+    Middleware before it may have verified the access token and set `verified_admin` in the request's context.
+    """
 
     def __init__(
         self,
@@ -107,7 +110,8 @@ class Gatekeeper:
         if guard is Guard.SERVICE:
             request.context.caller = verify_service_token(token, self._service_secret, self._name, now())
         elif guard is not None and self._verifier is not None:
-            admin = request.context.admin = await self._verifier.verify(token)
+            verified = getattr(request.context, "verified_admin", None)
+            admin = request.context.admin = verified or await self._verifier.verify(token)
             set_actor(admin.id, admin.username, admin.role)
             if ROLES.index(admin.role) < ROLES.index(guard.value):
                 raise Forbidden
