@@ -88,7 +88,7 @@ class RequestError(Invalid):
 
 
 class UnsupportedMedia(RequestError):
-    """The body is of a type other than application/json."""
+    """The body is of a type other than application/json, in a charset other than UTF-8, or has a content coding."""
 
     status = 415
     message = "The body must be application/json"
