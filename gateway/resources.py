@@ -79,7 +79,8 @@ async def _upstream_request(request: Request, deadline_seconds: float | None) ->
     if content_type is not None and not content_type.isascii():
         raise UnsupportedMedia
     return UpstreamRequest(
-        method=request.method,
+        # A service need not know which responses lose their body here.
+        method="GET" if request.method == "HEAD" else request.method,
         path=quote(request.path, safe="/"),
         query=quote(request.query_string, safe=QUERY_CHARACTERS),
         body=await read_body(request),
