@@ -10,8 +10,11 @@ without such a request in flight they stop as soon as the others do.
 """
 
 import os
+import signal
+from typing import Any
 
 from services.kit.core.logging import logging_configuration
+from services.kit.core.processes import end_with_parent
 
 worker_class = "services.kit.web.worker.Worker"
 asgi_loop = "uvloop"
@@ -39,3 +42,9 @@ forwarded_allow_ips = ""
 worker_tmp_dir = "/dev/shm" if os.path.isdir("/dev/shm") else None  # noqa: PTH112, S108
 
 logconfig_dict = logging_configuration(os.environ["FLIX_PROCESS"], os.environ["LOG_LEVEL"])
+
+
+def post_fork(server: Any, worker: Any) -> None:
+    """End a worker at once when its master is killed: nobody would replace it, or tell it to stop."""
+    if not end_with_parent(worker.ppid, signal.SIGKILL):
+        os._exit(1)
