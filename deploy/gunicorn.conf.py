@@ -25,7 +25,7 @@ http_parser = "python"
 asgi_lifespan = "on"
 
 keepalive = 10
-graceful_timeout = 45 if os.environ["FLIX_PROCESS"] in ("content", "gateway") else 20
+graceful_timeout = 45 if os.environ["FLIX_PROCESS"] in ("auth", "content", "gateway") else 20
 timeout = 60
 
 limit_request_line = 8190

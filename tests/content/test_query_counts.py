@@ -7,6 +7,7 @@ from functools import partial
 import peewee
 import pytest
 
+from services.content.branding.rules import Brief, fallback_branding
 from services.content.entities import LessonReference, Upload
 from services.content.repository.store import PeeweeContentStore
 from services.content.service import ContentService
@@ -33,6 +34,7 @@ from tests.query_counts import Cost, counted, split
 UPLOAD = Upload("notes.txt", "text/plain", 1, "https://files.flix.app/notes.txt")
 
 
+LOOK = fallback_branding(an_event(), Brief("a calm blue", None))
 LESSON = LessonReference("event-1", "lesson-1")
 
 # A savepoint and its release are two statements; every write makes two savepoints. Three statements number the changes
@@ -45,6 +47,7 @@ COSTS: list[Cost[ContentService]] = [
     Cost("create_event", lambda service: service.create_event(event_fields()), 5, 4),
     Cost("update_event", lambda service: service.update_event("event-1", event_changes(title="Other")), 6, 4),
     Cost("update_event, its key", lambda service: service.update_event("keyed", event_changes(access_key="b")), 8, 4),
+    Cost("brand_event", lambda service: service.brand_event(service.get_event("event-1"), LOOK), 7, 4),
     Cost("delete_event", lambda service: service.delete_event("event-1"), 8, 4),
     Cost("list_lessons", lambda service: service.list_lessons("event-1", PageRequest()), 2),
     Cost("list_lessons, a page", lambda service: service.list_lessons("event-1", PageRequest(20)), 2),

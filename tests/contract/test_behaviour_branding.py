@@ -201,7 +201,7 @@ def test_an_event_that_was_changed_meanwhile_is_not_overwritten() -> None:
         def change(_is_done: Callable[[], bool]) -> None:
             until(lambda: bool(provider.received), "the provider is asked")
             event = store.events.get("event-1")
-            store.events.save(changed_event(event, event_changes(title="By hand"), event.updated_at))
+            store.events.save(changed_event(event, event_changes(title="By hand")(event), event.updated_at))
             opened.set()
 
         path, body = "/api/events/event-1/branding/generate", {"prompt": PROMPT}

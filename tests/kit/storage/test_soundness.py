@@ -136,7 +136,7 @@ def test_a_sound_database_stays_open(seeded: peewee.Database) -> None:
         assert len(service.event_ids()) == 7
 
 
-PAGES = ("events", "sqlite_autoindex_events_1", "events_created_at_id", "materials")
+PAGES = ("events", "sqlite_autoindex_events_1", "events_created_at_position_id", "materials")
 DAMAGE = [*map(overwriting, PAGES), *map(truncating, (PAGE * 3, PAGE, 100, 0)), Path.unlink]
 
 
