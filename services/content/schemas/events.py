@@ -171,8 +171,8 @@ class EventPatch(Patch):
 def event_changes(document: Any, stored: Event) -> EventChanges:
     """Return the changes that the body of PUT /api/events/{eventId} makes to that event. Raise ValidationFailed."""
     view: dict[str, Any] = {**event_view(stored)}
-    if isinstance(document, dict) and document.get("hero") == _EMPTY_TEXTS:
-        # Its texts are empty together: none of them is judged, or unchanged, by itself.
+    if isinstance(document, dict) and _EMPTY_TEXTS in (document.get("hero"), view["hero"]):
+        # No hero becomes one, or one becomes none, as a whole: no text is judged, or unchanged, by itself.
         del view["hero"]
     return validated(EventPatch, only_changes(document, view)).changes(stored)
 

@@ -30,14 +30,14 @@ class OpenFiles(NamedTuple):
 
 
 class FilesGone(Exception):
-    """The connection has other files open than those at its path. `main` is the identity of the file that it opened.
+    """The connection has other files open than those at its path. `log_of` names the file that lost its log only.
 
     It is no error of peewee, which would replace it by one of its own classes.
     """
 
-    def __init__(self, message: str, main: FileIdentity | None):
+    def __init__(self, message: str, log_of: FileIdentity | None = None):
         super().__init__(message)
-        self.main = main
+        self.log_of = log_of
 
 
 class WatchedConnection(sqlite3.Connection):
@@ -105,4 +105,6 @@ def require_open_files(database: peewee.Database) -> None:
 def _compare(opened: OpenFiles | None, present: OpenFiles | None) -> None:
     if opened is None or present is None or opened == present:
         return
-    raise FilesGone(FILE_GONE if opened.main != present.main else LOG_GONE, opened.main)
+    if opened.main != present.main:
+        raise FilesGone(FILE_GONE)
+    raise FilesGone(LOG_GONE, opened.main)

@@ -99,7 +99,7 @@ class UseCases:
 
     def close_for_lost_files(self, lost: FilesGone) -> None:
         """Refuse every use case until `reopen`, which must not come before a restore when only the log is gone."""
-        self._lost_log_of = lost.main
+        self._lost_log_of = lost.log_of
         self.close_for_damage(str(lost))
 
     def lost_its_log(self) -> bool:

@@ -192,7 +192,8 @@ TOO_SHORT = "must have at least 1 characters"
         (HERO, NO_HERO, None),
         (HERO, {**HERO, "title": ""}, [f"title: {TOO_SHORT}"]),
         (HERO, TITLE_ALONE, [f"subtitle: {TOO_SHORT}", f"ctaText: {TOO_SHORT}"]),
-        (NO_HERO, {**NO_HERO, "title": "x" * 121}, ["title: must have at most 120 characters"]),
+        (NO_HERO, TITLE_ALONE, [f"subtitle: {TOO_SHORT}", f"ctaText: {TOO_SHORT}"]),
+        (NO_HERO, {**HERO, "title": "x" * 121}, ["title: must have at most 120 characters"]),
     ],
 )  # fmt: skip
 def test_a_hero_is_judged_by_the_texts_that_differ(

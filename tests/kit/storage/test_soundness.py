@@ -195,6 +195,16 @@ def test_no_write_is_acknowledged_into_a_file_that_is_gone(
     use_cases.close()
 
 
+def test_a_file_that_was_moved_away_and_back_opens_the_service(file: Path) -> None:
+    with Service(open_database(f"sqlite:///{file}", create=False), SOON).running() as service:
+        events = service.event_ids()
+        away = file.rename(file.with_name("away"))
+        until(lambda: bool(service.event_ids() == DAMAGED), "a closed service")
+        away.rename(file)
+        until(lambda: service.ready()[0] == 200, "an open service")
+        assert service.event_ids() == events
+
+
 @pytest.mark.parametrize("remove", [_delete, _replace])
 def test_a_service_without_its_log_stays_closed_until_a_restore(file: Path, remove: Callable[[Path], None]) -> None:
     with Service(open_database(f"sqlite:///{file}", create=False), SOON).running() as service:
