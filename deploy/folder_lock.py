@@ -20,12 +20,25 @@ def locked(folder: Path) -> Iterator[int]:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
-            owner = os.read(descriptor, 20).decode(errors="replace").strip() or "unknown"
-            raise StartFailed(
-                f"the folder {folder} is in use by another stack, process {owner}: stop it first (kill {owner})"
-            ) from None
+            raise StartFailed(_reason(folder, os.read(descriptor, 20).decode(errors="replace").strip())) from None
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
         yield descriptor
     finally:
         os.close(descriptor)
+
+
+def _reason(folder: Path, owner: str) -> str:
+    if not _exists(owner):
+        return f"processes of an earlier stack still use the folder {folder}: try again in a minute"
+    return f"the folder {folder} is in use by another stack, process {owner}: stop it first (kill {owner})"
+
+
+def _exists(process_id: str) -> bool:
+    try:
+        os.kill(int(process_id), 0)
+    except (ValueError, ProcessLookupError):
+        return False
+    except PermissionError:
+        return True
+    return True

@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 import peewee
 
 from deploy.import_baseline.import_pass import Candidate, Importer, ImportPass
-from deploy.import_baseline.old_row import OldRow
+from deploy.import_baseline.old_row import OldRow, without_white_space
 from services.content import rules
 from services.content.entities import (
     MAXIMUM_MATERIAL_BYTES,
@@ -268,7 +268,10 @@ def _download_url(row: OldRow) -> str:
 def _over_https(address: str) -> str | None:
     """Return the address of a file at another kind of server, such as ftp://, as an https address."""
     try:
-        over_https = urlsplit(address)._replace(scheme="https").geturl()
+        parts = urlsplit(without_white_space(address))
+        # An ftp server's own port is no port of an https server.
+        place = parts.netloc.removesuffix(":21") if parts.scheme == "ftp" else parts.netloc
+        over_https = parts._replace(scheme="https", netloc=place).geturl()
     except ValueError:
         return None
     return over_https if is_web_address(over_https) else None

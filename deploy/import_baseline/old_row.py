@@ -163,11 +163,15 @@ class OldRow:
         text = self.text(column)
         if is_web_address(text):
             return text
-        # Browsers read an address in this way (https://url.spec.whatwg.org/#url-parsing).
-        encoded = "".join(quote(each) if each.isspace() else each for each in re.sub(r"[\t\r\n]", "", text.strip()))
+        encoded = without_white_space(text)
         address = encoded if is_web_address(encoded) else None
         self.change(column, address)
         return address
+
+
+def without_white_space(address: str) -> str:
+    """Return the address as browsers read it, its white space percent-encoded (https://url.spec.whatwg.org/#url-parsing)."""
+    return "".join(quote(each) if each.isspace() else each for each in re.sub(r"[\t\r\n]", "", address.strip()))
 
 
 def _id_violation(value: object) -> str | None:
@@ -200,8 +204,11 @@ def _instant(text: str) -> datetime | None:
     if found:
         date, _, time = found.groups()
         text = f"{date}T{time or '00:00'}Z"
-    elif text[10:11] == " ":
-        text = text.replace(" ", "T", 1)
+    else:
+        # ISO 8601 has more forms than RFC 3339: a space for the T, an offset without its colon, any number of digits.
+        text = re.sub(r"^(\d{4}-\d\d-\d\d) ", r"\1T", text.strip())
+        text = re.sub(r"([+-]\d\d)(\d\d)$", r"\1:\2", text)
+        text = re.sub(r"(\.\d{9})\d+", r"\1", text)
     try:
         return parse_instant(text)
     except ValueError:

@@ -15,7 +15,7 @@ from typing_extensions import TypedDict
 
 from services.content import rules
 from services.content.entities import Event, EventChanges, EventFields, Snapshot, Visibility
-from services.content.schemas.texts import AccessKey, EventSlug, Title, optional_instant
+from services.content.schemas.texts import AccessKey, EventSlug, Title, optional_instant, with_stored_slug
 from services.kit.core.instants import format_instant
 from services.kit.core.unset import UNSET, only_changes
 from services.kit.web.schemas import (
@@ -174,7 +174,7 @@ def event_changes(document: Any, stored: Event) -> EventChanges:
     if isinstance(document, dict) and _EMPTY_TEXTS in (document.get("hero"), view["hero"]):
         # No hero becomes one, or one becomes none, as a whole: no text is judged, or unchanged, by itself.
         del view["hero"]
-    return validated(EventPatch, only_changes(document, view)).changes(stored)
+    return validated(EventPatch, only_changes(with_stored_slug(document, stored.slug), view)).changes(stored)
 
 
 @with_config(extra="forbid")

@@ -16,7 +16,7 @@ from services.content.entities import (
     Upload,
     VideoProvider,
 )
-from services.content.schemas.texts import FileName, LessonSlug, Title, optional_instant
+from services.content.schemas.texts import FileName, LessonSlug, Title, optional_instant, with_stored_slug
 from services.content.videos import MAXIMUM_ID, MINIMUM_ID, Video, read_video
 from services.kit.core.instants import format_instant
 from services.kit.core.unset import UNSET, only_changes
@@ -124,7 +124,7 @@ def lesson_changes(document: Any, stored: Lesson) -> LessonChanges:
     view: dict[str, Any] = {**lesson_view(stored)}
     # It is always legal by itself, and judged with the address in videoId.
     del view["videoProvider"]
-    return validated(LessonPatch, only_changes(document, view)).changes()
+    return validated(LessonPatch, only_changes(with_stored_slug(document, stored.slug), view)).changes()
 
 
 class LessonView(TypedDict):

@@ -1,7 +1,7 @@
 """The texts that several schemas of content share."""
 
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field
 
@@ -23,6 +23,15 @@ from services.kit.web.schemas import (
     length,
     line_length,
 )
+
+
+def with_stored_slug(document: Any, stored: str) -> Any:
+    """Return the body of an update with the stored slug in place of the same one in capitals or between white space.
+
+    A rule that came later would make another slug of it.
+    """
+    slug = document.get("slug") if isinstance(document, dict) else None
+    return {**document, "slug": stored} if isinstance(slug, str) and slug.strip().lower() == stored else document
 
 
 def _event_slug(text: str) -> str:

@@ -239,3 +239,12 @@ def test_a_provider_is_judged_with_the_address_that_comes_with_it(client: Client
 def test_a_wrong_body_is_refused_before_the_record_is_looked_up(client: Client, path: str) -> None:
     assert client.admin("PUT", path, {"title": "T"}) == invalid({"title": ["must have at least 3 characters"]})
     assert client.admin("PUT", path, {"title": "A title"}).status == 404
+
+
+@pytest.mark.parametrize("typed", ["Launch---March", " launch---march\t"])
+def test_an_old_slug_that_is_typed_otherwise_stays_as_it_is(
+    store: InMemoryContentStore, client: Client, typed: str
+) -> None:
+    store.events.save(an_event(slug="launch---march"))
+    response = client.admin("PUT", EVENT, {"slug": typed, "title": "Another"})
+    assert (response.status, response.document["item"]["slug"]) == (200, "launch---march")

@@ -208,6 +208,11 @@ CHANGED_EVENTS: list[tuple[dict[str, Any], dict[str, Any], list[str]]] = [
     ({"is_active": "yes"}, {"is_active": False}, ["is_active 'yes' became 0"]),
     ({"accent_color": "red"}, COLOR, ["accent_color 'red' became '#e50914'"]),
     ({"accent_color": ""}, COLOR, ["accent_color '' became '#e50914'"]),
+    (
+        {"created_at": "2026-03-01 14:00:00.1234567891+0200"},
+        {"created_at": datetime(2026, 3, 1, 12, 0, 0, 123000, UTC)},
+        [],
+    ),
     ({"branding_generated_at": "once"}, {}, ["branding_generated_at 'once' became null"]),
     (
         {"created_at": None, "updated_at": "2026-13-01T00:00:00Z"},
@@ -280,6 +285,11 @@ CHANGED_MATERIALS: list[tuple[dict[str, Any], dict[str, Any], list[str]]] = [
         {"download_url": "ftp://f.app/a.pdf"},
         {"download_url": "https://f.app/a.pdf"},
         ["download_url 'ftp://f.app/a.pdf' became 'https://f.app/a.pdf'"],
+    ),
+    (
+        {"download_url": "ftp://f.app:21/a b.pdf"},
+        {"download_url": "https://f.app/a%20b.pdf"},
+        ["download_url 'ftp://f.app:21/a b.pdf' became 'https://f.app/a%20b.pdf'"],
     ),
     (
         {"download_url": "file:///etc/passwd"},
