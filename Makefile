@@ -11,7 +11,7 @@ COMPILE = uv pip compile pyproject.toml --universal --python-version 3.11 --gene
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST)
 
-run: .venv/run ## Migrate, seed demo into an empty installation, serve until Ctrl-C
+run: .venv/run ## Migrate, seed demo into a new installation, serve until Ctrl-C
 	@exec .venv/bin/python -m deploy.run
 
 import-baseline: .venv/run ## FILE=flix.sqlite: import an old installation [DRY_RUN=1] [SKIP_INVALID=1]

@@ -4,24 +4,18 @@ On Linux the kernel sends SIGTERM when the starter is gone, however it ended; gu
 The kernel means the thread that started this process, so start it from a thread that lives as long as the starter.
 """
 
-import ctypes
-import os
 import runpy
 import signal
 import sys
 
-# linux/prctl.h
-_PR_SET_PDEATHSIG = 1
+from services.kit.core.processes import end_with_parent
 
 
 def main() -> None:
     """Bind this process to the starter, whose process id is the first argument, and run the module in it."""
     starter, module, *arguments = sys.argv[1:]
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
-        # If the starter is gone already, no signal comes.
-        if os.getppid() != int(starter):
-            sys.exit(1)
+    if not end_with_parent(int(starter), signal.SIGTERM):
+        sys.exit(1)
     sys.argv[1:] = arguments
     runpy.run_module(module, run_name="__main__", alter_sys=True)
 

@@ -4,12 +4,17 @@ The timeouts: the headers of a request must arrive within 10 s (`keepalive`, see
 within another 10 s (REQUEST_BODY_TIMEOUT_SECONDS). A call of the gateway may take 10 s; a request makes at most two.
 The gateway reuses a connection within 2 s of its last request, and the service keeps it for 10 s, so that the client
 always closes first (docs/traps.md, 10). A stopping worker waits for idle connections too, hence the short times. It
-completes the requests in flight for at most 20 s, which must be less than the container's stop_grace_period.
+completes the requests in flight for at most 20 s, which must be less than the container's stop_grace_period. The
+generation of a look may take 40 s (GENERATION_SECONDS in gateway/routes.py), so content and the gateway have longer:
+without such a request in flight they stop as soon as the others do.
 """
 
 import os
+import signal
+from typing import Any
 
 from services.kit.core.logging import logging_configuration
+from services.kit.core.processes import end_with_parent
 
 worker_class = "services.kit.web.worker.Worker"
 asgi_loop = "uvloop"
@@ -20,7 +25,7 @@ http_parser = "python"
 asgi_lifespan = "on"
 
 keepalive = 10
-graceful_timeout = 20
+graceful_timeout = 45 if os.environ["FLIX_PROCESS"] in ("auth", "content", "gateway") else 20
 timeout = 60
 
 limit_request_line = 8190
@@ -37,3 +42,9 @@ forwarded_allow_ips = ""
 worker_tmp_dir = "/dev/shm" if os.path.isdir("/dev/shm") else None  # noqa: PTH112, S108
 
 logconfig_dict = logging_configuration(os.environ["FLIX_PROCESS"], os.environ["LOG_LEVEL"])
+
+
+def post_fork(server: Any, worker: Any) -> None:
+    """End a worker at once when its master is killed: nobody would replace it, or tell it to stop."""
+    if not end_with_parent(worker.ppid, signal.SIGKILL):
+        os._exit(1)

@@ -1,4 +1,4 @@
-"""`make run`: migrate, seed `demo` into an empty installation, start the stack, and stop it on Ctrl-C."""
+"""`make run`: migrate, seed `demo` into a new installation, start the stack, and stop it on Ctrl-C."""
 
 import os
 import signal
@@ -6,51 +6,69 @@ import sys
 import threading
 import time
 from collections.abc import Mapping
+from contextlib import closing
 from pathlib import Path
 
 import httpx
 from dotenv import load_dotenv
 
 from deploy import stack
+from deploy.folder_lock import locked
+from deploy.supervision import Supervised
 from services.auth.config import Settings as AuthSettings
-from services.content.repository.store import PeeweeContentStore
+from services.content.seed import counts_as_seeded
 from services.kit.core.config import ServerSettings, ServiceSettings, SettingsError
 from services.kit.storage.database import open_database
 
-LOGS = Path("data/logs")
+DATA = Path("data")
+LOGS = DATA / "logs"
 WATCH_SECONDS = 0.5
 
 
 def main() -> int:
-    """Return 0 after Ctrl-C, 1 when the stack could not start or lost a process."""
+    """Return 0 after Ctrl-C, 1 when the stack could not start."""
     # The databases contain password hashes and signing keys.
     os.umask(0o077)
     load_dotenv(stack.ROOT / ".env")
     stopping = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda _number, _frame: stopping.set())
-    processes: list[stack.Process] = []
-    started_at = time.monotonic()
     try:
         settings = stack.read_settings(os.environ)
         stack.require_own_databases(settings.values())
-        stack.require_free_ports(settings.values())
         _make_folder(LOGS)
-        _prepare(settings)
-        processes.extend(stack.start(name, os.environ, LOGS) for name in stack.PROCESSES)
-        address = f"http://{settings['gateway'].host}:{settings['gateway'].port}"
-        stack.wait_until(lambda: stopping.is_set() or stack.is_ready(address), processes)
-        if not stopping.is_set():
-            _print_line(_welcome(address, settings, time.monotonic() - started_at))
-        _watch(processes, stopping)
+        with locked(DATA) as lock:
+            stack.require_free_ports(settings.values())
+            _run(settings, stopping, lock)
     except (stack.StartFailed, SettingsError) as error:
         # A command that failed has written the reason itself.
         sys.stderr.write(f"{error}\n" if str(error) else "")
         return 1
-    finally:
-        stack.stop(processes)
     _print_line("stopped")
     return 0
+
+
+def _run(settings: Mapping[str, ServerSettings], stopping: threading.Event, lock: int) -> None:
+    """Run the stack until `stopping` is set. Raise StartFailed when it does not start."""
+    started_at = time.monotonic()
+    _prepare(settings)
+
+    def start(name: str) -> stack.Process:
+        return stack.start(name, os.environ, LOGS, [lock])
+
+    supervised: list[Supervised] = []
+    try:
+        supervised.extend(Supervised(start(name), start, _print_line) for name in stack.PROCESSES)
+        address = f"http://{settings['gateway'].host}:{settings['gateway'].port}"
+        processes = [each.process for each in supervised]
+        stack.wait_until(lambda: stopping.is_set() or stack.is_ready(address), processes)
+        if not stopping.is_set():
+            _print_line(_welcome(address, settings, time.monotonic() - started_at))
+        while not stopping.wait(WATCH_SECONDS):
+            for each in supervised:
+                each.look()
+    finally:
+        stack.stop(each.process for each in supervised)
 
 
 def _make_folder(folder: Path) -> None:
@@ -68,26 +86,16 @@ def _prepare(settings: Mapping[str, ServerSettings]) -> None:
         stack.run_command(name, "migrate", "up")
     stack.run_command("auth", "seed")
     content = settings["content"]
-    if content.profile == "local" and isinstance(content, ServiceSettings) and _is_empty(content):
-        _print_line("empty installation: seeding demo")
-        # Content last: while it is empty, the next start seeds what an interrupted one did not.
+    if content.profile == "local" and isinstance(content, ServiceSettings) and not _is_seeded(content):
+        _print_line("new installation: seeding demo")
+        # Content last: until it is seeded, the next start seeds what an interrupted one did not.
         stack.run_command("quiz", "seed", "demo")
         stack.run_command("content", "seed", "demo")
 
 
-def _is_empty(content: ServiceSettings) -> bool:
-    database = open_database(content.database_url)
-    try:
-        return PeeweeContentStore(database).events.count() == 0
-    finally:
-        database.close()
-
-
-def _watch(processes: list[stack.Process], stopping: threading.Event) -> None:
-    while not stopping.wait(WATCH_SECONDS):
-        for process in processes:
-            if not process.is_running:
-                raise stack.StartFailed(f"{process.name} stopped unexpectedly; see {process.log}")
+def _is_seeded(content: ServiceSettings) -> bool:
+    with closing(open_database(content.database_url)) as database:
+        return counts_as_seeded(database)
 
 
 def _welcome(address: str, settings: Mapping[str, ServerSettings], seconds: float) -> str:

@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,7 +37,7 @@ PROCESSES: Mapping[str, tuple[str, str]] = {
 }
 READY_SECONDS = 60
 # More than gunicorn's graceful_timeout.
-STOP_SECONDS = 25
+STOP_SECONDS = 50
 POLL_SECONDS = 0.1
 
 
@@ -57,6 +57,12 @@ class Process:
     def is_running(self) -> bool:
         """Whether the process has not ended."""
         return self.popen.poll() is None
+
+    @property
+    def ending(self) -> str:
+        """How an ended process ended."""
+        code = self.popen.returncode
+        return signal.Signals(-code).name if code < 0 else f"exit code {code}"
 
 
 def read_settings(environment: Mapping[str, str]) -> dict[str, ServerSettings]:
@@ -100,16 +106,22 @@ def require_own_databases(settings: Iterable[ServerSettings]) -> None:
 
 
 def require_free_ports(settings: Iterable[ServerSettings]) -> None:
-    """Raise StartFailed, with the name of the port's variable, when a port is in use."""
-    for each in settings:
-        variable = "API_PORT" if each.name == "gateway" else f"{each.name.upper()}_PORT"
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind((each.host, each.port))
-            except OSError as error:
-                reason = f"port {each.port} on {each.host} cannot be used ({error.strerror})"
-                raise StartFailed(f"{reason}: stop what uses it, or set {variable}") from None
+    """Raise StartFailed with a line for each port that is in use, which names its variable."""
+    problems = [problem for each in settings if (problem := _port_problem(each))]
+    if problems:
+        raise StartFailed("\n".join(problems))
+
+
+def _port_problem(settings: ServerSettings) -> str | None:
+    variable = "API_PORT" if settings.name == "gateway" else f"{settings.name.upper()}_PORT"
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((settings.host, settings.port))
+        except OSError as error:
+            reason = f"port {settings.port} on {settings.host} cannot be used ({error.strerror})"
+            return f"{reason}: stop what uses it, or set {variable}"
+    return None
 
 
 def run_command(name: str, *arguments: str) -> None:
@@ -121,8 +133,11 @@ def run_command(name: str, *arguments: str) -> None:
         raise StartFailed
 
 
-def start(name: str, environment: Mapping[str, str], logs: Path) -> Process:
-    """Start a process that ends with this one (see deploy/child.py); append its output to a file in `logs`."""
+def start(name: str, environment: Mapping[str, str], logs: Path, inherited: Sequence[int] = ()) -> Process:
+    """Start a process that ends with this one (see deploy/child.py); append its output to a file in `logs`.
+
+    It inherits these file descriptors.
+    """
     logs.mkdir(parents=True, exist_ok=True)
     log = logs / f"{name}.log"
     with log.open("ab") as output:
@@ -133,6 +148,7 @@ def start(name: str, environment: Mapping[str, str], logs: Path) -> Process:
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
+            pass_fds=inherited,
             # Ctrl-C in the terminal must reach only this process, which stops the others in order.
             start_new_session=True,
         )

@@ -38,14 +38,19 @@ def assemble(settings: Settings, upstreams: Upstreams, verifier: AccessTokenVeri
         await upstreams.close()
         await counts.close()
 
+    security, origins = SecurityHeaders(settings.profile), Origins(settings.cors_origins)
+
+    def refusal_headers(origin: str | None) -> dict[str, str]:
+        return {**security.headers, **origins.headers(origin)}
+
     middleware = [
-        SecurityHeaders(settings.profile),
-        Origins(settings.cors_origins),
-        RateLimit(counts, settings.rate_limit_max, settings.rate_limit_window_ms, settings.trusted_proxies),
+        security,
+        origins,
+        RateLimit(counts, settings, verifier),
         Gatekeeper(table, settings.name, settings.service_secret, verifier),
         Lifespan(verifier.prepare, close),
     ]
-    return create_web_app(table, middleware, settings.body_timeout_seconds)
+    return create_web_app(table, middleware, settings.body_timeout_seconds, refusal_headers)
 
 
 def routes(upstreams: Upstreams, guesses: Guesses) -> tuple[Route, ...]:

@@ -10,6 +10,8 @@ from services.kit.core.config import Environment, ServerSettings, server_setting
 DEFAULT_ORIGINS = ",".join(f"http://localhost:{port}" for port in (5173, 5174, 3000, 3002))
 # An origin as browsers and web views send it (RFC 6454 section 6.2): http, https, or the scheme of an app.
 _ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(:[0-9]{1,5})?")
+# The default of RATE_LIMIT_ADDRESS_MAX as a multiple of RATE_LIMIT_MAX.
+LEARNERS_OF_ADDRESS = 20
 STORE_SCHEMES = ("valkey", "valkeys", "redis", "rediss")
 
 
@@ -17,7 +19,8 @@ STORE_SCHEMES = ("valkey", "valkeys", "redis", "rediss")
 class Settings(ServerSettings):
     """The addresses of the services, their deadline, and the limits of a client.
 
-    A client address may send `rate_limit_max` requests in a window of `rate_limit_window_ms`. The last
+    In a window of `rate_limit_window_ms` learners at one address may send `rate_limit_address_max` requests together, a
+    person who is signed in `rate_limit_max`, and an address of which nobody is signed in as many. The last
     `trusted_proxies` entries of X-Forwarded-For are trusted. Hits are counted in the Valkey or Redis at `redis_url`,
     or without one in each worker's memory. In a window of `access_key_window_ms` a client may send
     `access_key_guesses` wrong access keys of an event, all clients together `access_key_guesses_of_event`.
@@ -28,6 +31,7 @@ class Settings(ServerSettings):
     upstream_timeout_seconds: int
     cors_origins: frozenset[str]
     rate_limit_max: int
+    rate_limit_address_max: int
     rate_limit_window_ms: int
     trusted_proxies: int
     redis_url: str
@@ -46,7 +50,10 @@ def read_settings(variables: Mapping[str, str]) -> Settings:
         quiz_url=environment.address("quiz", 3012),
         upstream_timeout_seconds=environment.integer("GATEWAY_TIMEOUT_SECONDS", 10, maximum=60),
         cors_origins=origins,
-        rate_limit_max=environment.integer("RATE_LIMIT_MAX", 100),
+        rate_limit_max=(most := environment.integer("RATE_LIMIT_MAX", 100)),
+        rate_limit_address_max=environment.integer(
+            "RATE_LIMIT_ADDRESS_MAX", LEARNERS_OF_ADDRESS * most, maximum=LEARNERS_OF_ADDRESS * 1_000_000
+        ),
         rate_limit_window_ms=environment.integer("RATE_LIMIT_WINDOW_MS", 60_000, maximum=86_400_000),
         trusted_proxies=environment.integer("TRUSTED_PROXIES", 0, minimum=0, maximum=10),
         redis_url=_redis_url(environment),

@@ -2,24 +2,34 @@
 
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from ipaddress import ip_address
 
 from falcon.asgi import Request, Response
 
+from gateway.config import Settings
 from gateway.limiter import Counts, Throttle, network
 from services.kit.core.config import Profile
-from services.kit.core.errors import Forbidden, TooManyRequests
+from services.kit.core.errors import Forbidden, TooManyRequests, Unauthorized, Unavailable
 from services.kit.web.headers import SECURITY_HEADERS
+from services.kit.web.tokens.access import AccessTokenVerifier, bearer_token
 
-ALLOWED_METHODS = "GET, POST, PUT, DELETE, OPTIONS"
-ALLOWED_HEADERS = "Authorization, Content-Type, Idempotency-Key, If-Match, X-Request-ID"
+ALLOWED_METHODS = "GET, HEAD, POST, PUT, DELETE, OPTIONS"
+ALLOWED_HEADERS = ", ".join(
+    (
+        *("Authorization", "Content-Type", "Idempotency-Key", "If-Match", "X-Request-ID"),
+        # What libraries for caching and tracing add to a page's requests (W3C Trace Context and Baggage, Sentry).
+        *("Cache-Control", "If-None-Match", "baggage", "sentry-trace", "traceparent", "tracestate"),
+    )
+)
 EXPOSED_HEADERS = "ETag, Idempotency-Replayed, Retry-After, X-Request-ID"
 PREFLIGHT_SECONDS = "600"
 # Two years, as in OWASP's cheat sheet, for an installation that serves every address over TLS (RFC 6797).
 STRICT_TRANSPORT_SECURITY = "max-age=63072000; includeSubDomains"
 _WITH_PORT = re.compile(r"\[([^\]]*)\](?::[0-9]+)?|([0-9.]+):[0-9]+")
 HEALTH_PATHS = ("/health", "/health/live", "/health/ready")
+SIGN_IN_PATHS = ("/api/admin/login", "/api/admin/token/refresh")
+LEARNER_PATHS = re.compile(r"/api/public/.*|/api/events/[^/]+/access", re.DOTALL)
 
 
 class SecurityHeaders:
@@ -27,11 +37,11 @@ class SecurityHeaders:
 
     def __init__(self, profile: Profile):
         managed = {"Strict-Transport-Security": STRICT_TRANSPORT_SECURITY} if profile == "managed" else {}
-        self._headers = {**SECURITY_HEADERS, **managed}
+        self.headers: Mapping[str, str] = {**SECURITY_HEADERS, **managed}
 
     async def process_response(self, request: Request, response: Response, resource: object, succeeded: bool) -> None:
         """Set the headers. Falcon calls this after errors as well."""
-        response.set_headers(self._headers)
+        response.set_headers(self.headers)
 
 
 class Origins:
@@ -40,16 +50,21 @@ class Origins:
     def __init__(self, allowed: Iterable[str]):
         self._allowed = frozenset(allowed)
 
+    def headers(self, origin: str | None) -> Mapping[str, str]:
+        """Return the headers that let a page of the origin read a response, if it is listed."""
+        headers = {"Vary": "Origin"}
+        if origin is not None and origin in self._allowed:
+            headers |= {"Access-Control-Allow-Origin": origin, "Access-Control-Expose-Headers": EXPOSED_HEADERS}
+        return headers
+
     async def process_request(self, request: Request, response: Response) -> None:
         """Respond to a preflight, allow a listed origin or a request without one, raise Forbidden for another."""
-        response.set_header("Vary", "Origin")
         origin = request.get_header("Origin")
+        response.set_headers(self.headers(origin))
         if origin is None:
             return
         if origin not in self._allowed:
             raise Forbidden("This origin may not call the API")
-        response.set_header("Access-Control-Allow-Origin", origin)
-        response.set_header("Access-Control-Expose-Headers", EXPOSED_HEADERS)
         if request.method == "OPTIONS" and request.get_header("Access-Control-Request-Method"):
             response.set_header("Access-Control-Allow-Methods", ALLOWED_METHODS)
             response.set_header("Access-Control-Allow-Headers", ALLOWED_HEADERS)
@@ -59,20 +74,51 @@ class Origins:
 
 
 class RateLimit:
-    """Middleware: limit the requests of a client in a window. A client is an IPv4 address or an IPv6 /64."""
+    """Middleware: limit the requests of a client in a window.
 
-    def __init__(self, counts: Counts, requests: int, window_ms: int, trusted_proxies: int = 0):
-        self._trusted_proxies = trusted_proxies
-        self._throttle = Throttle(counts, "requests", requests, math.ceil(window_ms / 1000))
+    Learners' requests count for their address (an IPv4 address or an IPv6 /64), against `rate_limit_address_max`: a
+    classroom, or all customers of a carrier, can have one address. Every other request counts against `rate_limit_max`:
+    for the person of a valid access token, else for its address. So does sign-in, whatever token comes with it.
+    """
+
+    def __init__(self, counts: Counts, settings: Settings, verifier: AccessTokenVerifier):
+        self._trusted_proxies = settings.trusted_proxies
+        self._verifier = verifier
+        window_seconds = math.ceil(settings.rate_limit_window_ms / 1000)
+        of_address = settings.rate_limit_address_max
+        self._of_learners = Throttle(counts, "learners-requests", of_address, window_seconds)
+        self._of_caller = Throttle(counts, "requests", settings.rate_limit_max, window_seconds)
+        # Bounds what an address makes this worker verify for nothing, so each worker counts for itself.
+        self._invalid_tokens = Throttle(Counts(), "invalid-tokens", of_address, window_seconds)
 
     async def process_request(self, request: Request, response: Response) -> None:
         """Raise TooManyRequests with the seconds until the window ends. Health checks are not counted."""
         address = request.context.client_address = client_address(request, self._trusted_proxies)
         if request.path in HEALTH_PATHS or response.complete:
             return
-        seconds = await self._throttle.hit(network(address))
+        client = network(address)
+        if LEARNER_PATHS.fullmatch(request.path):
+            seconds = await self._of_learners.hit(client)
+        else:
+            seconds = await self._of_caller.hit(*await self._caller(request, client))
         if seconds is not None:
             raise TooManyRequests(retry_after=seconds)
+
+    async def _caller(self, request: Request, client: str) -> tuple[str, ...]:
+        """Return the name under which the request counts: a person's, or the client's network."""
+        authorization = request.get_header("Authorization")
+        if authorization is None or request.path in SIGN_IN_PATHS or await self._invalid_tokens.is_used_up(client):
+            return (client,)
+        try:
+            admin = await self._verifier.verify(bearer_token(authorization))
+        except (Unauthorized, Forbidden):
+            await self._invalid_tokens.hit(client)
+            return (client,)
+        except Unavailable:
+            return (client,)
+        # The Gatekeeper need not verify it again.
+        request.context.verified_admin = admin
+        return ("person", admin.id)
 
 
 def client_address(request: Request, trusted_proxies: int) -> str:

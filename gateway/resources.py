@@ -1,7 +1,7 @@
 """The resource of each public address: it calls a view or forwards the request to a service."""
 
 from collections.abc import Awaitable, Callable
-from functools import partial
+from dataclasses import replace
 from urllib.parse import quote
 
 from falcon.asgi import Request, Response
@@ -24,17 +24,17 @@ class Endpoint:
 
     def __init__(self, route: PublicRoute, upstreams: Upstreams, guesses: Guesses):
         for method, (_guard, target) in route.methods.items():
-            setattr(self, f"on_{method.lower()}", _responder(_view(target), upstreams, guesses, route.event_slug))
+            setattr(self, f"on_{method.lower()}", _responder(_view(target), upstreams, guesses, route))
 
 
-def _responder(view: View, upstreams: Upstreams, guesses: Guesses, event_slug: str | None) -> Responder:
+def _responder(view: View, upstreams: Upstreams, guesses: Guesses, route: PublicRoute) -> Responder:
     async def respond(request: Request, response: Response, **path_values: str) -> None:
-        upstream_request = await _upstream_request(request)
-        call = partial(view, upstreams, upstream_request, **path_values)
-        if event_slug is None:
-            upstream_response = await call()
-        else:
-            upstream_response = await guesses.limit(path_values[event_slug], upstream_request, call)
+        upstream_request = await _upstream_request(request, route.deadline_seconds)
+        services = upstreams
+        if route.event_slug is not None:
+            watch = guesses.watch(path_values[route.event_slug], upstream_request.client_address)
+            services = replace(upstreams, content=upstreams.content.watched(watch))
+        upstream_response = await view(services, upstream_request, **path_values)
         response.status = upstream_response.status
         response.data = upstream_response.body or None
         for name, value in upstream_response.headers.items():
@@ -74,12 +74,13 @@ def _upstream(upstreams: Upstreams, service: Service) -> Upstream:
     return upstream
 
 
-async def _upstream_request(request: Request) -> UpstreamRequest:
+async def _upstream_request(request: Request, deadline_seconds: float | None) -> UpstreamRequest:
     content_type = request.content_type
     if content_type is not None and not content_type.isascii():
         raise UnsupportedMedia
     return UpstreamRequest(
-        method=request.method,
+        # A service need not know which responses lose their body here.
+        method="GET" if request.method == "HEAD" else request.method,
         path=quote(request.path, safe="/"),
         query=quote(request.query_string, safe=QUERY_CHARACTERS),
         body=await read_body(request),
@@ -88,6 +89,7 @@ async def _upstream_request(request: Request) -> UpstreamRequest:
         idempotency_key=_ascii(request.get_header("Idempotency-Key")),
         if_match=_ascii(request.get_header("If-Match")),
         client_address=request.context.client_address,
+        deadline_seconds=deadline_seconds,
     )
 
 

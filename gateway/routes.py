@@ -20,11 +20,14 @@ class PublicRoute:
 
     `event_slug` is the path parameter with the slug of an event whose access key the body may carry; guesses.py limits
     wrong keys.
+
+    `deadline_seconds` is the time that services get, where it is not GATEWAY_TIMEOUT_SECONDS.
     """
 
     path: str
     methods: Mapping[str, tuple[Guard, Service | Source | View]]
     event_slug: str | None = None
+    deadline_seconds: float | None = None
 
     @property
     def guards(self) -> Mapping[str, Guard]:
@@ -42,6 +45,11 @@ class PublicRoute:
 OPEN, VIEWER, EDITOR, OWNER = Guard.OPEN, Guard.VIEWER, Guard.EDITOR, Guard.OWNER
 CONTENT, QUIZ, AUTH = Service.CONTENT, Service.QUIZ, Service.AUTH
 
+# Auth lets a request wait for 30 s until its password is hashed.
+HASHING_SECONDS = 35
+# Less than graceful_timeout in deploy/gunicorn.conf.py.
+GENERATION_SECONDS = 40
+
 USER = "/api/admin/users/{user_id}"
 EVENT = "/api/events/{event_id}"
 LESSON = EVENT + "/lessons/{lesson_id}"
@@ -54,21 +62,25 @@ PUBLIC_ROUTES = (
     PublicRoute("/health", {"GET": (OPEN, health.health)}),
     PublicRoute("/health/live", {"GET": (OPEN, health.live)}),
     PublicRoute("/health/ready", {"GET": (OPEN, health.ready)}),
-    PublicRoute("/api/admin/login", {"POST": (OPEN, sessions.login)}),
+    PublicRoute("/api/admin/login", {"POST": (OPEN, sessions.login)}, deadline_seconds=HASHING_SECONDS),
     PublicRoute("/api/admin/token/refresh", {"POST": (OPEN, sessions.refresh_token)}),
     PublicRoute("/api/admin/logout", {"POST": (VIEWER, sessions.logout)}),
     PublicRoute("/api/admin/me", {"GET": (VIEWER, AUTH)}),
-    PublicRoute("/api/admin/me/password", {"POST": (VIEWER, sessions.change_password)}),
+    PublicRoute(
+        "/api/admin/me/password", {"POST": (VIEWER, sessions.change_password)}, deadline_seconds=HASHING_SECONDS
+    ),
     PublicRoute("/api/admin/dashboard/operational-snapshot", {"GET": (VIEWER, CONTENT)}),
     PublicRoute("/api/admin/integrity", {"GET": (VIEWER, reports.integrity)}),
-    PublicRoute("/api/admin/users", {"GET": (OWNER, AUTH), "POST": (OWNER, AUTH)}),
+    PublicRoute("/api/admin/users", {"GET": (OWNER, AUTH), "POST": (OWNER, AUTH)}, deadline_seconds=HASHING_SECONDS),
     PublicRoute(USER, {"GET": (OWNER, AUTH), "PUT": (OWNER, AUTH)}),
-    PublicRoute(USER + "/password", {"POST": (OWNER, AUTH)}),
+    PublicRoute(USER + "/password", {"POST": (OWNER, AUTH)}, deadline_seconds=HASHING_SECONDS),
     PublicRoute("/api/admin/audit", {"GET": (OWNER, reports.audit)}),
     PublicRoute("/api/events", {"GET": (VIEWER, CONTENT), "POST": (EDITOR, CONTENT)}),
     PublicRoute(
         EVENT, {"GET": (VIEWER, CONTENT), "PUT": (EDITOR, CONTENT), "DELETE": (EDITOR, deletions.delete_event)}
     ),
+    # Content asks a provider up to three times, for 9 s each.
+    PublicRoute(EVENT + "/branding/generate", {"POST": (EDITOR, CONTENT)}, deadline_seconds=GENERATION_SECONDS),
     PublicRoute(EVENT + "/access", {"POST": (OPEN, learners.event_access)}, "event_id"),
     PublicRoute(EVENT + "/lessons", {"GET": (VIEWER, CONTENT), "POST": (EDITOR, CONTENT)}),
     PublicRoute(

@@ -1,8 +1,10 @@
 """Calls to the services. Only this module knows httpx; the others use UpstreamRequest and UpstreamResponse."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
+from copy import copy
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any, Literal
 
 import aiohttp
@@ -14,6 +16,7 @@ from services.kit.core.actor import CLIENT_ADDRESS_HEADER
 from services.kit.core.errors import ServiceError, Unauthorized, Unavailable, UpstreamTimeout
 from services.kit.core.instants import Clock, now
 from services.kit.core.logging import REQUEST_ID_HEADER, current_request_id, log
+from services.kit.web.judgements import JUDGEMENT_HEADER, Judgement, read_judgement
 from services.kit.web.tokens.grants import GRANT_HEADER
 from services.kit.web.tokens.service import issue_service_token
 
@@ -22,7 +25,8 @@ from services.kit.web.tokens.service import issue_service_token
 KEEPALIVE_SECONDS = 2
 CONNECT_SECONDS = 2
 DNS_SECONDS = 1
-MAXIMUM_CONNECTIONS = 256
+# 0 is no limit: auth bounds the sign-ins that wait for it, and they must not take the connections of a refresh.
+CONNECTIONS: Mapping[str, int] = {"content": 256, "quiz": 256, "auth": 0}
 FORWARDED_HEADERS = ("Content-Type", "ETag", "Idempotency-Replayed", "Retry-After", "WWW-Authenticate", "Allow")
 
 JSON = "application/json"
@@ -39,7 +43,10 @@ HTTP_NOT_FOUND = 404
 
 @dataclass(frozen=True)
 class UpstreamRequest:
-    """The parts of a client's request that a service needs."""
+    """The parts of a client's request that a service needs.
+
+    `deadline_seconds` replaces the upstream's deadline for this call.
+    """
 
     method: str
     path: str
@@ -51,6 +58,7 @@ class UpstreamRequest:
     if_match: str | None = None
     client_address: str | None = None
     learner_grant: str | None = None
+    deadline_seconds: float | None = None
 
     @property
     def headers(self) -> dict[str, str]:
@@ -68,15 +76,23 @@ class UpstreamRequest:
 
 @dataclass(frozen=True)
 class UpstreamResponse:
-    """The response of a service, or of a view of the gateway."""
+    """The response of a service, or of a view of the gateway. The `judgement` is for the gateway alone."""
 
     status: int
     body: bytes = b""
     headers: Mapping[str, str] = field(default_factory=dict)
+    judgement: Judgement | None = None
 
     def document(self) -> Any:
         """Return the JSON of the body."""
         return orjson.loads(self.body)
+
+
+Watch = Callable[[UpstreamResponse], Awaitable[None]]
+
+
+async def watch_nothing(_response: UpstreamResponse) -> None:
+    """Let every response pass."""
 
 
 def json_response(document: object, status: int = HTTP_OK) -> UpstreamResponse:
@@ -100,15 +116,30 @@ class Upstream:
         self._secret = service_secret
         self._timeout = timeout_seconds
         self._clock = clock
+        self._watch: Watch = watch_nothing
+
+    def watched(self, watch: Watch) -> "Upstream":
+        """Return this service with a watch, which gets each response to `call` first and may raise in its place."""
+        watched = copy(self)
+        watched._watch = watch
+        return watched
 
     async def forward(self, request: UpstreamRequest) -> UpstreamResponse:
         """Forward a client's request unchanged, with the client's token. Raise Unavailable or UpstreamTimeout."""
         headers = {**request.headers, REQUEST_ID_HEADER: current_request_id()}
         url = httpx.URL(request.path).copy_with(query=request.query.encode()) if request.query else request.path
+        # Who may wait longer may wait for a connection, too: hundreds of sign-ins may open theirs at once.
+        seconds, connect_seconds = request.deadline_seconds or self._timeout, request.deadline_seconds
         try:
             # httpx's own timeouts bound each read, not the call (docs/traps.md, 9).
-            async with asyncio.timeout(self._timeout):
-                response = await self._client.request(request.method, url, content=request.body, headers=headers)
+            async with asyncio.timeout(seconds):
+                response = await self._client.request(
+                    request.method,
+                    url,
+                    content=request.body,
+                    headers=headers,
+                    timeout=_timeout(seconds, connect_seconds),
+                )
         # httpx-aiohttp does not translate aiohttp's error for a response that is not HTTP.
         except (TimeoutError, httpx.HTTPError, aiohttp.ClientError) as error:
             raise self._failure(error) from error
@@ -117,7 +148,8 @@ class Upstream:
             log.warning("upstream_unintelligible", upstream=self._name, status=response.status_code)
             raise Unavailable
         forwarded = {name: response.headers[name] for name in FORWARDED_HEADERS if name in response.headers}
-        return UpstreamResponse(response.status_code, response.content, forwarded)
+        judgement = read_judgement(response.headers.get(JUDGEMENT_HEADER))
+        return UpstreamResponse(response.status_code, response.content, forwarded, judgement)
 
     async def call(self, method: str, path: str, request: UpstreamRequest | None = None) -> UpstreamResponse:
         """Call an internal route as the gateway, with the query and the body of the client's request if it is given.
@@ -130,6 +162,7 @@ class Upstream:
         if response.status == Unauthorized.status and Unauthorized.code.encode() in response.body:
             log.error("service_token_refused", upstream=self._name)
             raise ServiceError
+        await self._watch(response)
         return response
 
     async def close(self) -> None:
@@ -170,8 +203,7 @@ def connect(addresses: Mapping[str, str], service_secret: str, timeout_seconds: 
         client = httpx.AsyncClient(
             base_url=addresses[name],
             # httpx's own transport passes 280 requests a second under concurrency, this one 1,200 (docs/traps.md, 17).
-            transport=AiohttpTransport(client=_session, trust_env=False),
-            timeout=httpx.Timeout(timeout_seconds, connect=min(CONNECT_SECONDS, timeout_seconds)),
+            transport=AiohttpTransport(client=partial(_session, CONNECTIONS[name]), trust_env=False),
             trust_env=False,
         )
         return Upstream(name, client, service_secret, timeout_seconds)
@@ -179,11 +211,13 @@ def connect(addresses: Mapping[str, str], service_secret: str, timeout_seconds: 
     return Upstreams(upstream("content"), upstream("quiz"), upstream("auth"))
 
 
-def _session() -> aiohttp.ClientSession:
+def _timeout(seconds: float, connect_seconds: float | None) -> httpx.Timeout:
+    return httpx.Timeout(seconds, connect=connect_seconds or min(CONNECT_SECONDS, seconds))
+
+
+def _session(limit: int) -> aiohttp.ClientSession:
     # Notice a replica that starts or stops within a second. Of several addresses the next one is tried.
-    connector = aiohttp.TCPConnector(
-        limit=MAXIMUM_CONNECTIONS, keepalive_timeout=KEEPALIVE_SECONDS, ttl_dns_cache=DNS_SECONDS
-    )
+    connector = aiohttp.TCPConnector(limit=limit, keepalive_timeout=KEEPALIVE_SECONDS, ttl_dns_cache=DNS_SECONDS)
     return aiohttp.ClientSession(connector=connector, middlewares=[_send_writes_once])
 
 

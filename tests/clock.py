@@ -14,6 +14,16 @@ class StoppedClock:
 
     def __init__(self, at: datetime = NOON):
         self.at = at
+        self._stepped = timedelta()
 
     def __call__(self) -> datetime:
         return self.at
+
+    def elapsed(self) -> timedelta:
+        """Return the time that has passed, whatever somebody set the clock to."""
+        return self.at - self._stepped - NOON
+
+    def step(self, distance: timedelta) -> None:
+        """Set the clock ahead or back, without any time passing."""
+        self.at += distance
+        self._stepped += distance

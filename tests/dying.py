@@ -33,8 +33,8 @@ def dying_app(name: str) -> WebApp:
 
 
 def _then_end(use_case: Callable[..., object]) -> Callable[..., NoReturn]:
-    def use_case_and_end(*arguments: Any) -> NoReturn:
-        use_case(*arguments)
+    def use_case_and_end(*arguments: Any, **options: Any) -> NoReturn:
+        use_case(*arguments, **options)
         # The whole group, because gunicorn's master would start another worker.
         os.killpg(os.getpgrp(), signal.SIGKILL)
         raise AssertionError("still running")

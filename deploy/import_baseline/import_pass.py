@@ -1,4 +1,4 @@
-"""One pass over the old file for one service: validate each row, compare it with the database, and write it.
+"""One pass over the old file for one service: make each row legal, compare it with the database, and write it.
 
 The first pass over a service's tables only reports; the second writes, in one transaction.
 """
@@ -11,7 +11,7 @@ import peewee
 
 from deploy.import_baseline.old_file import OldFile
 from deploy.import_baseline.old_row import OldRow
-from deploy.import_baseline.report import Finding, Tally
+from deploy.import_baseline.report import Change, Finding, Tally
 
 ID_REPEATED = "id is that of an earlier row"
 ID_TAKEN = "id is taken by another row of this installation"
@@ -48,7 +48,7 @@ class ImportPass:
         self,
         old: OldFile,
         tables: Sequence[str],
-        report: Callable[[Finding], None],
+        report: Callable[[Finding | Change], None],
         advance: Callable[[int], object],
         *,
         writes: bool,
@@ -104,6 +104,13 @@ class ImportPass:
             row.reject(f"{column} is of no row in {table} that is moved")
         return parent_id
 
+    def event_id_of_lesson(self, row: OldRow, lesson_id: str) -> str:
+        """Return the event of the lesson; change the row's event_id where it is another."""
+        event_id = self.old.noted("lessons", lesson_id) or ""
+        if event_id and event_id != row.stored("event_id"):
+            row.change("event_id", event_id)
+        return event_id
+
     def _is_first(self, row: OldRow) -> bool:
         first = self.claim_id(row)
         if not first:
@@ -121,6 +128,15 @@ class ImportPass:
             tally = self.tallies[each.table]
             tally.present += candidate.is_present
             tally.new += not candidate.is_present
+            if not candidate.is_present:
+                tally.changed += self._report_changes(each)
+
+    def _report_changes(self, row: OldRow) -> bool:
+        changes = [*row.changes()]
+        # The first pass has reported them.
+        for change in () if self._writes else changes:
+            self._report(Change(row.table, row.label, change))
+        return bool(changes)
 
 
 @dataclass(frozen=True)

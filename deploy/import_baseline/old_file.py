@@ -12,14 +12,15 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from deploy.import_baseline.old_row import MAXIMUM_TEXT_BYTES, OldRow, Unreadable
+from deploy.import_baseline.old_row import MAXIMUM_TEXT_BYTES, Damaged, OldRow
 
 BATCH_ROWS = 100
 
 _TIMES = ("created_at", "updated_at")
 # docs/contract/BEHAVIOUR.md, "Storage of the old baseline".
 COLUMNS: Mapping[str, Sequence[str]] = {
-    "admins": ("id", "username", "password_hash", *_TIMES),
+    # Only counted: the old API never read them.
+    "admins": ("id",),
     "events": (
         *("id", "title", "slug", "description", "is_active", "visibility", "access_key"),
         *("hero_title", "hero_subtitle", "hero_cta_text", "background_color", "text_color", "accent_color"),
@@ -40,11 +41,16 @@ COLUMNS: Mapping[str, Sequence[str]] = {
     "schema_migrations": ("id", "checksum", "applied_at"),
 }
 MIGRATIONS = 5
+# What a release before the last lacks.
+LATER_COLUMNS = {
+    *(f"the column events.{name}" for name in ("highlight_video_url", "short_description", "long_description")),
+    "the column lessons.description",
+}
 
 _MAGIC = b"SQLite format 3\0"
 _HEADER_BYTES = 100
 _WAL_VERSION = 2
-# Stands for a text that is too long to fetch; no valid text begins like this.
+# Begins what is fetched of a text that is too long; no valid text begins like this.
 _TOO_LONG = b"\xfftoo long"
 
 
@@ -57,7 +63,7 @@ class OldFile:
 
     def __init__(self, connection: sqlite3.Connection):
         self._connection = connection
-        self._children: set[str] = set()
+        self._indexed: set[str] = set()
         connection.execute("CREATE TEMP TABLE notes (kind, key, value, PRIMARY KEY (kind, key)) WITHOUT ROWID")
 
     def count(self, table: str) -> int:
@@ -82,6 +88,17 @@ class OldFile:
         """Return the rows whose column holds no id of the other table."""
         ids = f"SELECT id FROM main.{parent_table} WHERE id IS NOT NULL"  # noqa: S608 our own names
         return self._rows(table, f"{column} IS NULL OR {column} COLLATE BINARY NOT IN ({ids})", [])
+
+    def has_slug(self, table: str, slug: str, event_id: str | None) -> bool:
+        """Return whether an event, or a lesson of that event, has the slug."""
+        if f"{table}_slugs" not in self._indexed:
+            event_ids = "NULL" if event_id is None else "event_id"
+            rows = f"SELECT slug, {event_ids} AS event_id FROM main.{table}"  # noqa: S608 our own names
+            self._connection.execute(f"CREATE TEMP TABLE {table}_slugs AS {rows}")
+            self._connection.execute(f"CREATE INDEX temp.{table}_slugs_slug ON {table}_slugs (slug, event_id)")
+            self._indexed.add(f"{table}_slugs")
+        statement = f"SELECT 1 FROM temp.{table}_slugs WHERE slug = ? AND event_id IS ?"  # noqa: S608 our own names
+        return self._connection.execute(statement, [slug, event_id]).fetchone() is not None
 
     def claim(self, kind: str, key: str) -> bool:
         """Note the key; return False where it was noted before."""
@@ -109,14 +126,14 @@ class OldFile:
         return self._connection.execute(_statement(table, condition), values)
 
     def _index_children(self, table: str, column: str) -> None:
-        if table in self._children:
-            return
         # The old file may lack such an index, and nothing may be written into it.
         name = f"{table}_children"
+        if name in self._indexed:
+            return
         rows = f"SELECT {column} AS parent, rowid AS number FROM main.{table}"  # noqa: S608 our own names
         self._connection.execute(f"CREATE TEMP TABLE {name} AS {rows}")
         self._connection.execute(f"CREATE INDEX temp.{name}_parent ON {name} (parent, number)")
-        self._children.add(table)
+        self._indexed.add(name)
 
 
 @contextmanager
@@ -178,13 +195,24 @@ def _require_undamaged(file: Path, connection: sqlite3.Connection) -> None:
 
 def _require_tables(file: Path, connection: sqlite3.Connection) -> None:
     lacking = [each for table in COLUMNS for each in _lacking(connection, table)]
+    applied = 0
+    if "the table schema_migrations" not in lacking:
+        [(applied,)] = connection.execute("SELECT count(*) FROM main.schema_migrations")
+    if 0 < applied < MIGRATIONS or (applied and lacking and LATER_COLUMNS.issuperset(lacking)):
+        lacks = f" and lacks {', '.join(lacking)}" if lacking else ""
+        raise BaselineError(
+            f"{file} is of an earlier release of the old server: it has {applied} of the {MIGRATIONS} entries in "
+            f"schema_migrations{lacks}. Start the last release of the old server on a copy of the file once, which "
+            "migrates it, stop that server, and import the copy"
+        )
     if lacking:
         raise BaselineError(f"{file} is not an old installation: it lacks {', '.join(lacking)}")
-    [(applied,)] = connection.execute("SELECT count(*) FROM main.schema_migrations")
     if applied != MIGRATIONS:
         raise BaselineError(
-            f"{file} has {applied} of the {MIGRATIONS} entries in schema_migrations: "
-            "start the last release of the old server on it once"
+            f"{file} has {applied} entries in schema_migrations and this import knows {MIGRATIONS}: "
+            "import with the release of Flix that knows the others"
+            if applied
+            else f"{file} was never migrated: schema_migrations is empty: name the file that the old server uses"
         )
 
 
@@ -216,16 +244,26 @@ def _statement(table: str, condition: str) -> str:
 def _fetched(column: str) -> str:
     # Bounds the memory of a single value.
     size = f"length(CAST({column} AS BLOB))"
-    return f"CASE WHEN {size} > {MAXIMUM_TEXT_BYTES} THEN CAST(x'{_TOO_LONG.hex()}' AS TEXT) ELSE {column} END"
+    start = f"x'{_TOO_LONG.hex()}' || substr(CAST({column} AS BLOB), 1, {MAXIMUM_TEXT_BYTES})"
+    return f"CASE WHEN {size} > {MAXIMUM_TEXT_BYTES} THEN CAST({start} AS TEXT) ELSE {column} END"
 
 
-def _decoded(text: bytes) -> str | Unreadable:
-    if text == _TOO_LONG:
-        return Unreadable.TOO_LONG
+def _decoded(text: bytes) -> str | Damaged:
+    if text.startswith(_TOO_LONG):
+        return Damaged(text.removeprefix(_TOO_LONG).decode(errors="ignore"), "longer than 1 MiB")
     try:
         return text.decode()
     except UnicodeDecodeError:
-        return Unreadable.NOT_UTF8
+        return Damaged(_repaired(text), "not UTF-8")
+
+
+def _repaired(text: bytes) -> str:
+    """Return the text with U+FFFD where it cannot be read; JavaScript stores half a surrogate pair as three bytes."""
+    try:
+        halves = text.decode(errors="surrogatepass")
+    except UnicodeDecodeError:
+        return text.decode(errors="replace")
+    return halves.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
 
 
 def _row(table: str, values: Sequence[Any]) -> OldRow:

@@ -1,13 +1,12 @@
 """Import quizzes with their questions and options, and with their ids.
 
-A quiz is moved together with all its questions or not at all, else its grades would change. The notes of content's
-pass say which lessons are moved.
+A question that nobody can answer rightly is left out, and its quiz moves without it. The notes of content's pass say
+which lessons are moved.
 """
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from functools import partial
-from itertools import islice
 
 import peewee
 import uuid_utils
@@ -17,12 +16,13 @@ from deploy.import_baseline.old_row import OldRow
 from services.quiz.entities import Option, Question, Quiz
 from services.quiz.repository.contracts import QuizStore
 from services.quiz.repository.store import PeeweeQuizStore
+from services.quiz.rules import DEFAULT_PASS_PERCENTAGE, MINIMUM_OPTIONS
 
 # The most that an attempt can answer, and three times the old API's limit; a quiz must fit into memory.
 MAXIMUM_QUESTIONS = 100
 MAXIMUM_OPTIONS = 30
-MINIMUM_OPTIONS = 2
-MAXIMUM_ORDER = 2**31 - 1
+# That of the API; the old one had none.
+MAXIMUM_ORDER = 1_000_000
 
 LESSON_REPEATED = "lesson_id is that of an earlier quiz"
 LESSON_TAKEN = "lesson_id is that of another quiz of this installation"
@@ -30,6 +30,8 @@ QUESTION_TAKEN = "id is taken by a question of this installation"
 OPTION_TAKEN = "id is taken by an option of this installation"
 
 _LESSONS = "lessons with a quiz"
+# What has no order is asked last.
+_LAST_ORDER = 2**63
 _IDS_AT_ONCE = 1000
 
 
@@ -52,73 +54,77 @@ IMPORTER = Importer(("quizzes", "quiz_questions", "quiz_options"), import_rows)
 def _quiz(one_pass: ImportPass, row: OldRow) -> Quiz:
     """Read a quiz; its revision gets an id when it is written."""
     lesson_id = one_pass.parent_id(row, "lesson_id", "lessons")
-    event_id = row.identifier("event_id")
-    if row.is_valid and one_pass.old.noted("lessons", lesson_id) != event_id:
-        row.reject("event_id is not that of its lesson")
+    created_at = row.instant("created_at")
     return Quiz(
         id=row.identifier(),
-        event_id=event_id,
+        event_id=one_pass.event_id_of_lesson(row, lesson_id),
         lesson_id=lesson_id,
         title=row.text("title"),
-        pass_percentage=row.integer("pass_percentage", 0, 100),
+        pass_percentage=row.integer("pass_percentage", 0, 100, DEFAULT_PASS_PERCENTAGE),
         revision_id="",
-        created_at=row.instant("created_at"),
-        updated_at=row.instant("updated_at"),
+        created_at=created_at,
+        updated_at=row.instant("updated_at", created_at),
         version=1,
         questions=_questions(one_pass, row),
     )
 
 
 def _questions(one_pass: ImportPass, quiz: OldRow) -> tuple[Question, ...]:
-    found = one_pass.old.children("quiz_questions", "quiz_id", quiz)
-    rows = list(islice(found, MAXIMUM_QUESTIONS))
-    # Rows over the limit are reported at once and not kept in memory.
-    for extra in found:
-        extra.reject(f"quiz_id is that of {MAXIMUM_QUESTIONS} earlier questions")
-        quiz.reject_once(f"it has more than {MAXIMUM_QUESTIONS} questions")
-        _reject_with_options(one_pass, extra)
-    quiz.parts = rows
-    questions = [_question(one_pass, row) for row in rows]
+    questions: list[Question] = []
+    # Rows that are left out are reported at once and not kept in memory.
+    for row in one_pass.old.children("quiz_questions", "quiz_id", quiz):
+        if len(questions) == MAXIMUM_QUESTIONS:
+            row.reject(f"quiz_id is that of {MAXIMUM_QUESTIONS} earlier questions")
+            _reject_with_options(one_pass, row)
+            continue
+        question = _question(one_pass, row)
+        if row.is_valid:
+            quiz.parts.append(row)
+            questions.append(question)
+        else:
+            one_pass.report(row)
     if not questions:
-        quiz.reject("it has no question")
-    _reject_repeated_orders(rows, questions)
-    return tuple(sorted(questions, key=lambda question: question.order))
+        quiz.reject("it has no question that can be answered")
+    return _in_order(quiz.parts, questions)
 
 
 def _question(one_pass: ImportPass, row: OldRow) -> Question:
     # Where two questions have the same id, the options belong to the first.
     options = _options(one_pass, row) if one_pass.claim_id(row) else ()
-    return Question(row.identifier(), row.text("prompt"), row.integer("display_order", 1, MAXIMUM_ORDER), options)
+    order = row.whole_number("display_order")
+    return Question(row.identifier(), row.text("prompt"), _LAST_ORDER if order is None else order, options)
 
 
 def _options(one_pass: ImportPass, question: OldRow) -> tuple[Option, ...]:
-    found = one_pass.old.children("quiz_options", "question_id", question)
-    question.parts = list(islice(found, MAXIMUM_OPTIONS))
-    for extra in found:
-        extra.reject(f"question_id is that of {MAXIMUM_OPTIONS} earlier options")
-        question.reject_once(f"it has more than {MAXIMUM_OPTIONS} options")
-        one_pass.report(extra)
-    options = tuple(_option(one_pass, row) for row in question.parts)
+    options: list[Option] = []
+    for row in one_pass.old.children("quiz_options", "question_id", question):
+        option = Option(row.identifier(), row.text("text"), row.flag("is_correct"))
+        if len(options) == MAXIMUM_OPTIONS:
+            row.reject(f"question_id is that of {MAXIMUM_OPTIONS} earlier options")
+        elif one_pass.claim_id(row) and row.is_valid:
+            question.parts.append(row)
+            options.append(option)
+            continue
+        one_pass.report(row)
     if len(options) < MINIMUM_OPTIONS:
         question.reject("it has fewer than 2 options")
-    if not any(option.is_correct for option in options):
+    elif not any(option.is_correct for option in options):
         question.reject("it has no right option")
-    return options
+    return tuple(options)
 
 
-def _option(one_pass: ImportPass, row: OldRow) -> Option:
-    one_pass.claim_id(row)
-    return Option(row.identifier(), row.text("text"), row.flag("is_correct"))
-
-
-def _reject_repeated_orders(rows: Sequence[OldRow], questions: Sequence[Question]) -> None:
-    orders: set[int] = set()
-    for row, question in zip(rows, questions, strict=True):
-        if row.violations:
-            continue
-        if question.order in orders:
-            row.reject("display_order is that of an earlier question")
-        orders.add(question.order)
+def _in_order(rows: Sequence[OldRow], questions: Sequence[Question]) -> tuple[Question, ...]:
+    """Return the questions as they were shown, with an order of their own each: a repeated one becomes the next."""
+    pairs = sorted(zip(questions, rows, strict=True), key=lambda pair: pair[0].order)
+    orders, last = [], 0
+    for question, _ in pairs:
+        last = max(question.order, last + 1)
+        orders.append(last)
+    if last > MAXIMUM_ORDER:
+        orders = list(range(1, len(pairs) + 1))
+    for (_, row), order in zip(pairs, orders, strict=True):
+        row.change("display_order", order)
+    return tuple(replace(question, order=order) for (question, _), order in zip(pairs, orders, strict=True))
 
 
 def _reject_with_options(one_pass: ImportPass, question: OldRow) -> None:

@@ -6,28 +6,41 @@ from dataclasses import dataclass
 
 from tqdm import tqdm
 
-_COLUMNS = ("table", "found", "to move", "already there", "invalid")
+_COLUMNS = ("table", "found", "to move", "changed", "already there", "invalid")
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """A rule that a row of the old file breaks."""
+    """A rule for which a row of the old file cannot be moved."""
 
     table: str
     id: str
     rule: str
 
     def __str__(self) -> str:
-        return f"{self.table}: {self.id}: {self.rule}"
+        return f"{self.table}: {self.id}: not moved: {self.rule}"
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A change that makes a row of the old file legal here."""
+
+    table: str
+    id: str
+    change: str
+
+    def __str__(self) -> str:
+        return f"{self.table}: {self.id}: changed: {self.change}"
 
 
 @dataclass(slots=True)
 class Tally:
-    """The numbers of a table's rows: in the file, to be moved, and already in the installation."""
+    """The numbers of a table's rows: in the file, to be moved, changed among these, and already there."""
 
     table: str
     found: int
     new: int = 0
+    changed: int = 0
     present: int = 0
 
     @property
@@ -44,7 +57,10 @@ def write_lines(*lines: object) -> None:
 
 def table_lines(tallies: Sequence[Tally]) -> Iterator[str]:
     """Return the lines of the table that shows all tallies."""
-    rows = [_COLUMNS, *((each.table, each.found, each.new, each.present, each.invalid) for each in tallies)]
+    rows = [
+        _COLUMNS,
+        *((each.table, each.found, each.new, each.changed, each.present, each.invalid) for each in tallies),
+    ]
     for name, *numbers in rows:
         yield f"{name:<16}" + "".join(f"{number:>15}" for number in numbers)
 

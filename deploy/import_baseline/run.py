@@ -10,12 +10,13 @@ from tqdm import tqdm
 
 from deploy.import_baseline.import_pass import Importer, ImportPass
 from deploy.import_baseline.old_file import BaselineError, OldFile
-from deploy.import_baseline.report import Finding, Tally, moved_line, table_lines, write_lines
+from deploy.import_baseline.report import Change, Finding, Tally, moved_line, table_lines, write_lines
 from services.kit.storage.database import is_postgresql, transaction
+from services.kit.storage.seed_mark import mark_seeded
 
 _ADVICE = (
-    "nothing was moved: correct these rows in the old file, or leave them out with --skip-invalid (SKIP_INVALID=1); "
-    "rows whose id or name is taken here can only move into an empty installation"
+    "nothing was moved: correct the rows that cannot be moved in a copy of the old file, or leave them out with "
+    "--skip-invalid (SKIP_INVALID=1); rows whose id or name is taken here can only move into an empty installation"
 )
 
 
@@ -45,7 +46,7 @@ def run_import(old: OldFile, parts: Sequence[Part], *, skip_invalid: bool, dry_r
     return True
 
 
-def _run_pass(old: OldFile, part: Part, report: Callable[[Finding], None], *, writes: bool) -> Sequence[Tally]:
+def _run_pass(old: OldFile, part: Part, report: Callable[[Finding | Change], None], *, writes: bool) -> Sequence[Tally]:
     task = f"{'moving' if writes else 'checking'} {part.name}"
     # The bar is for a person: it is not drawn into a file or a pipe.
     with tqdm(desc=task, unit=" rows", leave=False, disable=None) as bar:
@@ -53,6 +54,9 @@ def _run_pass(old: OldFile, part: Part, report: Callable[[Finding], None], *, wr
         bar.total = sum(tally.found for tally in one_pass.tallies.values())
         with _long_transaction(part.database) if writes else nullcontext():
             part.importer.run(part.database, one_pass)
+            if writes:
+                # What is imported is an installation in use, even where a service gets no row of it.
+                mark_seeded(part.database)
     return list(one_pass.tallies.values())
 
 
@@ -65,5 +69,5 @@ def _long_transaction(database: peewee.Database) -> Iterator[None]:
         yield
 
 
-def _stop(finding: Finding) -> None:
+def _stop(finding: Finding | Change) -> None:
     raise BaselineError(f"{finding}, which it did not when it was checked: run the import again")

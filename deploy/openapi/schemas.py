@@ -5,7 +5,7 @@ from typing import Any, Literal
 
 from pydantic import TypeAdapter
 
-from services.kit.web.schemas import Instant, InstantText, text_pattern
+from services.kit.web.schemas import OFF_ONE_LINE, Instant, InstantText, text_pattern
 
 Json = dict[str, Any]
 
@@ -18,18 +18,25 @@ _NULL = {"type": "null"}
 _RENAMED = {"ge": "minimum", "le": "maximum"}
 
 
-def _text_schema(least: int) -> Json:
+def _text_schema(least: int, *, one_line: bool) -> Json:
     description = "trimmed; no control characters but tab and line breaks"
+    if one_line:
+        description = "trimmed; no control characters but tab, no line breaks, no overrides of its direction"
     if least:
-        description += f"; at least {least} character{'s' if least > 1 else ''} left after trimming"
-    return {"type": "string", "pattern": text_pattern(least), "description": description}
+        description += f"; at least {least} character{'s' if least > 1 else ''} left after trimming, one is visible"
+    return {
+        "type": "string",
+        "pattern": text_pattern(least, OFF_ONE_LINE if one_line else ""),
+        "description": description,
+    }
 
 
 # The schemas that many others refer to, by name.
 _SHARED: Mapping[str, Json] = {
     "Instant": TypeAdapter(InstantText).json_schema(),
     "InstantInput": TypeAdapter(Instant).json_schema(),
-    **{f"Text{least}": _text_schema(least) for least in range(10)},
+    **{f"Text{least}": _text_schema(least, one_line=False) for least in range(4)},
+    **{f"Line{least}": _text_schema(least, one_line=True) for least in range(4)},
 }
 
 

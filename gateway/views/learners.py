@@ -108,7 +108,8 @@ async def submit_quiz(
     if admission.status != HTTP_OK:
         return await _replay(upstreams, request, slugs, admission)
     lesson = admission.document()["item"]
-    members = {**slugs, "lessonId": lesson["id"], "lessonTitle": lesson["title"]}
+    ids = {"eventId": lesson["eventId"], "lessonId": lesson["id"]}
+    members = {**slugs, **ids, "lessonSlug": lesson["slug"], "lessonTitle": lesson["title"]}
     response = await upstreams.quiz.call("POST", SUBMISSIONS, _submission(request, members))
     if response.status == HTTP_OK and "Idempotency-Replayed" not in response.headers:
         _log_submission(response.document()["result"])
@@ -134,10 +135,16 @@ async def _open_lesson(
 async def _replay(
     upstreams: Upstreams, request: UpstreamRequest, slugs: dict[str, str], refusal: UpstreamResponse
 ) -> UpstreamResponse:
-    # A learner who lost the first response retries. Meanwhile the lesson may have ended or been deleted.
+    # A learner who lost the first response retries. Meanwhile the lesson may have ended or been deleted. Whoever does
+    # not open the event gets the refusal, whether or not the Idempotency-Key was used.
+    judgement = refusal.judgement
     if request.idempotency_key is None or refusal.status not in (HTTP_FORBIDDEN, HTTP_NOT_FOUND):
         return refusal
-    response = await upstreams.quiz.call("POST", "/internal/replays", _submission(request, slugs))
+    if judgement is None or not judgement.opened or judgement.event_id is None:
+        return refusal
+    lesson = {} if judgement.lesson_id is None else {"lessonId": judgement.lesson_id}
+    members = {**slugs, "eventId": judgement.event_id, **lesson}
+    response = await upstreams.quiz.call("POST", "/internal/replays", _submission(request, members))
     return refusal if response.status == HTTP_NOT_FOUND else response
 
 

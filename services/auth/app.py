@@ -8,7 +8,7 @@ from services.auth.config import Settings, read_settings
 from services.auth.migrations import MIGRATIONS
 from services.auth.repository.store import PeeweeAuthStore
 from services.auth.resources import grants, keys, me, people, sessions, sign_in
-from services.auth.resources.resource import HashingLimit
+from services.auth.resources.resource import PLACES, HashingQueue
 from services.auth.service.sign_in import AuthService
 from services.kit.core.findings import Finding, Progress
 from services.kit.core.instants import Clock, now
@@ -18,7 +18,7 @@ from services.kit.storage.health import health_routes
 from services.kit.storage.integrity import integrity_route
 from services.kit.storage.service_app import create_service_app
 from services.kit.storage.soundness import SoundnessWatch
-from services.kit.storage.use_cases import UseCases
+from services.kit.storage.use_cases import WAITING_LIMIT, UseCases
 from services.kit.web.app import WebApp
 from services.kit.web.guards import Guard, Route
 from services.kit.web.tokens.access import AccessTokenVerifier
@@ -29,7 +29,8 @@ def create_app(settings: Settings | None = None) -> WebApp:
     """Return the ASGI app; without settings, read them from the environment."""
     settings = settings or read_settings(os.environ)
     database = open_database(settings.database_url, "flix-auth", create=False)
-    use_cases = UseCases(database, settings.threads)
+    # Each that waits to hash asks the database first: together they must not take the places of others.
+    use_cases = UseCases(database, settings.threads, WAITING_LIMIT + PLACES)
     store = PeeweeAuthStore(database)
     service = AuthService(
         store,
@@ -69,7 +70,7 @@ def verifier(service: AuthService, use_cases: UseCases, clock: Clock = now) -> A
 
 def routes(service: AuthService, use_cases: UseCases) -> tuple[Route, ...]:
     """Return the routes table: every address of auth, and who may call it."""
-    parts = (service, use_cases, HashingLimit(use_cases.threads))
+    parts = (service, use_cases, HashingQueue(use_cases.threads))
     return (
         Route("/.well-known/jwks.json", keys.PublishedKeys(*parts), Guard.OPEN),
         Route("/internal/grants", grants.Grants(*parts), Guard.SERVICE),

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from services.kit.core.config import Environment, ServiceSettings
+from services.kit.core.texts import DIRECTION_OVERRIDES, LINE_BREAKS, as_seen, composed
 
 LOCAL_ADMIN_USERNAME = "admin"
 LOCAL_ADMIN_PASSWORD = "admin123"  # noqa: S105 refused in the managed profile
@@ -34,7 +35,7 @@ def read_settings(variables: Mapping[str, str]) -> Settings:
         environment,
         "auth",
         port=3013,
-        admin_username=environment.text("ADMIN_USERNAME", LOCAL_ADMIN_USERNAME, "the first admin's name"),
+        admin_username=_admin_username(environment),
         admin_password=environment.secret(
             "ADMIN_PASSWORD",
             LOCAL_ADMIN_PASSWORD,
@@ -49,6 +50,13 @@ def read_settings(variables: Mapping[str, str]) -> Settings:
     )
     environment.raise_problems()
     return settings
+
+
+def _admin_username(environment: Environment) -> str:
+    name = composed(environment.text("ADMIN_USERNAME", LOCAL_ADMIN_USERNAME, "the first admin's name"))
+    if name and (not as_seen(name) or any(each in LINE_BREAKS + DIRECTION_OVERRIDES for each in name)):
+        environment.problems.append("ADMIN_USERNAME must be one line with a visible character")
+    return name
 
 
 def _duration(environment: Environment, name: str, default: str) -> timedelta:

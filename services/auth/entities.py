@@ -16,7 +16,7 @@ class Admin:
 
     The hash is argon2id, or bcrypt of the old baseline until the next sign-in. `disabled_at` is None while the person
     may sign in. `initial_password_ends_at` is None unless the password was generated: such a password is valid until
-    then, and only to set another one.
+    then, and only to set another one. Its digest saves the hash; None for one that an earlier release made.
     """
 
     id: str
@@ -27,6 +27,7 @@ class Admin:
     role: Role = "owner"
     disabled_at: datetime | None = None
     initial_password_ends_at: datetime | None = None
+    initial_password_digest: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,10 @@ from services.kit.storage.idempotency import IdempotentResponseRow
 
 
 class AdminRow(peewee.Model):
-    """An admin; its columns are the fields of entities.Admin."""
+    """An admin; its columns are the fields of entities.Admin, and the normal form of the name.
+
+    The release before 006 leaves `username_key` null.
+    """
 
     id = TextField(primary_key=True)
     username = TextField(unique=True)
@@ -22,6 +25,8 @@ class AdminRow(peewee.Model):
     )
     disabled_at = InstantField(null=True)
     initial_password_ends_at = InstantField(null=True)
+    initial_password_digest = TextField(null=True)
+    username_key = TextField(null=True, index=True)
 
     class Meta:
         table_name = "admins"

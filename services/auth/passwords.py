@@ -45,6 +45,16 @@ def matches_bcrypt(password: str, bcrypt_hash: str) -> bool:
     return bcrypt.checkpw(password.encode()[:_BCRYPT_BYTES], bcrypt_hash.encode())
 
 
+def matches(password: str, password_hash: str) -> bool:
+    """Return whether the password fits the hash of either kind; False for one that cannot be checked."""
+    if is_bcrypt(password_hash):
+        return can_be_checked(password_hash) and matches_bcrypt(password, password_hash)
+    try:
+        return HASHER.verify(password_hash, password)
+    except (argon2.exceptions.VerificationError, argon2.exceptions.InvalidHashError):
+        return False
+
+
 def new_password_problems(password: str, username: str) -> list[str]:
     """Return why the person cannot have this new password, as texts for a field error.
 

@@ -3,10 +3,11 @@
 import os
 from collections.abc import Iterable
 
+from services.content.branding.generator import Generator, generator_of
 from services.content.config import Settings, read_settings
 from services.content.migrations import MIGRATIONS
 from services.content.repository.store import PeeweeContentStore
-from services.content.resources import events, feed, learners, lessons
+from services.content.resources import branding, events, feed, learners, lessons
 from services.content.service import ContentService
 from services.kit.core.findings import Finding, Progress
 from services.kit.storage.audit.resource import audit_route
@@ -57,13 +58,22 @@ def create_app(settings: Settings | None = None) -> WebApp:
 
 
 def routes(
-    service: ContentService, use_cases: UseCases, settings: Settings, grants: GrantVerifier
+    service: ContentService,
+    use_cases: UseCases,
+    settings: Settings,
+    grants: GrantVerifier,
+    generator: Generator | None = None,
 ) -> tuple[Route, ...]:
-    """Return the routes table: every address of content, and who may call it."""
+    """Return the routes table: every address of content, and who may call it.
+
+    Without a `generator` looks are made as the settings say.
+    """
+    generator = generator or generator_of(settings)
     learner_lesson = learners.LearnerLesson(service, use_cases, grants, settings.allowed_domains)
     return (
         Route(EVENTS, events.Events(service, use_cases), READ_AND_WRITE),
         Route(EVENT, events.EventItem(service, use_cases), READ_AND_WRITE),
+        Route(EVENT + "/branding/generate", branding.EventBranding(service, use_cases, generator), READ_AND_WRITE),
         Route(LESSONS, lessons.Lessons(service, use_cases), READ_AND_WRITE),
         Route(LESSON, lessons.LessonItem(service, use_cases), READ_AND_WRITE),
         Route(

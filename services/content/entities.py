@@ -5,11 +5,11 @@ older rows, samples and imports have no value for it, the record itself gives a 
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
-from enum import Enum
 from typing import Literal
 
+from services.kit.core.unset import Unset
 from services.kit.storage.audit.model import AuditEntry
 
 Visibility = Literal["public", "private"]
@@ -17,20 +17,11 @@ VideoProvider = Literal["youtube", "vimeo", "gemini_stream"]
 LessonStatus = Literal["released", "locked", "expired"]
 MimeType = Literal["application/pdf", "application/zip", "image/png", "image/jpeg", "text/plain"]
 AccessStatus = Literal["released", "locked", "expired", "blocked_private"]
+BrandingStrategy = Literal["provider", "fallback"]
 ChangedKind = Literal["event", "lesson", "material"]
 ChangeAction = Literal["created", "changed", "deleted"]
 
 MAXIMUM_MATERIAL_BYTES = 25 * 1024 * 1024
-
-
-class Unset(Enum):
-    """The type of UNSET."""
-
-    UNSET = "unset"
-
-
-UNSET = Unset.UNSET
-"""The value of a field that a partial update leaves as it is; None is a value like any other."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,7 +68,10 @@ class EventChanges:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event(EventFields):
-    """A launch: its page and branding, open to everyone or behind an access key."""
+    """A launch: its page and branding, open to everyone or behind an access key.
+
+    `position` is its place among the events of the same `created_at`, which the repository gives it.
+    """
 
     id: str
     branding_provider: str | None
@@ -86,6 +80,33 @@ class Event(EventFields):
     created_at: datetime
     updated_at: datetime
     version: int = 1
+    position: int = field(default=0, compare=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Branding:
+    """A generated look of an event's page, and what made it."""
+
+    hero_title: str
+    hero_subtitle: str
+    hero_cta_text: str
+    background_color: str
+    text_color: str
+    accent_color: str
+    logo_url: str | None
+    branding_provider: str
+    branding_prompt_version: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Generation:
+    """A look and how it was made; `fallback_reason` is None for a provider's look."""
+
+    branding: Branding
+    strategy: BrandingStrategy
+    attempts: int
+    duration_ms: int
+    fallback_reason: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

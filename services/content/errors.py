@@ -1,18 +1,29 @@
 """The named errors of content.
 
 NotFound:  EventNotFound, LessonNotFound, MaterialNotFound
-Conflict:  EventSlugTaken, LessonSlugTaken
-Invalid:   InvalidWindow
+Conflict:  EventSlugTaken, EventChanged, LessonSlugTaken
+Invalid:   InvalidWindow, BrandingProviderInvalid
 Forbidden: EventAccessDenied, LessonAccessDenied
 Gone:      FeedPositionLost
+502:       BrandingProviderFailed
 """
 
-from typing import Literal
+from collections.abc import Iterable, Sequence
+from typing import ClassVar, Literal
 
 # Before Python 3.12 pydantic does not support the standard library's TypedDict.
 from typing_extensions import TypedDict
 
-from services.kit.core.errors import Conflict, Forbidden, Gone, Invalid, NotFound
+from services.kit.core.errors import (
+    Conflict,
+    Forbidden,
+    Gone,
+    Invalid,
+    NotFound,
+    PreconditionFailed,
+    ServiceError,
+    ValidationFailed,
+)
 
 
 class EventNotFound(NotFound):
@@ -43,6 +54,47 @@ class EventSlugTaken(Conflict):
 
     def __init__(self, slug: str):
         super().__init__(f"Another event already has the slug {slug}")
+
+
+class EventChanged(Conflict):
+    """The event has changed since the generation of its look began; nothing was written."""
+
+    code = PreconditionFailed.code
+    message = PreconditionFailed.message
+
+
+class BrandingProviderInvalid(ValidationFailed):
+    """There is no provider of looks of this name."""
+
+    code = "BRANDING_PROVIDER_INVALID"
+    message = "There is no such provider of looks"
+
+    def __init__(self, known: Iterable[str]):
+        super().__init__({"provider": [f"must be one of {', '.join(sorted(known))}"]})
+
+
+class BrandingErrors(TypedDict):
+    """An error for each time that the provider was asked."""
+
+    errors: list[str]
+
+
+class BrandingFailedMembers(TypedDict):
+    """The further member of a BRANDING_PROVIDER_FAILED."""
+
+    details: BrandingErrors
+
+
+class BrandingProviderFailed(ServiceError):
+    """The provider gave no look, and the request wants no fallback."""
+
+    status: ClassVar[int] = 502
+    code = "BRANDING_PROVIDER_FAILED"
+    message = "The provider gave no look; nothing was changed"
+    members = BrandingFailedMembers
+
+    def __init__(self, errors: Sequence[str]):
+        super().__init__(extra={"details": {"errors": [*errors]}})
 
 
 class LessonSlugTaken(Conflict):

@@ -8,7 +8,8 @@ import peewee
 from services.content import rules
 from services.content.entities import Event, FeedState, Lesson, Material
 from services.content.migrations import MIGRATIONS
-from services.content.repository.inspection import ContentInspection
+from services.content.models import EventRow, LessonRow
+from services.content.repository.inspection import ContentInspection, StoredSlug
 from services.content.repository.store import PeeweeContentStore
 from services.kit.core.findings import Finding, Progress, Violation, violation_findings
 from services.kit.core.instants import Clock, now
@@ -29,6 +30,8 @@ def examination(clock: Clock = now) -> Examination:
         yield from _record_findings("events", inspection.events(), rules.event_violations, progress)
         yield from _record_findings("lessons", inspection.lessons(), rules.lesson_violations, progress)
         yield from _record_findings("materials", inspection.materials(), rules.material_violations, progress)
+        for table in (EventRow, LessonRow):
+            yield from _form_findings(inspection, table)
         yield from _change_findings(inspection, inspection.feed())
 
     def between(database: peewee.Database, progress: Progress) -> Iterator[Finding]:
@@ -51,6 +54,17 @@ def _record_findings(
         for record in batch:
             yield from violation_findings(table, record.id, violations(record))
         progress.advance(len(batch))
+
+
+def _form_findings(inspection: ContentInspection, table: type[EventRow | LessonRow]) -> Iterator[Finding]:
+    for row in inspection.stale_forms(table):
+
+        def renew(row: StoredSlug = row) -> str:
+            inspection.renew_form(table, row)
+            return "stored its normal form"
+
+        message = "only this spelling of its slug finds it: the release before wrote it"
+        yield Finding(table._meta.table_name, row.id, "slug_form", message, renew)
 
 
 def _reader_findings(state: FeedState, clock: Clock) -> Iterator[Finding]:

@@ -16,6 +16,7 @@ from services.content.entities import (
 from services.kit.storage.audit.model import AuditRow
 from services.kit.storage.database import InstantField
 from services.kit.storage.idempotency import IdempotentResponseRow
+from services.kit.storage.seed_mark import SeedMarkRow
 
 
 def _one_of(column: str, values: Any) -> str:
@@ -23,7 +24,7 @@ def _one_of(column: str, values: Any) -> str:
 
 
 class EventRow(peewee.Model):
-    """An event; its columns are the fields of entities.Event."""
+    """An event; its columns are the fields of entities.Event, and the normal form of its slug."""
 
     id = TextField(primary_key=True)
     title = TextField()
@@ -47,11 +48,14 @@ class EventRow(peewee.Model):
     created_at = InstantField()
     updated_at = InstantField()
     version = IntegerField(default=1, constraints=[SQL("DEFAULT 1")])
+    # Null where the release before wrote the row; its place among the events of the same instant is then 0.
+    slug_form = TextField(null=True, index=True)
+    position = IntegerField(default=0, constraints=[SQL("DEFAULT 0")])
 
     class Meta:
         table_name = "events"
         legacy_table_names = False
-        indexes = ((("created_at", "id"), False),)
+        indexes = ((("created_at", "position", "id"), False),)
         constraints = (
             Check(_one_of("visibility", Visibility), name="events_visibility"),
             Check("slug <> ''", name="events_slug_not_empty"),
@@ -59,7 +63,7 @@ class EventRow(peewee.Model):
 
 
 class LessonRow(peewee.Model):
-    """A lesson; its columns are the fields of entities.Lesson."""
+    """A lesson; its columns are the fields of entities.Lesson, and the normal form of its slug."""
 
     id = TextField(primary_key=True)
     event = ForeignKeyField(EventRow, on_delete="CASCADE", index=False)
@@ -73,12 +77,14 @@ class LessonRow(peewee.Model):
     created_at = InstantField()
     updated_at = InstantField()
     version = IntegerField(default=1, constraints=[SQL("DEFAULT 1")])
+    slug_form = TextField(null=True)
 
     class Meta:
         table_name = "lessons"
         legacy_table_names = False
         indexes = (
             (("event", "slug"), True),
+            (("event", "slug_form"), False),
             (("event", "release_at", "created_at", "id"), False),
         )
         constraints = (
@@ -162,4 +168,19 @@ class FeedReaderRow(peewee.Model):
         legacy_table_names = False
 
 
-TABLES = (EventRow, LessonRow, MaterialRow, ChangeRow, ChangeFeedRow, FeedReaderRow, IdempotentResponseRow, AuditRow)
+class ReplacedKeyRow(peewee.Model):
+    """The keyed digest of an event's access key that was replaced; the digest covers the event's id."""
+
+    digest = TextField(primary_key=True)
+    replaced_at = InstantField(index=True)
+
+    class Meta:
+        table_name = "replaced_keys"
+        legacy_table_names = False
+
+
+TABLES = (
+    *(EventRow, LessonRow, MaterialRow, ReplacedKeyRow),
+    *(ChangeRow, ChangeFeedRow, FeedReaderRow),
+    *(IdempotentResponseRow, SeedMarkRow, AuditRow),
+)

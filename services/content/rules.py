@@ -4,15 +4,15 @@ import hashlib
 import hmac
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import fields, replace
+from dataclasses import asdict, fields, replace
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 import orjson
 
 from services.content.entities import (
-    UNSET,
     AccessStatus,
+    Branding,
     ChangeFeed,
     Event,
     EventChanges,
@@ -25,6 +25,8 @@ from services.content.entities import (
 from services.content.errors import FeedPositionLost, InvalidWindow
 from services.content.videos import embeds_nothing
 from services.kit.core.findings import Violation
+from services.kit.core.texts import as_seen
+from services.kit.core.unset import UNSET
 from services.kit.web.schemas import is_web_address
 from services.kit.web.tokens.grants import Grant
 
@@ -41,20 +43,24 @@ CHANGES_KEPT = timedelta(days=7)
 # A running reader processes a change within two seconds.
 FEED_LAG_LIMIT = timedelta(minutes=1)
 
-# Separates this use of the service secret from its other uses.
+# For so long after its replacement a key is stale and no guess.
+STALE_FOR = timedelta(days=1)
+
+# Separate these uses of the service secret from its other uses.
 _FINGERPRINT = "fingerprint of an access key"
+_DIGEST = "digest of an access key that was sent or replaced"
 
-_OUTSIDE_SLUG = re.compile(r"[^a-z0-9-]+")
-
-
-def event_slug(text: str) -> str:
-    """Return the slug of a text, possibly empty: each run of other characters becomes one hyphen, none at the ends."""
-    return _OUTSIDE_SLUG.sub("-", text.strip().lower()).strip("-")
+_STORED_EVENT_SLUG = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?")
 
 
-def lesson_slug(text: str) -> str:
-    """Return the text trimmed and in lower case."""
-    return text.strip().lower()
+def may_be_event_slug(slug: str) -> bool:
+    """Return whether an event may be stored with this slug: once runs of hyphens were legal, too."""
+    return _STORED_EVENT_SLUG.fullmatch(slug) is not None
+
+
+def may_be_lesson_slug(slug: str) -> bool:
+    """Return whether a lesson may be stored with this slug: once it needed no normal form of Unicode."""
+    return slug == slug.strip().lower() and is_addressable(slug)
 
 
 class Descriptions(NamedTuple):
@@ -71,8 +77,15 @@ def descriptions(description: str | None, short: str | None, long: str | None) -
 
 
 def changed_event(event: Event, changes: EventChanges, now: datetime) -> Event:
-    """Return the event after a partial update."""
+    """Return the event after a partial update. A key that looks like the stored one is no new key: grants live on."""
+    if isinstance(changes.access_key, str) and as_seen(changes.access_key) == as_seen(event.access_key or ""):
+        changes = replace(changes, access_key=UNSET)
     return replace(event, **_set_fields(changes), updated_at=now, version=event.version + 1)
+
+
+def branded_event(event: Event, branding: Branding, now: datetime) -> Event:
+    """Return the event with a generated look."""
+    return replace(event, **asdict(branding), branding_generated_at=now, updated_at=now, version=event.version + 1)
 
 
 def changed_lesson(lesson: Lesson, changes: LessonChanges, now: datetime) -> Lesson:
@@ -103,14 +116,17 @@ def seconds_until(instant: datetime, now: datetime) -> int:
 
 
 def opens_for(event: Event | None, access_key: str | None) -> bool:
-    """Return whether the key opens the event. A private event without a key, or no event, opens for nobody."""
+    """Return whether the key opens the event, as people see it.
+
+    A private event without a key, or with one that shows nothing, opens for nobody, and neither does no event.
+    """
     if event is not None and event.visibility == "public":
         return True
-    right_key = event.access_key if event is not None else None
+    right_key = as_seen((event.access_key if event is not None else None) or "")
     # Digests have one length, so the comparison takes equally long for every guess and for an event without a key: its
     # time tells a guesser neither how much of the key is right nor whether there is one.
-    equal = hmac.compare_digest(_digest(right_key), _digest(access_key))
-    return equal and right_key is not None and access_key is not None
+    equal = hmac.compare_digest(_digest(right_key), _digest(as_seen(access_key or "")))
+    return equal and right_key != ""
 
 
 def opens_by_grant(event: Event, grant: Grant, secret: str) -> bool:
@@ -130,6 +146,18 @@ def fingerprint(event: Event, secret: str) -> str:
     access_key = event.access_key if event.visibility == "private" else None
     named = orjson.dumps([_FINGERPRINT, event.id, event.visibility, access_key])
     return hmac.new(secret.encode(), named, hashlib.sha256).hexdigest()
+
+
+def key_digest(event_id: str, access_key: str, secret: str) -> str:
+    """Return the keyed digest (HMAC) of a key sent for an event, of 32 hex digits; keys that look alike share it."""
+    named = orjson.dumps([_DIGEST, event_id, as_seen(access_key)])
+    return hmac.new(secret.encode(), named, hashlib.sha256).hexdigest()[:32]
+
+
+def replaced_key(before: Event, after: Event) -> str | None:
+    """Return the access key that the change of an event replaced, None when the key still is as it was."""
+    key = before.access_key
+    return None if key is None or as_seen(key) == as_seen(after.access_key or "") else key
 
 
 def neighbours(lessons: Sequence[Lesson], lesson: Lesson) -> tuple[Lesson | None, Lesson | None]:
@@ -164,8 +192,8 @@ def prunable_through(feed: ChangeFeed, readers: Sequence[FeedReader], first_kept
 
 def event_violations(event: Event) -> Iterator[Violation]:
     """Yield the rules that a stored event breaks."""
-    if event_slug(event.slug) != event.slug:
-        yield "event_slug_form", "the slug is not in its normal form: no address names it"
+    if event.slug and not may_be_event_slug(event.slug):
+        yield "event_slug_form", "the slug is not of letters from a to z, digits and hyphens between them"
     for name, address in (("logo_url", event.logo_url), ("highlight_video_url", event.highlight_video_url)):
         if address is not None and not is_web_address(address):
             yield "event_link", f"{name} is no http or https address"
@@ -173,8 +201,8 @@ def event_violations(event: Event) -> Iterator[Violation]:
 
 def lesson_violations(lesson: Lesson) -> Iterator[Violation]:
     """Yield the rules that a stored lesson breaks."""
-    if lesson_slug(lesson.slug) != lesson.slug or not is_addressable(lesson.slug):
-        yield "lesson_slug_form", "the slug is not in its normal form: no address names it"
+    if not may_be_lesson_slug(lesson.slug):
+        yield "lesson_slug_form", "the slug is not trimmed and in lower case, or has a slash or a line break"
     if embeds_nothing(lesson.video_id):
         yield "lesson_video", "the video id is an address or a path, so that no player loads it: write the id alone"
 
@@ -203,8 +231,8 @@ def is_addressable(slug: str) -> bool:
     return not any(each in slug for each in "/\t\r\n")
 
 
-def _digest(access_key: str | None) -> bytes:
-    return hashlib.sha256((access_key or "").encode()).digest()
+def _digest(access_key: str) -> bytes:
+    return hashlib.sha256(access_key.encode()).digest()
 
 
 def _first_given(*texts: str | None) -> str:

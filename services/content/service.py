@@ -4,15 +4,16 @@ A use case that creates something calls `keep` with its result before the transa
 response and the records are committed together.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import uuid_utils
 
 from services.content import rules
 from services.content.entities import (
     Access,
+    Branding,
     Catalog,
     ChangeFeed,
     ChangePage,
@@ -31,17 +32,25 @@ from services.content.entities import (
     Snapshot,
     Upload,
 )
-from services.content.errors import EventAccessDenied, EventNotFound, LessonAccessDenied
+from services.content.errors import EventAccessDenied, EventChanged, EventNotFound, LessonAccessDenied
 from services.content.repository.contracts import ContentStore, event_key, lesson_key, material_key
 from services.kit.core.errors import Unavailable
 from services.kit.core.instants import Clock, now
 from services.kit.storage.idempotency import Keep, keep_nothing
-from services.kit.web.entity_tags import ANY_STATE, IfMatch, require_match
+from services.kit.web.entity_tags import ANY_STATE, IfMatch, entity_tag, require_match
+from services.kit.web.judgements import Judgement, KeyJudgement
 from services.kit.web.pages import Page, PageRequest, page_of
 from services.kit.web.tokens.grants import Grant
 
 PresentedGrant = Grant | Unavailable | None
 """The grant of a request, or the reason why it cannot be verified now; an invalid grant counts as none."""
+
+Tell = Callable[[Judgement], object]
+"""Gets the judgement of a learner's request before the use case returns or raises, and again with the lesson."""
+
+
+def tell_nobody(_judgement: Judgement) -> None:
+    """Keep the judgement to oneself."""
 
 
 class ContentService:
@@ -87,14 +96,34 @@ class ContentService:
             keep(event)
         return event
 
-    def update_event(self, event_id: str, changes: EventChanges, states: IfMatch = ANY_STATE) -> Event:
-        """Change some fields of an event. Raise EventNotFound, EventSlugTaken, PreconditionFailed."""
+    def update_event(
+        self, event_id: str, changes_of: Callable[[Event], EventChanges], states: IfMatch = ANY_STATE
+    ) -> Event:
+        """Change some fields of an event; `changes_of` returns the changes to the stored one.
+
+        Raise EventNotFound, EventSlugTaken, PreconditionFailed, or as `changes_of` does.
+        """
         with self._store.transaction():
             event = self._store.events.get(event_id, for_update=True)
             require_match(event, states)
-            changed = rules.changed_event(event, changes, self._clock())
+            changed = rules.changed_event(event, changes_of(event), self._clock())
             self._store.events.save(changed)
+            self._remember_replaced_key(event, changed)
         return changed
+
+    def brand_event(self, read: Event, branding: Branding, keep: Keep[Event] = keep_nothing) -> Event:
+        """Write a generated look to an event, unless it has changed since it was read.
+
+        Raise EventNotFound, EventChanged.
+        """
+        with self._store.transaction():
+            event = self._store.events.get(read.id, for_update=True)
+            if entity_tag(event) != entity_tag(read):
+                raise EventChanged
+            branded = rules.branded_event(event, branding, self._clock())
+            self._store.events.save(branded)
+            keep(branded)
+        return branded
 
     def delete_event(self, event_id: str, states: IfMatch = ANY_STATE) -> None:
         """Delete an event with its lessons and their materials. Raise EventNotFound, PreconditionFailed."""
@@ -126,17 +155,22 @@ class ContentService:
         return lesson
 
     def update_lesson(
-        self, event_id: str, lesson_id: str, changes: LessonChanges, states: IfMatch = ANY_STATE
+        self,
+        event_id: str,
+        lesson_id: str,
+        changes_of: Callable[[Lesson], LessonChanges],
+        states: IfMatch = ANY_STATE,
     ) -> Lesson:
-        """Change some fields of a lesson.
+        """Change some fields of a lesson; `changes_of` returns the changes to the stored one.
 
-        Raise EventNotFound, LessonNotFound, LessonSlugTaken, InvalidWindow, PreconditionFailed.
+        Raise EventNotFound, LessonNotFound, LessonSlugTaken, InvalidWindow, PreconditionFailed, or as `changes_of`
+        does.
         """
         with self._store.transaction():
             self._store.events.get(event_id)
             lesson = self._store.lessons.get(event_id, lesson_id, for_update=True)
             require_match(lesson, states)
-            changed = rules.changed_lesson(lesson, changes, self._clock())
+            changed = rules.changed_lesson(lesson, changes_of(lesson), self._clock())
             self._store.lessons.save(changed)
         return changed
 
@@ -196,55 +230,78 @@ class ContentService:
 
     # Learners
 
-    def event_access(self, event_slug: str, access_key: str | None) -> EventAccess:
+    def event_access(self, event_slug: str, access_key: str | None, tell: Tell = tell_nobody) -> EventAccess:
         """Return the content of a grant for this key. Raise EventAccessDenied, for an unknown event too."""
-        event: Event | None = None
-        with suppress(EventNotFound):
-            event = self._store.events.get_by_slug(event_slug)
-        if not rules.opens_for(event, access_key) or event is None:
+        event = self._find_event(event_slug)
+        if not self._judge(event, access_key, None, tell).opened or event is None:
             raise _access_denied()
         return EventAccess(event.id, rules.fingerprint(event, self._secret))
 
-    def catalog(self, event_slug: str, access_key: str | None, grant: PresentedGrant = None) -> Catalog:
+    def catalog(
+        self, event_slug: str, access_key: str | None, grant: PresentedGrant = None, tell: Tell = tell_nobody
+    ) -> Catalog:
         """Return the event with its lessons. Raise EventNotFound, EventAccessDenied, Unavailable."""
-        event = self._store.events.get_by_slug(event_slug)
-        if not self._opens(event, access_key, grant):
+        event, judgement = self._judged_event(event_slug, access_key, grant, tell)
+        if not judgement.opened:
             raise _access_denied()
         return Catalog(event, self._store.lessons.list(event.id), self._clock())
 
     def check_access(
-        self, event_slug: str, lesson_slug: str, access_key: str | None, grant: PresentedGrant = None
+        self,
+        event_slug: str,
+        lesson_slug: str,
+        access_key: str | None,
+        grant: PresentedGrant = None,
+        tell: Tell = tell_nobody,
     ) -> Access:
         """Decide whether the lesson opens now. Raise EventNotFound, LessonNotFound, Unavailable."""
         server_time = self._clock()
-        event = self._store.events.get_by_slug(event_slug)
-        if not self._opens(event, access_key, grant):
+        event, judgement = self._judged_event(event_slug, access_key, grant, tell)
+        if not judgement.opened:
             # Do not look up the lesson: a guess must not reveal which lessons exist.
             return Access("blocked_private", None, server_time)
         lesson = self._store.lessons.get_by_slug(event.id, lesson_slug)
+        tell(replace(judgement, lesson_id=lesson.id))
         return Access(rules.lesson_status(lesson, server_time), lesson, server_time)
 
     def open_lesson(
-        self, event_slug: str, lesson_slug: str, access_key: str | None, grant: PresentedGrant = None
+        self,
+        event_slug: str,
+        lesson_slug: str,
+        access_key: str | None,
+        grant: PresentedGrant = None,
+        tell: Tell = tell_nobody,
     ) -> Lesson:
         """Return the lesson. Raise EventNotFound, LessonNotFound, LessonAccessDenied, Unavailable."""
-        access = self.check_access(event_slug, lesson_slug, access_key, grant)
+        access = self.check_access(event_slug, lesson_slug, access_key, grant, tell)
         if access.lesson is None or not access.authorized:
             raise LessonAccessDenied(access.status, rules.ACCESS_MESSAGES[access.status])
         return access.lesson
 
-    def play(self, event_slug: str, lesson_slug: str, access_key: str | None, grant: PresentedGrant = None) -> Playback:
+    def play(
+        self,
+        event_slug: str,
+        lesson_slug: str,
+        access_key: str | None,
+        grant: PresentedGrant = None,
+        tell: Tell = tell_nobody,
+    ) -> Playback:
         """Return the lesson and its neighbours. Raise as `open_lesson`."""
-        lesson = self.open_lesson(event_slug, lesson_slug, access_key, grant)
+        lesson = self.open_lesson(event_slug, lesson_slug, access_key, grant, tell)
         lessons = self._store.lessons.list(lesson.event_id)
         previous, following = rules.neighbours(lessons, lesson)
         return Playback(lesson, previous, following, self._clock())
 
     def open_materials(
-        self, event_slug: str, lesson_slug: str, access_key: str | None, grant: PresentedGrant = None
+        self,
+        event_slug: str,
+        lesson_slug: str,
+        access_key: str | None,
+        grant: PresentedGrant = None,
+        tell: Tell = tell_nobody,
     ) -> OpenMaterials:
         """Return the materials of the lesson. Raise as `open_lesson`."""
-        lesson = self.open_lesson(event_slug, lesson_slug, access_key, grant)
+        lesson = self.open_lesson(event_slug, lesson_slug, access_key, grant, tell)
         return OpenMaterials(lesson, self._store.materials.list(lesson.id))
 
     # Followers
@@ -277,13 +334,51 @@ class ContentService:
         lessons = self._store.lessons.find(lesson_ids, (), ())
         return {event.id for event in events}, {lesson.id for lesson in lessons}
 
-    def _opens(self, event: Event, access_key: str | None, grant: PresentedGrant) -> bool:
-        if rules.opens_for(event, access_key):
-            return True
-        if isinstance(grant, Unavailable):
+    def _find_event(self, event_slug: str) -> Event | None:
+        with suppress(EventNotFound):
+            return self._store.events.get_by_slug(event_slug)
+        return None
+
+    def _judged_event(
+        self, event_slug: str, access_key: str | None, grant: PresentedGrant, tell: Tell
+    ) -> tuple[Event, Judgement]:
+        event = self._find_event(event_slug)
+        judgement = self._judge(event, access_key, grant, tell)
+        if event is None:
+            raise EventNotFound
+        return event, judgement
+
+    def _judge(self, event: Event | None, access_key: str | None, grant: PresentedGrant, tell: Tell) -> Judgement:
+        if event is not None and self._opens_without_key(event, grant):
+            judgement = Judgement(event.id, opened=True)
+        else:
+            opened = rules.opens_for(event, access_key)
+            key = None if access_key is None else self._judged_key(event, access_key, opened)
+            judgement = Judgement(None if event is None else event.id, opened, key)
+        tell(judgement)
+        if event is not None and not judgement.opened and isinstance(grant, Unavailable):
             # The key did not open the event, so the learner needs the grant.
             raise grant
-        return grant is not None and rules.opens_by_grant(event, grant, self._secret)
+        return judgement
+
+    def _opens_without_key(self, event: Event, grant: PresentedGrant) -> bool:
+        by_grant = isinstance(grant, Grant) and rules.opens_by_grant(event, grant, self._secret)
+        return by_grant or event.visibility == "public"
+
+    def _judged_key(self, event: Event | None, access_key: str, is_right: bool) -> KeyJudgement:
+        event_id, present = ("", "") if event is None else (event.id, rules.fingerprint(event, self._secret))
+        digest = rules.key_digest(event_id, access_key, self._secret)
+        if is_right:
+            return KeyJudgement("right", digest, present)
+        # Look it up without an event too: the exchange takes as long for an unknown event as for a known one.
+        is_stale = self._store.replaced_keys.has(digest, self._clock() - rules.STALE_FOR)
+        return KeyJudgement("stale" if is_stale else "wrong", digest, present)
+
+    def _remember_replaced_key(self, before: Event, after: Event) -> None:
+        key = rules.replaced_key(before, after)
+        if key is not None:
+            self._store.replaced_keys.prune(after.updated_at - rules.STALE_FOR)
+            self._store.replaced_keys.add(rules.key_digest(before.id, key, self._secret), after.updated_at)
 
     def _prune(self, feed: ChangeFeed) -> None:
         first_kept = self._store.changes.first_since(self._clock() - rules.CHANGES_KEPT)

@@ -44,6 +44,11 @@ class Quiz:
     version: int
     questions: tuple[Question, ...]
 
+    @property
+    def revision(self) -> "Revision":
+        """The revision of what is asked now."""
+        return Revision(self.revision_id, self.id, self.title, self.pass_percentage, self.questions, self.updated_at)
+
 
 @dataclass(frozen=True, slots=True)
 class Answer:
@@ -99,7 +104,7 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True)
 class Revision:
-    """A frozen copy of a quiz at one time; later changes of the quiz do not touch it."""
+    """A version of a quiz: a frozen copy, which later changes of the quiz do not touch."""
 
     id: str
     quiz_id: str
@@ -110,20 +115,33 @@ class Revision:
 
 
 @dataclass(frozen=True, slots=True)
+class ReplacedRevision:
+    """The id of a revision that a change or deletion of its quiz has replaced, and when."""
+
+    id: str
+    replaced_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class NewOption:
-    """An option before it has an id."""
+    """An option as it is sent; in an update `id` may be that of an option to keep."""
 
     text: str
     is_correct: bool
+    id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class NewQuestion:
-    """A question before it has an id; without `order` it is asked at its place in the list."""
+    """A question as it is sent; without `order` it is asked at its place in the list.
+
+    In an update `id` may be that of a question to keep.
+    """
 
     prompt: str
     order: int | None
     options: tuple[NewOption, ...]
+    id: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -209,7 +227,7 @@ class FeedPosition:
 
 @dataclass(frozen=True, slots=True)
 class Submission:
-    """A stored attempt and the quiz it was graded against."""
+    """A stored attempt and the revision by which it was graded."""
 
-    quiz: Quiz
+    revision: Revision
     attempt: Attempt

@@ -1,7 +1,7 @@
 """The named errors of quiz.
 
 NotFound: QuizNotFound, EventNotFound, LessonNotFound
-Conflict: LessonHasQuiz
+Conflict: LessonHasQuiz, QuizChanged
 Invalid:  MissingCorrectOption, InvalidAttempt
 Gone:     FeedPositionLost
 Unavailable: ContentIsEmpty
@@ -51,6 +51,13 @@ class InvalidAttempt(Invalid):
     """The answers do not fit the quiz."""
 
     code = "QUIZ_INVALID_ATTEMPT"
+
+
+class QuizChanged(Conflict):
+    """The version of the quiz that the learner was shown grades no more."""
+
+    code = "QUIZ_CHANGED"
+    message = "The quiz has changed since it was shown; load it again"
 
 
 class FeedPositionLost(Gone):

@@ -134,11 +134,12 @@ class Follower:
         return missing
 
     def _remove_quizzes(self, gone: Sequence[ContentKey]) -> None:
-        self._store.following.add_tombstones(gone, self._clock())
+        at = self._clock()
+        self._store.following.add_tombstones(gone, at)
         for each in gone:
             which = QuizFilter(event_id=each.id) if each.kind == "event" else QuizFilter(lesson_id=each.id)
             # Run outside of the request that may have caused this: its actor did not delete these quizzes.
-            if removed := Context().run(self._store.quizzes.remove_all, which):
+            if removed := Context().run(self._store.quizzes.remove_all, which, at):
                 log.info("quizzes_followed_content", kind=each.kind, contentId=each.id, removed=removed)
 
 

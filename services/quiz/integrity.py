@@ -1,6 +1,7 @@
 """The check of quiz's own rules; the kit checks the constraints of the tables."""
 
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 from typing import Protocol
 
 import peewee
@@ -48,7 +49,7 @@ def examination(content: Content, clock: Clock = now) -> Examination:
     def between(database: peewee.Database, progress: Progress) -> Iterator[Finding]:
         inspection = QuizInspection(database)
         try:
-            yield from _missing_lessons(inspection, content)
+            yield from _missing_lessons(inspection, content, clock())
             yield from violation_findings(FEED_POSITION, WHOLE_TABLE, _position_violations(inspection, content, clock))
         except ServiceError as error:
             message = f"whether their lessons exist, and are followed: content says: {error}"
@@ -83,18 +84,18 @@ def _position_violations(inspection: QuizInspection, content: Content, clock: Cl
     yield from rules.position_violations(position, head, next_change, clock())
 
 
-def _missing_lessons(inspection: QuizInspection, content: Content) -> Iterator[Finding]:
+def _missing_lessons(inspection: QuizInspection, content: Content, checked_at: datetime) -> Iterator[Finding]:
     for batch in inspection.references(REFERENCES_AT_ONCE):
         missing = set(content.missing([each.lesson for each in batch]))
         for each in batch:
             # The follower may have deleted the quiz since, right after its lesson.
             if each.lesson in missing and inspection.exists(each):
-                yield _missing_lesson(inspection, each)
+                yield _missing_lesson(inspection, each, checked_at)
 
 
-def _missing_lesson(inspection: QuizInspection, reference: QuizReference) -> Finding:
+def _missing_lesson(inspection: QuizInspection, reference: QuizReference, removed_at: datetime) -> Finding:
     def remove() -> str:
-        inspection.remove_quiz(reference)
+        inspection.remove_quiz(reference, removed_at)
         return "deleted it; its attempts stay"
 
     message = f"content has no lesson {reference.lesson.lesson_id} of the event {reference.lesson.event_id}"

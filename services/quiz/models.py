@@ -6,10 +6,14 @@ from peewee import SQL, BigIntegerField, BooleanField, Check, ForeignKeyField, I
 from services.kit.storage.audit.model import AuditRow
 from services.kit.storage.database import InstantField
 from services.kit.storage.idempotency import IdempotentResponseRow
+from services.kit.storage.seed_mark import SeedMarkRow
 
 
 class RevisionRow(peewee.Model):
-    """A frozen copy of a quiz, stored as long as the quiz or an attempt points to it; `questions` is JSON."""
+    """A frozen copy of a quiz, stored as long as it may grade or an attempt points to it; `questions` is JSON.
+
+    Event, lesson and instant are set when it is replaced: until then the quiz that points to it has them.
+    """
 
     id = TextField(primary_key=True)
     quiz_id = TextField(index=True)
@@ -17,6 +21,9 @@ class RevisionRow(peewee.Model):
     pass_percentage = IntegerField()
     questions = TextField()
     created_at = InstantField()
+    event_id = TextField(null=True, index=True)
+    lesson_id = TextField(null=True, index=True)
+    replaced_at = InstantField(null=True)
 
     class Meta:
         table_name = "quiz_revisions"
@@ -138,5 +145,6 @@ TABLES = (
     FeedPositionRow,
     TombstoneRow,
     IdempotentResponseRow,
+    SeedMarkRow,
     AuditRow,
 )

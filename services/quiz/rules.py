@@ -16,30 +16,66 @@ from services.quiz.entities import (
     Option,
     Question,
     Quiz,
+    ReplacedRevision,
     Revision,
 )
 from services.quiz.errors import InvalidAttempt, MissingCorrectOption
 
 MINIMUM_OPTIONS = 2
 DEFAULT_PASS_PERCENTAGE = 70
+# How long a replaced version of a quiz grades those to whom it was shown.
+GRADING_PERIOD = timedelta(hours=24)
 # A running follower reads a change within a second.
 FEED_LAG_LIMIT = timedelta(minutes=1)
 
 
-def identified(questions: Sequence[NewQuestion], new_id: Callable[[], str]) -> tuple[Question, ...]:
+def require_gradable(questions: Sequence[NewQuestion], current: Sequence[Question] = ()) -> None:
+    """Raise ValidationFailed when two have the same order, MissingCorrectOption when one has no right option.
+
+    Of a current question that has none it is not asked anew (docs/decisions/085-answers-written-back.md).
+    """
+    ungradable = {question.id for question in current if not _has_right_answer(question)}
+    orders = [_order(question, place) for place, question in enumerate(questions, 1)]
+    _require_distinct(orders)
+    for question, order in zip(questions, orders, strict=True):
+        if not _has_right_answer(question) and question.id not in ungradable:
+            raise MissingCorrectOption(order)
+
+
+def identified(
+    questions: Sequence[NewQuestion], current: Sequence[Question], new_id: Callable[[], str]
+) -> tuple[Question, ...]:
     """Return the questions with ids, in order.
 
-    Raise ValidationFailed when two have the same order, MissingCorrectOption when one has no right option.
+    A question keeps its id where one of the current questions has it, an option where that question's options have it,
+    and both only the first time (docs/decisions/082-quiz-versions.md).
     """
-    numbered = [_identified(question, place, new_id) for place, question in enumerate(questions, 1)]
-    _require_distinct_orders(numbered)
-    for question in numbered:
-        if not _has_right_answer(question):
-            raise MissingCorrectOption(question.order)
+    free: dict[str | None, Question] = {question.id: question for question in current}
+    numbered = [
+        _identified(question, _order(question, place), free.pop(question.id, None), new_id)
+        for place, question in enumerate(questions, 1)
+    ]
     return tuple(sorted(numbered, key=lambda question: question.order))
 
 
-def grade(quiz: Quiz | Revision, answers: Sequence[Answer]) -> Grade:
+def still_grades(revision: ReplacedRevision, now: datetime) -> bool:
+    """Return whether learners who were shown this revision are graded by it."""
+    return revision.replaced_at > graded_since(now)
+
+
+def graded_since(now: datetime) -> datetime:
+    """Return the instant until which a revision must have been replaced so that it grades no more."""
+    return now - GRADING_PERIOD
+
+
+def holds(revision: Revision, answers: Sequence[Answer]) -> bool:
+    """Return whether every id of the answers is one of the revision."""
+    questions = {question.id for question in revision.questions}
+    options = _option_ids(revision.questions)
+    return all(answer.question_id in questions and answer.option_id in options for answer in answers)
+
+
+def grade(quiz: Revision, answers: Sequence[Answer]) -> Grade:
     """Grade a submission; a question without an answer counts as wrong. Raise InvalidAttempt."""
     by_question = _answers_by_question(quiz, answers)
     graded = tuple(_graded(question, by_question.get(question.id)) for question in quiz.questions)
@@ -127,8 +163,11 @@ def position_violations(
         yield "feed_lag", f"it is {head.last_sequence - position.sequence} changes behind, {since}"
 
 
-def _require_distinct_orders(questions: Sequence[Question]) -> None:
-    orders = [question.order for question in questions]
+def _order(question: NewQuestion, place: int) -> int:
+    return question.order or place
+
+
+def _require_distinct(orders: Sequence[int]) -> None:
     repeated = sorted({order for order in orders if orders.count(order) > 1})
     if repeated:
         raise ValidationFailed(
@@ -136,7 +175,7 @@ def _require_distinct_orders(questions: Sequence[Question]) -> None:
         )
 
 
-def _answers_by_question(quiz: Quiz | Revision, answers: Sequence[Answer]) -> dict[str, Answer]:
+def _answers_by_question(quiz: Revision, answers: Sequence[Answer]) -> dict[str, Answer]:
     questions = {question.id: question for question in quiz.questions}
     by_question: dict[str, Answer] = {}
     for answer in answers:
@@ -153,13 +192,19 @@ def _answers_by_question(quiz: Quiz | Revision, answers: Sequence[Answer]) -> di
 # The functions that depend on the type of a question. The only type is the choice of one option; several may be right.
 
 
-def _identified(question: NewQuestion, place: int, new_id: Callable[[], str]) -> Question:
-    question_id = new_id()
-    options = tuple(Option(new_id(), option.text, option.is_correct) for option in question.options)
-    return Question(question_id, question.prompt, question.order or place, options)
+def _identified(question: NewQuestion, order: int, kept: Question | None, new_id: Callable[[], str]) -> Question:
+    free: dict[str | None, str] = {option.id: option.id for option in kept.options} if kept else {}
+    options = tuple(
+        Option(free.pop(option.id, "") or new_id(), option.text, option.is_correct) for option in question.options
+    )
+    return Question(kept.id if kept else new_id(), question.prompt, order, options)
 
 
-def _has_right_answer(question: Question) -> bool:
+def _option_ids(questions: Sequence[Question]) -> set[str]:
+    return {option.id for question in questions for option in question.options}
+
+
+def _has_right_answer(question: NewQuestion | Question) -> bool:
     return any(option.is_correct for option in question.options)
 
 

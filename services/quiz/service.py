@@ -6,6 +6,7 @@ response and the records are committed together.
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from datetime import datetime
 
 import uuid_utils
 
@@ -22,9 +23,10 @@ from services.quiz.entities import (
     QuizChanges,
     QuizFields,
     QuizFilter,
+    Revision,
     Submission,
 )
-from services.quiz.errors import EventNotFound, LessonNotFound, QuizNotFound
+from services.quiz.errors import EventNotFound, LessonNotFound, QuizChanged, QuizNotFound
 from services.quiz.repository.contracts import QuizStore, attempt_key, quiz_key
 
 # Raises EventNotFound or LessonNotFound unless the event has the lesson, Unavailable when content does not respond.
@@ -52,7 +54,7 @@ class QuizService:
 
         Raise MissingCorrectOption, EventNotFound, LessonNotFound, LessonHasQuiz, Unavailable.
         """
-        questions = rules.identified(fields.questions, _new_id)
+        rules.require_gradable(fields.questions)
         self._require_lesson(fields.event_id, fields.lesson_id)
         created_at = self._clock()
         quiz = Quiz(
@@ -65,39 +67,51 @@ class QuizService:
             created_at=created_at,
             updated_at=created_at,
             version=1,
-            questions=questions,
+            questions=rules.identified(fields.questions, (), _new_id),
         )
         with self._store.transaction():
             # After content confirmed the lesson it may have been deleted, and the follower may have read that change.
             self._store.following.require_alive(quiz.event_id, quiz.lesson_id)
             self._store.quizzes.add(quiz)
+            self._remove_outdated(quiz)
             keep(quiz)
         return quiz
 
-    def update_quiz(self, quiz_id: str, changes: QuizChanges, states: IfMatch = ANY_STATE) -> Quiz:
-        """Replace title and questions. Raise QuizNotFound, MissingCorrectOption, Unavailable, PreconditionFailed."""
-        questions = rules.identified(changes.questions, _new_id)
-        self._require_lesson_of(self._store.quizzes.get(quiz_id))
+    def update_quiz(self, quiz_id: str, changes_of: Callable[[Quiz], QuizChanges], states: IfMatch = ANY_STATE) -> Quiz:
+        """Replace title and questions; `changes_of` returns the changes to the stored quiz.
+
+        What changes nothing makes no version. Raise QuizNotFound, MissingCorrectOption, Unavailable,
+        PreconditionFailed, or as `changes_of` does.
+        """
+        quiz = self._store.quizzes.get(quiz_id)
+        rules.require_gradable(changes_of(quiz).questions, quiz.questions)
+        self._require_lesson_of(quiz)
         with self._store.transaction():
             quiz = self._store.quizzes.get(quiz_id, for_update=True)
             require_match(quiz, states)
+            changes = changes_of(quiz)
+            rules.require_gradable(changes.questions, quiz.questions)
             changed = replace(
                 quiz,
                 title=changes.title,
                 pass_percentage=quiz.pass_percentage if changes.pass_percentage is None else changes.pass_percentage,
-                revision_id=_new_id(),
-                updated_at=self._clock(),
-                version=quiz.version + 1,
-                questions=questions,
+                questions=rules.identified(changes.questions, quiz.questions, _new_id),
             )
+            if changed == quiz:
+                return quiz
+            changed = replace(changed, revision_id=_new_id(), updated_at=self._clock(), version=quiz.version + 1)
             self._store.quizzes.save(changed)
+            self._remove_outdated(changed)
         return changed
 
     def delete_quiz(self, quiz_id: str, states: IfMatch = ANY_STATE) -> None:
         """Delete a quiz; its attempts stay. Raise QuizNotFound, PreconditionFailed."""
         with self._store.transaction():
-            require_match(self._store.quizzes.get(quiz_id, for_update=True), states)
-            self._store.quizzes.remove(quiz_id)
+            quiz = self._store.quizzes.get(quiz_id, for_update=True)
+            require_match(quiz, states)
+            deleted_at = self._clock()
+            self._store.quizzes.remove(quiz_id, deleted_at)
+            self._store.quizzes.remove_replaced(quiz.lesson_id, rules.graded_since(deleted_at))
 
     def list_attempts(self, quiz_id: str, request: PageRequest) -> AttemptHistory:
         """Return a page of attempts, newest first. Raise QuizNotFound without such a quiz or attempt."""
@@ -111,23 +125,56 @@ class QuizService:
         """Return the lesson's quiz. Raise QuizNotFound."""
         return self._store.quizzes.get_by_lesson(lesson_id)
 
-    def submit(self, lesson_id: str, answers: Sequence[Answer], keep: Keep[Submission] = keep_nothing) -> Submission:
-        """Grade the answers and store the attempt. Raise QuizNotFound, InvalidAttempt."""
+    def submit(
+        self,
+        lesson_id: str,
+        answers: Sequence[Answer],
+        keep: Keep[Submission] = keep_nothing,
+        *,
+        revision_id: str | None = None,
+    ) -> Submission:
+        """Grade the answers by what was shown, and store the attempt; `revision_id` names what was shown, if known.
+
+        Raise QuizNotFound, QuizChanged, InvalidAttempt.
+        """
         with self._store.transaction():
             quiz = self._store.quizzes.get_by_lesson(lesson_id, for_share=True)
+            submitted_at = self._clock()
+            shown = self._shown(quiz, answers, revision_id, submitted_at)
             attempt = Attempt(
                 id=_new_id(),
-                quiz_id=quiz.id,
-                revision_id=quiz.revision_id,
+                quiz_id=shown.quiz_id,
+                revision_id=shown.id,
                 event_id=quiz.event_id,
                 lesson_id=quiz.lesson_id,
-                grade=rules.grade(quiz, answers),
-                submitted_at=self._clock(),
+                grade=rules.grade(shown, answers),
+                submitted_at=submitted_at,
             )
             self._store.attempts.add(attempt)
-            submission = Submission(quiz, attempt)
+            submission = Submission(shown, attempt)
             keep(submission)
         return submission
+
+    def _shown(self, quiz: Quiz, answers: Sequence[Answer], revision_id: str | None, now: datetime) -> Revision:
+        """Return the revision that was shown to the learner. Raise QuizChanged when it no longer grades."""
+        current = quiz.revision
+        if revision_id == current.id or (revision_id is None and rules.holds(current, answers)):
+            return current
+        replaced = self._store.quizzes.replaced(quiz.lesson_id)
+        if revision_id is not None:
+            replaced = [each for each in replaced if each.id == revision_id]
+        revisions = self._store.attempts.revisions(each.id for each in replaced)
+        if revision_id is None:
+            replaced = [each for each in replaced if rules.holds(revisions[each.id], answers)]
+            if not replaced:
+                # No version has all these ids: grading by the current one tells which does not fit.
+                return current
+        if not replaced or not rules.still_grades(replaced[0], now):
+            raise QuizChanged
+        return revisions[replaced[0].id]
+
+    def _remove_outdated(self, quiz: Quiz) -> None:
+        self._store.quizzes.remove_replaced(quiz.lesson_id, rules.graded_since(quiz.updated_at))
 
     def _require_lesson_of(self, quiz: Quiz) -> None:
         try:

@@ -96,4 +96,4 @@ class Harness:
         async def revocations() -> Revoked:
             return self.service.revoked()
 
-        return AccessTokenVerifier(fetch_keys, audience, revocations, self.clock)
+        return AccessTokenVerifier(fetch_keys, audience, revocations, self.clock, self.clock.elapsed)

@@ -11,7 +11,9 @@ import peewee
 from services.auth.entities import Admin, RefreshToken, Session, SigningKey, Throttle
 from services.auth.errors import AdminNotFound, SessionNotFound, UsernameTaken
 from services.auth.repository.contracts import ALL, admin_key
+from services.auth.repository.usernames import the_one_named
 from services.kit.core.instants import Clock, now
+from services.kit.core.texts import name_form
 from services.kit.storage.audit.model import AuditRecord
 from services.kit.web.pages import PageRequest
 from tests.audit import InMemoryAudit
@@ -57,6 +59,10 @@ class InMemoryAuthStore:
         """Delete all admins and leave their tokens valid, as `seed --reset` does."""
         self._rows.admins = {}
 
+    def add_colliding(self, admin: Admin) -> None:
+        """Add an admin whose name may be one with another's, as earlier releases could."""
+        self._rows.admins[admin.id] = admin
+
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """Restore all rows when the block raises."""
@@ -71,7 +77,7 @@ class InMemoryAuthStore:
 class InMemoryAdmins(_OverRows):
     def add(self, admin: Admin) -> None:
         _refuse_known(admin.id, self._rows.admins)
-        if any(each.username == admin.username for each in self._rows.admins.values()):
+        if self.find([], [admin.username]):
             raise UsernameTaken
         self._rows.admins[admin.id] = admin
 
@@ -99,18 +105,18 @@ class InMemoryAdmins(_OverRows):
         return len(self._rows.admins)
 
     def find(self, admin_ids: Iterable[str], usernames: Iterable[str]) -> Sequence[Admin]:
-        ids, names = set(admin_ids), set(usernames)
-        return [each for each in self._rows.admins.values() if each.id in ids or each.username in names]
+        ids, keys = set(admin_ids), {name_form(each) for each in usernames}
+        return [each for each in self._rows.admins.values() if each.id in ids or name_form(each.username) in keys]
 
     def costliest_bcrypt_hash(self) -> str | None:
         hashes = [each.password_hash for each in self._rows.admins.values() if each.password_hash.startswith("$2")]
         return max(hashes, key=lambda each: each[4:6], default=None)
 
     def get_by_username(self, username: str) -> Admin:
-        for admin in self._rows.admins.values():
-            if admin.username == username:
-                return admin
-        raise AdminNotFound
+        admin = the_one_named(username, self._rows.admins.values())
+        if admin is None:
+            raise AdminNotFound
+        return admin
 
 
 class InMemorySessions(_OverRows):

@@ -41,6 +41,13 @@ def test_an_empty_environment_is_the_local_profile() -> None:
     }
 
 
+def test_the_first_admin_has_a_name_that_people_see() -> None:
+    assert read_settings({**MANAGED, "ADMIN_USERNAME": " jose\u0301 "}).admin_username == "josé"
+    for username in ("\u200b\ufeff", "ada\nlovelace", "ada\u202elovelace"):
+        problem = "ADMIN_USERNAME must be one line with a visible character"
+        assert problems_of({**MANAGED, "ADMIN_USERNAME": username}) == [problem]
+
+
 def test_a_managed_environment_is_read() -> None:
     settings = read_settings({**MANAGED, "AUTH_PORT": "4000", "JWT_ACCESS_TTL": "1h", "LEARNER_GRANT_TTL": "10m"})
     assert (settings.profile, settings.port, settings.access_token_lifetime) == ("managed", 4000, timedelta(hours=1))

@@ -7,9 +7,9 @@ import bcrypt
 import peewee
 import pytest
 
-from services.auth import seed
+from services.auth import passwords, seed
 from services.auth.config import read_settings
-from services.auth.integrity import examination
+from services.auth.integrity import KNOWN_DEFAULTS, examination
 from services.auth.repository.store import PeeweeAuthStore
 from services.auth.rules.keys import KEY_ENCRYPTION, derive_key, new_signing_key
 from services.auth.service.sign_in import AuthService
@@ -27,7 +27,7 @@ A_BCRYPT_HASH = bcrypt.hashpw(b"a password", bcrypt.gensalt(4)).decode()
 OTHER = "FROM signing_keys WHERE id = 'key-3')"
 # The table, the row and its change; the rules that it breaks; a repair deletes rows without their parent.
 BAD_ROWS = [
-    ("admins", "admin-2", "username = 'ada '", ["admin_username"]),
+    ("admins", "admin-2", "username = ' \u200b'", ["admin_username"]),
     ("admins", "admin-2", "username = ''", ["admins_username_not_empty"]),
     ("admins", "admin-2", "password_hash = 'canary'", ["admin_password_hash"]),
     ("admins", "admin-1", "password_hash = replace(password_hash, 'argon2id', 'argon2i')", ["admin_password_hash"]),
@@ -84,8 +84,8 @@ def test_no_finding_repeats_a_hash_or_a_key(database: peewee.Database) -> None:
         "UPDATE signing_keys SET private_key = 'canary', public_key = 'canary'",
     )
     lines = [finding.line() for finding in found(database, EXAMINATION)]
-    # Two of the admin, and two of each usable key.
-    assert len(lines) == 6
+    # One of the admin, and two of each usable key.
+    assert len(lines) == 5
     assert "canary" not in "".join(lines)
 
 
@@ -119,3 +119,24 @@ def test_seeded_and_written_records_are_no_finding(auth_database: peewee.Databas
     service.keys.rotate()
     service.sessions.refresh(sign_in.refresh_token)
     assert found(auth_database, EXAMINATION) == []
+
+
+@pytest.mark.parametrize("default", KNOWN_DEFAULTS)
+@pytest.mark.parametrize("by_bcrypt", [False, True])
+def test_an_account_that_a_known_default_opens_is_named_in_the_managed_profile(
+    auth_database: peewee.Database, default: str, by_bcrypt: bool
+) -> None:
+    old_hash = bcrypt.hashpw(default.encode(), bcrypt.gensalt(4)).decode()
+    password_hash = old_hash if by_bcrypt else passwords.HASHER.hash(default)
+    store = PeeweeAuthStore(auth_database)
+    store.admins.add(an_admin(id="admin-9", username="imported", password_hash=password_hash))
+    store.admins.add(an_admin(id="admin-2", username="grace", password_hash=A_BCRYPT_HASH))
+    store.admins.add(an_admin(id="admin-3", username="gone", password_hash=password_hash, disabled_at=now()))
+    managed = examination(replace(SETTINGS, profile="managed"))
+    [finding] = found(auth_database, managed)
+    assert (finding.table, finding.id, finding.rule) == ("admins", "admin-9", "admin_default_password")
+    assert finding.message.startswith("a known default password signs imported in: sign in as imported and change it")
+    assert default not in finding.line()
+    # Not in the local profile, and not of a copy, which must be restorable.
+    assert found(auth_database, EXAMINATION) == []
+    assert list(examine(auth_database, managed, NoProgress(), alone=True)) == []

@@ -29,16 +29,22 @@ EMPTY_PATCH: Any = (["At least one field is required"], {})
 def test_any_document_is_credentials_or_refused(document: Any) -> None:
     credentials = judged(Credentials, document)
     if isinstance(credentials, Credentials):
-        assert credentials.username == credentials.username.strip()
-        # Passwords are never trimmed.
+        # Of names that collide each is found by its spelling, and passwords are never changed.
+        assert credentials.username == document["username"]
         assert credentials.password == document["password"]
 
 
 def test_good_documents_are_accepted() -> None:
     credentials = validated(Credentials, {**CREDENTIALS, "username": " ada\n", "remember": True, "newPassword": None})
     assert credentials == Credentials.model_construct(
-        username="ada", password=CREDENTIALS["password"], new_password=None
+        username=" ada\n", password=CREDENTIALS["password"], new_password=None
     )
+    for username in ("jose\u0301" * 200, "jo\u0301", "क़ब", "ada\u202eb"):
+        # Lengths count in either form, and rules of new names lock nobody out.
+        assert validated(Credentials, {**CREDENTIALS, "username": username}).username == username
+    names = {" jose\u0301 ": "josé", "علي\u200fa": "علي\u200fa", "สมชาย": "สมชาย", "e\u0301" * 200: "é" * 200}
+    for sent, stored in names.items():
+        assert validated(NewPerson, {**PERSON, "username": sent}).username == stored
     assert validated(Refresh, {"refreshToken": "a" * 200}).refresh_token == "a" * 200
     assert validated(PersonPatch, {"role": "viewer", "id": "x"}).changes() == PersonChanges(role="viewer")
     assert validated(PersonPatch, {"disabled": False}).changes() == PersonChanges(disabled=False)
@@ -49,14 +55,30 @@ BAD_VALUES: dict[type[BaseModel], tuple[dict[str, Any], dict[str, list[Any]]]] =
     Credentials: (
         CREDENTIALS,
         {
-            "username": ["  ab  ", "a" * 201, 123],
+            "username": ["  ab  ", "a" * 1001, 123],
             "password": ["12345", "a" * 1025, None, ["secret1"]],
             "newPassword": ["a" * 1025, 17],
         },
     ),
     Refresh: ({"refreshToken": "a"}, {"refreshToken": [None, 7, "", "a" * 201]}),
     PasswordChange: (CHANGE, {"newPassword": ["a" * 1025, None], "currentPassword": ["short"]}),
-    NewPerson: (PERSON, {"username": ["ab", ["grace"]], "role": ["admin", "Owner", None]}),
+    NewPerson: (
+        PERSON,
+        {
+            # Too short as seen, invisible, on two lines, with a direction override.
+            "username": [
+                "ab",
+                "jo\u0301",
+                "a" * 201,
+                "\u200b" * 3,
+                "ada\ngrace",
+                "ada\u2028b",
+                "ada\u202eb",
+                ["grace"],
+            ],
+            "role": ["admin", "Owner", None],
+        },
+    ),
     PersonPatch: ({}, {"role": ["root", None], "disabled": [None, "true", 1]}),
     NewGrant: (GRANT, {"eventId": ["", None], "fingerprint": ["let-me-in", "F" * 64, "f" * 64 + "\n"]}),
 }
@@ -115,7 +137,7 @@ def test_the_json_schemas_of_requests_have_every_constraint() -> None:
     fields = credentials["properties"]
     assert credentials["required"] == ["username", "password"]
     # tests/contract/test_texts.py compares the pattern with what the schema accepts.
-    assert (fields["username"]["minLength"], fields["username"]["maxLength"]) == (3, 200)
+    assert (fields["username"]["minLength"], fields["username"]["maxLength"]) == (3, 1000)
     assert fields["username"]["pattern"].startswith("^[\\t-\\r ")
     assert (fields["password"]["minLength"], fields["password"]["maxLength"]) == (6, 1024)
     [new_password, null] = fields["newPassword"]["anyOf"]

@@ -52,6 +52,17 @@ def test_seeding_another_name_adds_that_admin(auth_database: peewee.Database) ->
     assert grace.id not in ("admin-1", "")
 
 
+def test_the_well_known_default_is_never_added_beside_an_owner(auth_database: peewee.Database) -> None:
+    store = PeeweeAuthStore(auth_database)
+    seed_admin(auth_database, "ada")
+    assert seed_admin(auth_database, "admin", "admin123") == 0
+    [ada] = admins(auth_database)
+    # An installation that nobody can manage any more gets an owner as ever.
+    store.admins.save(replace(ada, role="viewer"))
+    assert [seed_admin(auth_database, "admin", "admin123") for _ in range(2)] == [1, 0]
+    assert [(each.username, each.role) for each in admins(auth_database)] == [("ada", "viewer"), ("admin", "owner")]
+
+
 @pytest.mark.parametrize("password", ["password1234", "administrator", "ada.lovelace"])
 def test_the_managed_profile_refuses_an_easy_password_only_at_first(
     auth_database: peewee.Database, password: str

@@ -40,8 +40,8 @@ def test_a_container_has_no_more_rights_than_it_needs(project: ComposeProject, p
     assert (host["Memory"], host["PidsLimit"], host["Privileged"]) == (384 * 1024 * 1024, 128, False)
     assert config["Healthcheck"]["Test"][:2] == ["CMD", "python"]
     assert config["User"].startswith("10001:")
-    # More than gunicorn's graceful_timeout of 20 s.
-    assert config["StopTimeout"] == 30
+    # More than gunicorn's graceful_timeout of 45 s.
+    assert config["StopTimeout"] == 55
 
     status = dict(line.split(":\t", 1) for line in project.execute(part, "cat", "/proc/1/status").stdout.splitlines())
     assert {status[name].strip() for name in ("CapEff", "CapPrm", "CapBnd")} == {"0" * 16}

@@ -47,7 +47,7 @@ def next_version(tmp_path: Path) -> str:
 def populated_stack(compose_stack: ComposeStack, next_version: str) -> Iterator[ComposeStack]:
     """A stack with the demo seed; its schema is restored afterwards."""
     for service in ("content", "quiz"):
-        assert compose_stack.command(service, "seed", "demo").returncode == 0
+        assert compose_stack.command(service, "seed", "demo", "--reset", "--yes").returncode == 0
     yield compose_stack
     if NEXT in str(compose_stack.project.sql("content", "SELECT name FROM schema_ledger")):
         compose_stack.project.run("migrate-content", "migrate", "down", volumes=[next_version])

@@ -115,7 +115,7 @@ def test_production_starts_without_samples_and_its_first_admin_is_made_by_hand(
 def test_gateways_share_the_count_of_requests_and_go_on_without_it(
     other_stack: Callable[..., ComposeProject], variables: dict[str, str]
 ) -> None:
-    limit = {"RATE_LIMIT_MAX": "20", "RATE_LIMIT_WINDOW_MS": "3600000"}
+    limit = {"RATE_LIMIT_ADDRESS_MAX": "20", "RATE_LIMIT_WINDOW_MS": "3600000"}
     project = other_stack(FILE, "deploy/compose.replicas.yml", **{**variables, **limit})
     project.up()
     project.wait_until_healthy("valkey", "door")

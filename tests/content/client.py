@@ -9,6 +9,7 @@ from joserfc.jwk import KeySet, OKPKey
 
 from services.content import rules
 from services.content.app import routes
+from services.content.branding.generator import Generator
 from services.content.config import Settings, read_settings
 from services.content.entities import Event
 from services.content.repository.contracts import ContentStore
@@ -58,12 +59,13 @@ def content_app(
     clock: Clock | None = None,
     fetch_keys: FetchKeys = published_keys,
     settings: Settings = SETTINGS,
+    generator: Generator | None = None,
 ) -> WebApp:
     """Return the app as create_app makes it, over that store, at noon."""
     use_cases = UseCases(database or open_database("sqlite:////nowhere/content.sqlite"), threads=2)
     clock = clock or StoppedClock()
     grants = GrantVerifier(verifier(fetch_keys, clock))
-    table = routes(ContentService(store, SECRET, clock), use_cases, settings, grants)
+    table = routes(ContentService(store, SECRET, clock), use_cases, settings, grants, generator)
     return create_service_app(table, SETTINGS, use_cases, verifier(fetch_keys))
 
 

@@ -1,11 +1,10 @@
 """Records, fields and changes for tests."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import fields, replace
 from typing import Any, TypeVar
 
 from services.content.entities import (
-    UNSET,
     Event,
     EventChanges,
     EventFields,
@@ -15,6 +14,7 @@ from services.content.entities import (
     Material,
 )
 from services.content.repository.contracts import ContentStore
+from services.kit.core.unset import UNSET
 from tests.clock import HOUR, NOON, SECOND
 
 Store = TypeVar("Store", bound=ContentStore)
@@ -84,14 +84,25 @@ def lesson_fields(**changes: Any) -> LessonFields:
     return LessonFields(**{**values, **new, **changes})
 
 
-def event_changes(**changes: Any) -> EventChanges:
-    """Return a partial update of an event."""
-    return EventChanges(**{**dict.fromkeys((field.name for field in fields(EventChanges)), UNSET), **changes})
+def event_changes(**changes: Any) -> Callable[[object], EventChanges]:
+    """Return a partial update of an event, the same whatever is stored."""
+    unset = dict.fromkeys((field.name for field in fields(EventChanges)), UNSET)
+    return lambda stored: EventChanges(**{**unset, **changes})
 
 
-def lesson_changes(**changes: Any) -> LessonChanges:
-    """Return a partial update of a lesson."""
-    return LessonChanges(**{**dict.fromkeys((field.name for field in fields(LessonChanges)), UNSET), **changes})
+def lesson_changes(**changes: Any) -> Callable[[object], LessonChanges]:
+    """Return a partial update of a lesson, the same whatever is stored."""
+    unset = dict.fromkeys((field.name for field in fields(LessonChanges)), UNSET)
+    return lambda stored: LessonChanges(**{**unset, **changes})
+
+
+def a_look() -> dict[str, Any]:
+    """Return a look as a provider says it."""
+    return {
+        "logoUrl": "https://flix.app/loaf.png",
+        "hero": {"title": "Bread", "subtitle": "In a week", "ctaText": "Bake"},
+        "visualStyle": {"backgroundColor": "#101010", "textColor": "#FAFAFA", "accentColor": "#c0ffee"},
+    }
 
 
 def an_event(**changes: Any) -> Event:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import peewee
 import uuid_utils
@@ -26,6 +26,7 @@ from services.content.errors import EventNotFound, EventSlugTaken, LessonNotFoun
 from services.content.repository.contracts import ALL, event_key, lesson_key, material_key
 from services.content.repository.feed import event_change, lesson_change, material_change
 from services.kit.core.instants import Clock, now
+from services.kit.core.texts import lower_form, slug_form
 from services.kit.storage.audit.model import AuditRecord
 from services.kit.web.pages import PageRequest, SortKey
 from tests.audit import InMemoryAudit
@@ -40,6 +41,7 @@ class _Rows:
     events: dict[str, Event] = field(default_factory=dict)
     lessons: dict[str, Lesson] = field(default_factory=dict)
     materials: dict[str, Material] = field(default_factory=dict)
+    replaced_keys: dict[str, datetime] = field(default_factory=dict)
     changes: tuple[Change, ...] = ()
     feed: ChangeFeed = field(default_factory=lambda: ChangeFeed(str(uuid_utils.uuid7()), 0, 0))
     readers: dict[str, FeedReader] = field(default_factory=dict)
@@ -56,6 +58,7 @@ class InMemoryContentStore:
         self.events = InMemoryEvents(self._rows, self.changes)
         self.lessons = InMemoryLessons(self._rows, self.changes)
         self.materials = InMemoryMaterials(self._rows, self.changes)
+        self.replaced_keys = InMemoryReplacedKeys(self._rows)
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -115,20 +118,21 @@ class InMemoryEvents:
         self._rows = rows
         self._changes = changes
 
-    def add(self, event: Event) -> None:
+    def add(self, event: Event, *, keeps_slug: bool = False) -> None:
         _refuse_known(event.id, self._rows.events)
-        self._put(event)
+        last = max((each.position for each in self._all() if each.created_at == event.created_at), default=0)
+        self._put(replace(event, position=last + 1), claims_slug=not keeps_slug)
         self._changes.append([event_change("created", event)])
 
     def get(self, event_id: str, *, for_update: bool = False) -> Event:
-        return _first((each for each in self._rows.events.values() if each.id == event_id), EventNotFound)
+        return _first((each for each in self._all() if each.id == event_id), EventNotFound)
 
     def get_by_slug(self, slug: str) -> Event:
-        return _first((each for each in self._rows.events.values() if each.slug == slug), EventNotFound)
+        return _first(_by_slug(sorted(self._all(), key=event_key), slug, slug_form), EventNotFound)
 
     def save(self, event: Event) -> None:
-        self.get(event.id)
-        self._put(event)
+        stored = self.get(event.id)
+        self._put(replace(event, position=stored.position), claims_slug=stored.slug != event.slug)
         self._changes.append([event_change("changed", event)])
 
     def remove(self, event_id: str) -> None:
@@ -139,7 +143,7 @@ class InMemoryEvents:
         self._changes.append([*deletions, event_change("deleted", event)])
 
     def list(self, request: PageRequest = ALL, *, listed_only: bool = False) -> Sequence[Event]:
-        events = self._rows.events.values()
+        events = self._all()
         listed = (each for each in events if each.is_active and each.visibility == "public")
         return _paged(listed if listed_only else events, event_key, request)
 
@@ -148,10 +152,14 @@ class InMemoryEvents:
 
     def find(self, event_ids: Iterable[str], slugs: Iterable[str]) -> Sequence[Event]:
         ids, taken = set(event_ids), set(slugs)
-        return [each for each in self._rows.events.values() if each.id in ids or each.slug in taken]
+        return [each for each in self._all() if each.id in ids or each.slug in taken]
 
-    def _put(self, event: Event) -> None:
-        if any(each.slug == event.slug and each.id != event.id for each in self._rows.events.values()):
+    def _all(self) -> Iterable[Event]:
+        return self._rows.events.values()
+
+    def _put(self, event: Event, *, claims_slug: bool) -> None:
+        others = (each.slug for each in self._all() if each.id != event.id)
+        if _is_taken(event.slug, others, slug_form, claims_slug=claims_slug):
             raise EventSlugTaken(event.slug)
         self._rows.events[event.id] = event
 
@@ -163,22 +171,23 @@ class InMemoryLessons:
         self._rows = rows
         self._changes = changes
 
-    def add(self, lesson: Lesson) -> None:
+    def add(self, lesson: Lesson, *, keeps_slug: bool = False) -> None:
         _refuse_known(lesson.id, self._rows.lessons)
         if lesson.event_id not in self._rows.events:
             raise EventNotFound
-        self._put(lesson)
+        self._put(lesson, claims_slug=not keeps_slug)
         self._changes.append([lesson_change("created", lesson)])
 
     def get(self, event_id: str, lesson_id: str, *, for_update: bool = False) -> Lesson:
         return _first((each for each in self._of(event_id) if each.id == lesson_id), LessonNotFound)
 
     def get_by_slug(self, event_id: str, slug: str) -> Lesson:
-        return _first((each for each in self._of(event_id) if each.slug == slug), LessonNotFound)
+        by_age = sorted(self._of(event_id), key=lambda lesson: (lesson.created_at, lesson.id))
+        return _first(_by_slug(by_age, slug, lower_form), LessonNotFound)
 
     def save(self, lesson: Lesson) -> None:
-        self.get(lesson.event_id, lesson.id)
-        self._put(lesson)
+        stored = self.get(lesson.event_id, lesson.id)
+        self._put(lesson, claims_slug=stored.slug != lesson.slug)
         self._changes.append([lesson_change("changed", lesson)])
 
     def remove(self, event_id: str, lesson_id: str) -> None:
@@ -204,9 +213,10 @@ class InMemoryLessons:
     def _of(self, event_id: str) -> Iterator[Lesson]:
         return (each for each in self._rows.lessons.values() if each.event_id == event_id)
 
-    def _put(self, lesson: Lesson) -> None:
+    def _put(self, lesson: Lesson, *, claims_slug: bool) -> None:
         rules.check_window(lesson.release_at, lesson.expires_at)
-        if any(each.slug == lesson.slug and each.id != lesson.id for each in self._of(lesson.event_id)):
+        others = (each.slug for each in self._of(lesson.event_id) if each.id != lesson.id)
+        if _is_taken(lesson.slug, others, lower_form, claims_slug=claims_slug):
             raise LessonSlugTaken(lesson.slug)
         self._rows.lessons[lesson.id] = lesson
 
@@ -256,6 +266,33 @@ class InMemoryMaterials:
 
     def _of(self, lesson_id: str) -> Iterator[Material]:
         return (each for each in self._rows.materials.values() if each.lesson_id == lesson_id)
+
+
+class InMemoryReplacedKeys:
+    """ReplacedKeys over a dictionary."""
+
+    def __init__(self, rows: _Rows):
+        self._rows = rows
+
+    def add(self, digest: str, at: datetime) -> None:
+        self._rows.replaced_keys[digest] = at
+
+    def has(self, digest: str, since: datetime) -> bool:
+        return digest in self._rows.replaced_keys and self._rows.replaced_keys[digest] > since
+
+    def prune(self, through: datetime) -> None:
+        self._rows.replaced_keys = {digest: at for digest, at in self._rows.replaced_keys.items() if at > through}
+
+
+def _by_slug(by_age: Iterable[Item], slug: str, form_of: Callable[[str], str]) -> list[Item]:
+    """Return the records that the slug names: those of this spelling first, then the oldest of its form."""
+    records: list[Any] = list(by_age)
+    spellings = [each for text in (slug, slug.strip().lower()) for each in records if each.slug == text]
+    return [*spellings, *(each for each in records if form_of(each.slug) == form_of(slug) != "")]
+
+
+def _is_taken(slug: str, others: Iterable[str], form_of: Callable[[str], str], *, claims_slug: bool) -> bool:
+    return any(each == slug or (claims_slug and form_of(each) == form_of(slug) != "") for each in others)
 
 
 def _first(items: Iterable[Item], otherwise: type[Exception]) -> Item:

@@ -56,15 +56,21 @@ def broken(table: str, row_id: str, values: str, *rules: str) -> Violation:
 
 
 VIOLATIONS = {
-    "a slug that is not normal": broken("events", "event-1", "slug = 'The Launch'", "event_slug_form"),
-    "an empty slug": broken("events", "event-1", "slug = ''", "events_slug_not_empty"),
+    "a slug that is not normal": broken(
+        "events", "event-1", "slug = 'The Launch', slug_form = 'the-launch'", "event_slug_form"
+    ),
+    "an empty slug": broken("events", "event-1", "slug = '', slug_form = NULL", "events_slug_not_empty"),
     "a visibility that is none": broken("events", "event-1", "visibility = 'hidden'", "events_visibility"),
     "a link that runs code": broken("events", "event-2", "logo_url = 'javascript:alert(1)'", "event_link"),
     "a link to a file": broken("events", "event-2", "highlight_video_url = 'file:///x'", "event_link"),
     "an instant that no calendar has": broken("events", "event-1", "created_at = 999999999999999999", "instant"),
     "a window that ends too early": broken("lessons", "lesson-1", "expires_at = release_at - 1", "lessons_window"),
-    "a lesson's slug with a slash": broken("lessons", "lesson-1", "slug = 'a/b'", "lesson_slug_form"),
-    "a lesson's slug in capitals": broken("lessons", "lesson-1", "slug = 'First'", "lesson_slug_form"),
+    "a lesson's slug with a slash": broken(
+        "lessons", "lesson-1", "slug = 'a/b', slug_form = 'a/b'", "lesson_slug_form"
+    ),
+    "a lesson's slug in capitals": broken(
+        "lessons", "lesson-1", "slug = 'First', slug_form = 'first'", "lesson_slug_form"
+    ),
     "a video from nowhere": broken("lessons", "lesson-1", "video_provider = 'vhs'", "lessons_video_provider"),
     "a material that is too big": broken("materials", "material-1", "size_bytes = 26214401", "materials_size_bytes"),
     "a material of a wrong type": broken("materials", "material-1", "mime_type = 'text/html'", "materials_mime_type"),
@@ -123,6 +129,24 @@ VIOLATIONS = {
 def test_a_violation_is_found_and_nothing_else(content_database: peewee.Database, name: str) -> None:
     with_two_events(PeeweeContentStore(content_database, StoppedClock()))
     judge(content_database, EXAMINATION, VIOLATIONS[name])
+
+
+def test_the_forms_of_slugs_that_the_release_before_wrote_are_stored_by_a_repair(
+    content_database: peewee.Database,
+) -> None:
+    store = with_two_events(PeeweeContentStore(content_database, StoppedClock()))
+    original = store.events.list(), store.lessons.list("event-1")
+    execute(content_database, "UPDATE events SET slug_form = NULL", "UPDATE lessons SET slug_form = 'other'")
+
+    forms = [(each.table, each.id) for each in found(content_database, EXAMINATION) if each.rule == "slug_form"]
+
+    assert forms == [
+        (table, f"{kind}-{number}") for table, kind in (("events", "event"), ("lessons", "lesson")) for number in (1, 2)
+    ]
+    assert repair(content_database, EXAMINATION)[0] == 0
+    assert store.events.get_by_slug("LAUNCH").id == "event-1"
+    assert store.lessons.get_by_slug("event-1", "FIRST").id == "lesson-1"
+    assert (store.events.list(), store.lessons.list("event-1")) == original
 
 
 @pytest.mark.parametrize(
@@ -251,7 +275,10 @@ def test_an_access_key_never_appears_in_a_finding(content_database: peewee.Datab
     store = PeeweeContentStore(content_database, StoppedClock())
     store.events.add(an_event(access_key="canary-key", visibility="private"))
     store.lessons.add(a_lesson())
-    execute(content_database, "UPDATE events SET slug = 'A B', logo_url = 'x', created_at = 999999999999999999")
+    execute(
+        content_database,
+        "UPDATE events SET slug = 'A B', slug_form = NULL, logo_url = 'x', created_at = 999999999999999999",
+    )
 
     assert "canary" not in "".join(finding.line() for finding in found(content_database, EXAMINATION))
 
@@ -260,7 +287,7 @@ def test_more_violations_than_a_batch_are_all_found(content_database: peewee.Dat
     PeeweeContentStore(content_database, StoppedClock()).events.add(an_event())
     lessons = [a_lesson(id=f"lesson-{number:05}", slug=f"lesson-{number:05}") for number in range(1_050)]
     fields = LessonRow._meta.sorted_fields
-    rows = [[getattr(lesson, field.column_name) for field in fields] for lesson in lessons]
+    rows = [[{**asdict(lesson), "slug_form": lesson.slug}[field.column_name] for field in fields] for lesson in lessons]
     LessonRow.insert_many(rows, fields=fields).execute(content_database)
     execute(content_database, "DELETE FROM events")
 

@@ -1,12 +1,13 @@
 """Concurrent writers, each in a thread or process with a connection of its own, on both engines."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import peewee
 import pytest
 
-from services.content.entities import Material, Upload
-from services.content.errors import EventNotFound, LessonNotFound, LessonSlugTaken
+from services.content.entities import Event, EventChanges, Material, Upload
+from services.content.errors import EventNotFound, EventSlugTaken, LessonNotFound, LessonSlugTaken
 from services.content.migrations import MIGRATIONS
 from services.content.repository.store import PeeweeContentStore
 from services.content.service import ContentService
@@ -41,6 +42,28 @@ def test_of_twenty_lessons_with_one_slug_one_is_created(service: ContentService)
     assert service.list_lessons("event-1", PageRequest()).items == [a_lesson(), *created]
 
 
+def test_of_ten_spellings_of_one_slug_one_is_created(service: ContentService) -> None:
+    events = [partial(service.create_event, event_fields(slug=f"new{'-' * number}event")) for number in range(1, 11)]
+    lessons = [
+        partial(service.create_lesson, "event-1", lesson_fields(slug=f"café{chr(0x200B) * number}"))
+        for number in range(10)
+    ]
+    for creations, refusal in ((events, EventSlugTaken), (lessons, LessonSlugTaken)):
+        results = at_once(*creations)
+        assert [type(each) for each in results if isinstance(each, ServiceError)] == [refusal] * 9
+
+
+def test_of_two_renamings_to_one_form_one_is_refused(service: ContentService, store: PeeweeContentStore) -> None:
+    store.events.add(an_event(id="event-2", slug="second"))
+    results = at_once(
+        *(
+            partial(service.update_event, f"event-{number}", event_changes(slug=f"new{'-' * number}event"))
+            for number in (1, 2)
+        )
+    )
+    assert [type(each) for each in results if isinstance(each, ServiceError)] == [EventSlugTaken]
+
+
 def test_concurrent_uploads_take_consecutive_positions(service: ContentService) -> None:
     def upload(number: int) -> Callable[[], Sequence[Material]]:
         files = [Upload(f"{number}-{part}", "text/plain", 1, "https://flix.app/f") for part in range(3)]
@@ -67,6 +90,14 @@ def test_concurrent_changes_of_different_fields_are_all_kept(service: ContentSer
     updates = [event_changes(**{name: value}) for name, value in changes.items()]
     at_once(*[lambda update=update: service.update_event("event-1", update) for update in updates])
     assert service.get_event("event-1") == an_event(**changes, updated_at=StoppedClock().at, version=7)
+
+
+def test_what_is_written_is_compared_with_what_is_stored(service: ContentService) -> None:
+    def longer(stored: Event) -> EventChanges:
+        return event_changes(title=f"{stored.title}!")(stored)
+
+    at_once(*[lambda: service.update_event("event-1", longer)] * 6)
+    assert service.get_event("event-1").title == f"{an_event().title}!!!!!!"
 
 
 def test_an_upload_during_the_deletion_of_its_lesson_leaves_nothing(

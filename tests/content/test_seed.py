@@ -1,7 +1,7 @@
 """services.content.seed on both engines: the rows of each set, and the safety of people's rows."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
@@ -12,10 +12,10 @@ import pytest
 
 from services.content import rules
 from services.content.config import Settings, read_settings
-from services.content.entities import StatusCounts, Upload
+from services.content.entities import NewChange, StatusCounts
 from services.content.errors import InvalidWindow, LessonAccessDenied
 from services.content.migrations import MIGRATIONS
-from services.content.models import TABLES
+from services.content.models import TABLES, ChangeFeedRow, ChangeRow, EventRow
 from services.content.repository.store import PeeweeContentStore
 from services.content.schemas.events import NewEvent, event_view
 from services.content.schemas.lessons import NewLesson, NewMaterials, lesson_view, material_view
@@ -28,7 +28,8 @@ from services.kit.web.pages import PageRequest
 from services.kit.web.schemas import validated
 from tests.audit import entries_in
 from tests.clock import NOON
-from tests.content.examples import SECRET, event_changes, lesson_changes
+from tests.content.examples import SECRET, an_event, event_changes, lesson_changes
+from tests.databases import forget_entries
 
 ALL = PageRequest()
 KEY = "growth2026"
@@ -123,96 +124,82 @@ def test_every_sample_is_a_valid_request(store: PeeweeContentStore, service: Con
             assert not files or len(validated(NewMaterials, {"files": files}).uploads()) == len(files)
 
 
-@pytest.mark.parametrize("name", SETS)
-def test_a_second_seeding_adds_nothing_and_changes_nothing(
-    content_database: peewee.Database, store: PeeweeContentStore, name: str
+def add(database: peewee.Database, name: str, *, anew: bool = False) -> int:
+    """Seed, and return the number of added rows."""
+    return sum(seed_database(database, SETTINGS, name, anew=anew).values())
+
+
+@pytest.mark.parametrize("again", SETS)
+def test_an_edited_sample_stays_and_a_second_seeding_adds_nothing(
+    content_database: peewee.Database, service: ContentService, again: str
 ) -> None:
-    seed_database(content_database, SETTINGS, name)
-    before = rows(content_database)
-    again = seed_store(store, SAMPLES[name], NOON)
-    assert again == {"events": 0, "lessons": 0, "materials": 0}
-    assert rows(content_database) == before
-
-
-def test_demo_after_minimal_adds_only_the_rest(content_database: peewee.Database, store: PeeweeContentStore) -> None:
-    seed_store(store, SAMPLES["minimal"], NOON)
-    before = records(content_database)
-    added = seed_store(store, SAMPLES["demo"], NOON + timedelta(days=1))
-    after = rows(content_database)
-    assert added == {"events": 5, "lessons": 29, "materials": 18}
-    assert all(row in after[table] for table, of_table in before.items() for row in of_table)
-
-
-def test_changes_of_people_stay(
-    content_database: peewee.Database, store: PeeweeContentStore, service: ContentService
-) -> None:
-    seed_store(store, SAMPLES["demo"], NOON)
+    assert add(content_database, "minimal") == 5
     service.update_event("event-public-1", event_changes(slug="my-own-launch", is_active=False, title="Mine"))
     service.update_lesson("event-public-1", "lesson-public-1", lesson_changes(slug="renamed", expires_at=None))
-    service.update_event("event-private-1", event_changes(access_key=None))
     before = rows(content_database)
-    added = seed_store(store, SAMPLES["demo"], NOON)
-    assert added == {"events": 0, "lessons": 0, "materials": 0}
+    assert add(content_database, again) == 0
     assert rows(content_database) == before
 
 
-def test_deleted_samples_come_back_and_the_rest_stays(store: PeeweeContentStore, service: ContentService) -> None:
-    seed_store(store, SAMPLES["demo"], NOON)
-    service.delete_material("event-live-1", "lesson-live-4", "material-live-3")
-    service.delete_lesson("event-live-1", "lesson-live-1")
-    service.delete_event("event-draft-1")
-    added = seed_store(store, SAMPLES["demo"], NOON)
-    materials = service.list_materials("event-live-1", "lesson-live-4", ALL).items
-    assert added == {"events": 1, "lessons": 5, "materials": 3}
-    assert [material.id for material in materials] == ["material-live-4", "material-live-3"]
+def test_samples_that_an_admin_deleted_stay_deleted(content_database: peewee.Database, service: ContentService) -> None:
+    add(content_database, "demo")
+    for event in service.list_events(ALL).items:
+        service.delete_event(event.id)
+    # Everything that could tell of it is archived or pruned but the mark.
+    forget_entries(content_database)
+    for table in (ChangeRow, ChangeFeedRow):
+        table.delete().execute(content_database)
+    assert add(content_database, "demo") == 0
+    assert list(service.list_events(ALL).items) == []
+    assert add(content_database, "demo", anew=True) == 57
 
 
-def test_a_sample_whose_slug_or_id_is_taken_is_left_out(store: PeeweeContentStore, service: ContentService) -> None:
-    public, private = SAMPLES["minimal"]
-    # The public event's slug is taken, and the private event's lesson has its id under another event.
-    mine = replace(public.at(NOON), id="mine")
-    lesson = replace(private.lessons[0].at("mine", NOON, NOON), slug="mine")
-    store.events.add(mine)
-    store.lessons.add(lesson)
-    assert seed_store(store, SAMPLES["minimal"], NOON) == {"events": 1, "lessons": 0, "materials": 0}
-    assert {event.id for event in service.list_events(ALL).items} == {"mine", "event-private-1"}
-    assert service.list_lessons("mine", ALL).items == [lesson]
-    assert service.list_lessons("event-private-1", ALL).items == []
+# A database of the release before has no mark.
+SIGNS_OF_USE = {
+    "an event": lambda store: store.events.add(an_event()),
+    "an audit entry": lambda store: store.audit.append([("event.deleted", "event-1")]),
+    "a change": lambda store: store.changes.append([NewChange("event", "deleted", "event-1", None, None, 1)]),
+}
 
 
-def test_a_lesson_whose_slug_is_taken_is_left_out(store: PeeweeContentStore, service: ContentService) -> None:
-    event = SAMPLES["minimal"][0]
-    mine = replace(event.lessons[0].at(event.id, NOON, NOON), id="mine")
-    store.events.add(event.at(NOON))
-    store.lessons.add(mine)
-    assert seed_store(store, SAMPLES["minimal"], NOON) == {"events": 1, "lessons": 1, "materials": 0}
-    assert service.list_lessons("event-public-1", ALL).items == [mine]
+@pytest.mark.parametrize("use", SIGNS_OF_USE.values(), ids=SIGNS_OF_USE.keys())
+def test_a_database_in_use_counts_as_seeded_for_ever(
+    content_database: peewee.Database, store: PeeweeContentStore, use: Callable[[PeeweeContentStore], None]
+) -> None:
+    use(store)
+    assert add(content_database, "minimal") == 0
+    for table in (EventRow, ChangeRow, ChangeFeedRow):
+        table.delete().execute(content_database)
+    forget_entries(content_database)
+    assert add(content_database, "minimal") == 0
 
 
-def test_a_sample_material_follows_the_uploads_of_people(store: PeeweeContentStore, service: ContentService) -> None:
-    seed_store(store, SAMPLES["minimal"], NOON)
-    service.delete_material("event-public-1", "lesson-public-1", "material-public-1")
-    upload = Upload("notes.txt", "text/plain", 12, "https://files.example/notes.txt")
-    (mine,) = service.add_materials("event-public-1", "lesson-public-1", [upload])
-    seed_store(store, SAMPLES["minimal"], NOON)
-    materials = service.list_materials("event-public-1", "lesson-public-1", ALL).items
-    assert [material.id for material in materials] == [mine.id, "material-public-1"]
+def test_the_follower_may_read_the_feed_before_the_first_seeding(
+    content_database: peewee.Database, store: PeeweeContentStore
+) -> None:
+    store.changes.feed()
+    store.changes.acknowledge("quiz", 0)
+    assert add(content_database, "minimal") == 5
 
 
-def test_a_failed_seeding_leaves_nothing(content_database: peewee.Database, store: PeeweeContentStore) -> None:
+def test_a_failed_seeding_leaves_nothing_and_may_be_repeated(
+    content_database: peewee.Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
     event = SAMPLES["minimal"][1]
     broken = replace(event, lessons=(replace(event.lessons[0], closes=timedelta(days=-8)),))
-    with pytest.raises(InvalidWindow):
-        seed_store(store, [SAMPLES["minimal"][0], broken], NOON)
+    with monkeypatch.context() as patch:
+        patch.setitem(SAMPLES, "minimal", [SAMPLES["minimal"][0], broken])
+        with pytest.raises(InvalidWindow):
+            add(content_database, "minimal")
     assert not any(rows(content_database).values())
+    assert add(content_database, "minimal") == 5
 
 
 def test_concurrent_seedings_add_every_row_once(database: peewee.Database) -> None:
     MIGRATIONS.up(database)
-    store = PeeweeContentStore(database)
     with ThreadPoolExecutor(4) as pool:
-        added = list(pool.map(lambda _: Counter(seed_store(store, SAMPLES["demo"], NOON)), range(4)))
-    assert sum(added, Counter()) == {"events": 7, "lessons": 31, "materials": 19}
+        added = list(pool.map(lambda name: add(database, name), ["demo"] * 4))
+    assert sorted(added) == [0, 0, 0, 57]
 
 
 def test_clearing_and_seeding_bring_back_the_same_rows(

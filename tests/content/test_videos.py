@@ -6,10 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.content.entities import UNSET, VideoProvider
+from services.content.entities import VideoProvider
 from services.content.schemas.lessons import LessonPatch, NewLesson
 from services.content.videos import EMBED_ADDRESSES, NO_VIDEO, OTHER_HOST, Video, embed_url, embeds_nothing, read_video
 from services.kit.core.errors import ValidationFailed
+from services.kit.core.unset import UNSET
 from services.kit.web.schemas import Schema, validated
 
 YOUTUBE = Video("dQw4w9WgXcQ", "youtube")

@@ -27,9 +27,13 @@ class Operation(NamedTuple):
 
 
 def mounted(app: WebApp) -> Sequence[Operation]:
-    """Return every operation of the app's router, without OPTIONS, which Falcon answers by itself."""
+    """Return every operation of the app's router, without OPTIONS and HEAD: the kit answers HEAD wherever GET is."""
     routes = inspect_routes(app)
-    return sorted(Operation(each.method, route.path) for route in routes for each in route.methods if not each.internal)
+    found = {Operation(each.method, route.path) for route in routes for each in route.methods if not each.internal}
+    assert {each.path for each in found if each.method == "HEAD"} == {
+        each.path for each in found if each.method == "GET"
+    }
+    return sorted(each for each in found if each.method != "HEAD")
 
 
 def guards(table: Iterable[Route], operations: Iterable[Operation]) -> Mapping[Operation, Guard]:

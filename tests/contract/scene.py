@@ -24,6 +24,7 @@ from tests.installation import ADMIN
 
 EVENT = "/api/events/{eventId}"
 ACCESS = f"POST {EVENT}/access"
+BRANDING = f"POST {EVENT}/branding/generate"
 LESSONS = EVENT + "/lessons"
 LESSON = LESSONS + "/{lessonId}"
 MATERIALS = LESSON + "/materials"
@@ -94,6 +95,7 @@ class Scene:
             f"PUT {USERS}/{{userId}}": {"role": "owner"},
             "POST /api/events": event_body(),
             f"PUT {EVENT}": {"title": "Another title", "visibility": "public"},
+            BRANDING: {"prompt": "Bread for beginners, warm and rustic"},
             f"POST {LESSONS}": lesson_body(),
             f"PUT {LESSON}": {"title": "Another title"},
             f"POST {MATERIALS}": {"files": [file_body()]},

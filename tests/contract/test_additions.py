@@ -108,11 +108,12 @@ def test_attempts_are_listed_newest_first(admin: httpx.Client, learner: httpx.Cl
     submit, address = public_address(event, lesson["slug"], "quiz/submit"), f"/api/quizzes/{quiz['id']}/attempts"
     rights = ((True, True), (False, None), (True, False))
     results = [learner.post(submit, json={"answers": chosen(quiz, *each)}).json()["result"] for each in rights]
+    shown = learner.post(public_address(event, lesson["slug"], "quiz")).json()["item"]
     status, body = parsed(admin.get(address))
     place = {"eventId": event["id"], "lessonId": lesson["id"]}
     asked = {name: quiz[name] for name in ("title", "passPercentage", "questions")}
     expected = [
-        {"id": item["id"], **place, **result, "quiz": asked}
+        {"id": item["id"], **place, "revision": shown["revision"], **result, "quiz": asked}
         for result, item in zip(reversed(results), body["items"], strict=True)
     ]
     assert (status, body) == (200, {"items": expected, "nextCursor": None})

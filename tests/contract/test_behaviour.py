@@ -11,7 +11,10 @@ ROOT = FOLDER.parents[1]
 ELSEWHERE = {
     "`baseline.openapi.yaml` gives the shapes; this page gives the rules.": "test_operations.py",
     "Existing clients were built against them, so they hold for every storage profile.": "each test runs on both",
-    '"Tightened" marks where we are deliberately safer than the old implementation without breaking a client.': "",
+    '"Tightened" marks where we are deliberately safer than the old implementation without breaking a client; '
+    '"Widened" marks where we take more than it did.': "",
+    "This page and the document beside it are copied into the repository (docs/contract/), "
+    "where the tests read them.": "",
 }
 _UNTESTED_SECTION = "## Storage of the old baseline"
 

@@ -8,7 +8,9 @@ import httpx
 import pytest
 
 from deploy import stack as processes
+from gateway.routes import PUBLIC_ROUTES
 from services.kit.core.config import SettingsError
+from services.kit.web.guards import Guard
 from tests.contract.conftest import judged
 from tests.contract.doors import another_gateway, silent_service
 from tests.contract.samples import (
@@ -156,12 +158,12 @@ def test_an_unknown_route_is_not_found(admin: httpx.Client, path: str) -> None:
 @pytest.mark.parametrize(
     ("method", "path", "allowed"),
     [
-        ("PATCH", "/api/events", "GET, POST, OPTIONS"),
-        ("DELETE", "/api/events", "GET, POST, OPTIONS"),
-        ("POST", "/api/events/x", "GET, PUT, DELETE, OPTIONS"),
+        ("PATCH", "/api/events", "GET, HEAD, POST, OPTIONS"),
+        ("DELETE", "/api/events", "GET, HEAD, POST, OPTIONS"),
+        ("POST", "/api/events/x", "GET, HEAD, PUT, DELETE, OPTIONS"),
         ("GET", "/api/admin/login", "POST, OPTIONS"),
         ("GET", "/api/public/events/x/catalog", "POST, OPTIONS"),
-        ("POST", "/health", "GET, OPTIONS"),
+        ("POST", "/health", "GET, HEAD, OPTIONS"),
     ],
 )
 def test_an_unknown_method_is_refused_with_the_allowed_ones(
@@ -214,6 +216,29 @@ def test_public_routes_take_an_empty_body(admin: httpx.Client, learner: httpx.Cl
     assert answers["materials"].json() == {"items": []}
     assert answers["quiz"].json()["item"]["id"] == quiz["id"]
     assert parsed(learner.post(catalog_address(closed), **nothing)) == denied("blocked_private", "EVENT_ACCESS_DENIED")
+
+
+SAME_REQUEST = {"X-Request-ID": "request-of-a-test"}
+
+
+def test_head_is_answered_as_get_is_without_a_body(admin: httpx.Client, learner: httpx.Client) -> None:
+    """HEAD is answered wherever GET is, with its status and headers and no body (RFC 9110 9.3.2); a guarded route asks
+    for its token first."""
+    event = new_event(admin)
+    lesson = new_lesson(admin, event)
+    quiz = new_quiz(admin, lesson)
+    ids = {"event_id": event["id"], "lesson_id": lesson["id"], "quiz_id": quiz["id"], "user_id": "nobody"}
+    for route in PUBLIC_ROUTES:
+        if "GET" not in route.methods or route.path == "/api/admin/integrity":
+            continue
+        address = route.path.format(**ids)
+        got, head = (admin.request(method, address, headers=SAME_REQUEST) for method in ("GET", "HEAD"))
+        assert (head.status_code, head.content) == (got.status_code, b""), address
+        assert {**head.headers, "date": ""} == {**got.headers, "date": ""}, address
+        if route.guards["GET"] is not Guard.OPEN:
+            assert (learner.head(address).status_code, learner.head(address).content) == (401, b"")
+    allowed = learner.options("/api/public/events").headers["Allow"]
+    assert ("HEAD" in allowed, learner.head("/api/admin/login").status_code) == (True, 405)
 
 
 # The environment
@@ -299,8 +324,9 @@ def test_a_preflight_of_a_listed_origin_names_what_it_may_send(learner: httpx.Cl
     allowed = {name: value for name, value in response.headers.items() if name.startswith("access-control-")}
     assert allowed == {
         "access-control-allow-origin": "https://learn.example",
-        "access-control-allow-methods": "GET, POST, PUT, DELETE, OPTIONS",
-        "access-control-allow-headers": "Authorization, Content-Type, Idempotency-Key, If-Match, X-Request-ID",
+        "access-control-allow-methods": "GET, HEAD, POST, PUT, DELETE, OPTIONS",
+        "access-control-allow-headers": "Authorization, Content-Type, Idempotency-Key, If-Match, X-Request-ID, "
+        "Cache-Control, If-None-Match, baggage, sentry-trace, traceparent, tracestate",
         "access-control-expose-headers": "ETag, Idempotency-Replayed, Retry-After, X-Request-ID",
         "access-control-max-age": "600",
     }
@@ -392,11 +418,11 @@ def hurried(stack: Installation, tmp_path_factory: pytest.TempPathFactory) -> It
 
 def test_a_client_over_the_rate_limit_waits_for_the_next_window(hurried: httpx.Client) -> None:
     """RATE_LIMITED (429, with Retry-After)"""
-    before = [hurried.get(path).status_code for path in ("/nowhere", "/api/events", "/api/public/events")]
-    assert before == [404, 401, 200]
+    before = [hurried.get(path).status_code for path in ("/nowhere", "/api/events", "/api/admin/me")]
+    assert before == [404, 401, 401]
     # Nothing that a client may write makes it another client.
     headers = {"X-Forwarded-For": "203.0.113.9", "Origin": "https://learn.example"}
-    responses = [hurried.get("/api/public/events", headers=headers), hurried.post("/api/admin/login", json=ADMIN)]
+    responses = [hurried.get("/api/admin/me", headers=headers), hurried.post("/api/admin/login", json=ADMIN)]
     expected = refusal(429, "RATE_LIMITED", "Too many requests; try again later")
     assert [parsed(response) for response in responses] == [expected] * 2
     # More than the default window of a minute: the variable counts.

@@ -56,7 +56,7 @@ def test_a_lesson_slug_is_trimmed_and_lower_cased(admin: httpx.Client) -> None:
 
 
 def test_a_lesson_slug_is_taken_within_its_event_only(admin: httpx.Client) -> None:
-    """unique within its event (409 LESSON_SLUG_CONFLICT, tightened)."""
+    """unique within its event (409 LESSON_SLUG_CONFLICT, tightened)"""
     event, other_event = new_event(admin), new_event(admin)
     lesson, other = new_lesson(admin, event), new_lesson(admin, event)
     conflict = refusal(

@@ -1,10 +1,14 @@
 """docs/contract/BEHAVIOUR.md, "Private access"."""
 
+from collections.abc import Callable, Iterator
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 import pytest
 
+from tests.contract.conftest import judged
+from tests.contract.doors import another_gateway
 from tests.contract.samples import (
     ACCESS_KEY,
     FUTURE,
@@ -26,7 +30,8 @@ from tests.contract.samples import (
     private_event,
     public_address,
 )
-from tests.refusals import LESSON_NOT_FOUND, Response
+from tests.installation import Installation
+from tests.refusals import LESSON_NOT_FOUND, Response, refusal
 
 ACTIONS = ("access-check", "playback", "materials", "quiz", "quiz/submit")
 KEY = {"eventAccessKey": ACCESS_KEY}
@@ -171,3 +176,135 @@ def test_the_catalog_keeps_the_video_of_a_closed_lesson_to_itself(admin: httpx.C
     items = [catalog_item(*each) for each in zip(lessons, ("expired", "released", "locked"), strict=True)]
     assert [item["videoId"] for item in items] == [None, "73190", None]
     assert (status, body["catalog"]) == (200, {"items": items, "isEmpty": False})
+
+
+# Wrong keys
+
+
+GUESSED_ENOUGH = refusal(429, "RATE_LIMITED", "Too many wrong access keys; try again later")
+CLOSED = denied("blocked_private", "EVENT_ACCESS_DENIED")
+NEW_KEY = {"eventAccessKey": "a new key"}
+
+
+@pytest.fixture(scope="module")
+def door(stack: Installation, tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
+    """A gateway behind a trusted proxy, with the limits of wrong keys that it has by default."""
+    variables = {
+        "ACCESS_KEY_GUESSES_MAX": "",
+        "ACCESS_KEY_GUESSES_OF_EVENT_MAX": "",
+        "ACCESS_KEY_GUESSES_WINDOW_MS": "",
+        "TRUSTED_PROXIES": "1",
+    }
+    with another_gateway(stack, tmp_path_factory.mktemp("door"), **variables) as client:
+        yield judged(client)
+
+
+Knock = Callable[..., Response]
+
+
+def knocking(door: httpx.Client, event: Json) -> Knock:
+    """Return a function that asks for the event's catalog, from an address, and returns the response."""
+
+    def knock(key: Json, client: str = "203.0.113.1", slug: str = "", **headers: str) -> Response:
+        address = catalog_address({"slug": slug or event["slug"]})
+        response = parsed(door.post(address, json=key, headers={"X-Forwarded-For": client, **headers}))
+        return Response(response.status, None) if response.status == 200 else response
+
+    return knock
+
+
+OPENED = Response(200, None)
+
+
+def distinct(count: int, word: str = "guess") -> list[Json]:
+    """Return as many wrong keys."""
+    return [{"eventAccessKey": f"{word} {number}"} for number in range(count)]
+
+
+def test_twenty_distinct_guesses_are_allowed_from_one_address(admin: httpx.Client, door: httpx.Client) -> None:
+    """Wrong keys are limited (tightened) by distinct guesses: 20 from one client address and 1,000 in all at one event
+    in a window."""
+    knock = knocking(door, private_event(admin))
+    assert [knock(key) for key in distinct(21)] == [CLOSED] * 20 + [GUESSED_ENOUGH]
+    assert knock(KEY, "203.0.113.2") == OPENED
+
+
+@pytest.mark.full
+def test_a_thousand_distinct_guesses_are_allowed_at_one_event(admin: httpx.Client, door: httpx.Client) -> None:
+    """Wrong keys are limited (tightened) by distinct guesses: 20 from one client address and 1,000 in all at one event
+    in a window."""
+    knock = knocking(door, private_event(admin))
+    assert knock(KEY, "198.51.100.1") == OPENED
+    for client in range(50):
+        assert [knock(key, f"203.0.113.{client}") for key in distinct(20, f"guess of {client}")] == [CLOSED] * 20
+    assert [knock(key, "203.0.113.99") for key in (KEY, *distinct(1))] == [GUESSED_ENOUGH] * 2
+    assert [knock(key, "198.51.100.1") for key in (KEY, *distinct(1), KEY)] == [OPENED, CLOSED, OPENED]
+
+
+def test_a_typo_and_yesterdays_key_are_no_new_guesses(admin: httpx.Client, door: httpx.Client) -> None:
+    """The same wrong key again is no new guess; a key that was replaced within the last day is stale and no guess; a
+    changed key begins new counts."""
+    event = private_event(admin)
+    knock = knocking(door, event)
+    typo = {"eventAccessKey": "opne sesame"}
+    assert [knock(typo) for _ in range(30)] == [CLOSED] * 30
+    assert [knock(key) for key in distinct(20)] == [CLOSED] * 19 + [GUESSED_ENOUGH]
+    admin.put(f"/api/events/{event['id']}", json={"accessKey": NEW_KEY["eventAccessKey"]})
+    assert [knock(KEY) for _ in range(30)] == [CLOSED] * 30
+    assert knock(NEW_KEY) == OPENED
+    assert [knock(key) for key in distinct(21)] == [CLOSED] * 20 + [GUESSED_ENOUGH]
+
+
+def test_guesses_at_every_spelling_are_counted_together(admin: httpx.Client, door: httpx.Client) -> None:
+    """Guesses are counted for the event that was found, however its slug was spelled."""
+    event = private_event(admin)
+    knock = knocking(door, event)
+    slug = event["slug"]
+    spellings = [quote(each) for each in (slug, slug.upper(), slug.replace("-", "_"), f" {slug}", f"{slug}\u200b")]
+    assert [knock(key, slug=spellings[number % 5]) for number, key in enumerate(distinct(20))] == [CLOSED] * 20
+    assert [knock(KEY, slug=each) for each in spellings] == [GUESSED_ENOUGH] * 5
+
+
+def test_who_has_used_up_the_guesses_is_told_nothing_more(admin: httpx.Client, door: httpx.Client) -> None:
+    """Once a client has used up its guesses, every request of it that rests on a key in the body is 429, be the key
+    right, stale, repeated or new; exempt are a valid grant and, at the bound of the whole event, an address that was
+    admitted within the last day."""
+    event = private_event(admin, accessKey="an old key")
+    lesson = new_lesson(admin, event)
+    admin.put(f"/api/events/{event['id']}", json={"accessKey": ACCESS_KEY})
+    knock, client = knocking(door, event), {"X-Forwarded-For": "203.0.113.1"}
+    # An address that was admitted is exempt at the bound of the event only.
+    assert knock(KEY) == OPENED
+    grant = door.post(f"/api/events/{event['slug']}/access", json=KEY, headers=client).json()["accessToken"]
+    for key in distinct(20):
+        knock(key)
+    keys = (KEY, {"eventAccessKey": "an old key"}, *distinct(1), {"eventAccessKey": "a new guess"})
+    assert [knock(key) for key in keys] == [GUESSED_ENOUGH] * 4
+    for action in ACTIONS:
+        address = public_address(event, lesson["slug"], action)
+        assert parsed(door.post(address, json={**KEY, "answers": []}, headers=client)) == GUESSED_ENOUGH
+    assert [knock(key, Authorization=f"Bearer {grant}") for key in ({}, *keys)] == [OPENED] * 5
+    assert knock({}) == CLOSED
+
+
+@pytest.mark.parametrize("action", ACTIONS)
+def test_a_stale_key_is_answered_as_a_wrong_one(admin: httpx.Client, learner: httpx.Client, action: str) -> None:
+    """A stale key is answered and delayed as a wrong one."""
+    event = private_event(admin, accessKey="an old key")
+    lesson = new_lesson(admin, event)
+    admin.put(f"/api/events/{event['id']}", json={"accessKey": ACCESS_KEY})
+    responses = [
+        learner.post(public_address(event, lesson["slug"], action), json={"eventAccessKey": key, "answers": []})
+        for key in ("an old key", "a wrong key")
+    ]
+    headers = [{name: text for name, text in each.headers.items() if name not in MOVING} for each in responses]
+    bodies = [_still(parsed(each).document) for each in responses]
+    assert (responses[0].status_code, headers[0], bodies[0]) == (responses[1].status_code, headers[1], bodies[1])
+
+
+MOVING = ("date", "x-request-id")
+
+
+def _still(body: Json) -> Json:
+    """Return a response of access-check, or another one, without the time."""
+    return {name: value for name, value in body.items() if name not in ("serverTime", "timing")}

@@ -178,7 +178,10 @@ def test_after_too_many_guesses_only_a_grant_opens_the_event(admin: httpx.Client
     launch, us = Launch(admin, private_event(admin)), "203.0.113.1"
     grant = grant_for(strict, launch.event)
     addresses = [access_address(launch.event), *launch.addresses]
-    statuses = [guess(strict, address, us).status_code for address in addresses[:GUESSES]]
+    statuses = [
+        guess(strict, address, us, eventAccessKey=f"guess at {address[-20:]}").status_code
+        for address in addresses[:GUESSES]
+    ]
     refused = [guess(strict, address, us) for address in addresses]
     assert statuses == [403, 403, 200, 403, 403]
     assert [parsed(response) for response in refused] == [GUESSED_ENOUGH] * len(addresses)
@@ -194,5 +197,6 @@ def test_after_too_many_guesses_only_a_grant_opens_the_event(admin: httpx.Client
 
 def test_guesses_at_an_absent_event_are_limited_alike(strict: httpx.Client) -> None:
     nowhere = access_address({"slug": unique("nowhere")})
-    responses = [parsed(guess(strict, nowhere, "203.0.113.1")) for _ in range(GUESSES + 2)]
+    keys = [f"another key {number}" for number in range(GUESSES + 2)]
+    responses = [parsed(guess(strict, nowhere, "203.0.113.1", eventAccessKey=key)) for key in keys]
     assert responses == [CLOSED] * GUESSES + [GUESSED_ENOUGH] * 2

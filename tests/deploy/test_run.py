@@ -5,13 +5,17 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
 
 from deploy import stack
+from services.content.models import EventRow
+from services.kit.storage.database import open_database
 from tests.ports import free_ports
+from tests.processes import is_running
+from tests.waiting import until
 
 Run = subprocess.Popen[str]
 
@@ -80,12 +84,17 @@ def test_it_prints_working_credentials_and_stops_with_the_terminal(tmp_path: Pat
         first = table(run)
         assert end(run, signal.SIGHUP) == (0, "stopped\n", "")
     stack.require_free_ports(stack.read_settings(environment).values())
+    # Samples that somebody has deleted do not come back with the next start.
+    with closing(open_database(environment["CONTENT_DATABASE_URL"])) as content:
+        assert EventRow.delete().execute(content) == 7
 
     with running(tmp_path, {**environment, "ADMIN_PASSWORD": "another one"}) as run:
         second = table(run)
         assert end(run, signal.SIGINT) == (0, "stopped\n", "")
     stack.require_free_ports(stack.read_settings(environment).values())
 
+    with closing(open_database(environment["CONTENT_DATABASE_URL"])) as content:
+        assert EventRow.select().count(content) == 0
     expected = {
         "API": address,
         "health": f"{address}/health/ready",
@@ -102,3 +111,88 @@ def test_it_prints_working_credentials_and_stops_with_the_terminal(tmp_path: Pat
         "gateway.log",
         "quiz.log",
     }
+
+
+@pytest.mark.full
+def test_a_killed_process_is_started_again_and_takes_no_other_along(
+    tmp_path: Path, environment: dict[str, str]
+) -> None:
+    with running(tmp_path, environment) as run:
+        address = table(run)["API"]
+        before = processes(run.pid)
+        for name in ("services.quiz follow", "services.content serve"):
+            os.kill(before[name], signal.SIGKILL)
+        until(lambda: processes(run.pid).keys() == before.keys(), "every process runs again")
+        until(lambda: stack.is_ready(address), "the stack is ready again")
+        after = processes(run.pid)
+        assert {name for name in before if before[name] != after[name]} == {
+            "services.quiz follow",
+            "services.content serve",
+        }
+        code, output, errors = end(run, signal.SIGTERM)
+    content, follower = sorted(output.splitlines()[:2])
+    assert content == "content ended (SIGKILL; see data/logs/content.log): it is started again in 1 s"
+    assert follower == "follow-quiz ended (SIGKILL; see data/logs/follow-quiz.log): it is started again in 1 s"
+    assert (code, errors) == (0, "")
+
+
+@pytest.mark.full
+def test_a_second_stack_is_kept_off_the_folder_and_a_killed_one_frees_it(
+    tmp_path: Path, environment: dict[str, str]
+) -> None:
+    with running(tmp_path, environment) as run:
+        table(run)
+        with running(tmp_path, environment) as second:
+            output, errors = second.communicate()
+        assert (second.returncode, output) == (1, "")
+        assert errors == (
+            f"the folder data is in use by another stack, process {run.pid}: stop it first (kill {run.pid})\n"
+        )
+        children = processes(run.pid).values()
+        run.kill()
+        run.communicate()
+    until(lambda: not any(map(is_running, children)), "the processes of the killed stack have ended")
+
+    with running(tmp_path, environment) as third:
+        table(third)
+        assert end(third, signal.SIGTERM) == (0, "stopped\n", "")
+
+
+@pytest.mark.full
+def test_a_worker_ends_at_once_with_its_killed_master(tmp_path: Path, environment: dict[str, str]) -> None:
+    with running(tmp_path, environment) as run:
+        table(run)
+        master = processes(run.pid)["services.content serve"]
+        workers = children_of(master)
+        os.kill(master, signal.SIGKILL)
+        until(lambda: not any(map(is_running, workers)), "its workers have ended")
+        assert workers
+        end(run, signal.SIGTERM)
+
+
+def processes(parent: int) -> dict[str, int]:
+    """Return the id of each process of a stack by its module and command."""
+    return {" ".join(command_line(pid)[-2:]): pid for pid in children_of(parent) if len(command_line(pid)) > 2}
+
+
+def children_of(parent: int) -> list[int]:
+    """Return the ids of the running children of a process."""
+    statuses = (status for status in Path("/proc").glob("[0-9]*/stat"))
+    fields = ((int(status.parent.name), stat_fields(status)) for status in statuses)
+    return [pid for pid, values in fields if values[1:2] == [str(parent)] and values[0] != "Z"]
+
+
+def stat_fields(status: Path) -> list[str]:
+    """Return the fields after the name in a file /proc/PID/stat."""
+    try:
+        return status.read_text().rpartition(")")[2].split()
+    except OSError:
+        return []
+
+
+def command_line(pid: int) -> list[str]:
+    """Return the arguments of a process."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_text().rstrip("\0").split("\0")
+    except OSError:
+        return []

@@ -7,7 +7,7 @@ from itertools import count
 from typing import Any
 
 import schemathesis
-from schemathesis.core.failures import AcceptedNegativeData, Failure
+from schemathesis.core.failures import AcceptedNegativeData, Failure, ServerError
 from schemathesis.core.parameters import ParameterLocation
 from schemathesis.engine import events, from_schema
 from schemathesis.generation.meta import CoveragePhaseData
@@ -33,12 +33,16 @@ CHANGING_SOMEBODY, OWN_ID, SOMEBODY_ELSE = ("updatePerson", "resetPassword"), "a
 # The number of stages for each round; some are deleted on the way.
 STAGES = 10
 
+# The fuzzer's installation has no key of a provider: a request that wants no fallback fails.
+NO_PROVIDER = "BRANDING_PROVIDER_FAILED"
 # The errors of rules that no schema can state; any other refusal of a valid request is a failure.
-RULES = {"LESSON_INVALID_WINDOW", "QUIZ_INVALID_ATTEMPT"}
+RULES = {"LESSON_INVALID_WINDOW", "QUIZ_INVALID_ATTEMPT", "BRANDING_PROVIDER_INVALID", NO_PROVIDER}
 # Fields whose rules no schema can state: a cursor, orders of questions that must differ, and addresses of videos.
 UNSTATED = ({"cursor"}, {"questions"}, {"videoId"}, {"videoProvider"})
 # A failed precondition and a reused key are responses to valid requests.
 ANSWERS_TO_VALID_DATA = ["2xx", "401", "403", "404", "409", "412", "422"]
+# A failed precondition may come before the body is judged (RFC 9110 section 13.2.1). No 5xx is a refusal.
+ANSWERS_TO_INVALID_DATA = ["400", "401", "403", "404", "405", "406", "409", "412", "415", "422", "429"]
 # After too many attempts to sign in every request is refused.
 ANSWERS_TO_ATTEMPTS = {
     "positive_data_acceptance": {"expected-statuses": [*ANSWERS_TO_VALID_DATA, "429"]},
@@ -111,7 +115,10 @@ def _load(address: str, seed: int, examples: int, scenarios: int, stages: Sequen
         # On a busy machine cases are drawn slowly.
         "suppress-health-check": ["too_slow"],
         "phases": {"stateful": {"generation": {"max-examples": scenarios}}},
-        "checks": {"positive_data_acceptance": {"expected-statuses": ANSWERS_TO_VALID_DATA}},
+        "checks": {
+            "positive_data_acceptance": {"expected-statuses": ANSWERS_TO_VALID_DATA},
+            "negative_data_rejection": {"expected-statuses": ANSWERS_TO_INVALID_DATA},
+        },
         "output": {"sanitization": {"enabled": False}},
     }
     return schemathesis.openapi.from_path(DOCUMENT, config=schemathesis.Config.from_dict(settings))
@@ -201,6 +208,8 @@ def filter_failure(context: Any, failure: Failure, case: Any, response: Any) -> 
             return not _breaks_an_unstated_rule(response)
         case AcceptedNegativeData():
             return not (_is_blank_where_none_is_asked_for(case, response) or _is_valid_when_trimmed(case))
+        case ServerError():
+            return bool(response.json()["error"] != NO_PROVIDER)
         case UseAfterFree():
             # Attempts outlive their quiz.
             return not case.operation.path.endswith("/attempts")

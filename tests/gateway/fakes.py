@@ -1,7 +1,7 @@
 """The assembled gateway over three fake services."""
 
 import asyncio
-from collections.abc import Iterator, Mapping, MutableMapping
+from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -68,6 +68,7 @@ class FakeService:
     def __init__(self) -> None:
         self.requests: list[httpx.Request] = []
         self._responses: dict[str, tuple[int, Any, Mapping[str, str]]] = {}
+        self._handlers: dict[str, Callable[[httpx.Request], httpx.Response]] = {}
         self._failures: dict[str, Exception] = {}
         self._silent: set[str] = set()
 
@@ -92,6 +93,10 @@ class FakeService:
         """Respond to `METHOD /path?query` with this document, or with an empty body."""
         self._responses[target] = (status, document, {name.replace("_", "-"): text for name, text in headers.items()})
 
+    def handles(self, target: str, handler: Callable[[httpx.Request], httpx.Response]) -> None:
+        """Respond to `METHOD /path?query` as the handler does."""
+        self._handlers[target] = handler
+
     def fails(self, target: str, failure: Exception) -> None:
         self._failures[target] = failure
 
@@ -108,6 +113,8 @@ class FakeService:
             raise AssertionError(f"nobody gave up waiting for {target}")
         if target in self._failures:
             raise self._failures[target]
+        if target in self._handlers:
+            return self._handlers[target](request)
         status, document, headers = self._responses.get(target, (404, service_error("NOT_FOUND"), {}))
         if document is None:
             return httpx.Response(status, headers=headers)

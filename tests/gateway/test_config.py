@@ -31,6 +31,7 @@ DEFAULTS = Settings(
     upstream_timeout_seconds=10,
     cors_origins=frozenset(f"http://localhost:{port}" for port in (5173, 5174, 3000, 3002)),
     rate_limit_max=100,
+    rate_limit_address_max=2000,
     rate_limit_window_ms=60_000,
     trusted_proxies=0,
     redis_url="",
@@ -63,7 +64,7 @@ def test_the_local_profile_needs_no_variables() -> None:
         ("LOG_LEVEL", "warning", "log_level", "warning"),
         ("GATEWAY_TIMEOUT_SECONDS", "3", "upstream_timeout_seconds", 3),
         ("REQUEST_BODY_TIMEOUT_SECONDS", "4", "body_timeout_seconds", 4),
-        ("RATE_LIMIT_MAX", "7", "rate_limit_max", 7),
+        ("RATE_LIMIT_ADDRESS_MAX", "7", "rate_limit_address_max", 7),
         ("RATE_LIMIT_WINDOW_MS", "500", "rate_limit_window_ms", 500),
         ("TRUSTED_PROXIES", "2", "trusted_proxies", 2),
         *(("REDIS_URL", url, "redis_url", url) for url in STORES),
@@ -80,6 +81,12 @@ def test_the_local_profile_needs_no_variables() -> None:
 )
 def test_every_setting_has_its_variable(name: str, text: str, field: str, value: Any) -> None:
     assert read_settings({name: text}) == replace(DEFAULTS, **{field: value})
+
+
+@pytest.mark.parametrize("most", [7, 1_000_000])
+def test_an_address_may_send_twenty_times_as_much_as_a_person(most: int) -> None:
+    expected = replace(DEFAULTS, rate_limit_max=most, rate_limit_address_max=20 * most)
+    assert read_settings({"RATE_LIMIT_MAX": str(most)}) == expected
 
 
 def test_the_managed_profile_reads_its_addresses_and_secret() -> None:
@@ -110,6 +117,7 @@ def test_the_managed_profile_names_everything_that_is_missing() -> None:
         ("WEB_CONCURRENCY", ("65",), "1 to 64"),
         ("GATEWAY_TIMEOUT_SECONDS", ("0.5", "61"), "1 to 60"),
         ("RATE_LIMIT_MAX", ("0", "-1"), "1 to 1000000"),
+        ("RATE_LIMIT_ADDRESS_MAX", ("0", "20000001"), "1 to 20000000"),
         ("RATE_LIMIT_WINDOW_MS", ("86400001", "１０"), "1 to 86400000"),
         ("ACCESS_KEY_GUESSES_MAX", ("0",), "1 to 1000000"),
         ("ACCESS_KEY_GUESSES_OF_EVENT_MAX", ("1000001",), "1 to 1000000"),

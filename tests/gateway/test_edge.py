@@ -1,8 +1,9 @@
-"""gateway.edge in the assembled app: which pages may call it, and how often an address may."""
+"""gateway.edge in the assembled app: which pages may call it, and how often learners, people and addresses may."""
 
 import pytest
+from joserfc.jwk import OKPKey
 
-from tests.gateway.fakes import ALLOWED_ORIGIN, EVENTS, Gateway, cors, gateway_with, own_error, parsed
+from tests.gateway.fakes import ALLOWED_ORIGIN, EVENTS, Gateway, access_token, cors, gateway_with, own_error, parsed
 from tests.valkey import Valkey
 
 HOUR_MS = "3600000"
@@ -62,14 +63,15 @@ def test_a_preflight_needs_no_token_and_reaches_no_service(gateway: Gateway, add
     assert (parsed(response), gateway.targets) == ((204, None), [])
     assert cors(response) == {
         **READABLE,
-        "access-control-allow-methods": "GET, POST, PUT, DELETE, OPTIONS",
-        "access-control-allow-headers": "Authorization, Content-Type, Idempotency-Key, If-Match, X-Request-ID",
+        "access-control-allow-methods": "GET, HEAD, POST, PUT, DELETE, OPTIONS",
+        "access-control-allow-headers": "Authorization, Content-Type, Idempotency-Key, If-Match, X-Request-ID, "
+        "Cache-Control, If-None-Match, baggage, sentry-trace, traceparent, tracestate",
         "access-control-max-age": "600",
     }
 
 
 def test_an_address_over_the_limit_gets_the_seconds_to_wait() -> None:
-    with gateway_with(RATE_LIMIT_MAX="3", RATE_LIMIT_WINDOW_MS=HOUR_MS) as gateway:
+    with gateway_with(RATE_LIMIT_ADDRESS_MAX="3", RATE_LIMIT_WINDOW_MS=HOUR_MS) as gateway:
         assert gateway.statuses(3, "GET", EVENTS) == [200] * 3
         response = gateway.send("GET", EVENTS, headers={"Origin": ALLOWED_ORIGIN})
         assert (parsed(response), cors(response)) == ((429, RATE_LIMITED), READABLE)
@@ -78,7 +80,7 @@ def test_an_address_over_the_limit_gets_the_seconds_to_wait() -> None:
 
 
 def test_every_client_has_its_own_count() -> None:
-    with gateway_with(RATE_LIMIT_MAX="1") as gateway:
+    with gateway_with(RATE_LIMIT_ADDRESS_MAX="1") as gateway:
         peers = ["192.0.2.1", "192.0.2.1", "192.0.2.2", "::ffff:192.0.2.3", "192.0.2.3"]
         # An IPv6 network of 64 bits is one client.
         peers += ["2001:db8:0:1::1", "2001:db8:0:1:ffff::2", "2001:db8:0:2::1"]
@@ -88,13 +90,13 @@ def test_every_client_has_its_own_count() -> None:
 
 @pytest.mark.parametrize("header", ["X-Forwarded-For", "Forwarded", "X-Real-IP", "True-Client-IP", "X-Request-ID"])
 def test_a_header_does_not_make_another_client(header: str) -> None:
-    with gateway_with(RATE_LIMIT_MAX="2") as gateway:
+    with gateway_with(RATE_LIMIT_ADDRESS_MAX="2") as gateway:
         responses = [gateway.send("GET", EVENTS, headers={header: f"198.51.100.{each}"}) for each in range(4)]
         assert [response.status_code for response in responses] == [200, 200, 429, 429]
 
 
 def test_behind_a_trusted_proxy_the_client_is_the_proxy_s_caller() -> None:
-    with gateway_with(RATE_LIMIT_MAX="1", TRUSTED_PROXIES="1") as gateway:
+    with gateway_with(RATE_LIMIT_ADDRESS_MAX="1", TRUSTED_PROXIES="1") as gateway:
         chains = ["203.0.113.1", "203.0.113.2", "203.0.113.9, 203.0.113.1", "203.0.113.1,203.0.113.3", " ", ","]
         responses = [gateway.send("GET", EVENTS, headers={"X-Forwarded-For": chain}) for chain in chains]
         # The last two name nobody and count as the proxy itself.
@@ -129,6 +131,12 @@ def test_a_forwarded_entry_is_an_address_or_the_proxy_s_own_is_taken(entry: str,
             ["POST /api/admin/login", "GET /api/events", "GET /nowhere", "POST /api/admin/login"],
             [404, 401, 404, 429],
         ),
+        # Learners' requests have a count of their own.
+        (
+            1,
+            [f"GET {EVENTS}", "GET /nowhere", f"GET {EVENTS}", "GET /nowhere", "POST /api/events/x/access"],
+            [200, 404, 429, 429, 429],
+        ),
         # Health checks are not, but an address that only begins like one is.
         (
             1,
@@ -139,19 +147,77 @@ def test_a_forwarded_entry_is_an_address_or_the_proxy_s_own_is_taken(entry: str,
     ],
 )
 def test_everything_but_health_checks_is_counted(most: int, requests: list[str], statuses: list[int]) -> None:
-    with gateway_with(RATE_LIMIT_MAX=str(most)) as gateway:
+    with gateway_with(RATE_LIMIT_MAX=str(most), RATE_LIMIT_ADDRESS_MAX=str(most)) as gateway:
         assert [gateway.send(*request.split()).status_code for request in requests] == statuses
 
 
 def test_preflights_are_neither_counted_nor_limited() -> None:
-    with gateway_with(RATE_LIMIT_MAX="1") as gateway:
+    with gateway_with(RATE_LIMIT_ADDRESS_MAX="1") as gateway:
         methods = ["OPTIONS", "OPTIONS", "GET", "GET", "OPTIONS"]
         statuses = [gateway.send(method, EVENTS, headers=PREFLIGHT).status_code for method in methods]
         assert statuses == [204, 204, 200, 429, 204]
 
 
+ME = "/api/admin/me"
+OTHER_ADDRESS = "192.0.2.2"
+
+
+def bearer(token: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {token}"}
+
+
+def test_people_who_are_signed_in_have_their_own_counts() -> None:
+    with gateway_with(RATE_LIMIT_MAX="2") as gateway:
+        gateway.auth.responds(f"GET {ME}", {"item": {}})
+        of_ada, another_session = bearer(access_token()), bearer(access_token(sid="session-2"))
+        of_bob = bearer(access_token(sub="admin-2", username="bob", roles=["viewer"]))
+        sent = [
+            *((of_ada, "192.0.2.1", 200), (another_session, OTHER_ADDRESS, 200), (of_ada, OTHER_ADDRESS, 429)),
+            # Neither a colleague at the same address nor those who are not signed in wait for her.
+            *((of_bob, "192.0.2.1", 200), (of_bob, "192.0.2.1", 200), (of_bob, "192.0.2.1", 429)),
+            *(({}, "192.0.2.1", 401), ({}, "192.0.2.1", 401), ({}, "192.0.2.1", 429)),
+        ]
+        statuses = [gateway.send("GET", ME, headers=headers, peer=peer).status_code for headers, peer, _ in sent]
+        assert statuses == [status for _, _, status in sent]
+
+
+FORGED = "canary.of-a.forger"
+BAD_TOKENS = {
+    "forged": lambda: [access_token(OKPKey.generate_key("Ed25519")), FORGED, FORGED + "2"],
+    "expired": lambda: [access_token(exp=1, sub=f"admin-{each}") for each in range(3)],
+    "of no role": lambda: [access_token(roles=["root"], sub=f"admin-{each}") for each in range(3)],
+    "empty": lambda: ["", " ", "  "],
+}
+
+
+@pytest.mark.parametrize("kind", BAD_TOKENS)
+def test_a_token_that_is_not_valid_gives_no_count(kind: str) -> None:
+    with gateway_with(RATE_LIMIT_MAX="2") as gateway:
+        responses = [gateway.send("GET", ME, headers=bearer(token)) for token in BAD_TOKENS[kind]()]
+        assert responses[0].status_code in (401, 403)
+        assert responses[2].status_code == gateway.send("GET", ME).status_code == 429
+        assert gateway.send("GET", ME, peer=OTHER_ADDRESS).status_code == 401
+
+
+def test_sign_in_counts_for_the_address_whatever_token_comes_with_it() -> None:
+    with gateway_with(RATE_LIMIT_MAX="2") as gateway:
+        paths = ["/api/admin/login", "/api/admin/token/refresh", "/api/admin/login", "/api/admin/token/refresh"]
+        responses = [gateway.as_admin("POST", path, json={}) for path in paths]
+        assert [response.status_code for response in responses] == [404, 404, 429, 429]
+
+
+def test_an_address_of_many_forged_tokens_has_none_verified_any_more() -> None:
+    with gateway_with(RATE_LIMIT_MAX="3", RATE_LIMIT_ADDRESS_MAX="2") as gateway:
+        gateway.auth.responds(f"GET {ME}", {"item": {}})
+        assert gateway.statuses(2, "GET", ME, headers=bearer(FORGED)) == [401, 401]
+        of_ada = bearer(access_token())
+        # Hers counts for the address too, which has one request left.
+        assert gateway.statuses(2, "GET", ME, headers=of_ada) == [200, 429]
+        assert gateway.statuses(3, "GET", ME, headers=of_ada, peer=OTHER_ADDRESS) == [200] * 3
+
+
 def test_gateways_with_one_store_share_the_count(valkey: Valkey) -> None:
-    shared = {"RATE_LIMIT_MAX": "3", "RATE_LIMIT_WINDOW_MS": HOUR_MS, "REDIS_URL": valkey.url}
+    shared = {"RATE_LIMIT_ADDRESS_MAX": "3", "RATE_LIMIT_WINDOW_MS": HOUR_MS, "REDIS_URL": valkey.url}
     with gateway_with(**shared) as one, gateway_with(**shared) as other:
         responses = [gateway.send("GET", EVENTS) for gateway in (one, other, one, other, one)]
         assert [response.status_code for response in responses] == [200, 200, 200, 429, 429]

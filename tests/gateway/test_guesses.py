@@ -1,296 +1,319 @@
-"""gateway.guesses: how many wrong access keys are checked, and whose they are counted as."""
+"""gateway.guesses: who may be told a judgement of a key, over a content that judges the keys of bodies."""
 
 import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Literal
 
 import httpx
 import orjson
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
-from gateway.guesses import CONCURRENT_CHECKS, Guesses, carries_key
+from gateway.guesses import REFUSAL_STEP_SECONDS, Guesses
 from gateway.limiter import Counts
-from gateway.upstream import UpstreamRequest, UpstreamResponse, json_response
-from services.content.schemas.learners import AccessRequest
-from services.kit.core.errors import TooManyRequests, Unavailable, ValidationFailed
-from services.kit.web.schemas import validated
+from gateway.upstream import UpstreamResponse
+from services.kit.core.errors import TooManyRequests
+from services.kit.web.judgements import JUDGEMENT_HEADER, Judgement, KeyJudgement, judgement_header
 from tests.gateway.fakes import Gateway, gateway_with, own_error, parsed, service_error
 
 HOUR_MS = 3_600_000
-TARGET = "/internal/public/events/launch"
-GUESS = {"eventAccessKey": "a canary guess"}
-BEARER = {"Authorization": "Bearer a.b.c"}
+TARGET = "/internal/public/events/{}"
 REFUSED = own_error("RATE_LIMITED", "Too many wrong access keys; try again later")
 EVENT_CLOSED = service_error("EVENT_ACCESS_DENIED", status="blocked_private")
 LESSON_CLOSED = service_error("LESSON_ACCESS_DENIED", status="blocked_private")
 CHECKED = {"authorized": False, "status": "blocked_private", "message": "Private event access is required"}
+CHECKED_OPEN = {"authorized": True, "status": "released", "message": "Lesson is available"}
+LESSON_VIEW = {"item": {"id": "lesson-1", "slug": "opening", "title": "Opening", "eventId": "event-1"}}
 
 CATALOG = "/api/public/events/launch/catalog"
 LESSON = "/api/public/events/launch/lessons/opening"
-# Each public address that takes a key, its target at content, and content's response to a wrong key.
+# Each public address that takes a key, its target below the event at content, and content's response to a wrong key.
 ROUTES: dict[str, tuple[str, Any, int]] = {
-    "/api/events/launch/access": (f"{TARGET}/access", EVENT_CLOSED, 403),
-    CATALOG: (f"{TARGET}/catalog", EVENT_CLOSED, 403),
-    f"{LESSON}/access-check": (f"{TARGET}/lessons/opening/access-check", CHECKED, 200),
-    f"{LESSON}/playback": (f"{TARGET}/lessons/opening/playback", LESSON_CLOSED, 403),
-    f"{LESSON}/materials": (f"{TARGET}/lessons/opening/materials", LESSON_CLOSED, 403),
-    f"{LESSON}/quiz": (f"{TARGET}/lessons/opening/admission", LESSON_CLOSED, 403),
-    f"{LESSON}/quiz/submit": (f"{TARGET}/lessons/opening/admission", LESSON_CLOSED, 403),
+    "/api/events/launch/access": ("access", EVENT_CLOSED, 403),
+    CATALOG: ("catalog", EVENT_CLOSED, 403),
+    f"{LESSON}/access-check": ("lessons/opening/access-check", CHECKED, 200),
+    f"{LESSON}/playback": ("lessons/opening/playback", LESSON_CLOSED, 403),
+    f"{LESSON}/materials": ("lessons/opening/materials", LESSON_CLOSED, 403),
+    f"{LESSON}/quiz": ("lessons/opening/admission", LESSON_CLOSED, 403),
+    f"{LESSON}/quiz/submit": ("lessons/opening/admission", LESSON_CLOSED, 403),
 }
+OPEN: dict[str, Any] = {
+    "access": {"item": {"eventId": "event-1", "fingerprint": "f"}},
+    "lessons/opening/access-check": CHECKED_OPEN,
+    "lessons/opening/admission": LESSON_VIEW,
+}
+SPELLINGS = ("launch", "Launch", "LAUNCH", "launch_", "--launch", "%20launch", "launch%E2%80%8B")
+KEYED = {"Idempotency-Key": "canary-idempotency"}
+ORIGIN = "http://localhost:5173"
+GRANTED = {"Authorization": "Bearer a.valid.grant"}
+
+
+class Content:
+    """One private event, at each spelling of its slug, whose keys the test decides."""
+
+    def __init__(self, gateway: Gateway, event_id: str | None = "event-1", slugs: tuple[str, ...] = SPELLINGS):
+        self.right, self.stale = "the-right-key", "yesterdays-key"
+        self.event_id = event_id
+        for slug in slugs:
+            for target, closed, status in ROUTES.values():
+                address = f"POST {TARGET.format(slug)}/{target}"
+                gateway.content.handles(address, self._handler(closed, status, OPEN.get(target, {"items": []})))
+
+    def _handler(self, closed: Any, status: int, opened: Any) -> Any:
+        def respond(request: httpx.Request) -> httpx.Response:
+            judgement = self._judge(request)
+            headers = {JUDGEMENT_HEADER: judgement_header(judgement)}
+            if judgement.opened:
+                return httpx.Response(200, json=opened, headers=headers)
+            return httpx.Response(status, json=closed, headers=headers)
+
+        return respond
+
+    def _judge(self, request: httpx.Request) -> Judgement:
+        sent = orjson.loads(request.content).get("eventAccessKey") if request.content else None
+        if request.headers.get("Learner-Grant") == "a.valid.grant":
+            return Judgement(self.event_id, True)
+        if sent is None:
+            return Judgement(self.event_id, False)
+        is_right = sent == self.right and self.event_id is not None
+        verdict: Literal["right", "stale", "wrong"] = "stale" if sent == self.stale else "wrong"
+        return Judgement(
+            self.event_id, is_right, KeyJudgement("right" if is_right else verdict, f"digest of {sent}", self.right)
+        )
 
 
 @contextmanager
-def limited(per_client: int = 1, per_event: int = 1000, **variables: str) -> Iterator[Gateway]:
-    """Open a gateway with these limits in an hour, over a content that finds every key wrong."""
+def limited(per_client: int = 3, per_event: int = 1000, **variables: str) -> Iterator[Gateway]:
+    """Open a gateway with these limits in an hour."""
     limits = {"ACCESS_KEY_GUESSES_MAX": str(per_client), "ACCESS_KEY_GUESSES_OF_EVENT_MAX": str(per_event)}
     with gateway_with(**limits, ACCESS_KEY_GUESSES_WINDOW_MS=str(HOUR_MS), **variables) as gateway:
-        for target, document, status in ROUTES.values():
-            gateway.content.responds(f"POST {target}", document, status)
         yield gateway
 
 
-def guesses(gateway: Gateway, count: int, address: str = CATALOG, **options: Any) -> list[int]:
-    """Send the same key several times and return the statuses."""
-    return gateway.statuses(count, "POST", address, **{"json": GUESS, **options})
+def sent(gateway: Gateway, keys: list[str], address: str = CATALOG, **options: Any) -> list[int]:
+    """Send each key in turn and return the statuses."""
+    return [
+        gateway.send("POST", address, json={"eventAccessKey": key, "answers": []}, **options).status_code
+        for key in keys
+    ]
 
 
-def key_is(gateway: Gateway, right: bool) -> None:
-    """Let content find every key of the catalog right or wrong."""
-    gateway.content.responds(f"POST {TARGET}/catalog", *(({"items": []}, 200) if right else (EVENT_CLOSED, 403)))
+def guesses(count: int, word: str = "guess") -> list[str]:
+    """Return as many distinct wrong keys."""
+    return [f"canary-{word}-{number}" for number in range(count)]
+
+
+# What people do
+
+
+def test_the_same_typo_shuts_nobody_out() -> None:
+    with limited(20) as gateway:
+        content = Content(gateway)
+        assert sent(gateway, ["the-rihgt-key"] * 30) == [403] * 30
+        assert sent(gateway, [content.right]) == [200]
+
+
+def test_a_thousand_learners_with_one_misprinted_key_do_not_shut_the_event() -> None:
+    with limited(20, 1000) as gateway:
+        content = Content(gateway)
+        learners = [f"198.51.{number // 250}.{number % 250}" for number in range(1001)]
+        assert [sent(gateway, ["misprinted-key"], peer=peer)[0] for peer in learners] == [403] * 1001
+        assert sent(gateway, [content.right], peer="203.0.113.1") == [200]
+
+
+def test_open_tabs_with_yesterdays_key_do_not_shut_the_event() -> None:
+    with limited(3, 5) as gateway:
+        content = Content(gateway)
+        for peer in ("198.51.100.1", "198.51.100.2"):
+            assert sent(gateway, [content.stale] * 20, peer=peer) == [403] * 20
+        assert sent(gateway, [content.right], peer="203.0.113.1") == [200]
+
+
+def test_twenty_distinct_guesses_shut_the_client_out_at_every_spelling_of_the_slug() -> None:
+    with limited(20) as gateway:
+        content = Content(gateway)
+        spelled = [f"/api/public/events/{SPELLINGS[n % len(SPELLINGS)]}/catalog" for n in range(20)]
+        statuses = [sent(gateway, [key], address)[0] for key, address in zip(guesses(20), spelled, strict=True)]
+        assert statuses == [403] * 20
+        # Right, stale, repeated and new.
+        for slug in SPELLINGS[:2]:
+            keys = [content.right, content.stale, guesses(1)[0], "new-guess"]
+            assert sent(gateway, keys, f"/api/public/events/{slug}/catalog") == [429] * 4
+        assert sent(gateway, [content.right], peer="192.0.2.2") == [200]
+
+
+def test_spellings_of_an_absent_event_are_no_fresh_counts() -> None:
+    with limited(3) as gateway:
+        Content(gateway, event_id=None)
+        Content(gateway, event_id=None, slugs=("other",))
+        statuses = [
+            sent(gateway, [key], f"/api/events/{slug}/access")[0]
+            for key, slug in zip("abcdefg", SPELLINGS, strict=True)
+        ]
+        assert statuses == [403] * 3 + [429] * 4
+        assert sent(gateway, guesses(4), "/api/events/other/access") == [403] * 3 + [429]
+
+
+def test_a_changed_key_begins_new_counts() -> None:
+    with limited(3, 5) as gateway:
+        content = Content(gateway)
+        assert sent(gateway, guesses(4)) == [403] * 3 + [429]
+        assert sent(gateway, guesses(3, "other"), peer="192.0.2.2") == [403] * 2 + [429]
+        content.stale, content.right = content.right, "a-new-key"
+        assert sent(gateway, [content.stale] * 5) == [403] * 5
+        assert sent(gateway, [content.right]) == [200]
+        assert sent(gateway, guesses(4)) == [403] * 3 + [429]
+
+
+def test_a_learner_admitted_before_is_not_shut_out_by_the_guesses_of_others() -> None:
+    with limited(2, 3) as gateway:
+        content = Content(gateway)
+        assert sent(gateway, [content.right], peer="198.51.100.1") == [200]
+        strangers = [sent(gateway, guesses(1, f"{each}"), peer=f"192.0.2.{each}")[0] for each in range(4)]
+        assert strangers == [403, 403, 403, 429]
+        assert sent(gateway, [content.right], peer="198.51.100.2") == [429]
+        # Its own guesses are left and no more.
+        assert sent(gateway, [content.right, *guesses(3), content.right], peer="198.51.100.1") == [
+            *(200, 403, 403, 429, 429)
+        ]
+
+
+def test_a_valid_grant_is_exempt_whatever_key_is_beside_it() -> None:
+    with limited() as gateway:
+        content = Content(gateway)
+        assert sent(gateway, guesses(4)) == [403] * 3 + [429]
+        keys = [*guesses(2, "other"), content.right, content.stale]
+        assert sent(gateway, keys, headers=GRANTED) == [200] * 4
+        assert gateway.statuses(2, "POST", CATALOG, headers=GRANTED) == [200] * 2
+        # An invalid grant is none.
+        assert sent(gateway, [content.right], headers={"Authorization": "Bearer an.invalid.grant"}) == [429]
+
+
+def test_a_request_without_a_key_is_neither_counted_nor_refused() -> None:
+    with limited() as gateway:
+        Content(gateway)
+        assert gateway.statuses(5, "POST", CATALOG, json={}) == [403] * 5
+        assert sent(gateway, guesses(4)) == [403] * 3 + [429]
+        assert gateway.statuses(2, "POST", CATALOG) == [403] * 2
+
+
+# At every address
 
 
 @pytest.mark.parametrize("address", ROUTES)
-def test_over_the_limit_no_key_is_checked(address: str) -> None:
-    target, document, status = ROUTES[address]
-    with limited(per_client=3) as gateway:
-        responses = [gateway.send("POST", address, json=GUESS) for _ in range(4)]
-        assert [parsed(response) for response in responses] == [(status, document)] * 3 + [(429, REFUSED)]
-        assert 3500 < int(responses[3].headers["Retry-After"]) <= 3600
-        assert gateway.targets == [f"POST {target}"] * 3
-        assert [(line["event"], line["eventSlug"]) for line in gateway.lines] == [
-            ("access_key_guesses_refused", "launch")
+def test_over_the_limit_no_judgement_is_told_and_nothing_is_done(address: str) -> None:
+    target, closed, status = ROUTES[address]
+    with limited(2) as gateway:
+        content = Content(gateway)
+        keys = [*guesses(2), content.right, content.stale, guesses(1)[0]]
+        responses = [
+            gateway.send("POST", address, json={"eventAccessKey": key}, headers={**KEYED, "Origin": ORIGIN})
+            for key in keys
         ]
+        assert [parsed(response) for response in responses] == [(status, closed)] * 2 + [(429, REFUSED)] * 3
+        assert all(3500 < int(response.headers["Retry-After"]) <= 3600 for response in responses[2:])
+        # Neither a grant is made, nor is a quiz loaded, graded or replayed.
+        assert gateway.targets == [f"POST {TARGET.format('launch')}/{target}"] * 5
+        assert gateway.lines[-1]["event"] == "access_key_guesses_refused"
+        assert gateway.lines[-1]["eventSlug"] == "launch"
         assert "canary" not in gateway.log
+        assert not [each for each in responses if JUDGEMENT_HEADER in each.headers]
+
+
+@pytest.mark.parametrize("address", ROUTES)
+def test_the_judgement_of_a_right_key_is_not_passed_on(address: str) -> None:
+    with limited() as gateway:
+        content = Content(gateway)
+        quiz = {"id": "quiz-1", "scorePercentage": 50, "passed": False, "quizId": "quiz-1"}
+        for target in ("GET /internal/lessons/lesson-1/quiz", "POST /internal/submissions"):
+            gateway.quiz.responds(target, {"item": quiz, "result": quiz})
+        gateway.auth.responds("POST /internal/grants", {"accessToken": "a.b.c"})
+        response = gateway.send("POST", address, json={"eventAccessKey": content.right}, headers={"Origin": ORIGIN})
+        assert (response.status_code, JUDGEMENT_HEADER in response.headers) == (200, False)
 
 
 def test_guesses_at_all_addresses_of_an_event_are_counted_together() -> None:
-    with limited(per_client=len(ROUTES)) as gateway:
-        assert [guesses(gateway, 1, address)[0] for address in ROUTES] == [status for _, _, status in ROUTES.values()]
-        assert [guesses(gateway, 1, address)[0] for address in ROUTES] == [429] * len(ROUTES)
+    with limited(len(ROUTES)) as gateway:
+        Content(gateway)
+        first = [sent(gateway, [f"guess at {address}"], address)[0] for address in ROUTES]
+        assert first == [status for _, _, status in ROUTES.values()]
+        assert [sent(gateway, ["another"], address)[0] for address in ROUTES] == [429] * len(ROUTES)
 
 
-def test_another_client_and_another_event_have_their_own_counts() -> None:
-    with limited() as gateway:
-        gateway.content.responds("POST /internal/public/events/other/catalog", EVENT_CLOSED, 403)
+def test_another_client_has_its_own_count() -> None:
+    with limited(1) as gateway:
+        Content(gateway)
         # An IPv6 network of 64 bits is one client.
         peers = ["192.0.2.1", "192.0.2.1", "192.0.2.2", "2001:db8::1", "2001:db8::2", "2001:db8:0:1::1"]
-        assert [guesses(gateway, 1, peer=peer)[0] for peer in peers] == [403, 429, 403, 403, 429, 403]
-        assert guesses(gateway, 2, "/api/public/events/other/catalog") == [403, 429]
+        statuses = [sent(gateway, [key], peer=peer)[0] for key, peer in zip(guesses(6), peers, strict=True)]
+        assert statuses == [403, 429, 403, 403, 429, 403]
 
 
-def test_many_clients_together_have_a_limit_but_not_those_admitted_before() -> None:
-    with limited(per_client=2, per_event=3) as gateway:
-        key_is(gateway, right=True)
-        assert guesses(gateway, 1, peer="198.51.100.1") == [200]
-        key_is(gateway, right=False)
-        assert [guesses(gateway, 1, peer=f"192.0.2.{each}")[0] for each in range(4)] == [403, 403, 403, 429]
-        # The admitted client has its own guesses left and no more.
-        assert guesses(gateway, 3, peer="198.51.100.1") == [403, 403, 429]
-        key_is(gateway, right=True)
-        assert [guesses(gateway, 1, peer=peer)[0] for peer in ("198.51.100.1", "198.51.100.2")] == [429, 429]
+@pytest.mark.parametrize("status", [400, 404, 503])
+def test_a_wrong_key_is_counted_whatever_the_refusal_is(status: int) -> None:
+    # Such as 503: content cannot verify the grant beside the key now.
+    with limited(2) as gateway:
+        for number in range(3):
+            judgement = Judgement("event-1", False, KeyJudgement("wrong", f"digest-{number}", "present"))
+            headers = {"Access_Judgement": judgement_header(judgement)}
+            target = f"POST {TARGET.format('launch')}/catalog"
+            gateway.content.responds(target, service_error("REFUSED"), status, **headers)
+            assert sent(gateway, ["key"]) == [status if number < 2 else 429]
 
 
-NO_KEYS: list[dict[str, Any]] = [
-    *({}, {"content": b""}, {"json": {}}, {"json": {"answers": []}}, {"json": {"eventaccesskey": "let-me-in"}}),
-    *({"json": {"eventAccessKey": None}}, {"json": ["eventAccessKey"]}, {"json": {"nested": GUESS}}),
-    *({"content": b"{"}, {"content": b"\xff"}),
-]
+# What is judged at the same time, and what a refusal's time tells
 
 
-@pytest.mark.parametrize("body", NO_KEYS, ids=str)
-def test_a_request_without_a_key_is_neither_counted_nor_refused(body: dict[str, Any]) -> None:
-    with limited() as gateway:
-        assert gateway.statuses(3, "POST", CATALOG, **body) == [403] * 3
-        assert guesses(gateway, 2) == [403, 429]
-        assert gateway.statuses(1, "POST", CATALOG, **body) == [403]
+WRONG = [Judgement("event-1", False, KeyJudgement("wrong", f"digest-{number}", "present")) for number in range(30)]
+RIGHT = Judgement("event-1", True, KeyJudgement("right", "digest", "present"))
 
 
-@pytest.mark.parametrize(
-    "body", [b'{"event\\u0041ccessKey":"a guess"}', b' {"eventAccessKey" :"a","eventAccessKey":"b"}']
-)
-def test_every_spelling_of_a_key_is_counted(body: bytes) -> None:
-    with limited() as gateway:
-        headers = {"Content-Type": "application/json"}
-        assert guesses(gateway, 2, json=None, content=body, headers=headers) == [403, 429]
+def statuses(guesses: Guesses, judgements: list[Judgement]) -> list[int]:
+    """Return the statuses of requests that begin and are judged before any of them is answered."""
 
+    async def answer(judgement: Judgement) -> int:
+        try:
+            await guesses.watch("launch", "192.0.2.1")(UpstreamResponse(200, judgement=judgement))
+        except TooManyRequests as refusal:
+            return refusal.status
+        return 200
 
-NAMES = st.sampled_from(["eventAccessKey", "event\\u0041ccessKey", "eventaccesskey", "event_access_key"])
-VALUES = st.sampled_from(['"let-me-in"', '" let-me-in "', '"l\\u0065t-me-in"', '"short"', "null", "7", '["let-me-in"]'])
-MEMBERS = st.lists(st.tuples(NAMES, VALUES).map(lambda member: '"{}": {}'.format(*member)), max_size=3)
-BODIES = MEMBERS.map(lambda members: f"{{{', '.join(members)}}}".encode()) | st.binary(max_size=20)
-
-
-@given(BODIES, st.sampled_from([b"", b" \n", b"\xef\xbb\xbf"]))
-def test_what_content_reads_as_a_key_is_one_for_the_gateway(body: bytes, before: bytes) -> None:
-    try:
-        key = validated(AccessRequest, orjson.loads(before + body)).event_access_key
-    except (orjson.JSONDecodeError, ValidationFailed):
-        return
-    assert carries_key(before + body) == (key is not None)
-
-
-@pytest.mark.parametrize(
-    ("document", "status"),
-    [
-        ({"items": []}, 200),
-        (service_error("LESSON_ACCESS_DENIED", status="locked"), 403),
-        (service_error("EVENT_NOT_FOUND"), 404),
-        (service_error("VALIDATION_ERROR"), 400),
-        (service_error("UPSTREAM_UNAVAILABLE"), 503),
-        ({"event": {"title": "blocked_private"}}, 200),
-    ],
-)
-def test_only_a_response_about_a_wrong_key_is_counted(document: Any, status: int) -> None:
-    with limited() as gateway:
-        gateway.content.responds(f"POST {TARGET}/catalog", document, status)
-        assert guesses(gateway, 4) == [status] * 4
-        key_is(gateway, right=False)
-        assert guesses(gateway, 2) == [403, 429]
-
-
-def test_a_guess_without_a_response_is_not_counted() -> None:
-    with limited() as gateway:
-        gateway.content.fails(f"POST {TARGET}/catalog", httpx.ConnectError("refused"))
-        assert guesses(gateway, 3) == [503] * 3
-
-
-def test_a_grant_alone_is_not_refused_over_the_limit() -> None:
-    with limited() as gateway:
-        # A wrong key beside it is counted.
-        assert guesses(gateway, 2, headers=BEARER) == [403, 429]
-        key_is(gateway, right=True)
-        assert guesses(gateway, 3, json={}, headers=BEARER) == [200] * 3
-        assert guesses(gateway, 1, headers=BEARER) == [429]
-
-
-def test_a_replay_is_not_counted_and_is_refused_over_the_limit() -> None:
-    submit, keyed = f"{LESSON}/quiz/submit", {"Idempotency-Key": "key-1"}
-    with limited() as gateway:
-        gateway.quiz.responds("POST /internal/replays", {"result": {"passed": True}})
-        assert guesses(gateway, 3, submit, headers=keyed) == [200] * 3
-        assert guesses(gateway, 2) == [403, 429]
-        assert guesses(gateway, 1, submit, headers=keyed) == [429]
-
-
-# Concurrent guesses
-
-
-class FakeContent:
-    """A content that waits before it checks keys, and records them."""
-
-    def __init__(self) -> None:
-        self.checked: list[str] = []
-        self.waiting = 0
-        self.may_respond = asyncio.Event()
-
-    async def check(self, key: str) -> UpstreamResponse:
-        self.waiting += 1
-        await self.may_respond.wait()
-        self.checked.append(key)
-        return json_response({"items": []}) if key == "right" else json_response(EVENT_CLOSED, 403)
-
-
-async def send_key(guesses: Guesses, content: FakeContent, key: str, address: str = "192.0.2.1") -> int:
-    """Return the status of the response to a key."""
-    body = orjson.dumps({"eventAccessKey": key})
-    request = UpstreamRequest("POST", CATALOG, body=body, client_address=address)
-    try:
-        return (await guesses.limit("launch", request, lambda: content.check(key))).status
-    except (TooManyRequests, Unavailable) as refusal:
-        return refusal.status
-
-
-def sending(guesses: Guesses, content: FakeContent, keys: list[str]) -> list[asyncio.Task[int]]:
-    return [asyncio.create_task(send_key(guesses, content, key)) for key in keys]
-
-
-async def settle() -> None:
-    for _ in range(200):
-        await asyncio.sleep(0)
-
-
-def run(scenario: Any) -> Any:
-    """Return the scenario's result, without its log lines."""
-    with capture_logs():
-        return asyncio.run(scenario)
-
-
-WRONG = [f"guess-{number}" for number in range(200)]
-
-
-def test_concurrent_guesses_exceed_the_limit_by_few_checks_and_no_response() -> None:
-    async def scenario() -> tuple[list[int], list[str]]:
-        content = FakeContent()
-        tasks = sending(Guesses(Counts(), 20, 1000, HOUR_MS), content, WRONG)
-        await settle()
-        assert content.waiting == CONCURRENT_CHECKS
-        content.may_respond.set()
-        return await asyncio.gather(*tasks), content.checked
-
-    statuses, checked = run(scenario())
-    assert (statuses.count(403), statuses.count(429)) == (20, 180)
-    assert 20 <= len(checked) < 20 + CONCURRENT_CHECKS
-
-
-def test_concurrent_right_keys_all_open() -> None:
     async def scenario() -> list[int]:
-        content = FakeContent()
-        content.may_respond.set()
-        return await asyncio.gather(*sending(Guesses(Counts(), 2, 1000, HOUR_MS), content, ["right"] * 200))
+        return await asyncio.gather(*map(answer, judgements))
 
-    assert run(scenario()) == [200] * 200
-
-
-def test_a_client_that_waits_does_not_delay_another() -> None:
-    async def scenario() -> tuple[int, bool]:
-        guesses, stuck, other = Guesses(Counts(), 20, 1000, HOUR_MS), FakeContent(), FakeContent()
-        waiting = sending(guesses, stuck, ["right"] * 20)
-        await settle()
-        other.may_respond.set()
-        status = await send_key(guesses, other, "right", "192.0.2.2")
-        still_waiting = not any(task.done() for task in waiting)
-        stuck.may_respond.set()
-        await asyncio.gather(*waiting)
-        return status, still_waiting
-
-    assert run(scenario()) == (200, True)
+    with capture_logs():
+        return asyncio.run(scenario())
 
 
-def test_a_client_that_leaves_passes_its_turn_on() -> None:
-    async def scenario() -> tuple[int, list[str]]:
-        guesses, content = Guesses(Counts(), 20, 1000, HOUR_MS), FakeContent()
-        leaving = sending(guesses, content, WRONG[: 3 * CONCURRENT_CHECKS])
-        await settle()
-        for task in leaving:
-            task.cancel()
-        await asyncio.gather(*leaving, return_exceptions=True)
-        content.may_respond.set()
-        return await send_key(guesses, content, "right"), content.checked
-
-    assert run(scenario()) == (200, ["right"])
+def test_keys_judged_at_the_same_time_as_the_last_guess_are_refused_too() -> None:
+    limits = Guesses(Counts(), 20, 1000, HOUR_MS)
+    assert statuses(limits, [*WRONG, RIGHT]) == [200] * 20 + [429] * 11
+    assert statuses(limits, [RIGHT]) == [429]
 
 
-def test_waiting_too_long_for_a_turn_is_unavailable() -> None:
-    async def scenario() -> tuple[int, list[int], int]:
-        guesses, content = Guesses(Counts(), 20, 1000, HOUR_MS, wait_seconds=0.01), FakeContent()
-        stuck = sending(guesses, content, ["right"] * CONCURRENT_CHECKS)
-        await settle()
-        refused = await send_key(guesses, content, "right")
-        content.may_respond.set()
-        return refused, await asyncio.gather(*stuck), await send_key(guesses, content, "right")
+@pytest.mark.parametrize("judgement", [RIGHT, WRONG[0], WRONG[29]])
+@pytest.mark.parametrize(("content_seconds", "wait"), [(0.003, 0.097), (0.02, 0.08), (0.25, 0.05)])
+def test_the_time_of_a_refusal_tells_nothing_of_the_key(
+    judgement: Judgement, content_seconds: float, wait: float
+) -> None:
+    seconds, pauses = 1000.0, []
 
-    assert run(scenario()) == (503, [200] * CONCURRENT_CHECKS, 200)
+    async def pause(length: float) -> None:
+        pauses.append(length)
+
+    limits = Guesses(Counts(), 20, 1000, HOUR_MS, pause, lambda: seconds)
+    statuses(limits, WRONG[:20])
+    assert pauses == []
+
+    async def scenario() -> None:
+        nonlocal seconds
+        watch = limits.watch("launch", "192.0.2.1")
+        seconds += content_seconds
+        with pytest.raises(TooManyRequests):
+            await watch(UpstreamResponse(200, judgement=judgement))
+
+    with capture_logs():
+        asyncio.run(scenario())
+    assert pauses == [pytest.approx(wait)]
+    assert (content_seconds + wait) / REFUSAL_STEP_SECONDS == pytest.approx(round((content_seconds + wait) * 10))

@@ -262,10 +262,23 @@ def test_a_store_that_refuses_is_unavailable_and_its_password_not_logged(options
 # Memory
 
 
+def test_a_window_ends_in_time_when_the_clock_steps_back() -> None:
+    async def scenario() -> None:
+        elapsed, wall = Clock(), Clock()
+        memory = Memory(elapsed, wall)
+        assert (await memory.incr("a", 60), await memory.get_expiry("a")) == (1, 1_060)
+        wall.seconds -= 3_600
+        assert (await memory.get("a"), await memory.get_expiry("a")) == (1, 1_060 - 3_600)
+        elapsed.seconds += 60
+        assert await memory.get("a") == 0
+
+    asyncio.run(scenario())
+
+
 def test_a_window_begins_with_its_first_hit() -> None:
     async def scenario() -> None:
         clock = Clock()
-        memory = Memory(clock)
+        memory = Memory(clock, clock)
 
         assert await memory.incr("a", 60) == 1
         clock.seconds += 59.9
@@ -282,7 +295,7 @@ def test_a_window_begins_with_its_first_hit() -> None:
 def test_ended_windows_are_removed_first_and_then_the_oldest() -> None:
     async def scenario() -> None:
         clock = Clock()
-        memory = Memory(clock)
+        memory = Memory(clock, clock)
         await memory.incr("long", HOUR)
         for number in range(3 * MINIMUM_CAPACITY):
             clock.seconds += 1

@@ -20,6 +20,8 @@ PUBLISHED: Json = yaml.safe_load(GATEWAY.read_text())
 CONTRACT: Json = yaml.safe_load(BASELINE.read_text())
 # Keywords for people, which no program reads.
 FOR_PEOPLE = {"description", "summary", "tags", "operationId"}
+# Not a keyword but the end of a description of Hero: in the baseline's YAML its comma is not in quotes.
+FOR_PEOPLE |= {"or all three are empty"}
 
 
 def test_the_document_is_as_the_declarations_make_it() -> None:

@@ -5,8 +5,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from gateway.edge import HEALTH_PATHS
-from gateway.routes import PUBLIC_ROUTES
+from gateway.edge import HEALTH_PATHS, LEARNER_PATHS, SIGN_IN_PATHS
+from gateway.routes import HASHING_SECONDS, PUBLIC_ROUTES
 from gateway.sources import Service
 from services.kit.web.documents import BODY_LIMIT_BYTES
 from services.kit.web.guards import Guard
@@ -73,19 +73,51 @@ def test_wrong_access_keys_are_counted_wherever_a_learner_can_send_one() -> None
     }
 
 
+def test_every_address_that_hashes_a_password_has_time_to_wait_for_its_turn() -> None:
+    users = "/api/admin/users"
+    waiting = ["/api/admin/login", "/api/admin/me/password", users, f"{users}/{{user_id}}/password"]
+    assert [each.path for each in PUBLIC_ROUTES if each.deadline_seconds == HASHING_SECONDS] == waiting
+    assert HASHING_SECONDS == 35
+
+
+def test_every_open_address_is_a_learner_s_or_a_sign_in_or_a_health_check() -> None:
+    is_open = {route.path for route in PUBLIC_ROUTES if Guard.OPEN in route.guards.values()}
+    of_learners = {path for path in is_open if LEARNER_PATHS.fullmatch(path)}
+    assert is_open == {*of_learners, *SIGN_IN_PATHS, *HEALTH_PATHS}
+    assert {route.path for route in PUBLIC_ROUTES if LEARNER_PATHS.fullmatch(route.path)} == of_learners
+    assert {route.path for route in PUBLIC_ROUTES if route.event_slug} <= of_learners
+
+
 def test_the_rate_limit_exempts_the_health_checks_of_the_table() -> None:
     assert {route.path for route in PUBLIC_ROUTES if route.path.startswith("/health")} == set(HEALTH_PATHS)
 
 
 def test_another_method_is_refused_with_those_that_are_allowed(gateway: Gateway) -> None:
     for route in PUBLIC_ROUTES:
-        for method in sorted({*METHODS} - {*route.methods}):
+        answered = {*route.methods, *(("HEAD",) if "GET" in route.methods else ())}
+        for method in sorted({*METHODS} - answered):
             response = gateway.as_admin(method, example(route.path))
             assert parsed(response) == (405, None if method == "HEAD" else METHOD_NOT_ALLOWED)
-            assert {*response.headers["Allow"].split(", ")} == {*route.methods, "OPTIONS"}
+            assert {*response.headers["Allow"].split(", ")} == {*answered, "OPTIONS"}
     response = gateway.send("OPTIONS", "/api/public/events")
-    assert (parsed(response), response.headers["Allow"]) == ((200, None), "GET")
+    assert (parsed(response), response.headers["Allow"]) == ((200, None), "GET, HEAD")
     assert gateway.targets == []
+
+
+def test_head_is_answered_as_get_is_and_reaches_services_as_get(gateway: Gateway) -> None:
+    for name, fake in gateway.services.items():
+        for route in PUBLIC_ROUTES:
+            fake.responds(f"GET {example(route.path)}", {"of": name}, 200, ETag='"1"')
+    for route in PUBLIC_ROUTES:
+        if "GET" in route.methods:
+            path = example(route.path)
+            got, before = gateway.as_admin("GET", path), len(gateway.targets)
+            head = gateway.as_admin("HEAD", path)
+            assert (head.status_code, head.content, head.headers) == (got.status_code, b"", got.headers), path
+            assert [target for target in gateway.targets[before:] if not target.startswith("GET ")] == []
+            if route.guards["GET"] is not Guard.OPEN:
+                assert gateway.send("HEAD", path).status_code == 401
+                assert gateway.send("HEAD", path).headers["WWW-Authenticate"] == "Bearer"
 
 
 async def endless(chunks: list[int]) -> AsyncIterator[bytes]:

@@ -170,24 +170,33 @@ def test_a_service_that_never_responds_times_out(impatient: Gateway) -> None:
     assert [(line["event"], line["upstream"]) for line in impatient.lines] == [("upstream_timeout", "content")]
 
 
+def test_the_generation_of_a_look_has_a_longer_deadline_of_its_own(gateway: Gateway) -> None:
+    gateway.as_admin("POST", "/api/events/event-1/branding/generate", json={})
+    gateway.as_admin("GET", "/api/events/event-1")
+    assert [request.extensions["timeout"]["read"] for request in gateway.content.requests] == [40, 30]
+
+
 # The real transport over real sockets
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nServer: x\r\nContent-Length: 2\r\n\r\n{}"
 RESPONSE = UpstreamResponse(200, b"{}", {"Content-Type": "application/json"})
 
 
-async def forwarded(address: str, *methods: str, seconds: float = 120) -> UpstreamResponse:
+async def forwarded(
+    address: str, *methods: str, seconds: float = 120, own_seconds: float | None = None
+) -> UpstreamResponse:
     """Forward a request of each method through the real transport and return the last response."""
     upstreams = connect(dict.fromkeys(("content", "quiz", "auth"), address), SECRET, seconds)
     try:
         for method in methods[:-1]:
             await upstreams.content.forward(UpstreamRequest(method, "/api/events"))
-        return await upstreams.content.forward(UpstreamRequest(methods[-1], "/api/events"))
+        last = UpstreamRequest(methods[-1], "/api/events", deadline_seconds=own_seconds)
+        return await upstreams.content.forward(last)
     finally:
         await upstreams.close()
 
 
-def exchange(respond: Any, *methods: str, seconds: float = 120) -> UpstreamResponse:
+def exchange(respond: Any, *methods: str, seconds: float = 120, own_seconds: float | None = None) -> UpstreamResponse:
     """Forward requests to a server that reads a head and then calls `respond`, or sends these bytes and closes."""
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -203,7 +212,7 @@ def exchange(respond: Any, *methods: str, seconds: float = 120) -> UpstreamRespo
         server = await asyncio.start_server(serve, "127.0.0.1", 0)
         try:
             address = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-            return await forwarded(address, *(methods or ("GET",)), seconds=seconds)
+            return await forwarded(address, *(methods or ("GET",)), seconds=seconds, own_seconds=own_seconds)
         finally:
             server.close()
 
@@ -236,6 +245,47 @@ def test_a_dripping_body_times_out() -> None:
 
     assert len(drops) < 300
     assert lines == [{"event": "upstream_timeout", "upstream": "content", "log_level": "warning"}]
+
+
+def test_a_call_may_have_a_longer_deadline_of_its_own() -> None:
+    async def respond(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await asyncio.sleep(0.2)
+        writer.write(OK)
+
+    with pytest.raises(UpstreamTimeout):
+        exchange(respond, seconds=0.1)
+    assert exchange(respond, seconds=0.1, own_seconds=60) == RESPONSE
+
+
+def test_sign_ins_that_wait_leave_connections_for_a_refresh() -> None:
+    async def run() -> UpstreamResponse:
+        waiting, all_wait = 300, asyncio.Event()
+
+        async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            nonlocal waiting
+            with closing(writer):
+                if b"/internal/login" not in await reader.readuntil(b"\r\n\r\n"):
+                    writer.write(OK)
+                    return
+                waiting -= 1
+                if not waiting:
+                    all_wait.set()
+                await reader.read()
+
+        server = await asyncio.start_server(serve, "127.0.0.1", 0, backlog=512)
+        address = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        upstreams = connect(dict.fromkeys(("content", "quiz", "auth"), address), SECRET, 30)
+        sign_ins = [asyncio.create_task(upstreams.auth.call("POST", "/internal/login")) for _ in range(waiting)]
+        await asyncio.wait_for(all_wait.wait(), 30)
+        refreshed = await upstreams.auth.call("POST", "/internal/token/refresh")
+        for each in sign_ins:
+            each.cancel()
+        await asyncio.gather(*sign_ins, return_exceptions=True)
+        await upstreams.close()
+        server.close()
+        return refreshed
+
+    assert asyncio.run(run()) == RESPONSE
 
 
 def test_an_endless_head_times_out() -> None:

@@ -48,10 +48,10 @@ def guess(client: httpx.Client, username: str, number: int, address: str) -> htt
     return send_patiently(lambda: client.post(LOGIN, json=credentials, headers={FROM: address}))
 
 
-@pytest.mark.parametrize(("kind", "looked_at"), [("one", 10), ("many", 20)])
-def test_of_many_guesses_at_once_few_are_checked(stack: Installation, kind: str, looked_at: int) -> None:
+@pytest.mark.parametrize(("kind", "looked_at"), [("one", 10), ("thirty", 300)])
+def test_of_many_guesses_at_once_ten_of_an_address_are_checked(stack: Installation, kind: str, looked_at: int) -> None:
     credentials = new_person(stack, f"{kind}-address")
-    addresses = ["203.0.113.1"] if kind == "one" else [f"203.0.113.{number}" for number in range(200)]
+    addresses = ["203.0.113.1"] if kind == "one" else [f"203.0.113.{number}" for number in range(30)]
     with stack.client() as client, ThreadPoolExecutor(AT_ONCE) as guessers:
         guesses = [
             guessers.submit(guess, client, credentials["username"], number, addresses[number % len(addresses)])
@@ -62,13 +62,13 @@ def test_of_many_guesses_at_once_few_are_checked(stack: Installation, kind: str,
         others = [send_patiently(lambda: client.post(LOGIN, json=ADMIN, headers=same)) for _ in range(5)]
         responses = [each.result() for each in guesses]
 
-        assert Counter(each.status_code for each in responses) == {401: looked_at, 429: GUESSES - looked_at}
+        assert Counter(each.status_code for each in responses) == +Counter({401: looked_at, 429: GUESSES - looked_at})
         refused = [each for each in responses if each.status_code == 429]
-        assert {each.json()["error"] for each in refused} == {"RATE_LIMITED"}
+        assert [each.json()["error"] for each in refused] == ["RATE_LIMITED"] * len(refused)
         assert all(0 < int(each.headers["Retry-After"]) <= 900 for each in refused)
         assert [each.status_code for each in others] == [200] * 5
 
-        # The right password is refused too, unless it comes from an address where it was right before.
-        stranger = client.post(LOGIN, json=credentials, headers={FROM: addresses[0]})
-        at_home = client.post(LOGIN, json=credentials, headers={FROM: "203.0.113.250"})
-        assert (stranger.status_code, at_home.status_code) == (429, 200)
+        # The right password is refused at the guesser's address, and at no other.
+        beside_the_guesser = client.post(LOGIN, json=credentials, headers={FROM: addresses[0]})
+        at_a_new_address = client.post(LOGIN, json=credentials, headers={FROM: "203.0.113.240"})
+        assert (beside_the_guesser.status_code, at_a_new_address.status_code) == (429, 200)

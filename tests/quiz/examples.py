@@ -1,5 +1,6 @@
 """Records to begin a test with, and answers of learners."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC
 from typing import Any
@@ -115,9 +116,10 @@ def quiz_fields(lesson_id: str = "lesson-2", **changes: Any) -> QuizFields:
     return replace(fields, **changes)
 
 
-def quiz_changes(**changes: Any) -> QuizChanges:
-    """Another title and one question."""
-    return replace(QuizChanges(title="Changed", pass_percentage=None, questions=(new_question(),)), **changes)
+def quiz_changes(**changes: Any) -> Callable[[Quiz], QuizChanges]:
+    """Another title and one question, whatever is stored."""
+    changed = replace(QuizChanges(title="Changed", pass_percentage=None, questions=(new_question(),)), **changes)
+    return lambda stored: changed
 
 
 INSTANTS = st.datetimes(timezones=st.just(UTC)).map(

@@ -1,20 +1,38 @@
 """The in-memory twin of QuizStore, under the same contract: test_repository.py."""
 
 import copy
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import NamedTuple
 
 import peewee
 
 from services.kit.core.instants import Clock, now
 from services.kit.storage.audit.model import AuditRecord
 from services.kit.web.pages import PageRequest
-from services.quiz.entities import Attempt, ContentKey, FeedPosition, LessonReference, Quiz, QuizFilter, Revision
+from services.quiz.entities import (
+    Attempt,
+    ContentKey,
+    FeedPosition,
+    LessonReference,
+    Quiz,
+    QuizFilter,
+    ReplacedRevision,
+    Revision,
+)
 from services.quiz.errors import EventNotFound, LessonHasQuiz, LessonNotFound, QuizNotFound
 from services.quiz.repository.contracts import ALL, attempt_key, quiz_key
 from tests.audit import InMemoryAudit
+
+
+class _Replaced(NamedTuple):
+    """What is stored of a replaced revision."""
+
+    event_id: str
+    lesson_id: str
+    replaced_at: datetime
 
 
 @dataclass
@@ -23,6 +41,7 @@ class _Rows:
 
     quizzes: dict[str, Quiz] = field(default_factory=dict)
     revisions: dict[str, Revision] = field(default_factory=dict)
+    replaced: dict[str, _Replaced] = field(default_factory=dict)
     attempts: dict[str, Attempt] = field(default_factory=dict)
     position: FeedPosition | None = None
     tombstones: frozenset[ContentKey] = frozenset()
@@ -82,20 +101,31 @@ class InMemoryQuizzes:
         raise QuizNotFound
 
     def save(self, quiz: Quiz) -> None:
-        self.get(quiz.id)
+        before = self.get(quiz.id)
         _refuse_known(quiz.revision_id, self._rows.revisions)
+        self._mark_replaced(before, quiz.updated_at)
         self._put(quiz)
-        self._remove_unused_revisions({quiz.id}, keep=quiz.revision_id)
         self._audit.append([("quiz.changed", quiz.id)])
 
-    def remove(self, quiz_id: str) -> None:
-        self.get(quiz_id)
-        self._remove({quiz_id})
+    def remove(self, quiz_id: str, removed_at: datetime) -> None:
+        self._remove([self.get(quiz_id)], removed_at)
 
-    def remove_all(self, which: QuizFilter) -> int:
-        gone = {each.id for each in self._matching(which)}
-        self._remove(gone)
+    def remove_all(self, which: QuizFilter, removed_at: datetime) -> int:
+        gone = list(self._matching(which))
+        self._remove(gone, removed_at)
+        self._remove_replaced(lambda each: _matches(each, which))
         return len(gone)
+
+    def replaced(self, lesson_id: str) -> Sequence[ReplacedRevision]:
+        replaced = [(id, each.replaced_at) for id, each in self._rows.replaced.items() if each.lesson_id == lesson_id]
+
+        def key(revision: tuple[str, datetime]) -> tuple[datetime, datetime, str]:
+            return (revision[1], self._rows.revisions[revision[0]].created_at, revision[0])
+
+        return [ReplacedRevision(*each) for each in sorted(replaced, key=key, reverse=True)]
+
+    def remove_replaced(self, lesson_id: str, replaced_until: datetime) -> None:
+        self._remove_replaced(lambda each: each.lesson_id == lesson_id and each.replaced_at <= replaced_until)
 
     def list(self, which: QuizFilter, request: PageRequest = ALL) -> Sequence[Quiz]:
         after = request.after
@@ -121,25 +151,26 @@ class InMemoryQuizzes:
 
     def _put(self, quiz: Quiz) -> None:
         self._rows.quizzes[quiz.id] = quiz
-        self._rows.revisions[quiz.revision_id] = Revision(
-            quiz.revision_id, quiz.id, quiz.title, quiz.pass_percentage, quiz.questions, quiz.updated_at
-        )
+        self._rows.revisions[quiz.revision_id] = quiz.revision
 
     def _matching(self, which: QuizFilter) -> Iterator[Quiz]:
         for quiz in self._rows.quizzes.values():
-            if which.event_id in (None, quiz.event_id) and which.lesson_id in (None, quiz.lesson_id):
+            if _matches(quiz, which):
                 yield quiz
 
-    def _remove(self, quiz_ids: set[str]) -> None:
-        self._rows.quizzes = {each.id: each for each in self._rows.quizzes.values() if each.id not in quiz_ids}
-        self._remove_unused_revisions(quiz_ids)
-        self._audit.append(("quiz.deleted", quiz_id) for quiz_id in quiz_ids)
+    def _remove(self, quizzes: Sequence[Quiz], removed_at: datetime) -> None:
+        for quiz in quizzes:
+            self._mark_replaced(quiz, removed_at)
+            del self._rows.quizzes[quiz.id]
+        self._audit.append(("quiz.deleted", quiz.id) for quiz in quizzes)
 
-    def _remove_unused_revisions(self, quiz_ids: set[str], keep: str | None = None) -> None:
-        used = {attempt.revision_id for attempt in self._rows.attempts.values()} | {keep}
-        self._rows.revisions = {
-            each.id: each for each in self._rows.revisions.values() if each.quiz_id not in quiz_ids or each.id in used
-        }
+    def _mark_replaced(self, quiz: Quiz, replaced_at: datetime) -> None:
+        self._rows.replaced[quiz.revision_id] = _Replaced(quiz.event_id, quiz.lesson_id, replaced_at)
+
+    def _remove_replaced(self, condition: Callable[[_Replaced], bool]) -> None:
+        used = {attempt.revision_id for attempt in self._rows.attempts.values()}
+        for gone in [id for id, each in self._rows.replaced.items() if condition(each) and id not in used]:
+            del self._rows.replaced[gone], self._rows.revisions[gone]
 
 
 class InMemoryAttempts:
@@ -192,6 +223,10 @@ class InMemoryFollowing:
             raise EventNotFound
         if ContentKey("lesson", lesson_id) in self._rows.tombstones:
             raise LessonNotFound
+
+
+def _matches(record: Quiz | _Replaced, which: QuizFilter) -> bool:
+    return which.event_id in (None, record.event_id) and which.lesson_id in (None, record.lesson_id)
 
 
 def _refuse_known(new_id: str, known: Iterable[str]) -> None:

@@ -27,7 +27,7 @@ from tests.clock import NOON
 from tests.content.examples import a_lesson, an_event
 from tests.content.memory import InMemoryContentStore
 from tests.parallel import at_once, without_patience
-from tests.quiz.examples import quiz_fields
+from tests.quiz.examples import quiz_changes, quiz_fields
 from tests.quiz.in_process import ContentInProcess
 from tests.quiz.memory import InMemoryQuizStore
 
@@ -174,6 +174,23 @@ def test_a_deletion_deletes_the_quizzes_and_keeps_the_attempts(
     assert (list(history.page.items), {*history.revisions}) == ([attempt], {attempt.revision_id})
     assert len(world.deletions()) == 4 - len(left)
     assert world.follower.catch_up() == 0
+
+
+@pytest.mark.parametrize("lesson_id", ["lesson-1", None], ids=["lesson", "event"])
+def test_a_deletion_takes_the_versions_without_an_attempt_with_it(world: World, lesson_id: str | None) -> None:
+    attempt = world.service.submit("lesson-1", []).attempt
+    edited = world.service.update_quiz(attempt.quiz_id, quiz_changes())
+    # A lesson whose quiz was deleted before has versions, too.
+    world.service.delete_quiz(attempt.quiz_id)
+    world.content.delete("event-1", lesson_id)
+    assert set(world.store.attempts.revisions([attempt.revision_id, edited.revision_id])) == {
+        attempt.revision_id,
+        edited.revision_id,
+    }
+
+    world.follower.catch_up()
+
+    assert set(world.store.attempts.revisions([attempt.revision_id, edited.revision_id])) == {attempt.revision_id}
 
 
 @pytest.mark.parametrize("page", [1, 2, 3, 1000])

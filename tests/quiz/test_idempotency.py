@@ -28,7 +28,7 @@ NEW_QUIZ = {
     "questions": [{"prompt": "What?", "options": OPTIONS}],
 }
 SUBMISSION = {"answers": [{"questionId": "question-1", "optionId": "option-1-1"}], "eventAccessKey": "let-me-in"}
-ADDRESS = {"eventSlug": "launch", "lessonSlug": "opening"}
+ADDRESS = {"eventSlug": "launch", "lessonSlug": "opening", "eventId": "event-1"}
 REUSED = refusal(
     422, "IDEMPOTENCY_KEY_REUSED", "This Idempotency-Key was sent with another body; send a new key for a new request"
 )
@@ -48,20 +48,22 @@ class World:
         headers = {"Idempotency-Key": key}
         return self.client.exchange("POST", "/api/quizzes", FORGE.token(**claims), headers=headers, json=document)
 
-    def submit(self, submission: Any, key: str | None = "key-1", **changes: str) -> Result:
+    def submit(self, submission: Any, key: str | None = "key-1", **changes: str | None) -> Result:
         document = {**ADDRESS, "lessonId": "lesson-1", "lessonTitle": "Opening", "submission": submission, **changes}
         return self._call("/internal/submissions", document, key)
 
-    def replay(self, submission: Any, key: str | None = "key-1", **changes: str) -> Result:
-        """Ask for the stored response, as the gateway does when content refuses the learner."""
-        return self._call("/internal/replays", {**ADDRESS, "submission": submission, **changes}, key)
+    def replay(self, submission: Any, key: str | None = "key-1", **changes: str | None) -> Result:
+        """Ask for the stored response, as the gateway does when a lesson is not open; None leaves a member out."""
+        document = {**ADDRESS, "lessonId": "lesson-1", "submission": submission, **changes}
+        return self._call("/internal/replays", document, key)
 
     def attempts(self) -> int:
         return len(self.store.attempts.list("quiz-1", ALL))
 
     def _call(self, path: str, document: Any, key: str | None) -> Result:
         headers = {} if key is None else {"Idempotency-Key": key}
-        return self.client.exchange("POST", path, service_token(), headers=headers, json=document)
+        members = {name: value for name, value in document.items() if value is not None}
+        return self.client.exchange("POST", path, service_token(), headers=headers, json=members)
 
 
 @pytest.fixture
@@ -125,17 +127,55 @@ def test_a_replay_stays_the_same_though_the_quiz_has_changed_or_gone(world: Worl
 
 def test_another_submission_under_the_key_is_refused(world: World) -> None:
     world.submit(SUBMISSION)
-    for other in ({**SUBMISSION, "answers": []}, {**SUBMISSION, "eventAccessKey": "another-key"}):
-        assert status_and_document(world.submit(other)) == status_and_document(world.replay(other)) == REUSED
+    for other in (
+        {**SUBMISSION, "answers": []},
+        {**SUBMISSION, "revision": "revision-1"},
+        {**SUBMISSION, "unknown": 1},
+    ):
+        for lesson in ({}, {"lessonId": None}):
+            assert status_and_document(world.replay(other, **lesson)) == REUSED
+        assert status_and_document(world.submit(other)) == REUSED
     assert world.attempts() == 1
 
 
-@pytest.mark.parametrize("elsewhere", [{"eventSlug": "other"}, {"lessonSlug": "other"}])
+RETRIES: dict[str, tuple[Any, dict[str, str | None]]] = {
+    "after the event was renamed": (SUBMISSION, {"eventSlug": "renamed"}),
+    "after the lesson was renamed": (SUBMISSION, {"lessonSlug": "renamed", "lessonTitle": "Renamed"}),
+    "at another spelling": (SUBMISSION, {"eventSlug": "Launch_", "lessonSlug": "OPENING"}),
+    "with the new access key": ({**SUBMISSION, "eventAccessKey": "a-new-key"}, {}),
+    "with a grant in place of the access key": ({"answers": SUBMISSION["answers"]}, {}),
+}
+
+
+@pytest.mark.parametrize(("submission", "changes"), RETRIES.values(), ids=RETRIES.keys())
+def test_a_retry_is_the_same_request(world: World, submission: Any, changes: dict[str, str | None]) -> None:
+    first = world.submit(SUBMISSION)
+    for again in (world.submit(submission, **changes), world.replay(submission, **changes)):
+        assert replay_of(again) == (200, first.content, "true")
+    # A deleted lesson has no id.
+    assert replay_of(world.replay(submission, **{**changes, "lessonId": None})) == (200, first.content, "true")
+    assert world.attempts() == 1
+
+
+@pytest.mark.parametrize("elsewhere", [{"eventId": "event-2"}, {"lessonId": "lesson-2"}])
 def test_a_key_belongs_to_one_lesson_of_one_event(world: World, elsewhere: dict[str, str]) -> None:
+    world.create(NEW_QUIZ, "of lesson-2")
     world.submit(SUBMISSION)
     assert status_and_document(world.replay(SUBMISSION, **elsewhere)) == NOT_FOUND
-    assert replay_of(world.submit(SUBMISSION, **elsewhere))[::2] == (200, None)
-    assert world.attempts() == 2
+    assert replay_of(world.submit({"answers": []}, **elsewhere))[::2] == (200, None)
+    assert status_and_document(world.replay(SUBMISSION, eventId="event-2", lessonId=None)) == (
+        REUSED if "eventId" in elsewhere else NOT_FOUND
+    )
+
+
+def test_a_response_that_the_release_before_stored_is_replayed(world: World) -> None:
+    # The release before knew the slugs of the address and the exact body, and its gateway sends no event's id.
+    first = world.submit(SUBMISSION, eventId=None)
+    for again in (world.submit(SUBMISSION), world.replay(SUBMISSION), world.replay(SUBMISSION, lessonId=None)):
+        assert replay_of(again) == (200, first.content, "true")
+    assert replay_of(world.submit(SUBMISSION, eventId=None)) == (200, first.content, "true")
+    assert status_and_document(world.submit({**SUBMISSION, "eventAccessKey": "another-key"})) == REUSED
+    assert world.attempts() == 1
 
 
 def test_a_refused_submission_is_not_replayed(world: World) -> None:

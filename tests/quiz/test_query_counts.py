@@ -27,18 +27,21 @@ COSTS: list[Cost[QuizService]] = [
     Cost("list_quizzes", lambda service: service.list_quizzes(QuizFilter(), ALL), 1),
     Cost("list_quizzes, a page", lambda service: service.list_quizzes(QuizFilter("event-1"), PageRequest(20)), 1),
     Cost("get_quiz", lambda service: service.get_quiz("quiz-1"), 1),
-    # Lock the position in the feed, read tombstones; write revision, quiz, questions, options, audit entry.
-    Cost("create_quiz, one question", lambda service: service.create_quiz(quiz_fields("new")), 7, 2),
-    Cost("create_quiz, thirty", lambda service: service.create_quiz(quiz_fields("new", questions=THIRTY)), 7, 2),
-    # Two reads and the lock, the same five writes, the old questions, the unused revisions.
-    Cost("update_quiz, one question", lambda service: service.update_quiz("quiz-1", quiz_changes()), 10),
-    Cost("update_quiz, thirty", lambda service: service.update_quiz("quiz-1", quiz_changes(questions=THIRTY)), 10),
-    # The lock, the read for If-Match, the quiz, the unused revisions, the audit entry.
-    Cost("delete_quiz", lambda service: service.delete_quiz("quiz-1"), 5),
+    # Lock the position in the feed, read tombstones; write revision, quiz, questions, options, audit entry; remove
+    # outdated revisions.
+    Cost("create_quiz, one question", lambda service: service.create_quiz(quiz_fields("new")), 8, 2),
+    Cost("create_quiz, thirty", lambda service: service.create_quiz(quiz_fields("new", questions=THIRTY)), 8, 2),
+    # Two reads and the lock, the same six writes, the old questions, the replaced revision.
+    Cost("update_quiz, one question", lambda service: service.update_quiz("quiz-1", quiz_changes()), 11),
+    Cost("update_quiz, thirty", lambda service: service.update_quiz("quiz-1", quiz_changes(questions=THIRTY)), 11),
+    # The lock, the read for If-Match, the replaced revision, the quiz, the audit entry, outdated revisions.
+    Cost("delete_quiz", lambda service: service.delete_quiz("quiz-1"), 6),
     Cost("list_attempts", lambda service: service.list_attempts("quiz-1", PageRequest(50)), 2),
     Cost("get_lesson_quiz", lambda service: service.get_lesson_quiz("lesson-1"), 1),
     # The lock, the quiz, the attempt.
     Cost("submit", lambda service: service.submit("lesson-1", []), 3),
+    # The replaced revisions' ids and the revision, too.
+    Cost("submit, by a replaced revision", lambda service: service.submit("lesson-1", [], revision_id="replaced"), 5),
 ]
 
 
@@ -48,7 +51,8 @@ def stocked(database: peewee.Database, rows: int) -> QuizService:
     with store.transaction():
         # The very first writer creates the row of the position in the feed.
         store.following.position(for_update=True)
-        store.quizzes.add(a_quiz(questions=some_questions(rows)))
+        store.quizzes.add(a_quiz(questions=some_questions(rows), revision_id="replaced"))
+        store.quizzes.save(a_quiz(questions=some_questions(rows)))
         for number in range(rows):
             store.quizzes.add(numbered_quiz(number + 2))
             store.attempts.add(an_attempt(id=f"attempt-{number}"))

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import peewee
 import pytest
@@ -14,9 +14,11 @@ from services.quiz.migrations import MIGRATIONS
 from services.quiz.repository.contracts import ALL
 from services.quiz.repository.store import PeeweeQuizStore
 from services.quiz.service import QuizService
-from tests.clock import NOON, StoppedClock
+from tests.clock import MILLISECOND, NOON, StoppedClock
 from tests.parallel import at_once, without_patience
 from tests.quiz.examples import a_quiz, quiz_changes, quiz_fields, right
+
+DAY = timedelta(hours=24)
 
 
 @pytest.fixture
@@ -72,6 +74,42 @@ def test_a_quiz_cannot_change_while_a_submission_is_graded(
     history = service.list_attempts("quiz-1", ALL)
     assert list(history.page.items) == [submission.attempt]
     assert history.revisions["revision-1"].questions == a_quiz().questions
+
+
+@pytest.mark.parametrize("write", WRITES.values(), ids=WRITES.keys())
+def test_a_version_cannot_go_while_a_submission_is_graded_by_it(
+    service: QuizService,
+    store: PeeweeQuizStore,
+    database: peewee.Database,
+    write: Callable[[QuizService], object],
+) -> None:
+    service.update_quiz("quiz-1", quiz_changes())
+    # A moment after the submission the version grades no more, and the next write removes it.
+    writing = QuizService(store, lambda event_id, lesson_id: None, StoppedClock(NOON + DAY))
+    refused: list[str] = []
+
+    def clock() -> datetime:
+        with ThreadPoolExecutor(1) as pool:
+            failure = pool.submit(without_patience(database, lambda: write(writing))).exception()
+        refused.append(type(failure).__name__)
+        return NOON + DAY - MILLISECOND
+
+    submitting = QuizService(store, lambda event_id, lesson_id: None, clock)
+    submission = submitting.submit("lesson-1", [right(a_quiz().questions[0])], revision_id="revision-1")
+    assert refused == ["OperationalError"]
+    write(writing)
+    history = service.list_attempts("quiz-1", ALL)
+    assert (list(history.page.items), history.revisions) == ([submission.attempt], {"revision-1": a_quiz().revision})
+
+
+def test_submissions_while_a_quiz_is_saved_are_all_graded_by_what_was_shown(
+    service: QuizService, store: PeeweeQuizStore
+) -> None:
+    answers = [right(a_quiz().questions[0])]
+    submit = [lambda: service.submit("lesson-1", answers, revision_id="revision-1").revision.id] * 6
+    save = [lambda: service.update_quiz("quiz-1", quiz_changes()).title] * 4
+    assert sorted(at_once(*submit, *save), key=str) == ["Changed"] * 4 + ["revision-1"] * 6
+    assert len(store.quizzes.replaced("lesson-1")) == 4
 
 
 # SQLite has one writer at a time.

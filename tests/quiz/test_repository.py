@@ -11,7 +11,15 @@ from hypothesis import strategies as st
 
 from services.kit.web.pages import PageRequest
 from services.quiz import rules
-from services.quiz.entities import ContentKey, FeedPosition, LessonReference, Quiz, QuizFilter, Revision
+from services.quiz.entities import (
+    ContentKey,
+    FeedPosition,
+    LessonReference,
+    Quiz,
+    QuizFilter,
+    ReplacedRevision,
+    Revision,
+)
 from services.quiz.errors import EventNotFound, LessonHasQuiz, LessonNotFound, QuizNotFound
 from services.quiz.models import AttemptRow, OptionRow, QuestionRow, QuizRow, RevisionRow
 from services.quiz.repository.contracts import ALL, QuizStore, attempt_key, quiz_key
@@ -32,12 +40,7 @@ def add(store: QuizStore, *quizzes_to_add: Quiz) -> None:
 
 def revision_of(*quizzes_of_revisions: Quiz) -> dict[str, Revision]:
     """The revisions that writing these quizzes makes, by id."""
-    return {
-        quiz.revision_id: Revision(
-            quiz.revision_id, quiz.id, quiz.title, quiz.pass_percentage, quiz.questions, quiz.updated_at
-        )
-        for quiz in quizzes_of_revisions
-    }
+    return {quiz.revision_id: quiz.revision for quiz in quizzes_of_revisions}
 
 
 def edited(quiz: Quiz, number: int) -> Quiz:
@@ -59,6 +62,7 @@ def everything(store: QuizStore) -> tuple[object, ...]:
         store.quizzes.list(ANY),
         store.attempts.list("quiz-1", ALL),
         store.attempts.revisions(revision_ids),
+        store.quizzes.replaced("lesson-1"),
         store.following.position(),
         [each for page in store.following.tombstones(1) for each in page],
         entries_in(store.audit),
@@ -69,7 +73,7 @@ def everything(store: QuizStore) -> tuple[object, ...]:
 
 
 def test_an_empty_store_has_no_quiz_and_no_attempt(store: QuizStore) -> None:
-    assert everything(store) == ([], [], {}, None, [], [])
+    assert everything(store) == ([], [], {}, [], None, [], [])
     assert list(store.quizzes.references(1)) == []
     for get in (store.quizzes.get, store.quizzes.get_by_lesson):
         with pytest.raises(QuizNotFound):
@@ -122,6 +126,13 @@ def test_every_quiz_comes_back_equal_to_what_was_written(store: QuizStore, quiz:
         assert store.attempts.revisions([quiz.revision_id]) == revision_of(quiz)
 
 
+def test_a_question_without_options_does_not_disappear(store: QuizStore) -> None:
+    bare = replace(a_question(2), options=())
+    quizzes_with_it = [a_quiz(questions=(a_question(1), bare)), numbered_quiz(2, questions=(replace(bare, id="q"),))]
+    add(store, *quizzes_with_it)
+    assert store.quizzes.list(ANY) == quizzes_with_it
+
+
 @pytest.mark.parametrize(
     "instant",
     [datetime(1, 1, 1, tzinfo=UTC), NOON - timedelta(milliseconds=1), datetime(9999, 12, 31, 23, 59, 59, 999000, UTC)],
@@ -144,7 +155,7 @@ def test_a_lesson_has_at_most_one_quiz(store: QuizStore) -> None:
     assert store.quizzes.list(ANY) == [a_quiz(), numbered_quiz(2)]
     assert store.attempts.revisions(["revision-2"]) == revision_of(numbered_quiz(2))
     with store.transaction():
-        store.quizzes.remove("quiz-1")
+        store.quizzes.remove("quiz-1", LATER)
         store.quizzes.add(numbered_quiz(3, lesson_id="lesson-1"))
     assert store.quizzes.get_by_lesson("lesson-1") == numbered_quiz(3, lesson_id="lesson-1")
 
@@ -156,7 +167,7 @@ REFUSED: dict[str, tuple[Callable[[QuizStore], object], type[Exception]]] = {
         peewee.IntegrityError,
     ),
     "an unknown quiz is saved": (lambda store: store.quizzes.save(numbered_quiz(2)), QuizNotFound),
-    "an unknown quiz is removed": (lambda store: store.quizzes.remove("quiz-2"), QuizNotFound),
+    "an unknown quiz is removed": (lambda store: store.quizzes.remove("quiz-2", LATER), QuizNotFound),
     "an attempt id that is taken": (lambda store: store.attempts.add(an_attempt()), peewee.IntegrityError),
     "an attempt without a revision": (
         lambda store: store.attempts.add(an_attempt(id="attempt-2", revision_id="no-revision")),
@@ -190,11 +201,12 @@ def test_after_saving_only_the_saved_questions_are_left(
     store: QuizStore, before: tuple[object, ...], after: tuple[object, ...]
 ) -> None:
     with undone(store):
-        store.quizzes.add(a_quiz(questions=before))
+        quiz = a_quiz(questions=before)
+        store.quizzes.add(quiz)
         changed = a_quiz(questions=after, revision_id="revision-2", updated_at=LATER)
         store.quizzes.save(changed)
         assert store.quizzes.get("quiz-1") == changed
-        assert store.attempts.revisions(["revision-1", "revision-2"]) == revision_of(changed)
+        assert store.attempts.revisions(["revision-1", "revision-2"]) == revision_of(quiz, changed)
 
 
 FILTERS = [
@@ -214,8 +226,8 @@ def test_a_filter_lists_and_removes_the_same_quizzes(store: QuizStore, which: Qu
     assert store.quizzes.list(which) == [stored[number - 1] for number in matching]
     entries = entries_in(store.audit)
     with store.transaction():
-        assert store.quizzes.remove_all(which) == len(matching)
-        assert store.quizzes.remove_all(which) == 0
+        assert store.quizzes.remove_all(which, LATER) == len(matching)
+        assert store.quizzes.remove_all(which, LATER) == 0
     left = [quiz for number, quiz in enumerate(stored, 1) if number not in matching]
     assert store.quizzes.list(ANY) == left
     assert store.attempts.revisions([quiz.revision_id for quiz in stored]) == revision_of(*left)
@@ -234,7 +246,7 @@ def test_quizzes_are_listed_by_creation_and_then_by_id(store: QuizStore) -> None
     assert store.quizzes.list(ANY) == [first, tied, also_tied, last]
     # A page begins after its cursor even when that quiz is gone.
     with store.transaction():
-        store.quizzes.remove("quiz-3")
+        store.quizzes.remove("quiz-3", LATER)
     assert store.quizzes.list(ANY, PageRequest(1, quiz_key(also_tied))) == [last]
 
 
@@ -263,7 +275,7 @@ def test_every_graded_attempt_comes_back_equal_to_what_was_written(
         revision_id=quiz.revision_id,
         event_id=quiz.event_id,
         lesson_id=quiz.lesson_id,
-        grade=rules.grade(quiz, [right(question) for question in answered]),
+        grade=rules.grade(quiz.revision, [right(question) for question in answered]),
     )
     with undone(store):
         store.quizzes.add(quiz)
@@ -313,7 +325,7 @@ def test_what_an_attempt_was_asked_never_changes(store: QuizStore) -> None:
     edits: list[Callable[[], object]] = [
         lambda: store.quizzes.save(edited(a_quiz(), 1)),
         lambda: store.quizzes.save(edited(a_quiz(), 2)),
-        lambda: store.quizzes.remove_all(QuizFilter(event_id="event-1")),
+        lambda: store.quizzes.remove_all(QuizFilter(event_id="event-1"), LATER),
         lambda: store.quizzes.add(numbered_quiz(3, lesson_id="lesson-1")),
     ]
     for edit in edits:
@@ -325,19 +337,48 @@ def test_what_an_attempt_was_asked_never_changes(store: QuizStore) -> None:
     assert store.attempts.revisions(["revision-2"]) == {}
 
 
-def test_revisions_without_an_attempt_are_removed(store: QuizStore) -> None:
+def test_replaced_revisions_are_found_by_lesson_the_newest_first(store: QuizStore) -> None:
+    first, second, remade = edited(a_quiz(), 1), edited(a_quiz(), 2), numbered_quiz(3, lesson_id="lesson-1")
     add(store, a_quiz(), numbered_quiz(2))
-    first, second = edited(a_quiz(), 1), edited(a_quiz(), 2)
-    every_id = ["revision-1", "revision-2", first.revision_id, second.revision_id]
     with store.transaction():
         store.quizzes.save(first)
-    store.attempts.add(an_attempt(revision_id=first.revision_id))
-    with store.transaction():
         store.quizzes.save(second)
-    assert set(store.attempts.revisions(every_id)) == {"revision-2", first.revision_id, second.revision_id}
+        store.quizzes.save(edited(numbered_quiz(2), 1))
+        store.quizzes.remove("quiz-1", LATER)
+        store.quizzes.add(remade)
+        store.quizzes.save(edited(remade, 61))
+    assert store.quizzes.replaced("lesson-1") == [
+        ReplacedRevision(remade.revision_id, NOON + 61 * SECOND),
+        ReplacedRevision(second.revision_id, LATER),
+        ReplacedRevision(first.revision_id, NOON + 2 * SECOND),
+        ReplacedRevision("revision-1", NOON + SECOND),
+    ]
+    assert store.quizzes.replaced("lesson-2") == [ReplacedRevision("revision-2", NOON + SECOND)]
+    assert store.quizzes.replaced("lesson-3") == []
+
+
+def test_outdated_revisions_without_an_attempt_are_removed(store: QuizStore) -> None:
+    add(store, a_quiz(), numbered_quiz(2))
+    edits = [edited(a_quiz(), number) for number in (1, 2, 3)]
+    store.attempts.add(an_attempt(revision_id="revision-1"))
     with store.transaction():
-        store.quizzes.remove("quiz-1")
-    assert set(store.attempts.revisions(every_id)) == {"revision-2", first.revision_id}
+        for each in edits:
+            store.quizzes.save(each)
+        store.quizzes.save(edited(numbered_quiz(2), 1))
+        # The second edit replaced the first one at that instant.
+        store.quizzes.remove_replaced("lesson-1", NOON + 2 * SECOND)
+    every_id = ["revision-1", "revision-2", *(each.revision_id for each in edits)]
+    left = ["revision-1", "revision-2", edits[1].revision_id, edits[2].revision_id]
+    assert sorted(store.attempts.revisions(every_id)) == sorted(left)
+    assert [each.id for each in store.quizzes.replaced("lesson-1")] == [edits[1].revision_id, "revision-1"]
+    # What content deletes goes at once, quizzes that were deleted before included.
+    with store.transaction():
+        store.quizzes.remove("quiz-1", LATER)
+        assert store.quizzes.remove_all(QuizFilter(lesson_id="lesson-1"), LATER) == 0
+    assert sorted(store.attempts.revisions(every_id)) == ["revision-1", "revision-2"]
+    with store.transaction():
+        assert store.quizzes.remove_all(QuizFilter(event_id="event-1"), LATER) == 1
+    assert store.attempts.revisions(every_id) == revision_of(a_quiz())
 
 
 # Following
@@ -375,8 +416,9 @@ def test_a_tombstone_refuses_quizzes_until_it_is_removed(store: QuizStore) -> No
 WRITES: dict[str, Callable[[QuizStore], object]] = {
     "add": lambda store: store.quizzes.add(numbered_quiz(2)),
     "save": lambda store: store.quizzes.save(edited(a_quiz(), 1)),
-    "remove": lambda store: store.quizzes.remove("quiz-1"),
-    "remove_all": lambda store: store.quizzes.remove_all(ANY),
+    "remove": lambda store: store.quizzes.remove("quiz-1", LATER),
+    "remove replaced": lambda store: store.quizzes.remove_replaced("lesson-1", LATER),
+    "remove_all": lambda store: store.quizzes.remove_all(ANY, LATER),
     "add an attempt": lambda store: store.attempts.add(an_attempt(id="attempt-2")),
     "add tombstones": lambda store: store.following.add_tombstones([ContentKey("event", "event-1")], NOON),
     "remove tombstones": lambda store: store.following.remove_tombstones([ContentKey("event", "event-9")]),
@@ -388,7 +430,8 @@ WRITES: dict[str, Callable[[QuizStore], object]] = {
 def test_an_exception_in_a_transaction_undoes_every_write(
     store: QuizStore, write: Callable[[QuizStore], object]
 ) -> None:
-    add(store, a_quiz())
+    add(store, a_quiz(revision_id="replaced"))
+    store.quizzes.save(a_quiz())
     store.attempts.add(an_attempt())
     store.following.position(for_update=True)
     store.following.move(FeedPosition("feed-1", 1), NOON)
@@ -467,7 +510,7 @@ def test_the_database_keeps_a_revision_that_is_referred_to(quiz_database: peewee
     with pytest.raises(peewee.IntegrityError):
         RevisionRow.delete().execute(quiz_database)
     store.attempts.add(an_attempt())
-    store.quizzes.remove("quiz-1")
+    store.quizzes.remove("quiz-1", LATER)
     with pytest.raises(peewee.IntegrityError):
         RevisionRow.delete().execute(quiz_database)
     assert store.attempts.revisions(["revision-1"]) == revision_of(a_quiz())
@@ -476,6 +519,6 @@ def test_the_database_keeps_a_revision_that_is_referred_to(quiz_database: peewee
 def test_a_removed_quiz_leaves_no_rows(quiz_database: peewee.Database) -> None:
     store = PeeweeQuizStore(quiz_database)
     add(store, a_quiz())
-    store.quizzes.remove("quiz-1")
+    store.quizzes.remove_all(ANY, LATER)
     for table in (QuizRow, QuestionRow, OptionRow, RevisionRow):
         assert table.select().count(quiz_database) == 0

@@ -1,5 +1,6 @@
 """services.quiz.seed: what each set holds, and that people's rows are safe from it."""
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any, cast
@@ -10,10 +11,10 @@ import pytest
 from services.kit.storage.database import delete_all_rows
 from services.kit.web.schemas import validated
 from services.quiz.config import read_settings
-from services.quiz.entities import Answer, Option, Question, Quiz, QuizFilter
+from services.quiz.entities import Answer, ContentKey, Option, Question, Quiz, QuizFilter
 from services.quiz.migrations import MIGRATIONS
-from services.quiz.models import TABLES
-from services.quiz.repository.contracts import ALL, QuizStore
+from services.quiz.models import TABLES, FeedPositionRow, QuizRow, RevisionRow, TombstoneRow
+from services.quiz.repository.contracts import QuizStore
 from services.quiz.repository.store import PeeweeQuizStore
 from services.quiz.schemas.quizzes import NewQuiz, quiz_view
 from services.quiz.seed import SAMPLES, SETS, seed_database, seed_store
@@ -21,7 +22,8 @@ from services.quiz.seed.samples import SampleQuiz
 from services.quiz.service import QuizService
 from tests.audit import entries_in
 from tests.clock import NOON
-from tests.quiz.examples import quiz_changes, quiz_fields
+from tests.databases import forget_entries
+from tests.quiz.examples import quiz_changes
 from tests.quiz.memory import InMemoryQuizStore
 
 PUBLIC = "quiz-public-1"
@@ -80,35 +82,56 @@ def test_either_of_two_right_options_passes(memory: InMemoryQuizStore, service: 
         assert service.submit("lesson-public-1", [first, second]).attempt.grade.score_percentage == 100
 
 
-@pytest.mark.parametrize("name", SETS)
-def test_a_second_seeding_changes_nothing(quiz_database: peewee.Database, name: str) -> None:
-    settings = read_settings({})
-    assert seed_database(quiz_database, settings, name) == {"quizzes": len(SAMPLES[name])}
+def add(database: peewee.Database, name: str, *, anew: bool = False) -> int:
+    """Seed, and return the number of added quizzes."""
+    return sum(seed_database(database, read_settings({}), name, anew=anew).values())
+
+
+@pytest.mark.parametrize("again", SETS)
+def test_an_edited_quiz_stays_and_a_second_seeding_adds_nothing(quiz_database: peewee.Database, again: str) -> None:
+    assert add(quiz_database, "minimal") == 1
     store = PeeweeQuizStore(quiz_database)
+    QuizService(store, lambda event_id, lesson_id: None).update_quiz(PUBLIC, quiz_changes(title="Mine"))
     before = store.quizzes.list(QuizFilter())
-    assert seed_database(quiz_database, settings, name) == {"quizzes": 0}
+    assert add(quiz_database, again) == 0
     assert store.quizzes.list(QuizFilter()) == before
 
 
-def test_a_seeding_leaves_people_s_quizzes_alone(memory: InMemoryQuizStore, service: QuizService) -> None:
-    seed_store(memory, SAMPLES["minimal"], NOON)
-    service.update_quiz(PUBLIC, quiz_changes(title="Mine"))
-    second = SAMPLES["demo"][1]
-    service.create_quiz(quiz_fields(second.lesson_id, event_id=second.event_id, title="Mine too"))
-    before = quizzes(memory)
-    assert seed_store(memory, SAMPLES["demo"], NOON) == {"quizzes": 10}
-    after = quizzes(memory)
-    assert [quiz for quiz in after if quiz in before] == before
-    assert len(after) == 12
+def test_sample_quizzes_that_an_admin_deleted_stay_deleted(quiz_database: peewee.Database) -> None:
+    add(quiz_database, "demo")
+    service = QuizService(PeeweeQuizStore(quiz_database), lambda event_id, lesson_id: None)
+    for sample in SAMPLES["demo"]:
+        service.delete_quiz(sample.id)
+    # An archived audit log tells nothing of it: the mark does.
+    forget_entries(quiz_database)
+    assert [add(quiz_database, name) for name in SETS] == [0, 0]
+    assert quizzes(PeeweeQuizStore(quiz_database)) == []
+    assert add(quiz_database, "demo", anew=True) == 12
 
 
-def test_a_deleted_sample_comes_back_beside_its_attempts(memory: InMemoryQuizStore, service: QuizService) -> None:
-    seed_store(memory, SAMPLES["minimal"], NOON)
-    attempt = service.submit("lesson-public-1", []).attempt
-    service.delete_quiz(PUBLIC)
-    assert seed_store(memory, SAMPLES["minimal"], NOON) == {"quizzes": 1}
-    assert list(service.list_attempts(PUBLIC, ALL).page.items) == [attempt]
-    assert memory.quizzes.get(PUBLIC).revision_id != attempt.revision_id
+# A database of the release before has no mark.
+SIGNS_OF_USE: dict[str, Callable[[PeeweeQuizStore], object]] = {
+    "a quiz": lambda store: store.quizzes.add(SAMPLES["minimal"][0].at(NOON)),
+    "an audit entry": lambda store: store.audit.append([("quiz.deleted", PUBLIC)]),
+    "a lesson that content deleted": lambda store: store.following.add_tombstones([ContentKey("lesson", "l")], NOON),
+}
+
+
+@pytest.mark.parametrize("use", SIGNS_OF_USE.values(), ids=SIGNS_OF_USE.keys())
+def test_a_database_in_use_counts_as_seeded_for_ever(
+    quiz_database: peewee.Database, use: Callable[[PeeweeQuizStore], object]
+) -> None:
+    use(PeeweeQuizStore(quiz_database))
+    assert add(quiz_database, "demo") == 0
+    for table in (QuizRow, RevisionRow, TombstoneRow):
+        table.delete().execute(quiz_database)
+    forget_entries(quiz_database)
+    assert add(quiz_database, "demo") == 0
+
+
+def test_the_follower_may_run_before_the_first_seeding(quiz_database: peewee.Database) -> None:
+    FeedPositionRow.insert(id=1, feed_id="feed", position=5, followed_at=NOON).execute(quiz_database)
+    assert add(quiz_database, "minimal") == 1
 
 
 def test_a_seeding_that_breaks_off_leaves_nothing(memory: InMemoryQuizStore) -> None:
@@ -120,10 +143,9 @@ def test_a_seeding_that_breaks_off_leaves_nothing(memory: InMemoryQuizStore) -> 
 
 def test_seedings_at_the_same_time_add_every_quiz_once(database: peewee.Database) -> None:
     MIGRATIONS.up(database)
-    store = PeeweeQuizStore(database)
     with ThreadPoolExecutor(4) as pool:
-        added = list(pool.map(lambda _: seed_store(store, SAMPLES["demo"], NOON)["quizzes"], range(4)))
-    assert sum(added) == 12
+        added = list(pool.map(lambda name: add(database, name), ["demo"] * 4))
+    assert sorted(added) == [0, 0, 0, 12]
 
 
 def test_after_clearing_a_seeding_brings_back_the_same_quizzes(quiz_database: peewee.Database) -> None:

@@ -1,7 +1,7 @@
 """Admins in SQLite or PostgreSQL."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from typing import Any
 
 import peewee
@@ -10,12 +10,15 @@ from services.auth.entities import Admin
 from services.auth.errors import AdminNotFound, UsernameTaken
 from services.auth.models import AdminRow
 from services.auth.repository.contracts import ALL
-from services.kit.storage.database import lock_rows, transaction
+from services.auth.repository.usernames import the_one_named
+from services.kit.core.texts import name_form
+from services.kit.storage.database import is_postgresql, lock_rows, transaction
 from services.kit.storage.database_errors import violates_constraint
 from services.kit.storage.pages import paged
 from services.kit.storage.statements import Parameter, Statement
 from services.kit.web.pages import PageRequest
 
+ADMINS = AdminRow.select(*(getattr(AdminRow, each.name) for each in fields(Admin)))
 _ORDER = (AdminRow.created_at, AdminRow.id)
 
 
@@ -24,21 +27,26 @@ class PeeweeAdmins:
 
     def __init__(self, database: peewee.Database):
         self._database = database
-        by_id = AdminRow.select().where(AdminRow.id == Parameter("admin_id"))
-        owners = AdminRow.select().where(AdminRow.role == "owner").order_by(AdminRow.id)
+        by_id = ADMINS.where(AdminRow.id == Parameter("admin_id"))
+        owners = ADMINS.where(AdminRow.role == "owner").order_by(AdminRow.id)
         self._by_id = Statement(database, by_id, Admin)
         self._by_id_for_update = Statement(database, lock_rows(by_id, database), Admin)
         self._owners_for_update = Statement(database, lock_rows(owners, database), Admin)
-        by_username = AdminRow.select().where(AdminRow.username == Parameter("username"))
-        self._by_username = Statement(database, by_username, Admin)
+        self._by_username = Statement(database, ADMINS.where(_may_be_one_of([Parameter("key")])), Admin)
         # The two digits after $2b$ are the cost; each step doubles the time.
         cost = peewee.fn.SUBSTR(AdminRow.password_hash, 5, 2)
         bcrypt_hashes = AdminRow.select(AdminRow.password_hash).where(AdminRow.password_hash ** "$2%")
         self._costliest_bcrypt_hash = Statement(database, bcrypt_hashes.order_by(cost.desc()).limit(1), str)
 
     def add(self, admin: Admin) -> None:
-        """Store a new admin. Raise UsernameTaken."""
-        self._write(AdminRow.insert(asdict(admin)))
+        """Store a new admin. Raise UsernameTaken, also for a name that is one with a stored name."""
+        with transaction(self._database):
+            # The index of the keys is not unique: installations may have names that are one.
+            if is_postgresql(self._database):
+                self._database.execute_sql("LOCK TABLE admins IN SHARE ROW EXCLUSIVE MODE")
+            if any(each.id != admin.id for each in self.find([], [admin.username])):
+                raise UsernameTaken
+            self._write(AdminRow.insert(_columns(admin)))
 
     def get(self, admin_id: str, *, for_update: bool = False) -> Admin:
         """Return the admin; `for_update` locks it until the transaction ends. Raise AdminNotFound."""
@@ -48,15 +56,15 @@ class PeeweeAdmins:
         return admin
 
     def get_by_username(self, username: str) -> Admin:
-        """Return the admin with this name. Raise AdminNotFound."""
-        admin = self._by_username.first(username=username)
+        """Return the admin with this name; of names that are one, the one spelled so. Raise AdminNotFound."""
+        admin = the_one_named(username, self._by_username.all(key=name_form(username)))
         if admin is None:
             raise AdminNotFound
         return admin
 
     def list(self, request: PageRequest = ALL) -> Sequence[Admin]:
         """Return the admins by creation, oldest first."""
-        return Statement(self._database, paged(AdminRow.select(), _ORDER, request), Admin).all()
+        return Statement(self._database, paged(ADMINS, _ORDER, request), Admin).all()
 
     def lock_owners(self) -> Sequence[Admin]:
         """Lock and return every owner, by id, until the transaction ends."""
@@ -64,7 +72,7 @@ class PeeweeAdmins:
 
     def save(self, admin: Admin) -> None:
         """Replace the stored admin of that id. Raise AdminNotFound, UsernameTaken."""
-        columns = asdict(admin)
+        columns = _columns(admin)
         self._write(AdminRow.update(columns).where(AdminRow.id == columns.pop("id")))
 
     def count(self) -> int:
@@ -72,9 +80,11 @@ class PeeweeAdmins:
         return int(AdminRow.select(peewee.fn.COUNT(AdminRow.id)).scalar(self._database))
 
     def find(self, admin_ids: Iterable[str], usernames: Iterable[str]) -> Sequence[Admin]:
-        """Return the admins with one of the ids or one of the names, in any order."""
-        query = AdminRow.select().where(AdminRow.id.in_([*admin_ids]) | AdminRow.username.in_([*usernames]))
-        return Statement(self._database, query, Admin).all()
+        """Return the admins with one of the ids, or with a name that is one with one of the names, in any order."""
+        ids, keys = {*admin_ids}, {name_form(each) for each in usernames}
+        query = ADMINS.where(AdminRow.id.in_([*ids]) | _may_be_one_of([*keys]))
+        found = Statement(self._database, query, Admin).all()
+        return [each for each in found if each.id in ids or name_form(each.username) in keys]
 
     def costliest_bcrypt_hash(self) -> str | None:
         """Return the hash of the old baseline that takes longest to check, or None when no such hash is left."""
@@ -90,3 +100,12 @@ class PeeweeAdmins:
             if violates_constraint(error, "admins_username", ["admins.username"]):
                 raise UsernameTaken from None
             raise
+
+
+def _may_be_one_of(keys: Sequence[str | Parameter]) -> Any:
+    # The release before stores admins without a key: compare their names.
+    return AdminRow.username_key.in_(keys) | AdminRow.username_key.is_null()
+
+
+def _columns(admin: Admin) -> dict[str, Any]:
+    return {**asdict(admin), "username_key": name_form(admin.username)}

@@ -17,13 +17,13 @@ class AdminRepository(Protocol):
     """Admins, in order of creation."""
 
     def add(self, admin: Admin) -> None:
-        """Store a new admin. Raise UsernameTaken."""
+        """Store a new admin. Raise UsernameTaken, also for a name that is one with a stored name."""
 
     def get(self, admin_id: str, *, for_update: bool = False) -> Admin:
         """Return the admin; `for_update` locks it until the transaction ends. Raise AdminNotFound."""
 
     def get_by_username(self, username: str) -> Admin:
-        """Return the admin with this name. Raise AdminNotFound."""
+        """Return the admin with this name; of names that are one, the one spelled so. Raise AdminNotFound."""
 
     def list(self, request: PageRequest = ALL) -> Sequence[Admin]:
         """Return the admins by creation, oldest first."""
@@ -38,7 +38,7 @@ class AdminRepository(Protocol):
         """Return the number of admins."""
 
     def find(self, admin_ids: Iterable[str], usernames: Iterable[str]) -> Sequence[Admin]:
-        """Return the admins with one of the ids or one of the names, in any order."""
+        """Return the admins with one of the ids, or with a name that is one with one of the names, in any order."""
 
     def costliest_bcrypt_hash(self) -> str | None:
         """Return the hash of the old baseline that takes longest to check, or None when no such hash is left."""

@@ -7,12 +7,13 @@ import peewee
 
 from services.auth.entities import Admin, SigningKey
 from services.auth.models import AdminRow, SigningKeyRow
+from services.auth.repository.admins import ADMINS
 from services.kit.storage.batches import batches
 
 
 def all_admins(database: peewee.Database) -> Iterator[list[Admin]]:
     """Yield all admins, in batches."""
-    return batches(database, AdminRow.select(), (AdminRow.id,), Admin)
+    return batches(database, ADMINS, (AdminRow.id,), Admin)
 
 
 def usable_keys(database: peewee.Database, now: datetime) -> Iterator[list[SigningKey]]:

@@ -32,7 +32,7 @@ class Password(AuthResource):
         """Change one's own password. Every session ends, and the response begins another."""
         change = await read_json(request, PasswordChange)
         admin_id, address = request.context.admin.id, current_actor().address
-        async with self._hashing.slot():
+        async with self._hashing.slot(address):
             sign_in = await self._run(
                 self._service.change_password, admin_id, change.current_password, change.new_password, address
             )

@@ -17,6 +17,7 @@ from services.auth.schemas.people import (
     invitation_view,
     person_view,
 )
+from services.kit.core.actor import current_actor
 from services.kit.web.documents import (
     admin_idempotency_key,
     read_document,
@@ -59,7 +60,7 @@ class People(AuthResource):
         """
         document = await read_document(request)
         new, key = validated(NewPerson, document), admin_idempotency_key(request, document)
-        async with self._hashing.slot():
+        async with self._hashing.slot(current_actor().address):
             if key is None:
                 invitation = await self._run(self._service.people.invite, new.username, new.role)
                 write_json(response, invitation_view(invitation), 201)
@@ -100,7 +101,7 @@ class PersonPassword(AuthResource):
     @Operation(id="resetPassword", response=InvitationView, errors=(AdminNotFound, LastOwner))
     async def on_post(self, request: Request, response: Response, user_id: str) -> None:
         """Replace a lost password by a new initial password. Every session of the person ends."""
-        async with self._hashing.slot():
+        async with self._hashing.slot(current_actor().address):
             invitation = await self._run(self._service.people.reset_password, user_id)
         write_json(response, invitation_view(invitation))
 

@@ -1,5 +1,7 @@
 """Signing in."""
 
+from functools import partial
+
 from falcon.asgi import Request, Response
 
 from services.auth.errors import InvalidCredentials, PasswordChangeRequired, SignInThrottled
@@ -26,11 +28,9 @@ class Login(AuthResource):
         PASSWORD_CHANGE_REQUIRED. A `newPassword` ends every earlier session.
         """
         credentials = await read_json(request, Credentials)
-        username, address = credentials.username, current_actor().address
-        # Refuse throttled attempts before they take a slot from others.
-        await self._run(self._service.throttling.check, username, address)
-        async with self._hashing.slot():
-            sign_in = await self._run(
-                self._service.sign_in, username, credentials.password, credentials.new_password, address
-            )
+        username, password, address = credentials.username, credentials.password, current_actor().address
+        # Throttled attempts are refused here, before they take a slot from others.
+        is_suspect = partial(self._run, self._service.waits_behind_others, username, password, address)
+        async with self._hashing.slot(address, is_suspect):
+            sign_in = await self._run(self._service.sign_in, username, password, credentials.new_password, address)
         write_json(response, sign_in_view(sign_in))

@@ -30,15 +30,26 @@ def changed_person(admin: Admin, changes: PersonChanges, now: datetime) -> Admin
     return admin if changed == admin else replace(changed, updated_at=now)
 
 
-def with_initial_password(admin: Admin, password_hash: str, now: datetime) -> Admin:
+def with_initial_password(admin: Admin, password_hash: str, digest: str, now: datetime) -> Admin:
     """Return the person with a generated password."""
-    ends_at = now + INITIAL_PASSWORD_LIFETIME
-    return replace(admin, password_hash=password_hash, updated_at=now, initial_password_ends_at=ends_at)
+    return replace(
+        admin,
+        password_hash=password_hash,
+        updated_at=now,
+        initial_password_ends_at=now + INITIAL_PASSWORD_LIFETIME,
+        initial_password_digest=digest,
+    )
 
 
 def with_own_password(admin: Admin, password_hash: str, now: datetime) -> Admin:
     """Return the person with a password that they chose."""
-    return replace(admin, password_hash=password_hash, updated_at=now, initial_password_ends_at=None)
+    return replace(
+        admin,
+        password_hash=password_hash,
+        updated_at=now,
+        initial_password_ends_at=None,
+        initial_password_digest=None,
+    )
 
 
 def audit_entries(before: Admin, after: Admin) -> Iterator[tuple[str, str]]:

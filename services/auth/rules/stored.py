@@ -14,14 +14,16 @@ from services.auth.entities import Admin, SigningKey
 from services.auth.errors import KeyUnreadable
 from services.auth.rules.keys import decrypt_private_key
 from services.kit.core.findings import Violation
+from services.kit.core.texts import as_seen
 
 _BCRYPT = re.compile(r"\$2[abxy]\$\d\d\$[./A-Za-z0-9]{53}", re.ASCII)
 
 
 def admin_violations(admin: Admin) -> Iterator[Violation]:
     """Yield the rules that a stored admin breaks."""
-    if admin.username != admin.username.strip():
-        yield "admin_username", "nobody can sign in by this name: it begins or ends with a space"
+    # The constraint of the table refuses an empty one.
+    if admin.username and not as_seen(admin.username):
+        yield "admin_username", "nobody can sign in by this name: nothing of it is visible"
     if not is_password_hash(admin.password_hash):
         yield "admin_password_hash", "no password fits: the hash is neither argon2id nor bcrypt"
 

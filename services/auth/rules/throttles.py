@@ -1,26 +1,24 @@
-"""Limits for sign-in attempts: for an account from one address, for an account, and from one address.
+"""Limits for sign-in attempts: for an account from one address, and from one address.
 
-OWASP ASVS 5.0 6.3.1 and 6.1.1; its Credential Stuffing and Authentication cheat sheets. ASVS 4.0.3 2.2.1 and NIST
-SP 800-63B-4 section 3.2.2 allow at most 100 wrong passwords for one account per hour: an hour touches at most five
-windows, and an account has 20 attempts in each.
+OWASP ASVS 5.0 6.3.1 and 6.1.1; its Credential Stuffing and Authentication cheat sheets. No number of wrong passwords
+from elsewhere keeps a person out (6.1.1); SECURITY.md says how many guesses an hour that allows.
 """
 
 import hashlib
 import math
-import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 
 from services.auth.entities import Throttle
+from services.kit.core.texts import name_form
 
 WINDOW = timedelta(minutes=15)
 ATTEMPTS_OF_ACCOUNT_AND_ADDRESS = 10
-ATTEMPTS_OF_ACCOUNT = 20
 ATTEMPTS_OF_ADDRESS = 100
-# Guesses from elsewhere do not lock an account at an address where its owner has signed in (OWASP, "Device cookies").
-FAMILIAR_FOR = timedelta(days=30)
+# More refusals of an account in a window are not audited, so that nobody can fill the log with attempts.
+AUDITED_REFUSALS = 20
 
 # A client with one address of such a network has all of them (RFC 6177).
 _IPV6_PREFIX = 64
@@ -36,33 +34,30 @@ class Bucket:
 
 @dataclass(frozen=True, slots=True)
 class SignInBuckets:
-    """The buckets of one account and one address; the row `familiar` lasts while the account knows the address."""
+    """The buckets of one account and one address, and the id under which the account's attempts count for the audit."""
 
     address: Bucket
-    account: Bucket
+    account: str
     account_and_address: Bucket
-    familiar: str
 
     @property
     def ids(self) -> tuple[str, ...]:
-        """The ids of all four rows."""
-        return (self.address.id, self.account.id, self.account_and_address.id, self.familiar)
+        """The ids of the rows in which an attempt counts, always in the same order to avoid deadlocks."""
+        return (self.address.id, self.account, self.account_and_address.id)
 
-    def counted(self, throttles: Iterable[Throttle], now: datetime) -> tuple[Bucket, ...]:
-        """Return the buckets in which an attempt counts now, always in the same order to avoid deadlocks."""
-        if any(each.id == self.familiar and each.window_ends_at > now for each in throttles):
-            return (self.address, self.account_and_address)
-        return (self.address, self.account, self.account_and_address)
+    @property
+    def limiting(self) -> tuple[Bucket, ...]:
+        """The buckets that refuse attempts."""
+        return (self.address, self.account_and_address)
 
 
 def sign_in_buckets(username: str, address: str | None) -> SignInBuckets:
     """Return the buckets of an attempt, whether or not the account exists; ids reveal neither name nor address."""
-    account, network = fold_username(username), network_of(address)
+    account, network = name_form(username), network_of(address)
     return SignInBuckets(
         address=Bucket(_id("address", network), ATTEMPTS_OF_ADDRESS),
-        account=Bucket(_id("account", account), ATTEMPTS_OF_ACCOUNT),
+        account=_id("account", account),
         account_and_address=Bucket(_id("both", account, network), ATTEMPTS_OF_ACCOUNT_AND_ADDRESS),
-        familiar=_id("familiar", account, network),
     )
 
 
@@ -78,14 +73,21 @@ def retry_after(
     return max(waits, default=None)
 
 
-def is_full(buckets: Iterable[Bucket], throttles: Iterable[Throttle], now: datetime) -> bool:
-    """Return whether the attempt counted last was the last one that some bucket allows."""
-    return retry_after(buckets, throttles, now, room=1) is not None
+def has_failed(address: Bucket, throttles: Iterable[Throttle], now: datetime) -> bool:
+    """Return whether wrong passwords from the address are counted now."""
+    return any(each.id == address.id and each.window_ends_at > now and each.attempts > 0 for each in throttles)
 
 
-def fold_username(username: str) -> str:
-    """Return the name without differences of case and width, so that a variant is not another account."""
-    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", username.strip()).casefold())
+def refusal_actions(buckets: SignInBuckets, throttles: Sequence[Throttle], now: datetime) -> Sequence[str]:
+    """Return the audit actions of the wrong password that was counted last.
+
+    `sign_in.throttled` is added when further ones are refused, or are not audited because the account had so many.
+    """
+    attempts = next((each.attempts for each in throttles if each.id == buckets.account), 0)
+    if attempts > AUDITED_REFUSALS:
+        return ()
+    is_last = attempts == AUDITED_REFUSALS or retry_after(buckets.limiting, throttles, now, room=1) is not None
+    return ("sign_in.refused", "sign_in.throttled") if is_last else ("sign_in.refused",)
 
 
 def network_of(address: str | None) -> str:

@@ -9,9 +9,11 @@ from typing_extensions import TypedDict
 
 from services.auth.entities import Admin, Invitation, PersonChanges, Role
 from services.kit.core.instants import format_instant
-from services.kit.web.schemas import InstantText, Patch, Schema, Text, absent, length
+from services.kit.web.schemas import InstantText, OneLineText, Patch, Schema, absent, line_length
 
-Username = Annotated[Text, length(3, 200)]
+MINIMUM_USERNAME_LENGTH = 3
+
+Username = Annotated[OneLineText, line_length(MINIMUM_USERNAME_LENGTH, 200)]
 PersonRole = Annotated[
     Role,
     Field(

@@ -2,13 +2,14 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, ValidatorFunctionWrapHandler, WrapValidator
 from typing_extensions import TypedDict
 
 from services.auth.config import MINIMUM_PASSWORD_LENGTH
 from services.auth.entities import SignIn
-from services.auth.schemas.people import Username
-from services.kit.web.schemas import Schema
+from services.auth.schemas.people import MINIMUM_USERNAME_LENGTH
+from services.kit.core.texts import composed
+from services.kit.web.schemas import ExactText, Schema, text_pattern
 from services.kit.web.tokens.revocation import Revoked
 
 # The time to hash a password grows with its length.
@@ -31,10 +32,31 @@ NewPassword = Annotated[
 ]
 
 
+def _as_spelled(value: object, handler: ValidatorFunctionWrapHandler) -> object:
+    name = handler(value)
+    # Either may be the longer one, and stored names were counted in either form.
+    if max(len(name), len(composed(name))) < MINIMUM_USERNAME_LENGTH:
+        raise ValueError(f"must have at least {MINIMUM_USERNAME_LENGTH} characters")
+    return value
+
+
+# Wider than what a new name may be, for stored names. It keeps its spelling: of names that collide each is found by its
+# own.
+TypedUsername = Annotated[
+    ExactText,
+    Field(
+        max_length=1000,
+        description="in any case and Unicode form",
+        json_schema_extra={"minLength": MINIMUM_USERNAME_LENGTH, "pattern": text_pattern(MINIMUM_USERNAME_LENGTH)},
+    ),
+    WrapValidator(_as_spelled),
+]
+
+
 class Credentials(Schema):
     """The body of POST /api/admin/login."""
 
-    username: Username
+    username: TypedUsername
     password: Password
     new_password: Annotated[NewPassword | None, Field(description="replaces the password")] = None
 

@@ -1,5 +1,6 @@
 """People: an owner invites, changes and disables them, and replaces lost passwords."""
 
+import hmac
 from collections.abc import Sequence
 
 import argon2
@@ -28,6 +29,7 @@ class People:
         self._store = store
         self._sessions = sessions
         self._invitation_secret = derive_key(secret, invitations.INVITATIONS)
+        self._digest_secret = derive_key(secret, invitations.INITIAL_PASSWORDS)
         self._hasher = hasher
         self._clock = clock
 
@@ -46,7 +48,7 @@ class People:
         new_id, at = str(uuid_utils.uuid7()), self._clock()
         password = passwords.new_initial_password() if key_id is None else self.password_for(key_id, new_id)
         without_password = Admin(new_id, username, "", at, at, role)
-        admin = people.with_initial_password(without_password, self._hasher.hash(password), at)
+        admin = people.with_initial_password(without_password, *self._hash_and_digest(password), at)
         invitation = Invitation(admin, password)
         with self._store.transaction():
             self._store.admins.add(admin)
@@ -78,14 +80,27 @@ class People:
     def reset_password(self, admin_id: str) -> Invitation:
         """Replace a lost password by a new initial one. Raise AdminNotFound, LastOwner."""
         password = passwords.new_initial_password()
-        password_hash = self._hasher.hash(password)
+        hash_and_digest = self._hash_and_digest(password)
         with self._store.transaction():
             owners, admin = self._locked(admin_id)
-            changed = people.with_initial_password(admin, password_hash, self._clock())
+            changed = people.with_initial_password(admin, *hash_and_digest, self._clock())
             self._save(changed, owners)
             self._sessions.end_all_of(admin_id)
             self._store.audit.append([("admin.password_reset", admin_id)])
         return Invitation(changed, password)
+
+    def is_initial_password(self, admin: Admin, password: str) -> bool:
+        """Return whether this is the person's initial password, by its digest.
+
+        False says nothing of one whose digest is missing: an earlier release made it, or a rollback lost the digest.
+        """
+        digest = invitations.initial_password_digest(password, admin.password_hash, self._digest_secret)
+        is_waiting = admin.initial_password_ends_at is not None and people.may_sign_in(admin, self._clock())
+        return is_waiting and hmac.compare_digest(digest, admin.initial_password_digest or "")
+
+    def _hash_and_digest(self, password: str) -> tuple[str, str]:
+        password_hash = self._hasher.hash(password)
+        return password_hash, invitations.initial_password_digest(password, password_hash, self._digest_secret)
 
     def _locked(self, admin_id: str) -> tuple[Sequence[Admin], Admin]:
         # Lock the owners first, so that two owners who demote each other wait here instead of in a deadlock.

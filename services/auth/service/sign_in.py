@@ -57,7 +57,8 @@ class AuthService:
     ) -> SignIn:
         """Begin a session; a `new_password` replaces the password and ends every earlier session.
 
-        `address` is the client's. Raise SignInThrottled, InvalidCredentials, PasswordChangeRequired, and
+        An initial password is checked by its digest, without a hash and without the limits of attempts. `address` is
+        the client's. Raise SignInThrottled, InvalidCredentials, PasswordChangeRequired, and
         ValidationFailed for the new password.
         """
         admin = self._authenticate(username, password, address)
@@ -65,6 +66,15 @@ class AuthService:
         sign_in = self._begin(admin, password, new_password)
         # Authenticate again if the person was changed while the password was hashed.
         return sign_in or self.sign_in(username, password, new_password, address)
+
+    def waits_behind_others(self, username: str, password: str, address: str | None) -> bool:
+        """Return whether the sign-in lets those pass that come from addresses without a wrong password.
+
+        Count and hash nothing. Raise SignInThrottled if it would be refused now.
+        """
+        admin = self._find(username)
+        is_initial = admin is not None and self.people.is_initial_password(admin, password)
+        return not is_initial and self.throttling.check(username, address)
 
     def admin(self, admin_id: str) -> Admin:
         """Return the admin of an access token. Raise Unauthorized if they do not exist any more."""
@@ -99,8 +109,10 @@ class AuthService:
         return admin
 
     def _authenticate(self, username: str, password: str, address: str | None) -> Admin:
-        attempt = self.throttling.count(username, address)
         admin = self._find(username)
+        if admin is not None and self.people.is_initial_password(admin, password):
+            return admin
+        attempt = self.throttling.count(username, address)
         # One hash for everyone, so that the time does not reveal who exists or may sign in.
         is_right = self._is_right(password, admin.password_hash if admin else self._dummy_hash)
         if admin is None or not is_right or not may_sign_in(admin, self._clock()):

@@ -15,10 +15,9 @@ _REMOVED_AT_ONCE = 10
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """A counted attempt: its buckets, those in which it counted, and their rows including it."""
+    """A counted attempt: its buckets, and their rows including it."""
 
     buckets: rules.SignInBuckets
-    counted_in: Sequence[rules.Bucket]
     throttles: Sequence[Throttle]
 
 
@@ -29,50 +28,46 @@ class Throttling:
         self._store = store
         self._clock = clock
 
-    def check(self, username: str, address: str | None) -> None:
-        """Raise SignInThrottled if an attempt would be refused now; neither count nor lock."""
-        self._available_buckets(rules.sign_in_buckets(username, address))
+    def check(self, username: str, address: str | None) -> bool:
+        """Return whether wrong passwords from the address are counted; neither count nor lock.
+
+        Raise SignInThrottled if an attempt would be refused now.
+        """
+        buckets, at = rules.sign_in_buckets(username, address), self._clock()
+        throttles = self._store.throttles.find(buckets.ids)
+        _refuse_for(rules.retry_after(buckets.limiting, throttles, at, room=1))
+        return rules.has_failed(buckets.address, throttles, at)
 
     def count(self, username: str, address: str | None) -> Attempt:
         """Count an attempt in a transaction of its own; a refused attempt is not counted. Raise SignInThrottled."""
+        self.check(username, address)
         buckets, at = rules.sign_in_buckets(username, address), self._clock()
-        counted_in = self._available_buckets(buckets)
         with self._store.transaction():
-            throttles = self._store.throttles.count([each.id for each in counted_in], at, at + rules.WINDOW)
+            throttles = self._store.throttles.count(buckets.ids, at, at + rules.WINDOW)
             # Concurrent attempts may have filled a bucket since.
-            _refuse_for(rules.retry_after(counted_in, throttles, self._clock()))
-        return Attempt(buckets, counted_in, throttles)
+            _refuse_for(rules.retry_after(buckets.limiting, throttles, self._clock()))
+        return Attempt(buckets, throttles)
 
     def record_success(self, attempt: Attempt) -> None:
-        """Subtract the attempt, and remember that the account knows the address."""
-        throttles, both = self._store.throttles, attempt.buckets.account_and_address
+        """Subtract the attempt, and forget the wrong passwords for the account from the address."""
+        throttles, buckets = self._store.throttles, attempt.buckets
         with self._store.transaction():
-            for bucket in attempt.counted_in:
-                if bucket != both:
-                    throttles.decrement(bucket.id)
-            throttles.remove(both.id)
-            throttles.extend(attempt.buckets.familiar, self._clock() + rules.FAMILIAR_FOR)
+            for each in (buckets.address.id, buckets.account):
+                throttles.decrement(each)
+            throttles.remove(buckets.account_and_address.id)
 
     def record_failure(self, attempt: Attempt, admin: Admin | None) -> None:
         """Restart the window, and add audit entries if the admin exists.
 
-        An unknown name is not stored: it may be a mistyped password. The entry about throttling is added once for each
-        window, so that nobody can fill the log with attempts.
+        An unknown name is not stored: it may be a mistyped password.
         """
         at = self._clock()
         with self._store.transaction():
             self._store.throttles.extend(attempt.buckets.account_and_address.id, at + rules.WINDOW)
             self._store.throttles.remove_ended(at, _REMOVED_AT_ONCE)
             if admin is not None:
-                throttled = rules.is_full(attempt.counted_in, attempt.throttles, at)
-                actions = ("sign_in.refused", "sign_in.throttled") if throttled else ("sign_in.refused",)
+                actions = rules.refusal_actions(attempt.buckets, attempt.throttles, at)
                 self._store.audit.append([(action, admin.id) for action in actions])
-
-    def _available_buckets(self, buckets: rules.SignInBuckets) -> Sequence[rules.Bucket]:
-        throttles, at = self._store.throttles.find(buckets.ids), self._clock()
-        counted_in = buckets.counted(throttles, at)
-        _refuse_for(rules.retry_after(counted_in, throttles, at, room=1))
-        return counted_in
 
 
 def _refuse_for(seconds: int | None) -> None:

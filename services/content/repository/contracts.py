@@ -27,19 +27,25 @@ ALL = PageRequest()
 
 
 class EventRepository(Protocol):
-    """Events, in order of creation."""
+    """Events, in order of creation; of the same instant, in the order in which they were stored.
 
-    def add(self, event: Event) -> None:
-        """Store a new event. Raise EventSlugTaken."""
+    A slug is taken when another event's has the same normal form.
+    """
+
+    def add(self, event: Event, *, keeps_slug: bool = False) -> None:
+        """Store a new event. Raise EventSlugTaken.
+
+        `keeps_slug` is for events of old installations, where only the same spelling is taken.
+        """
 
     def get(self, event_id: str, *, for_update: bool = False) -> Event:
         """Return the event; `for_update` locks it until the transaction ends. Raise EventNotFound."""
 
     def get_by_slug(self, slug: str) -> Event:
-        """Return the event. Raise EventNotFound."""
+        """Return the event of this spelling, else the oldest of its normal form. Raise EventNotFound."""
 
     def save(self, event: Event) -> None:
-        """Replace the stored event of that id. Raise EventNotFound, EventSlugTaken."""
+        """Replace the stored event of that id. Raise EventNotFound, EventSlugTaken for another slug than it had."""
 
     def remove(self, event_id: str) -> None:
         """Delete the event with its lessons and their materials. Raise EventNotFound."""
@@ -55,19 +61,28 @@ class EventRepository(Protocol):
 
 
 class LessonRepository(Protocol):
-    """Lessons of an event, in order of release."""
+    """Lessons of an event, in order of release.
 
-    def add(self, lesson: Lesson) -> None:
-        """Store a new lesson. Raise EventNotFound, LessonSlugTaken, InvalidWindow."""
+    A slug is taken when that of another lesson of the event has the same normal form.
+    """
+
+    def add(self, lesson: Lesson, *, keeps_slug: bool = False) -> None:
+        """Store a new lesson. Raise EventNotFound, LessonSlugTaken, InvalidWindow.
+
+        `keeps_slug` is for lessons of old installations, where only the same spelling is taken.
+        """
 
     def get(self, event_id: str, lesson_id: str, *, for_update: bool = False) -> Lesson:
         """Return the lesson; `for_update` locks it. Raise LessonNotFound, also for a lesson of another event."""
 
     def get_by_slug(self, event_id: str, slug: str) -> Lesson:
-        """Return the lesson. Raise LessonNotFound."""
+        """Return the lesson of this spelling, else the oldest of its normal form. Raise LessonNotFound."""
 
     def save(self, lesson: Lesson) -> None:
-        """Replace the stored lesson of that id. Raise LessonNotFound, LessonSlugTaken, InvalidWindow."""
+        """Replace the stored lesson of that id.
+
+        Raise LessonNotFound, InvalidWindow, and LessonSlugTaken for another slug than it had.
+        """
 
     def remove(self, event_id: str, lesson_id: str) -> None:
         """Delete the lesson with its materials. Raise LessonNotFound."""
@@ -105,6 +120,19 @@ class MaterialRepository(Protocol):
 
     def list(self, lesson_id: str, request: PageRequest = ALL) -> Sequence[Material]:
         """Return the lesson's materials in order of upload."""
+
+
+class ReplacedKeys(Protocol):
+    """Keyed digests of replaced access keys."""
+
+    def add(self, digest: str, at: datetime) -> None:
+        """Store that the key with this digest was replaced now; a key may be replaced again."""
+
+    def has(self, digest: str, since: datetime) -> bool:
+        """Return whether the key with this digest was replaced after that instant."""
+
+    def prune(self, through: datetime) -> None:
+        """Delete the digests of keys that were replaced at that instant or before."""
 
 
 class ChangeLog(Protocol):
@@ -148,6 +176,10 @@ class ContentStore(Protocol):
         """The materials."""
 
     @property
+    def replaced_keys(self) -> ReplacedKeys:
+        """The replaced access keys."""
+
+    @property
     def changes(self) -> ChangeLog:
         """The change feed."""
 
@@ -161,7 +193,7 @@ class ContentStore(Protocol):
 
 def event_key(event: Event) -> SortKey:
     """Return the sort key of the event in its list."""
-    return (to_milliseconds(event.created_at), event.id)
+    return (to_milliseconds(event.created_at), event.position, event.id)
 
 
 def lesson_key(lesson: Lesson) -> SortKey:

@@ -12,15 +12,19 @@ from services.content.errors import EventNotFound, EventSlugTaken
 from services.content.models import EventRow, LessonRow
 from services.content.repository.contracts import ALL
 from services.content.repository.feed import PeeweeChanges, event_change, lesson_change, material_change
+from services.content.repository.lessons import LESSONS
 from services.content.repository.materials import materials_of
+from services.content.repository.slugs import by_slug, columns, spellings, stored_form
 from services.kit.storage.database import lock_rows, transaction
 from services.kit.storage.database_errors import violates_constraint
 from services.kit.storage.pages import paged
 from services.kit.storage.statements import Parameter, Statement
 from services.kit.web.pages import PageRequest
 
-_ORDER = (EventRow.created_at, EventRow.id)
-_LISTED = EventRow.select().where(EventRow.is_active, EventRow.visibility == "public")
+EVENTS = EventRow.select(*columns(EventRow))
+
+_ORDER = (EventRow.created_at, EventRow.position, EventRow.id)
+_LISTED = EVENTS.where(EventRow.is_active, EventRow.visibility == "public")
 
 
 class PeeweeEvents:
@@ -29,18 +33,21 @@ class PeeweeEvents:
     def __init__(self, database: peewee.Database, changes: PeeweeChanges):
         self._database = database
         self._changes = changes
-        by_id = EventRow.select().where(EventRow.id == Parameter("event_id"))
-        by_slug = EventRow.select().where(EventRow.slug == Parameter("slug"))
-        lessons = LessonRow.select().where(LessonRow.event == Parameter("event_id")).order_by(LessonRow.id)
+        by_id = EVENTS.where(EventRow.id == Parameter("event_id"))
+        lessons = LESSONS.where(LessonRow.event == Parameter("event_id")).order_by(LessonRow.id)
+        others = EventRow.select(EventRow.id).where(EventRow.id != Parameter("event_id"))
         self._by_id = Statement(database, by_id, Event)
         self._by_id_for_update = Statement(database, lock_rows(by_id, database), Event)
-        self._by_slug = Statement(database, by_slug, Event)
+        self._by_slug = Statement(database, by_slug(EVENTS, EventRow, *_ORDER), Event)
+        self._rivals = Statement(database, others.where(EventRow.slug_form == Parameter("form")).limit(1), str)
         self._listed = Statement(database, paged(_LISTED, _ORDER, ALL), Event)
         self._lessons_for_update = Statement(database, lock_rows(lessons, database), Lesson)
 
-    def add(self, event: Event) -> None:
+    def add(self, event: Event, *, keeps_slug: bool = False) -> None:
         """Store a new event. Raise EventSlugTaken."""
-        self._write(EventRow.insert(asdict(event)), event, "created")
+        last = EventRow.select(fn.COALESCE(fn.MAX(EventRow.position), 0) + 1)
+        columns = {**_columns(event), "position": last.where(EventRow.created_at == event.created_at)}
+        self._write(EventRow.insert(columns), event, "created", claims_slug=not keeps_slug)
 
     def get(self, event_id: str, *, for_update: bool = False) -> Event:
         """Return the event. Raise EventNotFound."""
@@ -51,15 +58,17 @@ class PeeweeEvents:
 
     def get_by_slug(self, slug: str) -> Event:
         """Return the event. Raise EventNotFound."""
-        event = self._by_slug.first(slug=slug)
+        event = self._by_slug.first(**spellings(EventRow, slug))
         if event is None:
             raise EventNotFound
         return event
 
     def save(self, event: Event) -> None:
         """Replace the stored event of that id. Raise EventNotFound, EventSlugTaken."""
-        columns = asdict(event)
-        self._write(EventRow.update(columns).where(EventRow.id == columns.pop("id")), event, "changed")
+        columns = _columns(event)
+        del columns["position"]
+        query = EventRow.update(columns).where(EventRow.id == columns.pop("id"))
+        self._write(query, event, "changed", claims_slug=self.get(event.id).slug != event.slug)
 
     def remove(self, event_id: str) -> None:
         """Delete the event with its lessons and their materials. Raise EventNotFound."""
@@ -81,7 +90,7 @@ class PeeweeEvents:
         """Return events by creation, oldest first."""
         if listed_only and request == ALL:
             return self._listed.all()
-        query = paged(_LISTED if listed_only else EventRow.select(), _ORDER, request)
+        query = paged(_LISTED if listed_only else EVENTS, _ORDER, request)
         return Statement(self._database, query, Event).all()
 
     def count(self) -> int:
@@ -90,17 +99,24 @@ class PeeweeEvents:
 
     def find(self, event_ids: Iterable[str], slugs: Iterable[str]) -> Sequence[Event]:
         """Return the events with one of the ids or one of the slugs, in any order."""
-        query = EventRow.select().where(EventRow.id.in_([*event_ids]) | EventRow.slug.in_([*slugs]))
+        query = EVENTS.where(EventRow.id.in_([*event_ids]) | EventRow.slug.in_([*slugs]))
         return Statement(self._database, query, Event).all()
 
-    def _write(self, query: Any, event: Event, action: ChangeAction) -> None:
+    def _write(self, query: Any, event: Event, action: ChangeAction, *, claims_slug: bool) -> None:
         try:
             # A savepoint: PostgreSQL refuses every further statement of a transaction in which one has failed.
             with transaction(self._database):
                 if not query.execute(self._database):
                     raise EventNotFound
                 self._changes.append([event_change(action, event)])
+                # The feed is locked now: of two transactions that claim one form the second one sees the first.
+                if claims_slug and self._rivals.first(event_id=event.id, form=stored_form(EventRow, event.slug)):
+                    raise EventSlugTaken(event.slug)
         except peewee.IntegrityError as error:
             if violates_constraint(error, "events_slug", ["events.slug"]):
                 raise EventSlugTaken(event.slug) from None
             raise
+
+
+def _columns(event: Event) -> dict[str, Any]:
+    return {**asdict(event), "slug_form": stored_form(EventRow, event.slug)}

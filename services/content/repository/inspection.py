@@ -9,7 +9,10 @@ from peewee import SQL, fn
 
 from services.content.entities import ChangeFeed, Event, FeedReader, FeedState, Lesson, Material, NewChange
 from services.content.models import ChangeFeedRow, ChangeRow, EventRow, LessonRow, MaterialRow
+from services.content.repository.events import EVENTS
 from services.content.repository.feed import FEED, READERS
+from services.content.repository.lessons import LESSONS
+from services.content.repository.slugs import stored_form
 from services.kit.storage.batches import BATCH_ROWS, Table, batches
 from services.kit.storage.database import snapshot, transaction
 from services.kit.storage.statements import Statement
@@ -17,6 +20,14 @@ from services.kit.storage.statements import Statement
 NO_FEED = ChangeFeed("", 0, 0)
 # The event of a material without a lesson is not known.
 UNKNOWN_EVENT = ""
+
+
+class StoredSlug(NamedTuple):
+    """A row's slug, and the normal form that was stored with it."""
+
+    id: str
+    slug: str
+    slug_form: str | None
 
 
 class _Bounds(NamedTuple):
@@ -43,15 +54,26 @@ class ContentInspection:
 
     def events(self) -> Iterator[list[Event]]:
         """Yield all events, in batches."""
-        return batches(self._database, EventRow.select(), (EventRow.id,), Event)
+        return batches(self._database, EVENTS, (EventRow.id,), Event)
 
     def lessons(self) -> Iterator[list[Lesson]]:
         """Yield all lessons, in batches."""
-        return batches(self._database, LessonRow.select(), (LessonRow.id,), Lesson)
+        return batches(self._database, LESSONS, (LessonRow.id,), Lesson)
 
     def materials(self) -> Iterator[list[Material]]:
         """Yield all materials, in batches."""
         return batches(self._database, MaterialRow.select(), (MaterialRow.id,), Material)
+
+    def stale_forms(self, table: type[EventRow | LessonRow]) -> Iterator[StoredSlug]:
+        """Yield the rows of events or lessons whose stored form is not that of their slug."""
+        query = table.select(table.id, table.slug, table.slug_form)
+        for batch in batches(self._database, query, (table.id,), StoredSlug):
+            yield from (each for each in batch if each.slug_form != stored_form(table, each.slug))
+
+    def renew_form(self, table: type[EventRow | LessonRow], row: StoredSlug) -> None:
+        """Store the normal form of the slug, unless the slug has been changed meanwhile."""
+        form = {table.slug_form: stored_form(table, row.slug)}
+        table.update(form).where(table.id == row.id, table.slug == row.slug).execute(self._database)
 
     def feed(self) -> FeedState:
         """Return the bookkeeping of the feed, from one snapshot."""

@@ -14,11 +14,14 @@ from services.content.models import LessonRow
 from services.content.repository.contracts import ALL
 from services.content.repository.feed import PeeweeChanges, lesson_change, material_change
 from services.content.repository.materials import materials_of
+from services.content.repository.slugs import by_slug, columns, spellings, stored_form
 from services.kit.storage.database import lock_rows, transaction
 from services.kit.storage.database_errors import is_foreign_key_violation, violates_constraint
 from services.kit.storage.pages import paged
 from services.kit.storage.statements import Parameter, Statement
 from services.kit.web.pages import PageRequest
+
+LESSONS = LessonRow.select(*columns(LessonRow))
 
 _ORDER = (LessonRow.release_at, LessonRow.created_at, LessonRow.id)
 
@@ -35,17 +38,20 @@ class PeeweeLessons:
     def __init__(self, database: peewee.Database, changes: PeeweeChanges):
         self._database = database
         self._changes = changes
-        of_event = LessonRow.select().where(LessonRow.event == Parameter("event_id"))
+        of_event = LESSONS.where(LessonRow.event == Parameter("event_id"))
         by_id = of_event.where(LessonRow.id == Parameter("lesson_id"))
-        by_slug = of_event.where(LessonRow.slug == Parameter("slug"))
+        others = LessonRow.select(LessonRow.id).where(
+            LessonRow.event == Parameter("event_id"), LessonRow.id != Parameter("lesson_id")
+        )
         self._by_id = Statement(database, by_id, Lesson)
         self._by_id_for_update = Statement(database, lock_rows(by_id, database), Lesson)
-        self._by_slug = Statement(database, by_slug, Lesson)
+        self._by_slug = Statement(database, by_slug(of_event, LessonRow, LessonRow.created_at, LessonRow.id), Lesson)
+        self._rivals = Statement(database, others.where(LessonRow.slug_form == Parameter("form")).limit(1), str)
         self._of_event = Statement(database, paged(of_event, _ORDER, ALL), Lesson)
 
-    def add(self, lesson: Lesson) -> None:
+    def add(self, lesson: Lesson, *, keeps_slug: bool = False) -> None:
         """Store a new lesson. Raise EventNotFound, LessonSlugTaken, InvalidWindow."""
-        self._write(LessonRow.insert(_columns(lesson)), lesson, "created")
+        self._write(LessonRow.insert(_columns(lesson)), lesson, "created", claims_slug=not keeps_slug)
 
     def get(self, event_id: str, lesson_id: str, *, for_update: bool = False) -> Lesson:
         """Return the lesson. Raise LessonNotFound."""
@@ -57,7 +63,7 @@ class PeeweeLessons:
 
     def get_by_slug(self, event_id: str, slug: str) -> Lesson:
         """Return the lesson. Raise LessonNotFound."""
-        lesson = self._by_slug.first(event_id=event_id, slug=slug)
+        lesson = self._by_slug.first(event_id=event_id, **spellings(LessonRow, slug))
         if lesson is None:
             raise LessonNotFound
         return lesson
@@ -66,7 +72,8 @@ class PeeweeLessons:
         """Replace the stored lesson of that id. Raise LessonNotFound, LessonSlugTaken, InvalidWindow."""
         columns = _columns(lesson)
         its_row = (LessonRow.id == columns.pop("id")) & (LessonRow.event == columns.pop("event"))
-        self._write(LessonRow.update(columns).where(its_row), lesson, "changed")
+        claims_slug = self.get(lesson.event_id, lesson.id).slug != lesson.slug
+        self._write(LessonRow.update(columns).where(its_row), lesson, "changed", claims_slug=claims_slug)
 
     def remove(self, event_id: str, lesson_id: str) -> None:
         """Delete the lesson with its materials. Raise LessonNotFound."""
@@ -81,7 +88,7 @@ class PeeweeLessons:
         """Return the event's lessons by release, then creation, then id."""
         if request == ALL:
             return self._of_event.all(event_id=event_id)
-        query = paged(LessonRow.select().where(LessonRow.event == event_id), _ORDER, request)
+        query = paged(LESSONS.where(LessonRow.event == event_id), _ORDER, request)
         return Statement(self._database, query, Lesson).all()
 
     def count_by_status(self, now: datetime) -> StatusCounts:
@@ -100,7 +107,7 @@ class PeeweeLessons:
     def find(self, lesson_ids: Iterable[str], event_ids: Iterable[str], slugs: Iterable[str]) -> Sequence[Lesson]:
         """Return the lessons with one of the ids, or with one of the slugs in one of the events, in any order."""
         by_slug = LessonRow.event.in_([*event_ids]) & LessonRow.slug.in_([*slugs])
-        query = LessonRow.select().where(LessonRow.id.in_([*lesson_ids]) | by_slug)
+        query = LESSONS.where(LessonRow.id.in_([*lesson_ids]) | by_slug)
         return Statement(self._database, query, Lesson).all()
 
     def existing(self, references: Sequence[LessonReference]) -> Sequence[LessonReference]:
@@ -110,12 +117,15 @@ class PeeweeLessons:
         existing = set(Statement(self._database, query, LessonReference).all())
         return [reference for reference in references if reference in existing]
 
-    def _write(self, query: Any, lesson: Lesson, action: ChangeAction) -> None:
+    def _write(self, query: Any, lesson: Lesson, action: ChangeAction, *, claims_slug: bool) -> None:
         try:
             with transaction(self._database):
                 if not query.execute(self._database):
                     raise LessonNotFound
                 self._changes.append([lesson_change(action, lesson)])
+                # The feed is locked now: of two transactions that claim one form the second one sees the first.
+                if claims_slug and self._has_rival(lesson):
+                    raise LessonSlugTaken(lesson.slug)
         except peewee.IntegrityError as error:
             if violates_constraint(error, "lessons_window", []):
                 raise InvalidWindow from None
@@ -125,8 +135,12 @@ class PeeweeLessons:
                 raise EventNotFound from None
             raise
 
+    def _has_rival(self, lesson: Lesson) -> bool:
+        form = stored_form(LessonRow, lesson.slug)
+        return self._rivals.first(event_id=lesson.event_id, lesson_id=lesson.id, form=form) is not None
+
 
 def _columns(lesson: Lesson) -> dict[str, Any]:
-    columns = asdict(lesson)
+    columns = {**asdict(lesson), "slug_form": stored_form(LessonRow, lesson.slug)}
     columns["event"] = columns.pop("event_id")
     return columns

@@ -9,6 +9,7 @@ from services.content.repository.events import PeeweeEvents
 from services.content.repository.feed import PeeweeChanges
 from services.content.repository.lessons import PeeweeLessons
 from services.content.repository.materials import PeeweeMaterials
+from services.content.repository.replaced_keys import PeeweeReplacedKeys
 from services.kit.core.instants import Clock, now
 from services.kit.storage.audit.log import AuditLog
 from services.kit.storage.database import transaction
@@ -24,6 +25,7 @@ class PeeweeContentStore:
         self.materials = PeeweeMaterials(database, self.changes)
         self.lessons = PeeweeLessons(database, self.changes)
         self.events = PeeweeEvents(database, self.changes)
+        self.replaced_keys = PeeweeReplacedKeys(database)
 
     def transaction(self) -> AbstractContextManager[Any]:
         """Commit everything that is written inside, or nothing."""

@@ -7,12 +7,20 @@ from falcon.asgi import Request, Response
 from services.content.entities import Event
 from services.content.errors import EventNotFound, EventSlugTaken
 from services.content.resources.resource import ContentResource
-from services.content.schemas.events import EventPatch, EventView, NewEvent, SnapshotView, event_view, snapshot_view
+from services.content.schemas.events import (
+    EventPatch,
+    EventView,
+    NewEvent,
+    SnapshotView,
+    event_changes,
+    event_view,
+    snapshot_view,
+)
+from services.kit.core.errors import NotFound
 from services.kit.web.documents import (
     admin_idempotency_key,
     read_document,
     read_if_match,
-    read_json,
     write_json,
     write_page,
     write_stored_response,
@@ -24,7 +32,7 @@ from services.kit.web.operations import Operation
 from services.kit.web.pages import page_request
 from services.kit.web.schemas import Item, Items, validated
 
-SORT_KEY = (int, str)
+SORT_KEY = (int, int, str)
 
 
 class Events(ContentResource):
@@ -72,9 +80,17 @@ class EventItem(ContentResource):
         gives_entity_tag=True,
     )
     async def on_put(self, request: Request, response: Response, event_id: str) -> None:
-        """Change some fields of an event; null clears accessKey, logoUrl and highlightVideoUrl."""
-        patch = await read_json(request, EventPatch)
-        event = await self._run(self._service.update_event, event_id, patch.changes(), read_if_match(request))
+        """Change some fields of an event; null clears accessKey, logoUrl and highlightVideoUrl.
+
+        What a read answers can be sent back: a value that equals the stored one is taken, whatever it is.
+        """
+        document, states = await read_document(request), read_if_match(request)
+        try:
+            event = await self._run(self._service.update_event, event_id, partial(event_changes, document), states)
+        except NotFound:
+            # A wrong body is refused first, with nothing stored to compare it with.
+            validated(EventPatch, document)
+            raise
         write_versioned(response, event, event_view(event))
 
     @Operation(id="deleteEvent", status=204, errors=(EventNotFound,), takes_if_match=True)

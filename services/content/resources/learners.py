@@ -1,6 +1,7 @@
 """Events and lessons for learners. These routes are internal: the gateway calls them for a learner."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TypeVar
 
 from falcon.asgi import Request, Response
@@ -25,12 +26,13 @@ from services.content.service import ContentService, PresentedGrant
 from services.kit.core.errors import Unauthorized, Unavailable
 from services.kit.storage.use_cases import UseCases
 from services.kit.web.documents import read_json, write_json, write_page
+from services.kit.web.judgements import JUDGEMENT_HEADER, Judgement, judgement_header
 from services.kit.web.operations import Operation
 from services.kit.web.pages import page_request
 from services.kit.web.schemas import Item, Items
 from services.kit.web.tokens.grants import GRANT_HEADER, GrantVerifier
 
-SORT_KEY = (int, str)
+SORT_KEY = (int, int, str)
 
 Result = TypeVar("Result")
 
@@ -62,7 +64,8 @@ class EventAccess(ContentResource):
         The response holds the content of the grant; the gateway has auth sign it.
         """
         body = await read_json(request, AccessRequest, optional=True)
-        access = await self._run(self._service.event_access, event_slug, body.event_access_key)
+        tell = partial(_tell, response)
+        access = await self._run(self._service.event_access, event_slug, body.event_access_key, tell)
         write_json(response, {"item": event_access_view(access)})
 
 
@@ -73,9 +76,10 @@ class LearnerResource(ContentResource):
         super().__init__(service, use_cases)
         self._grants = grants
 
-    async def _open(self, use_case: Callable[..., Result], request: Request, *slugs: str) -> Result:
+    async def _open(self, use_case: Callable[..., Result], request: Request, response: Response, *slugs: str) -> Result:
         body = await read_json(request, AccessRequest, optional=True)
-        return await self._run(use_case, *slugs, body.event_access_key, await self._presented_grant(request))
+        grant = await self._presented_grant(request)
+        return await self._run(use_case, *slugs, body.event_access_key, grant, partial(_tell, response))
 
     async def _presented_grant(self, request: Request) -> PresentedGrant:
         token = request.get_header(GRANT_HEADER)
@@ -99,7 +103,7 @@ class Catalog(LearnerResource):
     )
     async def on_post(self, request: Request, response: Response, event_slug: str) -> None:
         """Return the event and its lessons with their status now."""
-        catalog = await self._open(self._service.catalog, request, event_slug)
+        catalog = await self._open(self._service.catalog, request, response, event_slug)
         write_json(response, catalog_view(catalog))
 
 
@@ -127,7 +131,7 @@ class LearnerLesson(LearnerResource):
         Always 200 for a known lesson, and for any lesson of a private event without its key; `authorized` and `status`
         say whether it opens.
         """
-        access = await self._open(self._service.check_access, request, event_slug, lesson_slug)
+        access = await self._open(self._service.check_access, request, response, event_slug, lesson_slug)
         write_json(response, access_view(access))
 
     @Operation(
@@ -142,7 +146,7 @@ class LearnerLesson(LearnerResource):
 
         The gateway calls it before quiz shows or grades the lesson's quiz.
         """
-        lesson = await self._open(self._service.open_lesson, request, event_slug, lesson_slug)
+        lesson = await self._open(self._service.open_lesson, request, response, event_slug, lesson_slug)
         write_json(response, {"item": lesson_view(lesson)})
 
     @Operation(
@@ -154,7 +158,7 @@ class LearnerLesson(LearnerResource):
     )
     async def on_post_playback(self, request: Request, response: Response, event_slug: str, lesson_slug: str) -> None:
         """Return the video, the lesson and its neighbours, for a player."""
-        playback = await self._open(self._service.play, request, event_slug, lesson_slug)
+        playback = await self._open(self._service.play, request, response, event_slug, lesson_slug)
         write_json(response, playback_view(playback, self._allowed_domains))
 
     @Operation(
@@ -166,6 +170,11 @@ class LearnerLesson(LearnerResource):
     )
     async def on_post_materials(self, request: Request, response: Response, event_slug: str, lesson_slug: str) -> None:
         """List the lesson's materials in the order of their upload."""
-        opened = await self._open(self._service.open_materials, request, event_slug, lesson_slug)
+        opened = await self._open(self._service.open_materials, request, response, event_slug, lesson_slug)
         items = [material_view(material, opened.lesson.event_id) for material in opened.materials]
         write_json(response, {"items": items})
+
+
+def _tell(response: Response, judgement: Judgement) -> None:
+    # The header stays when the use case raises: the gateway needs the judgement of a refusal too.
+    response.set_header(JUDGEMENT_HEADER, judgement_header(judgement))

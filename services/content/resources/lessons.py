@@ -14,16 +14,17 @@ from services.content.schemas.lessons import (
     MaterialView,
     NewLesson,
     NewMaterials,
+    lesson_changes,
     lesson_view,
     material_view,
 )
 from services.content.service import ContentService
+from services.kit.core.errors import NotFound
 from services.kit.storage.use_cases import UseCases
 from services.kit.web.documents import (
     admin_idempotency_key,
     read_document,
     read_if_match,
-    read_json,
     write_json,
     write_page,
     write_stored_response,
@@ -84,11 +85,18 @@ class LessonItem(ContentResource):
         gives_entity_tag=True,
     )
     async def on_put(self, request: Request, response: Response, event_id: str, lesson_id: str) -> None:
-        """Change some fields of a lesson; null clears expiresAt."""
-        patch = await read_json(request, LessonPatch)
-        lesson = await self._run(
-            self._service.update_lesson, event_id, lesson_id, patch.changes(), read_if_match(request)
-        )
+        """Change some fields of a lesson; null clears expiresAt.
+
+        What a read answers can be sent back: a value that equals the stored one is taken, whatever it is.
+        """
+        document, states = await read_document(request), read_if_match(request)
+        changes_of = partial(lesson_changes, document)
+        try:
+            lesson = await self._run(self._service.update_lesson, event_id, lesson_id, changes_of, states)
+        except NotFound:
+            # A wrong body is refused first, with nothing stored to compare it with.
+            validated(LessonPatch, document)
+            raise
         write_versioned(response, lesson, lesson_view(lesson))
 
     @Operation(id="deleteLesson", status=204, errors=(EventNotFound, LessonNotFound), takes_if_match=True)

@@ -1,34 +1,75 @@
 """Events and the dashboard's counts, for admins."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import ConfigDict, Field, StringConstraints, with_config
+from pydantic import (
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    GetJsonSchemaHandler,
+    StringConstraints,
+    with_config,
+)
+from pydantic_core import CoreSchema
 from typing_extensions import TypedDict
 
 from services.content import rules
-from services.content.entities import UNSET, Event, EventChanges, EventFields, Snapshot, Visibility
-from services.content.schemas.texts import AccessKey, EventSlug, Title, optional_instant
+from services.content.entities import Event, EventChanges, EventFields, Snapshot, Visibility
+from services.content.schemas.texts import AccessKey, EventSlug, Title, optional_instant, with_stored_slug
 from services.kit.core.instants import format_instant
-from services.kit.web.schemas import InstantText, Patch, Schema, Text, WebAddress, absent, length
+from services.kit.core.unset import UNSET, only_changes
+from services.kit.web.schemas import (
+    Changes,
+    Creation,
+    InstantText,
+    OneLineText,
+    Patch,
+    Text,
+    WebAddress,
+    absent,
+    length,
+    line_length,
+    validated,
+)
 
 HexColor = Annotated[str, StringConstraints(pattern=r"^#[0-9a-fA-F]{6}$")]
 Address = Annotated[WebAddress, Field(max_length=400)]
 Description = Annotated[Text, length(maximum=500)]
-ShortDescription = Annotated[Text, length(maximum=220)]
 LongDescription = Annotated[Text, length(maximum=4000)]
 
 
-class Hero(Schema):
+class Hero(Changes):
     """The head of an event's page; unknown members are refused."""
 
     model_config = ConfigDict(extra="forbid")
 
-    title: Annotated[Text, length(1, 120)]
+    title: Annotated[OneLineText, line_length(1, 120)]
     subtitle: Annotated[Text, length(1, 220)]
-    cta_text: Annotated[Text, length(1, 40)]
+    cta_text: Annotated[OneLineText, line_length(1, 40)]
 
 
-class VisualStyle(Schema):
+_EMPTY_TEXTS = {"title": "", "subtitle": "", "ctaText": ""}
+_NO_HERO = Hero.model_construct(title="", subtitle="", cta_text="")
+
+
+def _no_hero(value: object) -> object:
+    return _NO_HERO if value == _EMPTY_TEXTS else value
+
+
+class _OrNoHero:
+    """Adds the three empty texts to the JSON schema."""
+
+    def __get_pydantic_json_schema__(self, core_schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        hero = handler(core_schema)
+        text = {"type": "string", "maxLength": 0}
+        no_hero = {**handler.resolve_ref_schema(hero), "properties": dict.fromkeys(_EMPTY_TEXTS, text)}
+        return {"oneOf": [hero, {**no_hero, "description": "no hero"}]}
+
+
+HeroOrNone = Annotated[Hero, BeforeValidator(_no_hero), _OrNoHero()]
+
+
+class VisualStyle(Changes):
     """The colours of an event's page; unknown members are refused."""
 
     model_config = ConfigDict(extra="forbid")
@@ -43,21 +84,21 @@ DEFAULT_VISUAL_STYLE = VisualStyle.model_validate(
 )
 
 
-class NewEvent(Schema):
+class NewEvent(Creation):
     """The body of POST /api/events."""
 
     title: Title
     slug: EventSlug
     description: Description = absent()
-    short_description: ShortDescription = absent()
+    short_description: Description = absent()
     long_description: LongDescription = absent()
     is_active: bool = False
     visibility: Visibility = "private"
-    access_key: AccessKey = absent()
-    hero: Hero = absent()
+    access_key: AccessKey | None = absent()
+    hero: HeroOrNone = absent()
     visual_style: VisualStyle = absent(DEFAULT_VISUAL_STYLE)
-    logo_url: Address = absent()
-    highlight_video_url: Address = absent()
+    logo_url: Address | None = absent()
+    highlight_video_url: Address | None = absent()
 
     def fields(self) -> EventFields:
         """Return the fields with their defaults."""
@@ -90,20 +131,24 @@ class EventPatch(Patch):
     title: Title = absent(UNSET)
     slug: EventSlug = absent(UNSET)
     description: Description = absent(UNSET)
-    short_description: ShortDescription = absent(UNSET)
+    short_description: Description = absent(UNSET)
     long_description: LongDescription = absent(UNSET)
     is_active: bool = absent(UNSET)
     visibility: Visibility = absent(UNSET)
     access_key: AccessKey | None = absent(UNSET)
-    hero: Hero = absent()
+    hero: HeroOrNone = absent()
     visual_style: VisualStyle = absent()
     logo_url: Address | None = absent(UNSET)
     highlight_video_url: Address | None = absent(UNSET)
 
-    def changes(self) -> EventChanges:
-        """Return the fields that were sent; `description` is another name of `shortDescription`, which wins."""
+    def changes(self, stored: Event) -> EventChanges:
+        """Return the fields that were sent.
+
+        `description` is another name of `shortDescription`: the one that differs from the stored text wins, and the
+        latter if both do.
+        """
         hero, style = self.hero, self.visual_style
-        has_short_description = "short_description" in self.model_fields_set
+        has_short_description = self.short_description not in (UNSET, stored.short_description)
         return EventChanges(
             title=self.title,
             slug=self.slug,
@@ -121,6 +166,15 @@ class EventPatch(Patch):
             logo_url=self.logo_url,
             highlight_video_url=self.highlight_video_url,
         )
+
+
+def event_changes(document: Any, stored: Event) -> EventChanges:
+    """Return the changes that the body of PUT /api/events/{eventId} makes to that event. Raise ValidationFailed."""
+    view: dict[str, Any] = {**event_view(stored)}
+    if isinstance(document, dict) and _EMPTY_TEXTS in (document.get("hero"), view["hero"]):
+        # No hero becomes one, or one becomes none, as a whole: no text is judged, or unchanged, by itself.
+        del view["hero"]
+    return validated(EventPatch, only_changes(with_stored_slug(document, stored.slug), view)).changes(stored)
 
 
 @with_config(extra="forbid")

@@ -20,7 +20,7 @@ from services.content.entities import (
     Visibility,
 )
 from services.content.schemas.events import HeroView, VisualStyleView, hero_view, visual_style_view
-from services.content.schemas.texts import AccessKey, optional_instant
+from services.content.schemas.texts import TypedKey, optional_instant
 from services.content.videos import embed_url
 from services.kit.core.instants import format_instant
 from services.kit.web.schemas import InstantText, Schema, absent
@@ -29,7 +29,7 @@ from services.kit.web.schemas import InstantText, Schema, absent
 class AccessRequest(Schema):
     """The body with which a learner opens an event."""
 
-    event_access_key: AccessKey = absent()
+    event_access_key: TypedKey = absent()
 
 
 @with_config(extra="forbid")

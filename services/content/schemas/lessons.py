@@ -1,6 +1,6 @@
 """Lessons and their materials, for admins."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field, ValidationInfo
 from typing_extensions import TypedDict
@@ -8,7 +8,6 @@ from typing_extensions import TypedDict
 from services.content import addresses
 from services.content.entities import (
     MAXIMUM_MATERIAL_BYTES,
-    UNSET,
     Lesson,
     LessonChanges,
     LessonFields,
@@ -17,10 +16,24 @@ from services.content.entities import (
     Upload,
     VideoProvider,
 )
-from services.content.schemas.texts import LessonSlug, Title, optional_instant
+from services.content.schemas.texts import FileName, LessonSlug, Title, optional_instant, with_stored_slug
 from services.content.videos import MAXIMUM_ID, MINIMUM_ID, Video, read_video
 from services.kit.core.instants import format_instant
-from services.kit.web.schemas import Instant, InstantText, Integer, Patch, Schema, Text, WebAddress, absent, length
+from services.kit.core.unset import UNSET, only_changes
+from services.kit.web.schemas import (
+    Creation,
+    ExactText,
+    Instant,
+    InstantText,
+    Integer,
+    Patch,
+    Schema,
+    Text,
+    WebAddress,
+    absent,
+    length,
+    validated,
+)
 
 DEFAULT_PROVIDER: VideoProvider = "youtube"
 
@@ -43,7 +56,7 @@ def _provider_of_the_address(provider: VideoProvider, info: ValidationInfo) -> V
 
 
 VideoId = Annotated[
-    Text,
+    ExactText,
     length(MINIMUM_ID, 2000),
     AfterValidator(_video_id),
     Field(description="an id, or an address or iframe snippet of the provider, which becomes the id"),
@@ -51,7 +64,7 @@ VideoId = Annotated[
 Provider = Annotated[VideoProvider, AfterValidator(_provider_of_the_address)]
 
 
-class NewLesson(Schema):
+class NewLesson(Creation):
     """The body of POST /api/events/{eventId}/lessons."""
 
     title: Title
@@ -60,7 +73,7 @@ class NewLesson(Schema):
     description: Description = ""
     video_id: Annotated[VideoId, Field(description="the lesson's slug when absent")] = absent()
     video_provider: Annotated[Provider, Field(json_schema_extra={"default": DEFAULT_PROVIDER})] = absent()
-    expires_at: Annotated[Instant, Field(description="later than releaseAt")] = absent()
+    expires_at: Annotated[Instant | None, Field(description="later than releaseAt")] = absent()
 
     def fields(self) -> LessonFields:
         """Return the fields with their defaults; the provider follows from an address in `video_id`."""
@@ -104,6 +117,14 @@ class LessonPatch(Patch):
             release_at=self.release_at,
             expires_at=self.expires_at,
         )
+
+
+def lesson_changes(document: Any, stored: Lesson) -> LessonChanges:
+    """Return the changes that the body of PUT .../lessons/{lessonId} makes to that lesson. Raise ValidationFailed."""
+    view: dict[str, Any] = {**lesson_view(stored)}
+    # It is always legal by itself, and judged with the address in videoId.
+    del view["videoProvider"]
+    return validated(LessonPatch, only_changes(with_stored_slug(document, stored.slug), view)).changes()
 
 
 class LessonView(TypedDict):
@@ -150,7 +171,7 @@ def _material_address(address: str, info: ValidationInfo) -> str:
 class NewMaterial(Schema):
     """One file of POST .../materials."""
 
-    file_name: Annotated[Text, length(1, 200)]
+    file_name: FileName
     mime_type: MimeType
     size_bytes: Annotated[Integer, Field(ge=1, le=MAXIMUM_MATERIAL_BYTES)]
     download_url: Annotated[WebAddress, AfterValidator(_material_address)]

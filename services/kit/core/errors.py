@@ -88,10 +88,14 @@ class RequestError(Invalid):
 
 
 class UnsupportedMedia(RequestError):
-    """The body is of a type other than application/json."""
+    """The body is of a type other than application/json, in a charset other than UTF-8, or has a content coding."""
 
     status = 415
     message = "The body must be application/json"
+
+
+class UnsupportedCoding(UnsupportedMedia):
+    """The body has a content coding, such as gzip; the response names the accepted one (RFC 9110 section 15.5.16)."""
 
 
 class RequestTimeout(RequestError):

@@ -5,10 +5,13 @@ the number of milliseconds since 1970-01-01T00:00:00Z, which SQLite and PostgreS
 """
 
 import re
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 Clock = Callable[[], datetime]
+ElapsedClock = Callable[[], timedelta]
+"""A clock for intervals: the time since an arbitrary moment, which never steps back."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
@@ -21,6 +24,11 @@ _RFC3339 = re.compile(r"(\d{4}-\d\d-\d\d)[Tt](\d\d:\d\d)(?::(\d\d)(?:\.(\d{1,9})
 def now() -> datetime:
     """Return the current instant, truncated so that it equals its wire and storage forms."""
     return truncated(datetime.now(UTC))
+
+
+def elapsed() -> timedelta:
+    """Return the time since an arbitrary moment. The clock of the machine may step; this never does."""
+    return timedelta(seconds=time.monotonic())
 
 
 def truncated(instant: datetime) -> datetime:

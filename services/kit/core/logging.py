@@ -87,6 +87,8 @@ def logging_configuration(service: str, level: str) -> dict[str, Any]:
             "gunicorn.error": {"level": _at_least_info(level), "propagate": True, "handlers": []},
             "gunicorn.access": {**quiet, "handlers": []},
             "httpx": quiet,
+            # at debug it logs the headers of other servers' responses
+            "httpcore": quiet,
             # at debug it logs every statement with its values: access keys, password hashes, signing keys
             "peewee": quiet,
             "peewee_migrate": quiet,

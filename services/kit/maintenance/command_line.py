@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Generic, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 import peewee
 
@@ -27,14 +27,23 @@ from services.kit.storage.migrations import MigrationError, Migrations
 from services.kit.web.serving import serve
 
 AnySettings = TypeVar("AnySettings", bound=ServiceSettings)
+SeederSettings_contra = TypeVar("SeederSettings_contra", bound=ServiceSettings, contravariant=True)
+
+
+class SeedDatabase(Protocol[SeederSettings_contra]):
+    """Adds the samples of a set, once in the life of a database unless `anew`, and counts them by table."""
+
+    def __call__(
+        self, database: peewee.Database, settings: SeederSettings_contra, name: str, *, anew: bool = False
+    ) -> dict[str, int]: ...
 
 
 @dataclass(frozen=True)
 class Seeder(Generic[AnySettings]):
-    """The sample rows: `seed_database` adds those that are absent and counts them by table."""
+    """The sample rows of a service."""
 
     sets: tuple[str, ...]
-    seed_database: Callable[[peewee.Database, AnySettings, str], dict[str, int]]
+    seed_database: SeedDatabase[AnySettings]
 
 
 @dataclass(frozen=True)
@@ -99,9 +108,11 @@ def _parser(service: Service[AnySettings]) -> argparse.ArgumentParser:
     migrate.add_argument("action", nargs="?", default="up", choices=["up", "down", "status", "check"])
     migrate.add_argument("--yes", action="store_true", help="allow down to drop tables in the managed profile")
     migrate.set_defaults(command=_migrate)
-    seed = commands.add_parser("seed", help="add the sample rows that are absent")
+    seed = commands.add_parser("seed", help="add the sample rows, once in the life of the database")
     seed.add_argument("set", nargs="?", default=service.seeder.sets[0], choices=service.seeder.sets)
-    seed.add_argument("--reset", action="store_true", help="first delete every row except the audit log's")
+    seed.add_argument(
+        "--reset", action="store_true", help="first delete every row except the audit log's, then seed anew"
+    )
     seed.add_argument("--yes", action="store_true", help="do not ask before --reset deletes")
     seed.set_defaults(command=_seed)
     checking = commands.add_parser("check", help="check the schema, the rows and their contents")
@@ -177,10 +188,12 @@ def _seed(
     service.migrations.require_current(database)
     if options.reset:
         _confirm_reset(service.name, settings, confirmed=options.yes)
-        with transaction(database):
+    # One transaction: a database that was emptied and not seeded would never be seeded again.
+    with transaction(database):
+        if options.reset:
             delete_all_rows(database, service.migrations.tables)
             AuditLog(database).append([("database.emptied", service.name)])
-    added = service.seeder.seed_database(database, settings, options.set)
+        added = service.seeder.seed_database(database, settings, options.set, anew=options.reset)
     total = ", ".join(f"{count} {table}" for table, count in added.items() if count)
     _print_lines(f"added {total}" if total else "nothing to add")
 

@@ -4,7 +4,6 @@ SQLite and PostgreSQL behave alike: foreign keys are enforced on every connectio
 when it begins, and an acknowledged commit is durable.
 """
 
-import sqlite3
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -17,6 +16,7 @@ import peewee
 
 from services.kit.core.database_url import read_database_url
 from services.kit.core.instants import from_milliseconds, to_milliseconds
+from services.kit.storage.open_files import WatchedConnection, WatchedSqliteDatabase
 
 BUSY_TIMEOUT_SECONDS = 5
 CONNECT_TIMEOUT_SECONDS = 5
@@ -66,7 +66,7 @@ def open_database(url: str, application_name: str = "flix", *, create: bool = Tr
     return _sqlite(target.file, create)
 
 
-class _ConnectionToFile(sqlite3.Connection):
+class _ConnectionToFile(WatchedConnection):
     """A connection that does not create its file."""
 
     def __init__(self, file: str, **options: Any):
@@ -74,13 +74,13 @@ class _ConnectionToFile(sqlite3.Connection):
 
 
 def _sqlite(file: Path, create: bool) -> peewee.Database:
-    return peewee.SqliteDatabase(
+    return WatchedSqliteDatabase(
         str(file),
         pragmas=_SQLITE_PRAGMAS,
         timeout=BUSY_TIMEOUT_SECONDS,
         # A deferred transaction that reads and then writes fails at once under concurrency (docs/traps.md, 4).
         lock_type="IMMEDIATE",
-        factory=sqlite3.Connection if create else _ConnectionToFile,
+        factory=WatchedConnection if create else _ConnectionToFile,
     )
 
 

@@ -24,6 +24,7 @@ from services.kit.web.idempotency import IdempotencyKey, KeyInFlight, KeyReused,
 LIFETIME = timedelta(hours=24)
 # Each stored response removes at most this many expired ones; more than one, so that they do not accumulate.
 EXPIRED_AT_ONCE = 100
+_ID_DIGITS = 64
 
 Result = TypeVar("Result")
 Keep = Callable[[Result], object]
@@ -67,7 +68,7 @@ class IdempotentRequests:
         self._in_flight: set[str] = set()
         self._in_flight_lock = threading.Lock()
         row = IdempotentResponseRow
-        live = (row.id == Parameter("id")) & (row.expires_at > Parameter("at"))
+        live = row.id.between(Parameter("first"), Parameter("last")) & (row.expires_at > Parameter("at"))
         query = row.select(row.fingerprint, row.status, row.body, row.entity_tag).where(live)
         self._live = Statement(database, query, _LiveRow)
 
@@ -105,12 +106,15 @@ class IdempotentRequests:
             return stored
 
     def _stored(self, key: IdempotencyKey) -> StoredResponse | None:
-        row = self._live.first(id=key.id, at=self._clock())
-        if row is None:
-            return None
-        if row.fingerprint != key.fingerprint:
+        # An id of a group alone is the beginning of its ids, which are hexadecimal and of one length.
+        first, last = (key.id.ljust(_ID_DIGITS, digit) for digit in "0f")
+        rows = self._live.all(first=first, last=last, at=self._clock())
+        for row in rows:
+            if row.fingerprint == key.fingerprint:
+                return StoredResponse(row.status, row.body.encode(), row.entity_tag, replayed=True)
+        if rows:
             raise KeyReused
-        return StoredResponse(row.status, row.body.encode(), row.entity_tag, replayed=True)
+        return None if key.former is None else self._stored(key.former)
 
     def _store(self, key: IdempotencyKey, response: StoredResponse) -> None:
         at = self._clock()
@@ -147,12 +151,12 @@ class IdempotentRequests:
 
     def _register(self, key: IdempotencyKey) -> bool:
         with self._in_flight_lock:
-            is_free = key.id not in self._in_flight
-            self._in_flight.add(key.id)
+            is_free = key.group not in self._in_flight
+            self._in_flight.add(key.group)
         return is_free
 
     def _release(self, key: IdempotencyKey) -> None:
-        self._in_flight.discard(key.id)
+        self._in_flight.discard(key.group)
 
     def _lock(self, key: IdempotencyKey) -> bool:
         # Lock for the session, because the lock must last longer than the use case's transaction.
@@ -168,4 +172,4 @@ class IdempotentRequests:
 
 
 def _lock_number(key: IdempotencyKey) -> int:
-    return int.from_bytes(bytes.fromhex(key.id)[:8], "big", signed=True)
+    return int.from_bytes(bytes.fromhex(key.group)[:8], "big", signed=True)

@@ -10,6 +10,7 @@ from services.kit.core.logging import log, safe_message
 from services.kit.storage.database import file_is_absent, is_postgresql, long_running_connection, missing_tables
 from services.kit.storage.database_errors import DATABASE_ERRORS, is_damage
 from services.kit.storage.migrations import MigrationError, Migrations
+from services.kit.storage.open_files import FilesGone
 from services.kit.storage.use_cases import UseCases
 
 # How quick_check's lines about rows that break a rule of their table begin. They are no damage of the file, and the
@@ -61,12 +62,15 @@ class SoundnessWatch:
         """Close the use cases if there is damage, else reopen them; change nothing when the database cannot be read."""
         try:
             damage = find_damage(self._database, self._migrations, every_row=self._use_cases.damaged)
+        except FilesGone as lost:
+            self._use_cases.close_for_lost_files(lost)
+            return
         except Exception as error:
             log.warning("database_not_looked_at", error=safe_message(error))
             return
         if damage:
             self._use_cases.close_for_damage(damage)
-        elif self._use_cases.damaged:
+        elif self._use_cases.damaged and not self._use_cases.lost_its_log():
             self._use_cases.reopen()
 
     def _watch(self) -> None:

@@ -15,6 +15,13 @@ from services.kit.core.errors import Unavailable
 from services.kit.core.logging import log, safe_message
 from services.kit.storage.database_errors import DATABASE_ERRORS, is_damage, is_outage
 from services.kit.storage.idempotency import IdempotentRequests, Keep, keep_nothing
+from services.kit.storage.open_files import (
+    FileIdentity,
+    FilesGone,
+    WatchedSqliteDatabase,
+    file_identity,
+    require_open_files,
+)
 from services.kit.web.idempotency import IdempotencyKey, StoredResponse
 
 # Use cases that may wait for a thread; further requests are refused with 503.
@@ -40,6 +47,7 @@ class UseCases:
         self._pool = self._new_pool()
         self._free_places = threading.Semaphore(threads + waiting_limit)
         self.damaged = False
+        self._lost_log_of: FileIdentity | None = None
         self.wake = threading.Event()
 
     async def run(
@@ -84,7 +92,19 @@ class UseCases:
         if not self.damaged:
             log.error("database_damaged", reason=reason)
         self.damaged = True
+        if isinstance(self._database, WatchedSqliteDatabase):
+            # A restore replaces the files that they have open.
+            self._database.forget_connections()
         self.wake.set()
+
+    def close_for_lost_files(self, lost: FilesGone) -> None:
+        """Refuse every use case until `reopen`, which must not come before a restore when only the log is gone."""
+        self._lost_log_of = lost.log_of
+        self.close_for_damage(str(lost))
+
+    def lost_its_log(self) -> bool:
+        """Return whether the present file is the one whose write-ahead log, with the last commits, is gone."""
+        return self._lost_log_of is not None and self._lost_log_of == file_identity(self._database.database)
 
     def reopen(self) -> None:
         """Accept use cases again, over new connections: the old ones may have a replaced file open."""
@@ -109,7 +129,13 @@ class UseCases:
             self._database.close()
             raise Unavailable(DAMAGED)
         try:
-            return use_case(*args, **kwargs)
+            result = use_case(*args, **kwargs)
+            require_open_files(self._database)
+            return result
+        except FilesGone as lost:
+            self._database.close()
+            self.close_for_lost_files(lost)
+            raise Unavailable(DAMAGED) from lost
         # Peewee does not wrap the errors that SQLite raises while rows are fetched.
         except DATABASE_ERRORS as error:
             # The connection or its session may be unusable: let the next use case of this thread open another.

@@ -1,6 +1,6 @@
 """The web application of every process: guarded routes, and one envelope for all errors."""
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from http import HTTPStatus
 from typing import Any
 
@@ -16,14 +16,17 @@ from services.kit.core.errors import (
     RequestError,
     ServiceError,
     Unauthorized,
+    UnsupportedCoding,
     UnsupportedMedia,
 )
 from services.kit.core.logging import REQUEST_ID_HEADER, current_request_id, log, start_request
-from services.kit.web.bodies import receive_with_deadline
+from services.kit.web.bodies import announces_body, receive_with_deadline
 from services.kit.web.documents import write_json
 from services.kit.web.guards import Route
+from services.kit.web.headers import SECURITY_HEADERS
 
 WebApp = falcon.asgi.App[Any, Any]
+RefusalHeaders = Callable[[str | None], Mapping[str, str]]
 
 
 class RequestContext:
@@ -43,12 +46,30 @@ class RequestContext:
         succeeded: bool,
     ) -> None:
         """Log the status, and close the connection if part of the body was not read."""
-        has_body = bool(request.content_length) or request.get_header("Transfer-Encoding") is not None
-        if has_body and not request.stream.eof:
+        if announces_body(request) and not request.stream.eof:
             # gunicorn would read the rest of the body as the next request.
             response.set_header("Connection", "close")
         # The log context has the route. The address itself may contain a secret that a client typed.
         log.debug("request_answered", status=response.status_code)
+
+
+class ServerOptions:
+    """Middleware: answers `OPTIONS *`, which asks about the server as a whole (RFC 9110 section 9.3.7)."""
+
+    def __init__(self, routes: Iterable[Route]):
+        methods = {
+            method
+            for route in routes
+            for method in falcon.HTTP_METHODS
+            if hasattr(route.resource, _responder_name(method, route))
+        }
+        self._allow = ", ".join(sorted({*methods, "OPTIONS"}))
+
+    async def process_request(self, request: falcon.asgi.Request, response: falcon.asgi.Response) -> None:
+        """Respond with the methods of all addresses."""
+        if request.path == "*":
+            response.set_header("Allow", self._allow)
+            response.complete = True
 
 
 class Lifespan:
@@ -74,9 +95,13 @@ class Lifespan:
 
 
 class BodyTimeoutApp(WebApp):
-    """An app that limits the time in which a body must arrive."""
+    """An app that limits the time in which a body must arrive.
+
+    `refusal_headers` returns the headers of a refusal that the server sends without the app, for its Origin or None.
+    """
 
     body_seconds: float = BODY_SECONDS
+    refusal_headers: RefusalHeaders
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:  # type: ignore[override]  # as in Falcon
         """Handle a request of the server (ASGI 3.0)."""
@@ -87,10 +112,24 @@ class BodyTimeoutApp(WebApp):
         await super().__call__(scope, receive, send)
 
 
-def create_web_app(routes: Iterable[Route], middleware: Iterable[Any], body_seconds: float = BODY_SECONDS) -> WebApp:
-    """Build a Falcon app with these routes, the request context outermost, and the contract's error envelope."""
-    app = BodyTimeoutApp(middleware=[RequestContext(), *middleware])
+def create_web_app(
+    routes: Iterable[Route],
+    middleware: Iterable[Any],
+    body_seconds: float = BODY_SECONDS,
+    refusal_headers: RefusalHeaders = lambda _origin: SECURITY_HEADERS,
+) -> WebApp:
+    """Build a Falcon app with these routes, the request context outermost, and the contract's error envelope.
+
+    An address that answers GET answers HEAD as well (docs/contract/BEHAVIOUR.md, "Envelope").
+    """
+    routes = tuple(routes)
+    for route in routes:
+        if (responder := getattr(route.resource, _responder_name("GET", route), None)) is not None:
+            # Falcon omits the body.
+            setattr(route.resource, _responder_name("HEAD", route), responder)
+    app = BodyTimeoutApp(middleware=[RequestContext(), *middleware, ServerOptions(routes)])
     app.body_seconds = body_seconds
+    app.refusal_headers = refusal_headers
     app.req_options.strip_url_path_trailing_slash = False
     app.req_options.auto_parse_qs_csv = False
     for route in routes:
@@ -99,6 +138,10 @@ def create_web_app(routes: Iterable[Route], middleware: Iterable[Any], body_seco
     app.add_error_handler(falcon.HTTPError, _respond_to_falcon_error)
     app.add_error_handler(ServiceError, _respond_to_service_error)
     return app
+
+
+def _responder_name(method: str, route: Route) -> str:
+    return f"on_{method.lower()}" + (f"_{route.suffix}" if route.suffix else "")
 
 
 async def _respond_to_service_error(
@@ -112,6 +155,8 @@ async def _respond_to_service_error(
         response.set_header("Retry-After", str(error.retry_after))
     if isinstance(error, Unauthorized):
         response.set_header("WWW-Authenticate", "Bearer")
+    if isinstance(error, UnsupportedCoding):
+        response.set_header("Accept-Encoding", "identity")
 
 
 async def _respond_to_falcon_error(

@@ -7,8 +7,8 @@ import falcon.asgi
 import orjson
 from pydantic import BaseModel
 
-from services.kit.core.errors import PayloadTooLarge, RequestError, UnsupportedMedia
-from services.kit.web.bodies import MAXIMUM_DEPTH, is_too_deep
+from services.kit.core.errors import PayloadTooLarge, RequestError
+from services.kit.web.bodies import MAXIMUM_DEPTH, is_too_deep, require_json, require_plain_body
 from services.kit.web.entity_tags import IfMatch, Versioned, entity_tag, if_match
 from services.kit.web.idempotency import KEY_HEADER, REPLAYED_HEADER, IdempotencyKey, StoredResponse, request_key
 from services.kit.web.pages import Page, PageRequest
@@ -20,7 +20,11 @@ Model = TypeVar("Model", bound=BaseModel)
 
 
 async def read_body(request: falcon.asgi.Request, limit: int = BODY_LIMIT_BYTES) -> bytes:
-    """Read the body; raise PayloadTooLarge beyond `limit` bytes, RequestTimeout after the app's deadline."""
+    """Read the body; raise PayloadTooLarge beyond `limit` bytes, RequestTimeout after the app's deadline.
+
+    Raise UnsupportedCoding, or RequestError if the client disconnects.
+    """
+    require_plain_body(request)
     if (request.content_length or 0) > limit:
         raise PayloadTooLarge
     body = bytearray()
@@ -44,9 +48,7 @@ async def read_document(request: falcon.asgi.Request, *, optional: bool = False,
     body = await read_body(request, limit)
     if optional and not body.strip():
         return {}
-    content_type = (request.content_type or "").partition(";")[0].strip().lower()
-    if content_type != falcon.MEDIA_JSON:
-        raise UnsupportedMedia
+    require_json(request.content_type)
     try:
         document = orjson.loads(body)
     except orjson.JSONDecodeError as error:

@@ -52,17 +52,21 @@ class Route:
     suffix: str | None = None
 
     def guard_of(self, method: str) -> Guard:
-        """Return the guard of the method.
+        """Return the guard of the method; HEAD has that of GET.
 
         An unknown method has the weakest guard of the route: only callers of the route learn that it is unknown.
         """
         if isinstance(self.guard, Guard):
             return self.guard
-        return self.guard.get(method, Guard.OPEN if Guard.OPEN in self.guard.values() else Guard.VIEWER)
+        known = "GET" if method == "HEAD" else method
+        return self.guard.get(known, Guard.OPEN if Guard.OPEN in self.guard.values() else Guard.VIEWER)
 
 
 class Gatekeeper:
-    """Middleware: authorizes each request by the guard of its route."""
+    """Middleware: authorizes each request by the guard of its route.
+
+    Middleware before it may have verified the access token and set `verified_admin` in the request's context.
+    """
 
     def __init__(
         self,
@@ -106,7 +110,8 @@ class Gatekeeper:
         if guard is Guard.SERVICE:
             request.context.caller = verify_service_token(token, self._service_secret, self._name, now())
         elif guard is not None and self._verifier is not None:
-            admin = request.context.admin = await self._verifier.verify(token)
+            verified = getattr(request.context, "verified_admin", None)
+            admin = request.context.admin = verified or await self._verifier.verify(token)
             set_actor(admin.id, admin.username, admin.role)
             if ROLES.index(admin.role) < ROLES.index(guard.value):
                 raise Forbidden

@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -16,6 +17,8 @@ REPLAYED_HEADER = "Idempotency-Replayed"
 _QUOTED = re.compile(r'"((?:[\x20-\x21\x23-\x5b\x5d-\x7e]|\\["\\])*)"')
 _BARE = re.compile(r"[\x20\x21\x23-\x7e][\x20-\x7e]*")
 _MAXIMUM_LENGTH = 255
+
+GROUP_DIGITS = 32
 
 
 class KeyReused(ServiceError):
@@ -38,11 +41,21 @@ class KeyInFlight(Conflict):
 
 @dataclass(frozen=True)
 class IdempotencyKey:
-    """The Idempotency-Key of a request; `id` is unique per caller and route, `fingerprint` is a hash of the body."""
+    """The Idempotency-Key of a request; `id` is unique per caller and route, `fingerprint` is a hash of the body.
+
+    An `id` of GROUP_DIGITS alone stands for every id that begins with it: the key in any place of a group. `former` is
+    the key under which the release before stored the response.
+    """
 
     id: str
     route: str
     fingerprint: str
+    former: "IdempotencyKey | None" = None
+
+    @property
+    def group(self) -> str:
+        """The beginning of the id; of the keys of one group one is in flight at a time."""
+        return self.id[:GROUP_DIGITS]
 
 
 @dataclass(frozen=True)
@@ -70,6 +83,20 @@ def request_key(header: str | None, route: str, caller: str, document: object) -
         return None
     key = orjson.dumps([route, caller, _key_text(header)])
     return IdempotencyKey(_sha256(key), route, _sha256(_canonical(document)))
+
+
+def grouped_key(
+    header: str | None, group: Sequence[str], place: str | None, document: object, former: IdempotencyKey | None
+) -> IdempotencyKey | None:
+    """Return the key of a request in a place of a group, such as a lesson of an event; None without the header.
+
+    Without the place it is the key in any place of the group. Raise ValidationFailed.
+    """
+    if header is None:
+        return None
+    begin = _sha256(orjson.dumps([*group, _key_text(header)]))[:GROUP_DIGITS]
+    end = "" if place is None else _sha256(place.encode())[:GROUP_DIGITS]
+    return IdempotencyKey(begin + end, " ".join(group), _sha256(_canonical(document)), former)
 
 
 def _key_text(header: str) -> str:

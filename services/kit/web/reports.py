@@ -8,7 +8,7 @@ from pydantic import AfterValidator, Field
 # Before Python 3.12 pydantic does not support the standard library's TypedDict.
 from typing_extensions import TypedDict
 
-from services.kit.web.schemas import Instant, InstantText, Schema, Text, length
+from services.kit.web.schemas import ExactText, Instant, InstantText, Schema, length
 
 # At most this many findings are in one response; the command `check` prints all.
 SHOWN_FINDINGS = 200
@@ -52,7 +52,7 @@ def _action(text: str) -> str:
 
 
 # No id or action is longer; ids from baseline installations are free text.
-Identifier = Annotated[Text, length(1, 200)]
+Identifier = Annotated[ExactText, length(1, 200)]
 Action = Annotated[Identifier, AfterValidator(_action), Field(json_schema_extra={"pattern": f"^{_ACTION}$"})]
 
 

@@ -8,7 +8,15 @@ from typing import Annotated, Any, Generic, NotRequired, TypeVar
 from urllib.parse import urlsplit
 
 import pydantic
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidatorFunctionWrapHandler,
+)
 from pydantic.alias_generators import to_camel
 
 # Before Python 3.12 pydantic does not support the standard library's TypedDict.
@@ -16,6 +24,8 @@ from typing_extensions import TypedDict
 
 from services.kit.core.errors import ValidationFailed
 from services.kit.core.instants import parse_instant
+from services.kit.core.texts import DIRECTION_OVERRIDES, IGNORABLE, LINE_BREAKS, composed, is_invisible
+from services.kit.core.unset import UNSET
 
 _ALLOWED_CONTROLS = "\t\n\r"
 
@@ -26,6 +36,18 @@ def _without_control_characters(text: str) -> str:
     # PostgreSQL cannot store NUL; the others break terminals and logs.
     if any(unicodedata.category(each) == "Cc" and each not in _ALLOWED_CONTROLS for each in text):
         raise ValueError("must not contain control characters")
+    return text
+
+
+def _empty_unless_seen(text: str) -> str:
+    return text if any(not is_invisible(each) for each in text) else ""
+
+
+def _on_one_line(text: str) -> str:
+    if any(each in LINE_BREAKS for each in text):
+        raise ValueError("must not contain line breaks")
+    if any(each in DIRECTION_OVERRIDES for each in text):
+        raise ValueError("must not contain characters that override its direction")
     return text
 
 
@@ -57,24 +79,50 @@ def _web_address(text: str) -> str:
 
 
 # Parts of the regular expressions (ECMA-262) that JSON schemas have for a text before it is trimmed: the white space
-# around it, a character inside it, and a first or last character.
+# around it, a character inside it, a first or last one, one that is seen, and one that is not. They say nothing of NFC,
+# and take invisible characters beyond U+FFFF for visible ones, which ECMA-262 writes as no other engine reads it.
 WHITE_SPACE = r"[\t-\r \x85\xA0\u1680\u2000-\u200A\u2028\u2029\u202F\u205F\u3000]*"
 CHARACTER = r"[^\x00-\x08\x0B\x0C\x0E-\x1F\x7F-\x9F]"
-VISIBLE = r"[^\x00-\x1F\x7F-\x9F\s]"
+END = r"[^\x00-\x1F\x7F-\x9F\s]"
+_IGNORABLE = "".join(rf"\u{ord(each):04X}" for each in sorted(IGNORABLE) if each <= "\uffff")
+SEEN = f"{END[:-1]}{_IGNORABLE}]"
+UNSEEN = rf"[\t\n\r \xA0\u1680\u2000-\u200A\u2028\u2029\u202F\u205F\u3000{_IGNORABLE}]"
+OFF_ONE_LINE = r"\n\r\u2028\u2029\u202A-\u202E\u2066-\u2069"
+"""What a text on one line does not have besides control characters, for `excluding`."""
 
 
-def text_pattern(minimum: int = 0) -> str:
-    """Return the pattern of a text with at least `minimum` characters after trimming."""
+def excluding(characters: str, excluded: str) -> str:
+    """Return the negated character class `characters`, with these members excluded as well."""
+    return f"{characters[:-1]}{excluded}]"
+
+
+def text_pattern(minimum: int = 0, excluded: str = "") -> str:
+    """Return the pattern of a text with at least `minimum` characters after trimming, one of them visible."""
+    character, end, seen = (excluding(each, excluded) for each in (CHARACTER, END, SEEN))
     if minimum == 0:
-        return f"^{WHITE_SPACE}{CHARACTER}*{WHITE_SPACE}$"
-    inner = VISIBLE if minimum == 1 else f"{VISIBLE}{CHARACTER}{{{minimum - 2},}}{VISIBLE}"
-    return f"^{WHITE_SPACE}{CHARACTER}*{inner}{CHARACTER}*{WHITE_SPACE}$"
+        inner = ""
+    elif minimum == 1:
+        inner = f"{seen}{character}*"
+    else:
+        # The visible character is the first one, the last one, or one between after at least `before` others.
+        least = max(minimum - 2, 1)
+        between = "|".join(
+            f"{end}{character}{{{before},}}{seen}{character}{{{least - 1 - before},}}{end}" for before in range(least)
+        )
+        rest = f"{character}{{{minimum - 2},}}"
+        inner = f"({seen}{rest}{end}|{end}{rest}{seen}|{between}){character}*"
+    return f"^{WHITE_SPACE}{character}*{inner}{WHITE_SPACE}$"
 
 
-def length(minimum: int = 0, maximum: int | None = None) -> Any:
-    """Return the annotation that limits the characters of a Text after trimming, also in its JSON schema."""
-    extra: dict[str, Any] = {"pattern": text_pattern(minimum)}
+def length(minimum: int = 0, maximum: int | None = None, excluded: str = "") -> Any:
+    """Return the annotation that limits the characters of a Text after normalising, also in its JSON schema."""
+    extra: dict[str, Any] = {"pattern": text_pattern(minimum, excluded)}
     return Field(min_length=minimum or None, max_length=maximum, json_schema_extra=extra)
+
+
+def line_length(minimum: int = 0, maximum: int | None = None) -> Any:
+    """Return the annotation that limits the characters of a OneLineText after normalising, also in its JSON schema."""
+    return length(minimum, maximum, OFF_ONE_LINE)
 
 
 def absent(value: object = None, **constraints: Any) -> Any:
@@ -82,13 +130,27 @@ def absent(value: object = None, **constraints: Any) -> Any:
     return Field(default_factory=lambda: value, **constraints)
 
 
-Text = Annotated[
+TrimmedText = Annotated[
     str,
     StringConstraints(strip_whitespace=True),
     AfterValidator(_without_control_characters),
     Field(json_schema_extra={"pattern": text_pattern()}),
 ]
-"""A trimmed text; set limits of its length with `length`."""
+
+ExactText = Annotated[TrimmedText, AfterValidator(_empty_unless_seen)]
+"""A trimmed text that is otherwise kept as it is, such as an id or an address; empty without a visible character."""
+
+Text = Annotated[ExactText, AfterValidator(composed)]
+"""A text that people read: trimmed, in NFC, empty without a visible character; limit it with `length`."""
+
+OneLineText = Annotated[
+    TrimmedText,
+    AfterValidator(_on_one_line),
+    AfterValidator(_empty_unless_seen),
+    AfterValidator(composed),
+    Field(json_schema_extra={"pattern": text_pattern(excluded=OFF_ONE_LINE)}),
+]
+"""A Text without line breaks and characters that override its direction; limit it with `line_length`."""
 
 Integer = Annotated[int, BeforeValidator(_whole)]
 Instant = Annotated[
@@ -97,7 +159,7 @@ Instant = Annotated[
     Field(description="RFC 3339 with any offset; seconds may be left out, digits finer than a millisecond are cut off"),
 ]
 WebAddress = Annotated[
-    Text,
+    ExactText,
     AfterValidator(_web_address),
     Field(
         description="http or https",
@@ -138,12 +200,46 @@ class Schema(BaseModel):
     model_config = ConfigDict(alias_generator=to_camel, strict=True, frozen=True, extra="ignore")
 
 
+_NULL = {"type": "null"}
+
+
+def _optional_may_be_null(schema: dict[str, Any]) -> None:
+    for name, part in schema["properties"].items():
+        if name not in schema.get("required", ()) and _NULL not in part.get("anyOf", ()):
+            schema["properties"][name] = {"oneOf": [_NULL, *part.get("oneOf", [part])]}
+
+
+class Creation(Schema):
+    """The body of a creation: null is as if not sent."""
+
+    model_config = ConfigDict(json_schema_extra=_optional_may_be_null)
+
+    @pydantic.model_validator(mode="before")
+    @classmethod
+    def _without_nulls(cls, document: Any) -> Any:
+        if not isinstance(document, dict):
+            return document
+        return {name: value for name, value in document.items() if value is not None}
+
+
+class Changes(Schema):
+    """A body of an update, or a part of one: any field takes UNSET, because what is stored is not judged anew.
+
+    Validate what `only_changes` returns.
+    """
+
+    @pydantic.field_validator("*", mode="wrap")
+    @classmethod
+    def _unset_as_it_is(cls, value: object, judge: ValidatorFunctionWrapHandler) -> object:
+        return UNSET if value is UNSET else judge(value)
+
+
 def _at_least_one_field(schema: dict[str, Any]) -> None:
     schema["minProperties"] = 1
     schema["anyOf"] = [{"required": [name]} for name in schema["properties"]]
 
 
-class Patch(Schema):
+class Patch(Changes):
     """A partial update: absent fields stay unchanged. At least one field is required."""
 
     model_config = ConfigDict(json_schema_extra=_at_least_one_field)

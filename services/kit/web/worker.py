@@ -1,9 +1,13 @@
-"""The gunicorn worker. It changes gunicorn's own asgi worker in four ways:
+"""The gunicorn worker. It changes gunicorn's own asgi worker in six ways:
 
 - gunicorn waits without limit for the headers of a connection's first request. Here they must arrive within
   `keepalive` seconds, as those of later requests.
 - gunicorn refuses malformed or too long requests in plain text that repeats parts of the request. Here the response is
-  the error envelope of the contract, with the security headers of every response.
+  the error envelope of the contract, with the security headers of every response and, where the Origin was read, those
+  that let a page read it. For the Origin, the rest of a head that is too long is read first.
+- gunicorn does not check what heads.py checks.
+- gunicorn keeps a connection open although the app responds with `Connection: close`. Here it is closed, and in stages
+  (RFC 9112 section 9.6): a client that still sends its body would otherwise lose the response.
 - A stopping gunicorn worker closes its listeners, which resets the connections that it has not accepted yet. Here
   they are accepted and served first.
 - gunicorn passes WebSockets to the app without any middleware. No address supports them, so they are handled as plain
@@ -14,28 +18,40 @@ All of this relies on private members of gunicorn: see REVIEWED_VERSION.
 
 import asyncio
 import socket
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from http import HTTPStatus
 from typing import Any
 
 import orjson
 import uuid_utils
+from gunicorn.asgi.parser import PythonProtocol
 from gunicorn.asgi.protocol import ASGIProtocol
 from gunicorn.workers import gasgi
 
 from services.kit.core.errors import RequestError, ServiceError
 from services.kit.core.logging import REQUEST_ID_HEADER, log
-from services.kit.web.headers import SECURITY_HEADERS
+from services.kit.web.heads import check_head, has_ended, origin_form, origin_of
 
 # The version of gunicorn whose private members below were last compared with this module. A test fails when another
 # version is installed.
 REVIEWED_VERSION = "27.0.1"
 PRIVATE_MEMBERS: Mapping[type, tuple[str, ...]] = {
-    ASGIProtocol: ("_arm_keepalive_timer", "_is_websocket_upgrade", "_safe_write", "_send_error_response"),
+    ASGIProtocol: (
+        *("_arm_keepalive_timer", "_close_transport", "_is_websocket_upgrade", "_on_headers_complete"),
+        *("_resume_reading", "_safe_write", "_send_error_response", "_send_response_start", "_serve_http_request"),
+    ),
+    PythonProtocol: ("_buffer", "_headers_list"),
     gasgi.ASGIWorker: ("_serve", "_shutdown"),
 }
 
+# What is read of a head that is too long, and for how long, before it is refused.
+LONG_HEAD_BYTES = 256 * 1024
+LONG_HEAD_SECONDS = 1
+# A client that still sends has this time to read the response, after which its connection is reset.
+LINGER_SECONDS = 1
+
+TOO_LONG = (HTTPStatus.REQUEST_URI_TOO_LONG, HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
 REFUSALS: Mapping[int, str] = {
     HTTPStatus.BAD_REQUEST: "The request is not HTTP/1.1 as RFC 9112 has it",
     HTTPStatus.REQUEST_URI_TOO_LONG: "The address is too long",
@@ -47,6 +63,12 @@ REFUSALS: Mapping[int, str] = {
 class Connection(ASGIProtocol):
     """A connection of one client."""
 
+    # The status with which a head will be refused that is still read.
+    _late_refusal: int | None = None
+    # Whether the response says `Connection: close`.
+    _app_closes = False
+    _closed: bool
+
     def connection_made(self, transport: Any) -> None:
         """Start the timer for the headers of the first request; gunicorn starts it for later ones only."""
         super().connection_made(transport)
@@ -57,9 +79,67 @@ class Connection(ASGIProtocol):
 
     def _send_error_response(self, status: int, message: str, extra_headers: Iterable[tuple[str, str]] = ()) -> None:
         # gunicorn's message is dropped because it may repeat parts of the request.
+        if status in TOO_LONG and not self._has_head():
+            self._late_refusal = status
+            self.worker.loop.call_later(LONG_HEAD_SECONDS, self._refuse_late)
+        else:
+            self._refuse(status)
+
+    def data_received(self, data: bytes) -> None:
+        """Parse the bytes, except on a connection that is being refused or closed."""
+        if self._closed:
+            return
+        if self._late_refusal is None:
+            super().data_received(data)
+            return
+        buffer = self._callback_parser._buffer
+        buffer += data
+        if self._has_head() or len(buffer) > LONG_HEAD_BYTES:
+            self._refuse_late()
+
+    def _refuse_late(self) -> None:
+        status, self._late_refusal = self._late_refusal, None
+        if status is not None:
+            self._refuse(status)
+            self._close_transport()
+
+    def _refuse(self, status: int) -> None:
+        parser = self._callback_parser
+        rest = bytes(parser._buffer) if self._current_request is None else b""
         request_id = str(uuid_utils.uuid7())
         log.debug("request_not_read", status=status, requestId=request_id)
-        self._safe_write(refusal(status, request_id))
+        headers = self.app.refusal_headers(origin_of(parser._headers_list, rest))
+        self._safe_write(refusal(status, request_id, headers))
+
+    def _has_head(self) -> bool:
+        return self._current_request is not None or has_ended(self._callback_parser._buffer)
+
+    def _on_headers_complete(self) -> Any:
+        parser = self._callback_parser
+        check_head(parser.method, parser.http_version, parser.headers)
+        parser.path = origin_form(parser.method, parser.path)
+        return super()._on_headers_complete()
+
+    def _send_response_start(
+        self, status: int, headers: Sequence[tuple[bytes, bytes]], request: Any, close: bool = False
+    ) -> None:
+        self._app_closes = (b"connection", b"close") in headers
+        super()._send_response_start(status, headers, request, close)
+
+    async def _serve_http_request(self, request: Any, sockname: Any, peername: Any) -> bool:
+        keeps_alive = await super()._serve_http_request(request, sockname, peername)
+        return keeps_alive and not self._app_closes
+
+    def _close_transport(self) -> None:
+        if self._late_refusal is not None:
+            return
+        if self._closed or self._body_receiver is None or self._body_receiver._complete:
+            super()._close_transport()
+            return
+        self._closed = True
+        self.transport.write_eof()
+        self._resume_reading()
+        self.worker.loop.call_later(LINGER_SECONDS, self.transport.close)
 
 
 class Worker(gasgi.ASGIWorker):
@@ -94,7 +174,7 @@ class Worker(gasgi.ASGIWorker):
         return accepted
 
 
-def refusal(status: int, request_id: str) -> bytes:
+def refusal(status: int, request_id: str, protecting_headers: Mapping[str, str]) -> bytes:
     """Return a refusal as the bytes of the last response on a connection."""
     text = REFUSALS.get(status)
     error: ServiceError = ServiceError() if text is None else RequestError(text)
@@ -103,7 +183,7 @@ def refusal(status: int, request_id: str) -> bytes:
         "Content-Type": "application/json",
         "Content-Length": str(len(body)),
         REQUEST_ID_HEADER: request_id,
-        **SECURITY_HEADERS,
+        **protecting_headers,
         "Connection": "close",
     }
     lines = [f"HTTP/1.1 {status} {HTTPStatus(status).phrase}", *(f"{name}: {text}" for name, text in headers.items())]

@@ -9,7 +9,7 @@ from services.kit.storage.statements import Statement
 from services.kit.web.pages import PageRequest
 from services.quiz.entities import Attempt, Revision
 from services.quiz.models import AttemptRow, RevisionRow
-from services.quiz.repository.rows import StoredAttempt, StoredRevision, attempt_columns
+from services.quiz.repository.rows import StoredAttempt, StoredRevision, attempt_columns, select_revisions
 
 _ORDER = (AttemptRow.submitted_at, AttemptRow.id)
 
@@ -31,5 +31,5 @@ class PeeweeAttempts:
 
     def revisions(self, revision_ids: Iterable[str]) -> dict[str, Revision]:
         """Return the revisions by id, in one statement; unknown ids are left out."""
-        query = RevisionRow.select().where(RevisionRow.id.in_(list(revision_ids)))
+        query = select_revisions().where(RevisionRow.id.in_(list(revision_ids)))
         return {row.id: row.revision() for row in Statement(self._database, query, StoredRevision).all()}

@@ -12,13 +12,25 @@ from typing import Any, Protocol
 from services.kit.core.instants import to_milliseconds
 from services.kit.storage.audit.log import AuditTrail
 from services.kit.web.pages import PageRequest, SortKey
-from services.quiz.entities import Attempt, ContentKey, FeedPosition, LessonReference, Quiz, QuizFilter, Revision
+from services.quiz.entities import (
+    Attempt,
+    ContentKey,
+    FeedPosition,
+    LessonReference,
+    Quiz,
+    QuizFilter,
+    ReplacedRevision,
+    Revision,
+)
 
 ALL = PageRequest()
 
 
 class QuizRepository(Protocol):
-    """Quizzes with their questions, in order of creation; writing a quiz also writes its revision."""
+    """Quizzes with their questions, in order of creation.
+
+    Writing a quiz also writes its revision; the one that it had before is replaced at the quiz's `updated_at`.
+    """
 
     def add(self, quiz: Quiz) -> None:
         """Store a new quiz. Raise LessonHasQuiz."""
@@ -32,11 +44,17 @@ class QuizRepository(Protocol):
     def save(self, quiz: Quiz) -> None:
         """Replace the stored quiz of that id with its questions. Raise QuizNotFound."""
 
-    def remove(self, quiz_id: str) -> None:
-        """Delete the quiz; its attempts and their revisions stay. Raise QuizNotFound."""
+    def remove(self, quiz_id: str, removed_at: datetime) -> None:
+        """Delete the quiz; its attempts and its revisions stay. Raise QuizNotFound."""
 
-    def remove_all(self, which: QuizFilter) -> int:
-        """Delete the quizzes that match, and return their number."""
+    def remove_all(self, which: QuizFilter, removed_at: datetime) -> int:
+        """Delete the quizzes that match, with the revisions that no attempt points to, and return their number."""
+
+    def replaced(self, lesson_id: str) -> Sequence[ReplacedRevision]:
+        """Return the replaced revisions of the lesson's quizzes, deleted ones included, the newest first."""
+
+    def remove_replaced(self, lesson_id: str, replaced_until: datetime) -> None:
+        """Delete the lesson's revisions that were replaced until then and that no attempt points to."""
 
     def list(self, which: QuizFilter, request: PageRequest = ALL) -> Sequence[Quiz]:
         """Return the quizzes that match, oldest first."""

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TypeVar
 
 import peewee
@@ -15,8 +16,15 @@ from services.kit.storage.statements import RowReader
 from services.quiz.entities import Attempt, FeedPosition, LessonReference, Quiz, QuizFilter, Revision
 from services.quiz.models import AttemptRow, QuizRow, RevisionRow
 from services.quiz.repository.following import PeeweeFollowing
-from services.quiz.repository.quizzes import PeeweeQuizzes
-from services.quiz.repository.rows import QuizPart, StoredAttempt, StoredRevision, assembled, select_parts
+from services.quiz.repository.quizzes import WITHOUT_ATTEMPT, PeeweeQuizzes
+from services.quiz.repository.rows import (
+    QuizPart,
+    StoredAttempt,
+    StoredRevision,
+    assembled,
+    select_parts,
+    select_revisions,
+)
 
 # A quiz comes with its questions.
 BATCH_QUIZZES = 100
@@ -67,11 +75,11 @@ class QuizInspection:
 
     def unreadable_revisions(self) -> Iterator[list[str]]:
         """Yield the ids of the revisions whose frozen questions cannot be read."""
-        for batch in batches(self._database, RevisionRow.select(), (RevisionRow.id,), StoredRevision, KEPT_REVISIONS):
+        for batch in batches(self._database, select_revisions(), (RevisionRow.id,), StoredRevision, KEPT_REVISIONS):
             yield [row.id for row in batch if _read(row.revision) is None]
 
     def unused_revisions(self) -> Iterator[list[str]]:
-        """Yield the ids of the revisions that neither a quiz nor an attempt points to."""
+        """Yield the ids of the revisions that no quiz replaced and neither a quiz nor an attempt points to."""
         query = RevisionRow.select(RevisionRow.id).where(_UNUSED)
         return batches(self._database, query, (RevisionRow.id,), str)
 
@@ -102,13 +110,13 @@ class QuizInspection:
         """Return whether the quiz still exists."""
         return bool(QuizRow.select().where(QuizRow.id == reference.quiz_id).exists(self._database))
 
-    def remove_quiz(self, reference: QuizReference) -> None:
+    def remove_quiz(self, reference: QuizReference, removed_at: datetime) -> None:
         """Delete the lesson's quiz; its attempts and their revisions stay."""
         with transaction(self._database):
-            self._quizzes.remove_all(QuizFilter(reference.lesson.event_id, reference.lesson.lesson_id))
+            self._quizzes.remove_all(QuizFilter(reference.lesson.event_id, reference.lesson.lesson_id), removed_at)
 
     def _revisions(self, revision_ids: Iterable[str]) -> dict[str, Revision]:
-        query = RevisionRow.select().where(RevisionRow.id.in_(list(revision_ids)))
+        query = select_revisions().where(RevisionRow.id.in_(list(revision_ids)))
         revisions = (_read(row.revision) for row in self._readable(query, StoredRevision))
         return {revision.id: revision for revision in revisions if revision is not None}
 
@@ -131,6 +139,9 @@ def _read(read: Callable[[], Record]) -> Record | None:
         return None
 
 
-_UNUSED = ~fn.EXISTS(QuizRow.select(SQL("1")).where(QuizRow.revision == RevisionRow.id)) & ~fn.EXISTS(
-    AttemptRow.select(SQL("1")).where(AttemptRow.revision == RevisionRow.id)
+# A replaced revision without an attempt may still grade; the next change of its lesson's quiz removes it in time.
+_UNUSED = (
+    RevisionRow.replaced_at.is_null()
+    & ~fn.EXISTS(QuizRow.select(SQL("1")).where(QuizRow.revision == RevisionRow.id))
+    & WITHOUT_ATTEMPT
 )

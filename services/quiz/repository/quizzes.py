@@ -1,9 +1,11 @@
 """Quizzes in SQLite or PostgreSQL."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
 from typing import Any
 
 import peewee
+from peewee import fn
 
 from services.kit.storage.audit.log import AuditTrail
 from services.kit.storage.batches import batches
@@ -12,7 +14,7 @@ from services.kit.storage.database_errors import violates_constraint
 from services.kit.storage.pages import paged
 from services.kit.storage.statements import Parameter, Statement
 from services.kit.web.pages import PageRequest
-from services.quiz.entities import LessonReference, Quiz, QuizFilter
+from services.quiz.entities import LessonReference, Quiz, QuizFilter, ReplacedRevision
 from services.quiz.errors import LessonHasQuiz, QuizNotFound
 from services.quiz.models import AttemptRow, OptionRow, QuestionRow, QuizRow, RevisionRow
 from services.quiz.repository.contracts import ALL
@@ -27,6 +29,7 @@ from services.quiz.repository.rows import (
 )
 
 _ORDER = (QuizRow.created_at, QuizRow.id)
+WITHOUT_ATTEMPT = ~fn.EXISTS(AttemptRow.select(peewee.SQL("1")).where(AttemptRow.revision == RevisionRow.id))
 
 
 class PeeweeQuizzes:
@@ -40,9 +43,14 @@ class PeeweeQuizzes:
         self._by_id = Statement(database, select_parts(by_id), QuizPart)
         self._by_lesson = Statement(database, select_parts(by_lesson), QuizPart)
         self._lock_for_update = Statement(database, lock_rows(QuizRow.select(QuizRow.id).where(by_id), database), str)
-        # Without this lock an update could remove the revision before the attempt that points to it is written.
+        # Without this lock an update could remove a replaced revision before the attempt that points to it is written.
         shared = lock_rows(QuizRow.select(QuizRow.id).where(by_lesson), database, "FOR SHARE")
         self._lock_for_share = Statement(database, shared, str)
+        replaced = RevisionRow.select(RevisionRow.id, RevisionRow.replaced_at).where(
+            RevisionRow.lesson_id == Parameter("lesson_id")
+        )
+        newest_first = (RevisionRow.replaced_at.desc(), RevisionRow.created_at.desc(), RevisionRow.id.desc())
+        self._replaced = Statement(database, replaced.order_by(*newest_first), ReplacedRevision)
 
     def add(self, quiz: Quiz) -> None:
         """Store a new quiz. Raise LessonHasQuiz."""
@@ -72,35 +80,44 @@ class PeeweeQuizzes:
 
     def save(self, quiz: Quiz) -> None:
         """Replace the stored quiz of that id with its questions. Raise QuizNotFound."""
+        self._mark_replaced(QuizRow.id == quiz.id, quiz.updated_at)
         RevisionRow.insert(revision_columns(quiz)).execute(self._database)
         columns = quiz_columns(quiz)
         if not QuizRow.update(columns).where(QuizRow.id == columns.pop("id")).execute(self._database):
             raise QuizNotFound
         QuestionRow.delete().where(QuestionRow.quiz == quiz.id).execute(self._database)
         self._add_questions(quiz)
-        self._remove_unused_revisions([quiz.id], keep=[quiz.revision_id])
         self._audit.append([("quiz.changed", quiz.id)])
 
-    def remove(self, quiz_id: str) -> None:
-        """Delete the quiz; its attempts and their revisions stay. Raise QuizNotFound."""
+    def remove(self, quiz_id: str, removed_at: datetime) -> None:
+        """Delete the quiz; its attempts and its revisions stay. Raise QuizNotFound."""
+        self._mark_replaced(QuizRow.id == quiz_id, removed_at)
         if not QuizRow.delete().where(QuizRow.id == quiz_id).execute(self._database):
             raise QuizNotFound
-        self._remove_unused_revisions([quiz_id])
         self._audit.append([("quiz.deleted", quiz_id)])
 
-    def remove_all(self, which: QuizFilter) -> int:
-        """Delete the quizzes that match, and return their number."""
-        matching = QuizRow.select(QuizRow.id).where(*_conditions(which))
+    def remove_all(self, which: QuizFilter, removed_at: datetime) -> int:
+        """Delete the quizzes that match, with the revisions that no attempt points to, and return their number."""
+        matching = QuizRow.select(QuizRow.id).where(*_conditions(QuizRow, which))
         quiz_ids = Statement(self._database, lock_rows(matching, self._database), str).all()
         if quiz_ids:
+            self._mark_replaced(QuizRow.id.in_(quiz_ids), removed_at)
             QuizRow.delete().where(QuizRow.id.in_(quiz_ids)).execute(self._database)
-            self._remove_unused_revisions(quiz_ids)
             self._audit.append(("quiz.deleted", quiz_id) for quiz_id in quiz_ids)
+        self._remove_replaced(*_conditions(RevisionRow, which))
         return len(quiz_ids)
+
+    def replaced(self, lesson_id: str) -> Sequence[ReplacedRevision]:
+        """Return the replaced revisions of the lesson's quizzes, deleted ones included, the newest first."""
+        return self._replaced.all(lesson_id=lesson_id)
+
+    def remove_replaced(self, lesson_id: str, replaced_until: datetime) -> None:
+        """Delete the lesson's revisions that were replaced until then and that no attempt points to."""
+        self._remove_replaced(RevisionRow.lesson_id == lesson_id, RevisionRow.replaced_at <= replaced_until)
 
     def list(self, which: QuizFilter, request: PageRequest = ALL) -> Sequence[Quiz]:
         """Return the quizzes that match, oldest first."""
-        matching = QuizRow.select(QuizRow.id).where(*_conditions(which))
+        matching = QuizRow.select(QuizRow.id).where(*_conditions(QuizRow, which))
         return self._select(QuizRow.id.in_(paged(matching, _ORDER, request)))
 
     def references(self, at_once: int) -> Iterator[Sequence[LessonReference]]:
@@ -129,12 +146,23 @@ class PeeweeQuizzes:
 
     def _add_questions(self, quiz: Quiz) -> None:
         QuestionRow.insert_many(question_columns(quiz)).execute(self._database)
-        OptionRow.insert_many(option_columns(quiz)).execute(self._database)
+        if options := option_columns(quiz):
+            OptionRow.insert_many(options).execute(self._database)
 
-    def _remove_unused_revisions(self, quiz_ids: Sequence[str], keep: Sequence[str] = ()) -> None:
-        used = AttemptRow.select(AttemptRow.revision).where(AttemptRow.quiz_id.in_(quiz_ids))
-        unused = RevisionRow.quiz_id.in_(quiz_ids) & RevisionRow.id.not_in(used) & RevisionRow.id.not_in(keep)
-        RevisionRow.delete().where(unused).execute(self._database)
+    def _mark_replaced(self, of_quizzes: Any, replaced_at: datetime) -> None:
+        """Mark the revisions that these quizzes point to."""
+        of_revision = QuizRow.revision == RevisionRow.id
+        columns = {
+            RevisionRow.event_id: QuizRow.select(QuizRow.event_id).where(of_revision),
+            RevisionRow.lesson_id: QuizRow.select(QuizRow.lesson_id).where(of_revision),
+            RevisionRow.replaced_at: replaced_at,
+        }
+        current = QuizRow.select(QuizRow.revision).where(of_quizzes)
+        RevisionRow.update(columns).where(RevisionRow.id.in_(current)).execute(self._database)
+
+    def _remove_replaced(self, *conditions: Any) -> None:
+        replaced = RevisionRow.replaced_at.is_null(False)
+        RevisionRow.delete().where(replaced, WITHOUT_ATTEMPT, *conditions).execute(self._database)
 
 
 def _only(parts: Iterable[QuizPart]) -> Quiz:
@@ -144,10 +172,10 @@ def _only(parts: Iterable[QuizPart]) -> Quiz:
     return quizzes[0]
 
 
-def _conditions(which: QuizFilter) -> list[Any]:
+def _conditions(table: type[QuizRow | RevisionRow], which: QuizFilter) -> list[Any]:
     conditions: list[Any] = [peewee.SQL("1 = 1")]
     if which.event_id is not None:
-        conditions.append(QuizRow.event_id == which.event_id)
+        conditions.append(table.event_id == which.event_id)
     if which.lesson_id is not None:
-        conditions.append(QuizRow.lesson_id == which.lesson_id)
+        conditions.append(table.lesson_id == which.lesson_id)
     return conditions

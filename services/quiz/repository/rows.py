@@ -13,7 +13,7 @@ import orjson
 from peewee import JOIN
 
 from services.quiz.entities import Attempt, Grade, GradedAnswer, Option, Question, Quiz, Revision
-from services.quiz.models import OptionRow, QuestionRow, QuizRow
+from services.quiz.models import OptionRow, QuestionRow, QuizRow, RevisionRow
 
 Record = TypeVar("Record")
 Columns = dict[str, Any]
@@ -46,7 +46,7 @@ class QuizPart(NamedTuple):
 
 
 class StoredRevision(NamedTuple):
-    """A row of `quiz_revisions`."""
+    """A row of `select_revisions`."""
 
     id: str
     quiz_id: str
@@ -111,10 +111,17 @@ def select_parts(condition: Any, join: str = JOIN.INNER) -> Any:
             OptionRow.is_correct,
         )
         .join(QuestionRow, join)
-        .join(OptionRow, join)
+        # Outer: a question without options must not disappear.
+        .join(OptionRow, JOIN.LEFT_OUTER)
         .where(condition)
         .order_by(QuizRow.created_at, QuizRow.id, QuestionRow.position, OptionRow.position)
     )
+
+
+def select_revisions() -> Any:
+    """Return the select of all StoredRevisions."""
+    row = RevisionRow
+    return row.select(row.id, row.quiz_id, row.title, row.pass_percentage, row.questions, row.created_at)
 
 
 def assembled(parts: Iterable[QuizPart]) -> list[Quiz]:

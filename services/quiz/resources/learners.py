@@ -6,11 +6,18 @@ from falcon.asgi import Request, Response
 
 from services.kit.core.errors import NotFound
 from services.kit.web.documents import BODY_LIMIT_BYTES, read_document, write_json, write_stored_response
-from services.kit.web.idempotency import KEY_HEADER, IdempotencyKey, StoredResponse, request_key, stored_response
+from services.kit.web.idempotency import (
+    KEY_HEADER,
+    IdempotencyKey,
+    StoredResponse,
+    grouped_key,
+    request_key,
+    stored_response,
+)
 from services.kit.web.operations import Operation
 from services.kit.web.schemas import Item, validated
 from services.quiz.entities import Submission
-from services.quiz.errors import InvalidAttempt, QuizNotFound
+from services.quiz.errors import InvalidAttempt, QuizChanged, QuizNotFound
 from services.quiz.resources.resource import QuizResource
 from services.quiz.schemas.learners import (
     AdmittedSubmission,
@@ -44,20 +51,20 @@ class Submissions(QuizResource):
         id="submitQuiz",
         body=NewAttempt,
         response=SubmissionView,
-        errors=(InvalidAttempt, QuizNotFound),
+        errors=(InvalidAttempt, QuizNotFound, QuizChanged),
         takes_idempotency_key=True,
     )
     async def on_post(self, request: Request, response: Response) -> None:
-        """Grade a learner's answers."""
+        """Grade a learner's answers by the version of the quiz that was shown."""
         submission = validated(AdmittedSubmission, await read_document(request, limit=SUBMISSION_LIMIT_BYTES))
-        answers = validated(NewAttempt, submission.submission).chosen()
-        submit = partial(self._service.submit, submission.lesson_id, answers)
+        attempt = validated(NewAttempt, submission.submission)
+        submit = partial(self._service.submit, submission.lesson_id, attempt.chosen(), revision_id=attempt.revision)
         key = _learner_idempotency_key(request, submission)
         write_stored_response(response, await self._run_once(key, submit, partial(_graded, submission)))
 
 
 class Replays(QuizResource):
-    """/internal/replays: for a learner to whom content does not open the lesson now."""
+    """/internal/replays: for a learner to whom content opens the event, but not the lesson now."""
 
     @Operation(
         id="replaySubmission", body=NewAttempt, response=SubmissionView, errors=(NotFound,), takes_idempotency_key=True
@@ -77,5 +84,15 @@ def _graded(request: AdmittedSubmission, submission: Submission) -> StoredRespon
 
 
 def _learner_idempotency_key(request: Request, submission: LearnerSubmission) -> IdempotencyKey | None:
-    # Learners do not sign in: the key and the exact body together identify the caller.
-    return request_key(request.get_header(KEY_HEADER), SUBMIT_ROUTE.format(submission), "", submission.submission)
+    """Return the key, which belongs to the ids of event and lesson, and to the body without the access key.
+
+    Learners do not sign in: the key and the body together identify the caller, whom content has admitted.
+    """
+    header, body = request.get_header(KEY_HEADER), submission.submission
+    # The release before took the slugs of the address and the exact body.
+    former = request_key(header, SUBMIT_ROUTE.format(submission), "", body)
+    if submission.event_id is None:
+        return former
+    if isinstance(body, dict):
+        body = {name: value for name, value in body.items() if name != "eventAccessKey"}
+    return grouped_key(header, ("submit", submission.event_id), submission.lesson_id, body, former)

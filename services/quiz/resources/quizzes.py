@@ -4,11 +4,11 @@ from functools import partial
 
 from falcon.asgi import Request, Response
 
+from services.kit.core.errors import NotFound
 from services.kit.web.documents import (
     admin_idempotency_key,
     read_document,
     read_if_match,
-    read_json,
     write_page,
     write_stored_response,
     write_versioned,
@@ -22,7 +22,7 @@ from services.quiz.entities import Quiz
 from services.quiz.errors import EventNotFound, LessonHasQuiz, LessonNotFound, MissingCorrectOption, QuizNotFound
 from services.quiz.resources.resource import QuizResource
 from services.quiz.schemas.attempts import AttemptPageView, attempt_views
-from services.quiz.schemas.quizzes import NewQuiz, QuizQuery, QuizUpdate, QuizView, quiz_view
+from services.quiz.schemas.quizzes import NewQuiz, QuizQuery, QuizUpdate, QuizView, quiz_changes, quiz_view
 
 SORT_KEY = (int, str)
 
@@ -73,10 +73,18 @@ class QuizItem(QuizResource):
         gives_entity_tag=True,
     )
     async def on_put(self, request: Request, response: Response, quiz_id: str) -> None:
-        """Replace title and questions; passPercentage stays when it is absent."""
-        update = await read_json(request, QuizUpdate)
-        states = read_if_match(request)
-        quiz = await self._run(self._service.update_quiz, quiz_id, update.changes(), states)
+        """Replace title and questions; passPercentage stays when it is absent.
+
+        What a read answers can be sent back. A question or option keeps its id where it is sent; what changes nothing
+        makes no version of the quiz.
+        """
+        document, states = await read_document(request), read_if_match(request)
+        try:
+            quiz = await self._run(self._service.update_quiz, quiz_id, partial(quiz_changes, document), states)
+        except NotFound:
+            # A wrong body is refused first, with nothing stored to compare it with.
+            validated(QuizUpdate, document)
+            raise
         write_versioned(response, quiz, quiz_view(quiz))
 
     @Operation(id="deleteQuiz", status=204, errors=(QuizNotFound,), takes_if_match=True)

@@ -79,6 +79,7 @@ class AttemptView(ResultView):
     id: str
     eventId: str
     lessonId: str
+    revision: Annotated[str, Field(description="names the version of the quiz by which it was graded")]
     quiz: AskedQuizView
 
 
@@ -99,6 +100,7 @@ def _attempt_view(attempt: Attempt, revision: Revision) -> AttemptView:
         "id": attempt.id,
         "eventId": attempt.event_id,
         "lessonId": attempt.lesson_id,
+        "revision": attempt.revision_id,
         **result_view(attempt),
         "quiz": {
             "title": revision.title,

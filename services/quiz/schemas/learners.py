@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from pydantic import Field, with_config
 from typing_extensions import TypedDict
 
-from services.kit.web.schemas import Schema
+from services.kit.web.schemas import Creation, Schema, absent
 from services.quiz.entities import Answer, Question, Quiz, Submission
 from services.quiz.schemas.attempts import ResultView, result_view
 from services.quiz.schemas.quizzes import QuizHeadView, quiz_head_view
@@ -22,10 +22,11 @@ class AnswerInput(Schema):
         return Answer(self.question_id, self.option_id)
 
 
-class NewAttempt(Schema):
+class NewAttempt(Creation):
     """A learner's answers; a question may be left out."""
 
     answers: Annotated[list[AnswerInput], Field(max_length=100)]
+    revision: str = absent(description="that of the quiz as it was shown, by which it is graded")
 
     def chosen(self) -> list[Answer]:
         """Return the answers as the service takes them."""
@@ -33,10 +34,15 @@ class NewAttempt(Schema):
 
 
 class LearnerSubmission(Schema):
-    """A learner's request, forwarded by the gateway: the body and the slugs of the address."""
+    """A learner's request, forwarded by the gateway: the body, the slugs of the address, and the ids that they name.
+
+    A gateway of the release before sends no `event_id`. A deleted lesson has no id.
+    """
 
     event_slug: str
     lesson_slug: str
+    event_id: str | None = absent()
+    lesson_id: str | None = absent()
     submission: Any
 
 
@@ -68,12 +74,17 @@ class LearnerQuestionView(TypedDict):
 class LearnerQuizView(QuizHeadView):
     """A quiz, without any trace of which option is right."""
 
+    revision: Annotated[str, Field(description="names this version; send it with the answers")]
     questions: list[LearnerQuestionView]
 
 
 def learner_quiz_view(quiz: Quiz) -> LearnerQuizView:
     """Return the quiz without any trace of which option is right."""
-    return {**quiz_head_view(quiz), "questions": [_learner_question_view(question) for question in quiz.questions]}
+    return {
+        **quiz_head_view(quiz),
+        "revision": quiz.revision_id,
+        "questions": [_learner_question_view(question) for question in quiz.questions],
+    }
 
 
 def _learner_question_view(question: Question) -> LearnerQuestionView:
@@ -94,7 +105,7 @@ class SubmittedLessonView(TypedDict):
 
 
 class SubmittedQuizView(TypedDict):
-    """The quiz of a submission."""
+    """The quiz of a submission, as it was shown."""
 
     id: str
     title: str
@@ -112,6 +123,6 @@ def submission_view(request: AdmittedSubmission, submission: Submission) -> Subm
     """Return the graded attempt for the learner who made the request."""
     return {
         "lesson": {"id": request.lesson_id, "slug": request.lesson_slug, "title": request.lesson_title},
-        "quiz": {"id": submission.quiz.id, "title": submission.quiz.title},
+        "quiz": {"id": submission.revision.quiz_id, "title": submission.revision.title},
         "result": result_view(submission.attempt),
     }

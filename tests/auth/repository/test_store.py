@@ -57,11 +57,21 @@ def test_names_of_every_script_are_stored_unchanged(store: AuthStore, username: 
         assert store.admins.get_by_username(username) == admin
 
 
-@pytest.mark.parametrize("username", ["ADA", "ada ", "", "a%", "ad_", "åda"])
+@pytest.mark.parametrize("username", ["", "a%", "ad_", "åda", "a da", "ａｄａ"])
 def test_a_similar_name_is_another_name(store: AuthStore, username: str) -> None:
     store.admins.add(an_admin())
+    assert store.admins.find([], [username]) == []
     with pytest.raises(AdminNotFound):
         store.admins.get_by_username(username)
+
+
+@pytest.mark.parametrize("username", ["JOSÉ", "jose\u0301", " José\u200b", "\ufeffJOSE\u0301\u200e"])
+def test_a_name_is_found_and_taken_however_it_is_typed(store: AuthStore, username: str) -> None:
+    stored = an_admin(username="José")
+    store.admins.add(stored)
+    assert [store.admins.get_by_username(username), *store.admins.find([], [username])] == [stored] * 2
+    with pytest.raises(UsernameTaken):
+        store.admins.add(an_admin(id="admin-2", username=username))
 
 
 def test_a_refused_write_leaves_the_transaction_usable(store: AuthStore) -> None:
@@ -122,7 +132,7 @@ def test_owners_are_locked_by_id_whether_disabled_or_not(store: AuthStore) -> No
 def test_admins_are_found_by_ids_or_names(store: AuthStore) -> None:
     store.admins.add(an_admin())
     store.admins.add(GRACE)
-    assert store.admins.find(["admin-1"], []) == [an_admin()]
+    assert store.admins.find(["admin-1"], []) == store.admins.find([], ["ADA", "ada"]) == [an_admin()]
     assert sorted(each.id for each in store.admins.find(["admin-1"], ["grace"])) == ["admin-1", "admin-2"]
     assert (store.admins.find(["ada"], ["admin-1"]), store.admins.find([], [])) == ([], [])
 

@@ -3,16 +3,14 @@
 from datetime import timedelta
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from services.auth.entities import Throttle
 from services.auth.rules.throttles import (
     WINDOW,
     Bucket,
-    fold_username,
-    is_full,
+    has_failed,
     network_of,
+    refusal_actions,
     retry_after,
     sign_in_buckets,
 )
@@ -27,30 +25,23 @@ def a_throttle(attempts: int, duration: timedelta = WINDOW, throttle_id: str = "
     return Throttle(throttle_id, attempts, NOON + duration)
 
 
-def test_an_account_has_at_most_a_hundred_attempts_per_hour() -> None:
+def test_only_the_limits_of_an_address_refuse() -> None:
     buckets = sign_in_buckets("ada", ADDRESS)
-    limits = [each.limit for each in (buckets.account_and_address, buckets.account, buckets.address)]
-    assert (limits, WINDOW) == ([10, 20, 100], timedelta(minutes=15))
-    # An hour touches at most five windows.
-    assert 5 * buckets.account.limit <= 100
+    assert buckets.limiting == (buckets.address, buckets.account_and_address)
+    assert ([each.limit for each in buckets.limiting], WINDOW) == ([100, 10], timedelta(minutes=15))
 
 
 def test_bucket_ids_are_digests_and_all_differ() -> None:
     pairs = [(name, address) for name in ("ada", "192.0.2.1") for address in (ADDRESS, OTHER_ADDRESS, None)]
     ids = {each for pair in pairs for each in sign_in_buckets(*pair).ids}
-    # Three addresses, two accounts, and six pairs of both, each with its familiar row.
-    assert len(ids) == 3 + 2 + 6 + 6
+    # Three addresses, two accounts, and six pairs of both.
+    assert len(ids) == 3 + 2 + 6
     assert all(len(each) == 64 and set(each) <= set("0123456789abcdef") for each in ids)
 
 
-@pytest.mark.parametrize("name", ["ada", " ada ", "ADA", "Ada\n", "ａｄａ", "Ａda"])
+@pytest.mark.parametrize("name", ["ada", " ada ", "ADA", "Ada\n", "ada\u200b", "\ufeffADA"])
 def test_variants_of_a_name_are_the_same_account(name: str) -> None:
     assert sign_in_buckets(name, ADDRESS) == sign_in_buckets("ada", ADDRESS)
-
-
-@given(st.text())
-def test_folding_twice_changes_nothing(name: str) -> None:
-    assert fold_username(fold_username(name).strip()) == fold_username(name).strip()
 
 
 @pytest.mark.parametrize(
@@ -69,14 +60,17 @@ def test_the_network_of_an_address_identifies_a_client(address: str | None, netw
     assert network_of(address) == network
 
 
-def test_attempts_from_a_familiar_address_do_not_count_for_the_account() -> None:
-    buckets = sign_in_buckets("ada", ADDRESS)
-    everything = (buckets.address, buckets.account, buckets.account_and_address)
-    familiar = a_throttle(0, SECOND, buckets.familiar)
-    assert buckets.counted([], NOON) == everything
-    assert buckets.counted([a_throttle(5, SECOND, each.id) for each in everything], NOON) == everything
-    assert buckets.counted([familiar], NOON) == (buckets.address, buckets.account_and_address)
-    assert buckets.counted([familiar], NOON + SECOND) == everything
+@pytest.mark.parametrize(
+    ("throttle", "failed"),
+    [
+        (a_throttle(1), True),
+        (a_throttle(0), False),
+        (a_throttle(1, -SECOND), False),
+        (a_throttle(1, WINDOW, "b"), False),
+    ],
+)
+def test_an_address_has_failed_while_its_window_has_attempts(throttle: Throttle, failed: bool) -> None:
+    assert has_failed(BUCKET, [throttle], NOON) is failed
 
 
 @pytest.mark.parametrize(
@@ -107,6 +101,19 @@ def test_the_wait_is_that_of_the_last_full_bucket() -> None:
     assert retry_after(buckets, [], NOON, room=1) is None
 
 
-def test_a_bucket_is_full_with_its_last_attempt() -> None:
-    full = [is_full([BUCKET], [a_throttle(attempts)], NOON) for attempts in (1, 2, 3, 4)]
-    assert full == [False, False, True, True]
+@pytest.mark.parametrize(
+    ("of_account", "of_both", "actions"),
+    [
+        (1, 1, ("sign_in.refused",)),
+        (10, 10, ("sign_in.refused", "sign_in.throttled")),
+        (19, 1, ("sign_in.refused",)),
+        (20, 1, ("sign_in.refused", "sign_in.throttled")),
+        (21, 1, ()),
+        (21, 10, ()),
+    ],
+)
+def test_twenty_refusals_of_an_account_are_audited(of_account: int, of_both: int, actions: tuple[str, ...]) -> None:
+    buckets = sign_in_buckets("ada", ADDRESS)
+    rows = {buckets.address.id: of_both, buckets.account: of_account, buckets.account_and_address.id: of_both}
+    throttles = [a_throttle(attempts, WINDOW, each) for each, attempts in rows.items()]
+    assert refusal_actions(buckets, throttles, NOON) == actions

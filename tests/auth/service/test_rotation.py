@@ -71,7 +71,9 @@ class Verifiers:
             revoked = service.revoked()
             return {"items": sorted(revoked.sessions), "keys": sorted(revoked.keys)}
 
-        return AccessTokenVerifier(fetch_keys, audience, RevocationList(fetch_revoked, clock), clock)
+        return AccessTokenVerifier(
+            fetch_keys, audience, RevocationList(fetch_revoked, clock.elapsed), clock, clock.elapsed
+        )
 
 
 def test_two_rotations_refuse_no_valid_token() -> None:

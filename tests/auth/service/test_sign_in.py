@@ -19,6 +19,7 @@ from tests.auth.examples import (
     an_admin,
 )
 from tests.auth.harness import A_REFRESH_TOKEN, A_TOKEN, Harness
+from tests.auth.memory import InMemoryAuthStore
 from tests.clock import LATER, SECOND
 from tests.matching import NEW_ID
 
@@ -50,7 +51,7 @@ def test_a_sign_in_removes_expired_sessions_after_the_tolerance_of_clocks(auth: 
     ("username", "password"),
     [
         *(("ada", "wrong password"), ("ada", PASSWORD.upper()), ("ada", PASSWORD + " "), ("ada", PASSWORD + "\0")),
-        *(("ada", ""), ("ada", "$argon2id$"), ("ADA", PASSWORD)),
+        *(("ada", ""), ("ada", "$argon2id$"), ("ａｄａ", PASSWORD)),
         *(("nobody", PASSWORD), ("nobody", "wrong password"), ("nobody", "None")),
     ],
 )
@@ -92,6 +93,22 @@ def test_a_right_password_is_hashed_again_after_the_parameters_changed(auth: Har
     assert not stronger.check_needs_rehash(stored.password_hash)
     auth.sign_in()
     assert stronger.take_counts() == (0, 1)
+
+
+@pytest.mark.parametrize("username", ["ADA", " Ada", "ada\u200b", "\ufeffADA\u200e"])
+def test_a_person_signs_in_however_the_name_is_typed(auth: Harness, username: str) -> None:
+    assert auth.sign_in(username).admin == auth.ada
+    with pytest.raises(UsernameTaken):
+        auth.service.create_admin(username, PASSWORD)
+    with pytest.raises(UsernameTaken):
+        auth.service.people.invite(username, "viewer")
+
+
+def test_of_names_that_collide_any_other_spelling_is_refused_at_the_same_cost(auth: Harness) -> None:
+    assert isinstance(auth.store, InMemoryAuthStore)
+    auth.store.add_colliding(replace(auth.ada, id="admin-2", username="Ada"))
+    found = [auth.sign_in(username).admin.id for username in ("ada", "Ada")]
+    assert (found, auth.refuses("ADA", PASSWORD)) == (["admin-1", "admin-2"], True)
 
 
 # Changes while a password is hashed

@@ -5,20 +5,13 @@ from pathlib import Path
 import peewee
 import pytest
 
-from deploy.import_baseline import auth, content, quiz
-from services.auth.migrations import MIGRATIONS as AUTH_MIGRATIONS
+from deploy.import_baseline import content, quiz
 from services.content.migrations import MIGRATIONS as CONTENT_MIGRATIONS
 from services.quiz.migrations import MIGRATIONS as QUIZ_MIGRATIONS
 from tests.databases import emptied_database
 from tests.deploy.import_baseline.importing import Import
 
 ENGINES = ["sqlite", pytest.param("postgresql", marks=pytest.mark.full)]
-
-
-@pytest.fixture(params=ENGINES)
-def auth_database(request: pytest.FixtureRequest) -> peewee.Database:
-    """Auth's database."""
-    return emptied_database(request, AUTH_MIGRATIONS)
 
 
 @pytest.fixture(params=ENGINES)
@@ -31,12 +24,6 @@ def content_database(request: pytest.FixtureRequest) -> peewee.Database:
 def quiz_database(request: pytest.FixtureRequest) -> peewee.Database:
     """Quiz's database."""
     return emptied_database(request, QUIZ_MIGRATIONS)
-
-
-@pytest.fixture
-def auth_import(auth_database: peewee.Database, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Import:
-    """Imports of admins."""
-    return Import(auth.IMPORTER, auth_database, tmp_path, capsys)
 
 
 @pytest.fixture

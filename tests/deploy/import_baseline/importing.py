@@ -50,5 +50,6 @@ class Import:
 
 
 def _numbers(line: str) -> tuple[str, Numbers]:
-    table, found, new, present, invalid = line.split()
+    # The numbers of changed rows are those of the lines before the table.
+    table, found, new, _changed, present, invalid = line.split()
     return table, (int(found), int(new), int(present), int(invalid))

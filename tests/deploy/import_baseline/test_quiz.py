@@ -1,22 +1,27 @@
-"""A quiz is imported together with its questions and options, for a lesson that is moved, or not at all."""
+"""A quiz moves with its questions and options, for a lesson that is moved; what nobody can answer is left out."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, cast
 
 import peewee
 import pytest
 
+from services.kit.maintenance.examination import examine
 from services.quiz.entities import Option, Question, Quiz, QuizFilter
+from services.quiz.integrity import Content, examination
 from services.quiz.repository.store import PeeweeQuizStore
 from tests.audit import ALL, EVERYTHING, entries_in
 from tests.deploy.import_baseline.examples import Row, Rows, an_installation, old, old_quiz, together
 from tests.deploy.import_baseline.importing import Import
 from tests.matching import NEW_ID
+from tests.violations import NoProgress, named
 
 MADE = datetime(2025, 11, 3, 9, 30, tzinfo=UTC)
+EXAMINATION = examination(cast(Content, None))
 LESSONS = {f"lesson-{number}": "event-1" for number in range(1, 5)}
-PARENT = "the row that it belongs to is not moved"
-PART = "a row that belongs to it cannot be moved"
+PARENT = "not moved: the row that it belongs to is not moved"
+PART = "not moved: a row that belongs to it cannot be moved"
 
 
 @pytest.fixture
@@ -99,32 +104,102 @@ def test_the_largest_quiz_is_imported(quiz_import: Import, store: PeeweeQuizStor
     assert (len(kept.questions), {len(each.options) for each in kept.questions}) == (100, {30})
 
 
-# What is rejected
-
-PERCENTAGE = "pass_percentage is not a whole number from 0 to 100"
-ORDER = "display_order is not a whole number from 1 to 2147483647"
+# Rows that the old API let through and ours refuses
 
 
 @pytest.mark.parametrize(
-    ("changes", "rule"),
+    ("changes", "expected", "lines"),
     [
-        ({"lesson_id": "lesson-9"}, "lesson_id is of no row in lessons that is moved"),
-        ({"lesson_id": None}, "lesson_id is missing"),
-        ({"event_id": "event-2"}, "event_id is not that of its lesson"),
-        ({"pass_percentage": 101}, PERCENTAGE),
-        ({"pass_percentage": 70.5}, PERCENTAGE),
-        ({"title": "a\0"}, "title contains a NUL character"),
-        ({"updated_at": "later"}, "updated_at is not an instant such as 2026-03-01T12:00:00.000Z"),
+        ({"event_id": "event-2"}, {}, ["event_id 'event-2' became 'event-1'"]),
+        ({"pass_percentage": 101}, {"pass_percentage": 100}, ["pass_percentage 101 became 100"]),
+        ({"pass_percentage": 70.5}, {"pass_percentage": 71}, ["pass_percentage 70.5 became 71"]),
+        ({"pass_percentage": "most"}, {}, ["pass_percentage 'most' became 70"]),
+        ({"title": "a\0"}, {"title": "a"}, ["title 'a\\x00' became 'a'"]),
+        ({"updated_at": "later"}, {}, ["updated_at 'later' became '2025-11-03T09:30:00.000Z'"]),
+        ({"title": "t" * 500}, {"title": "t" * 500}, []),
     ],
 )
-def test_an_invalid_quiz_is_reported_with_all_its_parts(
-    quiz_import: Import, store: PeeweeQuizStore, changes: dict[str, Any], rule: str
+def test_a_quiz_that_the_old_api_let_through_moves_with_the_smallest_change(
+    quiz_import: Import,
+    quiz_database: peewee.Database,
+    store: PeeweeQuizStore,
+    changes: dict[str, Any],
+    expected: dict[str, Any],
+    lines: list[str],
 ) -> None:
     outcome = quiz_import.run(with_changed("quizzes", "quiz-1", **changes), LESSONS)
+    assert outcome[:2] == (True, [f"quizzes: quiz-1: changed: {line}" for line in lines])
+    assert stored(store) == [replace(quiz(1, questions=2), **expected), quiz(2)]
+    assert named([*examine(quiz_database, EXAMINATION, NoProgress(), alone=True)]) == []
+
+
+@pytest.mark.parametrize(
+    ("orders", "expected", "changed"),
+    [
+        (
+            [1, 1, 2],
+            {"q0": 1, "q1": 2, "q2": 3},
+            ["q1: changed: display_order 1 became 2", "q2: changed: display_order 2 became 3"],
+        ),
+        ([5, 5, 9], {"q0": 5, "q1": 6, "q2": 9}, ["q1: changed: display_order 5 became 6"]),
+        ([0, 2, -1], {"q2": 1, "q0": 2, "q1": 3}, None),
+        (["last", 3, None], {"q1": 1, "q0": 2, "q2": 3}, None),
+        ([1_000_000, 1_000_000, 4], {"q2": 1, "q0": 2, "q1": 3}, None),
+        ([9, 7, 1_000_000], {"q1": 7, "q0": 9, "q2": 1_000_000}, []),
+    ],
+)
+def test_repeated_question_orders_become_the_next_and_the_questions_stay_in_order(
+    quiz_import: Import, store: PeeweeQuizStore, orders: list[Any], expected: dict[str, int], changed: list[str] | None
+) -> None:
+    names = [f"q{place}" for place in range(3)]
+    rows = {
+        "quizzes": [old("quizzes", "quiz-1")],
+        "quiz_questions": [
+            old("quiz_questions", name, display_order=order) for name, order in zip(names, orders, strict=True)
+        ],
+        "quiz_options": [
+            old("quiz_options", f"{name}-{place}", question_id=name, is_correct=place)
+            for name in names
+            for place in (0, 1)
+        ],
+    }
+    done, findings, numbers = quiz_import.run(rows, LESSONS)
+    assert (done, numbers["quiz_questions"]) == (True, (3, 3, 0, 0))
+    [kept] = stored(store)
+    assert [(each.id, each.order) for each in kept.questions] == list(expected.items())
+    assert changed is None or findings == [f"quiz_questions: {line}" for line in changed]
+    assert quiz_import.run(rows, LESSONS)[:2] == (True, [])
+
+
+def test_a_text_or_flag_that_is_none_is_changed(quiz_import: Import, store: PeeweeQuizStore) -> None:
+    rows = with_changed("quiz_options", "quiz-1-question-2-option-1", is_correct="maybe", text=None)
+    rows["quiz_questions"][0] = {**rows["quiz_questions"][0], "prompt": None}
+    assert quiz_import.run(rows, LESSONS)[:2] == (
+        True,
+        [
+            "quiz_questions: quiz-1-question-1: changed: prompt null became ''",
+            "quiz_options: quiz-1-question-2-option-1: changed: text null became ''",
+            "quiz_options: quiz-1-question-2-option-1: changed: is_correct 'maybe' became 0",
+        ],
+    )
+    assert [each.prompt for each in stored(store)[0].questions] == ["", "What comes first?"]
+
+
+# What cannot be moved
+
+
+@pytest.mark.parametrize(
+    ("lesson_id", "rule"),
+    [("lesson-9", "lesson_id is of no row in lessons that is moved"), (None, "lesson_id is missing")],
+)
+def test_a_quiz_without_its_lesson_is_reported_with_all_its_parts(
+    quiz_import: Import, store: PeeweeQuizStore, lesson_id: str | None, rule: str
+) -> None:
+    outcome = quiz_import.run(with_changed("quizzes", "quiz-1", lesson_id=lesson_id), LESSONS)
     assert (outcome.done, outcome.findings, stored(store)) == (
         False,
         [
-            f"quizzes: quiz-1: {rule}",
+            f"quizzes: quiz-1: not moved: {rule}",
             f"quiz_questions: quiz-1-question-1: {PARENT}",
             *(f"quiz_options: quiz-1-question-1-option-{place}: {PARENT}" for place in (1, 2)),
             f"quiz_questions: quiz-1-question-2: {PARENT}",
@@ -134,58 +209,26 @@ def test_an_invalid_quiz_is_reported_with_all_its_parts(
     )
 
 
-@pytest.mark.parametrize(
-    ("changes", "rule"),
-    [
-        ({"display_order": 0}, ORDER),
-        ({"display_order": "first"}, ORDER),
-        ({"display_order": 1}, "display_order is that of an earlier question"),
-        ({"prompt": None}, "prompt is missing"),
-        ({"id": "quiz-1-question-1"}, "id is that of an earlier row"),
-    ],
-)
-def test_an_invalid_question_stops_its_own_quiz_only(
-    quiz_import: Import, store: PeeweeQuizStore, changes: dict[str, Any], rule: str
-) -> None:
-    rows = with_changed("quiz_questions", "quiz-1-question-2", **changes)
-    if "id" in changes:
-        rows = without(rows, "quiz_options", "quiz-1-question-2-option-1", "quiz-1-question-2-option-2")
-    done, findings, numbers = quiz_import.run(rows, LESSONS, skip_invalid=True)
-    question_id = changes.get("id", "quiz-1-question-2")
-    assert findings[:2] == [f"quizzes: quiz-1: {PART}", f"quiz_questions: quiz-1-question-1: {PARENT}"]
-    assert f"quiz_questions: {question_id}: {rule}" in findings
-    assert (done, numbers["quizzes"], stored(store)) == (True, (2, 1, 0, 1), [quiz(2)])
-
-
-def test_an_invalid_option_stops_its_question_and_quiz(quiz_import: Import, store: PeeweeQuizStore) -> None:
-    rows = with_changed("quiz_options", "quiz-1-question-2-option-1", is_correct="maybe")
-    assert quiz_import.run(rows, LESSONS, skip_invalid=True) == (
-        True,
-        [
-            f"quizzes: quiz-1: {PART}",
-            f"quiz_questions: quiz-1-question-1: {PARENT}",
-            f"quiz_options: quiz-1-question-1-option-1: {PARENT}",
-            f"quiz_options: quiz-1-question-1-option-2: {PARENT}",
-            f"quiz_questions: quiz-1-question-2: {PART}",
-            "quiz_options: quiz-1-question-2-option-1: is_correct is not 0 or 1",
-            f"quiz_options: quiz-1-question-2-option-2: {PARENT}",
-        ],
-        {"quizzes": (2, 1, 0, 1), "quiz_questions": (3, 1, 0, 2), "quiz_options": (6, 2, 0, 4)},
-    )
-    assert stored(store) == [quiz(2)]
-
-
-def test_a_question_needs_two_options_and_a_correct_one_and_a_quiz_a_question(quiz_import: Import) -> None:
-    rows = together(
-        with_changed("quiz_options", "quiz-1-question-1-option-2", is_correct=0),
-        {"quizzes": [old("quizzes", "quiz-4", lesson_id="lesson-4")]},
-    )
-    findings = quiz_import.run(without(rows, "quiz_options", "quiz-2-question-1-option-1"), LESSONS).findings
-    assert [line for line in findings if PART not in line and PARENT not in line] == [
-        "quiz_questions: quiz-1-question-1: it has no right option",
-        "quiz_questions: quiz-2-question-1: it has fewer than 2 options",
-        "quizzes: quiz-4: it has no question",
+def test_a_question_that_nobody_can_answer_is_left_out_of_its_quiz(quiz_import: Import, store: PeeweeQuizStore) -> None:
+    rows = together(with_changed("quiz_options", "quiz-1-question-2-option-2", is_correct=0), old_quiz(3))
+    rows = without(rows, "quiz_options", "quiz-3-question-1-option-1")
+    rows["quiz_questions"].append(old("quiz_questions", "quiz-1-question-1", quiz_id="quiz-2", display_order=2))
+    expected = [
+        "quiz_questions: quiz-1-question-2: not moved: it has no right option",
+        *(f"quiz_options: quiz-1-question-2-option-{place}: {PARENT}" for place in (1, 2)),
+        "quiz_questions: quiz-1-question-1: not moved: id is that of an earlier row",
+        "quiz_questions: quiz-3-question-1: not moved: it has fewer than 2 options",
+        f"quiz_options: quiz-3-question-1-option-2: {PARENT}",
+        "quizzes: quiz-3: not moved: it has no question that can be answered",
     ]
+    assert quiz_import.run(rows, LESSONS)[:2] == (False, expected)
+    done, findings, numbers = quiz_import.run(rows, LESSONS, skip_invalid=True)
+    assert (done, findings, numbers) == (
+        True,
+        expected,
+        {"quizzes": (3, 2, 0, 1), "quiz_questions": (5, 2, 0, 3), "quiz_options": (7, 4, 0, 3)},
+    )
+    assert stored(store) == [quiz(1), quiz(2)]
 
 
 def test_parts_without_a_parent_and_a_second_quiz_of_a_lesson_are_reported(
@@ -203,35 +246,43 @@ def test_parts_without_a_parent_and_a_second_quiz_of_a_lesson_are_reported(
     assert quiz_import.run(rows, LESSONS, skip_invalid=True) == (
         True,
         [
-            "quizzes: quiz-1: id is that of an earlier row",
-            "quizzes: quiz-2: lesson_id is that of an earlier quiz",
+            "quizzes: quiz-1: not moved: id is that of an earlier row",
+            "quizzes: quiz-2: not moved: lesson_id is that of an earlier quiz",
             f"quiz_questions: quiz-2-question-1: {PARENT}",
             f"quiz_options: quiz-2-question-1-option-1: {PARENT}",
             f"quiz_options: quiz-2-question-1-option-2: {PARENT}",
-            "quiz_questions: lost: quiz_id is of no row in quizzes",
-            "quiz_options: of-a-lost-one: question_id is of a row in quiz_questions that is not moved",
-            "quiz_questions: row 4: quiz_id is of no row in quizzes",
-            "quiz_options: lost: question_id is of no row in quiz_questions",
+            "quiz_questions: lost: not moved: quiz_id is of no row in quizzes",
+            "quiz_options: of-a-lost-one: not moved: question_id is of a row in quiz_questions that is not moved",
+            "quiz_questions: row 4: not moved: quiz_id is of no row in quizzes",
+            "quiz_options: lost: not moved: question_id is of no row in quiz_questions",
         ],
         {"quizzes": (3, 1, 0, 2), "quiz_questions": (4, 1, 0, 3), "quiz_options": (6, 2, 0, 4)},
     )
     assert stored(store) == [quiz(1)]
 
 
-def test_all_rows_of_a_quiz_that_is_too_large_are_reported(quiz_import: Import, store: PeeweeQuizStore) -> None:
+def test_what_is_too_much_of_a_quiz_is_left_out(quiz_import: Import, store: PeeweeQuizStore) -> None:
     rows = together(old_quiz(1, questions=102), old_quiz(2))
     options = [old("quiz_options", f"more-{number}", question_id="quiz-2-question-1") for number in range(30)]
-    done, findings, numbers = quiz_import.run(together(rows, {"quiz_options": options}), LESSONS, skip_invalid=True)
-    assert [line for line in findings if line.startswith("quizzes")] == [
-        "quizzes: quiz-1: it has more than 100 questions",
-        f"quizzes: quiz-2: {PART}",
+    _, findings, numbers = quiz_import.run(together(rows, {"quiz_options": options}), LESSONS, skip_invalid=True)
+    left_out = [f"quiz-1-question-{number}" for number in (101, 102)]
+    assert findings == [
+        *(
+            line
+            for each in left_out
+            for line in (
+                f"quiz_questions: {each}: not moved: quiz_id is that of 100 earlier questions",
+                *(
+                    f"quiz_options: {each}-option-{place}: "
+                    "not moved: question_id is of a row in quiz_questions that is not moved"
+                    for place in (1, 2)
+                ),
+            )
+        ),
+        *(f"quiz_options: more-{n}: not moved: question_id is that of 30 earlier options" for n in (28, 29)),
     ]
-    assert "quiz_questions: quiz-1-question-102: quiz_id is that of 100 earlier questions" in findings
-    assert "quiz_questions: quiz-2-question-1: it has more than 30 options" in findings
-    assert "quiz_options: more-29: question_id is that of 30 earlier options" in findings
-    assert (done, len(findings), len(set(findings))) == (True, 2 + 103 + 236, 2 + 103 + 236)
-    assert numbers == {"quizzes": (2, 0, 0, 2), "quiz_questions": (103, 0, 0, 103), "quiz_options": (236, 0, 0, 236)}
-    assert stored(store) == []
+    assert numbers == {"quizzes": (2, 2, 0, 0), "quiz_questions": (103, 101, 0, 2), "quiz_options": (236, 230, 0, 6)}
+    assert [len(each.questions) for each in stored(store)] == [100, 1]
 
 
 def test_ids_and_lessons_that_are_taken_are_rejected(quiz_import: Import, store: PeeweeQuizStore) -> None:
@@ -246,12 +297,12 @@ def test_ids_and_lessons_that_are_taken_are_rejected(quiz_import: Import, store:
     rows = together(*(old_quiz(number) for number in range(1, 5)))
     done, findings, numbers = quiz_import.run(rows, LESSONS, skip_invalid=True)
     assert [line for line in findings if PARENT not in line] == [
-        "quizzes: quiz-1: id is taken by another row of this installation",
-        "quizzes: quiz-2: lesson_id is that of another quiz of this installation",
+        "quizzes: quiz-1: not moved: id is taken by another row of this installation",
+        "quizzes: quiz-2: not moved: lesson_id is that of another quiz of this installation",
         f"quizzes: quiz-3: {PART}",
-        "quiz_questions: quiz-3-question-1: id is taken by a question of this installation",
-        "quiz_options: quiz-3-question-1-option-1: id is taken by an option of this installation",
-        "quiz_options: quiz-3-question-1-option-2: id is taken by an option of this installation",
+        "quiz_questions: quiz-3-question-1: not moved: id is taken by a question of this installation",
+        "quiz_options: quiz-3-question-1-option-1: not moved: id is taken by an option of this installation",
+        "quiz_options: quiz-3-question-1-option-2: not moved: id is taken by an option of this installation",
     ]
     assert (done, numbers["quizzes"]) == (True, (4, 1, 0, 3))
     assert [each for each in stored(store) if each.id != "quiz-4"] == before

@@ -15,7 +15,7 @@ CLOSED = service_error("EVENT_ACCESS_DENIED", status="blocked_private")
 BEARER = {"Authorization": "Bearer canary.grant.token"}
 ADMITTED = {"item": {"id": "lesson-1", "slug": "opening", "title": "Opening", "eventId": "event-1"}}
 
-CONTENT_TARGETS = {address: target for address, (target, _, _) in ROUTES.items() if address != ACCESS}
+CONTENT_TARGETS = {address: f"{TARGET}/{target}" for address, (target, _, _) in ROUTES.items() if address != ACCESS}
 NO_GRANTS = [
     *("", "Bearer", "Bearer ", "Basic a.b.c", "Bearer nonsense", "Bearer a.b", "Bearer a.b.c.d", "Bearer a.b.c d"),
     *("Bearer a..c", "Bearer " + "a" * 2001 + ".b.c", b"Bearer \xe9.b.c"),

@@ -6,6 +6,7 @@ import httpx
 import orjson
 import pytest
 
+from services.kit.web.judgements import Judgement, judgement_header
 from tests.gateway.fakes import UNAVAILABLE, Gateway, log_line, parsed, service_error
 
 EVENT = "/api/public/events/launch"
@@ -103,7 +104,7 @@ def test_quiz_grades_for_the_lesson_that_content_opened(gateway: Gateway) -> Non
     gateway.quiz.responds("POST /internal/submissions", GRADED)
     response = gateway.send("POST", f"{SUBMIT}?x=1", json=ANSWERS)
     assert (parsed(response), response.headers["Content-Type"]) == ((200, GRADED), "application/json")
-    lesson = {"lessonId": "lesson 1", "lessonTitle": "Opening"}
+    lesson = {"eventId": "event-1", "lessonId": "lesson 1", "lessonTitle": "Opening"}
     assert [orjson.loads(body) for body in gateway.quiz.bodies] == [{**SLUGS, **lesson, "submission": ANSWERS}]
     assert gateway.quiz.header("Content-Type") == ["application/json"]
     assert gateway.quiz.header("Idempotency-Key") == [None]
@@ -136,7 +137,20 @@ def test_a_replayed_submission_is_not_logged_again(gateway: Gateway) -> None:
     assert "canary" not in gateway.log
 
 
-@pytest.mark.parametrize(("status", "refusal"), REFUSALS)
+# The refusals after which a response may be replayed, each with the judgement of a learner to whom the event opens, and
+# with the lesson's id that quiz gets: a deleted lesson has none.
+OPENED: list[tuple[int, Any, str | None]] = [(403, DENIED, "lesson 1"), (404, LESSON_NOT_FOUND, None)]
+
+
+def refuse(
+    gateway: Gateway, status: int, refusal: Any, opened: bool, lesson_id: str | None = None, event_id: str | None = "e"
+) -> None:
+    """Let content refuse the learner, with this judgement."""
+    judgement = judgement_header(Judgement(event_id, opened, None, lesson_id))
+    gateway.content.responds(f"POST {TARGET}/admission", refusal, status, Access_Judgement=judgement)
+
+
+@pytest.mark.parametrize(("status", "refusal", "lesson_id"), OPENED)
 @pytest.mark.parametrize(
     ("stored_status", "stored", "headers"),
     [
@@ -146,29 +160,52 @@ def test_a_replayed_submission_is_not_logged_again(gateway: Gateway) -> None:
         (400, service_error("VALIDATION_ERROR"), {}),
     ],
 )
-def test_a_refused_learner_gets_the_response_stored_under_the_key(
-    gateway: Gateway, status: int, refusal: Any, stored_status: int, stored: Any, headers: dict[str, str]
+def test_a_learner_whose_lesson_ended_gets_the_response_stored_under_the_key(
+    gateway: Gateway,
+    status: int,
+    refusal: Any,
+    lesson_id: str | None,
+    stored_status: int,
+    stored: Any,
+    headers: dict[str, str],
 ) -> None:
-    gateway.content.responds(f"POST {TARGET}/admission", refusal, status)
+    refuse(gateway, status, refusal, True, lesson_id)
     gateway.quiz.responds("POST /internal/replays", stored, stored_status, **headers)
     response = gateway.send("POST", SUBMIT, json=ANSWERS, headers=KEYED)
     assert parsed(response) == (stored_status, stored)
     assert {name: response.headers[name] for name in headers} == headers
     assert gateway.quiz.header("Idempotency-Key") == ["canary-idempotency"]
-    assert [orjson.loads(body) for body in gateway.quiz.bodies] == [{**SLUGS, "submission": ANSWERS}]
+    lesson = {} if lesson_id is None else {"lessonId": lesson_id}
+    assert [orjson.loads(body) for body in gateway.quiz.bodies] == [
+        {**SLUGS, "eventId": "e", **lesson, "submission": ANSWERS}
+    ]
     assert gateway.lines == ([evaluated("quiz/submit", "locked")] if status == 403 else [])
     assert "canary" not in gateway.log
 
 
-@pytest.mark.parametrize(("status", "refusal"), REFUSALS)
-def test_a_learner_who_was_never_admitted_gets_the_refusal(gateway: Gateway, status: int, refusal: Any) -> None:
-    gateway.content.responds(f"POST {TARGET}/admission", refusal, status)
+@pytest.mark.parametrize(("status", "refusal", "lesson_id"), OPENED)
+def test_a_learner_who_has_sent_nothing_before_gets_the_refusal(
+    gateway: Gateway, status: int, refusal: Any, lesson_id: str | None
+) -> None:
+    refuse(gateway, status, refusal, True, lesson_id)
     assert parsed(gateway.send("POST", SUBMIT, json=ANSWERS, headers=KEYED)) == (status, refusal)
     assert gateway.quiz.targets == ["POST /internal/replays"]
 
 
+@pytest.mark.parametrize("event_id", ["e", None])
+@pytest.mark.parametrize("status", [403, 404])
+def test_without_the_key_of_the_event_nothing_is_replayed(gateway: Gateway, status: int, event_id: str | None) -> None:
+    closed = service_error("LESSON_ACCESS_DENIED", status="blocked_private")
+    refuse(gateway, status, closed, False, None, event_id)
+    gateway.quiz.responds("POST /internal/replays", GRADED)
+    for key in ("canary-idempotency", "", "\t", "x" * 300):
+        response = gateway.send("POST", SUBMIT, json=ANSWERS, headers={"Idempotency-Key": key})
+        assert parsed(response) == (status, closed)
+    assert gateway.quiz.targets == []
+
+
 def test_a_refused_learner_with_a_key_waits_while_quiz_is_down(gateway: Gateway) -> None:
-    gateway.content.responds(f"POST {TARGET}/admission", DENIED, 403)
+    refuse(gateway, 403, DENIED, True)
     gateway.quiz.fails("POST /internal/replays", httpx.ConnectError("refused"))
     response = gateway.send("POST", SUBMIT, json=ANSWERS, headers=KEYED)
     assert (parsed(response), response.headers["Retry-After"]) == ((503, UNAVAILABLE), "1")
@@ -176,7 +213,7 @@ def test_a_refused_learner_with_a_key_waits_while_quiz_is_down(gateway: Gateway)
 
 @pytest.mark.parametrize("status", [400, 415, 500, 503])
 def test_another_error_of_admission_looks_up_no_stored_response(gateway: Gateway, status: int) -> None:
-    gateway.content.responds(f"POST {TARGET}/admission", service_error("REQUEST_ERROR"), status)
+    refuse(gateway, status, service_error("REQUEST_ERROR"), True)
     assert parsed(gateway.send("POST", SUBMIT, content=b"{", headers=KEYED)) == (status, service_error("REQUEST_ERROR"))
     assert gateway.quiz.targets == []
 

@@ -84,6 +84,7 @@ def test_the_libraries_log_no_requests_and_no_statements(level: str, events: lis
 for name in ("debug", "info", "warning"):
     getattr(log, name)(name)
 logging.getLogger("httpx").info("HTTP Request: GET http://content/?eventAccessKey=canary")
+logging.getLogger("httpcore.http11").debug("receive_response_headers.complete canary")
 logging.getLogger("gunicorn.access").info("GET /?eventAccessKey=canary")
 logging.getLogger("gunicorn.error").debug("GET /canary")
 logging.getLogger("peewee").debug(("UPDATE events SET access_key = ?", ["canary"]))

@@ -20,6 +20,7 @@ from services.kit.web.idempotency import (
     KeyInFlight,
     KeyReused,
     StoredResponse,
+    grouped_key,
     request_key,
     stored_response,
 )
@@ -144,6 +145,47 @@ def test_a_failed_request_leaves_nothing_and_may_be_repeated(
     # In another thread, since a thread's own lock would let it pass.
     with ThreadPoolExecutor(1) as pool:
         assert pool.submit(notes.post).result() == first()
+
+
+# A key in a place of a group, such as a lesson of an event
+
+
+def key_in(place: str | None, text: str = "a", group: str = "event-1", former: str | None = None) -> IdempotencyKey:
+    """Return the key of a request in that place, in any place without one; `former` is an old key."""
+    before = None if former is None else key_of(text, former)
+    found = grouped_key("key-1", ("submit", group), place, {"text": text}, before)
+    assert found is not None
+    return found
+
+
+def post_in(notes: Notes, key: IdempotencyKey, text: str = "a") -> StoredResponse:
+    """Write a note under the key."""
+    return notes.requests.run(key, notes.writing(text), rendered)
+
+
+def test_a_key_belongs_to_its_place_and_is_found_without_it(notes: Notes) -> None:
+    for place, text in (("one", "a"), ("two", "b")):
+        assert post_in(notes, key_in(place, text), text) == first(text)
+        assert post_in(notes, key_in(place, text), text) == again(text)
+    # In any place: that of the same body, of another body under the key, and of another group.
+    assert [notes.requests.replay(key_in(None, text)) for text in "ab"] == [again("a"), again("b")]
+    for elsewhere in (key_in(None, "c"), key_in("one", "b")):
+        with pytest.raises(KeyReused):
+            notes.requests.replay(elsewhere)
+    assert notes.requests.replay(key_in(None, group="event-2")) is None
+    assert notes.requests.replay(key_in("three")) is None
+    notes.clock.at = NOON + LIFETIME
+    assert notes.requests.replay(key_in(None)) is None
+
+
+def test_a_response_that_the_release_before_stored_is_found(notes: Notes) -> None:
+    notes.post("a", "old-key")
+    for key in (key_in("one", former="old-key"), key_in(None, former="old-key")):
+        assert notes.requests.replay(key) == post_in(notes, key) == again("a")
+    with pytest.raises(KeyReused):
+        post_in(notes, key_in("one", "b", former="old-key"), "b")
+    assert (notes.texts(), notes.stored()) == (["a"], 1)
+    assert post_in(notes, key_in("one", former="another")) == first("a")
 
 
 # Time

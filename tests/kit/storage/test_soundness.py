@@ -7,6 +7,7 @@ import shutil
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -135,7 +136,7 @@ def test_a_sound_database_stays_open(seeded: peewee.Database) -> None:
         assert len(service.event_ids()) == 7
 
 
-PAGES = ("events", "sqlite_autoindex_events_1", "events_created_at_id", "materials")
+PAGES = ("events", "sqlite_autoindex_events_1", "events_created_at_position_id", "materials")
 DAMAGE = [*map(overwriting, PAGES), *map(truncating, (PAGE * 3, PAGE, 100, 0)), Path.unlink]
 
 
@@ -149,6 +150,69 @@ def test_damage_of_the_file_closes_the_service_until_a_restore(file: Path, damag
         until(lambda: bool(service.event_ids() == DAMAGED), "a closed service")
         assert service.ready() == (503, DAMAGED)
         assert file.exists() is (damage is not Path.unlink)
+        restore(file)
+        until(lambda: service.ready()[0] == 200, "an open service")
+        assert service.event_ids() == events
+
+
+def _replace(path: Path) -> None:
+    if path.is_dir():
+        shutil.copytree(path, path.with_name("other"))
+        path.rename(path.with_name("gone"))
+    else:
+        shutil.copy(path, path.with_name("other"))
+    path.with_name("other").replace(path)
+
+
+def _delete(path: Path) -> None:
+    if path.is_dir():
+        path.rename(path.with_name("gone"))
+    else:
+        path.unlink()
+
+
+@pytest.mark.parametrize("remove", [_delete, _replace])
+@pytest.mark.parametrize("which", ["file", "log", "folder"])
+def test_no_write_is_acknowledged_into_a_file_that_is_gone(
+    tmp_path: Path, which: str, remove: Callable[[Path], None]
+) -> None:
+    folder = tmp_path / "data"
+    folder.mkdir()
+    file = folder / "content.sqlite"
+    paths = {"file": file, "log": folder / "content.sqlite-wal", "folder": folder}
+    with closing(sqlite3.connect(file)) as connection:
+        connection.execute("CREATE TABLE notes (id INTEGER PRIMARY KEY)")
+    database = open_database(f"sqlite:///{file}", create=False)
+    use_cases = UseCases(database, threads=1)
+    write = partial(use_cases.run_in_this_thread, database.execute_sql, "INSERT INTO notes DEFAULT VALUES")
+    write()
+
+    remove(paths[which])
+
+    for _ in range(2):
+        with pytest.raises(Unavailable, match=DAMAGED):
+            write()
+    use_cases.close()
+
+
+def test_a_file_that_was_moved_away_and_back_opens_the_service(file: Path) -> None:
+    with Service(open_database(f"sqlite:///{file}", create=False), SOON).running() as service:
+        events = service.event_ids()
+        away = file.rename(file.with_name("away"))
+        until(lambda: bool(service.event_ids() == DAMAGED), "a closed service")
+        away.rename(file)
+        until(lambda: service.ready()[0] == 200, "an open service")
+        assert service.event_ids() == events
+
+
+@pytest.mark.parametrize("remove", [_delete, _replace])
+def test_a_service_without_its_log_stays_closed_until_a_restore(file: Path, remove: Callable[[Path], None]) -> None:
+    with Service(open_database(f"sqlite:///{file}", create=False), SOON).running() as service:
+        events = service.event_ids()
+        remove(Path(f"{file}-wal"))
+        assert service.event_ids() == DAMAGED
+        # Readiness asks the closed use cases, not the database.
+        assert [service.ready() for _ in range(10)] == [(503, DAMAGED)] * 10
         restore(file)
         until(lambda: service.ready()[0] == 200, "an open service")
         assert service.event_ids() == events

@@ -15,10 +15,13 @@ from services.kit.storage.use_cases import UseCases
 from services.kit.web.app import WebApp, create_web_app
 from services.kit.web.documents import read_body, read_document, read_json, write_json
 from services.kit.web.guards import Gatekeeper, Guard, Route
+from services.kit.web.headers import SECURITY_HEADERS
 from services.kit.web.schemas import Schema, Text
 
 SECRET = "a secret that only these tests know, long enough"
 SHORT_SECONDS = 1
+# Longer than a test waits.
+LONG_SECONDS = 3600
 
 
 class Note(Schema):
@@ -107,13 +110,18 @@ def create_app(*more: Route, body_seconds: float = BODY_SECONDS) -> WebApp:
         Route("/guarded", Raw(), Guard.SERVICE),
         *more,
     )
-    return create_web_app(routes, [Gatekeeper(routes, "notes", SECRET)], body_seconds)
+    return create_web_app(routes, [Gatekeeper(routes, "notes", SECRET)], body_seconds, _refusal_headers)
+
+
+def _refusal_headers(origin: str | None) -> dict[str, str]:
+    return {**SECURITY_HEADERS, **({"X-Origin": origin} if origin else {})}
 
 
 def create_streaming_app() -> WebApp:
     """Build the app for gunicorn; the URL of its database is in the environment."""
     database = open_database(os.environ["STREAMING_DATABASE_URL"])
-    return create_app(Route("/stream", Streaming(UseCases(database, threads=2), database), Guard.OPEN))
+    stream = Route("/stream", Streaming(UseCases(database, threads=2), database), Guard.OPEN)
+    return create_app(stream, body_seconds=LONG_SECONDS)
 
 
 def create_impatient_app() -> WebApp:

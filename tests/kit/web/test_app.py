@@ -95,7 +95,7 @@ def test_an_unknown_or_invalid_address_is_not_found(address: str) -> None:
 
 def test_an_unknown_method_is_not_allowed() -> None:
     response = send("DELETE", "/notes")
-    assert (response.status_code, response.headers["Allow"]) == (405, "GET, POST, OPTIONS")
+    assert (response.status_code, response.headers["Allow"]) == (405, "GET, HEAD, POST, OPTIONS")
     assert response.json() == envelope("METHOD_NOT_ALLOWED", "This address does not take that method")
 
 

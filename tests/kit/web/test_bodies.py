@@ -26,6 +26,9 @@ def part(body: bytes, more: bool) -> dict[str, Any]:
     return {"type": "http.request", "body": body, "more_body": more}
 
 
+AT_ONCE = part(b"", more=True)
+
+
 class Sending:
     """A client that sends these parts and then nothing more."""
 
@@ -86,23 +89,31 @@ def test_other_errors_come_first_even_if_the_body_never_begins() -> None:
     assert (status, connection, document["error"]) == (404, "close", "NOT_FOUND")
 
 
-def test_every_event_before_the_deadline_is_passed_on() -> None:
-    events = [part(b"a", more=True), part(b"b", more=False), {"type": "http.disconnect"}]
+def test_an_empty_part_comes_first_and_then_every_part_before_the_deadline() -> None:
+    parts = [part(b"a", more=True), part(b"b", more=False)]
 
     async def scenario() -> list[Any]:
-        receive = receive_with_deadline(ANNOUNCED, Sending(*events).receive, 3600)
-        return [await receive() for _ in events]
+        receive = receive_with_deadline(ANNOUNCED, Sending(*parts).receive, 3600)
+        return [await receive() for _ in (AT_ONCE, *parts)]
 
-    assert asyncio.run(scenario()) == events
+    assert asyncio.run(scenario()) == [AT_ONCE, *parts]
+
+
+@pytest.mark.parametrize("parts", [[], [b"{}"]])
+def test_a_body_whose_client_disconnects_is_not_taken_for_a_whole_one(parts: list[bytes]) -> None:
+    sending = Sending(*(part(each, more=True) for each in parts), {"type": "http.disconnect"})
+    incomplete = error("REQUEST_ERROR", "The body is not complete")
+    assert respond(sending, seconds=3600) == (400, "close", incomplete)
 
 
 def test_the_deadline_is_that_of_the_body_and_not_of_each_part() -> None:
     async def scenario() -> None:
         loop = asyncio.get_running_loop()
-        sending = Sending(*(part(b"a", more=True) for _ in range(3)))
+        parts = [part(b"a", more=True) for _ in range(3)]
+        sending = Sending(*parts)
         receive = receive_with_deadline(ANNOUNCED, sending.receive, SOON)
         deadline = loop.time() + SOON
-        assert [await receive() for _ in range(3)] == [part(b"a", more=True)] * 3
+        assert [await receive() for _ in (AT_ONCE, *parts)] == [AT_ONCE, *parts]
         with pytest.raises(RequestTimeout):
             await receive()
         assert loop.time() >= deadline

@@ -1,4 +1,4 @@
-"""services.kit.web.worker in this process: the first head's deadline, and connections that wait at the end.
+"""services.kit.web.worker in this process: the first head's deadline, heads that are too long, and the end.
 
 The same under a real gunicorn is in test_slow_clients and test_stopping.
 """
@@ -13,7 +13,7 @@ import pytest
 import uvloop
 from gunicorn.config import Config
 
-from services.kit.web.worker import Connection, Worker
+from services.kit.web.worker import LONG_HEAD_BYTES, Connection, Worker
 from tests.kit.web.notes import create_app
 
 REQUEST = b"GET /raw HTTP/1.1\r\nHost: notes\r\nConnection: close\r\n\r\n"
@@ -51,6 +51,37 @@ def test_a_connection_whose_first_head_does_not_end_is_closed(beginning: bytes) 
         return await read_to_the_end(client)
 
     assert asyncio.run(scenario()) == b""
+
+
+LONG = b"a" * 9_000
+ORIGIN = b"Origin: https://learn.example\r\n"
+
+
+@pytest.mark.parametrize(
+    ("parts", "status", "has_origin"),
+    [
+        # A page's request arrives in several parts, and the Origin in the last of them.
+        ([b"GET /" + LONG, b" HTTP/1.1\r\nHost: notes\r\n" + ORIGIN, b"\r\n"], 414, True),
+        ([b"GET / HTTP/1.1\r\nX: " + LONG, LONG, b"\r\n" + ORIGIN + b"\r\n"], 431, True),
+        ([b"GET / HTTP/1.1\r\n" + b"X: y\r\n" * 101, ORIGIN + b"\r\n"], 431, True),
+        ([b"GET / HTTP/1.1\r\n" + b"X: y\r\n" * 101, b"\r\n"], 431, False),
+        # A head without an end.
+        ([b"GET /" + LONG], 414, False),
+        ([b"GET /" + LONG] * (1 + LONG_HEAD_BYTES // len(LONG)), 414, False),
+    ],
+)
+def test_a_head_that_is_too_long_is_read_for_its_origin(parts: list[bytes], status: int, has_origin: bool) -> None:
+    async def scenario() -> bytes:
+        loop = asyncio.get_running_loop()
+        client, server = socket.socketpair()
+        made = await loop.connect_accepted_socket(lambda: Connection(worker_of(loop, 60)), server)
+        for part in parts:
+            made[1].data_received(part)
+        return await read_to_the_end(client)
+
+    response = asyncio.run(scenario())
+    assert response.startswith(f"HTTP/1.1 {status} ".encode())
+    assert (b"X-Origin: https://learn.example\r\n" in response) == has_origin
 
 
 def test_a_worker_that_stops_serves_the_connections_it_has_not_accepted() -> None:

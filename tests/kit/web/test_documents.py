@@ -15,7 +15,7 @@ from services.kit.web.pages import Page, PageRequest
 from tests.app_client import Client
 from tests.documents import ANYTHING
 from tests.kit.web.notes import create_app
-from tests.refusals import INVALID_JSON, NOT_JSON, TOO_LARGE, invalid
+from tests.refusals import INVALID_JSON, NOT_JSON, TOO_LARGE, invalid, refusal
 
 JSON = {"Content-Type": "application/json"}
 one_client = settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -98,9 +98,47 @@ def test_a_body_that_is_no_json_is_refused_and_not_repeated(client: Client, body
 @example("text/json")
 def test_a_body_is_read_if_its_type_is_json(client: Client, content_type: str) -> None:
     is_json = content_type.partition(";")[0].strip().lower() == "application/json"
+    assume("charset" not in content_type.lower() or "utf-8" in content_type.lower())
     expected = (200, {"item": "text"}) if is_json else NOT_JSON
     for method in ("POST", "PUT"):
         assert client.send(method, "/echo", headers={"Content-Type": content_type}, body=b'"text"') == expected
+
+
+@pytest.mark.parametrize(
+    ("charset", "named"),
+    [
+        *((charset, None) for charset in ("", "utf-8", "UTF-8", '"utf-8"', "utf8", "US-ASCII")),
+        ("latin-1", "latin-1"),
+        ('"ISO-8859-1"', "iso-8859-1"),
+        ("utf-16", "utf-16"),
+        ("utf-8; charset=latin-1", "latin-1"),
+        ('"<canary>"', "unknown"),
+        ("x" * 41, "unknown"),
+    ],
+)
+def test_a_body_in_another_charset_is_refused_by_its_name(client: Client, charset: str, named: str | None) -> None:
+    refused = refusal(415, "REQUEST_ERROR", f"The body must be in UTF-8, but its charset is {named}")
+    response = client.send("POST", "/echo", headers={"Content-Type": f"application/json; charset={charset}"}, body="1")
+    assert response == (refused if named else (200, {"item": 1}))
+
+
+@pytest.mark.parametrize(
+    ("coding", "named"),
+    [
+        *((coding, None) for coding in ("", "identity", "Identity, identity")),
+        ("gzip", "gzip"),
+        ("identity, BR", "br"),
+        ("<canary>", "unknown"),
+    ],
+)
+def test_a_body_with_a_content_coding_is_refused_by_its_name(client: Client, coding: str, named: str | None) -> None:
+    refused = refusal(415, "REQUEST_ERROR", f"The body must have no content coding, but has {named}")
+    headers = {**JSON, "Content-Encoding": coding}
+    result = client.exchange("POST", "/echo", headers=headers, body=b"1")
+    assert (result.status_code, result.json) == (refused if named else (200, {"item": 1}))
+    assert result.headers.get("Accept-Encoding") == ("identity" if named else None)
+    # Without a body there is nothing to refuse.
+    assert client.send("PUT", "/echo", headers=headers) == (200, {"item": {}})
 
 
 def test_a_body_without_a_type_is_refused(client: Client) -> None:

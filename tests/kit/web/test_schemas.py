@@ -6,10 +6,21 @@ from typing import Annotated, Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
 from services.kit.core.errors import ValidationFailed
-from services.kit.web.schemas import Instant, Integer, Patch, Schema, Text, WebAddress, validated
+from services.kit.core.texts import DIRECTION_OVERRIDES, as_seen, composed
+from services.kit.web.schemas import (
+    Instant,
+    Integer,
+    OneLineText,
+    Patch,
+    Schema,
+    Text,
+    WebAddress,
+    line_length,
+    validated,
+)
 
 
 class Inner(Schema):
@@ -139,10 +150,40 @@ def test_a_text_must_not_contain_control_characters(controls: str) -> None:
 
 
 @given(st.text(st.characters(exclude_categories=["Cc", "Cs"])))
-def test_every_other_text_is_accepted_and_trimmed(text: str) -> None:
+def test_every_other_text_is_accepted_trimmed_and_in_nfc(text: str) -> None:
+    expected = composed(text.strip()) if as_seen(text) else ""
     assert validated(Required, {"firstName": text, "lastName": "a\tb\r\nc"}) == Required.model_construct(
-        first_name=text.strip(), last_name="a\tb\r\nc"
+        first_name=expected, last_name="a\tb\r\nc"
     )
+
+
+LINES = TypeAdapter(Annotated[OneLineText, line_length(1, 8)])
+FAMILY, PERSIAN, THAI, ACCENTED = "👨\u200d👩\u200d👧❤\ufe0f", "می\u200cخواهم", "น้ำ", "x\u0301\u0323y"
+
+
+@pytest.mark.parametrize("title", [FAMILY, PERSIAN, THAI, ACCENTED, "a\u200fb\u200e", "a\tb", "\u200b\u200ba"])
+def test_what_belongs_to_a_script_stays_in_a_title(title: str) -> None:
+    assert LINES.validate_python(f" {title}\n") == composed(title)
+
+
+def test_the_length_of_a_text_counts_after_normalising() -> None:
+    assert LINES.validate_python("e\u0301" * 8) == "é" * 8
+    with pytest.raises(ValidationError, match="at most 8"):
+        LINES.validate_python("é" * 9)
+
+
+@pytest.mark.parametrize(
+    ("title", "message"),
+    [
+        *((f"a{each}b", "must not contain line breaks") for each in "\n\r\u2028\u2029"),
+        *((f"a{each}b", "must not contain control characters") for each in "\v\f\x85"),
+        *((f"a{each}b", "must not contain characters that override") for each in DIRECTION_OVERRIDES),
+        *((nothing, "at least 1") for nothing in ("", " ", "\u200b", "\u2060\ufeff", "\u3164", "\u200d\ufe0f")),
+    ],
+)
+def test_a_title_is_one_line_that_is_seen_as_it_is_stored(title: str, message: str) -> None:
+    with pytest.raises(ValidationError, match=message):
+        LINES.validate_python(title)
 
 
 @given(st.integers(-(2**53), 2**53))

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import httpx
@@ -12,7 +12,7 @@ from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
 
 from services.kit.core.errors import Forbidden, ServiceError, Unauthorized, Unavailable
-from services.kit.core.instants import Clock, now
+from services.kit.core.instants import Clock, ElapsedClock, elapsed, now
 from services.kit.core.logging import log
 from services.kit.web.tokens.claims import check_claims, read_claims, read_header
 from services.kit.web.tokens.revocation import Revocations
@@ -48,19 +48,27 @@ class Admin:
 class AccessTokenVerifier:
     """Verifies access tokens for one audience with auth's published keys, cached for five minutes."""
 
-    def __init__(self, fetch_keys: FetchKeys, audience: str, revocations: Revocations, clock: Clock = now):
+    def __init__(
+        self,
+        fetch_keys: FetchKeys,
+        audience: str,
+        revocations: Revocations,
+        clock: Clock = now,
+        elapsed: ElapsedClock = elapsed,
+    ):
         self._fetch_keys = fetch_keys
         self._audience = audience
         self._revocations = revocations
         self._clock = clock
+        self._elapsed = elapsed
         self._keys = KeySet([])
-        self._fetched_at: datetime | None = None
+        self._fetched_at: timedelta | None = None
         self._fetch_lock = asyncio.Lock()
         self._fetch_failed = False
 
     async def prepare(self) -> None:
         """Fetch the keys before the first request; if auth is unavailable, the first request fetches them."""
-        fetched_at = self._clock()
+        fetched_at = self._elapsed()
         with suppress(*FETCH_ERRORS):
             self._keys = KeySet.import_key_set(await self._fetch_keys())
             self._fetched_at = fetched_at
@@ -104,10 +112,10 @@ class AccessTokenVerifier:
             raise Unavailable("Sign-in keys are not available; try again shortly")
 
     def _is_older_than(self, age: timedelta) -> bool:
-        return self._fetched_at is None or self._clock() - self._fetched_at > age
+        return self._fetched_at is None or self._elapsed() - self._fetched_at > age
 
     async def _refresh(self) -> None:
-        fetched_before, self._fetched_at = self._fetched_at, self._clock()
+        fetched_before, self._fetched_at = self._fetched_at, self._elapsed()
         try:
             self._keys = KeySet.import_key_set(await self._fetch_keys())
             self._fetch_failed = False

@@ -3,12 +3,12 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import httpx
 
-from services.kit.core.instants import Clock, now
+from services.kit.core.instants import ElapsedClock, elapsed
 from services.kit.core.logging import log
 
 # The longest time for which an access token is accepted after its session has ended.
@@ -39,11 +39,11 @@ class RevocationList:
     While auth is unavailable the last list stays in force: nobody can end a session at auth then either.
     """
 
-    def __init__(self, fetch: FetchRevoked, clock: Clock = now):
+    def __init__(self, fetch: FetchRevoked, elapsed: ElapsedClock = elapsed):
         self._fetch = fetch
-        self._clock = clock
+        self._elapsed = elapsed
         self._revoked = Revoked()
-        self._fetched_at: datetime | None = None
+        self._fetched_at: timedelta | None = None
         self._fetch_lock = asyncio.Lock()
         self._fetch_failed = False
 
@@ -57,10 +57,10 @@ class RevocationList:
         return self._revoked
 
     def _is_old(self) -> bool:
-        return self._fetched_at is None or self._clock() - self._fetched_at > REVOKED_LIFETIME
+        return self._fetched_at is None or self._elapsed() - self._fetched_at > REVOKED_LIFETIME
 
     async def _refresh(self) -> None:
-        fetched_at = self._clock()
+        fetched_at = self._elapsed()
         try:
             self._revoked = Revoked.from_document(await self._fetch())
             self._fetch_failed = False
@@ -69,4 +69,4 @@ class RevocationList:
             log.warning("revocations_unavailable", error=repr(error))
         # After a failure count from its end, so that the requests that waited do not fetch again. A cancelled fetch
         # does not reach this line: the next request must fetch.
-        self._fetched_at = fetched_at if not self._fetch_failed else self._clock()
+        self._fetched_at = fetched_at if not self._fetch_failed else self._elapsed()

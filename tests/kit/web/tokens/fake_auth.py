@@ -55,7 +55,7 @@ class FakeAuth:
 
     def verifier(self) -> AccessTokenVerifier:
         """Return a new verifier of this auth's tokens."""
-        return AccessTokenVerifier(self.fetch, self._audience, self.revocations, self.clock)
+        return AccessTokenVerifier(self.fetch, self._audience, self.revocations, self.clock, self.clock.elapsed)
 
 
 class Verifying:

@@ -259,3 +259,17 @@ def test_the_scheme_may_be_in_any_case(header: str, token: str) -> None:
 def test_a_header_without_a_bearer_token_is_refused(header: str | None) -> None:
     with pytest.raises(Unauthorized):
         bearer_token(header)
+
+
+def test_a_new_key_is_fetched_in_time_after_the_clock_stepped_back() -> None:
+    async def scenario() -> tuple[Admin, int]:
+        old, new = Forge("old"), Forge("new")
+        auth = FakeAuth(old)
+        verifier = auth.verifier()
+        await verifier.verify(old.token())
+        auth.response = {"keys": [old.public_key, new.public_key]}
+        auth.clock.at += 6 * SECOND
+        auth.clock.step(-6 * SECOND)
+        return await verifier.verify(new.token()), auth.requests
+
+    assert asyncio.run(scenario()) == (ADA, 2)

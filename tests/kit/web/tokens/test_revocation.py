@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -21,7 +22,7 @@ class Revoking(FakeAuth):
     def __init__(self) -> None:
         super().__init__()
         self.response = NOTHING
-        self.list = RevocationList(self.fetch, self.clock)
+        self.list = RevocationList(self.fetch, self.clock.elapsed)
 
     def read(self, times: int = 1) -> set[Revoked]:
         """Return what so many requests at the same time get."""
@@ -121,3 +122,13 @@ def test_after_a_client_disconnects_the_next_request_fetches() -> None:
             return await second, auth.requests
 
     assert asyncio.run(scenario()) == (ONE_SESSION, 2)
+
+
+@pytest.mark.parametrize("distance", [-HOUR, HOUR], ids=["back", "ahead"])
+def test_an_ended_session_is_refused_in_time_when_the_clock_steps(auth: Revoking, distance: timedelta) -> None:
+    auth.read()
+    auth.response = ONE_ENDED
+    auth.clock.step(distance)
+    assert (auth.read(), auth.requests) == ({Revoked()}, 1)
+    auth.clock.at += 2 * SECOND + MILLISECOND
+    assert (auth.read(), auth.requests) == ({ONE_SESSION}, 2)

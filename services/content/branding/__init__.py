@@ -1,0 +1,1 @@
+"""The look of an event's page, made by a provider on the network or by a rule."""

@@ -1,0 +1,245 @@
+"""What content tells the gateway of a learner's request: the event, the lesson, and whether the key was a guess."""
+
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import Any
+
+import peewee
+import pytest
+
+from services.content import rules
+from services.content.repository.contracts import ContentStore
+from services.content.repository.store import PeeweeContentStore
+from services.content.service import ContentService, PresentedGrant
+from services.kit.core.errors import ServiceError, Unavailable
+from services.kit.web.judgements import JUDGEMENT_HEADER, Judgement, KeyJudgement, judgement_header, read_judgement
+from services.kit.web.tokens.grants import Grant
+from tests.clock import HOUR, MILLISECOND, NOON, StoppedClock
+from tests.content.client import Client, content_app, learner_grant, service_token
+from tests.content.examples import KEY, SECRET, an_event, event_changes, with_two_events
+from tests.content.memory import InMemoryContentStore
+from tests.content.resources.answers import PUBLIC
+
+DAY = 24 * HOUR
+YESTERDAYS = "yesterday's key"
+SECRET_EVENT = an_event(id="event-2", slug="secret", visibility="private", access_key=KEY)
+GRANT = Grant("event-2", rules.fingerprint(SECRET_EVENT, SECRET))
+FOREIGN_GRANT = Grant("event-1", GRANT.fingerprint)
+
+
+class Door:
+    """A private event with the key `KEY`, and what is told of each request for it."""
+
+    def __init__(self, store: ContentStore) -> None:
+        self.clock = StoppedClock()
+        self.store = with_two_events(store)
+        self.service = ContentService(store, SECRET, self.clock)
+
+    def told(
+        self, key: str | None, grant: PresentedGrant = None, slug: str = "secret", lesson: str = "first"
+    ) -> Judgement:
+        """Return what is told last of a request for a lesson, whether it is refused or not."""
+        told: list[Judgement] = []
+        with suppress(ServiceError):
+            self.service.play(slug, lesson, key, grant, told.append)
+        return told[-1]
+
+    def verdict(self, key: str) -> str:
+        """Return the judgement of the key."""
+        judged = self.told(key).key
+        assert judged is not None
+        return judged.verdict
+
+    def set_key(self, key: str | None, event_id: str = "event-2") -> None:
+        """Change the key of an event."""
+        self.service.update_event(event_id, event_changes(access_key=key))
+
+
+@pytest.fixture
+def door(store: ContentStore) -> Door:
+    """A door over each kind of store in turn."""
+    return Door(store)
+
+
+@pytest.fixture
+def simple_door() -> Door:
+    """A door over the in-memory twin."""
+    return Door(InMemoryContentStore())
+
+
+def digest_of(key: str, event_id: str = "event-2") -> str:
+    return rules.key_digest(event_id, key, SECRET)
+
+
+# Replaced keys
+
+
+def test_a_key_is_stale_for_a_day_after_it_was_replaced(door: Door) -> None:
+    assert [door.verdict(key) for key in (KEY, "new-key", "let-me-out")] == ["right", "wrong", "wrong"]
+    door.set_key("new-key")
+    assert [door.verdict(key) for key in (KEY, "new-key", "let-me-out")] == ["stale", "right", "wrong"]
+    door.clock.at = NOON + DAY - MILLISECOND
+    assert door.verdict(KEY) == "stale"
+    door.clock.at = NOON + DAY
+    assert [door.verdict(key) for key in (KEY, "new-key")] == ["wrong", "right"]
+
+
+def test_every_key_of_the_last_day_is_stale_and_one_that_came_back_is_right(door: Door) -> None:
+    for key in ("second-key", "third-key", None, "fourth-key", KEY):
+        door.set_key(key)
+        door.clock.at += HOUR
+    keys = (KEY, "second-key", "third-key", "fourth-key")
+    assert [door.verdict(key) for key in keys] == ["right", "stale", "stale", "stale"]
+    door.clock.at = NOON + 10 * HOUR
+    door.set_key("fifth-key")
+    # Replaced at noon the first time, and ten hours later again.
+    door.clock.at = NOON + DAY + 5 * HOUR
+    assert [door.verdict(key) for key in keys] == ["stale", "wrong", "wrong", "wrong"]
+
+
+def test_a_removed_key_is_stale_and_another_event_s_old_key_is_wrong(door: Door) -> None:
+    door.set_key(YESTERDAYS, "event-1")
+    door.set_key("other-key", "event-1")
+    door.set_key(None)
+    assert [door.verdict(key) for key in (KEY, YESTERDAYS)] == ["stale", "wrong"]
+
+
+def test_a_change_that_leaves_the_key_replaces_none(door: Door) -> None:
+    for changes in ({"title": "Other"}, {"access_key": KEY}, {"access_key": f"{KEY}\u200b"}, {"access_key": KEY}):
+        door.service.update_event("event-2", event_changes(**changes))
+    assert not door.store.replaced_keys.has(digest_of(KEY), NOON - DAY)
+
+
+def test_digests_of_keys_are_forgotten_a_day_later_and_no_key_is_stored(content_database: peewee.Database) -> None:
+    door = Door(PeeweeContentStore(content_database))
+    for number, key in enumerate(("canary-one", "canary-two", "canary-three", "canary-four")):
+        door.clock.at = NOON + number * 12 * HOUR
+        door.set_key(key)
+    rows = content_database.execute_sql("SELECT digest, replaced_at FROM replaced_keys").fetchall()
+    assert sorted(digest for digest, _ in rows) == sorted(map(digest_of, ("canary-two", "canary-three")))
+    assert "canary" not in str(rows)
+
+
+def test_a_key_change_that_fails_replaces_no_key(door: Door) -> None:
+    with suppress(ServiceError):
+        door.service.update_event("event-2", event_changes(access_key="new-key", slug="launch"))
+    with suppress(RuntimeError), door.store.transaction():
+        door.set_key("new-key")
+        raise RuntimeError
+    assert door.verdict(KEY) == "right"
+    assert not door.store.replaced_keys.has(digest_of(KEY), NOON - DAY)
+
+
+# What is told
+
+
+def test_what_looks_alike_is_one_guess(simple_door: Door) -> None:
+    looking_alike = ("clé-secrète", "  clé-secrète\u200b", "cle\u0301-secre\u0300te", "\ufeffclé-secrète")
+    assert {simple_door.told(key).key for key in looking_alike} == {
+        KeyJudgement("wrong", digest_of("clé-secrète"), GRANT.fingerprint)
+    }
+    simple_door.set_key("clé-secrète")
+    simple_door.set_key(KEY)
+    assert {simple_door.verdict(key) for key in looking_alike} == {"stale"}
+
+
+def test_every_request_tells_the_event_and_the_lesson_that_were_found(simple_door: Door) -> None:
+    right = KeyJudgement("right", digest_of(KEY), GRANT.fingerprint)
+    assert simple_door.told(KEY) == Judgement("event-2", True, right, "lesson-2")
+    assert simple_door.told(KEY, lesson="nothing") == Judgement("event-2", True, right)
+    # The lesson of a request that opens nothing is not looked up.
+    wrong = KeyJudgement("wrong", digest_of("let-me-out"), GRANT.fingerprint)
+    assert simple_door.told("let-me-out") == Judgement("event-2", False, wrong)
+    assert simple_door.told(None) == Judgement("event-2", False)
+    nowhere = KeyJudgement("wrong", digest_of(KEY, ""), "")
+    assert simple_door.told(KEY, slug="nowhere") == Judgement(None, False, nowhere)
+    assert simple_door.told(None, slug="nowhere") == Judgement(None, False)
+
+
+def test_a_lesson_that_is_not_open_now_is_told(simple_door: Door) -> None:
+    for simple_door.clock.at in (NOON - DAY, NOON + DAY):
+        assert (simple_door.told(KEY).opened, simple_door.told(KEY).lesson_id) == (True, "lesson-2")
+
+
+@pytest.mark.parametrize("key", [None, KEY, "let-me-out"])
+def test_a_request_that_a_valid_grant_or_a_public_event_opens_rests_on_no_key(
+    simple_door: Door, key: str | None
+) -> None:
+    assert simple_door.told(key, GRANT) == Judgement("event-2", True, None, "lesson-2")
+    assert simple_door.told(key, slug="launch") == Judgement("event-1", True, None, "lesson-1")
+
+
+@pytest.mark.parametrize("grant", [FOREIGN_GRANT, Unavailable()])
+def test_a_key_beside_a_grant_that_opens_nothing_is_judged(simple_door: Door, grant: PresentedGrant) -> None:
+    # A forged grant while auth is away would else make guesses that nobody counts.
+    for key in (KEY, "let-me-out"):
+        assert simple_door.told(key, grant) == simple_door.told(key)
+
+
+def test_the_exchange_tells_the_same(simple_door: Door) -> None:
+    told: list[Judgement] = []
+    for slug, key in (("secret", KEY), ("secret", "let-me-out"), ("launch", KEY), ("nowhere", KEY)):
+        with suppress(ServiceError):
+            simple_door.service.event_access(slug, key, told.append)
+    assert [(each.event_id, each.opened, each.key and each.key.verdict) for each in told] == [
+        ("event-2", True, "right"),
+        ("event-2", False, "wrong"),
+        ("event-1", True, None),
+        (None, False, "wrong"),
+    ]
+
+
+def test_a_changed_key_is_another_present_one(simple_door: Door) -> None:
+    def present() -> str:
+        judged = simple_door.told("let-me-out").key
+        assert judged is not None
+        return judged.present
+
+    before = present()
+    simple_door.service.update_event("event-2", event_changes(title="Other", slug="secret"))
+    assert present() == before
+    simple_door.set_key("new-key")
+    assert present() != before
+
+
+# The header
+
+ACTIONS = ("access-check", "admission", "playback", "materials")
+ADDRESSES = ["/secret/access", "/secret/catalog", *(f"/secret/lessons/first/{action}" for action in ACTIONS)]
+
+
+@pytest.mark.parametrize("address", ADDRESSES)
+def test_every_response_to_a_learner_s_request_has_the_judgement(address: str) -> None:
+    def judged(client: Client, **more: Any) -> Judgement | None:
+        return read_judgement(
+            client.exchange("POST", PUBLIC + address, service_token(), **more).headers.get(JUDGEMENT_HEADER)
+        )
+
+    with Client.of(content_app(with_two_events(InMemoryContentStore()))) as client:
+        lesson = "lesson-2" if "first" in address else None
+        for key, opened, verdict in ((KEY, True, "right"), ("let-me-out", False, "wrong")):
+            judgement = judged(client, json={"eventAccessKey": key})
+            assert judgement is not None
+            assert judgement.key is not None
+            found = (judgement.event_id, judgement.opened, judgement.key.verdict, judgement.lesson_id)
+            assert found == ("event-2", opened, verdict, lesson if opened else None)
+        granted = judged(client, headers={"Learner-Grant": learner_grant(SECRET_EVENT)})
+        # The exchange takes no grant.
+        assert granted == Judgement("event-2", "access" not in address.split("/"), None, lesson)
+        assert judged(client, body="{", headers={"Content-Type": "application/json"}) is None
+
+
+JUDGEMENTS: Sequence[Judgement] = (
+    Judgement(None, False),
+    Judgement("é vent\r\n-🎬", True, None, 'les"son'),
+    Judgement("event-1", True, KeyJudgement("stale", "a" * 32, "b" * 64), "lesson-1"),
+)
+
+
+@pytest.mark.parametrize("judgement", JUDGEMENTS)
+def test_a_header_holds_any_id_and_is_read_again(judgement: Judgement) -> None:
+    header = judgement_header(judgement)
+    assert header.isascii()
+    assert header.isprintable()
+    assert read_judgement(header) == judgement
+    assert read_judgement(header.replace("{", '{"later": 1, ', 1)) == judgement
