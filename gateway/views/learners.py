@@ -109,7 +109,8 @@ async def submit_quiz(
         return await _replay(upstreams, request, slugs, admission)
     lesson = admission.document()["item"]
     ids = {"eventId": lesson["eventId"], "lessonId": lesson["id"]}
-    members = {**slugs, **ids, "lessonSlug": lesson["slug"], "lessonTitle": lesson["title"]}
+    spelling = {"lessonSlug": lesson["slug"], "typedLessonSlug": lesson_slug}
+    members = {**slugs, **ids, **spelling, "lessonTitle": lesson["title"]}
     response = await upstreams.quiz.call("POST", SUBMISSIONS, _submission(request, members))
     if response.status == HTTP_OK and "Idempotency-Replayed" not in response.headers:
         _log_submission(response.document()["result"])

@@ -38,7 +38,7 @@ def origin_form(method: bytes, target: bytes) -> bytes:
 
     Raise InvalidRequestLine. RFC 9112 sections 3.2.1 to 3.2.4.
     """
-    if target.startswith(b"/") or target == b"*" or method == b"CONNECT":
+    if target.startswith(b"/") or method == b"CONNECT" or (target, method) == (b"*", b"OPTIONS"):
         return target
     absolute = _ABSOLUTE_FORM.fullmatch(target)
     if absolute is None or not _HOST.fullmatch(absolute[1]):

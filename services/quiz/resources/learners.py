@@ -31,7 +31,7 @@ from services.quiz.schemas.learners import (
 
 # A learner's body beside a lesson's title, each of which may be as long as a body.
 SUBMISSION_LIMIT_BYTES = 3 * BODY_LIMIT_BYTES
-SUBMIT_ROUTE = "POST /api/public/events/{0.event_slug}/lessons/{0.lesson_slug}/quiz/submit"
+SUBMIT_ROUTE = "POST /api/public/events/{}/lessons/{}/quiz/submit"
 
 
 class LessonQuiz(QuizResource):
@@ -90,7 +90,8 @@ def _learner_idempotency_key(request: Request, submission: LearnerSubmission) ->
     """
     header, body = request.get_header(KEY_HEADER), submission.submission
     # The release before took the slugs of the address and the exact body.
-    former = request_key(header, SUBMIT_ROUTE.format(submission), "", body)
+    lesson_slug = submission.typed_lesson_slug or submission.lesson_slug
+    former = request_key(header, SUBMIT_ROUTE.format(submission.event_slug, lesson_slug), "", body)
     if submission.event_id is None:
         return former
     if isinstance(body, dict):

@@ -36,11 +36,13 @@ class NewAttempt(Creation):
 class LearnerSubmission(Schema):
     """A learner's request, forwarded by the gateway: the body, the slugs of the address, and the ids that they name.
 
-    A gateway of the release before sends no `event_id`. A deleted lesson has no id.
+    `typed_lesson_slug` is the address's own spelling where `lesson_slug` is the lesson's. A gateway of the release
+    before sends neither it nor `event_id`. A deleted lesson has no id.
     """
 
     event_slug: str
     lesson_slug: str
+    typed_lesson_slug: str | None = absent()
     event_id: str | None = absent()
     lesson_id: str | None = absent()
     submission: Any

@@ -104,7 +104,10 @@ def test_quiz_grades_for_the_lesson_that_content_opened(gateway: Gateway) -> Non
     gateway.quiz.responds("POST /internal/submissions", GRADED)
     response = gateway.send("POST", f"{SUBMIT}?x=1", json=ANSWERS)
     assert (parsed(response), response.headers["Content-Type"]) == ((200, GRADED), "application/json")
-    lesson = {"eventId": "event-1", "lessonId": "lesson 1", "lessonTitle": "Opening"}
+    lesson = {
+        **{"eventId": "event-1", "lessonId": "lesson 1", "lessonTitle": "Opening"},
+        "typedLessonSlug": "opening",
+    }
     assert [orjson.loads(body) for body in gateway.quiz.bodies] == [{**SLUGS, **lesson, "submission": ANSWERS}]
     assert gateway.quiz.header("Content-Type") == ["application/json"]
     assert gateway.quiz.header("Idempotency-Key") == [None]

@@ -82,6 +82,8 @@ def test_falcon_s_own_method_is_no_method() -> None:
         (b"GET", b"http://a//b", b"//b"),
         *((b"GET", target, None) for target in (b"http:///b", b"http://u@a/b", b"http://a b/", b"http:/a", b"a/b")),
         *((b"GET", target, None) for target in (b"ftp://a/b", b"x+http://a/b", b"://a", b"http://a:b/", b"")),
+        # RFC 9112 section 3.2.4: only OPTIONS takes the asterisk form.
+        *((method, b"*", None) for method in (b"GET", b"HEAD", b"POST", b"DELETE")),
     ],
 )
 def test_an_absolute_form_is_the_address_after_its_host(method: bytes, target: bytes, expected: bytes | None) -> None:
