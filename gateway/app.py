@@ -8,7 +8,7 @@ from gateway.guesses import Guesses
 from gateway.limiter import Counts, store_at
 from gateway.resources import Endpoint
 from gateway.routes import PUBLIC_ROUTES
-from gateway.upstream import Upstreams, connect
+from gateway.upstreams import Upstreams, connect
 from gateway.views import deletions
 from services.kit.web.app import Lifespan, WebApp, create_web_app
 from services.kit.web.guards import Gatekeeper, Route
@@ -20,8 +20,9 @@ def create_app(settings: Settings | None = None) -> WebApp:
     """Make the ASGI app, with the settings of the environment unless others are given."""
     settings = settings or read_settings(os.environ)
     addresses = {"content": settings.content_url, "quiz": settings.quiz_url, "auth": settings.auth_url}
-    upstreams = connect(addresses, settings.service_secret, settings.upstream_timeout_seconds)
     verifier = access_token_verifier(settings)
+    timeout_seconds = settings.upstream_timeout_seconds
+    upstreams = connect(addresses, settings.service_secret, timeout_seconds, verifier.revocations)
     return assemble(settings, upstreams, verifier)
 
 

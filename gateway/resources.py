@@ -9,7 +9,8 @@ from falcon.asgi import Request, Response
 from gateway.guesses import Guesses
 from gateway.routes import PublicRoute, View
 from gateway.sources import Service, Source
-from gateway.upstream import Upstream, UpstreamRequest, UpstreamResponse, Upstreams
+from gateway.upstream import Upstream, UpstreamRequest, UpstreamResponse
+from gateway.upstreams import Upstreams
 from services.kit.core.errors import UnsupportedMedia
 from services.kit.web.documents import read_body
 

@@ -4,8 +4,8 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from copy import copy
 from dataclasses import dataclass, field, replace
-from functools import partial
-from typing import Any, Literal
+from functools import cached_property, partial
+from typing import Any
 
 import aiohttp
 import httpx
@@ -16,6 +16,7 @@ from services.kit.core.actor import CLIENT_ADDRESS_HEADER
 from services.kit.core.errors import ServiceError, Unauthorized, Unavailable, UpstreamTimeout
 from services.kit.core.instants import Clock, now
 from services.kit.core.logging import REQUEST_ID_HEADER, current_request_id, log
+from services.kit.web.freshness import FRESHNESS_HEADER, Freshness, read_freshness
 from services.kit.web.judgements import JUDGEMENT_HEADER, Judgement, read_judgement
 from services.kit.web.tokens.grants import GRANT_HEADER
 from services.kit.web.tokens.service import issue_service_token
@@ -30,8 +31,6 @@ CONNECTIONS: Mapping[str, int] = {"content": 256, "quiz": 256, "auth": 0}
 FORWARDED_HEADERS = ("Content-Type", "ETag", "Idempotency-Replayed", "Retry-After", "WWW-Authenticate", "Allow")
 
 JSON = "application/json"
-
-ServiceName = Literal["content", "quiz", "auth"]
 
 READING_METHODS = ("GET", "HEAD", "OPTIONS")
 
@@ -76,15 +75,17 @@ class UpstreamRequest:
 
 @dataclass(frozen=True)
 class UpstreamResponse:
-    """The response of a service, or of a view of the gateway. The `judgement` is for the gateway alone."""
+    """The response of a service, or of a view of the gateway. `judgement` and `freshness` are for the gateway alone."""
 
     status: int
     body: bytes = b""
     headers: Mapping[str, str] = field(default_factory=dict)
     judgement: Judgement | None = None
+    freshness: Freshness | None = None
 
+    @cached_property
     def document(self) -> Any:
-        """Return the JSON of the body."""
+        """The JSON of the body."""
         return orjson.loads(self.body)
 
 
@@ -149,7 +150,8 @@ class Upstream:
             raise Unavailable
         forwarded = {name: response.headers[name] for name in FORWARDED_HEADERS if name in response.headers}
         judgement = read_judgement(response.headers.get(JUDGEMENT_HEADER))
-        return UpstreamResponse(response.status_code, response.content, forwarded, judgement)
+        freshness = read_freshness(response.headers.get(FRESHNESS_HEADER))
+        return UpstreamResponse(response.status_code, response.content, forwarded, judgement, freshness)
 
     async def call(self, method: str, path: str, request: UpstreamRequest | None = None) -> UpstreamResponse:
         """Call an internal route as the gateway, with the query and the body of the client's request if it is given.
@@ -162,6 +164,10 @@ class Upstream:
         if response.status == Unauthorized.status and Unauthorized.code.encode() in response.body:
             log.error("service_token_refused", upstream=self._name)
             raise ServiceError
+        return await self.watch(response)
+
+    async def watch(self, response: UpstreamResponse) -> UpstreamResponse:
+        """Return the response, which came from memory or from another call, unless the watch raises."""
         await self._watch(response)
         return response
 
@@ -179,36 +185,15 @@ class Upstream:
         return Unavailable()
 
 
-@dataclass(frozen=True)
-class Upstreams:
-    """The services behind the gateway."""
-
-    content: Upstream
-    quiz: Upstream
-    auth: Upstream
-
-    def by_name(self) -> dict[ServiceName, Upstream]:
-        """Return every service by its name."""
-        return {"content": self.content, "quiz": self.quiz, "auth": self.auth}
-
-    async def close(self) -> None:
-        """Close every pool."""
-        await asyncio.gather(*(upstream.close() for upstream in self.by_name().values()))
-
-
-def connect(addresses: Mapping[str, str], service_secret: str, timeout_seconds: float) -> Upstreams:
-    """Make pools for the services `content`, `quiz` and `auth`, without a connection before the first call."""
-
-    def upstream(name: str) -> Upstream:
-        client = httpx.AsyncClient(
-            base_url=addresses[name],
-            # httpx's own transport passes 280 requests a second under concurrency, this one 1,200 (docs/traps.md, 17).
-            transport=AiohttpTransport(client=partial(_session, CONNECTIONS[name]), trust_env=False),
-            trust_env=False,
-        )
-        return Upstream(name, client, service_secret, timeout_seconds)
-
-    return Upstreams(upstream("content"), upstream("quiz"), upstream("auth"))
+def open_upstream(name: str, address: str, service_secret: str, timeout_seconds: float) -> Upstream:
+    """Make a pool for the service at that address, without a connection before the first call."""
+    client = httpx.AsyncClient(
+        base_url=address,
+        # httpx's own transport passes 280 requests a second under concurrency, this one 1,200 (docs/traps.md, 17).
+        transport=AiohttpTransport(client=partial(_session, CONNECTIONS[name]), trust_env=False),
+        trust_env=False,
+    )
+    return Upstream(name, client, service_secret, timeout_seconds)
 
 
 def _timeout(seconds: float, connect_seconds: float | None) -> httpx.Timeout:

@@ -5,7 +5,8 @@ from collections.abc import Coroutine
 from typing import Any
 
 from gateway.sources import Service, Source, declared_by
-from gateway.upstream import HTTP_NO_CONTENT, HTTP_OK, UpstreamRequest, UpstreamResponse, Upstreams
+from gateway.upstream import HTTP_NO_CONTENT, HTTP_OK, UpstreamRequest, UpstreamResponse
+from gateway.upstreams import Upstreams
 from services.kit.core.errors import ServiceError
 from services.kit.core.logging import log
 

@@ -5,7 +5,8 @@ from typing import Literal
 
 from typing_extensions import TypedDict
 
-from gateway.upstream import HTTP_OK, Upstream, UpstreamRequest, UpstreamResponse, Upstreams, json_response
+from gateway.upstream import HTTP_OK, Upstream, UpstreamRequest, UpstreamResponse, json_response
+from gateway.upstreams import Upstreams
 from services.kit.core.errors import ServiceError, Unavailable
 from services.kit.core.instants import format_instant, now
 from services.kit.web.operations import Operation

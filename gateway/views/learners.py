@@ -10,7 +10,8 @@ from urllib.parse import quote
 import orjson
 
 from gateway.sources import Service, Source, declared_by
-from gateway.upstream import HTTP_FORBIDDEN, HTTP_NOT_FOUND, HTTP_OK, UpstreamRequest, UpstreamResponse, Upstreams
+from gateway.upstream import HTTP_FORBIDDEN, HTTP_NOT_FOUND, HTTP_OK, UpstreamRequest, UpstreamResponse
+from gateway.upstreams import Upstreams
 from services.kit.core.errors import Unauthorized
 from services.kit.core.logging import log
 from services.kit.web.tokens.access import bearer_token
@@ -41,7 +42,7 @@ async def event_access(upstreams: Upstreams, request: UpstreamRequest, event_id:
         log.info("event_access_evaluated", authorized=access.status == HTTP_OK)
     if access.status != HTTP_OK:
         return access
-    claims = orjson.dumps(access.document()["item"])
+    claims = orjson.dumps(access.document["item"])
     grant_request = UpstreamRequest(
         "POST", "", body=claims, content_type="application/json", client_address=request.client_address
     )
@@ -61,7 +62,7 @@ async def access_check(
     """Return whether the lesson opens, and when."""
     response = await _call_content(upstreams, request, event_slug, "lessons", lesson_slug, "access-check")
     if response.status == HTTP_OK:
-        access = response.document()
+        access = response.document
         log.info("lesson_access_evaluated", status=access["status"], authorized=access["authorized"])
         log.info("kpi_lesson_access_check", status=access["status"], authorized=access["authorized"])
     return response
@@ -89,10 +90,10 @@ async def quiz(upstreams: Upstreams, request: UpstreamRequest, event_slug: str, 
     admission = await _open_lesson(upstreams, request, event_slug, lesson_slug, "admission")
     if admission.status != HTTP_OK:
         return admission
-    lesson = admission.document()["item"]
+    lesson = admission.document["item"]
     response = await upstreams.quiz.call("GET", f"/internal/lessons/{_segment(lesson['id'])}/quiz")
     if response.status == HTTP_OK:
-        quiz_id = response.document()["item"]["id"]
+        quiz_id = response.document["item"]["id"]
         log.info("quiz_loaded", quizId=quiz_id)
         log.info("kpi_quiz_started", quizId=quiz_id)
     return response
@@ -107,13 +108,13 @@ async def submit_quiz(
     admission = await _open_lesson(upstreams, request, event_slug, lesson_slug, "admission")
     if admission.status != HTTP_OK:
         return await _replay(upstreams, request, slugs, admission)
-    lesson = admission.document()["item"]
+    lesson = admission.document["item"]
     ids = {"eventId": lesson["eventId"], "lessonId": lesson["id"]}
     spelling = {"lessonSlug": lesson["slug"], "typedLessonSlug": lesson_slug}
     members = {**slugs, **ids, **spelling, "lessonTitle": lesson["title"]}
     response = await upstreams.quiz.call("POST", SUBMISSIONS, _submission(request, members))
     if response.status == HTTP_OK and "Idempotency-Replayed" not in response.headers:
-        _log_submission(response.document()["result"])
+        _log_submission(response.document["result"])
     return response
 
 
@@ -122,7 +123,8 @@ async def _call_content(upstreams: Upstreams, request: UpstreamRequest, *segment
     # The service token replaces the learner's token, which is passed on in another header.
     grant = _learner_grant(request.authorization)
     path = "/".join((PUBLIC_EVENTS, *map(_segment, segments)))
-    return await upstreams.content.call("POST", path, replace(request, learner_grant=grant))
+    response = await upstreams.memory.call(segments[0], path, replace(request, learner_grant=grant))
+    return await upstreams.content.watch(response)
 
 
 async def _open_lesson(
@@ -166,7 +168,7 @@ def _log_access(response: UpstreamResponse) -> None:
     if response.status == HTTP_OK:
         log.info("lesson_access_evaluated", status="released", authorized=True)
         return
-    refusal: dict[str, Any] = response.document()
+    refusal: dict[str, Any] = response.document
     if "status" in refusal:
         log.info("lesson_access_evaluated", status=refusal["status"], authorized=False)
 

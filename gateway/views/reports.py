@@ -9,7 +9,8 @@ from urllib.parse import parse_qs
 from pydantic import Field
 from typing_extensions import TypedDict
 
-from gateway.upstream import HTTP_OK, ServiceName, Upstream, UpstreamRequest, UpstreamResponse, Upstreams, json_response
+from gateway.upstream import HTTP_OK, Upstream, UpstreamRequest, UpstreamResponse, json_response
+from gateway.upstreams import ServiceName, Upstreams
 from services.kit.core.errors import ServiceError, ValidationFailed
 from services.kit.core.instants import parse_instant, to_milliseconds
 from services.kit.web.operations import Operation
@@ -108,7 +109,7 @@ async def audit(upstreams: Upstreams, request: UpstreamRequest) -> UpstreamRespo
             return response
     # A service has validated the limit.
     limit = int(query.get("limit", [str(DEFAULT_LIMIT)])[0])
-    return json_response(_merged([response.document() for response in responses], limit))
+    return json_response(_merged([response.document for response in responses], limit))
 
 
 def _chosen(upstreams: Upstreams, names: Sequence[str] | None) -> Sequence[Upstream]:
@@ -140,5 +141,5 @@ async def _report(upstream: Upstream) -> ReportView | UnavailableReportView:
         return {"status": "unavailable"}
     if response.status != HTTP_OK:
         return {"status": "unavailable"}
-    document: Mapping[str, Any] = response.document()
+    document: Mapping[str, Any] = response.document
     return cast(ReportView, document["item"])

@@ -1,7 +1,8 @@
 """Sign-in, token refresh, sign-out and password change: forwarded to auth and logged."""
 
 from gateway.sources import Service, Source, declared_by
-from gateway.upstream import HTTP_NO_CONTENT, HTTP_OK, UpstreamRequest, UpstreamResponse, Upstreams
+from gateway.upstream import HTTP_NO_CONTENT, HTTP_OK, UpstreamRequest, UpstreamResponse
+from gateway.upstreams import Upstreams
 from services.kit.core.actor import current_actor
 from services.kit.core.errors import ServiceError
 from services.kit.core.logging import log
@@ -15,9 +16,9 @@ async def login(upstreams: Upstreams, request: UpstreamRequest) -> UpstreamRespo
     """Exchange credentials for an access token and a refresh token."""
     response = await upstreams.auth.call("POST", LOGIN, request)
     if response.status == HTTP_OK:
-        log.info("admin_auth_succeeded", username=response.document()["user"]["username"])
+        log.info("admin_auth_succeeded", username=response.document["user"]["username"])
     elif response.status < ServiceError.status:
-        log.info("admin_auth_failed", reason=response.document()["error"])
+        log.info("admin_auth_failed", reason=response.document["error"])
     log.info("kpi_auth_login", success=response.status == HTTP_OK)
     return response
 
@@ -27,9 +28,9 @@ async def refresh_token(upstreams: Upstreams, request: UpstreamRequest) -> Upstr
     """Exchange a refresh token for an access token and the next refresh token."""
     response = await upstreams.auth.call("POST", TOKEN_REFRESH, request)
     if response.status == HTTP_OK:
-        log.info("admin_token_refreshed", username=response.document()["user"]["username"])
+        log.info("admin_token_refreshed", username=response.document["user"]["username"])
     elif response.status < ServiceError.status:
-        log.info("admin_token_refused", reason=response.document()["error"])
+        log.info("admin_token_refused", reason=response.document["error"])
     return response
 
 
@@ -49,5 +50,5 @@ async def change_password(upstreams: Upstreams, request: UpstreamRequest) -> Ups
     if response.status == HTTP_OK:
         log.info("admin_password_changed", username=current_actor().name)
     elif response.status < ServiceError.status:
-        log.info("admin_password_unchanged", username=current_actor().name, reason=response.document()["error"])
+        log.info("admin_password_unchanged", username=current_actor().name, reason=response.document["error"])
     return response

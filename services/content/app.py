@@ -1,7 +1,9 @@
 """The composition root of content: connect its parts and list its routes."""
 
+import hashlib
 import os
 from collections.abc import Iterable
+from pathlib import Path
 
 from services.content.branding.generator import Generator, generator_of
 from services.content.config import Settings, read_settings
@@ -37,7 +39,7 @@ def create_app(settings: Settings | None = None) -> WebApp:
     database = open_database(settings.database_url, "flix-content", create=False)
     use_cases = UseCases(database, settings.threads)
     store = PeeweeContentStore(database)
-    service = ContentService(store, settings.service_secret)
+    service = ContentService(store, settings.service_secret, rendering=_rendering(settings))
     verifier = access_token_verifier(settings)
 
     def check(progress: Progress) -> Iterable[Finding]:
@@ -55,6 +57,13 @@ def create_app(settings: Settings | None = None) -> WebApp:
     )
     watch = SoundnessWatch(database, MIGRATIONS, use_cases, settings.integrity_interval_seconds)
     return create_service_app(table, settings, use_cases, verifier, watch, verifier.prepare)
+
+
+def _rendering(settings: Settings) -> str:
+    """Return a name of the release and of the settings that learners' responses depend on."""
+    sources = sorted(Path(__file__).parent.rglob("*.py"))
+    parts = [*(source.read_bytes() for source in sources), repr(settings.allowed_domains).encode()]
+    return hashlib.sha256(b"".join(parts)).hexdigest()[:16]
 
 
 def routes(
@@ -92,6 +101,7 @@ def routes(
         Route("/internal/references", feed.LessonReferences(service, use_cases), Guard.SERVICE),
         Route("/internal/presence", feed.Presences(service, use_cases), Guard.SERVICE),
         Route(LESSON_REFERENCE, lessons.LessonReference(service, use_cases), Guard.SERVICE),
+        Route("/internal/version", learners.ContentVersion(service, use_cases), Guard.SERVICE),
         Route(PUBLIC_EVENTS, learners.PublicEvents(service, use_cases), Guard.SERVICE),
         Route(PUBLIC_EVENTS + "/{event_slug}/access", learners.EventAccess(service, use_cases), Guard.SERVICE),
         Route(PUBLIC_EVENTS + "/{event_slug}/catalog", learners.Catalog(service, use_cases, grants), Guard.SERVICE),

@@ -110,6 +110,31 @@ def lesson_status(lesson: Lesson, now: datetime) -> LessonStatus:
     return "released"
 
 
+class Interval(NamedTuple):
+    """The instants from `since` until before `until`; None where there is no bound."""
+
+    since: datetime | None
+    until: datetime | None
+
+
+def steady_between(lessons: Sequence[Lesson], now: datetime) -> Interval:
+    """Return the interval around `now` in which no status of these lessons changes."""
+    changes = {lesson.release_at for lesson in lessons}
+    changes |= {lesson.expires_at for lesson in lessons if lesson.expires_at is not None}
+    past, coming = [each for each in changes if each <= now], [each for each in changes if each > now]
+    return Interval(max(past, default=None), min(coming, default=None))
+
+
+def counting_between(lesson: Lesson, now: datetime) -> Interval:
+    """Return the interval around `now` in which neither the lesson's status nor `seconds_until` its release changes."""
+    steady = steady_between([lesson], now)
+    seconds = seconds_until(lesson.release_at, now)
+    if seconds == 0:
+        return steady
+    begin = lesson.release_at - timedelta(seconds=seconds)
+    return Interval(begin, min(filter(None, (steady.until, begin + timedelta(seconds=1)))))
+
+
 def seconds_until(instant: datetime, now: datetime) -> int:
     """Return the seconds from now until the instant, rounded up; 0 when it is past."""
     return max(0, -((now - instant) // timedelta(seconds=1)))

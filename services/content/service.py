@@ -7,6 +7,8 @@ response and the records are committed together.
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import asdict, replace
+from datetime import datetime
+from typing import NamedTuple
 
 import uuid_utils
 
@@ -35,9 +37,10 @@ from services.content.entities import (
 from services.content.errors import EventAccessDenied, EventChanged, EventNotFound, LessonAccessDenied
 from services.content.repository.contracts import ContentStore, event_key, lesson_key, material_key
 from services.kit.core.errors import Unavailable
-from services.kit.core.instants import Clock, now
+from services.kit.core.instants import Clock, now, to_milliseconds
 from services.kit.storage.idempotency import Keep, keep_nothing
 from services.kit.web.entity_tags import ANY_STATE, IfMatch, entity_tag, require_match
+from services.kit.web.freshness import Freshness, Version
 from services.kit.web.judgements import Judgement, KeyJudgement
 from services.kit.web.pages import Page, PageRequest, page_of
 from services.kit.web.tokens.grants import Grant
@@ -45,25 +48,36 @@ from services.kit.web.tokens.grants import Grant
 PresentedGrant = Grant | Unavailable | None
 """The grant of a request, or the reason why it cannot be verified now; an invalid grant counts as none."""
 
-Tell = Callable[[Judgement], object]
-"""Gets the judgement of a learner's request before the use case returns or raises, and again with the lesson."""
+Tell = Callable[[Judgement, Freshness | None], object]
+"""Gets the judgement of a learner's request before the use case returns or raises, and again with the lesson.
+
+With it comes how long the response may be repeated, None where it may not.
+"""
 
 
-def tell_nobody(_judgement: Judgement) -> None:
+def tell_nobody(_judgement: Judgement, _freshness: Freshness | None) -> None:
     """Keep the judgement to oneself."""
+
+
+class _Checked(NamedTuple):
+    access: Access
+    version: Version
+    judgement: Judgement
 
 
 class ContentService:
     """The use cases of admins, of learners and of the services that follow the change feed.
 
     A private event opens with its key, or with a grant that was given for its present key. `secret` is the secret that
-    the services share: fingerprints of keys are made with it.
+    the services share: fingerprints of keys are made with it. `rendering` names what responses depend on besides the
+    rows: the release and its settings.
     """
 
-    def __init__(self, store: ContentStore, secret: str, clock: Clock = now):
+    def __init__(self, store: ContentStore, secret: str, clock: Clock = now, rendering: str = ""):
         self._store = store
         self._secret = secret
         self._clock = clock
+        self._rendering = rendering
 
     # Events
 
@@ -233,18 +247,28 @@ class ContentService:
     def event_access(self, event_slug: str, access_key: str | None, tell: Tell = tell_nobody) -> EventAccess:
         """Return the content of a grant for this key. Raise EventAccessDenied, for an unknown event too."""
         event = self._find_event(event_slug)
-        if not self._judge(event, access_key, None, tell).opened or event is None:
+        judgement = self._judgement(event, access_key, None)
+        tell(judgement, None)
+        if not judgement.opened or event is None:
             raise _access_denied()
         return EventAccess(event.id, rules.fingerprint(event, self._secret))
+
+    def version(self) -> Version:
+        """Return the state of the records now. Every write changes it in its own transaction."""
+        return self._version_at(self._clock())
 
     def catalog(
         self, event_slug: str, access_key: str | None, grant: PresentedGrant = None, tell: Tell = tell_nobody
     ) -> Catalog:
         """Return the event with its lessons. Raise EventNotFound, EventAccessDenied, Unavailable."""
-        event, judgement = self._judged_event(event_slug, access_key, grant, tell)
+        server_time = self._clock()
+        version = self._version_at(server_time)
+        event, judgement = self._judged_event(event_slug, access_key, grant, tell, version)
         if not judgement.opened:
             raise _access_denied()
-        return Catalog(event, self._store.lessons.list(event.id), self._clock())
+        lessons = self._store.lessons.list(event.id)
+        tell(judgement, _freshness(version, rules.steady_between(lessons, server_time)))
+        return Catalog(event, lessons, server_time)
 
     def check_access(
         self,
@@ -255,14 +279,7 @@ class ContentService:
         tell: Tell = tell_nobody,
     ) -> Access:
         """Decide whether the lesson opens now. Raise EventNotFound, LessonNotFound, Unavailable."""
-        server_time = self._clock()
-        event, judgement = self._judged_event(event_slug, access_key, grant, tell)
-        if not judgement.opened:
-            # Do not look up the lesson: a guess must not reveal which lessons exist.
-            return Access("blocked_private", None, server_time)
-        lesson = self._store.lessons.get_by_slug(event.id, lesson_slug)
-        tell(replace(judgement, lesson_id=lesson.id))
-        return Access(rules.lesson_status(lesson, server_time), lesson, server_time)
+        return self._checked(event_slug, lesson_slug, access_key, grant, tell).access
 
     def open_lesson(
         self,
@@ -273,10 +290,7 @@ class ContentService:
         tell: Tell = tell_nobody,
     ) -> Lesson:
         """Return the lesson. Raise EventNotFound, LessonNotFound, LessonAccessDenied, Unavailable."""
-        access = self.check_access(event_slug, lesson_slug, access_key, grant, tell)
-        if access.lesson is None or not access.authorized:
-            raise LessonAccessDenied(access.status, rules.ACCESS_MESSAGES[access.status])
-        return access.lesson
+        return self._opened(event_slug, lesson_slug, access_key, grant, tell)[0]
 
     def play(
         self,
@@ -287,10 +301,13 @@ class ContentService:
         tell: Tell = tell_nobody,
     ) -> Playback:
         """Return the lesson and its neighbours. Raise as `open_lesson`."""
-        lesson = self.open_lesson(event_slug, lesson_slug, access_key, grant, tell)
+        lesson, checked = self._opened(event_slug, lesson_slug, access_key, grant, tell)
         lessons = self._store.lessons.list(lesson.event_id)
         previous, following = rules.neighbours(lessons, lesson)
-        return Playback(lesson, previous, following, self._clock())
+        shown = [each for each in (previous, lesson, following) if each is not None]
+        server_time = checked.access.server_time
+        tell(checked.judgement, _freshness(checked.version, rules.steady_between(shown, server_time)))
+        return Playback(lesson, previous, following, server_time)
 
     def open_materials(
         self,
@@ -301,7 +318,7 @@ class ContentService:
         tell: Tell = tell_nobody,
     ) -> OpenMaterials:
         """Return the materials of the lesson. Raise as `open_lesson`."""
-        lesson = self.open_lesson(event_slug, lesson_slug, access_key, grant, tell)
+        lesson, _checked = self._opened(event_slug, lesson_slug, access_key, grant, tell)
         return OpenMaterials(lesson, self._store.materials.list(lesson.id))
 
     # Followers
@@ -339,27 +356,56 @@ class ContentService:
             return self._store.events.get_by_slug(event_slug)
         return None
 
+    def _opened(
+        self, event_slug: str, lesson_slug: str, access_key: str | None, grant: PresentedGrant, tell: Tell
+    ) -> tuple[Lesson, _Checked]:
+        checked = self._checked(event_slug, lesson_slug, access_key, grant, tell)
+        access, lesson = checked.access, checked.access.lesson
+        if lesson is None:
+            raise _lesson_access_denied(access)
+        tell(checked.judgement, _freshness(checked.version, rules.steady_between([lesson], access.server_time)))
+        if not access.authorized:
+            raise _lesson_access_denied(access)
+        return lesson, checked
+
+    def _checked(
+        self, event_slug: str, lesson_slug: str, access_key: str | None, grant: PresentedGrant, tell: Tell
+    ) -> _Checked:
+        server_time = self._clock()
+        # Before any record is read: a later state has another version.
+        version = self._version_at(server_time)
+        event, judgement = self._judged_event(event_slug, access_key, grant, tell, version)
+        if not judgement.opened:
+            # Do not look up the lesson: a guess must not reveal which lessons exist.
+            return _Checked(Access("blocked_private", None, server_time), version, judgement)
+        lesson = self._store.lessons.get_by_slug(event.id, lesson_slug)
+        judgement = replace(judgement, lesson_id=lesson.id)
+        tell(judgement, _freshness(version, rules.counting_between(lesson, server_time)))
+        return _Checked(Access(rules.lesson_status(lesson, server_time), lesson, server_time), version, judgement)
+
+    def _version_at(self, server_time: datetime) -> Version:
+        feed = self._store.changes.feed()
+        return Version(f"{feed.feed_id} {feed.last_sequence} {self._rendering}", to_milliseconds(server_time))
+
     def _judged_event(
-        self, event_slug: str, access_key: str | None, grant: PresentedGrant, tell: Tell
+        self, event_slug: str, access_key: str | None, grant: PresentedGrant, tell: Tell, version: Version
     ) -> tuple[Event, Judgement]:
         event = self._find_event(event_slug)
-        judgement = self._judge(event, access_key, grant, tell)
+        judgement = self._judgement(event, access_key, grant)
+        tell(judgement, Freshness(version))
         if event is None:
             raise EventNotFound
-        return event, judgement
-
-    def _judge(self, event: Event | None, access_key: str | None, grant: PresentedGrant, tell: Tell) -> Judgement:
-        if event is not None and self._opens_without_key(event, grant):
-            judgement = Judgement(event.id, opened=True)
-        else:
-            opened = rules.opens_for(event, access_key)
-            key = None if access_key is None else self._judged_key(event, access_key, opened)
-            judgement = Judgement(None if event is None else event.id, opened, key)
-        tell(judgement)
-        if event is not None and not judgement.opened and isinstance(grant, Unavailable):
+        if not judgement.opened and isinstance(grant, Unavailable):
             # The key did not open the event, so the learner needs the grant.
             raise grant
-        return judgement
+        return event, judgement
+
+    def _judgement(self, event: Event | None, access_key: str | None, grant: PresentedGrant) -> Judgement:
+        if event is not None and self._opens_without_key(event, grant):
+            return Judgement(event.id, opened=True)
+        opened = rules.opens_for(event, access_key)
+        key = None if access_key is None else self._judged_key(event, access_key, opened)
+        return Judgement(None if event is None else event.id, opened, key)
 
     def _opens_without_key(self, event: Event, grant: PresentedGrant) -> bool:
         by_grant = isinstance(grant, Grant) and rules.opens_by_grant(event, grant, self._secret)
@@ -390,6 +436,15 @@ class ContentService:
 
 def _access_denied() -> EventAccessDenied:
     return EventAccessDenied("blocked_private", rules.ACCESS_MESSAGES["blocked_private"])
+
+
+def _lesson_access_denied(access: Access) -> LessonAccessDenied:
+    return LessonAccessDenied(access.status, rules.ACCESS_MESSAGES[access.status])
+
+
+def _freshness(version: Version, interval: rules.Interval) -> Freshness:
+    since, until = (None if each is None else to_milliseconds(each) for each in interval)
+    return Freshness(version, since, until)
 
 
 def _new_id() -> str:

@@ -12,6 +12,7 @@ from services.content.repository.contracts import ContentStore
 from services.content.repository.store import PeeweeContentStore
 from services.content.service import ContentService, PresentedGrant
 from services.kit.core.errors import ServiceError, Unavailable
+from services.kit.web.freshness import Freshness
 from services.kit.web.judgements import JUDGEMENT_HEADER, Judgement, KeyJudgement, judgement_header, read_judgement
 from services.kit.web.tokens.grants import Grant
 from tests.clock import HOUR, MILLISECOND, NOON, StoppedClock
@@ -41,7 +42,7 @@ class Door:
         """Return what is told last of a request for a lesson, whether it is refused or not."""
         told: list[Judgement] = []
         with suppress(ServiceError):
-            self.service.play(slug, lesson, key, grant, told.append)
+            self.service.play(slug, lesson, key, grant, lambda judgement, _freshness: told.append(judgement))
         return told[-1]
 
     def verdict(self, key: str) -> str:
@@ -178,9 +179,15 @@ def test_a_key_beside_a_grant_that_opens_nothing_is_judged(simple_door: Door, gr
 
 def test_the_exchange_tells_the_same(simple_door: Door) -> None:
     told: list[Judgement] = []
+
+    def tell(judgement: Judgement, freshness: Freshness | None) -> None:
+        # A grant is made anew each time.
+        assert freshness is None
+        told.append(judgement)
+
     for slug, key in (("secret", KEY), ("secret", "let-me-out"), ("launch", KEY), ("nowhere", KEY)):
         with suppress(ServiceError):
-            simple_door.service.event_access(slug, key, told.append)
+            simple_door.service.event_access(slug, key, tell)
     assert [(each.event_id, each.opened, each.key and each.key.verdict) for each in told] == [
         ("event-2", True, "right"),
         ("event-2", False, "wrong"),

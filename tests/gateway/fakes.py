@@ -14,7 +14,9 @@ from structlog.testing import capture_logs
 
 from gateway.app import assemble
 from gateway.config import read_settings
-from gateway.upstream import Upstream, Upstreams
+from gateway.memory import ContentMemory
+from gateway.upstream import Upstream
+from gateway.upstreams import Upstreams
 from services.kit.core.instants import now
 from services.kit.web.tokens.access import AccessTokenVerifier
 from services.kit.web.tokens.service import verify_service_token
@@ -137,7 +139,8 @@ class Gateway:
                 **(variables or {}),
             }
         )
-        upstreams = Upstreams(*(upstream(name, fake, upstream_seconds) for name, fake in self.services.items()))
+        content, quiz, auth = (upstream(name, fake, upstream_seconds) for name, fake in self.services.items())
+        upstreams = Upstreams(content, quiz, auth, ContentMemory(content, nothing_revoked))
         self._app: Any = assemble(settings, upstreams, AccessTokenVerifier(_published_keys, "gateway", nothing_revoked))
         self._runner = asyncio.Runner()
 

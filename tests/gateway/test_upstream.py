@@ -10,7 +10,7 @@ import httpx
 import pytest
 from structlog.testing import capture_logs
 
-from gateway.upstream import UpstreamRequest, UpstreamResponse, connect
+from gateway.upstream import UpstreamRequest, UpstreamResponse, open_upstream
 from services.kit.core.errors import Unavailable, UpstreamTimeout
 from services.kit.web.headers import SECURITY_HEADERS
 from tests.gateway.fakes import NOT_FOUND, SECRET, UNAVAILABLE, Gateway, access_token, own_error, parsed, service_error
@@ -186,14 +186,14 @@ async def forwarded(
     address: str, *methods: str, seconds: float = 120, own_seconds: float | None = None
 ) -> UpstreamResponse:
     """Forward a request of each method through the real transport and return the last response."""
-    upstreams = connect(dict.fromkeys(("content", "quiz", "auth"), address), SECRET, seconds)
+    content = open_upstream("content", address, SECRET, seconds)
     try:
         for method in methods[:-1]:
-            await upstreams.content.forward(UpstreamRequest(method, "/api/events"))
+            await content.forward(UpstreamRequest(method, "/api/events"))
         last = UpstreamRequest(methods[-1], "/api/events", deadline_seconds=own_seconds)
-        return await upstreams.content.forward(last)
+        return await content.forward(last)
     finally:
-        await upstreams.close()
+        await content.close()
 
 
 def exchange(respond: Any, *methods: str, seconds: float = 120, own_seconds: float | None = None) -> UpstreamResponse:
@@ -274,14 +274,14 @@ def test_sign_ins_that_wait_leave_connections_for_a_refresh() -> None:
 
         server = await asyncio.start_server(serve, "127.0.0.1", 0, backlog=512)
         address = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-        upstreams = connect(dict.fromkeys(("content", "quiz", "auth"), address), SECRET, 30)
-        sign_ins = [asyncio.create_task(upstreams.auth.call("POST", "/internal/login")) for _ in range(waiting)]
+        auth = open_upstream("auth", address, SECRET, 30)
+        sign_ins = [asyncio.create_task(auth.call("POST", "/internal/login")) for _ in range(waiting)]
         await asyncio.wait_for(all_wait.wait(), 30)
-        refreshed = await upstreams.auth.call("POST", "/internal/token/refresh")
+        refreshed = await auth.call("POST", "/internal/token/refresh")
         for each in sign_ins:
             each.cancel()
         await asyncio.gather(*sign_ins, return_exceptions=True)
-        await upstreams.close()
+        await auth.close()
         server.close()
         return refreshed
 

@@ -1,6 +1,7 @@
 """Events and lessons for learners. These routes are internal: the gateway calls them for a learner."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from functools import partial
 from typing import TypeVar
 
@@ -26,6 +27,7 @@ from services.content.service import ContentService, PresentedGrant
 from services.kit.core.errors import Unauthorized, Unavailable
 from services.kit.storage.use_cases import UseCases
 from services.kit.web.documents import read_json, write_json, write_page
+from services.kit.web.freshness import FRESHNESS_HEADER, Freshness, freshness_header
 from services.kit.web.judgements import JUDGEMENT_HEADER, Judgement, judgement_header
 from services.kit.web.operations import Operation
 from services.kit.web.pages import page_request
@@ -46,6 +48,15 @@ class PublicEvents(ContentResource):
         requested = page_request(request.get_param("limit"), request.get_param("cursor"), SORT_KEY)
         page = await self._run(self._service.list_public_events, requested)
         write_page(response, [public_event_view(event) for event in page.items], page, requested)
+
+
+class ContentVersion(ContentResource):
+    """/internal/version: the state of the records and content's clock, in one read of the database."""
+
+    async def on_get(self, request: Request, response: Response) -> None:
+        """Return the version now."""
+        version = await self._run(self._service.version)
+        write_json(response, asdict(version))
 
 
 class EventAccess(ContentResource):
@@ -175,6 +186,8 @@ class LearnerLesson(LearnerResource):
         write_json(response, {"items": items})
 
 
-def _tell(response: Response, judgement: Judgement) -> None:
-    # The header stays when the use case raises: the gateway needs the judgement of a refusal too.
+def _tell(response: Response, judgement: Judgement, freshness: Freshness | None) -> None:
+    # The headers stay when the use case raises: the gateway needs the judgement of a refusal too.
     response.set_header(JUDGEMENT_HEADER, judgement_header(judgement))
+    if freshness is not None:
+        response.set_header(FRESHNESS_HEADER, freshness_header(freshness))

@@ -9,7 +9,9 @@ from falcon.testing import ASGIConductor
 
 from gateway.app import assemble
 from gateway.config import read_settings
-from gateway.upstream import UpstreamRequest, Upstreams
+from gateway.memory import ContentMemory
+from gateway.upstream import UpstreamRequest
+from gateway.upstreams import Upstreams
 from gateway.views.deletions import delete_event, delete_lesson
 from services.kit.web.tokens.access import AccessTokenVerifier
 from tests.gateway.fakes import SECRET, Gateway, log_line, parsed, service_error, upstream
@@ -103,7 +105,8 @@ def test_a_deletion_completes_when_its_client_leaves_and_the_gateway_stops(delet
             quiz_requests.append((f"{request.method} {request.url.path}", request.content))
             return httpx.Response(200, json={"changes": 1})
 
-        upstreams = Upstreams(upstream("content", content), upstream("quiz", quiz), upstream("auth", quiz))
+        services = (upstream("content", content), upstream("quiz", quiz), upstream("auth", quiz))
+        upstreams = Upstreams(*services, ContentMemory(services[0], nothing_revoked))
         view: Any = delete_lesson if deletion is LESSON else delete_event
         app = ASGIConductor(app_over(upstreams))
         async with asyncio.timeout(30):

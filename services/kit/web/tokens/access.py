@@ -58,7 +58,7 @@ class AccessTokenVerifier:
     ):
         self._fetch_keys = fetch_keys
         self._audience = audience
-        self._revocations = revocations
+        self.revocations = revocations
         self._clock = clock
         self._elapsed = elapsed
         self._keys = KeySet([])
@@ -78,7 +78,7 @@ class AccessTokenVerifier:
         key_id, claims = await self._read(token, ACCESS_TOKEN_TYPE)
         admin = _admin(claims)
         # Last, so that only tokens that auth has signed cause a request to auth.
-        revoked = await self._revocations()
+        revoked = await self.revocations()
         if admin.session_id in revoked.sessions or key_id in revoked.keys:
             raise Unauthorized
         return admin
@@ -86,7 +86,7 @@ class AccessTokenVerifier:
     async def verified_claims(self, token: str, token_type: str) -> dict[str, Any]:
         """Return the claims of a token of another type with the same keys; raise Unauthorized, Unavailable."""
         key_id, claims = await self._read(token, token_type)
-        if claims.get("iss") != ACCESS_TOKEN_ISSUER or key_id in (await self._revocations()).keys:
+        if claims.get("iss") != ACCESS_TOKEN_ISSUER or key_id in (await self.revocations()).keys:
             raise Unauthorized
         return claims
 

@@ -1,0 +1,39 @@
+"""Share a call among all who wait for the same, and never answer one with what began before they asked."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Generic, TypeVar
+
+Result = TypeVar("Result")
+
+
+class SharedCall(Generic[Result]):
+    """A call of which one is under way at a time; all who ask meanwhile share the next one."""
+
+    def __init__(self, call: Callable[[], Awaitable[Result]]):
+        self._call = call
+        self._current: asyncio.Task[Result] | None = None
+        self._next: asyncio.Task[Result] | None = None
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether no call is under way or waits."""
+        return self._current is None and self._next is None
+
+    async def __call__(self) -> Result:
+        """Return the result of a call that begins after this. Raise what it raises."""
+        if self._next is None:
+            self._next = asyncio.create_task(self._run_after(self._current))
+            # All who asked may be gone when it fails.
+            self._next.add_done_callback(lambda task: task.cancelled() or task.exception())
+        # A client that disconnects does not end the call of the others.
+        return await asyncio.shield(self._next)
+
+    async def _run_after(self, current: asyncio.Task[Result] | None) -> Result:
+        if current is not None:
+            await asyncio.wait([current])
+        self._current, self._next = self._next, None
+        try:
+            return await self._call()
+        finally:
+            self._current = None

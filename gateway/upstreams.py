@@ -1,0 +1,40 @@
+"""The services behind the gateway, and the memory of content's responses."""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from gateway.memory import ContentMemory
+from gateway.upstream import Upstream, open_upstream
+from services.kit.web.tokens.revocation import Revocations
+
+ServiceName = Literal["content", "quiz", "auth"]
+
+
+@dataclass(frozen=True)
+class Upstreams:
+    """The services behind the gateway; learners' requests to content go through the memory."""
+
+    content: Upstream
+    quiz: Upstream
+    auth: Upstream
+    memory: ContentMemory
+
+    def by_name(self) -> dict[ServiceName, Upstream]:
+        """Return every service by its name."""
+        return {"content": self.content, "quiz": self.quiz, "auth": self.auth}
+
+    async def close(self) -> None:
+        """Close every pool."""
+        await asyncio.gather(*(upstream.close() for upstream in self.by_name().values()))
+
+
+def connect(
+    addresses: Mapping[str, str], service_secret: str, timeout_seconds: float, revocations: Revocations
+) -> Upstreams:
+    """Make pools for the services `content`, `quiz` and `auth`, without a connection before the first call."""
+    content, quiz, auth = (
+        open_upstream(name, addresses[name], service_secret, timeout_seconds) for name in ("content", "quiz", "auth")
+    )
+    return Upstreams(content, quiz, auth, ContentMemory(content, revocations))
