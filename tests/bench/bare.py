@@ -12,5 +12,5 @@ class Bare:
         response.data = b'{"status":"ok"}'
 
 
-app = falcon.asgi.App()  # type: ignore[var-annotated]
+app = falcon.asgi.App()
 app.add_route("/", Bare())

@@ -21,6 +21,7 @@ from tests.ports import free_port
 from tests.postgresql import Server, durable_server
 from tests.waiting import until
 
+ENGINES = ("sqlite", "postgresql")
 PEER = Path(__file__).parent / "peer"
 # As many as there are cores, for both yardsticks.
 YARDSTICK_WORKERS = "2"
@@ -35,21 +36,19 @@ VARIABLES = {
     "JWT_ACCESS_TTL": "12h",
     "LEARNER_GRANT_TTL": "12h",
 }
+# Variables of the shell that reach the stack, so that they can be compared.
+SETTABLE = ("LOG_LEVEL", "REDIS_URL", "SERVICE_THREADS")
 
 
 @contextmanager
 def product(folder: Path, engine: str, workers: int) -> Iterator[Installation]:
     """A migrated stack of this engine that runs, with this many workers for each server."""
     with _database_server(folder, engine) as server:
-        # What a shell has set reaches the processes, so that settings can be compared.
         ours = {name: text for name, text in os.environ.items() if name in SETTABLE}
         with installation(folder, server, **VARIABLES, **ours, WEB_CONCURRENCY=str(workers)) as built:
             built.prepare()
             built.start()
             yield built
-
-
-SETTABLE = ("LOG_LEVEL", "REDIS_URL", "SERVICE_THREADS")
 
 
 @contextmanager
@@ -99,7 +98,7 @@ def peer_environment() -> Path:
     name = hashlib.sha256(lock.read_bytes() + sys.version.encode()).hexdigest()[:12]
     folder = caches / "flix-bench" / name
     if not (folder / "complete").exists():
-        print("installing the packages of tests/bench/peer/requirements.lock")  # noqa: T201
+        print("installing the packages of tests/bench/peer/requirements.lock")
         shutil.rmtree(folder, ignore_errors=True)
         subprocess.run([sys.executable, "-m", "venv", folder], check=True)
         install = ("-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--require-hashes", "-r")
