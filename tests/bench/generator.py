@@ -1,0 +1,85 @@
+"""One run of wrk against one address, and what it measured."""
+
+import json
+import os
+import shutil
+import subprocess
+import tempfile
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.bench.machine import Processor
+from tests.bench.requests import MARKER
+
+SCRIPT = Path(__file__).with_name("requests.lua")
+# The same for every server measured.
+CONNECTIONS = 32
+# A response that takes longer counts as broken; wrk's own default of 2 s would hide how long it takes.
+TIMEOUT_SECONDS = 30
+
+
+class NoGenerator(Exception):
+    """wrk is not installed."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """What one run measured.
+
+    Times are in milliseconds. `refused` counts responses of 400 and above, `broken` lost or late ones. `foreign` is the
+    processor time of other processes, as a share of all cores.
+    """
+
+    rate: float
+    p50: float
+    p99: float
+    maximum: float
+    refused: int
+    broken: int
+    foreign: float
+
+
+def require_generator() -> str:
+    """Return wrk's version; raise NoGenerator."""
+    if shutil.which("wrk") is None:
+        raise NoGenerator("wrk is not installed: apt-get install wrk, or the package wrk of your system")
+    shown = subprocess.run(["wrk", "-v"], capture_output=True, text=True, check=False)
+    return " ".join((shown.stdout or shown.stderr).split()[:2])
+
+
+def measure(address: str, requests: Sequence[bytes], seconds: int, processor: Processor) -> Run:
+    """Send the requests in turn over 32 connections for this many seconds."""
+    with tempfile.NamedTemporaryFile(suffix=".requests") as file:
+        file.write(b"".join(b"%d\n%b" % (len(request), request) for request in requests))
+        file.flush()
+        with processor.watching() as usage:
+            finished = subprocess.run(
+                [
+                    *("wrk", "--threads", "1", "--connections", str(CONNECTIONS), "--duration", f"{seconds}s"),
+                    *("--timeout", f"{TIMEOUT_SECONDS}s", "--script", str(SCRIPT), address),
+                ],
+                env={
+                    "PATH": os.environ["PATH"],
+                    "BENCH_REQUESTS": file.name,
+                    "BENCH_MARKER": MARKER,
+                    "BENCH_PREFIX": str(uuid.uuid4())[:24],
+                },
+                capture_output=True,
+                text=True,
+                check=False,
+            )
+    last = (finished.stdout.strip().splitlines() or [""])[-1]
+    if not last.startswith("{"):
+        raise RuntimeError(f"wrk failed: {finished.stdout}{finished.stderr}")
+    result = json.loads(last)
+    return Run(
+        rate=(result["requests"] - result["refused"]) / result["duration"] * 1_000_000,
+        p50=result["p50"] / 1000,
+        p99=result["p99"] / 1000,
+        maximum=result["max"] / 1000,
+        refused=result["refused"],
+        broken=result["broken"],
+        foreign=usage.foreign,
+    )
