@@ -3,6 +3,7 @@
 import os
 
 from gateway.config import Settings, read_settings
+from gateway.direct import DirectResponses
 from gateway.edge import Origins, RateLimit, SecurityHeaders
 from gateway.guesses import Guesses
 from gateway.limiter import Counts, store_at
@@ -44,14 +45,17 @@ def assemble(settings: Settings, upstreams: Upstreams, verifier: AccessTokenVeri
     def refusal_headers(origin: str | None) -> dict[str, str]:
         return {**security.headers, **origins.headers(origin)}
 
+    rate_limit = RateLimit(counts, settings, verifier)
     middleware = [
         security,
         origins,
-        RateLimit(counts, settings, verifier),
+        rate_limit,
         Gatekeeper(table, settings.name, settings.service_secret, verifier),
         Lifespan(verifier.prepare, close),
     ]
-    return create_web_app(table, middleware, settings.body_timeout_seconds, refusal_headers)
+    body_seconds = settings.body_timeout_seconds
+    direct = DirectResponses(upstreams, guesses, security, origins, rate_limit, body_seconds)
+    return create_web_app(table, middleware, body_seconds, refusal_headers, direct.respond)
 
 
 def routes(upstreams: Upstreams, guesses: Guesses) -> tuple[Route, ...]:

@@ -57,15 +57,17 @@ class Origins:
             headers |= {"Access-Control-Allow-Origin": origin, "Access-Control-Expose-Headers": EXPOSED_HEADERS}
         return headers
 
+    def require_allowed(self, origin: str | None) -> None:
+        """Raise Forbidden for the origin of a page that is not listed."""
+        if origin is not None and origin not in self._allowed:
+            raise Forbidden("This origin may not call the API")
+
     async def process_request(self, request: Request, response: Response) -> None:
         """Respond to a preflight, allow a listed origin or a request without one, raise Forbidden for another."""
         origin = request.get_header("Origin")
         response.set_headers(self.headers(origin))
-        if origin is None:
-            return
-        if origin not in self._allowed:
-            raise Forbidden("This origin may not call the API")
-        if request.method == "OPTIONS" and request.get_header("Access-Control-Request-Method"):
+        self.require_allowed(origin)
+        if origin is not None and request.method == "OPTIONS" and request.get_header("Access-Control-Request-Method"):
             response.set_header("Access-Control-Allow-Methods", ALLOWED_METHODS)
             response.set_header("Access-Control-Allow-Headers", ALLOWED_HEADERS)
             response.set_header("Access-Control-Max-Age", PREFLIGHT_SECONDS)
@@ -93,16 +95,24 @@ class RateLimit:
 
     async def process_request(self, request: Request, response: Response) -> None:
         """Raise TooManyRequests with the seconds until the window ends. Health checks are not counted."""
-        address = request.context.client_address = client_address(request, self._trusted_proxies)
+        forwarded, peer = request.get_header("X-Forwarded-For"), request.remote_addr
+        address = request.context.client_address = client_address(forwarded, peer, self._trusted_proxies)
         if request.path in HEALTH_PATHS or response.complete:
             return
-        client = network(address)
         if LEARNER_PATHS.fullmatch(request.path):
-            seconds = await self._of_learners.hit(client)
-        else:
-            seconds = await self._of_caller.hit(*await self._caller(request, client))
+            await self.count_learner(forwarded, peer)
+            return
+        seconds = await self._of_caller.hit(*await self._caller(request, network(address)))
         if seconds is not None:
             raise TooManyRequests(retry_after=seconds)
+
+    async def count_learner(self, forwarded: str | None, peer: str) -> str:
+        """Count a learner's request and return the client's address; raise TooManyRequests."""
+        address = client_address(forwarded, peer, self._trusted_proxies)
+        seconds = await self._of_learners.hit(network(address))
+        if seconds is not None:
+            raise TooManyRequests(retry_after=seconds)
+        return address
 
     async def _caller(self, request: Request, client: str) -> tuple[str, ...]:
         """Return the name under which the request counts: a person's, or the client's network."""
@@ -121,15 +131,14 @@ class RateLimit:
         return ("person", admin.id)
 
 
-def client_address(request: Request, trusted_proxies: int) -> str:
-    """Return the address of the client in front of the trusted proxies.
+def client_address(forwarded: str | None, peer: str, trusted_proxies: int) -> str:
+    """Return the address of the client in front of the trusted proxies; `peer` is that of the connection.
 
     Each proxy appends its caller to X-Forwarded-For; a client can forge the entries before those (docs/traps.md, 12).
     Without proxies, and where the entry is not an address, it is the address of the connection.
     """
-    forwarded = request.get_header("X-Forwarded-For") or ""
-    callers = [*(each.strip() for each in forwarded.split(",") if each.strip()), request.remote_addr]
-    return _address(callers[-1 - min(trusted_proxies, len(callers) - 1)]) or request.remote_addr
+    callers = [*(each.strip() for each in (forwarded or "").split(",") if each.strip()), peer]
+    return _address(callers[-1 - min(trusted_proxies, len(callers) - 1)]) or peer
 
 
 def _address(entry: str) -> str | None:

@@ -20,13 +20,15 @@ from services.kit.core.errors import (
     UnsupportedMedia,
 )
 from services.kit.core.logging import REQUEST_ID_HEADER, current_request_id, log, start_request
-from services.kit.web.bodies import announces_body, receive_with_deadline
+from services.kit.web.bodies import Receive, announces_body, receive_with_deadline
 from services.kit.web.documents import write_json
 from services.kit.web.guards import Route
 from services.kit.web.headers import SECURITY_HEADERS
 
 WebApp = falcon.asgi.App[Any, Any]
 RefusalHeaders = Callable[[str | None], Mapping[str, str]]
+Direct = Callable[[Any, Receive, Any], Awaitable[bool]]
+"""Responds to an ASGI request without Falcon; returns False, with nothing read, for one that Falcon must handle."""
 
 
 class RequestContext:
@@ -95,17 +97,20 @@ class Lifespan:
 
 
 class BodyTimeoutApp(WebApp):
-    """An app that limits the time in which a body must arrive.
+    """An app that limits the time in which a body must arrive, and lets `direct` respond first.
 
     `refusal_headers` returns the headers of a refusal that the server sends without the app, for its Origin or None.
     """
 
     body_seconds: float = BODY_SECONDS
     refusal_headers: RefusalHeaders
+    direct: Direct | None = None
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:  # type: ignore[override]  # as in Falcon
         """Handle a request of the server (ASGI 3.0)."""
         if scope["type"] == "http":
+            if self.direct is not None and await self.direct(scope, receive, send):
+                return
             # ASGI allows an iterable that can be read once only, and the headers are read twice.
             scope = {**scope, "headers": [*map(tuple, scope["headers"])]}
             receive = receive_with_deadline(scope, receive, self.body_seconds)
@@ -117,6 +122,7 @@ def create_web_app(
     middleware: Iterable[Any],
     body_seconds: float = BODY_SECONDS,
     refusal_headers: RefusalHeaders = lambda _origin: SECURITY_HEADERS,
+    direct: Direct | None = None,
 ) -> WebApp:
     """Build a Falcon app with these routes, the request context outermost, and the contract's error envelope.
 
@@ -130,6 +136,7 @@ def create_web_app(
     app = BodyTimeoutApp(middleware=[RequestContext(), *middleware, ServerOptions(routes)])
     app.body_seconds = body_seconds
     app.refusal_headers = refusal_headers
+    app.direct = direct
     app.req_options.strip_url_path_trailing_slash = False
     app.req_options.auto_parse_qs_csv = False
     for route in routes:
@@ -151,12 +158,19 @@ async def _respond_to_service_error(
     params: dict[str, Any],
 ) -> None:
     write_json(response, error.envelope(current_request_id()), error.status)
+    response.set_headers(error_headers(error))
+
+
+def error_headers(error: ServiceError) -> dict[str, str]:
+    """Return the headers of the response to this error, besides those of every response."""
+    headers: dict[str, str] = {}
     if error.retry_after is not None:
-        response.set_header("Retry-After", str(error.retry_after))
+        headers["Retry-After"] = str(error.retry_after)
     if isinstance(error, Unauthorized):
-        response.set_header("WWW-Authenticate", "Bearer")
+        headers["WWW-Authenticate"] = "Bearer"
     if isinstance(error, UnsupportedCoding):
-        response.set_header("Accept-Encoding", "identity")
+        headers["Accept-Encoding"] = "identity"
+    return headers
 
 
 async def _respond_to_falcon_error(
