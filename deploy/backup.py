@@ -18,10 +18,9 @@ from io import BytesIO
 from pathlib import Path
 
 import peewee
-from dotenv import load_dotenv
 from tqdm import tqdm
 
-from deploy import stack
+from deploy import env_file, stack
 from deploy.archive import FORMAT, MANIFEST, ArchiveWriter, Copy, Manifest
 from deploy.engines import engine_of
 from deploy.engines.common import BackupError, Progress
@@ -48,10 +47,10 @@ def run_as_command(work: Callable[[], None]) -> int:
     """Run a command with the settings of `make run`; write an error as one line and return the exit code."""
     # Copies contain password hashes and signing keys.
     os.umask(0o077)
-    load_dotenv(stack.ROOT / ".env")
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.default_int_handler)
     try:
+        env_file.load()
         work()
     except (BackupError, SettingsError, stack.StartFailed) as error:
         sys.stderr.write(f"{error}\n")

@@ -10,9 +10,8 @@ from contextlib import closing
 from pathlib import Path
 
 import httpx
-from dotenv import load_dotenv
 
-from deploy import stack
+from deploy import env_file, stack
 from deploy.folder_lock import locked
 from deploy.supervision import Supervised
 from services.auth.config import Settings as AuthSettings
@@ -29,11 +28,11 @@ def main() -> int:
     """Return 0 after Ctrl-C, 1 when the stack could not start."""
     # The databases contain password hashes and signing keys.
     os.umask(0o077)
-    load_dotenv(stack.ROOT / ".env")
     stopping = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda _number, _frame: stopping.set())
     try:
+        env_file.load()
         settings = stack.read_settings(os.environ)
         stack.require_own_databases(settings.values())
         _make_folder(LOGS)

@@ -8,9 +8,8 @@ from contextlib import ExitStack, closing
 from pathlib import Path
 
 import peewee
-from dotenv import load_dotenv
 
-from deploy import stack
+from deploy import env_file, stack
 from deploy.import_baseline import content, quiz
 from deploy.import_baseline.import_pass import Importer
 from deploy.import_baseline.old_file import BaselineError, open_old_file
@@ -33,8 +32,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     # The databases contain password hashes and signing keys.
     os.umask(0o077)
-    load_dotenv(stack.ROOT / ".env")
     try:
+        env_file.load()
         settings = stack.read_service_settings(os.environ)
         # Open the file before the databases, so that a wrong one creates none, and once, so that all see the same rows.
         with open_old_file(options.file) as old, ExitStack() as connections:

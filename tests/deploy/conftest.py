@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from deploy.stack import ROOT
 from tests.installation import Installation, installation
 
 
@@ -27,3 +28,11 @@ def built_on_sqlite(tmp_path: Path) -> Iterator[Installation]:
     with installation(folder) as made:
         made.prepare()
         yield made
+
+
+@pytest.fixture
+def clone(tmp_path: Path) -> Path:
+    """Return a folder with the repository's files and a `.env` of its own."""
+    for name in ("deploy", "services", "gateway", "docker-compose.yml", ".env.example"):
+        (tmp_path / name).symlink_to(ROOT / name)
+    return tmp_path

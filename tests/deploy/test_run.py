@@ -13,6 +13,7 @@ import pytest
 from deploy import stack
 from services.content.models import EventRow
 from services.kit.storage.database import open_database
+from tests.deploy.env_lines import READ
 from tests.ports import free_ports
 from tests.processes import is_running
 from tests.waiting import until
@@ -168,6 +169,32 @@ def test_a_worker_ends_at_once_with_its_killed_master(tmp_path: Path, environmen
         until(lambda: not any(map(is_running, workers)), "its workers have ended")
         assert workers
         end(run, signal.SIGTERM)
+
+
+@pytest.mark.full
+def test_its_processes_get_the_exact_values_of_env(clone: Path, environment: dict[str, str]) -> None:
+    password = 'p@$$ w#rd "é" %s ${PATH} \\d'
+    lines = {f"V{number}": text for number, text in enumerate(READ)}
+    text = "".join(f"{name}={text}\n" for name, text in lines.items())
+    (clone / ".env").write_text(f"ADMIN_PASSWORD='{password}'\nTRUSTED_PROXY=1\n{text}")
+
+    with running(clone, {**environment, "PYTHONPATH": str(clone)}) as run:
+        assert table(run)["admin"] == f"admin / {password}"
+        handed = {name: environment_of(pid) for name, pid in processes(run.pid).items()}
+        code, _, errors = end(run, signal.SIGTERM)
+
+    expected = {name: READ[text] for name, text in lines.items()}
+    assert {name: {key: each.get(key) for key in lines} for name, each in handed.items()} == {
+        f"{module} {command}": expected for module, command in stack.PROCESSES.values()
+    }
+    warning = ".env, line 2: Flix has no variable TRUSTED_PROXY; the nearest is TRUSTED_PROXIES\n"
+    assert (code, errors) == (0, warning)
+
+
+def environment_of(pid: int) -> dict[str, str]:
+    """Return the variables with which a process was started."""
+    entries = Path(f"/proc/{pid}/environ").read_bytes().decode().rstrip("\0").split("\0")
+    return dict(entry.split("=", 1) for entry in entries)
 
 
 def processes(parent: int) -> dict[str, int]:
