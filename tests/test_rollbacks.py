@@ -1,6 +1,5 @@
 """Every rollback of the three services, over rows in every table, on both engines: what each of them loses."""
 
-import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -16,7 +15,7 @@ from services.kit.storage.database import InstantField
 from services.kit.storage.migrations import Migrations, RollbackRefused
 from services.kit.storage.rollbacks import RollbackRow, accept_rollbacks
 from services.quiz.migrations import MIGRATIONS as QUIZ
-from tests.violations import NoProgress, execute, found
+from tests.violations import execute, found
 
 # What a rollback loses of these rows: rows of a table, or values of a column that stay away when it is applied again.
 # The columns that grant rights are admins.role and .disabled_at (002), and .initial_password_ends_at (003).
@@ -55,7 +54,7 @@ LOSSES: dict[Migrations, dict[str, set[str]]] = {
         "001_initial": {*("quiz_revisions 3", "quizzes 2", "quiz_questions 2", "quiz_options 2", "quiz_attempts 2")},
     },
 }
-SINGLE = dict.fromkeys(("change_feed", "feed_position", "seed_mark"), [{"id": 1, "pruned_through": 1}])
+SINGLE = {table: [{"id": 1, "pruned_through": 1}] for table in ("change_feed", "feed_position", "seed_mark")}
 # The columns that do not take the values below, for each row of a table.
 ROWS: dict[str, list[dict[str, Any]]] = SINGLE | {
     "admins": [

@@ -128,27 +128,27 @@ def test_a_rollback_that_loses_something_is_refused(
 def test_values_come_back_into_the_rows_that_are_still_there(database: peewee.Database, folder: Path) -> None:
     migrations = with_loans(database, folder, ADDED)
     database.execute_sql("UPDATE loan SET note = 'a ''ß', is_late = true")
-    for round_trip in range(2):
+    for already_reapplied in ([], ["002_second"]):
         migrations.down(database, accept_losses=True)
-        if not round_trip:
+        if not already_reapplied:
             database.execute_sql("DELETE FROM loan WHERE number = 2")
             database.execute_sql("INSERT INTO loan VALUES ('new', 1, 'New')")
-        # It is not accepted before it was applied again.
-        assert accept_rollbacks(database) == []
+        # A rollback is not accepted before the migration is applied again.
+        assert accept_rollbacks(database) == already_reapplied
         migrations.up(database)
         assert {row[0]: (row[3], bool(row[4])) for row in loans(database)[1]} == {
             "ada": ("a 'ß", True),
             "Grace 'ß'": ("a 'ß", True),
             "new": (None, False),
         }
-    assert accept_rollbacks(database) == ["002_second"] * 2
+    assert accept_rollbacks(database) == ["002_second"]
     assert open_rollbacks(database) == []
 
 
 def test_a_migration_that_cannot_be_applied_again_loses_all_it_made(database: peewee.Database, folder: Path) -> None:
-    only_once = f'migrator.add_fields("loan", {COLUMNS})\n    assert not database.table_exists("applied")'
-    migrations = with_loans(database, folder, ADDED.replace(f'migrator.add_fields("loan", {COLUMNS})', only_once))
-    database.execute_sql("CREATE TABLE applied (id INTEGER)")
+    database.execute_sql("CREATE TABLE applied (id INTEGER PRIMARY KEY)")
+    only_once = ADDED.replace("    migrator", '    migrator.sql("INSERT INTO applied VALUES (1)")\n    migrator', 1)
+    migrations = with_loans(database, folder, only_once)
     with pytest.raises(RollbackRefused) as refused:
         migrations.down(database)
     assert [str(each) for each in refused.value.losses.found] == ["loan.is_late (3 of 3 rows)"]
