@@ -24,6 +24,7 @@ from services.kit.maintenance.examination import Examination
 from services.kit.storage.audit.log import AuditLog
 from services.kit.storage.database import delete_all_rows, open_database, transaction, wait_until_ready
 from services.kit.storage.migrations import MigrationError, Migrations
+from services.kit.storage.rollbacks import accept_rollbacks
 from services.kit.web.serving import serve
 
 AnySettings = TypeVar("AnySettings", bound=ServiceSettings)
@@ -105,8 +106,8 @@ def _parser(service: Service[AnySettings]) -> argparse.ArgumentParser:
     serving = commands.add_parser("serve", help="serve requests under gunicorn")
     serving.set_defaults(command=_serve, creates=False)
     migrate = commands.add_parser("migrate", help="bring the schema up to date, or inspect it")
-    migrate.add_argument("action", nargs="?", default="up", choices=["up", "down", "status", "check"])
-    migrate.add_argument("--yes", action="store_true", help="allow down to drop tables in the managed profile")
+    migrate.add_argument("action", nargs="?", default="up", choices=["up", "down", "status", "check", "accept"])
+    migrate.add_argument("--yes", action="store_true", help="let down lose the rows and values that it names")
     migrate.set_defaults(command=_migrate)
     seed = commands.add_parser("seed", help="add the sample rows, once in the life of the database")
     seed.add_argument("set", nargs="?", default=service.seeder.sets[0], choices=service.seeder.sets)
@@ -165,8 +166,7 @@ def _migrate(
             applied = service.migrations.up(database)
             _print_lines(*(f"applied {name}" for name in applied) if applied else ["nothing to do"])
         case "down":
-            _refuse_unless(options.yes, settings, "migrate down")
-            name = service.migrations.down(database)
+            name = service.migrations.down(database, accept_losses=options.yes)
             _print_lines(f"rolled back {name}" if name else "nothing to do")
         case "status":
             for row in service.migrations.status(database):
@@ -176,6 +176,9 @@ def _migrate(
             findings = service.migrations.check(database)
             _print_lines(*findings or ["no findings"])
             return 1 if findings else 0
+        case "accept":
+            names = accept_rollbacks(database)
+            _print_lines(*[f"accepted what the rollback of {name} lost" for name in names] or ["nothing to do"])
     return 0
 
 
@@ -219,11 +222,6 @@ def _run_own(
     service.migrations.require_current(database)
     log_to_standard_error()
     _print_lines(*command.run(database, settings, options))
-
-
-def _refuse_unless(confirmed: bool, settings: ServiceSettings, command: str) -> None:
-    if settings.profile == "managed" and not confirmed:
-        raise Refused(f"{command} may drop tables with their rows: in the managed profile it needs --yes")
 
 
 def _confirm_reset(name: str, settings: ServiceSettings, *, confirmed: bool) -> None:

@@ -6,12 +6,14 @@ from dataclasses import dataclass, replace
 import peewee
 
 from services.kit.core.findings import NOT_CHECKED, WHOLE_TABLE, Finding, Progress
+from services.kit.core.instants import format_instant
 from services.kit.core.logging import safe_message
 from services.kit.maintenance.rows import BeforeRemoval, row_findings
 from services.kit.maintenance.schema import index_rebuild, schema_findings, table_finding
 from services.kit.storage.database import file_is_absent, is_postgresql, long_running_connection, missing_tables
 from services.kit.storage.database_errors import DATABASE_ERRORS
 from services.kit.storage.migrations import MigrationError, Migrations, SchemaDrifted
+from services.kit.storage.rollbacks import open_rollbacks
 from services.kit.storage.soundness import quick_check
 
 DATABASE = "database"
@@ -46,7 +48,7 @@ def examine(
     """Yield each finding at once, so that it may be repaired before the next is requested.
 
     `files` compares the models with the migration files, which a serving process must not do.
-    `alone` leaves out the rules between services.
+    `alone` leaves out the rules between services, and what rollbacks have lost: such a database must be restorable.
     """
     if alone:
         examination = replace(examination, between=None)
@@ -59,6 +61,8 @@ def examine(
             progress.begin("the database file", 0)
             yield from _guarded("quick_check", _engine_findings(database))
         yield from _guarded("migrations", _migration_findings(database, migrations, files=files))
+        if not alone:
+            yield from _guarded("rollbacks", _rollback_findings(database, migrations))
         if _has_current_tables(database, migrations):
             yield from _guarded("tables", _table_findings(database, examination, progress))
 
@@ -84,6 +88,24 @@ def _migration_findings(database: peewee.Database, migrations: Migrations, *, fi
         except MigrationError as error:
             problems = (str(error),)
     yield from (Finding(DATABASE, WHOLE_TABLE, "migrations", problem) for problem in problems)
+
+
+def _rollback_findings(database: peewee.Database, migrations: Migrations) -> Iterator[Finding]:
+    command = f"python -m services.{migrations.service} migrate"
+    for rollback in open_rollbacks(database):
+        lost = f" lost {rollback.lost};" if rollback.lost else ""
+        since = format_instant(rollback.rolled_back_at)
+        if rollback.reapplied_at is None:
+            kept = f" {rollback.kept} come back with {command} up" if rollback.kept else f" run {command} up"
+            message = f"rolled back on {since}:{lost}{kept}"
+        else:
+            kept = f" put back {rollback.kept};" if rollback.kept else ""
+            until = format_instant(rollback.reapplied_at)
+            message = (
+                f"rolled back from {since} to {until}:{lost}{kept} look at what was added and changed meanwhile, "
+                f"such as people and their roles, then run {command} accept"
+            )
+        yield Finding(DATABASE, rollback.name, "rolled_back", message)
 
 
 def _has_current_tables(database: peewee.Database, migrations: Migrations) -> bool:

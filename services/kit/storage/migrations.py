@@ -25,6 +25,7 @@ from services.kit.core.instants import now
 from services.kit.core.logging import safe_message
 from services.kit.storage.batches import Table
 from services.kit.storage.database import InstantField, file_is_absent, is_postgresql, transaction
+from services.kit.storage.rollbacks import Losses, losses_of, note_rollback, put_back
 from services.kit.storage.schema import Schema, differences, model_schema
 
 # The same number for all services: an advisory lock belongs to one database of the server.
@@ -61,6 +62,14 @@ class SchemaNewer(MigrationError):
 
 class MigrationFailed(MigrationError):
     """A migration failed and was rolled back."""
+
+
+class RollbackRefused(MigrationError):
+    """A rollback would lose rows or values; nothing was changed."""
+
+    def __init__(self, message: str, losses: Losses):
+        super().__init__(message)
+        self.losses = losses
 
 
 @dataclass(frozen=True)
@@ -109,13 +118,16 @@ class Migrations:
                 self._run(router, database, name, "migrate")
             return missing
 
-    def down(self, database: peewee.Database) -> str | None:
-        """Roll back the latest migration and return its name, or None when there is none. Raise as `up` does."""
+    def down(self, database: peewee.Database, *, accept_losses: bool = False) -> str | None:
+        """Roll back the latest migration and return its name, or None when there is none. Raise as `up` does.
+
+        Raise RollbackRefused, which names what would go, unless nothing is lost or `accept_losses`.
+        """
         with _sole_migrator(database):
             self._refuse_drift(database)
             latest = max(_ledger(database), default=None)
             if latest is not None:
-                self._run(self._router(database), database, latest, "rollback")
+                self._run(self._router(database), database, latest, "rollback", accept_losses=accept_losses)
             return latest
 
     def status(self, database: peewee.Database) -> list[MigrationStatus]:
@@ -143,15 +155,43 @@ class Migrations:
             if not isinstance(problem, SchemaBehind):
                 raise problem
 
-    def _run(self, router: Router, database: peewee.Database, name: str, function: str) -> None:
+    def _run(
+        self, router: Router, database: peewee.Database, name: str, function: str, *, accept_losses: bool = False
+    ) -> None:
         with self._wrapped_errors(name), _migration_transaction(database):
             functions = dict(zip(("migrate", "rollback"), router.read(name), strict=True))
             # The Router would run nothing and record the migration.
             if functions[function] is void:
                 raise ValueError(f"it has no function {function}")
             peewee.SchemaManager(SchemaLedger, database).create_all()
+            losses = self._losses(database, name) if function == "rollback" else Losses()
+            if losses.found and not accept_losses:
+                raise RollbackRefused(self._refusal(name, losses), losses)
             router.run_one(name, router.migrator, fake=False, downgrade=function == "rollback")
             self._record(name, function).execute(database)
+            if losses.found:
+                note_rollback(database, name, losses)
+            if function == "migrate":
+                put_back(database, name)
+
+    def _losses(self, database: peewee.Database, name: str) -> Losses:
+        router = self._router(database)
+        migrator = router.migrator
+        functions = router.read(name)
+
+        def run(function: Any) -> None:
+            function(migrator, database, fake=False)
+            migrator()
+
+        tables = [table._meta.table_name for table in migrator]
+        append_only = [each._meta.table_name for each in self.tables if getattr(each._meta, "append_only", False)]
+        return losses_of(database, tables, append_only, lambda: run(functions[1]), lambda: run(functions[0]))
+
+    def _refusal(self, name: str, losses: Losses) -> str:
+        return (
+            f"{name} was not rolled back, because that loses {', '.join(map(str, losses.found))}: "
+            f"make a backup, then run {self._command('down')} --yes"
+        )
 
     def _record(self, name: str, function: str) -> Any:
         if function == "rollback":
@@ -162,6 +202,8 @@ class Migrations:
     def _wrapped_errors(self, name: str) -> Iterator[None]:
         try:
             yield
+        except RollbackRefused:
+            raise
         except Exception as error:
             reason = " ".join(f"{type(error).__name__}: {safe_message(error)}".split())
             raise MigrationFailed(

@@ -69,7 +69,7 @@ def model_schema(table: Table, dialect: peewee.Database) -> dict[Part, str]:
 def database_schema(database: peewee.Database, name: str) -> dict[Part, str]:
     """Return the schema of the table of this name in the database."""
     columns: Any = database.get_columns(name)
-    keys = _primary_key(database, name)
+    keys = primary_key(database, name)
     parts = {Part("column", each.name): _column(each.name, each.data_type, each.null, keys) for each in columns}
     for index in database.get_indexes(name):
         # The primary key has an index that no model declares.
@@ -78,6 +78,14 @@ def database_schema(database: peewee.Database, name: str) -> dict[Part, str]:
         condition = re.split(r"\sWHERE\s", index.sql or "", maxsplit=1, flags=re.IGNORECASE)[1:]
         parts[Part("index", index.name)] = _index(index.columns, index.unique, *condition)
     return {**parts, **_database_checks(database, name), **_database_foreign_keys(database, name)}
+
+
+def primary_key(database: peewee.Database, name: str) -> list[str]:
+    """Return the columns of the table's primary key, in their order in the key."""
+    if is_postgresql(database):
+        return [row[0] for row in database.execute_sql(_PRIMARY_KEY, [name]).fetchall()]
+    rows = database.execute_sql(f'PRAGMA table_info("{name}")').fetchall()
+    return [row[1] for row in sorted(rows, key=lambda row: row[5]) if row[5]]
 
 
 def check_constraints(table: Table) -> Iterator[tuple[str, str]]:
@@ -130,13 +138,6 @@ def _index(columns: list[str], is_unique: bool, condition: str = "") -> str:
 def _foreign_key(parent: str, on_delete: str, on_update: str) -> str:
     update = "" if on_update == "NO ACTION" else f" ON UPDATE {on_update}"
     return f"foreign key to {parent} with ON DELETE {on_delete}{update}"
-
-
-def _primary_key(database: peewee.Database, name: str) -> list[str]:
-    if is_postgresql(database):
-        return [row[0] for row in database.execute_sql(_PRIMARY_KEY, [name]).fetchall()]
-    rows = database.execute_sql(f'PRAGMA table_info("{name}")').fetchall()
-    return [row[1] for row in sorted(rows, key=lambda row: row[5]) if row[5]]
 
 
 def _database_checks(database: peewee.Database, name: str) -> dict[Part, str]:

@@ -130,23 +130,31 @@ def test_migrate_and_seed_bring_a_new_database_up_once(tmp_path: Path, command_l
 def test_migrate_down_rolls_back_one_migration_at_a_time(file: Path, command_line: CommandLine) -> None:
     url = f"sqlite:///{file}"
     for name in reversed(NAMES):
-        assert command_line.run("migrate", "down", DATABASE_URL=url) == (0, f"rolled back {name}\n", "")
+        assert command_line.run("migrate", "down", "--yes", DATABASE_URL=url) == (0, f"rolled back {name}\n", "")
     assert command_line.run("migrate", "status", DATABASE_URL=url) == (0, PENDING, "")
     for each in (url, f"{url}.absent"):
         assert command_line.run("migrate", "down", DATABASE_URL=each) == (0, "nothing to do\n", "")
 
 
-def test_what_loses_rows_is_refused_in_the_managed_profile(postgresql_url: str, command_line: CommandLine) -> None:
+def test_what_loses_rows_is_refused(postgresql_url: str, command_line: CommandLine) -> None:
     managed = {**MANAGED, "DATABASE_URL": postgresql_url}
     assert [command_line.run(*each, **managed).code for each in (("migrate",), ("seed", "minimal"))] == [0, 0]
     refused = "seed --reset is refused in the managed profile: it would delete real rows\n"
     assert command_line.run("seed", "minimal", "--reset", "--yes", **managed) == (1, "", refused)
     assert command_line.run("seed", "minimal", **managed) == (0, "nothing to add\n", "")
-    refused = "migrate down may drop tables with their rows: in the managed profile it needs --yes\n"
-    assert command_line.run("migrate", "down", **managed) == (1, "", refused)
-    assert command_line.run("migrate", **managed) == (0, "nothing to do\n", "")
+    refused = (
+        f"{NAMES[-1]} was not rolled back, because that loses seed_mark (1 of 1 rows): "
+        "make a backup, then run python -m services.content migrate down --yes\n"
+    )
+    for variables in (managed, {"DATABASE_URL": postgresql_url}):
+        assert command_line.run("migrate", "down", **variables) == (1, "", refused)
+        assert command_line.run("migrate", **variables) == (0, "nothing to do\n", "")
     rolled_back = (0, f"rolled back {NAMES[-1]}\n", "")
     assert command_line.run("migrate", "down", "--yes", **managed) == rolled_back
+    assert command_line.run("migrate", "accept", **managed) == (0, "nothing to do\n", "")
+    assert command_line.run("migrate", "up", **managed) == (0, f"applied {NAMES[-1]}\n", "")
+    accepted = (0, f"accepted what the rollback of {NAMES[-1]} lost\n", "")
+    assert command_line.run("migrate", "accept", **managed) == accepted
 
 
 # Refusals
