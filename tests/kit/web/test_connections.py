@@ -13,6 +13,7 @@ import pytest
 import uvloop
 from gunicorn.config import Config
 
+from services.kit.web.connections import Connections
 from services.kit.web.worker import LONG_HEAD_BYTES, Connection, Worker
 from tests.kit.web.notes import create_app
 
@@ -27,7 +28,7 @@ def worker_of(loop: asyncio.AbstractEventLoop, keepalive: float, *listeners: soc
         loop=loop, cfg=config, log=Mock(), asgi=create_app(), lifespan=None, alive=True, nr=0, nr_conns=0, servers=[]
     )
     vars(worker).update(sockets=[SimpleNamespace(sock=each, close=each.close) for each in listeners])
-    vars(worker).update(max_requests=1000, _quick_shutdown=False)
+    vars(worker).update(max_requests=1000, _quick_shutdown=False, connections=Connections(most=1000))
     config.settings["keepalive"].value = keepalive
     return worker
 
