@@ -83,6 +83,11 @@ class Connections:
         self._open.discard(connection)
         self._idle.pop(connection, None)
 
+    def make_room(self) -> None:
+        """Close a part of the idle connections, those that are idle longest."""
+        for _ in range(1 + len(self._idle) // PARTS):
+            self._close_longest_idle()
+
     def _close_longest_idle(self) -> None:
         while self._idle:
             connection, _ = self._idle.popitem(last=False)

@@ -1,4 +1,4 @@
-"""The gunicorn worker. It changes gunicorn's own asgi worker in eight ways:
+"""The gunicorn worker. It changes gunicorn's own asgi worker in nine ways:
 
 - gunicorn waits without limit for the headers of a connection's first request. Here they must arrive within
   `keepalive` seconds, as those of later requests.
@@ -14,8 +14,10 @@
   requests here: a server may ignore Upgrade (RFC 9110 section 7.8).
 - gunicorn's asgi worker ignores `worker_connections`. Here connections.py bounds them, and a client that takes nothing
   of its response for SENDING_SECONDS loses its connection.
-- Without a free file uvloop accepts and closes connections, and after some errors no longer listens; it logs neither.
-  Here both are logged, and a worker that no longer listens ends, so that gunicorn replaces it.
+- uvloop lets 100 connections wait to be accepted, and the kernel has each further one try again after a second. Here
+  gunicorn's `backlog` of 2,048 may wait.
+- When no file can be opened, uvloop closes new connections unread or tries without a pause, and logs neither. Here it
+  is logged, and idle connections make room.
 
 All of this relies on private members of gunicorn: see REVIEWED_VERSION.
 """
@@ -24,8 +26,9 @@ import asyncio
 import os
 import socket
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from http import HTTPStatus
 from typing import Any
 
@@ -51,7 +54,7 @@ PRIVATE_MEMBERS: Mapping[type, tuple[str, ...]] = {
         "_serve_http_request",
     ),
     PythonProtocol: ("_buffer", "_headers_list"),
-    gasgi.ASGIWorker: ("_serve", "_shutdown"),
+    gasgi.ASGIWorker: ("_serve", "_setup_event_loop", "_shutdown"),
 }
 
 # What is read of a head that is too long, and for how long, before it is refused.
@@ -235,19 +238,21 @@ class Worker(gasgi.ASGIWorker):
         self.connections = Connections(most_connections(file_limit(), self.cfg.worker_connections))
         super().init_process()
 
+    def _setup_event_loop(self) -> None:
+        super()._setup_event_loop()
+        self.loop.create_server = partial(self.loop.create_server, backlog=self.cfg.backlog)
+
     def notify(self) -> None:
-        """Tell the master each second that the worker lives, and look for what uvloop does not log."""
+        """Tell the master each second that the worker lives; if no file can be opened, close idle connections."""
         super().notify()
         try:
-            os.close(os.dup(self.tmp.fileno()))
+            os.close(os.open(os.devnull, os.O_RDONLY))
         except OSError as error:
             self._log_refused_file(error)
-        if self.alive and any(each.sock.fileno() < 0 for each in self.sockets):
-            log.error("listening_ended")
-            self.alive = False
+            self.connections.make_room()
 
     def _log_refused_file(self, error: OSError) -> None:
-        """Log at most once a minute that no file can be opened: connections are then closed unread."""
+        """Log at most once a minute that no file can be opened."""
         if time.monotonic() >= self._log_files_at:
             self._log_files_at = time.monotonic() + LOG_SECONDS
             log.error("files_exhausted", reason=safe_message(error), limit=file_limit())
@@ -268,12 +273,20 @@ class Worker(gasgi.ASGIWorker):
         await asyncio.sleep(0)
         accepted: list[socket.socket] = []
         for listener in listeners:
-            with listener, suppress(OSError):
-                while True:
-                    accepted.append(listener.accept()[0])
+            with listener:
+                accepted += self._accept_all(listener)
         for each in accepted:
             each.setblocking(False)
         return accepted
+
+    def _accept_all(self, listener: socket.socket) -> Iterator[socket.socket]:
+        try:
+            while True:
+                yield listener.accept()[0]
+        except (BlockingIOError, ConnectionError):
+            return
+        except OSError as error:
+            self._log_refused_file(error)
 
 
 def refusal(status: int, request_id: str, protecting_headers: Mapping[str, str]) -> bytes:
