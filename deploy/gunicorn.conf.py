@@ -28,7 +28,7 @@ keepalive = 10
 graceful_timeout = 45 if os.environ["FLIX_PROCESS"] in ("auth", "content", "gateway") else 20
 timeout = 60
 
-# The most connections of a worker, fewer where the limit of open files is low (services/kit/web/connections.py).
+# The most connections of a worker, fewer where the limit of open files is low (services/kit/web/idle_connections.py).
 worker_connections = 10_000
 
 limit_request_line = 8190
