@@ -12,8 +12,8 @@
   they are accepted and served first.
 - gunicorn passes WebSockets to the app without any middleware. No address supports them, so they are handled as plain
   requests here: a server may ignore Upgrade (RFC 9110 section 7.8).
-- gunicorn's asgi worker ignores `worker_connections`. Here idle_connections.py bounds them, and a client that takes nothing
-  of its response for SENDING_SECONDS loses its connection.
+- gunicorn's asgi worker ignores `worker_connections`. Here idle_connections.py bounds them, and a client that takes
+  nothing of its response for SENDING_SECONDS loses its connection.
 - uvloop lets 100 connections wait to be accepted, and the kernel has each further one try again after a second. Here
   gunicorn's `backlog` of 2,048 may wait.
 - When no file can be opened, uvloop closes new connections unread or tries without a pause, and logs neither. Here it
@@ -41,8 +41,8 @@ from gunicorn.workers import gasgi
 from services.kit.core.errors import RequestError, ServiceError, Unavailable
 from services.kit.core.logging import REQUEST_ID_HEADER, log, safe_message
 from services.kit.core.processes import file_limit
-from services.kit.web.idle_connections import LOG_SECONDS, Connections, most_connections
 from services.kit.web.heads import check_head, has_ended, origin_form, origin_of
+from services.kit.web.idle_connections import LOG_SECONDS, Connections, most_connections
 
 # The version of gunicorn whose private members below were last compared with this module. A test fails when another
 # version is installed.
