@@ -13,8 +13,8 @@ import os
 import signal
 from typing import Any
 
-from services.kit.core.logging import logging_configuration
-from services.kit.core.processes import end_with_parent
+from services.kit.core.logging import log, logging_configuration
+from services.kit.core.processes import end_with_parent, raise_file_limit
 
 worker_class = "services.kit.web.worker.Worker"
 asgi_loop = "uvloop"
@@ -27,6 +27,9 @@ asgi_lifespan = "on"
 keepalive = 10
 graceful_timeout = 45 if os.environ["FLIX_PROCESS"] in ("auth", "content", "gateway") else 20
 timeout = 60
+
+# The most connections of a worker, fewer where the limit of open files is low (services/kit/web/idle_connections.py).
+worker_connections = 10_000
 
 limit_request_line = 8190
 limit_request_fields = 100
@@ -42,6 +45,12 @@ forwarded_allow_ips = ""
 worker_tmp_dir = "/dev/shm" if os.path.isdir("/dev/shm") else None  # noqa: PTH112, S108
 
 logconfig_dict = logging_configuration(os.environ["FLIX_PROCESS"], os.environ["LOG_LEVEL"])
+
+
+def on_starting(server: Any) -> None:
+    """Raise the limit of open files before the workers are forked."""
+    before, files = raise_file_limit()
+    log.info("file_limit_raised", before=before, files=files)
 
 
 def post_fork(server: Any, worker: Any) -> None:

@@ -89,11 +89,11 @@ def error_schemas(errors: Iterable[type[ServiceError]], schemas: Schemas, envelo
 
 def _errors_of_kind(operation: PublicOperation) -> list[type[ServiceError]]:
     declared = operation.declared
-    # gunicorn refuses the last two before the gateway sees the request; 403 is for pages of origins not allowed.
-    errors: list[type[ServiceError]] = [Forbidden, AddressTooLong, HeadersTooLarge]
+    # gunicorn refuses the last three before the gateway sees the request; 403 is for pages of origins not allowed.
+    errors: list[type[ServiceError]] = [Forbidden, AddressTooLong, HeadersTooLarge, Unavailable]
     # Health checks have no rate limit and are not forwarded.
     if not operation.path.startswith("/health"):
-        errors += (TooManyRequests, Unavailable, UpstreamTimeout)
+        errors += (TooManyRequests, UpstreamTimeout)
     if operation.guard is not Guard.OPEN:
         errors.append(Unauthorized)
     if operation.path_parameters:

@@ -1,4 +1,4 @@
-"""The gunicorn worker. It changes gunicorn's own asgi worker in six ways:
+"""The gunicorn worker. It changes gunicorn's own asgi worker in nine ways:
 
 - gunicorn waits without limit for the headers of a connection's first request. Here they must arrive within
   `keepalive` seconds, as those of later requests.
@@ -12,14 +12,23 @@
   they are accepted and served first.
 - gunicorn passes WebSockets to the app without any middleware. No address supports them, so they are handled as plain
   requests here: a server may ignore Upgrade (RFC 9110 section 7.8).
+- gunicorn's asgi worker ignores `worker_connections`. Here idle_connections.py bounds them, and a client that takes
+  nothing of its response for SENDING_SECONDS loses its connection.
+- uvloop lets 100 connections wait to be accepted, and the kernel has each further one try again after a second. Here
+  gunicorn's `backlog` of 2,048 may wait.
+- When no file can be opened, uvloop closes new connections unread or tries without a pause, and logs neither. Here it
+  is logged, and idle connections make room.
 
 All of this relies on private members of gunicorn: see REVIEWED_VERSION.
 """
 
 import asyncio
+import os
 import socket
-from collections.abc import Iterable, Mapping, Sequence
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from http import HTTPStatus
 from typing import Any
 
@@ -29,20 +38,23 @@ from gunicorn.asgi.parser import PythonProtocol
 from gunicorn.asgi.protocol import ASGIProtocol
 from gunicorn.workers import gasgi
 
-from services.kit.core.errors import RequestError, ServiceError
-from services.kit.core.logging import REQUEST_ID_HEADER, log
+from services.kit.core.errors import RequestError, ServiceError, Unavailable
+from services.kit.core.logging import REQUEST_ID_HEADER, log, safe_message
+from services.kit.core.processes import file_limit
 from services.kit.web.heads import check_head, has_ended, origin_form, origin_of
+from services.kit.web.idle_connections import LOG_SECONDS, Connections, most_connections
 
 # The version of gunicorn whose private members below were last compared with this module. A test fails when another
 # version is installed.
 REVIEWED_VERSION = "27.0.1"
 PRIVATE_MEMBERS: Mapping[type, tuple[str, ...]] = {
     ASGIProtocol: (
-        *("_arm_keepalive_timer", "_close_transport", "_is_websocket_upgrade", "_on_headers_complete"),
-        *("_resume_reading", "_safe_write", "_send_error_response", "_send_response_start", "_serve_http_request"),
+        *("_arm_keepalive_timer", "_close_transport", "_is_websocket_upgrade", "_keepalive_timeout"),
+        *("_on_headers_complete", "_resume_reading", "_safe_write", "_send_error_response", "_send_response_start"),
+        "_serve_http_request",
     ),
     PythonProtocol: ("_buffer", "_headers_list"),
-    gasgi.ASGIWorker: ("_serve", "_shutdown"),
+    gasgi.ASGIWorker: ("_serve", "_setup_event_loop", "_shutdown"),
 }
 
 # What is read of a head that is too long, and for how long, before it is refused.
@@ -50,6 +62,8 @@ LONG_HEAD_BYTES = 256 * 1024
 LONG_HEAD_SECONDS = 1
 # A client that still sends has this time to read the response, after which its connection is reset.
 LINGER_SECONDS = 1
+# A client that takes nothing of its response for this time loses its connection, within twice this time.
+SENDING_SECONDS = 30
 
 TOO_LONG = (HTTPStatus.REQUEST_URI_TOO_LONG, HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
 REFUSALS: Mapping[int, str] = {
@@ -67,12 +81,37 @@ class Connection(ASGIProtocol):
     _late_refusal: int | None = None
     # Whether the response says `Connection: close`.
     _app_closes = False
+    # While the client is watched: what it had not taken yet when that began, see _unsent().
+    _sending: tuple[int, int] | None = None
+    _times_resumed = 0
     _closed: bool
 
     def connection_made(self, transport: Any) -> None:
         """Start the timer for the headers of the first request; gunicorn starts it for later ones only."""
         super().connection_made(transport)
         self._arm_keepalive_timer()
+        self.worker.connections.add(self)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Give the connection's place to others."""
+        self.worker.connections.remove(self)
+        super().connection_lost(exc)
+
+    @property
+    def address(self) -> str:
+        """The address of the other side's socket."""
+        peer = self.transport.get_extra_info("peername")
+        return str(peer[0] if isinstance(peer, tuple) else peer)
+
+    @property
+    def is_sending(self) -> bool:
+        """Whether a part of the last response has not been sent yet."""
+        return bool(self.transport.get_write_buffer_size())
+
+    def close_idle(self) -> None:
+        """Close the connection, which has no request in progress, also while it waits for the rest of a long head."""
+        self._late_refusal = None
+        self._keepalive_timeout()
 
     def _is_websocket_upgrade(self, request: Any) -> bool:
         return False
@@ -103,9 +142,9 @@ class Connection(ASGIProtocol):
             self._refuse(status)
             self._close_transport()
 
-    def _refuse(self, status: int) -> None:
+    def _refuse(self, status: int, has_head: bool = False) -> None:
         parser = self._callback_parser
-        rest = bytes(parser._buffer) if self._current_request is None else b""
+        rest = b"" if has_head or self._current_request is not None else bytes(parser._buffer)
         request_id = str(uuid_utils.uuid7())
         log.debug("request_not_read", status=status, requestId=request_id)
         headers = self.app.refusal_headers(origin_of(parser._headers_list, rest))
@@ -118,6 +157,10 @@ class Connection(ASGIProtocol):
         parser = self._callback_parser
         check_head(parser.method, parser.http_version, parser.headers)
         parser.path = origin_form(parser.method, parser.path)
+        if not self.worker.connections.start_request(self):
+            self._refuse(HTTPStatus.SERVICE_UNAVAILABLE, has_head=True)
+            self._close_after_refusal()
+            return False
         return super()._on_headers_complete()
 
     def _send_response_start(
@@ -128,14 +171,54 @@ class Connection(ASGIProtocol):
 
     async def _serve_http_request(self, request: Any, sockname: Any, peername: Any) -> bool:
         keeps_alive = await super()._serve_http_request(request, sockname, peername)
-        return keeps_alive and not self._app_closes
+        if not keeps_alive or self._app_closes:
+            return False
+        if not self._closed:
+            self.worker.connections.end_request(self)
+        return True
+
+    def pause_writing(self) -> None:
+        """Make the app wait, because the client does not take its response; watch whether it takes more of it."""
+        super().pause_writing()
+        self._watch_sending()
+
+    def resume_writing(self) -> None:
+        """Let the app go on, because the client has taken most of what was written."""
+        super().resume_writing()
+        self._times_resumed += 1
+
+    def _watch_sending(self) -> None:
+        if self._sending is None and self.is_sending:
+            self._sending = self._unsent()
+            self.worker.loop.call_later(SENDING_SECONDS, self._end_sending)
+
+    def _end_sending(self) -> None:
+        """Reset the connection if its client has taken nothing since the watch began, else begin again."""
+        before, self._sending = self._sending, None
+        if before == self._unsent():
+            self.transport.abort()
+        else:
+            self._watch_sending()
+
+    def _unsent(self) -> tuple[int, int]:
+        return self._times_resumed, self.transport.get_write_buffer_size()
 
     def _close_transport(self) -> None:
         if self._late_refusal is not None:
             return
         if self._closed or self._body_receiver is None or self._body_receiver._complete:
+            self._watch_sending()
             super()._close_transport()
-            return
+        else:
+            self._close_in_stages()
+
+    def _close_after_refusal(self) -> None:
+        if self.worker.connections.has_room:
+            self._close_in_stages()
+        else:
+            self._close_transport()
+
+    def _close_in_stages(self) -> None:
         self._closed = True
         self.transport.write_eof()
         self._resume_reading()
@@ -145,10 +228,34 @@ class Connection(ASGIProtocol):
 class Worker(gasgi.ASGIWorker):
     """gunicorn's asgi worker with `Connection` as its protocol."""
 
+    alive: bool
+    connections: Connections
+    _log_files_at = 0.0
+
     def init_process(self) -> None:
         """Set the protocol, after the fork; gunicorn takes it from a global of its module."""
         gasgi.ASGIProtocol = Connection
+        self.connections = Connections(most_connections(file_limit(), self.cfg.worker_connections))
         super().init_process()
+
+    def _setup_event_loop(self) -> None:
+        super()._setup_event_loop()
+        self.loop.create_server = partial(self.loop.create_server, backlog=self.cfg.backlog)
+
+    def notify(self) -> None:
+        """Tell the master each second that the worker lives; if no file can be opened, close idle connections."""
+        super().notify()
+        try:
+            os.close(os.open(os.devnull, os.O_RDONLY))
+        except OSError as error:
+            self._log_refused_file(error)
+            self.connections.make_room()
+
+    def _log_refused_file(self, error: OSError) -> None:
+        """Log at most once a minute that no file can be opened."""
+        if time.monotonic() >= self._log_files_at:
+            self._log_files_at = time.monotonic() + LOG_SECONDS
+            log.error("files_exhausted", reason=safe_message(error), limit=file_limit())
 
     async def _shutdown(self) -> None:
         for accepted in await self._stop_listening():
@@ -166,25 +273,40 @@ class Worker(gasgi.ASGIWorker):
         await asyncio.sleep(0)
         accepted: list[socket.socket] = []
         for listener in listeners:
-            with listener, suppress(OSError):
-                while True:
-                    accepted.append(listener.accept()[0])
+            with listener:
+                accepted += self._accept_all(listener)
         for each in accepted:
             each.setblocking(False)
         return accepted
 
+    def _accept_all(self, listener: socket.socket) -> Iterator[socket.socket]:
+        try:
+            while True:
+                yield listener.accept()[0]
+        except (BlockingIOError, ConnectionError):
+            return
+        except OSError as error:
+            self._log_refused_file(error)
+
 
 def refusal(status: int, request_id: str, protecting_headers: Mapping[str, str]) -> bytes:
     """Return a refusal as the bytes of the last response on a connection."""
-    text = REFUSALS.get(status)
-    error: ServiceError = ServiceError() if text is None else RequestError(text)
+    error = _error(status)
     body = orjson.dumps(error.envelope(request_id))
     headers = {
         "Content-Type": "application/json",
         "Content-Length": str(len(body)),
         REQUEST_ID_HEADER: request_id,
+        **({} if error.retry_after is None else {"Retry-After": str(error.retry_after)}),
         **protecting_headers,
         "Connection": "close",
     }
     lines = [f"HTTP/1.1 {status} {HTTPStatus(status).phrase}", *(f"{name}: {text}" for name, text in headers.items())]
     return "".join(f"{line}\r\n" for line in [*lines, ""]).encode() + body
+
+
+def _error(status: int) -> ServiceError:
+    if status == HTTPStatus.SERVICE_UNAVAILABLE:
+        return Unavailable()
+    text = REFUSALS.get(status)
+    return ServiceError() if text is None else RequestError(text)

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
 from typing import ClassVar
 
 import falcon
@@ -100,6 +101,19 @@ class Streaming:
         return b"%d\n" % value * 1024
 
 
+class Hoarding:
+    """Opens files until none is free, and keeps them."""
+
+    def __init__(self) -> None:
+        self._files: list[int] = []
+
+    async def on_get(self, request: falcon.asgi.Request, response: falcon.asgi.Response) -> None:
+        with suppress(OSError):
+            while True:
+                self._files.append(os.open(os.devnull, os.O_RDONLY))
+        write_json(response, {"files": len(self._files)})
+
+
 def create_app(*more: Route, body_seconds: float = BODY_SECONDS) -> WebApp:
     """Build the app; /guarded is for services only."""
     routes = (
@@ -127,3 +141,8 @@ def create_streaming_app() -> WebApp:
 def create_impatient_app() -> WebApp:
     """Build the app for gunicorn, with a short deadline for bodies."""
     return create_app(body_seconds=SHORT_SECONDS)
+
+
+def create_hoarding_app() -> WebApp:
+    """Build the app for gunicorn, with an address that takes all files."""
+    return create_app(Route("/hoard", Hoarding(), Guard.OPEN))

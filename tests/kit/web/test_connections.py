@@ -1,4 +1,4 @@
-"""services.kit.web.worker in this process: the first head's deadline, heads that are too long, and the end.
+"""services.kit.web.worker in this process: deadlines of the first head and of reading, the bound, long heads, the end.
 
 The same under a real gunicorn is in test_slow_clients and test_stopping.
 """
@@ -13,6 +13,8 @@ import pytest
 import uvloop
 from gunicorn.config import Config
 
+from services.kit.web import worker as worker_module
+from services.kit.web.idle_connections import Connections
 from services.kit.web.worker import LONG_HEAD_BYTES, Connection, Worker
 from tests.kit.web.notes import create_app
 
@@ -27,9 +29,16 @@ def worker_of(loop: asyncio.AbstractEventLoop, keepalive: float, *listeners: soc
         loop=loop, cfg=config, log=Mock(), asgi=create_app(), lifespan=None, alive=True, nr=0, nr_conns=0, servers=[]
     )
     vars(worker).update(sockets=[SimpleNamespace(sock=each, close=each.close) for each in listeners])
-    vars(worker).update(max_requests=1000, _quick_shutdown=False)
+    vars(worker).update(max_requests=1000, _quick_shutdown=False, connections=Connections(most=1000))
     config.settings["keepalive"].value = keepalive
     return worker
+
+
+async def connected(worker: Any) -> tuple[socket.socket, Connection]:
+    """Return a client and the worker's connection to it."""
+    client, server = socket.socketpair()
+    _, made = await worker.loop.connect_accepted_socket(lambda: Connection(worker), server)
+    return client, made
 
 
 async def read_to_the_end(client: socket.socket) -> bytes:
@@ -82,6 +91,65 @@ def test_a_head_that_is_too_long_is_read_for_its_origin(parts: list[bytes], stat
     response = asyncio.run(scenario())
     assert response.startswith(f"HTTP/1.1 {status} ".encode())
     assert (b"X-Origin: https://learn.example\r\n" in response) == has_origin
+
+
+POST = b"POST /raw HTTP/1.1\r\nHost: notes\r\nContent-Length: 3\r\n" + ORIGIN + b"\r\n"
+
+
+def test_a_request_beyond_the_bound_gets_503_and_others_end_as_ever() -> None:
+    async def scenario() -> list[bytes]:
+        loop = asyncio.get_running_loop()
+        worker = worker_of(loop, 60)
+        worker.connections = Connections(most=1)
+        busy, made = await connected(worker)
+        made.data_received(POST)
+        (idle, _), (further, _) = [await connected(worker) for _ in range(2)]
+        # Its body looks like a header that the response would repeat.
+        further.sendall(POST.replace(ORIGIN, b"") + b"\n" + ORIGIN)
+        refused = await read_to_the_end(further)
+        busy.sendall(b"abc" + REQUEST)
+        return [refused, await read_to_the_end(idle), await read_to_the_end(busy)]
+
+    refused, idle, busy = uvloop.run(scenario())
+    head, _, body = refused.partition(b"\r\n\r\n")
+    first, *lines = head.decode().split("\r\n")
+    assert (first, "Retry-After: 1" in lines, "Connection: close" in lines) == (
+        "HTTP/1.1 503 Service Unavailable",
+        True,
+        True,
+    )
+    assert b"X-Origin" not in head
+    assert b'"error":"UPSTREAM_UNAVAILABLE"' in body
+    assert (idle, busy.count(b"HTTP/1.1 200 OK")) == (b"", 2)
+
+
+def test_a_client_that_takes_nothing_of_its_response_loses_its_connection(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(worker_module, "SENDING_SECONDS", 0.01)
+
+    disconnected = asyncio.Event()
+
+    async def send_endlessly(send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        while True:
+            await send({"type": "http.response.body", "body": bytes(100_000), "more_body": True})
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        sending = asyncio.create_task(send_endlessly(send))
+        while (await receive())["type"] != "http.disconnect":
+            pass
+        sending.cancel()
+        disconnected.set()
+
+    async def scenario() -> None:
+        worker = worker_of(asyncio.get_running_loop(), 60)
+        worker.asgi = app
+        client, _ = await connected(worker)
+        client.sendall(REQUEST)
+        async with asyncio.timeout(60):
+            await disconnected.wait()
+        client.close()
+
+    uvloop.run(scenario())
 
 
 def test_a_worker_that_stops_serves_the_connections_it_has_not_accepted() -> None:
