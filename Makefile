@@ -14,11 +14,11 @@ help: ## Show this list
 run: .venv/run ## Migrate, seed demo into a new installation, serve until Ctrl-C
 	@exec .venv/bin/python -m deploy.run
 
-import-baseline: .venv/run ## FILE=flix.sqlite: import an old installation [DRY_RUN=1] [SKIP_INVALID=1]
-	@test -n "$(FILE)" || { echo "name the old installation's file: make import-baseline FILE=flix.sqlite" >&2; exit 2; }
-	@.venv/bin/python -m deploy.import_baseline $(if $(filter 1,$(DRY_RUN)),--dry-run) $(if $(filter 1,$(SKIP_INVALID)),--skip-invalid) -- "$(FILE)"
-
 # TO, FILE, YES and SAFETY reach the shell as environment variables, so that it does not interpret their text.
+import-baseline: .venv/run ## FILE=flix.sqlite: import an old installation [DRY_RUN=1] [SKIP_INVALID=1]
+	@test -n "$$FILE" || { echo "name the old installation's file: make import-baseline FILE=flix.sqlite" >&2; exit 2; }
+	@.venv/bin/python -m deploy.import_baseline $(if $(filter 1,$(DRY_RUN)),--dry-run) $(if $(filter 1,$(SKIP_INVALID)),--skip-invalid) -- "$$FILE"
+
 backup: .venv/run ## Copy every database into one file while Flix serves [TO=folder]
 	@exec .venv/bin/python -m deploy.backup $${TO:+--to "$$TO"}
 

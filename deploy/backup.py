@@ -6,6 +6,7 @@ one: quiz is copied first, so that its position in content's feed is never ahead
 
 import argparse
 import os
+import shlex
 import shutil
 import signal
 import sys
@@ -29,8 +30,7 @@ from services.kit.core.instants import format_instant, now
 from services.kit.storage.database import open_database, wait_until_ready
 
 FOLDER = Path("data/backups")
-# The command in messages, to which the file's name is added; containers have another one.
-RESTORE = os.environ.get("RESTORE_COMMAND", "make restore FILE=")
+_MAKE = "make restore FILE="
 # The reverse of the order in which services start.
 ORDER = tuple(reversed(tuple(stack.SERVICES)))
 
@@ -92,6 +92,14 @@ def file_name(begun: datetime, kind: str = "flix") -> str:
     return f"{kind}-{format_instant(begun).replace(':', '-')}.tar"
 
 
+def restore_command(file: Path) -> str:
+    """Return the command that restores the file, as a shell takes it; containers have another one."""
+    command = os.environ.get("RESTORE_COMMAND", _MAKE)
+    # make expands what it is given, before the shell of its recipe sees it.
+    name = str(file).replace("$", "$$") if command == _MAKE else str(file)
+    return command + shlex.quote(name)
+
+
 @contextmanager
 def progress_bar(task: str, unit: str) -> Iterator[Progress]:
     """Show a progress bar on a terminal; remove it at the end."""
@@ -126,9 +134,8 @@ def _back_up(folder: Path) -> None:
     target = folder / file_name(now())
     write_backup(databases, target)
     seconds = time.monotonic() - started_at
-    print_line(
-        f"{target}: {readable_size(target.stat().st_size)} in {seconds:.1f} s; to go back to it: {RESTORE}{target}"
-    )
+    size = readable_size(target.stat().st_size)
+    print_line(f"{target}: {size} in {seconds:.1f} s; to go back to it: {restore_command(target)}")
 
 
 def _write(databases: Mapping[str, str], folder: Path) -> Manifest:

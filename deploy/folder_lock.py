@@ -1,31 +1,65 @@
 """A lock on the folder of a stack, so that a second stack does not use the same files."""
 
+import errno
 import fcntl
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from deploy.stack import StartFailed
+from deploy.stack import POLL_SECONDS, StartFailed
+
+OWNER_SECONDS = 2.0
 
 
 @contextmanager
-def locked(folder: Path) -> Iterator[int]:
+def locked(folder: Path, patience_seconds: float = OWNER_SECONDS) -> Iterator[int]:
     """Lock the folder while the block lasts; give the lock's file descriptor. Raise StartFailed when it is locked.
 
     Processes that inherit the descriptor keep the lock: where a child outlives its starter, it still uses the files.
     """
-    descriptor = os.open(folder / "stack.lock", os.O_RDWR | os.O_CREAT, 0o600)
     try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise StartFailed(_reason(folder, os.read(descriptor, 20).decode(errors="replace").strip())) from None
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+        descriptor = os.open(folder / "stack.lock", os.O_RDWR | os.O_CREAT, 0o600)
+    except OSError as error:
+        raise unwritable(folder, error) from None
+    try:
+        _lock(descriptor, folder, patience_seconds)
+        _note_owner(descriptor, folder)
         yield descriptor
     finally:
         os.close(descriptor)
+
+
+def unwritable(folder: Path, error: OSError) -> StartFailed:
+    """Return the error of a folder in which nothing can be written, with what to do."""
+    is_full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+    advice = "make room on its disk" if is_full else "let this user write there, or start in another folder"
+    return StartFailed(f"the folder {folder} cannot be written to ({error.strerror}): {advice}")
+
+
+def _lock(descriptor: int, folder: Path, patience_seconds: float) -> None:
+    """Lock the file; wait a moment for an owner that has not written its process id yet, or ends just now."""
+    deadline = time.monotonic() + patience_seconds
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        except BlockingIOError:
+            owner = os.pread(descriptor, 20, 0).decode(errors="replace").strip()
+        except OSError as error:
+            raise unwritable(folder, error) from None
+        if _exists(owner) or time.monotonic() > deadline:
+            raise StartFailed(_reason(folder, owner))
+        time.sleep(POLL_SECONDS)
+
+
+def _note_owner(descriptor: int, folder: Path) -> None:
+    try:
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+    except OSError as error:
+        raise unwritable(folder, error) from None
 
 
 def _reason(folder: Path, owner: str) -> str:

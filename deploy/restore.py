@@ -21,11 +21,11 @@ from deploy.archive import Archive, Manifest, open_archive
 from deploy.backup import (
     FOLDER,
     ORDER,
-    RESTORE,
     file_name,
     print_line,
     progress_bar,
     require_servers,
+    restore_command,
     run_as_command,
     write_backup,
 )
@@ -193,7 +193,7 @@ def _replace_all(copies: Mapping[str, str], services: Services, safety_backup: P
         try:
             engine_of(url).replace(url, scratch_url)
         except BackupError as error:
-            back = f"to go back: {RESTORE}{safety_backup}" if safety_backup else "there is no safety backup"
+            back = f"to go back: {restore_command(safety_backup)}" if safety_backup else "there is no safety backup"
             so_far = f"{' and '.join(replaced)} already replaced, {back}" if replaced else "nothing was replaced"
             raise BackupError(f"{name}: {error}; {so_far}; or correct the cause and restore again") from None
         replaced.append(name)

@@ -6,18 +6,20 @@ import sys
 import threading
 import time
 from collections.abc import Mapping
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 import httpx
 
 from deploy import env_file, stack
-from deploy.folder_lock import locked
+from deploy.folder_lock import locked, unwritable
 from deploy.supervision import Supervised
 from services.auth.config import Settings as AuthSettings
 from services.content.seed import counts_as_seeded
 from services.kit.core.config import ServerSettings, ServiceSettings, SettingsError
+from services.kit.core.errors import NoWrites
 from services.kit.storage.database import open_database
+from services.kit.storage.health import require_writes
 
 DATA = Path("data")
 LOGS = DATA / "logs"
@@ -73,16 +75,18 @@ def _run(settings: Mapping[str, ServerSettings], stopping: threading.Event, lock
 def _make_folder(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / ".writable").touch()
+        # An empty file would fit on a full disk.
+        (folder / ".writable").write_bytes(b"written")
         (folder / ".writable").unlink()
     except OSError as error:
-        raise stack.StartFailed(f"the folder {folder} cannot be written to ({error.strerror})") from None
+        raise unwritable(folder, error) from None
 
 
 def _prepare(settings: Mapping[str, ServerSettings]) -> None:
     for name in stack.SERVICES:
         _print_line(f"{name}: migrating")
         stack.run_command(name, "migrate", "up")
+        _require_writes(name, settings[name])
     stack.run_command("auth", "seed")
     content = settings["content"]
     if content.profile == "local" and isinstance(content, ServiceSettings) and not _is_seeded(content):
@@ -90,6 +94,16 @@ def _prepare(settings: Mapping[str, ServerSettings]) -> None:
         # Content last: until it is seeded, the next start seeds what an interrupted one did not.
         stack.run_command("quiz", "seed", "demo")
         stack.run_command("content", "seed", "demo")
+
+
+def _require_writes(name: str, settings: ServerSettings) -> None:
+    if isinstance(settings, ServiceSettings):
+        with closing(open_database(settings.database_url)) as database:
+            try:
+                require_writes(database)
+            except NoWrites as error:
+                advice = f"let this user write, or set {name.upper()}_DATABASE_URL"
+                raise stack.StartFailed(f"{name}: {error} ({advice})") from None
 
 
 def _is_seeded(content: ServiceSettings) -> bool:
@@ -115,8 +129,9 @@ def _sign_in(address: str, auth: ServerSettings) -> str:
     if auth.profile != "local" or not isinstance(auth, AuthSettings):
         return "as it was set up"
     credentials = {"username": auth.admin_username, "password": auth.admin_password}
-    response = httpx.post(f"{address}/api/admin/login", json=credentials, timeout=10, trust_env=False)
-    works = response.is_success
+    works = False
+    with suppress(httpx.HTTPError):
+        works = httpx.post(f"{address}/api/admin/login", json=credentials, timeout=10, trust_env=False).is_success
     return f"{auth.admin_username} / {auth.admin_password}" if works else f"{auth.admin_username}, as it was set up"
 
 

@@ -5,7 +5,6 @@ Used by `make run` and by the tests.
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -22,6 +21,7 @@ from services.auth.__main__ import SERVICE as AUTH
 from services.content.__main__ import SERVICE as CONTENT
 from services.kit.core.config import ServerSettings, ServiceSettings, SettingsError
 from services.kit.maintenance.command_line import Service, main
+from services.kit.web.serving import port_problem
 from services.quiz.__main__ import SERVICE as QUIZ
 
 AnySettings = TypeVar("AnySettings", bound=ServerSettings)
@@ -107,21 +107,9 @@ def require_own_databases(settings: Iterable[ServerSettings]) -> None:
 
 def require_free_ports(settings: Iterable[ServerSettings]) -> None:
     """Raise StartFailed with a line for each port that is in use, which names its variable."""
-    problems = [problem for each in settings if (problem := _port_problem(each))]
+    problems = [problem for each in settings if (problem := port_problem(each))]
     if problems:
         raise StartFailed("\n".join(problems))
-
-
-def _port_problem(settings: ServerSettings) -> str | None:
-    variable = "API_PORT" if settings.name == "gateway" else f"{settings.name.upper()}_PORT"
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((settings.host, settings.port))
-        except OSError as error:
-            reason = f"port {settings.port} on {settings.host} cannot be used ({error.strerror})"
-            return f"{reason}: stop what uses it, or set {variable}"
-    return None
 
 
 def run_command(name: str, *arguments: str) -> None:
@@ -136,12 +124,20 @@ def run_command(name: str, *arguments: str) -> None:
 def start(name: str, environment: Mapping[str, str], logs: Path, inherited: Sequence[int] = ()) -> Process:
     """Start a process that ends with this one (see deploy/child.py); append its output to a file in `logs`.
 
-    It inherits these file descriptors.
+    It inherits these file descriptors. Raise StartFailed.
     """
-    logs.mkdir(parents=True, exist_ok=True)
     log = logs / f"{name}.log"
+    try:
+        return Process(name, _popen(name, environment, log, inherited), log)
+    except OSError as error:
+        what = f"let this user write {error.filename}" if error.filename else "end other processes"
+        raise StartFailed(f"{name} cannot be started ({error.strerror}): {what}") from None
+
+
+def _popen(name: str, environment: Mapping[str, str], log: Path, inherited: Sequence[int]) -> subprocess.Popen[bytes]:
+    log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("ab") as output:
-        popen = subprocess.Popen(  # noqa: S603 our own modules, under our own interpreter
+        return subprocess.Popen(  # noqa: S603 our own modules, under our own interpreter
             [sys.executable, "-m", "deploy.child", str(os.getpid()), *PROCESSES[name]],
             cwd=ROOT,
             env=dict(environment),
@@ -152,7 +148,6 @@ def start(name: str, environment: Mapping[str, str], logs: Path, inherited: Sequ
             # Ctrl-C in the terminal must reach only this process, which stops the others in order.
             start_new_session=True,
         )
-    return Process(name, popen, log)
 
 
 def wait_until(condition: Callable[[], bool], processes: Iterable[Process], seconds: float = READY_SECONDS) -> None:

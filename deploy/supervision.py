@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable
 
-from deploy.stack import Process
+from deploy.stack import Process, StartFailed
 
 FIRST_PAUSE_SECONDS = 1.0
 LONGEST_PAUSE_SECONDS = 30.0
@@ -34,7 +34,15 @@ class Supervised:
         if self._due is None and not self.process.is_running:
             self._plan()
         if self._due is not None and self._elapsed() >= self._due:
+            self._start_again()
+
+    def _start_again(self) -> None:
+        try:
             self.process = self._start(self.process.name)
+        except StartFailed as error:
+            self._report(f"{error}: it is tried again in {self._pause:.0f} s")
+            self._postpone()
+        else:
             self._started_at, self._due = self._elapsed(), None
 
     def _plan(self) -> None:
@@ -42,5 +50,8 @@ class Supervised:
             self._pause = FIRST_PAUSE_SECONDS
         name, log = self.process.name, self.process.log
         self._report(f"{name} ended ({self.process.ending}; see {log}): it is started again in {self._pause:.0f} s")
+        self._postpone()
+
+    def _postpone(self) -> None:
         self._due = self._elapsed() + self._pause
         self._pause = min(2 * self._pause, LONGEST_PAUSE_SECONDS)

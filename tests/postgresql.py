@@ -92,6 +92,25 @@ def durable_server(data: Path, log: Path) -> Iterator[Server]:
 
 
 @contextmanager
+def standby_of(url: str) -> Iterator[str]:
+    """Run a streaming standby of a throw-away server while the block lasts; yield the URL of the same database there.
+
+    Raise NoPostgresql when there is none to run.
+    """
+    binaries, port = _binaries(), free_port()
+    with _folder() as folder:
+        data = folder / "data"
+        if os.geteuid() == 0:
+            shutil.chown(folder, "postgres", "postgres")
+        copy = [binaries / "pg_basebackup", f"--dbname={url}", f"--pgdata={data}", "--write-recovery-conf"]
+        with _process(folder, *copy, "--checkpoint=fast", "--no-sync") as process:
+            _require(process.wait() == 0, folder, "pg_basebackup")
+        with _server(binaries, folder, port, _SETTINGS):
+            host = f"{urlsplit(url).netloc.rpartition('@')[0]}@127.0.0.1:{port}"
+            yield urlsplit(url)._replace(netloc=host).geturl()
+
+
+@contextmanager
 def _folder() -> Iterator[Path]:
     folder = Path(tempfile.mkdtemp(prefix="flix-postgresql-"))
     try:
@@ -112,6 +131,13 @@ def _cluster(binaries: Path, folder: Path, settings: Mapping[str, str] = _SETTIN
     initdb = [binaries / "initdb", f"--pgdata={data}", "--no-sync", *locale, *access, *layout]
     with _process(folder, *initdb) as process:
         _require(process.wait() == 0, folder, "initdb")
+    with _server(binaries, folder, port, settings):
+        yield Server(f"postgresql://postgres:{password}@127.0.0.1:{port}/postgres")
+
+
+@contextmanager
+def _server(binaries: Path, folder: Path, port: int, settings: Mapping[str, str]) -> Iterator[None]:
+    data = folder / "data"
     options = [f"-p{port}", f"-k{folder}", "-clisten_addresses=127.0.0.1"]
     options += [f"-c{name}={value}" for name, value in settings.items()]
     with _process(folder, binaries / "postgres", "-D", data, *options) as process:
@@ -119,7 +145,7 @@ def _cluster(binaries: Path, folder: Path, settings: Mapping[str, str] = _SETTIN
         try:
             until(lambda: _is_ready(data) or process.poll() is not None, "a PostgreSQL that is ready")
             _require(process.poll() is None, folder, "postgres")
-            yield Server(f"postgresql://postgres:{password}@127.0.0.1:{port}/postgres")
+            yield
         finally:
             process.send_signal(signal.SIGQUIT)
 

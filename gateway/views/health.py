@@ -7,10 +7,12 @@ from typing_extensions import TypedDict
 
 from gateway.upstream import HTTP_OK, Upstream, UpstreamRequest, UpstreamResponse, json_response
 from gateway.upstreams import Upstreams
-from services.kit.core.errors import ServiceError, Unavailable
+from services.kit.core.errors import DiskFull, ReadOnly, ServiceError, Unavailable
 from services.kit.core.instants import format_instant, now
 from services.kit.web.operations import Operation
 from services.kit.web.schemas import InstantText
+
+_PUBLIC_REASONS = {ReadOnly: " (read-only)", DiskFull: " (disk full)"}
 
 
 class HealthView(TypedDict):
@@ -48,22 +50,29 @@ async def live(upstreams: Upstreams, request: UpstreamRequest) -> UpstreamRespon
 @Operation(
     id="getReadiness",
     summary="Check that every service behind the gateway can do its work.",
+    description="A service whose database takes no writes is not ready, and still answers what only reads.",
     response=StatusView,
     errors=(Unavailable,),
 )
 async def ready(upstreams: Upstreams, request: UpstreamRequest) -> UpstreamResponse:
     """Respond when every service is ready. Raise Unavailable with the names of those that are not."""
     services = upstreams.by_name()
-    are_ready = await asyncio.gather(*(_is_ready(upstream) for upstream in services.values()))
-    missing = [name for name, is_ready in zip(services, are_ready, strict=True) if not is_ready]
+    states = await asyncio.gather(*(_state(upstream) for upstream in services.values()))
+    missing = [f"{name}{state}" for name, state in zip(services, states, strict=True) if state is not None]
     if missing:
         raise Unavailable(f"Not ready: {', '.join(missing)}")
     return json_response({"status": "ok"})
 
 
-async def _is_ready(upstream: Upstream) -> bool:
+async def _state(upstream: Upstream) -> str | None:
+    """Return None for a ready service; else what to say after its name."""
     try:
         response = await upstream.call("GET", "/health/ready")
     except ServiceError:
-        return False
-    return response.status == HTTP_OK
+        return ""
+    return None if response.status == HTTP_OK else _reason(response)
+
+
+def _reason(response: UpstreamResponse) -> str:
+    """Return a reason that everyone may read; other reasons are in the service's own response."""
+    return next((reason for error, reason in _PUBLIC_REASONS.items() if error.message.encode() in response.body), "")

@@ -327,16 +327,18 @@ class ContentService:
         """Return the extent of the change feed, and the position of each reader."""
         return self._store.changes.feed(), self._store.changes.readers()
 
-    def read_changes(self, reader: str, feed_id: str | None, after: int, limit: int) -> ChangePage:
+    def read_changes(
+        self, reader: str, feed_id: str | None, after: int, limit: int, *, register: bool = True
+    ) -> ChangePage:
         """Return at most `limit` changes after `after`, the position up to which the reader has processed.
 
-        Raise FeedPositionLost.
+        Without `register` nothing is kept for a reader that is not registered yet. Raise FeedPositionLost.
         """
         changes = self._store.changes.read(after, limit)
         # Read the feed after the changes: pruning between the two reads would hide missing changes.
         feed = self._store.changes.feed()
         rules.check_position(feed, feed_id, after)
-        if self._store.changes.acknowledge(reader, after):
+        if self._store.changes.acknowledge(reader, after, register=register):
             self._prune(feed)
         return ChangePage(feed, changes)
 

@@ -16,6 +16,8 @@ from services.quiz.entities import ContentChange, ContentKey, FeedHead, LessonRe
 from services.quiz.errors import EventNotFound, FeedPositionLost, LessonNotFound
 
 REFERENCES_AT_ONCE = 500
+# In the tokens, and among the readers of content's feed.
+_NAME = "quiz"
 
 Result = TypeVar("Result")
 
@@ -54,7 +56,8 @@ class Content:
 
         Raise FeedPositionLost.
         """
-        parameters = {"feed": feed_id, "after": str(after), "limit": str(limit), "wait": str(wait_seconds)}
+        position = {"reader": _NAME, "feed": feed_id, "after": str(after)}
+        parameters = {**position, "limit": str(limit), "wait": str(wait_seconds)}
         response = self._send("GET", "/internal/changes", params=parameters, wait_seconds=wait_seconds)
         if response.status_code == httpx.codes.GONE:
             raise FeedPositionLost
@@ -83,7 +86,7 @@ class Content:
         return present
 
     def _send(self, method: str, path: str, wait_seconds: int = 0, **request: Any) -> httpx.Response:
-        token = issue_service_token(self._secret, "quiz", "content", self._clock())
+        token = issue_service_token(self._secret, _NAME, "content", self._clock())
         headers = {"Authorization": f"Bearer {token}", REQUEST_ID_HEADER: current_request_id()}
         try:
             return self._read(method, path, self._timeout + wait_seconds, headers=headers, **request)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import peewee
 
+from services.kit.core.config import SettingsError
 from services.kit.core.errors import ServiceError
 from services.kit.core.logging import log
 from services.kit.storage.soundness import SoundnessWatch
@@ -24,6 +25,7 @@ RETRY_SECONDS = 0.5
 
 def follow(database: peewee.Database, settings: Settings) -> None:
     """Follow until SIGTERM or SIGINT, then finish the current step."""
+    _touch(settings.follow_heartbeat)
     stopping = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda _number, _frame: stopping.set())
@@ -38,6 +40,14 @@ def follow(database: peewee.Database, settings: Settings) -> None:
         except ServiceError as error:
             log.warning("following_interrupted", reason=error.code, message=str(error))
             stopping.wait(RETRY_SECONDS)
-        if settings.follow_heartbeat:
-            Path(settings.follow_heartbeat).touch()
+        _touch(settings.follow_heartbeat)
     watch.stop()
+
+
+def _touch(heartbeat: str) -> None:
+    """Touch the file, whose age a health check reads. Raise SettingsError where it cannot be written."""
+    if heartbeat:
+        try:
+            Path(heartbeat).touch()
+        except OSError as error:
+            raise SettingsError([f"FOLLOW_HEARTBEAT: {heartbeat} cannot be written ({error.strerror})"]) from None

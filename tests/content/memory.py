@@ -96,8 +96,10 @@ class InMemoryChanges:
     def readers(self) -> Sequence[FeedReader]:
         return sorted(self._rows.readers.values(), key=lambda reader: reader.name)
 
-    def acknowledge(self, reader: str, position: int) -> bool:
+    def acknowledge(self, reader: str, position: int, *, register: bool = True) -> bool:
         known = self._rows.readers.get(reader)
+        if known is None and not register:
+            return False
         if known is not None and known.position == position:
             return False
         self._rows.readers[reader] = FeedReader(reader, position, self._clock())

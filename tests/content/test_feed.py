@@ -165,6 +165,15 @@ def test_a_new_position_is_recorded_with_its_time(store: ContentStore, clock: St
     assert store.changes.readers() == [FeedReader("quiz", 4, LATER), FeedReader("search", 1, NOON)]
 
 
+def test_an_unknown_reader_that_does_not_register_is_not_recorded(store: ContentStore, clock: StoppedClock) -> None:
+    assert not store.changes.acknowledge("search", 1, register=False)
+    assert store.changes.readers() == []
+    store.changes.acknowledge("search", 1)
+    clock.at = LATER
+    assert [store.changes.acknowledge("search", position, register=False) for position in (1, 2)] == [False, True]
+    assert store.changes.readers() == [FeedReader("search", 2, LATER)]
+
+
 def test_a_change_and_its_record_become_visible_together(migrated: PeeweeContentStore) -> None:
     def visible() -> tuple[int, int]:
         return migrated.events.count(), len(migrated.changes.read(0, ALL))
@@ -330,6 +339,20 @@ def test_changes_of_the_last_week_stay_although_they_were_read(
         service.read_changes("quiz", None, position, ALL)
         states.append(state(twin))
     assert states == [([1, 2, 3, 4], 0), ([3, 4], 2), ([4], 3), ([], 4)]
+
+
+def test_a_reader_that_does_not_register_holds_back_no_pruning(
+    twin: InMemoryContentStore, service: ContentService, clock: StoppedClock
+) -> None:
+    add_changes(twin, 4)
+    clock.at = NOON + CHANGES_KEPT + MILLISECOND
+    service.read_changes("curious", None, 1, ALL, register=False)
+    assert (state(twin), service.feed()[1]) == (([1, 2, 3, 4], 0), [])
+    service.read_changes("quiz", None, 3, ALL)
+    assert state(twin) == ([4], 3)
+    # A follower of the release before is registered already.
+    service.read_changes("quiz", None, 4, ALL, register=False)
+    assert state(twin) == ([], 4)
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import os
 import re
+import shlex
 import signal
 import stat
 import subprocess
@@ -12,7 +13,9 @@ from pathlib import Path
 
 import pytest
 
+from deploy import stack
 from deploy.archive import FORMAT, open_archive
+from deploy.backup import restore_command
 from deploy.engines import engine_of, postgresql
 from deploy.engines.common import BackupError
 from services.kit.core.instants import now, parse_instant
@@ -49,6 +52,39 @@ def test_its_last_line_names_the_file_and_the_command_to_restore_it(built_on_sql
     # Three small databases.
     assert re.match(rf"{re.escape(shown)}: [2-4]\d\dkB in ", done.stdout)
     assert done.stdout.endswith(f" s; to go back to it: make restore FILE={shown}\n")
+
+
+@pytest.mark.parametrize("name", ["plain", "my backups", "it's $HOME", '"a" & b;c'])
+def test_the_printed_command_names_the_file_whatever_its_name(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / name / "flix.tar"
+    makefile = tmp_path / "Makefile"
+    makefile.write_text('restore:\n\t@printf %s "$$FILE"\n')
+    by_make = f"{restore_command(file).replace('make', f'make --silent --file={makefile}', 1)}"
+    monkeypatch.setenv("RESTORE_COMMAND", "printf %s ")
+    for command in (by_make, restore_command(file)):
+        done = subprocess.run(["sh", "-c", command], cwd=tmp_path, capture_output=True, text=True, check=True)
+        assert done.stdout == str(file)
+
+
+@pytest.mark.full
+def test_a_backup_in_a_folder_with_a_space_is_restored_by_the_printed_command(
+    built_on_sqlite: Installation, tmp_path: Path
+) -> None:
+    done = run(built_on_sqlite, "backup", "--to", tmp_path / "my backups")
+    [*_, argument] = shlex.split(done.stdout.partition("to go back to it: ")[2])
+    restored = run(built_on_sqlite, "restore", argument.removeprefix("FILE="), "--yes")
+    assert (restored.returncode, restored.stderr) == (0, "")
+
+
+@pytest.mark.full
+def test_make_gives_the_name_of_a_file_on_unchanged() -> None:
+    name = '/nowhere/my "old" `file`.sqlite'
+    make = ["make", "--silent", "--old-file=.venv/run", "import-baseline", f"FILE={name}"]
+    done = subprocess.run(make, cwd=stack.ROOT, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith(name)
 
 
 @pytest.mark.full

@@ -1,12 +1,14 @@
 """deploy.folder_lock: what a second stack is told."""
 
 import os
+import threading
 from pathlib import Path
 
 import pytest
 
 from deploy.folder_lock import locked
 from deploy.stack import StartFailed
+from tests.read_only import read_only
 
 
 @pytest.mark.parametrize(
@@ -21,6 +23,26 @@ from deploy.stack import StartFailed
 def test_a_locked_folder_names_the_stack_that_runs(tmp_path: Path, owner: str, reason: str) -> None:
     with locked(tmp_path):
         (tmp_path / "stack.lock").write_text(f"{owner}\n")
-        with pytest.raises(StartFailed) as refused, locked(tmp_path):
+        with pytest.raises(StartFailed) as refused, locked(tmp_path, patience_seconds=0):
             pass
     assert str(refused.value) == reason.format(tmp_path, owner)
+
+
+def test_a_stack_that_has_not_written_its_process_yet_is_named_all_the_same(tmp_path: Path) -> None:
+    file = tmp_path / "stack.lock"
+    with locked(tmp_path):
+        file.write_text("")
+        late = threading.Timer(0.2, file.write_text, [f"{os.getpid()}\n"])
+        late.start()
+        with pytest.raises(StartFailed) as refused, locked(tmp_path, patience_seconds=60):
+            pass
+        late.join()
+    assert f"process {os.getpid()}: stop it first" in str(refused.value)
+
+
+def test_a_folder_that_takes_no_lock_is_refused_in_one_line(tmp_path: Path) -> None:
+    with read_only(tmp_path), pytest.raises(StartFailed) as refused, locked(tmp_path):
+        pass
+    begin, _, advice = str(refused.value).partition("): ")
+    assert begin.startswith(f"the folder {tmp_path} cannot be written to (")
+    assert advice == "let this user write there, or start in another folder"

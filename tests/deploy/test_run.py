@@ -12,13 +12,16 @@ import pytest
 
 from deploy import stack
 from services.content.models import EventRow
+from services.kit.core.errors import ReadOnly
 from services.kit.storage.database import open_database
 from tests.deploy.env_lines import READ
 from tests.ports import free_ports
 from tests.processes import is_running
+from tests.read_only import read_only
 from tests.waiting import until
 
 Run = subprocess.Popen[str]
+ADVICE = "let this user write there, or start in another folder"
 
 
 @pytest.fixture
@@ -72,8 +75,8 @@ def test_a_file_in_place_of_the_data_folder_is_reported(tmp_path: Path, environm
 
     assert (run.returncode, output) == (1, "")
     assert errors in (
-        "the folder data/logs cannot be written to (Not a directory)\n",
-        "the folder data/logs cannot be written to (File exists)\n",
+        f"the folder data/logs cannot be written to (Not a directory): {ADVICE}\n",
+        f"the folder data/logs cannot be written to (File exists): {ADVICE}\n",
     )
     assert (tmp_path / "data").read_text() == "a file"
 
@@ -157,6 +160,43 @@ def test_a_second_stack_is_kept_off_the_folder_and_a_killed_one_frees_it(
     with running(tmp_path, environment) as third:
         table(third)
         assert end(third, signal.SIGTERM) == (0, "stopped\n", "")
+
+
+@pytest.mark.full
+def test_of_two_first_starts_at_once_one_serves_and_one_names_it(tmp_path: Path, environment: dict[str, str]) -> None:
+    with running(tmp_path, environment) as one, running(tmp_path, environment) as other:
+        until(lambda: None not in (one.poll(), other.poll()) or {one.poll(), other.poll()} == {None, 1}, "one gives up")
+        winner, loser = (one, other) if one.poll() is None else (other, one)
+        output, errors = loser.communicate()
+        reason = f"the folder data is in use by another stack, process {winner.pid}: stop it first (kill {winner.pid})"
+        assert (loser.returncode, output, errors) == (1, "", f"{reason}\n")
+        table(winner)
+        assert end(winner, signal.SIGTERM) == (0, "stopped\n", "")
+
+
+@pytest.mark.full
+@pytest.mark.parametrize(
+    ("path", "advice"),
+    [
+        ("data", "the folder data/logs cannot be written to"),
+        ("data/logs/auth.log", "auth cannot be started"),
+        ("auth.sqlite", f"auth: {ReadOnly.message} (let this user write, or set AUTH_DATABASE_URL)"),
+    ],
+)
+def test_what_cannot_be_written_stops_the_start_with_one_line(
+    tmp_path: Path, environment: dict[str, str], path: str, advice: str
+) -> None:
+    (tmp_path / "data" / "logs").mkdir(parents=True)
+    (tmp_path / "data" / "logs" / "auth.log").touch()
+    if path == "data":
+        (tmp_path / "data" / "logs" / "auth.log").unlink()
+        (tmp_path / "data" / "logs").rmdir()
+    migrate = [sys.executable, "-m", "services.auth", "migrate"]
+    subprocess.run(migrate, env=environment, cwd=tmp_path, check=True, stdout=subprocess.DEVNULL)
+    with read_only(tmp_path / path), running(tmp_path, environment) as run:
+        _, errors = run.communicate()
+    assert (run.returncode, errors.count("\n")) == (1, 1)
+    assert errors.startswith(advice)
 
 
 @pytest.mark.full

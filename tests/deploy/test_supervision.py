@@ -4,7 +4,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from deploy.stack import Process
+from deploy.stack import Process, StartFailed
 from deploy.supervision import LONGEST_PAUSE_SECONDS, STEADY_SECONDS, Supervised
 
 
@@ -56,3 +56,19 @@ def test_a_process_that_ran_steadily_is_started_again_soon() -> None:
         runs.supervised.process = Process("quiz", runs.ended, Path("data/logs/quiz.log"))
         runs.look_until(runs.at + 2)
     assert [line.rpartition(" in ")[2] for line in runs.lines] == ["1 s", "1 s"]
+
+
+def test_a_start_that_fails_is_reported_and_tried_again_later() -> None:
+    runs = Runs()
+
+    def fail(name: str) -> Process:
+        runs.starts.append(runs.at)
+        raise StartFailed(f"{name} cannot be started (No space left on device)")
+
+    runs.supervised = Supervised(runs.supervised.process, fail, runs.lines.append, lambda: runs.at)
+    runs.supervised.process = Process("quiz", runs.ended, Path("data/logs/quiz.log"))
+    runs.look_until(8)
+    assert runs.starts == [0.0, 1.25, 3.25, 7.25]
+    assert runs.lines[1:3] == [
+        f"quiz cannot be started (No space left on device): it is tried again in {pause} s" for pause in (2, 4)
+    ]

@@ -123,7 +123,7 @@ def test_changes_are_read_in_order_after_a_sequence() -> None:
             ContentChange(6, "lesson", "deleted", "event-1", "lesson-1", NOON),
             ContentChange(7, "event", "created", "event-2", None, LATER),
         ]
-    assert requests[0].url.raw_path == b"/internal/changes?feed=feed-1&after=5&limit=200&wait=3"
+    assert requests[0].url.raw_path == b"/internal/changes?reader=quiz&feed=feed-1&after=5&limit=200&wait=3"
 
 
 def test_missing_lessons_are_asked_for_in_batches_of_500() -> None:

@@ -10,9 +10,11 @@ from deploy import stack
 from services.content.repository.store import PeeweeContentStore
 from services.content.resources.feed import POLL_SECONDS
 from services.content.service import ContentService
+from services.kit.core.config import SettingsError
 from services.kit.storage.database import open_database
+from services.quiz.config import read_settings
 from services.quiz.entities import QuizFilter
-from services.quiz.follow import RETRY_SECONDS
+from services.quiz.follow import RETRY_SECONDS, follow
 from services.quiz.repository.store import PeeweeQuizStore
 from services.quiz.seed.minimal import MINIMAL
 from tests.installation import Installation, installation
@@ -136,3 +138,11 @@ def test_it_goes_on_when_a_lost_database_file_is_back(processes: Processes) -> N
 def test_the_delays_are_within_the_promised_time() -> None:
     # The longest delays: of the follower before it asks again, and of content before it sees what it has written.
     assert RETRY_SECONDS + POLL_SECONDS < PROMISED_SECONDS
+
+
+def test_a_heartbeat_that_cannot_be_written_is_refused_by_its_variable(sqlite_url: str, tmp_path: Path) -> None:
+    heartbeat = tmp_path / "absent" / "followed"
+    settings = read_settings({"FOLLOW_HEARTBEAT": str(heartbeat)})
+    with pytest.raises(SettingsError) as refused:
+        follow(open_database(sqlite_url), settings)
+    assert refused.value.problems == [f"FOLLOW_HEARTBEAT: {heartbeat} cannot be written (No such file or directory)"]

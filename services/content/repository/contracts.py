@@ -150,8 +150,11 @@ class ChangeLog(Protocol):
     def readers(self) -> Sequence[FeedReader]:
         """Return the readers, by name."""
 
-    def acknowledge(self, reader: str, position: int) -> bool:
-        """Record that the reader has processed everything up to `position`; return whether that is new."""
+    def acknowledge(self, reader: str, position: int, *, register: bool = True) -> bool:
+        """Record that the reader has processed everything up to `position`; return whether that is new.
+
+        Without `register` only a reader that is registered already is recorded.
+        """
 
     def first_since(self, instant: datetime) -> int | None:
         """Return the lowest number of a change at that instant or later."""

@@ -56,8 +56,8 @@ class PeeweeChanges:
         after = ChangeRow.select().where(ChangeRow.sequence > Parameter("after")).order_by(ChangeRow.sequence)
         self._after = Statement(database, after.limit(Parameter("limit")), Change)
         self._feed = Statement(database, FEED, ChangeFeed)
-        at_position = (FeedReaderRow.name == Parameter("reader")) & (FeedReaderRow.position == Parameter("position"))
-        self._known = Statement(database, FeedReaderRow.select(FeedReaderRow.name).where(at_position), str)
+        known = FeedReaderRow.select().where(FeedReaderRow.name == Parameter("reader"))
+        self._known = Statement(database, known, FeedReader)
 
     def append(self, changes: Sequence[NewChange]) -> None:
         """Append changes to the feed and the audit log; other transactions wait to append until this one ends."""
@@ -88,9 +88,15 @@ class PeeweeChanges:
         """Return the readers, by name."""
         return Statement(self._database, READERS, FeedReader).all()
 
-    def acknowledge(self, reader: str, position: int) -> bool:
-        """Record that the reader has processed everything up to `position`; return whether that is new."""
-        if self._known.first(reader=reader, position=position) is not None:
+    def acknowledge(self, reader: str, position: int, *, register: bool = True) -> bool:
+        """Record that the reader has processed everything up to `position`; return whether that is new.
+
+        Without `register` only a reader that is registered already is recorded.
+        """
+        known = self._known.first(reader=reader)
+        if known is None and not register:
+            return False
+        if known is not None and known.position == position:
             return False
         row = {FeedReaderRow.name: reader, FeedReaderRow.position: position, FeedReaderRow.seen_at: self._clock()}
         query: Any = FeedReaderRow.insert(row)

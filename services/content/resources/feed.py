@@ -15,6 +15,7 @@ from services.content.schemas.feed import (
     presence_view,
     references_view,
 )
+from services.kit.core.errors import ValidationFailed
 from services.kit.web.documents import read_json, write_json
 from services.kit.web.schemas import validated
 
@@ -31,7 +32,11 @@ class Changes(ContentResource):
         query = validated(ChangesQuery, dict(request.params))
         loop = asyncio.get_running_loop()
         deadline = loop.time() + query.wait
-        read = partial(self._service.read_changes, request.context.caller, query.feed, query.after, query.limit)
+        caller: str = request.context.caller
+        if query.reader not in (None, caller):
+            raise ValidationFailed({"reader": ["must be the name of the service that calls"]})
+        register = query.reader is not None
+        read = partial(self._service.read_changes, caller, query.feed, query.after, query.limit, register=register)
         page = await self._run(read)
         while not page.changes and loop.time() < deadline:
             await asyncio.sleep(POLL_SECONDS)

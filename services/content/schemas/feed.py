@@ -20,9 +20,13 @@ Digits = Annotated[int, BeforeValidator(_digits)]
 
 
 class ChangesQuery(Schema):
-    """The query of GET /internal/changes; `wait` is in seconds."""
+    """The query of GET /internal/changes; `wait` is in seconds, `reader` is the name of the caller.
+
+    Only what a named reader has not processed is kept for it.
+    """
 
     feed: str = absent()
+    reader: str = absent()
     after: Annotated[Digits, Field(le=2**63 - 1)] = 0
     limit: Annotated[Digits, Field(ge=1, le=1000)] = 100
     wait: Annotated[Digits, Field(le=10)] = 0

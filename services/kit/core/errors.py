@@ -5,6 +5,8 @@ ServiceError
  + Conflict 409       + Gone 410           + PreconditionFailed 412
  + TooManyRequests 429
  + Unavailable 503    + UpstreamTimeout 504
+    + NoWrites
+       + ReadOnly      + DiskFull
 
 A service subclasses one of them and names its code: ``class SlugTaken(Conflict): code = "EVENT_SLUG_CONFLICT"``.
 The kit defines the status, the service the code and the message.
@@ -182,6 +184,22 @@ class Unavailable(ServiceError):
 
     def __init__(self, message: str | None = None, *, retry_after: int = 1):
         super().__init__(message, retry_after=retry_after)
+
+
+class NoWrites(Unavailable):
+    """The database responds and takes no writes."""
+
+
+class ReadOnly(NoWrites):
+    """The database or its file is read-only, as after a failover to a standby."""
+
+    message = "The database is read-only at present: everything can be read, nothing can be changed"
+
+
+class DiskFull(NoWrites):
+    """There is no room for another write."""
+
+    message = "The disk of the database is full: everything can be read, nothing can be changed"
 
 
 class UpstreamTimeout(ServiceError):

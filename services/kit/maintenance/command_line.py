@@ -4,6 +4,7 @@ Exit codes: 0 done; 1 refused, failed or findings (one line on standard error sa
 """
 
 import argparse
+import errno
 import logging.config
 import os
 import sys
@@ -16,13 +17,14 @@ from typing import Generic, Protocol, TypeVar
 import peewee
 
 from services.kit.core.config import ServiceSettings, SettingsError
-from services.kit.core.errors import ServiceError
+from services.kit.core.errors import DiskFull, ReadOnly, ServiceError
 from services.kit.core.instants import format_instant
 from services.kit.core.logging import log_to_standard_error, logging_configuration, safe_message
 from services.kit.maintenance.check import check
 from services.kit.maintenance.examination import Examination
 from services.kit.storage.audit.log import AuditLog
 from services.kit.storage.database import delete_all_rows, open_database, transaction, wait_until_ready
+from services.kit.storage.database_errors import refused_write
 from services.kit.storage.migrations import MigrationError, Migrations
 from services.kit.storage.rollbacks import accept_rollbacks
 from services.kit.web.serving import serve
@@ -77,6 +79,10 @@ class Service(Generic[AnySettings]):
     commands: Sequence[Command[AnySettings]] = ()
 
 
+# The errors of a file or folder that this user cannot make or change.
+_NO_PLACE = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOENT, errno.ENOTDIR, errno.EEXIST)
+
+
 class Refused(Exception):
     """The command was refused; the text is the line to print."""
 
@@ -95,7 +101,20 @@ def main(service: Service[AnySettings], arguments: Sequence[str] | None = None) 
         return _fail(str(error))
     except (peewee.DatabaseError, peewee.InterfaceError, OSError) as error:
         reason = " ".join(safe_message(error).split())
-        return _fail(f"{service.name}: the database at {_without_password(settings.database_url)} failed: {reason}")
+        place = _without_password(settings.database_url)
+        return _fail(f"{service.name}: the database at {place} failed: {reason}{_advice(error, service.name)}")
+
+
+def _advice(error: Exception, name: str) -> str:
+    """Return what to do where the database or its folder takes no writes."""
+    refused = refused_write(error)
+    number = error.errno if isinstance(error, OSError) else None
+    if isinstance(refused, ReadOnly) or number in _NO_PLACE:
+        variable = f"{name.upper()}_DATABASE_URL"
+        return f" (let this user write the file and its folder, or name one that takes writes in {variable})"
+    if isinstance(refused, DiskFull) or number in (errno.ENOSPC, errno.EDQUOT):
+        return " (make room on its disk)"
+    return ""
 
 
 def _parser(service: Service[AnySettings]) -> argparse.ArgumentParser:

@@ -13,7 +13,7 @@ import peewee
 
 from services.kit.core.errors import Unavailable
 from services.kit.core.logging import log, safe_message
-from services.kit.storage.database_errors import DATABASE_ERRORS, is_damage, is_outage
+from services.kit.storage.database_errors import DATABASE_ERRORS, is_damage, is_outage, refused_write
 from services.kit.storage.idempotency import IdempotentRequests, Keep, keep_nothing
 from services.kit.storage.open_files import (
     FileIdentity,
@@ -146,7 +146,9 @@ class UseCases:
                 log.error("database_unavailable", error=safe_message(error))
             else:
                 raise
-            raise Unavailable(DAMAGED if self.damaged else NOT_AVAILABLE) from error
+            if self.damaged:
+                raise Unavailable(DAMAGED) from error
+            raise (refused_write(error) or Unavailable(NOT_AVAILABLE)) from error
 
     def _begin(self, waiting: list[tuple[partial[Result], Future[Result]]]) -> None:
         notify = None

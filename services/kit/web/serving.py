@@ -1,17 +1,38 @@
 """The start of gunicorn for an app."""
 
+import errno
 import os
+import socket
 import sys
+import time
 from importlib import import_module
 from pathlib import Path
 
 from services.kit.core.config import ServerSettings
 
+# A process that ends just now frees its port within this time.
+PORT_SECONDS = 5.0
+POLL_SECONDS = 0.2
 GUNICORN_SETTINGS = Path(__file__).parents[3] / "deploy" / "gunicorn.conf.py"
 
 
+def port_problem(settings: ServerSettings) -> str | None:
+    """Return why the port cannot be used and what to do, in one line; None when it can be."""
+    is_gateway = settings.name == "gateway"
+    port, host = ("API_PORT", "API_HOST") if is_gateway else (f"{settings.name.upper()}_PORT", "SERVICE_HOST")
+    with socket.socket(socket.AF_INET6 if ":" in settings.host else socket.AF_INET) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((settings.host, settings.port))
+        except OSError as error:
+            in_use, not_allowed = error.errno == errno.EADDRINUSE, error.errno == errno.EACCES
+            advice = f"stop what uses it, or set {port}" if in_use else f"set {port if not_allowed else host}"
+            return f"port {settings.port} on {settings.host} cannot be used ({error.strerror}): {advice}"
+    return None
+
+
 def serve(settings: ServerSettings, app: str) -> None:
-    """Serve the app under gunicorn until the process is terminated.
+    """Serve the app under gunicorn until the process is terminated; exit with 1 where the port cannot be used.
 
     The app's module is imported before gunicorn forks, so that a new worker starts quickly. Connections and threads are
     made by the factory in the module, after the fork (docs/traps.md, 7).
@@ -19,8 +40,17 @@ def serve(settings: ServerSettings, app: str) -> None:
     # Imported here because no other command needs it, and it takes 65 ms.
     from gunicorn.app.wsgiapp import run as run_gunicorn  # noqa: PLC0415
 
+    _require_port(settings)
     import_module(app.partition(":")[0])
     os.environ.update(FLIX_PROCESS=settings.name, LOG_LEVEL=settings.log_level)
     options = ["--config", str(GUNICORN_SETTINGS), "--bind", f"{settings.host}:{settings.port}"]
     sys.argv = ["gunicorn", *options, "--workers", str(settings.workers), app]
     run_gunicorn()
+
+
+def _require_port(settings: ServerSettings) -> None:
+    deadline = time.monotonic() + PORT_SECONDS
+    while problem := port_problem(settings):
+        if time.monotonic() > deadline:
+            sys.exit(f"{settings.name}: {problem}")
+        time.sleep(POLL_SECONDS)

@@ -130,6 +130,8 @@ TOO_HIGH = "Input should be less than or equal to {}"
         ("wait=0.5", {"wait": [NO_INTEGER]}),
         ("after=x&limit=0&wait=60", {"after": [NO_INTEGER], "limit": [TOO_LOW], "wait": [TOO_HIGH.format(10)]}),
         ("feed=a&feed=b", {"feed": ["Input should be a valid string"]}),
+        ("reader=quiz", {"reader": ["must be the name of the service that calls"]}),
+        ("reader=", {"reader": ["must be the name of the service that calls"]}),
     ],
 )
 def test_every_wrong_parameter_is_named(
@@ -151,7 +153,10 @@ def test_a_lost_position_is_refused_without_waiting(client: Client, store: InMem
 
 def test_the_feed_shows_its_extent_and_the_lag_of_its_readers(client: Client, store: InMemoryContentStore) -> None:
     assert client.gateway("GET", FEED) == Response(200, {"item": {**head(store, 6), "readers": []}})
-    client.gateway("GET", CHANGES + "?after=4")
+    # Whoever only looks is no reader.
+    client.gateway("GET", CHANGES + "?after=3")
+    assert store.changes.readers() == []
+    client.gateway("GET", CHANGES + "?after=4&reader=gateway")
     store.changes.acknowledge("quiz", 6)
     store.changes.prune(1)
     readers = [

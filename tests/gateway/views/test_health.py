@@ -1,7 +1,9 @@
 """gateway.views.health: the gateway's own health and that of the services."""
 
 import httpx
+import pytest
 
+from services.kit.core.errors import DiskFull, NoWrites, ReadOnly
 from services.kit.core.instants import now, parse_instant
 from tests.gateway.fakes import Gateway, own_error, parsed, service_error
 
@@ -37,3 +39,12 @@ def test_ready_names_the_services_that_are_not(gateway: Gateway) -> None:
     response = gateway.send("GET", "/health/ready")
     assert parsed(response) == (503, own_error("UPSTREAM_UNAVAILABLE", "Not ready: quiz, auth"))
     assert response.headers["Retry-After"] == "1"
+
+
+@pytest.mark.parametrize(("error", "reason"), [(ReadOnly, "read-only"), (DiskFull, "disk full")])
+def test_ready_says_which_service_takes_no_writes(gateway: Gateway, error: type[NoWrites], reason: str) -> None:
+    gateway.content.responds(READY, error().envelope("request-1"), 503)
+    gateway.quiz.responds(READY, {"status": "ok"})
+    gateway.auth.responds(READY, service_error("UPSTREAM_UNAVAILABLE"), 503)
+    response = gateway.send("GET", "/health/ready")
+    assert parsed(response) == (503, own_error("UPSTREAM_UNAVAILABLE", f"Not ready: content ({reason}), auth"))

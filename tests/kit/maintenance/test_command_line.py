@@ -15,6 +15,7 @@ import pytest
 from deploy import stack
 from services.content.__main__ import SERVICE
 from services.kit.maintenance.command_line import main
+from tests.read_only import read_only
 
 NAMES = tuple(sorted(file.stem for file in SERVICE.migrations.directory.glob("0*.py")))
 PENDING = "".join(f"{name}  pending\n" for name in NAMES)
@@ -177,6 +178,25 @@ def test_a_file_in_place_of_the_folder_is_refused_in_one_line(tmp_path: Path, co
     assert (tmp_path / "data").read_text() == "a file"
 
 
+@pytest.mark.parametrize(("command", "path"), [("migrate", "."), ("seed", "content.sqlite")])
+def test_what_takes_no_writes_is_refused_with_what_to_do(
+    file: Path, command: str, path: str, command_line: CommandLine
+) -> None:
+    with closing(sqlite3.connect(file)) as connection:
+        connection.execute("PRAGMA journal_mode = delete")
+        # With nothing to add, seed would not write.
+        connection.execute("DELETE FROM seed_mark")
+        connection.executescript("DROP TRIGGER audit_log_no_DELETE; DELETE FROM audit_log; DELETE FROM materials")
+        connection.executescript(
+            "DELETE FROM lessons; DELETE FROM events; DELETE FROM changes; DELETE FROM change_feed"
+        )
+    advice = "(let this user write the file and its folder, or name one that takes writes in CONTENT_DATABASE_URL)"
+    with read_only(file.parent / path):
+        line = command_line.refusal(command, DATABASE_URL=f"sqlite:///{file}")
+    assert line.startswith(f"content: the database at sqlite:///{file} failed: ")
+    assert line.endswith(advice)
+
+
 def test_a_file_that_is_no_database_is_refused_and_left_alone(tmp_path: Path, command_line: CommandLine) -> None:
     file = tmp_path / "content.sqlite"
     text = "somebody's letter, and a long one, " * 100
@@ -256,6 +276,7 @@ from dataclasses import replace
 from pathlib import Path
 from services.content.__main__ import SERVICE
 from services.kit.maintenance.command_line import main
+from tests.read_only import read_only
 
 def follow(database, settings):
     Path(database.database).unlink()

@@ -1,12 +1,19 @@
-"""services.kit.storage.database_errors on both engines: which constraint an error is a violation of."""
+"""services.kit.storage.database_errors: the violated constraint on both engines, and what SQLite reports."""
 
+from pathlib import Path
 from typing import Any
 
 import peewee
 import pytest
 
-from services.kit.storage.database import transaction
-from services.kit.storage.database_errors import is_foreign_key_violation, violates_constraint
+from services.kit.core.errors import DiskFull
+from services.kit.storage.database import open_database, transaction
+from services.kit.storage.database_errors import (
+    is_damage,
+    is_foreign_key_violation,
+    refused_write,
+    violates_constraint,
+)
 
 
 class Event(peewee.Model):
@@ -67,3 +74,20 @@ def test_an_error_is_the_violation_of_exactly_one_constraint(
         query.execute(database)
     assert [name for name, columns in KNOWN.items() if violates_constraint(caught.value, name, columns)] == violated
     assert is_foreign_key_violation(caught.value) is is_foreign
+
+
+def test_damage_that_a_statement_meets_while_it_connects_is_damage(tmp_path: Path) -> None:
+    (tmp_path / "letter").write_text("somebody's letter, and a long one, " * 100)
+    with pytest.raises(peewee.DatabaseError) as caught:
+        open_database(f"sqlite:///{tmp_path}/letter").execute_sql("SELECT 1")
+    assert is_damage(caught.value)
+
+
+def test_a_write_without_room_is_refused_for_the_disk(tmp_path: Path) -> None:
+    database = open_database(f"sqlite:///{tmp_path}/small.sqlite")
+    database.execute_sql("PRAGMA max_page_count = 2")
+    database.execute_sql("CREATE TABLE notes (text)")
+    with pytest.raises(peewee.OperationalError) as caught:
+        database.execute_sql("INSERT INTO notes VALUES (zeroblob(100000))")
+    database.close()
+    assert isinstance(refused_write(caught.value), DiskFull)

@@ -12,7 +12,7 @@ import peewee
 import pytest
 from structlog.testing import capture_logs
 
-from services.kit.core.errors import Conflict, Unavailable
+from services.kit.core.errors import Conflict, ReadOnly, Unavailable
 from services.kit.storage.database import open_database
 from services.kit.storage.use_cases import UseCases
 
@@ -161,7 +161,7 @@ def test_a_read_only_server_is_a_passing_outage(notes: peewee.Database) -> None:
 
     with pool(notes) as use_cases, capture_logs() as lines:
         on_another_connection(notes, read_only("SET default_transaction_read_only = on"))
-        with pytest.raises(Unavailable):
+        with pytest.raises(ReadOnly):
             asyncio.run(use_cases.run(write))
         back = read_only("RESET default_transaction_read_only")
         on_another_connection(notes, "SET default_transaction_read_only = off", back)
