@@ -6,7 +6,6 @@ any way, is left to Falcon. tests/contract/test_direct.py compares the two.
 
 import re
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import replace
 from typing import Any, NamedTuple
 
 import orjson
@@ -17,7 +16,7 @@ from gateway.routes import PUBLIC_EVENT, PUBLIC_LESSON, PUBLIC_ROUTES, View
 from gateway.upstream import JSON, UpstreamRequest, UpstreamResponse
 from gateway.upstreams import Upstreams
 from services.kit.core.errors import RequestError, ServiceError
-from services.kit.core.logging import bind_route, current_request_id, log, start_request
+from services.kit.core.logging import REQUEST_ID_HEADER, current_request_id, log, start_request
 from services.kit.web.app import error_headers
 from services.kit.web.bodies import Receive, receive_with_deadline
 
@@ -68,8 +67,7 @@ class DirectResponses:
         usual = self._usual(scope)
         if usual is None:
             return False
-        start_request(usual.fields.get("x-request-id"), "POST")
-        bind_route(usual.template)
+        start_request(usual.fields.get("x-request-id"), "POST", usual.template)
         unread = [usual.length > 0]
 
         async def body() -> bytes:
@@ -126,14 +124,13 @@ class DirectResponses:
             idempotency_key=fields.get("idempotency-key"),
             if_match=fields.get("if-match"),
             client_address=address,
+            watch=self._guesses.watch(usual.slugs["event_slug"], address),
         )
-        watch = self._guesses.watch(usual.slugs["event_slug"], address)
-        services = replace(self._upstreams, content=self._upstreams.content.watched(watch))
-        return await self._views[usual.template](services, request, **usual.slugs)
+        return await self._views[usual.template](self._upstreams, request, **usual.slugs)
 
     async def _send(self, send: Send, usual: _Usual, response: UpstreamResponse, *, closes: bool) -> None:
         headers = {
-            "X-Request-ID": current_request_id(),
+            REQUEST_ID_HEADER: current_request_id(),
             **self._security.headers,
             **self._origins.headers(usual.fields.get("origin")),
             "Content-Length": str(len(response.body)),

@@ -3,12 +3,13 @@
 import math
 import re
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from ipaddress import ip_address
 
 from falcon.asgi import Request, Response
 
 from gateway.config import Settings
-from gateway.limiter import Counts, Throttle, network
+from gateway.limiter import REMEMBERED_ADDRESSES, Counts, Throttle, network
 from services.kit.core.config import Profile
 from services.kit.core.errors import Forbidden, TooManyRequests, Unauthorized, Unavailable
 from services.kit.web.headers import SECURITY_HEADERS
@@ -131,6 +132,7 @@ class RateLimit:
         return ("person", admin.id)
 
 
+@lru_cache(maxsize=REMEMBERED_ADDRESSES)
 def client_address(forwarded: str | None, peer: str, trusted_proxies: int) -> str:
     """Return the address of the client in front of the trusted proxies; `peer` is that of the connection.
 

@@ -5,7 +5,7 @@ import hashlib
 import math
 import time
 from collections.abc import Awaitable, Callable
-from functools import partial
+from functools import lru_cache, partial
 from ipaddress import IPv6Address, ip_address, ip_network
 from typing import Any, TypeVar
 
@@ -24,6 +24,9 @@ RETRY_SECONDS = 1
 STORE_CONNECTIONS = 32
 # A customer of an IPv6 network gets at least a /64 (RFC 6177), so counting single addresses would limit nobody.
 IPV6_PREFIX_BITS = 64
+
+# Parsing an address takes longer than looking it up.
+REMEMBERED_ADDRESSES = 4096
 
 # Names that a worker keeps in memory, about 300 bytes each, and the number from which ended windows are removed.
 MAXIMUM_NAMES = 200_000
@@ -226,6 +229,7 @@ def store_at(url: str) -> ConnectionPool:
     )
 
 
+@lru_cache(maxsize=REMEMBERED_ADDRESSES)
 def network(address: str) -> str:
     """Return the network that is counted in place of the address: an IPv4 address itself, or the /64 of an IPv6 one."""
     try:

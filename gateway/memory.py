@@ -135,7 +135,7 @@ class RecentlyUsed(Generic[Key, Value]):
 
 
 class _Question(NamedTuple):
-    """A learner's request to content: the address of the event, that of the response below it, and who asks."""
+    """A learner's request to content: the slug of the event, the address of the response, and who asks."""
 
     event: str
     path: str
@@ -156,15 +156,15 @@ class ContentMemory:
         self._refused: RecentlyUsed[str, RememberedResponse] = _responses()
         self._admissions: RecentlyUsed[tuple[str, bytes], Admission] = RecentlyUsed(MAXIMUM_ADMISSIONS, lambda _one: 1)
 
-    async def call(self, event: str, path: str, request: UpstreamRequest) -> UpstreamResponse:
-        """Return content's response at `path`, below the address `event`, as it is after the request has arrived.
+    async def call(self, event: str, path: str, request: UpstreamRequest, grant: str | None) -> UpstreamResponse:
+        """Return content's response at `path`, of the event with that slug, as it is after the request has arrived.
 
-        Raise what a call of content raises. Whoever gets the response must be told its judgement's limits first.
+        Raise what a call of content raises. The caller applies the limits of guesses to the judgement.
         """
-        credentials = _credentials(request)
+        credentials = _credentials(request, grant)
         if credentials is None:
-            # Content says what is wrong with the request.
-            return await self._content.call("POST", path, request)
+            # Content says what is wrong with the request. The service token replaces the learner's token.
+            return await self._content.call("POST", path, replace(request, learner_grant=grant))
         question = _Question(event, path, credentials, credentials.digest)
         return await self._remembered(question) or await self._fetch(question, request)
 
@@ -199,7 +199,8 @@ class ContentMemory:
     async def _fetch(self, question: _Question, request: UpstreamRequest) -> UpstreamResponse:
         shared = self._fetches.get(question)
         if shared is None:
-            same_for_all = replace(request, body=_body(question.credentials), content_type=JSON)
+            credentials = question.credentials
+            same_for_all = replace(request, body=_body(credentials), content_type=JSON, learner_grant=credentials.grant)
             shared = self._fetches[question] = SharedCall(partial(self._read, question, same_for_all))
         try:
             return await shared()
@@ -231,11 +232,11 @@ class ContentMemory:
             self._opened.put(path, remembered)
 
 
-def _credentials(request: UpstreamRequest) -> Credentials | None:
+def _credentials(request: UpstreamRequest, grant: str | None) -> Credentials | None:
     """Return what content reads of the request; None when the body is no JSON object or its key no text."""
     body = request.body.strip()
     if not body:
-        return Credentials(None, request.learner_grant)
+        return Credentials(None, grant)
     try:
         require_json(request.content_type)
         document = orjson.loads(body)
@@ -245,7 +246,7 @@ def _credentials(request: UpstreamRequest) -> Credentials | None:
         return None
     key = document.get("eventAccessKey")
     is_absent = "eventAccessKey" not in document
-    return Credentials(key, request.learner_grant) if is_absent or isinstance(key, str) else None
+    return Credentials(key, grant) if is_absent or isinstance(key, str) else None
 
 
 def _body(credentials: Credentials) -> bytes:

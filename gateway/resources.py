@@ -31,11 +31,10 @@ class Endpoint:
 def _responder(view: View, upstreams: Upstreams, guesses: Guesses, route: PublicRoute) -> Responder:
     async def respond(request: Request, response: Response, **path_values: str) -> None:
         upstream_request = await _upstream_request(request, route.deadline_seconds)
-        services = upstreams
         if route.event_slug is not None:
             watch = guesses.watch(path_values[route.event_slug], upstream_request.client_address)
-            services = replace(upstreams, content=upstreams.content.watched(watch))
-        upstream_response = await view(services, upstream_request, **path_values)
+            upstream_request = replace(upstream_request, watch=watch)
+        upstream_response = await view(upstreams, upstream_request, **path_values)
         response.status = upstream_response.status
         response.data = upstream_response.body or None
         for name, value in upstream_response.headers.items():

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from copy import copy
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from typing import Any
@@ -40,11 +39,19 @@ HTTP_FORBIDDEN = 403
 HTTP_NOT_FOUND = 404
 
 
+Watch = Callable[["UpstreamResponse"], Awaitable[None]]
+
+
+async def watch_nothing(_response: "UpstreamResponse") -> None:
+    """Let every response pass."""
+
+
 @dataclass(frozen=True)
 class UpstreamRequest:
     """The parts of a client's request that a service needs.
 
-    `deadline_seconds` replaces the upstream's deadline for this call.
+    `deadline_seconds` replaces the upstream's deadline for this call. `watch` gets content's response before the client
+    does, and may raise in its place.
     """
 
     method: str
@@ -58,6 +65,7 @@ class UpstreamRequest:
     client_address: str | None = None
     learner_grant: str | None = None
     deadline_seconds: float | None = None
+    watch: Watch = watch_nothing
 
     @property
     def headers(self) -> dict[str, str]:
@@ -89,13 +97,6 @@ class UpstreamResponse:
         return orjson.loads(self.body)
 
 
-Watch = Callable[[UpstreamResponse], Awaitable[None]]
-
-
-async def watch_nothing(_response: UpstreamResponse) -> None:
-    """Let every response pass."""
-
-
 def json_response(document: object, status: int = HTTP_OK) -> UpstreamResponse:
     """Make a response of the gateway's own."""
     return UpstreamResponse(status, orjson.dumps(document), {"Content-Type": JSON})
@@ -117,13 +118,6 @@ class Upstream:
         self._secret = service_secret
         self._timeout = timeout_seconds
         self._clock = clock
-        self._watch: Watch = watch_nothing
-
-    def watched(self, watch: Watch) -> "Upstream":
-        """Return this service with a watch, which gets each response to `call` first and may raise in its place."""
-        watched = copy(self)
-        watched._watch = watch
-        return watched
 
     async def forward(self, request: UpstreamRequest) -> UpstreamResponse:
         """Forward a client's request unchanged, with the client's token. Raise Unavailable or UpstreamTimeout."""
@@ -164,11 +158,6 @@ class Upstream:
         if response.status == Unauthorized.status and Unauthorized.code.encode() in response.body:
             log.error("service_token_refused", upstream=self._name)
             raise ServiceError
-        return await self.watch(response)
-
-    async def watch(self, response: UpstreamResponse) -> UpstreamResponse:
-        """Return the response, which came from memory or from another call, unless the watch raises."""
-        await self._watch(response)
         return response
 
     async def close(self) -> None:

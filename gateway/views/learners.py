@@ -38,6 +38,7 @@ async def event_access(upstreams: Upstreams, request: UpstreamRequest, event_id:
     `event_id` holds the event's slug: Falcon's router needs the parameter name of /api/events/{event_id}.
     """
     access = await upstreams.content.call("POST", f"{PUBLIC_EVENTS}/{_segment(event_id)}/access", request)
+    await request.watch(access)
     if access.status in (HTTP_OK, HTTP_FORBIDDEN):
         log.info("event_access_evaluated", authorized=access.status == HTTP_OK)
     if access.status != HTTP_OK:
@@ -120,11 +121,10 @@ async def submit_quiz(
 
 async def _call_content(upstreams: Upstreams, request: UpstreamRequest, *segments: str) -> UpstreamResponse:
     """Call the address that these segments name below the public events."""
-    # The service token replaces the learner's token, which is passed on in another header.
-    grant = _learner_grant(request.authorization)
     path = "/".join((PUBLIC_EVENTS, *map(_segment, segments)))
-    response = await upstreams.memory.call(segments[0], path, replace(request, learner_grant=grant))
-    return await upstreams.content.watch(response)
+    response = await upstreams.memory.call(segments[0], path, request, _learner_grant(request.authorization))
+    await request.watch(response)
+    return response
 
 
 async def _open_lesson(

@@ -21,12 +21,16 @@ NO_REQUEST_ID = "-"
 _request_id: ContextVar[str] = ContextVar("request_id", default=NO_REQUEST_ID)
 
 
-def start_request(claimed_id: str | None, method: str) -> str:
-    """Begin the log context of a request; return the claimed id if it is well formed, else a new one."""
+def start_request(claimed_id: str | None, method: str, route: str | None = None) -> str:
+    """Begin the log context of a request; return the claimed id if it is well formed, else a new one.
+
+    `route` is the template of its address, where that is known already.
+    """
     request_id = claimed_id if claimed_id and _REQUEST_ID.fullmatch(claimed_id) else str(uuid_utils.uuid7())
     _request_id.set(request_id)
     structlog.contextvars.clear_contextvars()
-    structlog.contextvars.bind_contextvars(requestId=request_id, method=method)
+    known = {} if route is None else {"route": route}
+    structlog.contextvars.bind_contextvars(requestId=request_id, method=method, **known)
     return request_id
 
 
