@@ -7,6 +7,7 @@ set -eu
 umask 077
 folder=/run/flix
 problems=""
+shown=""
 
 complain() { problems="$problems$1
 "; }
@@ -87,15 +88,14 @@ fi
 for name in $passwords SERVICE_TOKEN_SECRET SIGNING_KEY_SECRET; do check "$name"; done
 for name in ADMIN_PASSWORD REDIS_URL; do read_given $name; done
 if [ "${PRODUCTION:-}" = 1 ]; then
-  shown=""
   for name in $passwords SERVICE_TOKEN_SECRET SIGNING_KEY_SECRET ADMIN_PASSWORD; do
     eval "given=\${$name:-} file=\${${name}_FILE:-}"
     [ -n "$given$file" ] || complain "$name is missing: set ${name}_FILE, or $name"
     if [ -n "$given" ]; then shown="$shown $name"; fi
   done
-  if [ -n "$shown" ]; then echo "docker inspect shows these; name files instead (NAME_FILE):$shown" >&2; fi
 fi
 if [ -n "$problems" ]; then printf %s "$problems" >&2; exit 1; fi
+if [ -n "$shown" ]; then echo "docker inspect shows these; name files instead (NAME_FILE):$shown" >&2; fi
 
 mkdir -p "$folder/postgres" "$folder/shared" "$folder/auth_keys" "$folder/valkey" "$folder/gateway" "$folder/branding"
 keep "$folder/postgres/superuser" POSTGRES_PASSWORD

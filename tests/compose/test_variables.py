@@ -67,9 +67,9 @@ def receivers(files: tuple[str, ...]) -> dict[str, set[str]]:
 def test_every_documented_name_reaches_who_reads_it(files: tuple[str, ...]) -> None:
     production, door = PRODUCTION in files, "door" if REPLICAS in files else "gateway"
     # In production the seeds are in a profile, and their variables are those of the files before.
-    expected = {name: ALL for name in DOCUMENTED}
-    expected |= dict.fromkeys(GATEWAY, {"gateway"}) | dict.fromkeys(CONTENT, {"content"})
-    expected |= dict.fromkeys((*STORED, *REASONS), {"secrets"})
+    expected = dict.fromkeys(DOCUMENTED, ALL)
+    for names, service in ((GATEWAY, "gateway"), (CONTENT, "content"), ((*STORED, *REASONS), "secrets")):
+        expected |= {name: {service} for name in names}
     expected |= {"API_PORT": {door}, "API_BIND": {door}, "ADMIN_USERNAME": AUTH}
     expected |= {"JWT_ACCESS_TTL": {"auth"}, "LEARNER_GRANT_TTL": {"auth"}}
     if REPLICAS in files:
@@ -176,8 +176,7 @@ def test_a_provider_and_a_proxy_are_demanded_where_a_file_needs_them(project: Co
     assert (refused.returncode, refused.stderr.splitlines()) == (
         1,
         [
-            "BRANDING_GEMINI_API_KEY or BRANDING_OPENAI_API_KEY is missing: deploy/compose.branding.yml needs the key of a "
-            "provider",
+            f"{' or '.join(KEYS)} is missing: deploy/compose.branding.yml needs the key of a provider",
             "TRUSTED_PROXIES must count nginx of deploy/compose.replicas.yml too: 1, or 2 behind a proxy of yours",
         ],
     )
