@@ -88,9 +88,9 @@ def test_production_starts_without_samples_and_its_first_admin_is_made_by_hand(
     published = {
         each.labels["com.docker.compose.service"]: ports
         for each in production.containers()
-        if (ports := {port["HostPort"] for bound in each.ports.values() for port in bound or ()})
+        if (ports := {(port["HostIp"], port["HostPort"]) for bound in each.ports.values() for port in bound or ()})
     }
-    assert published == {"gateway": {str(production.port)}}
+    assert published == {"gateway": {("127.0.0.1", str(production.port))}}
 
     sign_in = {"username": "ada", "password": values["ADMIN_PASSWORD"]}
     with httpx.Client(base_url=production.address, trust_env=False) as client:
@@ -145,16 +145,23 @@ def test_gateways_share_the_count_of_requests_and_go_on_without_it(
     other_stack: Callable[..., ComposeProject], variables: dict[str, str]
 ) -> None:
     limit = {"RATE_LIMIT_ADDRESS_MAX": "20", "RATE_LIMIT_WINDOW_MS": "3600000"}
-    project = other_stack(FILE, "deploy/compose.replicas.yml", **{**variables, **limit})
+    # nginx, and a proxy of the operator's before it.
+    edge = {"TRUSTED_PROXIES": "2", "STRICT_TRANSPORT_SECURITY": "max-age=300; includeSubDomains"}
+    project = other_stack(FILE, "deploy/compose.replicas.yml", **{**variables, **limit, **edge})
     project.up()
     project.wait_until_healthy("valkey", "door")
     assert len(project.containers("gateway")) == 2
 
-    with httpx.Client(base_url=project.address, trust_env=False, timeout=30) as client:
+    learner, another = ({"X-Forwarded-For": f"203.0.113.9, 198.51.100.{number}"} for number in (1, 2))
+    with httpx.Client(base_url=project.address, trust_env=False, timeout=30, headers=learner) as client:
         # Each request on its own connection: nginx takes the gateways in turn.
         statuses = [client.get("/api/public/events").status_code for _ in range(30)]
         assert statuses == [200] * 20 + [429] * 10
         assert int(client.get("/api/public/events").headers["Retry-After"]) in range(3500, 3601)
+        answers = [client.get(path, headers=another) for path in ("/api/public/events", "/api/events", "/nowhere")]
+        assert [each.status_code for each in answers] == [200, 401, 404]
+        strict = [each.headers.get_list("Strict-Transport-Security") for each in (*answers, client.get("/health"))]
+        assert strict == [["max-age=300; includeSubDomains"]] * 4
 
         project.compose("stop", "valkey")
         alone = [client.get("/api/public/events").status_code for _ in range(60)]

@@ -124,8 +124,8 @@ def stored(project: ComposeProject, *files: str) -> list[str]:
 
 
 def test_a_copy_of_the_example_changes_nothing(project: ComposeProject) -> None:
-    files = ("shared/service_token_secret", "auth_keys/signing_key_secret", "auth_keys/admin_password")
-    files = (*files, "gateway/redis_url", "content_runtime/database_url")
+    secrets = ("shared/service_token_secret", "auth_keys/signing_key_secret", "auth_keys/admin_password")
+    files = (*secrets, "gateway/redis_url", "content_runtime/database_url")
     before = stored(project, *files)
     assert (before[2], len({*before})) == ("admin123", len(files))
 
