@@ -40,7 +40,7 @@ def assemble(settings: Settings, upstreams: Upstreams, verifier: AccessTokenVeri
         await upstreams.close()
         await counts.close()
 
-    security, origins = SecurityHeaders(settings.profile), Origins(settings.cors_origins)
+    security, origins = SecurityHeaders(settings.strict_transport_security), Origins(settings.cors_origins)
 
     def refusal_headers(origin: str | None) -> dict[str, str]:
         return {**security.headers, **origins.headers(origin)}

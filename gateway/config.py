@@ -10,6 +10,10 @@ from services.kit.core.config import Environment, ServerSettings, server_setting
 DEFAULT_ORIGINS = ",".join(f"http://localhost:{port}" for port in (5173, 5174, 3000, 3002))
 # An origin as browsers and web views send it (RFC 6454 section 6.2): http, https, or the scheme of an app.
 _ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(:[0-9]{1,5})?")
+# Two years, as in OWASP's cheat sheet. Other hosts below this one may have no TLS yet: they are the operator's to name.
+DEFAULT_TRANSPORT_SECURITY = "max-age=63072000"
+# The directives of RFC 6797 section 6.1, and the preload list's.
+_TRANSPORT_SECURITY = re.compile(r"max-age=[0-9]{1,10}(; ?includeSubDomains)?(; ?preload)?", re.IGNORECASE)
 # The default of RATE_LIMIT_ADDRESS_MAX as a multiple of RATE_LIMIT_MAX.
 LEARNERS_OF_ADDRESS = 20
 STORE_SCHEMES = ("valkey", "valkeys", "redis", "rediss")
@@ -24,6 +28,7 @@ class Settings(ServerSettings):
     `trusted_proxies` entries of X-Forwarded-For are trusted. Hits are counted in the Valkey or Redis at `redis_url`,
     or without one in each worker's memory. In a window of `access_key_window_ms` a client may send
     `access_key_guesses` wrong access keys of an event, all clients together `access_key_guesses_of_event`.
+    `strict_transport_security` is the header of that name, which is not sent when it is empty.
     """
 
     content_url: str
@@ -38,6 +43,7 @@ class Settings(ServerSettings):
     access_key_guesses: int
     access_key_guesses_of_event: int
     access_key_window_ms: int
+    strict_transport_security: str
 
 
 def read_settings(variables: Mapping[str, str]) -> Settings:
@@ -60,6 +66,7 @@ def read_settings(variables: Mapping[str, str]) -> Settings:
         access_key_guesses=environment.integer("ACCESS_KEY_GUESSES_MAX", 20),
         access_key_guesses_of_event=environment.integer("ACCESS_KEY_GUESSES_OF_EVENT_MAX", 1000),
         access_key_window_ms=environment.integer("ACCESS_KEY_GUESSES_WINDOW_MS", 900_000, maximum=86_400_000),
+        strict_transport_security=_transport_security(environment),
     )
     environment.raise_problems()
     return settings
@@ -75,6 +82,18 @@ def _origins(environment: Environment) -> frozenset[str]:
                 f"CORS_ORIGIN has {origin[:40]!r}, which is no origin such as https://a.example"
             )
     return frozenset(origins)
+
+
+def _transport_security(environment: Environment) -> str:
+    """Return the header's value, or an empty text for `off`; by default only the managed profile is behind TLS."""
+    default = DEFAULT_TRANSPORT_SECURITY if environment.profile == "managed" else "off"
+    text = environment.option("STRICT_TRANSPORT_SECURITY", default)
+    if text.lower() == "off":
+        return ""
+    if not _TRANSPORT_SECURITY.fullmatch(text):
+        form = "max-age=SECONDS, with ; includeSubDomains and ; preload if you like"
+        environment.problems.append(f"STRICT_TRANSPORT_SECURITY must be off or {form}, not {text[:40]!r}")
+    return text
 
 
 def _redis_url(environment: Environment) -> str:

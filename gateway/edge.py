@@ -10,7 +10,6 @@ from falcon.asgi import Request, Response
 
 from gateway.config import Settings
 from gateway.limiter import REMEMBERED_ADDRESSES, Counts, Throttle, network
-from services.kit.core.config import Profile
 from services.kit.core.errors import Forbidden, TooManyRequests, Unauthorized, Unavailable
 from services.kit.web.headers import SECURITY_HEADERS
 from services.kit.web.tokens.access import AccessTokenVerifier, bearer_token
@@ -25,8 +24,6 @@ ALLOWED_HEADERS = ", ".join(
 )
 EXPOSED_HEADERS = "ETag, Idempotency-Replayed, Retry-After, X-Request-ID"
 PREFLIGHT_SECONDS = "600"
-# Two years, as in OWASP's cheat sheet, for an installation that serves every address over TLS (RFC 6797).
-STRICT_TRANSPORT_SECURITY = "max-age=63072000; includeSubDomains"
 _WITH_PORT = re.compile(r"\[([^\]]*)\](?::[0-9]+)?|([0-9.]+):[0-9]+")
 HEALTH_PATHS = ("/health", "/health/live", "/health/ready")
 SIGN_IN_PATHS = ("/api/admin/login", "/api/admin/token/refresh")
@@ -34,11 +31,14 @@ LEARNER_PATHS = re.compile(r"/api/public/.*|/api/events/[^/]+/access", re.DOTALL
 
 
 class SecurityHeaders:
-    """Middleware: set the security headers on every response, errors and preflights included."""
+    """Middleware: set the security headers on every response, errors and preflights included.
 
-    def __init__(self, profile: Profile):
-        managed = {"Strict-Transport-Security": STRICT_TRANSPORT_SECURITY} if profile == "managed" else {}
-        self.headers: Mapping[str, str] = {**SECURITY_HEADERS, **managed}
+    `transport_security` is the value of Strict-Transport-Security (RFC 6797), which is not sent when it is empty.
+    """
+
+    def __init__(self, transport_security: str):
+        strict = {"Strict-Transport-Security": transport_security} if transport_security else {}
+        self.headers: Mapping[str, str] = {**SECURITY_HEADERS, **strict}
 
     async def process_response(self, request: Request, response: Response, resource: object, succeeded: bool) -> None:
         """Set the headers. Falcon calls this after errors as well."""

@@ -60,7 +60,7 @@ def dump(url: str, file: Path, progress: Progress) -> Content:
 @contextmanager
 def scratch(url: str, source: IO[bytes], progress: Progress) -> Iterator[str]:
     """Create a database on the same server, owned by the same role; drop it afterwards."""
-    maker = Environment(os.environ).option("RESTORE_SCRATCH_URL", url)
+    maker = _maker(url)
     name = f"{urlsplit(url).path[1:40]}_restore_{secrets.token_hex(4)}"
     scratch_url = urlsplit(url)._replace(path=f"/{name}").geturl()
     _create(name, maker, url)
@@ -72,6 +72,15 @@ def scratch(url: str, source: IO[bytes], progress: Progress) -> Iterator[str]:
     finally:
         with _connected(maker) as connection:
             connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+def _maker(url: str) -> str:
+    """Return the URL of the role that creates databases, by default the service's own."""
+    environment = Environment(os.environ)
+    maker = environment.option("RESTORE_SCRATCH_URL", url)
+    if environment.problems:
+        raise BackupError("; ".join(environment.problems))
+    return maker
 
 
 def replace(url: str, scratch_url: str) -> None:

@@ -1,8 +1,10 @@
 """deploy/compose.production.yml: every secret is demanded, nothing is seeded, only the gateway is published."""
 
+import json
 import re
 import secrets
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import httpx
 import pytest
@@ -14,24 +16,18 @@ from tests.waiting import until
 
 FILE = "deploy/compose.production.yml"
 DEMANDED = re.findall(r"\$\{(\w+):\?(.+?)\}", (ROOT / FILE).read_text())
-NAMES = [name for name, _ in DEMANDED]
+ROLES = [f"{service}_{role}_PASSWORD" for service in ("CONTENT", "QUIZ", "AUTH") for role in ("OWNER", "RUNTIME")]
+SECRETS = ("POSTGRES_PASSWORD", *ROLES, "SERVICE_TOKEN_SECRET", "SIGNING_KEY_SECRET", "ADMIN_PASSWORD")
+PLAIN = {"ADMIN_USERNAME": "ada", "CORS_ORIGIN": "https://learn.example", "API_BIND": "127.0.0.1"}
 
 
-def given() -> dict[str, str]:
-    """Return a value for every required variable."""
-    values = {name: secrets.token_hex(20) for name in NAMES}
-    return {**values, "ADMIN_USERNAME": "ada", "CORS_ORIGIN": "https://learn.example"}
-
-
-def test_what_is_demanded() -> None:
-    roles = [f"{service}_{role}_PASSWORD" for service in ("CONTENT", "QUIZ", "AUTH") for role in ("OWNER", "RUNTIME")]
-    others = ("POSTGRES_PASSWORD", "SERVICE_TOKEN_SECRET", "SIGNING_KEY_SECRET", "CORS_ORIGIN")
-    assert sorted(NAMES) == sorted([*roles, *others, "ADMIN_USERNAME", "ADMIN_PASSWORD"])
+def test_what_compose_demands() -> None:
+    assert sorted(name for name, _ in DEMANDED) == sorted(PLAIN)
 
 
 @pytest.mark.parametrize(("name", "meaning"), DEMANDED)
 def test_a_missing_or_empty_variable_stops_everything_and_is_named(name: str, meaning: str) -> None:
-    project = ComposeProject("flix", FILE, **given())
+    project = ComposeProject("flix", FILE, **PLAIN)
     assert project.try_compose("config", "--quiet").returncode == 0
 
     for variables in ({**project.environment, name: ""}, {k: v for k, v in project.environment.items() if k != name}):
@@ -43,9 +39,37 @@ def test_a_missing_or_empty_variable_stops_everything_and_is_named(name: str, me
 
 
 @pytest.fixture(scope="module")
-def variables() -> dict[str, str]:
+def values() -> dict[str, str]:
     """One set of secrets for the installation."""
-    return given()
+    return {name: secrets.token_hex(20) for name in SECRETS}
+
+
+@pytest.fixture(scope="module")
+def variables(values: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """The variables of an installation whose secrets are in files."""
+    folder = tmp_path_factory.mktemp("secrets")
+    for name, value in values.items():
+        (folder / name).write_text(f"{value}\n")
+        (folder / name).chmod(0o600)
+    return {**PLAIN, **{f"{name}_FILE": str(folder / name) for name in SECRETS}}
+
+
+@pytest.fixture
+def refuse_secrets(images: str) -> Iterator[Callable[..., list[str]]]:
+    """Return the lines with which the container `secrets` refuses these variables."""
+    made: list[ComposeProject] = []
+
+    def refuse(*files: str, **variables: str) -> list[str]:
+        made.append(ComposeProject(images, *files, **variables))
+        refused = made[-1].run("secrets")
+        assert (refused.returncode, refused.stdout) == (1, "")
+        return refused.stderr.splitlines()
+
+    try:
+        yield refuse
+    finally:
+        for each in made:
+            each.down("--volumes")
 
 
 @pytest.fixture
@@ -57,18 +81,18 @@ def production(other_stack: Callable[..., ComposeProject], variables: dict[str, 
 
 
 def test_production_starts_without_samples_and_its_first_admin_is_made_by_hand(
-    production: ComposeProject, variables: dict[str, str]
+    production: ComposeProject, values: dict[str, str]
 ) -> None:
     services = {each.labels["com.docker.compose.service"] for each in production.containers()}
     assert services == {*SERVERS, "valkey", "secrets", "migrate-content", "migrate-quiz", "migrate-auth"}
     published = {
         each.labels["com.docker.compose.service"]: ports
         for each in production.containers()
-        if (ports := {port["HostPort"] for bound in each.ports.values() for port in bound or ()})
+        if (ports := {(port["HostIp"], port["HostPort"]) for bound in each.ports.values() for port in bound or ()})
     }
-    assert published == {"gateway": {str(production.port)}}
+    assert published == {"gateway": {("127.0.0.1", str(production.port))}}
 
-    sign_in = {"username": "ada", "password": variables["ADMIN_PASSWORD"]}
+    sign_in = {"username": "ada", "password": values["ADMIN_PASSWORD"]}
     with httpx.Client(base_url=production.address, trust_env=False) as client:
         assert client.get("/health/ready").status_code == 200
         assert client.get("/api/public/events").json() == {"items": []}
@@ -99,8 +123,13 @@ def test_production_starts_without_samples_and_its_first_admin_is_made_by_hand(
             {"SIGNING_KEY_SECRET_FILE": "", "SIGNING_KEY_SECRET": "short"},
             "SIGNING_KEY_SECRET is too short",
         ),
-        ("auth", "seed", {"ADMIN_PASSWORD": "admin123"}, "ADMIN_PASSWORD still has its default"),
-        ("auth", "seed", {"ADMIN_PASSWORD": "short"}, "ADMIN_PASSWORD is too short"),
+        (
+            "auth",
+            "seed",
+            {"ADMIN_PASSWORD_FILE": "", "ADMIN_PASSWORD": "admin123"},
+            "ADMIN_PASSWORD still has its default",
+        ),
+        ("auth", "seed", {"ADMIN_PASSWORD_FILE": "", "ADMIN_PASSWORD": "short"}, "ADMIN_PASSWORD is too short"),
     ):
         refused = production.run(service, command, **changed)
         assert (refused.returncode, refused.stdout, len(refused.stderr.splitlines())) == (1, "", 1), refused.stderr
@@ -116,16 +145,23 @@ def test_gateways_share_the_count_of_requests_and_go_on_without_it(
     other_stack: Callable[..., ComposeProject], variables: dict[str, str]
 ) -> None:
     limit = {"RATE_LIMIT_ADDRESS_MAX": "20", "RATE_LIMIT_WINDOW_MS": "3600000"}
-    project = other_stack(FILE, "deploy/compose.replicas.yml", **{**variables, **limit})
+    # nginx, and a proxy of the operator's before it.
+    edge = {"TRUSTED_PROXIES": "2", "STRICT_TRANSPORT_SECURITY": "max-age=300; includeSubDomains"}
+    project = other_stack(FILE, "deploy/compose.replicas.yml", **{**variables, **limit, **edge})
     project.up()
     project.wait_until_healthy("valkey", "door")
     assert len(project.containers("gateway")) == 2
 
-    with httpx.Client(base_url=project.address, trust_env=False, timeout=30) as client:
+    learner, another = ({"X-Forwarded-For": f"203.0.113.9, 198.51.100.{number}"} for number in (1, 2))
+    with httpx.Client(base_url=project.address, trust_env=False, timeout=30, headers=learner) as client:
         # Each request on its own connection: nginx takes the gateways in turn.
         statuses = [client.get("/api/public/events").status_code for _ in range(30)]
         assert statuses == [200] * 20 + [429] * 10
         assert int(client.get("/api/public/events").headers["Retry-After"]) in range(3500, 3601)
+        answers = [client.get(path, headers=another) for path in ("/api/public/events", "/api/events", "/nowhere")]
+        assert [each.status_code for each in answers] == [200, 401, 404]
+        strict = [each.headers.get_list("Strict-Transport-Security") for each in (*answers, client.get("/health"))]
+        assert strict == [["max-age=300; includeSubDomains"]] * 4
 
         project.compose("stop", "valkey")
         alone = [client.get("/api/public/events").status_code for _ in range(60)]
@@ -135,6 +171,20 @@ def test_gateways_share_the_count_of_requests_and_go_on_without_it(
         project.compose("start", "valkey")
         project.wait_until_healthy("valkey")
         until(lambda: client.get("/api/public/events").status_code == 200, "the gateways count in the store again")
+
+
+def test_docker_inspect_shows_no_secret(production: ComposeProject, values: dict[str, str]) -> None:
+    made = [
+        production.secret(f"{folder}/{name}") for folder, name in (("valkey", "password"), ("gateway", "redis_url"))
+    ]
+    shown = {str(each.name): json.dumps(each.attrs) for each in production.containers()}
+    shown["tools"] = production.compose("config", "--format=json")
+
+    assert production.log("secrets") == ""
+    assert {each.removeprefix(production.name) for each in shown} >= {"-secrets-1", "-auth-1", "-migrate-auth-1"}
+    found = [(name, value) for name, text in shown.items() for value in [*values.values(), *made] if value in text]
+    assert found == []
+    assert production.secret("auth_keys/admin_password") == values["ADMIN_PASSWORD"]
 
 
 def test_the_store_of_the_counts_has_no_more_rights_than_it_needs(production: ComposeProject) -> None:
@@ -147,27 +197,28 @@ def test_the_store_of_the_counts_has_no_more_rights_than_it_needs(production: Co
     assert list(container.attrs["NetworkSettings"]["Networks"]) == [f"{production.name}_back"]
     assert "NOAUTH" in production.execute("valkey", "valkey-cli", "dbsize").stdout
     readable = {
-        each: production.execute(each, "cat", "/run/flix/valkey/redis_url").returncode == 0
+        each: production.execute(each, "cat", "/run/flix/gateway/redis_url").returncode == 0
         for each in (*PROCESSES, "valkey")
     }
-    assert [each for each, reads in readable.items() if reads] == ["gateway", "valkey"]
+    assert [each for each, reads in readable.items() if reads] == ["gateway"]
     assert production.execute("valkey", "cat", "/run/flix/shared/service_token_secret").returncode != 0
 
 
 @pytest.mark.parametrize(
     ("value", "complaint"),
     [
-        ("short", "the secret for superuser is too short: at least 16 characters are needed\n"),
+        ("short", "POSTGRES_PASSWORD is too short: at least 16 characters are needed\n"),
         (
             "a password@with/what:a URL",
-            "the secret for superuser must have letters, digits and ._~- only: it becomes part of a URL\n",
+            "POSTGRES_PASSWORD must have letters, digits and ._~- only: it becomes part of a URL\n",
         ),
     ],
 )
 def test_a_password_that_cannot_be_used_stops_the_first_start(
     images: str, variables: dict[str, str], value: str, complaint: str
 ) -> None:
-    project = ComposeProject(images, FILE, **{**variables, "POSTGRES_PASSWORD": value})
+    by_value = {**variables, "POSTGRES_PASSWORD_FILE": "", "POSTGRES_PASSWORD": value}
+    project = ComposeProject(images, FILE, **by_value)
     try:
         refused = project.run("secrets")
         up = project.try_compose("up", "--detach", "--no-build")
@@ -178,3 +229,43 @@ def test_a_password_that_cannot_be_used_stops_the_first_start(
     assert (refused.returncode, refused.stdout, refused.stderr) == (1, "", complaint)
     assert up.returncode != 0
     assert running == []
+
+
+def test_every_missing_secret_is_named_at_once(refuse_secrets: Callable[..., list[str]]) -> None:
+    assert refuse_secrets(FILE, **PLAIN) == [f"{name} is missing: set {name}_FILE, or {name}" for name in SECRETS]
+
+
+def test_a_file_that_holds_no_secret_is_one_line(
+    refuse_secrets: Callable[..., list[str]], variables: dict[str, str], tmp_path: Path
+) -> None:
+    empty, folder, public = tmp_path / "empty", tmp_path / "folder", tmp_path / "public"
+    empty.write_text(" \n")
+    folder.mkdir()
+    public.write_text("local-only-service-secret-change-me")
+    bad = {
+        "ADMIN_PASSWORD_FILE": str(empty),
+        "POSTGRES_PASSWORD_FILE": str(folder),
+        "SERVICE_TOKEN_SECRET_FILE": str(public),
+        "SIGNING_KEY_SECRET": "x" * 40,
+        "DATABASE_PROFILE": "local",
+    }
+    assert refuse_secrets(FILE, **{**variables, **bad}) == [
+        "DATABASE_PROFILE is local, and deploy/compose.production.yml is managed: remove it",
+        f"POSTGRES_PASSWORD_FILE: {folder} cannot be read (Is a directory)",
+        "SERVICE_TOKEN_SECRET still has its default",
+        "SIGNING_KEY_SECRET and SIGNING_KEY_SECRET_FILE are both set: remove one",
+        f"ADMIN_PASSWORD_FILE: {empty} is empty",
+    ]
+    # A secret by value is taken, as before, with a warning.
+    by_value = {**variables, "SIGNING_KEY_SECRET_FILE": "", "SIGNING_KEY_SECRET": "x" * 40}
+    project = ComposeProject("flix", FILE, **by_value)
+    taken = project.run("secrets")
+    project.down("--volumes")
+    warning = "docker inspect shows these; name files instead (NAME_FILE): SIGNING_KEY_SECRET\n"
+    assert (taken.returncode, taken.stdout, taken.stderr) == (0, "", warning)
+    # The engine itself names a file that does not exist.
+    absent = str(tmp_path / "absent")
+    project = ComposeProject("flix", FILE, **{**variables, "ADMIN_PASSWORD_FILE": absent})
+    refused = project.run("secrets")
+    project.down("--volumes")
+    assert f"bind source path does not exist: {absent}" in refused.stderr

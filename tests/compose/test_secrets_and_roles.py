@@ -8,9 +8,11 @@ from tests.installation import PROCESSES, SERVICES
 SECRETS = (
     "shared/service_token_secret",
     "auth_keys/signing_key_secret",
+    "auth_keys/admin_password",
     "postgres/superuser",
     "postgres/database_url",
     "valkey/password",
+    "gateway/redis_url",
     *(f"{service}_{role}/database_url" for service in SERVICES for role in ("owner", "runtime")),
 )
 
@@ -19,13 +21,13 @@ SECRETS = (
 def test_a_container_reads_its_own_secrets_and_no_other(project: ComposeProject, part: str) -> None:
     readable = [file for file in SECRETS if project.execute(part, "cat", f"/run/flix/{file}").returncode == 0]
 
-    keys = ["auth_keys/signing_key_secret"] if part == "auth" else []
-    own = [] if part == "gateway" else [f"{part.removeprefix('follow-')}_runtime/database_url"]
+    keys = ["auth_keys/signing_key_secret", "auth_keys/admin_password"] if part == "auth" else []
+    own = ["gateway/redis_url"] if part == "gateway" else [f"{part.removeprefix('follow-')}_runtime/database_url"]
     assert readable == ["shared/service_token_secret", *keys, *own]
 
 
 def test_secrets_are_different_and_random(project: ComposeProject) -> None:
-    secrets = [project.secret(file) for file in SECRETS]
+    secrets = [project.secret(file) for file in SECRETS if file != "auth_keys/admin_password"]
 
     assert len(set(secrets)) == len(secrets)
     assert all(len(each) >= 48 for each in secrets)

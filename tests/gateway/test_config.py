@@ -38,8 +38,15 @@ DEFAULTS = Settings(
     access_key_guesses=20,
     access_key_guesses_of_event=1000,
     access_key_window_ms=900_000,
+    strict_transport_security="",
 )
 STORES = ("redis://valkey", "rediss://:secret@valkey:6379/0", "valkey://[::1]:6379", "valkeys://g:s@v:6380/1")
+STRICT = (
+    "max-age=0",
+    "max-age=300",
+    "max-age=63072000; includeSubDomains",
+    "max-age=63072000;includesubdomains; preload",
+)
 ORIGINS = frozenset(
     ("https://learn.example", "http://localhost:5173", "http://[::1]:5173", "http://10.0.0.1", "capacitor://localhost")
 )
@@ -71,6 +78,8 @@ def test_the_local_profile_needs_no_variables() -> None:
         ("ACCESS_KEY_GUESSES_MAX", "5", "access_key_guesses", 5),
         ("ACCESS_KEY_GUESSES_OF_EVENT_MAX", "50", "access_key_guesses_of_event", 50),
         ("ACCESS_KEY_GUESSES_WINDOW_MS", "60000", "access_key_window_ms", 60_000),
+        *(("STRICT_TRANSPORT_SECURITY", each, "strict_transport_security", each) for each in STRICT),
+        ("STRICT_TRANSPORT_SECURITY", "OFF", "strict_transport_security", ""),
         (
             "CORS_ORIGIN",
             " HTTPS://Learn.Example/ ,,http://localhost:5173,http://[::1]:5173,http://10.0.0.1,capacitor://localhost,",
@@ -98,7 +107,9 @@ def test_the_managed_profile_reads_its_addresses_and_secret() -> None:
         content_url="http://content:3011",
         quiz_url="http://quiz:3012",
         cors_origins=frozenset({"https://learn.example"}),
+        strict_transport_security="max-age=63072000",
     )
+    assert read_settings({**MANAGED, "STRICT_TRANSPORT_SECURITY": "off"}).strict_transport_security == ""
 
 
 def test_the_managed_profile_names_everything_that_is_missing() -> None:
@@ -127,6 +138,17 @@ def test_the_managed_profile_names_everything_that_is_missing() -> None:
 def test_a_number_outside_its_bounds_is_refused(name: str, values: tuple[str, ...], bounds: str) -> None:
     for value in values:
         assert problems(**{name: value}) == [f"{name} must be a whole number from {bounds}, not {value!r}"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["no", "max-age", "max-age=", "max-age=-1", "max-age=1\r\nSet-Cookie: a=b", "includeSubDomains", "max-age=1;"],
+)
+def test_a_text_that_is_no_transport_security_is_refused(text: str) -> None:
+    assert problems(STRICT_TRANSPORT_SECURITY=text) == [
+        "STRICT_TRANSPORT_SECURITY must be off or max-age=SECONDS, with ; includeSubDomains and ; preload if you like, "
+        f"not {text!r}"
+    ]
 
 
 @pytest.mark.parametrize(

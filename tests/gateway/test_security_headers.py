@@ -56,10 +56,21 @@ def one_of_each_status(gateway: Gateway, headers: dict[str, str]) -> dict[int, h
     return {response.status_code: response for response in responses}
 
 
-@pytest.mark.parametrize("variables", [{}, ADDRESSES], ids=["local", "managed"])
-def test_every_response_is_protected_and_readable_from_a_listed_origin(variables: dict[str, str]) -> None:
+@pytest.mark.parametrize(
+    ("variables", "transport_security"),
+    [
+        ({}, None),
+        ({"STRICT_TRANSPORT_SECURITY": "max-age=300; includeSubDomains"}, "max-age=300; includeSubDomains"),
+        (ADDRESSES, "max-age=63072000"),
+        ({**ADDRESSES, "STRICT_TRANSPORT_SECURITY": "off"}, None),
+    ],
+    ids=["local", "local, set", "managed", "managed, off"],
+)
+def test_every_response_is_protected_and_readable_from_a_listed_origin(
+    variables: dict[str, str], transport_security: str | None
+) -> None:
     origin = {"Origin": ALLOWED_ORIGIN}
-    strict = {"strict-transport-security": "max-age=63072000; includeSubDomains"} if variables else {}
+    strict = {"strict-transport-security": transport_security} if transport_security else {}
     limit = {"RATE_LIMIT_ADDRESS_MAX": str(LEARNERS_REQUESTS)}
     with gateway_with(REQUEST_BODY_TIMEOUT_SECONDS="1", **limit, **variables) as gateway:
         responses = one_of_each_status(gateway, origin)

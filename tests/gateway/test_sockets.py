@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from gateway.edge import STRICT_TRANSPORT_SECURITY
+from gateway.config import DEFAULT_TRANSPORT_SECURITY
 from tests.gateway.fakes import ALLOWED_ORIGIN, SECRET
 from tests.gateway.test_edge import READABLE
 from tests.gateway.test_security_headers import PROTECTION
@@ -47,6 +47,16 @@ REFUSED = {
 }
 
 
+def test_a_refusal_asks_for_no_tls_where_that_is_switched_off() -> None:
+    variables = {"SERVICE_TOKEN_SECRET": SECRET, "STRICT_TRANSPORT_SECURITY": "off", "CORS_ORIGIN": ALLOWED_ORIGIN}
+    variables |= {"DATABASE_PROFILE": "managed"}
+    variables |= dict.fromkeys(("AUTH_URL", "CONTENT_URL", "QUIZ_URL"), f"http://127.0.0.1:{free_port()}")
+    with served("gateway.app:create_app()", "/health/live", variables) as at:
+        heads = [exchange(at, f"{head}\r\n".encode()).partition(b"\r\n\r\n")[0] for head, _ in REFUSED.values()]
+    assert [b"x-frame-options" in head.lower() for head in heads] == [True] * len(REFUSED)
+    assert [head for head in heads if b"strict-transport-security" in head.lower()] == []
+
+
 @pytest.mark.parametrize("kind", REFUSED)
 def test_a_page_can_read_why_it_is_refused(address: Address, kind: str) -> None:
     head, status = REFUSED[kind]
@@ -54,7 +64,7 @@ def test_a_page_can_read_why_it_is_refused(address: Address, kind: str) -> None:
         response = exchange(address, f"{head}Origin: {origin}\r\n\r\n".encode())
         lines = response.partition(b"\r\n\r\n")[0].decode().split("\r\n")
         headers = {name.lower(): text for name, text in (line.split(": ", 1) for line in lines[1:])}
-        protecting = {**PROTECTION, "strict-transport-security": STRICT_TRANSPORT_SECURITY}
+        protecting = {**PROTECTION, "strict-transport-security": DEFAULT_TRANSPORT_SECURITY}
         assert {name: headers.get(name) for name in protecting} == protecting
         assert {name: text for name, text in headers.items() if name in READABLE} == readable
         assert (headers["content-type"], bool(headers["x-request-id"])) == ("application/json", True)

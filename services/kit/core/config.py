@@ -1,5 +1,7 @@
 """Settings from the environment, read here only; all problems are collected before any is reported.
 
+The value of each variable NAME may be in a file that NAME_FILE names, so that the environment shows no secret.
+
 There are two profiles. `local` has a default for every variable. `managed` has none for those that an operator must
 choose: a variable that is missing, or still has its public default, stops the start, with one line for each.
 docs/decisions/001-settings-by-hand.md says why no library does this.
@@ -84,7 +86,9 @@ class Environment:
 
     def database_url(self, name: str, local: str) -> str:
         """Read the URL in `name`, else in DATABASE_URL; the managed profile takes PostgreSQL only."""
-        name = name if self._value(name) or not self._value("DATABASE_URL") else "DATABASE_URL"
+        own = self._value(name) or name in self._unreadable
+        if not own and (self._value("DATABASE_URL") or "DATABASE_URL" in self._unreadable):
+            name = "DATABASE_URL"
         url = self.text(name, local, "a postgresql:// URL")
         if url:
             self._check_database_url(name, url)
@@ -97,17 +101,17 @@ class Environment:
 
     def _value(self, name: str) -> str:
         """Return the variable, or the content of the file that NAME_FILE names (a container's secret)."""
+        value = self._variables.get(name, "").strip()
         file = self._variables.get(f"{name}_FILE", "").strip()
-        if not file:
-            return self._variables.get(name, "").strip()
-        try:
-            return Path(file).read_text().strip()
-        except (OSError, UnicodeDecodeError) as error:
-            if name not in self._unreadable:
-                reason = getattr(error, "strerror", None) or "not text"
-                self.problems.append(f"{name}_FILE: {file} cannot be read ({reason})")
+        if not file or name in self._unreadable:
+            return value
+        problem = f"{name} and {name}_FILE are both set: remove one" if value else None
+        if problem is None:
+            value, problem = _read_file(f"{name}_FILE", file)
+        if problem is not None:
             self._unreadable.add(name)
-            return ""
+            self.problems.append(problem)
+        return value
 
     def _profile(self) -> Profile:
         value = self.option("DATABASE_PROFILE", "local")
@@ -124,6 +128,16 @@ class Environment:
             return
         if self.profile == "managed" and database.server is None:
             self.problems.append(f"{name} must be a postgresql:// URL in the managed profile")
+
+
+def _read_file(variable: str, file: str) -> tuple[str, str | None]:
+    """Return the text of the file without white space around it, and what is wrong with it."""
+    try:
+        text = Path(file).read_text(encoding="utf-8").strip()
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or "not text"
+        return "", f"{variable}: {file} cannot be read ({reason})"
+    return text, None if text else f"{variable}: {file} is empty"
 
 
 @dataclass(frozen=True, kw_only=True)

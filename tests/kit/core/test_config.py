@@ -6,7 +6,16 @@ from pathlib import Path
 import pytest
 
 import gateway.config
-from services.kit.core.config import LOCAL_SERVICE_SECRET, Environment, ServiceSettings, SettingsError
+import services.auth.config
+import services.content.config
+import services.quiz.config
+from services.kit.core.config import (
+    LOCAL_SERVICE_SECRET,
+    Environment,
+    ServerSettings,
+    ServiceSettings,
+    SettingsError,
+)
 
 SECRET = "0123456789abcdef0123456789abcdef"
 MANAGED = {
@@ -44,6 +53,14 @@ def read(variables: dict[str, str]) -> ServiceSettings:
     settings = ServiceSettings.read(environment, "mine", 3099)
     environment.raise_problems()
     return settings
+
+
+def read_all(variables: dict[str, str]) -> list[ServerSettings]:
+    """Return the settings of every process."""
+    return [
+        each.read_settings(variables)
+        for each in (services.content.config, services.quiz.config, services.auth.config, gateway.config)
+    ]
 
 
 def problems_of(variables: dict[str, str]) -> list[str]:
@@ -139,7 +156,7 @@ def test_all_problems_are_reported_a_line_each(variables: dict[str, str], proble
 def test_a_secret_may_be_in_a_file_and_short_in_the_local_profile(tmp_path: Path) -> None:
     file = tmp_path / "secret"
     file.write_text(f"  {SECRET}\n")
-    variables = managed(SERVICE_TOKEN_SECRET_FILE=str(file), SERVICE_TOKEN_SECRET="not this one")
+    variables = managed(SERVICE_TOKEN_SECRET_FILE=str(file), SERVICE_TOKEN_SECRET=" ")
     assert read(variables).service_secret == SECRET
     file.write_text("short\n")
     assert problems_of(variables) == [TOO_SHORT]
@@ -148,11 +165,42 @@ def test_a_secret_may_be_in_a_file_and_short_in_the_local_profile(tmp_path: Path
 
 @pytest.mark.parametrize("profile", [{}, MANAGED])
 def test_a_file_that_cannot_be_read_is_one_problem(tmp_path: Path, profile: dict[str, str]) -> None:
-    absent, binary = tmp_path / "absent", tmp_path / "binary"
+    absent, binary, empty = tmp_path / "absent", tmp_path / "binary", tmp_path / "empty"
     binary.write_bytes(b"\xff\xfe")
+    empty.write_text(" \n")
     for file, reason in ((absent, "No such file or directory"), (tmp_path, "Is a directory"), (binary, "not text")):
         problem = f"SERVICE_TOKEN_SECRET_FILE: {file} cannot be read ({reason})"
-        assert problems_of({**profile, "SERVICE_TOKEN_SECRET_FILE": str(file)}) == [problem]
+        assert problems_of({**profile, "SERVICE_TOKEN_SECRET": "", "SERVICE_TOKEN_SECRET_FILE": str(file)}) == [problem]
+    problem = f"MINE_DATABASE_URL_FILE: {empty} is empty"
+    assert problems_of({**profile, "MINE_DATABASE_URL": "", "MINE_DATABASE_URL_FILE": str(empty)}) == [problem]
+    shared = {**profile, "MINE_DATABASE_URL": "", "DATABASE_URL_FILE": str(empty)}
+    assert problems_of(shared) == [f"DATABASE_URL_FILE: {empty} is empty"]
+
+
+def test_a_value_and_a_file_at_once_are_refused(tmp_path: Path) -> None:
+    file = tmp_path / "secret"
+    file.write_text(SECRET)
+    for name in ("SERVICE_TOKEN_SECRET", "MINE_DATABASE_URL"):
+        assert problems_of(managed(**{f"{name}_FILE": str(file)})) == [
+            f"{name} and {name}_FILE are both set: remove one"
+        ]
+
+
+def test_each_secret_may_be_in_a_file(tmp_path: Path) -> None:
+    url = "postgresql://flix:secret@db.example/mine"
+    values = {
+        **{f"{name}_DATABASE_URL": url for name in ("CONTENT", "QUIZ", "AUTH")},
+        **dict.fromkeys(("SERVICE_TOKEN_SECRET", "SIGNING_KEY_SECRET", "ADMIN_PASSWORD"), SECRET),
+        **{f"BRANDING_{name}_API_KEY": SECRET for name in ("GEMINI", "OPENAI")},
+        "REDIS_URL": "redis://:secret@valkey",
+    }
+    plain = {f"{name}_URL": f"http://{name.lower()}:1" for name in ("CONTENT", "QUIZ", "AUTH")}
+    plain |= {"DATABASE_PROFILE": "managed", "CORS_ORIGIN": "https://a.example", "ADMIN_USERNAME": "ada"}
+    files = {f"{name}_FILE": str(tmp_path / name) for name in values}
+    for name, value in values.items():
+        (tmp_path / name).write_text(f"{value}\n")
+
+    assert read_all({**plain, **files}) == read_all({**plain, **values})
 
 
 def test_the_gateway_and_the_services_have_their_own_host_variables() -> None:
