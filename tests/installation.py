@@ -16,6 +16,7 @@ from deploy import stack
 from services.kit.storage.database import open_database
 from tests.clients import send_patiently
 from tests.leftovers import record_process
+from tests.pgbouncer import Pooler
 from tests.ports import free_ports
 from tests.postgresql import Server
 
@@ -151,13 +152,16 @@ class Installation(Stack):
 
 
 @contextmanager
-def installation(folder: Path, server: Server | None = None, **variables: str) -> Iterator[Installation]:
-    """An installation that does not run yet, on SQLite files or on three databases of the server."""
+def installation(
+    folder: Path, server: Server | None = None, pooler: Pooler | None = None, **variables: str
+) -> Iterator[Installation]:
+    """An installation that does not run yet, on SQLite files or on three databases of the server, or of its pooler."""
     if server is None:
         urls = {service: f"sqlite:///{folder / service}.sqlite" for service in SERVICES}
     else:
         urls = {service: server.create_database() for service in SERVICES}
-    built = Installation(folder, urls, **variables)
+    reached = urls if pooler is None else {service: pooler.url(url) for service, url in urls.items()}
+    built = Installation(folder, reached, **variables)
     try:
         yield built
     finally:
