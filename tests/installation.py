@@ -152,16 +152,13 @@ class Installation(Stack):
 
 
 @contextmanager
-def installation(
-    folder: Path, server: Server | None = None, pooler: Pooler | None = None, **variables: str
-) -> Iterator[Installation]:
-    """An installation that does not run yet, on SQLite files or on three databases of the server, or of its pooler."""
+def installation(folder: Path, server: Server | Pooler | None = None, **variables: str) -> Iterator[Installation]:
+    """An installation that does not run yet, on SQLite files or on three databases of the server."""
     if server is None:
         urls = {service: f"sqlite:///{folder / service}.sqlite" for service in SERVICES}
     else:
         urls = {service: server.create_database() for service in SERVICES}
-    reached = urls if pooler is None else {service: pooler.url(url) for service, url in urls.items()}
-    built = Installation(folder, reached, **variables)
+    built = Installation(folder, urls, **variables)
     try:
         yield built
     finally:

@@ -36,15 +36,24 @@ max_client_conn = 1000
 
 
 class Pooler:
-    """A running PgBouncer."""
+    """A running PgBouncer, on which databases of its server may be created and dropped."""
 
-    def __init__(self, port: int):
+    def __init__(self, server: Server, port: int):
+        self._server = server
         self._port = port
 
     def url(self, url: str) -> str:
         """Return the URL of the same database behind the pooler."""
         parts = urlsplit(url)
         return parts._replace(netloc=f"{parts.username}:{parts.password}@127.0.0.1:{self._port}").geturl()
+
+    def create_database(self) -> str:
+        """Create an empty database, and return its URL behind the pooler."""
+        return self.url(self._server.create_database())
+
+    def drop_database(self, url: str) -> None:
+        """Drop it with all connections to it."""
+        self._server.drop_database(url)
 
 
 @contextmanager
@@ -66,7 +75,7 @@ def running_pooler(server: Server) -> Iterator[Pooler]:
             shutil.chown(each, "postgres", "postgres")
     process = start_unprivileged(folder, program, settings)
     record_process(process.pid)
-    pooler = Pooler(own_port)
+    pooler = Pooler(server, own_port)
     try:
         until(lambda: process.poll() is not None or _is_ready(pooler.url(server.url)), "a PgBouncer that is ready")
         assert process.poll() is None, (folder / "log").read_text()

@@ -11,7 +11,6 @@ from tests.contract.samples import chosen
 from tests.installation import SERVICES, Installation, installation
 from tests.journeys.test_launch import launch
 from tests.pgbouncer import POOL_SIZE, Pooler
-from tests.postgresql import Server
 from tests.waiting import until
 
 pytestmark = pytest.mark.full
@@ -42,10 +41,8 @@ def migrated_at_once(stack: Installation) -> list[str]:
     return [name for (name,) in stack.rows("quiz", "SELECT name FROM migratehistory ORDER BY id")]
 
 
-def test_a_stack_behind_a_pooler_works_and_leaves_no_lock(
-    tmp_path: Path, postgresql_server: Server, pooler: Pooler
-) -> None:
-    with installation(tmp_path, postgresql_server, pooler, WEB_CONCURRENCY="2") as stack:
+def test_a_stack_behind_a_pooler_works_and_leaves_no_lock(tmp_path: Path, pooler: Pooler) -> None:
+    with installation(tmp_path, pooler, WEB_CONCURRENCY="2") as stack:
         applied = migrated_at_once(stack)
         assert applied == sorted(set(applied))
         stack.prepare()

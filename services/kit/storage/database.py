@@ -37,6 +37,11 @@ _LIBPQ_KEEPALIVE = {
     # Milliseconds.
     "tcp_user_timeout": 10_000,
 }
+# What passes, in the messages of the server and, where it has no server or too many clients, of PgBouncer.
+_TEMPORARY = (
+    *("starting up", "shutting down", "recovery mode", "too many clients", "remaining connection slots"),
+    *("query_wait_timeout", "server_login_retry", "client_login_timeout", "max_client_conn"),
+)
 # A commit is acknowledged only when it is on disk: FULL, because NORMAL may lose it at a power loss (docs/traps.md, 6).
 _SQLITE_PRAGMAS = {"journal_mode": "wal", "synchronous": "full", "foreign_keys": 1}
 
@@ -138,8 +143,7 @@ def wait_until_ready(database: peewee.Database, seconds: float) -> None:
 
 
 def _is_permanent(error: peewee.OperationalError) -> bool:
-    temporary = ("starting up", "shutting down", "recovery mode", "too many clients", "remaining connection slots")
-    return "FATAL:" in str(error) and not any(each in str(error) for each in temporary)
+    return "FATAL:" in str(error) and not any(each in str(error) for each in _TEMPORARY)
 
 
 def delete_all_rows(database: peewee.Database, tables: Sequence[type[peewee.Model]]) -> None:

@@ -25,6 +25,7 @@ from services.kit.storage.database import (
     open_database,
     snapshot,
     transaction,
+    wait_until_ready,
 )
 from tests.parallel import at_once
 from tests.pgbouncer import Pooler
@@ -210,6 +211,41 @@ def test_a_url_that_names_no_database_is_refused_with_the_right_forms(url: str) 
     with pytest.raises(DatabaseUrlError) as caught:
         open_database(url)
     assert str(caught.value) == "the database URL must be sqlite:///FILE or postgresql://USER:PASSWORD@HOST/NAME"
+
+
+class Waking(peewee.PostgresqlDatabase):
+    """A server that refuses some connections before it accepts one."""
+
+    def __init__(self, *refusals: str):
+        super().__init__(None)
+        self.refusals = list(refusals)
+
+    def connect(self, reuse_if_open: bool = False) -> bool:
+        if self.refusals:
+            raise peewee.OperationalError(f"connection failed: FATAL:  {self.refusals.pop(0)}")
+        return True
+
+    def execute_sql(self, sql: str, params: Any = None) -> None:
+        assert sql == "SELECT 1"
+
+    def close(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize(
+    "refusal",
+    [
+        *("the database system is starting up", "query_wait_timeout", "client_login_timeout (server down)"),
+        "server login has been failing, try again later (server_login_retry)",
+        "no more connections allowed (max_client_conn)",
+    ],
+)
+def test_a_server_or_a_pooler_that_is_not_ready_is_waited_for(refusal: str) -> None:
+    database = Waking(refusal)
+    wait_until_ready(database, 120)
+    assert database.refusals == []
+    with pytest.raises(peewee.OperationalError, match="SASL authentication failed"):
+        wait_until_ready(Waking(refusal, "SASL authentication failed"), 120)
 
 
 # Transactions
