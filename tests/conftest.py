@@ -14,6 +14,7 @@ from services.kit.core.actor import set_anonymous_actor
 from services.kit.storage.database import is_postgresql, open_database
 from tests.databases import MigratedDatabases
 from tests.leftovers import remove_leftovers
+from tests.pgbouncer import Pooler, running_pooler
 from tests.postgresql import NoPostgresql, Server, running_server
 from tests.without import do_without
 
@@ -119,6 +120,13 @@ def postgresql_server() -> Iterator[Server]:
             yield server
     except NoPostgresql as reason:
         do_without("PostgreSQL", str(reason))
+
+
+@pytest.fixture(scope="session")
+def pooler(postgresql_server: Server) -> Iterator[Pooler]:
+    """A PgBouncer in transaction mode before that server; without the program the test is skipped, or fails in CI."""
+    with running_pooler(postgresql_server) as running:
+        yield running
 
 
 @pytest.fixture

@@ -16,6 +16,7 @@ from deploy import stack
 from services.kit.storage.database import open_database
 from tests.clients import send_patiently
 from tests.leftovers import record_process
+from tests.pgbouncer import Pooler
 from tests.ports import free_ports
 from tests.postgresql import Server
 
@@ -151,7 +152,7 @@ class Installation(Stack):
 
 
 @contextmanager
-def installation(folder: Path, server: Server | None = None, **variables: str) -> Iterator[Installation]:
+def installation(folder: Path, server: Server | Pooler | None = None, **variables: str) -> Iterator[Installation]:
     """An installation that does not run yet, on SQLite files or on three databases of the server."""
     if server is None:
         urls = {service: f"sqlite:///{folder / service}.sqlite" for service in SERVICES}

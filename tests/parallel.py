@@ -8,7 +8,7 @@ from typing import TypeVar
 import peewee
 
 from services.kit.core.errors import ServiceError
-from services.kit.storage.database import is_postgresql
+from services.kit.storage.database import at_begin, is_postgresql
 
 Result = TypeVar("Result")
 
@@ -30,10 +30,12 @@ def at_once(*use_cases: Callable[[], Result]) -> Sequence[Result | ServiceError]
 
 def without_patience(database: peewee.Database, use_case: Callable[[], object]) -> Callable[[], object]:
     """Return the use case on a connection that fails at once instead of waiting for a lock."""
-    statement = "SET lock_timeout = 1" if is_postgresql(database) else "PRAGMA busy_timeout = 0"
 
     def run() -> object:
-        database.execute_sql(statement)
+        if is_postgresql(database):
+            with at_begin(lambda: database.execute_sql("SET LOCAL lock_timeout = 1")):
+                return use_case()
+        database.execute_sql("PRAGMA busy_timeout = 0")
         return use_case()
 
     return run

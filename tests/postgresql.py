@@ -129,7 +129,7 @@ def _cluster(binaries: Path, folder: Path, settings: Mapping[str, str] = _SETTIN
     locale = ["--encoding=UTF8", "--locale=C"]
     access = ["--auth=scram-sha-256", "--username=postgres", f"--pwfile={password_file}"]
     initdb = [binaries / "initdb", f"--pgdata={data}", "--no-sync", *locale, *access, *layout]
-    with _process(folder, *initdb) as process:
+    with start_unprivileged(folder, *initdb) as process:
         _require(process.wait() == 0, folder, "initdb")
     with _server(binaries, folder, port, settings):
         yield Server(f"postgresql://postgres:{password}@127.0.0.1:{port}/postgres")
@@ -140,7 +140,7 @@ def _server(binaries: Path, folder: Path, port: int, settings: Mapping[str, str]
     data = folder / "data"
     options = [f"-p{port}", f"-k{folder}", "-clisten_addresses=127.0.0.1"]
     options += [f"-c{name}={value}" for name, value in settings.items()]
-    with _process(folder, binaries / "postgres", "-D", data, *options) as process:
+    with start_unprivileged(folder, binaries / "postgres", "-D", data, *options) as process:
         record_postgresql(process.pid, folder)
         try:
             until(lambda: _is_ready(data) or process.poll() is not None, "a PostgreSQL that is ready")
@@ -150,8 +150,11 @@ def _server(binaries: Path, folder: Path, port: int, settings: Mapping[str, str]
             process.send_signal(signal.SIGQUIT)
 
 
-def _process(folder: Path, *command: object) -> subprocess.Popen[bytes]:
-    # PostgreSQL refuses to run as root.
+def start_unprivileged(folder: Path, *command: object) -> subprocess.Popen[bytes]:
+    """Start a program in the folder, with its output in `log` there; root starts it as the user postgres.
+
+    PostgreSQL and PgBouncer refuse to run as root.
+    """
     user = "postgres" if os.geteuid() == 0 else None
     with (folder / "log").open("w") as log:
         return subprocess.Popen(

@@ -140,9 +140,15 @@ def _create(name: str, maker: str, url: str) -> None:
 
 @contextmanager
 def _connected(url: str) -> Iterator[Any]:
-    """Connect with a commit after each statement and without timeouts."""
+    """Connect with a commit after each statement and without timeouts, to the server itself."""
     try:
         with psycopg.connect(url, autocommit=True, connect_timeout=CONNECT_TIMEOUT_SECONDS) as connection:
+            if connection.info.backend_pid != _value(connection, "SELECT pg_backend_pid()"):
+                # pg_dump and psql would leave their settings, such as an empty search_path, to a service's transaction.
+                raise BackupError(
+                    f"the database {urlsplit(url).path[1:]} is behind a pooler, and a copy needs a session of its own: "
+                    "for this command set the URL to the server's own address"
+                )
             connection.execute("SET statement_timeout = 0; SET idle_in_transaction_session_timeout = 0")
             yield connection
     except psycopg.Error as error:

@@ -21,6 +21,7 @@ from deploy.engines.common import BackupError
 from services.kit.core.instants import now, parse_instant
 from tests.deploy.copies import back_up, database_url, digests, environment, run
 from tests.installation import SERVICES, Installation
+from tests.pgbouncer import Pooler
 
 
 def test_the_manifest_describes_the_file_which_only_its_owner_may_read(built: Installation, tmp_path: Path) -> None:
@@ -180,6 +181,16 @@ def test_without_suitable_programs_the_message_says_what_to_install(
         f"PostgreSQL's client programs are {installed}, and the server is of version 17: "
         "install its package postgresql-client-17, or put the folder of its pg_dump on PATH"
     )
+
+
+def test_a_copy_through_a_pooler_is_refused(postgresql_url: str, pooler: Pooler, tmp_path: Path) -> None:
+    with pytest.raises(BackupError) as refused:
+        postgresql.dump(pooler.url(postgresql_url), tmp_path / "copy", lambda _bytes, _total: None)
+    assert str(refused.value) == (
+        f"the database {postgresql_url.rsplit('/', 1)[1]} is behind a pooler, and a copy needs a session of its own: "
+        "for this command set the URL to the server's own address"
+    )
+    assert not (tmp_path / "copy").exists()
 
 
 def test_no_password_is_on_a_command_line() -> None:

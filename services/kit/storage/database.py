@@ -1,18 +1,23 @@
 """Database profiles: one Peewee database from a URL, opened by each thread on its first query, after the fork.
 
 SQLite and PostgreSQL behave alike: foreign keys are enforced on every connection, a write transaction takes its lock
-when it begins, and an acknowledged commit is durable.
+when it begins, and an acknowledged commit is durable. Nothing is kept in a session of PostgreSQL: behind a pooler in
+transaction mode each transaction may have another one (docs/traps.md, 20).
 """
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
+from contextvars import ContextVar
 from datetime import datetime
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 from urllib.parse import parse_qs, urlsplit
 
 import peewee
+import psycopg
+from psycopg.pq import TransactionStatus
 
 from services.kit.core.database_url import read_database_url
 from services.kit.core.instants import from_milliseconds, to_milliseconds
@@ -21,16 +26,9 @@ from services.kit.storage.open_files import WatchedConnection, WatchedSqliteData
 BUSY_TIMEOUT_SECONDS = 5
 CONNECT_TIMEOUT_SECONDS = 5
 CONNECT_RETRY_SECONDS = 0.2
-_SESSION_SETTINGS = {
-    # Milliseconds, for a statement, for the wait for a row's lock, and for an open transaction without a statement.
-    "statement_timeout": 10_000,
-    "lock_timeout": 5_000,
-    "idle_in_transaction_session_timeout": 15_000,
-    # Seconds. After a minute the server drops a client whose host is gone, because its session has locks.
-    "tcp_keepalives_idle": 30,
-    "tcp_keepalives_interval": 10,
-    "tcp_keepalives_count": 3,
-}
+# Milliseconds, for a statement, for the wait for a row's lock, and for an open transaction without a statement. The
+# last also ends the transaction, with its locks, of a client whose host is gone.
+_LIMITS = {"statement_timeout": 10_000, "lock_timeout": 5_000, "idle_in_transaction_session_timeout": 15_000}
 # After ten seconds drop a server whose host is gone, because threads wait for it; the kernel would take two hours.
 _LIBPQ_KEEPALIVE = {
     "keepalives_idle": 5,
@@ -39,6 +37,11 @@ _LIBPQ_KEEPALIVE = {
     # Milliseconds.
     "tcp_user_timeout": 10_000,
 }
+# What passes, in the messages of the server and, where it has no server or too many clients, of PgBouncer.
+_TEMPORARY = (
+    *("starting up", "shutting down", "recovery mode", "too many clients", "remaining connection slots"),
+    *("query_wait_timeout", "server_login_retry", "client_login_timeout", "max_client_conn"),
+)
 # A commit is acknowledged only when it is on disk: FULL, because NORMAL may lose it at a power loss (docs/traps.md, 6).
 _SQLITE_PRAGMAS = {"journal_mode": "wal", "synchronous": "full", "foreign_keys": 1}
 
@@ -84,16 +87,39 @@ def _sqlite(file: Path, create: bool) -> peewee.Database:
     )
 
 
+class _LimitedCursor(psycopg.Cursor[Any]):
+    """A cursor whose statement, outside of a transaction or beginning one, carries its limits in its own message.
+
+    So they hold in whichever session runs it, and no session keeps them. The values are then in the text, since only a
+    text holds several statements. Inside a transaction they are not: there the server logs no value with an error.
+    """
+
+    def __init__(self, connection: psycopg.Connection[Any], *, row_factory: Any = None, limits: Mapping[str, int]):
+        super().__init__(connection, row_factory=row_factory or connection.row_factory)
+        self._limits = [f"SET LOCAL {name} = {value};" for name, value in limits.items()]
+
+    def execute(self, query: Any, params: Any = None, **options: Any) -> Self:
+        """Execute the statement under the limits."""
+        connection = self.connection
+        if connection.pgconn.transaction_status != TransactionStatus.IDLE:
+            return super().execute(query, params, **options)
+        text = psycopg.ClientCursor(connection).mogrify(query, params) if params is not None else query
+        super().execute("".join([*self._limits, text]), **options)
+        return self.set_result(len(self._limits))
+
+
 def _postgresql(url: str, application_name: str) -> peewee.Database:
     defaults: dict[str, Any] = {
         "connect_timeout": CONNECT_TIMEOUT_SECONDS,
         "application_name": application_name,
-        "options": " ".join(f"-c {name}={value}" for name, value in _SESSION_SETTINGS.items()),
         **_LIBPQ_KEEPALIVE,
     }
     chosen = parse_qs(urlsplit(url).query)
     ours = {name: value for name, value in defaults.items() if name not in chosen}
-    return peewee.PostgresqlDatabase(url, prefer_psycopg3=True, **ours)
+    options = " ".join(chosen.get("options", []))
+    limits = {name: value for name, value in _LIMITS.items() if name not in options}
+    cursor = partial(_LimitedCursor, limits=limits)
+    return peewee.PostgresqlDatabase(url, prefer_psycopg3=True, prepare_threshold=None, cursor_factory=cursor, **ours)
 
 
 def wait_until_ready(database: peewee.Database, seconds: float) -> None:
@@ -106,6 +132,8 @@ def wait_until_ready(database: peewee.Database, seconds: float) -> None:
     while is_postgresql(database):
         try:
             database.connect(reuse_if_open=True)
+            # A pooler lets its clients in before it has a server.
+            database.execute_sql("SELECT 1")
             database.close()
             return
         except peewee.OperationalError as error:
@@ -115,8 +143,7 @@ def wait_until_ready(database: peewee.Database, seconds: float) -> None:
 
 
 def _is_permanent(error: peewee.OperationalError) -> bool:
-    temporary = ("starting up", "shutting down", "recovery mode", "too many clients", "remaining connection slots")
-    return "FATAL:" in str(error) and not any(each in str(error) for each in temporary)
+    return "FATAL:" in str(error) and not any(each in str(error) for each in _TEMPORARY)
 
 
 def delete_all_rows(database: peewee.Database, tables: Sequence[type[peewee.Model]]) -> None:
@@ -136,11 +163,27 @@ def is_postgresql(database: peewee.Database) -> bool:
     return isinstance(database, peewee.PostgresqlDatabase)
 
 
+_at_begin: ContextVar[Callable[[], None] | None] = ContextVar("at_begin", default=None)
+
+
+@contextmanager
+def at_begin(function: Callable[[], None]) -> Iterator[None]:
+    """Call the function at the beginning of each transaction of the block; what it raises rolls that one back."""
+    token = _at_begin.set(function)
+    try:
+        yield
+    finally:
+        _at_begin.reset(token)
+
+
 @contextmanager
 def transaction(database: peewee.Database) -> Iterator[None]:
     """Commit all of the block or nothing; a nested one is a savepoint. SQLite takes the write lock at the start."""
+    function = None if database.in_transaction() else _at_begin.get()
     try:
         with database.atomic():
+            if function is not None:
+                function()
             yield
     except peewee.OperationalError as error:
         # On a full disk SQLite rolls back by itself, and our rollback then fails: raise the cause instead.
@@ -175,15 +218,25 @@ def snapshot(database: peewee.Database) -> Iterator[None]:
 
 @contextmanager
 def long_running_connection(database: peewee.Database) -> Iterator[None]:
-    """Lift the time limit of this thread's connection, for work that takes minutes; close it if it was not open."""
+    """Lift the time limit of this thread's statements, for work that takes minutes; close what was not open."""
     opened = database.connect(reuse_if_open=True)
     try:
-        if is_postgresql(database):
-            database.execute_sql("SET statement_timeout = 0")
-        yield
+        with _unlimited_statements(database.connection()) if is_postgresql(database) else nullcontext():
+            yield
     finally:
         if opened:
             database.close()
+
+
+@contextmanager
+def _unlimited_statements(connection: psycopg.Connection[Any]) -> Iterator[None]:
+    limited: partial[_LimitedCursor] = connection.cursor_factory  # type: ignore[assignment]
+    limits = {**limited.keywords["limits"], "statement_timeout": 0}
+    connection.cursor_factory = partial(limited, limits=limits)  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        connection.cursor_factory = limited  # type: ignore[assignment]
 
 
 def file_is_absent(database: peewee.Database) -> bool:

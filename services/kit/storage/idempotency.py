@@ -1,9 +1,9 @@
 """Idempotency: the response to a request with an Idempotency-Key is stored with the effect of the request.
 
 See draft-ietf-httpapi-idempotency-key-header. Response and effect are written in one transaction, so that a crash
-keeps both or neither, and the primary key lets only one request of a key commit. A second request with a key in flight
-is refused. PostgreSQL's advisory lock shows this to every worker and ends with its connection. On SQLite only the own
-process sees it; a request in another process waits for the write lock and then replays the stored response.
+keeps both or neither. A second request with a key in flight in the same process is refused. In another process its
+transaction is refused on PostgreSQL, by an advisory lock that ends with the transaction of the first; on SQLite it
+waits for the write lock and then replays the stored response.
 """
 
 import threading
@@ -17,7 +17,7 @@ from peewee import IntegerField, TextField
 
 from services.kit.core.errors import ServiceError
 from services.kit.core.instants import Clock, now
-from services.kit.storage.database import InstantField, is_postgresql, lock_rows
+from services.kit.storage.database import InstantField, at_begin, is_postgresql, lock_rows
 from services.kit.storage.statements import Parameter, Statement
 from services.kit.web.idempotency import IdempotencyKey, KeyInFlight, KeyReused, StoredResponse
 
@@ -28,7 +28,7 @@ _ID_DIGITS = 64
 
 Result = TypeVar("Result")
 Keep = Callable[[Result], object]
-"""Stores the response. A use case calls it with its result, inside its transaction."""
+"""Stores the response. A use case calls it with its result, inside its last transaction."""
 
 
 class IdempotentResponseRow(peewee.Model):
@@ -46,6 +46,14 @@ class IdempotentResponseRow(peewee.Model):
     class Meta:
         table_name = "idempotent_answers"
         legacy_table_names = False
+
+
+class _Overtaken(Exception):
+    """The request in another process has committed since this one began; rolls back what this one did."""
+
+    def __init__(self, stored: StoredResponse):
+        super().__init__()
+        self.stored = stored
 
 
 def keep_nothing(_result: object) -> None:
@@ -97,7 +105,10 @@ class IdempotentRequests:
         render: Callable[[Result], StoredResponse],
     ) -> StoredResponse:
         try:
-            return render(use_case(lambda result: self._store(key, render(result))))
+            with at_begin(lambda: self._begin(key)):
+                return render(use_case(lambda result: self._store(key, render(result))))
+        except _Overtaken as overtaken:
+            return overtaken.stored
         except (ServiceError, peewee.IntegrityError):
             # The same request in another process may have committed first and be the reason of this error.
             stored = self._stored(key)
@@ -139,36 +150,27 @@ class IdempotentRequests:
         unlocked = lock_rows(expired, self._database, "FOR UPDATE SKIP LOCKED")
         row.delete().where(row.id.in_(unlocked)).execute(self._database)
 
+    def _begin(self, key: IdempotencyKey) -> None:
+        """Lock the key until the transaction ends. Raise KeyInFlight, and _Overtaken when there is a response now."""
+        if is_postgresql(self._database):
+            # Try the lock, because whoever waits for it would keep a connection, and a pooler has few.
+            cursor = self._database.execute_sql("SELECT pg_try_advisory_xact_lock(%s)", (_lock_number(key),))
+            if not cursor.fetchone()[0]:
+                raise KeyInFlight
+        # Read it in a statement after the lock: the one that took it may see the rows of before.
+        if stored := self._stored(key):
+            raise _Overtaken(stored)
+
     @contextmanager
     def _exclusive(self, key: IdempotencyKey) -> Iterator[None]:
-        begin, end = (self._lock, self._unlock) if is_postgresql(self._database) else (self._register, self._release)
-        if not begin(key):
-            raise KeyInFlight
+        with self._in_flight_lock:
+            if key.group in self._in_flight:
+                raise KeyInFlight
+            self._in_flight.add(key.group)
         try:
             yield
         finally:
-            end(key)
-
-    def _register(self, key: IdempotencyKey) -> bool:
-        with self._in_flight_lock:
-            is_free = key.group not in self._in_flight
-            self._in_flight.add(key.group)
-        return is_free
-
-    def _release(self, key: IdempotencyKey) -> None:
-        self._in_flight.discard(key.group)
-
-    def _lock(self, key: IdempotencyKey) -> bool:
-        # Lock for the session, because the lock must last longer than the use case's transaction.
-        cursor = self._database.execute_sql("SELECT pg_try_advisory_lock(%s)", (_lock_number(key),))
-        return bool(cursor.fetchone()[0])
-
-    def _unlock(self, key: IdempotencyKey) -> None:
-        try:
-            self._database.execute_sql("SELECT pg_advisory_unlock(%s)", (_lock_number(key),))
-        except peewee.DatabaseError:
-            # Closing the connection ends the lock for certain.
-            self._database.close()
+            self._in_flight.discard(key.group)
 
 
 def _lock_number(key: IdempotencyKey) -> int:

@@ -9,6 +9,7 @@ import fcntl
 import hashlib
 import logging
 import threading
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -30,6 +31,7 @@ from services.kit.storage.schema import Schema, differences, model_schema
 
 # The same number for all services: an advisory lock belongs to one database of the server.
 _ADVISORY_LOCK = 0x666C6978
+_LOCK_RETRY_SECONDS = 0.1
 # A migration waits only briefly for a lock on a table, because all later statements queue behind it; its own
 # statements have no limit.
 _POSTGRESQL_LIMITS = (
@@ -105,18 +107,15 @@ class Migrations:
     tables: tuple[type[peewee.Model], ...]
 
     def up(self, database: peewee.Database) -> list[str]:
-        """Apply the missing migrations, each in its own transaction, and return their names.
+        """Apply the missing migrations, each in its own transaction, and return the names of those applied here.
 
-        Wait for a migrator that is already running. Raise SchemaDrifted or SchemaNewer before any change, and
-        MigrationFailed for a migration that fails: it is rolled back, and those before it stay.
+        Other migrators that are running take turns with this one. Raise SchemaDrifted or SchemaNewer before any change,
+        and MigrationFailed for a migration that fails: it is rolled back, and those before it stay.
         """
-        with _sole_migrator(database):
-            self._refuse_drift(database)
-            router, ledger = self._router(database), _ledger(database)
-            missing = [name for name in self._files() if name not in ledger]
-            for name in missing:
-                self._run(router, database, name, "migrate")
-            return missing
+        applied = []
+        while name := self._apply_next(database):
+            applied.append(name)
+        return applied
 
     def down(self, database: peewee.Database, *, accept_losses: bool = False) -> str | None:
         """Roll back the latest migration and return its name, or None when there is none. Raise as `up` does.
@@ -149,6 +148,16 @@ class Migrations:
         with _connected(database):
             for problem in self._problems(database):
                 raise problem
+
+    def _apply_next(self, database: peewee.Database) -> str | None:
+        """Apply the first migration that is missing and return its name, or None when there is none."""
+        with _sole_migrator(database):
+            self._refuse_drift(database)
+            ledger = _ledger(database)
+            missing = next((name for name in self._files() if name not in ledger), None)
+            if missing is not None:
+                self._run(self._router(database), database, missing, "migrate")
+            return missing
 
     def _refuse_drift(self, database: peewee.Database) -> None:
         for problem in self._problems(database):
@@ -301,36 +310,41 @@ def _connected(database: peewee.Database, *, create: bool = False) -> Iterator[N
 
 @contextmanager
 def _sole_migrator(database: peewee.Database) -> Iterator[None]:
-    """Wait until no other thread or process migrates this database; the lock ends with its process."""
-    lock = _advisory_lock if is_postgresql(database) else _file_lock
-    with _ROUTER_LOCK, lock(database), _connected(database, create=True):
+    """Wait until no other thread or process migrates this database; the lock ends with its process.
+
+    On PostgreSQL the block is one transaction, which holds the lock.
+    """
+    locked = _locked_transaction if is_postgresql(database) else _locked_file
+    with _ROUTER_LOCK, locked(database):
         yield
 
 
 @contextmanager
-def _file_lock(database: peewee.Database) -> Iterator[None]:
+def _locked_file(database: peewee.Database) -> Iterator[None]:
     with Path(f"{database.database}.migrate.lock").open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
-        yield
+        with _connected(database, create=True):
+            yield
 
 
 @contextmanager
-def _advisory_lock(database: Any) -> Iterator[None]:
-    # Use a connection of its own, which no migration can close.
-    connection = peewee.PostgresqlDatabase(database.database, prefer_psycopg3=True, **database.connect_params)
-    with connection.connection_context():
-        connection.execute_sql("SET statement_timeout = 0; SET lock_timeout = 0")
-        connection.execute_sql("SELECT pg_advisory_lock(%s)", [_ADVISORY_LOCK])
-        yield
+def _locked_transaction(database: peewee.Database) -> Iterator[None]:
+    # Between two attempts there is no transaction: who waits in one keeps a connection of a pooler, which has few.
+    while True:
+        with _connected(database), transaction(database):
+            cursor = database.execute_sql("SELECT pg_try_advisory_xact_lock(%s)", [_ADVISORY_LOCK])
+            if cursor.fetchone()[0]:
+                database.execute_sql(_POSTGRESQL_LIMITS)
+                yield
+                return
+        time.sleep(_LOCK_RETRY_SECONDS)
 
 
 @contextmanager
 def _migration_transaction(database: Any) -> Iterator[None]:
-    """Open the transaction of one migration."""
+    """Open the transaction of one migration; on PostgreSQL it is open already."""
     if is_postgresql(database):
-        with transaction(database):
-            database.execute_sql(_POSTGRESQL_LIMITS)
-            yield
+        yield
         return
     # Before the transaction, inside which SQLite ignores this pragma: else a table's rebuild deletes child rows.
     database.pragma("foreign_keys", 0)

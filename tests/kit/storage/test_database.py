@@ -4,10 +4,12 @@ import os
 import socket
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import peewee
+import psycopg
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -19,10 +21,14 @@ from services.kit.storage.database import (
     delete_all_rows,
     is_postgresql,
     lock_rows,
+    long_running_connection,
     open_database,
+    snapshot,
     transaction,
+    wait_until_ready,
 )
 from tests.parallel import at_once
+from tests.pgbouncer import Pooler
 
 NOON = datetime(2026, 3, 1, 12, 0, 0, 123_000, tzinfo=UTC)
 INSTANTS = st.datetimes(timezones=st.just(UTC)).map(truncated)
@@ -83,21 +89,80 @@ def test_the_pragmas_hold_on_the_connection_of_every_thread(sqlite_url: str) -> 
     assert rows == [[1, "wal", full, 5000]] * 4
 
 
-def test_the_limits_hold_on_the_connection_of_every_thread(postgresql_url: str) -> None:
-    names = ("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout", "application_name")
-    rows = values_in_threads(open_database(postgresql_url, "flix-content"), [f"SHOW {name}" for name in names])
+LIMITS = ("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout")
+
+
+@pytest.fixture(params=["the server", "a pooler"])
+def reached_url(request: pytest.FixtureRequest, postgresql_url: str) -> str:
+    """The URL of an empty database, at its server and behind a pooler in transaction mode."""
+    if request.param == "the server":
+        return postgresql_url
+    pooler: Pooler = request.getfixturevalue("pooler")
+    return pooler.url(postgresql_url)
+
+
+def test_the_limits_hold_on_the_connection_of_every_thread(reached_url: str) -> None:
+    shows = [f"SHOW {name}" for name in (*LIMITS, "application_name")]
+    rows = values_in_threads(open_database(reached_url, "flix-content"), shows)
     assert rows == [["10s", "5s", "15s", "flix-content"]] * 4
 
 
+def test_the_limits_hold_in_transactions_and_stay_in_no_session(reached_url: str) -> None:
+    def limits() -> list[Any]:
+        return [value(database, f"SHOW {name}") for name in LIMITS]
+
+    with closing(open_database(reached_url)) as database, psycopg.connect(reached_url, autocommit=True) as other:
+        with transaction(database), transaction(database):
+            within = limits()
+        with snapshot(database):
+            reading = limits()
+        with long_running_connection(database):
+            long = limits()
+            with transaction(database):
+                long_within = limits()
+        after = limits()
+        # The only session that is not in use: behind the pooler the one that did all of this.
+        left = [other.execute(f"SHOW {name}").fetchone() for name in LIMITS]
+        assert database.execute_sql("SELECT count(*) FROM pg_prepared_statements").fetchone() == (0,)
+    assert (within, reading, after) == (["10s", "5s", "15s"],) * 3
+    assert (long, long_within) == (["0", "5s", "15s"],) * 2
+    assert left == [("0",)] * 3
+
+
+def test_a_statement_that_takes_too_long_is_ended(reached_url: str) -> None:
+    with closing(open_database(reached_url)) as database:
+        connection = database.connection()
+        connection.cursor_factory = partial(connection.cursor_factory, limits={"statement_timeout": 1})
+        for sql, values in (("SELECT pg_sleep(60)", ()), ("SELECT pg_sleep(%s)", (60,))):
+            with pytest.raises(peewee.OperationalError, match="canceling statement due to statement timeout"):
+                database.execute_sql(sql, values)
+
+
+def test_limits_that_the_url_names_are_its_own(postgresql_url: str) -> None:
+    with closing(open_database(f"{postgresql_url}?options=-cstatement_timeout%3D20s")) as database:
+        assert [value(database, f"SHOW {name}") for name in LIMITS] == ["20s", "5s", "15s"]
+        with long_running_connection(database):
+            assert value(database, "SHOW statement_timeout") == "0"
+
+
+@pytest.mark.parametrize("text", ["it's", 'a \\ and "', "%s %% é 🎬", "", "; DROP TABLE events --"])
+def test_values_in_the_text_of_a_statement_stay_values(reached_url: str, text: str) -> None:
+    big = -(2**63)
+    with closing(open_database(reached_url)) as database:
+        rows = database.execute_sql("SELECT %s, %s, %s, %s, '100%%'", (text, big, None, True)).fetchall()
+        with pytest.raises(peewee.DataError, match="NUL"):
+            database.execute_sql("SELECT %s", (f"{text}\0",))
+    assert rows == [(text, big, None, True, "100%")]
+
+
 @pytest.mark.skipif(not hasattr(socket, "TCP_USER_TIMEOUT"), reason="only Linux shows these options of a socket")
-def test_client_and_server_give_up_a_host_that_is_gone(postgresql_url: str) -> None:
+def test_the_client_gives_up_a_server_that_is_gone(postgresql_url: str) -> None:
     database = open_database(postgresql_url)
     with closing(database), socket.socket(fileno=os.dup(database.connection().fileno())) as client:
         names = ("TCP_KEEPIDLE", "TCP_KEEPINTVL", "TCP_KEEPCNT", "TCP_USER_TIMEOUT")
         options = [client.getsockopt(socket.IPPROTO_TCP, getattr(socket, name)) for name in names]
-        server = [value(database, f"SHOW tcp_keepalives_{name}") for name in ("idle", "interval", "count")]
         keeps_alive = client.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
-    assert (keeps_alive, options, server) == (1, [5, 2, 3, 10_000], ["30", "10", "3"])
+    assert (keeps_alive, options) == (1, [5, 2, 3, 10_000])
 
 
 def test_opening_makes_neither_a_connection_nor_a_file(sqlite_url: str) -> None:
@@ -146,6 +211,41 @@ def test_a_url_that_names_no_database_is_refused_with_the_right_forms(url: str) 
     with pytest.raises(DatabaseUrlError) as caught:
         open_database(url)
     assert str(caught.value) == "the database URL must be sqlite:///FILE or postgresql://USER:PASSWORD@HOST/NAME"
+
+
+class Waking(peewee.PostgresqlDatabase):
+    """A server that refuses some connections before it accepts one."""
+
+    def __init__(self, *refusals: str):
+        super().__init__(None)
+        self.refusals = list(refusals)
+
+    def connect(self, reuse_if_open: bool = False) -> bool:
+        if self.refusals:
+            raise peewee.OperationalError(f"connection failed: FATAL:  {self.refusals.pop(0)}")
+        return True
+
+    def execute_sql(self, sql: str, params: Any = None) -> None:
+        assert sql == "SELECT 1"
+
+    def close(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize(
+    "refusal",
+    [
+        *("the database system is starting up", "query_wait_timeout", "client_login_timeout (server down)"),
+        "server login has been failing, try again later (server_login_retry)",
+        "no more connections allowed (max_client_conn)",
+    ],
+)
+def test_a_server_or_a_pooler_that_is_not_ready_is_waited_for(refusal: str) -> None:
+    database = Waking(refusal)
+    wait_until_ready(database, 120)
+    assert database.refusals == []
+    with pytest.raises(peewee.OperationalError, match="SASL authentication failed"):
+        wait_until_ready(Waking(refusal, "SASL authentication failed"), 120)
 
 
 # Transactions

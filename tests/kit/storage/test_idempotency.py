@@ -301,12 +301,33 @@ def test_a_request_that_another_process_overtook_gets_the_response_of_that_one(
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
 def test_on_postgresql_a_request_in_another_process_is_refused(notes: Notes) -> None:
     def post_elsewhere(keep: Keep[str]) -> str:
-        with ThreadPoolExecutor(1) as pool:
+        with ThreadPoolExecutor(1) as pool, transaction(notes.database):
             failure = pool.submit(notes.post, requests=notes.other_process()).exception()
-        assert isinstance(failure, KeyInFlight)
-        return notes.writing("a")(keep)
+            assert isinstance(failure, KeyInFlight)
+            return notes.writing("a")(keep)
 
     assert notes.requests.run(key_of(), post_elsewhere, rendered) == first()
+    with ThreadPoolExecutor(1) as pool:
+        assert pool.submit(notes.post, requests=notes.other_process()).result() == again()
+
+
+@pytest.mark.parametrize("text", ["a", "b"])
+def test_a_key_without_its_place_meets_what_another_process_stored_meanwhile(notes: Notes, text: str) -> None:
+    def be_overtaken(keep: Keep[str]) -> str:
+        with ThreadPoolExecutor(1) as pool:
+            other = notes.other_process()
+            pool.submit(other.run, key_in("one", text), notes.writing(text), rendered).result()
+        return notes.writing("a")(keep)
+
+    def run() -> StoredResponse:
+        return notes.requests.run(key_in(None), be_overtaken, rendered)
+
+    if text == "a":
+        assert run() == again()
+    else:
+        with pytest.raises(KeyReused):
+            run()
+    assert (notes.texts(), notes.stored()) == ([text], 1)
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)

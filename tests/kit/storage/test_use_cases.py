@@ -170,11 +170,11 @@ def test_a_read_only_server_is_a_passing_outage(notes: peewee.Database) -> None:
     assert [line["event"] for line in lines] == ["database_unavailable"]
 
 
-# psycopg prepares a statement after this many executions.
+# psycopg would prepare a statement after five executions.
 OFTEN = 8
 
 
-def test_a_statement_made_stale_by_a_migration_fails_once(notes: peewee.Database) -> None:
+def test_a_migration_makes_no_statement_stale(notes: peewee.Database) -> None:
     def read() -> object:
         return notes.execute_sql("SELECT * FROM notes").fetchall()
 
@@ -182,8 +182,6 @@ def test_a_statement_made_stale_by_a_migration_fails_once(notes: peewee.Database
         for _ in range(OFTEN):
             asyncio.run(use_cases.run(read))
         on_another_connection(notes, "ALTER TABLE notes ALTER COLUMN number TYPE bigint")
-        with pytest.raises(Unavailable):
-            asyncio.run(use_cases.run(read))
         assert asyncio.run(use_cases.run(read)) == [(1, 1)]
 
 
