@@ -103,7 +103,7 @@ def standby_of(url: str) -> Iterator[str]:
         if os.geteuid() == 0:
             shutil.chown(folder, "postgres", "postgres")
         copy = [binaries / "pg_basebackup", f"--dbname={url}", f"--pgdata={data}", "--write-recovery-conf"]
-        with _process(folder, *copy, "--checkpoint=fast", "--no-sync") as process:
+        with start_unprivileged(folder, *copy, "--checkpoint=fast", "--no-sync") as process:
             _require(process.wait() == 0, folder, "pg_basebackup")
         with _server(binaries, folder, port, _SETTINGS):
             host = f"{urlsplit(url).netloc.rpartition('@')[0]}@127.0.0.1:{port}"
