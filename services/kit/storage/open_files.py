@@ -4,6 +4,7 @@ A deleted or replaced file goes on taking writes from the connections that have 
 close. So nothing is acknowledged before the comparison.
 """
 
+import os
 import sqlite3
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -97,8 +98,8 @@ class WatchedSqliteDatabase(peewee.SqliteDatabase):
 
 
 def open_files(path: str) -> OpenFiles:
-    """Return the identities of the files at this path now."""
-    return OpenFiles(file_identity(path), file_identity(f"{path}-wal"))
+    """Return the identities of the files at this path now. SQLite keeps the log where a symbolic link leads."""
+    return OpenFiles(file_identity(path), file_identity(f"{os.path.realpath(path)}-wal"))
 
 
 def file_identity(path: str) -> FileIdentity | None:
