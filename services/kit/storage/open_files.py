@@ -99,7 +99,8 @@ class WatchedSqliteDatabase(peewee.SqliteDatabase):
 
 def open_files(path: str) -> OpenFiles:
     """Return the identities of the files at this path now. SQLite keeps the log where a symbolic link leads."""
-    return OpenFiles(file_identity(path), file_identity(f"{os.path.realpath(path)}-wal"))
+    file = os.path.realpath(path) if Path(path).is_symlink() else path
+    return OpenFiles(file_identity(path), file_identity(f"{file}-wal"))
 
 
 def file_identity(path: str) -> FileIdentity | None:
