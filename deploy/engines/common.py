@@ -50,4 +50,4 @@ class Engine(Protocol):
         """Create a database from such a copy beside the one at `url`; yield its URL and drop it afterwards."""
 
     def replace(self, url: str, scratch_url: str) -> None:
-        """Replace the content of the database at `url` by that at `scratch_url`, in one transaction."""
+        """Replace the content of the database at `url` by that at `scratch_url`, in one step."""

@@ -3,7 +3,10 @@
 import os
 import shutil
 import sqlite3
+import stat
+import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -16,6 +19,9 @@ from services.kit.storage.database import BUSY_TIMEOUT_SECONDS
 NAME = "sqlite"
 UNIT = "pages"
 _PAGES_PER_STEP = 1024
+# A service that loses its log closes its connections within this time.
+_CLOSING_SECONDS = 15
+_RETRY_SECONDS = 0.2
 
 
 def is_empty(url: str) -> bool:
@@ -31,13 +37,17 @@ def is_empty(url: str) -> bool:
 
 
 def needs_stop(url: str) -> bool:
-    """Return whether a new file must be created, because the old one is gone or unreadable."""
-    try:
-        with closing(_connect(_file(url))) as connection:
-            _tables(connection)
-            return False
-    except sqlite3.DatabaseError:
-        return True
+    """Return whether a new file must be created: the old one is gone or unreadable, or remains open without its log."""
+    file = _file(url).resolve()
+    give_up = time.monotonic() + _CLOSING_SECONDS
+    while True:
+        readable = _is_readable(file)
+        # After the read, which has renewed the index of a log that nobody had open.
+        if not _lost_its_log(file):
+            return not readable
+        if time.monotonic() > give_up:
+            return True
+        time.sleep(_RETRY_SECONDS)
 
 
 def dump(url: str, file: Path, progress: Progress) -> Content:
@@ -57,7 +67,7 @@ def dump(url: str, file: Path, progress: Progress) -> Content:
 @contextmanager
 def scratch(url: str, source: IO[bytes], progress: Progress) -> Iterator[str]:
     """Unpack a sound copy into a folder beside the live file; remove it afterwards."""
-    live = _file(url).absolute()
+    live = _file(url).resolve()
     folder = _new_folder(live.parent)
     try:
         file = folder / live.name
@@ -68,19 +78,93 @@ def scratch(url: str, source: IO[bytes], progress: Progress) -> Iterator[str]:
 
 
 def replace(url: str, scratch_url: str) -> None:
-    """Write every page into the live file in one transaction, which other connections see whole or not at all."""
-    file = _file(url)
+    """Put the copy in the place of the live file, which a service that lost its log notices.
+
+    Other connections to the live file take no notice of a new one: while there are any, write every page into the file
+    in one transaction, which they see whole or not at all.
+    """
+    file, copy = _file(url).resolve(), _file(scratch_url)
     try:
         if needs_stop(url):
             _set_aside(file)
-        # This creates an absent file; a crash leaves it empty and never half full.
-        with closing(_connect(_file(scratch_url))) as copy, closing(_connect(file, "rwc")) as live:
-            live.execute("PRAGMA synchronous = FULL")
-            copy.backup(live)
+        _settle(copy)
+        if not _take_place(copy, file):
+            with closing(_connect(copy)) as source, closing(_connect(file)) as live:
+                live.execute("PRAGMA synchronous = FULL")
+                source.backup(live)
     except sqlite3.Error as error:
         raise BackupError(f"{file} cannot be written ({error})") from None
     except OSError as error:
-        raise BackupError(f"{file} cannot be moved aside ({error.strerror})") from None
+        raise BackupError(f"{file} cannot be replaced ({error.strerror})") from None
+
+
+def _settle(copy: Path) -> None:
+    """Write the copy's log into its file, and the file to the disk."""
+    with closing(_connect(copy)) as connection:
+        _empty_log(connection)
+    _sync(copy)
+
+
+def _take_place(copy: Path, file: Path) -> bool:
+    """Rename the copy to the file, whether there is one or not; return False if a connection has it open."""
+    # Absent, it is created, and a crash leaves it empty. It stays locked until the copy has its name: the copy takes
+    # over an empty log.
+    with closing(_connect(file, "rwc", timeout=0)) as live:
+        try:
+            live.execute("PRAGMA locking_mode = EXCLUSIVE")
+            live.execute("BEGIN EXCLUSIVE")
+            live.execute("COMMIT")
+            _empty_log(live)
+            status = file.stat()
+            os.chown(copy, status.st_uid, status.st_gid)
+            copy.chmod(stat.S_IMODE(status.st_mode))
+        except (sqlite3.DatabaseError, PermissionError):
+            return False
+        copy.replace(file)
+    _sync(file.parent)
+    return True
+
+
+def _empty_log(connection: sqlite3.Connection) -> None:
+    busy, _, _ = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    if busy:
+        raise sqlite3.OperationalError("another connection reads the log")
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _is_readable(file: Path) -> bool:
+    try:
+        with closing(_connect(file)) as connection:
+            _tables(connection)
+            return True
+    except sqlite3.DatabaseError:
+        return False
+
+
+def _lost_its_log(file: Path) -> bool:
+    """Return whether the index in shared memory is of another log than the one at its path.
+
+    The salts are copied from the log's header to the index, where the number of frames is an integer of the machine
+    (sqlite.org/walformat.html).
+    """
+    index, log = _first_bytes(_beside(file, "-shm"), 40), _first_bytes(_beside(file, "-wal"), 24)
+    frames = int.from_bytes(index[16:20], sys.byteorder)
+    return frames > 0 and index[32:40] != log[16:24]
+
+
+def _first_bytes(file: Path, length: int) -> bytes:
+    try:
+        with file.open("rb") as opened:
+            return opened.read(length)
+    except FileNotFoundError:
+        return b""
 
 
 def _new_folder(parent: Path) -> Path:
@@ -137,15 +221,19 @@ def _tables(connection: sqlite3.Connection) -> list[str]:
 def _set_aside(file: Path) -> None:
     """Rename an unreadable file with its -wal and -shm rather than delete it."""
     ending = f".broken-{format_instant(now()).replace(':', '-')}"
-    for each in (file, *(file.with_name(file.name + suffix) for suffix in ("-wal", "-shm"))):
+    for each in (file, _beside(file, "-wal"), _beside(file, "-shm")):
         if each.exists():
             each.rename(each.with_name(each.name + ending))
 
 
-def _connect(file: Path, mode: str = "rw") -> sqlite3.Connection:
+def _beside(file: Path, suffix: str) -> Path:
+    return file.with_name(file.name + suffix)
+
+
+def _connect(file: Path, mode: str = "rw", timeout: float = BUSY_TIMEOUT_SECONDS) -> sqlite3.Connection:
     """Open the file; raise sqlite3.OperationalError when it is absent and the mode does not create it."""
     uri = f"{file.absolute().as_uri()}?mode={mode}"
-    return sqlite3.connect(uri, uri=True, timeout=BUSY_TIMEOUT_SECONDS, isolation_level=None)
+    return sqlite3.connect(uri, uri=True, timeout=timeout, isolation_level=None)
 
 
 def _create(file: Path) -> sqlite3.Connection:

@@ -74,6 +74,8 @@ def contents(project: ComposeProject, wanted: dict[str, list[str]]) -> dict[str,
             f"FROM (SELECT ROW({', '.join(names)}) AS row FROM {table}) AS rows",
         )[0]
         for table, names in wanted.items()
+        # Quiz moves its position there while it follows what the seed has written.
+        if table != "feed_readers"
     }
 
 

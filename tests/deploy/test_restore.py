@@ -257,8 +257,10 @@ def test_a_failure_in_the_middle_names_what_is_replaced_and_the_way_back(
     # SQLite copies only between files of the same page size once a file has its journal.
     with closing(sqlite3.connect(sqlite_file(built, "quiz"))) as quiz:
         quiz.executescript("PRAGMA journal_mode = DELETE; PRAGMA page_size = 8192; VACUUM; PRAGMA journal_mode = WAL")
+        # A file that is open is written to instead of being replaced.
+        quiz.execute("SELECT * FROM quizzes").fetchall()
 
-    done = run(built, "restore", file, "--yes")
+        done = run(built, "restore", file, "--yes")
 
     (safety,) = (built.logs.parent / "data" / "backups").glob(SAFETY)
     assert (done.returncode, done.stderr) == (

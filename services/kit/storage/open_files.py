@@ -4,6 +4,7 @@ A deleted or replaced file goes on taking writes from the connections that have 
 close. So nothing is acknowledged before the comparison.
 """
 
+import os
 import sqlite3
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -45,10 +46,11 @@ class WatchedConnection(sqlite3.Connection):
 
     files: OpenFiles | None = None
 
-    def note_files(self, path: str) -> None:
-        """Note the files at this path. The first read opens the write-ahead log."""
+    def note_files(self, path: str) -> OpenFiles:
+        """Note and return the files at this path. The first read opens the write-ahead log."""
         self.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchall()
         self.files = open_files(path)
+        return self.files
 
     def close(self) -> None:
         """Close the connection. The last one of all processes deletes the log."""
@@ -64,17 +66,31 @@ class WatchedSqliteDatabase(peewee.SqliteDatabase):
         self._connections: WeakSet[WatchedConnection] = WeakSet()
 
     def _connect(self) -> WatchedConnection:
+        before = file_identity(self.database)
         connection: WatchedConnection = super()._connect()  # type: ignore[misc] # peewee has no types for it
         try:
-            connection.note_files(self.database)
+            opened = connection.note_files(self.database)
+            # Replaced meanwhile: the connection has the old file open.
+            if before not in (None, opened.main):
+                raise FilesGone(FILE_GONE)
             # Peewee holds its lock: no other thread connects now.
             for other in self._connections:
-                _compare(other.files, connection.files)
+                _compare(other.files, opened)
         except BaseException:
             connection.close()
             raise
         self._connections.add(connection)
         return connection
+
+    def require_files_of_all(self) -> None:
+        """Raise FilesGone when a connection of any thread has files open that are no longer at the path."""
+        with self._lock:  # type: ignore[attr-defined] # peewee has no types for it
+            noted = [(each, each.files) for each in self._connections]
+        present = open_files(self.database)
+        for connection, files in noted:
+            # One that was closed meanwhile may have been the last, which deletes the log.
+            if connection.files is files:
+                _compare(files, present)
 
     def forget_connections(self) -> None:
         """Let the next connection have other files than those that are open now."""
@@ -82,8 +98,9 @@ class WatchedSqliteDatabase(peewee.SqliteDatabase):
 
 
 def open_files(path: str) -> OpenFiles:
-    """Return the identities of the files at this path now."""
-    return OpenFiles(file_identity(path), file_identity(f"{path}-wal"))
+    """Return the identities of the files at this path now. SQLite keeps the log where a symbolic link leads."""
+    file = os.path.realpath(path) if Path(path).is_symlink() else path
+    return OpenFiles(file_identity(path), file_identity(f"{file}-wal"))
 
 
 def file_identity(path: str) -> FileIdentity | None:

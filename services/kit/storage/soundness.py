@@ -1,6 +1,7 @@
 """The watch for damage of the database, such as overwritten pages or a missing table. No damaged one is served."""
 
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import suppress
 
@@ -23,7 +24,7 @@ _ROW_LINES = (
     "non-unique entry ",
 )
 _LINE_LIMIT = 1_000_000_000
-# Time between two inspections of a damaged database.
+# Time between two inspections of a damaged database, and between two looks at the files of a sound one.
 RECHECK_SECONDS = 2.0
 # A stop waits this long for a running inspection; that of a large file ends with the process.
 STOP_SECONDS = 5.0
@@ -60,8 +61,12 @@ class SoundnessWatch:
 
     def inspect(self) -> None:
         """Close the use cases if there is damage, else reopen them; change nothing when the database cannot be read."""
+        damaged_before = self._use_cases.damaged
+        if self._use_cases.lost_its_log():
+            # Connect to nothing: a restore waits until no connection is left.
+            return
         try:
-            damage = find_damage(self._database, self._migrations, every_row=self._use_cases.damaged)
+            damage = find_damage(self._database, self._migrations, every_row=damaged_before)
         except FilesGone as lost:
             self._use_cases.close_for_lost_files(lost)
             return
@@ -70,17 +75,26 @@ class SoundnessWatch:
             return
         if damage:
             self._use_cases.close_for_damage(damage)
-        elif self._use_cases.damaged and not self._use_cases.lost_its_log():
+        # Damage that a use case met during this inspection may have come after it.
+        elif damaged_before and not self._use_cases.lost_its_log():
             self._use_cases.reopen()
 
     def _watch(self) -> None:
         while not self._stopped.is_set():
             self.inspect()
-            # A use case that meets damage ends the wait; the inspection that may reopen comes a little later.
-            if not self._use_cases.damaged and self._use_cases.wake.wait(self._interval):
+            self._wait()
+
+    def _wait(self) -> None:
+        """Wait for the next inspection: the interval, until a use case meets damage, or until the files are gone."""
+        due = time.monotonic() + self._interval
+        while not self._use_cases.damaged and (seconds := due - time.monotonic()) > 0:
+            if self._use_cases.wake.wait(min(seconds, self._recheck)):
                 self._use_cases.wake.clear()
-            if self._use_cases.damaged:
-                self._stopped.wait(self._recheck)
+                break
+            self._use_cases.close_if_files_are_gone()
+        # The inspection that may reopen comes a little later.
+        if self._use_cases.damaged:
+            self._stopped.wait(self._recheck)
 
 
 def find_damage(database: peewee.Database, migrations: Migrations, *, every_row: bool = False) -> str | None:

@@ -7,7 +7,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from contextvars import copy_context
 from functools import partial
-from typing import ParamSpec, TypeVar
+from pathlib import Path
+from typing import BinaryIO, ParamSpec, TypeVar
 
 import peewee
 
@@ -26,6 +27,8 @@ from services.kit.web.idempotency import IdempotencyKey, StoredResponse
 
 # Use cases that may wait for a thread; further requests are refused with 503.
 WAITING_LIMIT = 512
+# A thread waits this long for those that still run a use case.
+CLOSING_SECONDS = 60
 NOT_AVAILABLE = "The database is not available; try again shortly"
 DAMAGED = "The database is damaged: nothing is read or written until it has been restored"
 
@@ -48,6 +51,9 @@ class UseCases:
         self._free_places = threading.Semaphore(threads + waiting_limit)
         self.damaged = False
         self._lost_log_of: FileIdentity | None = None
+        # The file itself: kept open, because a deleted file's identity may be given to the next one.
+        self._without_log: BinaryIO | None = None
+        self._losing = threading.Lock()
         self.wake = threading.Event()
 
     async def run(
@@ -88,19 +94,32 @@ class UseCases:
         return await self.run(self._idempotent_requests.replay, key)
 
     def close_for_damage(self, reason: str) -> None:
-        """Refuse every use case until `reopen`."""
-        if not self.damaged:
-            log.error("database_damaged", reason=reason)
+        """Refuse every use case until `reopen`, and let every thread close its connection."""
+        first = not self.damaged
         self.damaged = True
         if isinstance(self._database, WatchedSqliteDatabase):
             # A restore replaces the files that they have open.
             self._database.forget_connections()
+        if first:
+            log.error("database_damaged", reason=reason)
+            self._close_connections()
         self.wake.set()
 
     def close_for_lost_files(self, lost: FilesGone) -> None:
         """Refuse every use case until `reopen`, which must not come before a restore when only the log is gone."""
-        self._lost_log_of = lost.log_of
+        with self._losing, suppress(OSError):
+            if lost.log_of is not None and self._lost_log_of is None:
+                self._lost_log_of = lost.log_of
+                self._without_log = Path(self._database.database).open("rb")  # noqa: SIM115
         self.close_for_damage(str(lost))
+
+    def close_if_files_are_gone(self) -> None:
+        """Do so even if no use case runs that would notice it: a restore waits for the end of the connections."""
+        if isinstance(self._database, WatchedSqliteDatabase):
+            try:
+                self._database.require_files_of_all()
+            except FilesGone as lost:
+                self.close_for_lost_files(lost)
 
     def lost_its_log(self) -> bool:
         """Return whether the present file is the one whose write-ahead log, with the last commits, is gone."""
@@ -108,8 +127,12 @@ class UseCases:
 
     def reopen(self) -> None:
         """Accept use cases again, over new connections: the old ones may have a replaced file open."""
-        # The old threads and their connections end when the last reference to their pool is gone.
+        # Old threads that still run a use case close their connections after it.
         self._pool = self._new_pool()
+        with self._losing:
+            if self._without_log is not None:
+                self._without_log.close()
+            self._lost_log_of = self._without_log = None
         self.damaged = False
         log.warning("database_sound_again")
 
@@ -149,6 +172,23 @@ class UseCases:
             if self.damaged:
                 raise Unavailable(DAMAGED) from error
             raise (refused_write(error) or Unavailable(NOT_AVAILABLE)) from error
+
+    def _close_connections(self) -> None:
+        """Let every thread of the pool close its connection, which no other may do."""
+        everyone = threading.Barrier(self.threads)
+
+        def close_own() -> None:
+            try:
+                self._database.close()
+            finally:
+                # Take no second turn before every other thread has had its own.
+                with suppress(threading.BrokenBarrierError):
+                    everyone.wait(CLOSING_SECONDS)
+
+        # At the end of the process the pool takes nothing more.
+        with suppress(RuntimeError):
+            for _ in range(self.threads):
+                self._pool.submit(close_own)
 
     def _begin(self, waiting: list[tuple[partial[Result], Future[Result]]]) -> None:
         notify = None

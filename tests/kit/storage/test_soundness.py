@@ -5,6 +5,8 @@ import os
 import random
 import shutil
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from functools import partial
@@ -193,6 +195,32 @@ def test_no_write_is_acknowledged_into_a_file_that_is_gone(
         with pytest.raises(Unavailable, match=DAMAGED):
             write()
     use_cases.close()
+
+
+def test_the_log_of_a_file_behind_a_link_is_watched(file: Path, tmp_path: Path) -> None:
+    link = tmp_path / "link.sqlite"
+    link.symlink_to(file)
+    with Service(open_database(f"sqlite:///{link}", create=False), SOON).running() as service:
+        assert len(service.event_ids()) == 7
+        Path(f"{file}-wal").unlink()
+        assert service.event_ids() == DAMAGED
+
+
+def test_an_idle_service_that_lost_its_log_closes_every_connection(file: Path) -> None:
+    with Service(open_database(f"sqlite:///{file}", create=False), SOON).running() as service:
+        assert len(service.event_ids()) == 7
+        Path(f"{file}-wal").unlink()
+        # No request comes: the watch notices it.
+        until(lambda: _is_unused(file), "no connection to the file")
+        assert service.event_ids() == DAMAGED
+
+
+def _is_unused(file: Path) -> bool:
+    """Return whether another process can lock the file for itself."""
+    script = "import sqlite3, sys; sqlite3.connect(sys.argv[1], timeout=0).executescript(sys.argv[2])"
+    statements = "PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE"
+    command = [sys.executable, "-c", script, str(file), statements]
+    return subprocess.run(command, check=False, capture_output=True).returncode == 0
 
 
 def test_a_file_that_was_moved_away_and_back_opens_the_service(file: Path) -> None:
