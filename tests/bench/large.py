@@ -76,7 +76,9 @@ def _grown(small: Place, large: Place, processor: Processor, rounds: int, second
                 # The first round warms up.
                 runs[size] += [run] if number else []
         before, after = (median(run.rate for run in runs[size]) for size in ("small", "large"))
-        yield Growth(name, f"{before:,.0f}/s", f"{after:,.0f}/s", before / max(after, 0.01), SLOWER)
+        refused = sum(run.refused + run.broken for of_size in runs.values() for run in of_size)
+        failures = f" (**{refused} refused or broken**)" if refused else ""
+        yield Growth(name + failures, f"{before:,.0f}/s", f"{after:,.0f}/s", before / max(after, 0.01), SLOWER)
 
 
 def _stalled(place: Place, processor: Processor, rounds: int, seconds: int) -> Iterator[Growth]:

@@ -242,8 +242,8 @@ def _growth(report: Report) -> list[str]:
     ]
     return [
         "## A large installation",
-        "1,000 events, 30,000 lessons, 10,000 quizzes and 100,000 attempts beside a hundredth of that, measured in turn "
-        "on SQLite. The last rows are of the large one alone: learners before and while one client reads a whole list.",
+        "1,000 events, 30,000 lessons, 10,000 quizzes and 100,000 attempts beside a hundredth of that, in turn, on "
+        "SQLite. Last rows: the large one alone, learners before and while a client reads whole lists.",
         _table(("what", "before", "after", "times worse", "target"), rows),
     ]
 
