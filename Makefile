@@ -6,7 +6,7 @@ PYTEST = .venv/bin/pytest -n auto --dist loadfile --no-loadscope-reorder
 INSTALL = .venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes
 COMPILE = uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-header --quiet
 
-.PHONY: help run import-baseline backup restore test test-full test-compose proof bench release-check format openapi lock clean
+.PHONY: help run import-baseline backup restore test test-full test-compose proof bench bench-spike release-check format openapi lock clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST)
@@ -41,10 +41,14 @@ proof: .venv/test ## Before an issue is closed: faults, 100,000 fuzzed requests 
 	@PROOF=1 .venv/bin/pytest -n0 tests/fuzz
 	@PROOF=1 .venv/bin/pytest --stack=compose tests/compose
 
-# ROUNDS, SECONDS, ENGINE (sqlite or postgresql), WORKERS and ONLY (words in names of workloads) are optional.
-bench: .venv/test ## Measure this machine beside bare Falcon and FastAPI [ROUNDS=5] [SECONDS=10] [ONLY=catalog,bare]
-	@.venv/bin/python -m tests.bench $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(SECONDS),--seconds $(SECONDS)) \
-	  $(if $(ENGINE),--engine $(ENGINE)) $(if $(WORKERS),--workers $(WORKERS)) $(if $(ONLY),--only "$(ONLY)")
+BENCH = $(if $(ENGINE),--engine $(ENGINE)) $(if $(WORKERS),--workers $(WORKERS)) $(if $(RATES),--rates $(RATES))
+
+bench: .venv/test ## Measure beside bare Falcon and FastAPI, write docs/benchmarks.md [ROUNDS=5] [SECONDS=10] [ENGINE=both] [LARGE=1] [ONLY=catalog,bare]
+	@.venv/bin/python -m tests.bench $(BENCH) $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(SECONDS),--seconds $(SECONDS)) \
+	  $(if $(filter 1,$(LARGE)),--large) $(if $(ONLY),--only "$(ONLY)")
+
+bench-spike: .venv/test ## Five mixed calls at fixed rates while a lesson opens [RATES=300,2000] [SECONDS=15] [ENGINE=postgresql]
+	@.venv/bin/python -m tests.bench.spike $(BENCH) $(if $(SECONDS),--seconds $(SECONDS))
 
 .PHONY: checks
 checks: .venv/test

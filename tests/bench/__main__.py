@@ -1,23 +1,19 @@
-"""`make bench`: measure the stack beside both yardsticks; see docs/benchmarks.md."""
+"""`make bench`: measure the stack beside both yardsticks, and write docs/benchmarks.md."""
 
 import argparse
-import shutil
 import sys
-import tempfile
-from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from deploy.stack import ROOT
-from tests.bench import servers
-from tests.bench.generator import NoGenerator, Run, measure, require_generator
-from tests.bench.machine import Processor
-from tests.bench.scene import ACCESS_KEY, new_grants, new_scene, peer_rows
-from tests.bench.workloads import Subject, Workload, workloads
-from tests.installation import PROCESSES, Installation
-
-WARM_UP_SECONDS = 2
+from tests.bench import report, servers
+from tests.bench.events import compare_events, count_events
+from tests.bench.folder import bench_folder
+from tests.bench.footprint import measure_footprint
+from tests.bench.generator import NoGenerator, require_generator
+from tests.bench.large import measure_growth
+from tests.bench.machine import words
+from tests.bench.measuring import choose, first_verifications, measure_rounds, memory_by_process, running, warm_up
+from tests.bench.spike import measure_spikes
 
 
 @dataclass(frozen=True)
@@ -26,36 +22,28 @@ class Options:
 
     rounds: int
     seconds: int
-    engine: str
+    engines: list[str]
     workers: int
     only: list[str]
-
-
-@dataclass(frozen=True)
-class Subjects:
-    """The running servers: their addresses by name, their workloads, and the processor that they share."""
-
-    stack: Installation
-    addresses: Mapping[Subject, str]
-    workloads: list[Workload]
-    processor: Processor
+    rates: list[int]
+    spike_seconds: int
+    large: bool
 
 
 def main() -> int:
     """Return 0, or 1 when there is no generator."""
     options = _options()
     try:
-        print(f"{require_generator()}; {options.rounds} rounds of {options.seconds} s for each workload")
+        generator = require_generator()
     except NoGenerator as reason:
         print(reason, file=sys.stderr)
         return 1
-    with bench_folder() as folder, running(folder, options) as subjects:
-        chosen = [
-            each for each in subjects.workloads if not options.only or any(word in each.name for word in options.only)
-        ]
-        warm_up(subjects, chosen)
-        measured = measure_all(subjects, chosen, options)
-    _print_summary(measured)
+    with bench_folder() as folder:
+        if options.only:
+            _look(folder, options)
+        else:
+            report.write(_measure_everything(folder, options, generator))
+            print(f"\n{report.PAGE} is written")
     return 0
 
 
@@ -63,86 +51,70 @@ def _options() -> Options:
     parser = argparse.ArgumentParser(prog="make bench")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=int, default=10)
-    parser.add_argument("--engine", choices=["sqlite", "postgresql"], default="sqlite")
+    parser.add_argument("--engine", choices=[*servers.ENGINES, "both"], default="sqlite")
     parser.add_argument("--workers", type=int, default=2)
-    parser.add_argument("--only", default="", help="words in the names of workloads, separated by commas")
+    parser.add_argument("--only", default="", help="words in names of workloads, separated by commas: writes no page")
+    parser.add_argument("--rates", default="300,1000,2000,5000", help="of the rush, calls a second")
+    parser.add_argument("--spike-seconds", type=int, default=15)
+    parser.add_argument("--large", action="store_true", help="measure a large installation too")
     given = parser.parse_args()
-    only = [word.strip() for word in given.only.split(",") if word.strip()]
-    return Options(given.rounds, given.seconds, given.engine, given.workers, only)
-
-
-@contextmanager
-def bench_folder() -> Iterator[Path]:
-    """A folder on the disk of the repository, where an installation has its databases too."""
-    (ROOT / "data").mkdir(exist_ok=True)
-    folder = Path(tempfile.mkdtemp(prefix="bench-", dir=ROOT / "data"))
-    # PostgreSQL's own user must reach its folder.
-    folder.chmod(0o755)
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder)
-
-
-@contextmanager
-def running(folder: Path, options: Options) -> Iterator[Subjects]:
-    """All servers, with the same rows."""
-    with ExitStack() as opened:
-        stack = opened.enter_context(servers.product(folder, options.engine, options.workers))
-        with stack.admin() as admin, stack.client() as client:
-            public = new_scene(admin, "the-launch")
-            private = new_scene(admin, "the-class", visibility="private", accessKey=ACCESS_KEY)
-            grants = new_grants(client, private)
-            authorization = admin.headers["Authorization"]
-        bare, bare_pid = opened.enter_context(servers.bare(folder))
-        peer, peer_pid = opened.enter_context(servers.peer(folder, peer_rows(public), public.catalog))
-
-        def roots() -> list[int]:
-            return [bare_pid, peer_pid, *(stack.pid(name) for name in PROCESSES)]
-
-        yield Subjects(
-            stack,
-            {"product": stack.address, "bare": bare, "peer": peer},
-            workloads(public, private, grants, authorization),
-            Processor(roots),
-        )
-
-
-def warm_up(subjects: Subjects, chosen: list[Workload]) -> None:
-    """Run each workload for a moment without counting it."""
-    for workload in {each.name: each for each in chosen}.values():
-        measure(subjects.addresses[workload.subject], workload.requests, WARM_UP_SECONDS, subjects.processor)
-
-
-def measure_all(subjects: Subjects, chosen: list[Workload], options: Options) -> dict[str, list[Run]]:
-    """Return the runs of each workload by its name, round after round."""
-    measured: dict[str, list[Run]] = {}
-    for number in range(1, options.rounds + 1):
-        for workload in chosen:
-            address = subjects.addresses[workload.subject]
-            run = measure(address, workload.requests, options.seconds, subjects.processor)
-            measured.setdefault(workload.name, []).append(run)
-            print(f"round {number}: {workload.name:<30} {_line(run)}", flush=True)
-    return measured
-
-
-def _line(run: Run) -> str:
-    return (
-        f"{run.rate:8.0f}/s  p50 {run.p50:7.1f}  p99 {run.p99:7.1f}  max {run.maximum:7.1f} ms  "
-        f"refused {run.refused}  broken {run.broken}  foreign {run.foreign:.0%}"
+    return Options(
+        rounds=given.rounds,
+        seconds=given.seconds,
+        engines=list(servers.ENGINES) if given.engine == "both" else [given.engine],
+        workers=given.workers,
+        only=[word.strip() for word in given.only.split(",") if word.strip()],
+        rates=[int(rate) for rate in given.rates.split(",")],
+        spike_seconds=given.spike_seconds,
+        large=given.large,
     )
 
 
-def _print_summary(measured: Mapping[str, list[Run]]) -> None:
-    from statistics import median
+def _look(folder: Path, options: Options) -> None:
+    """Print what some workloads measure."""
+    with running(folder, options.engines, options.workers) as subjects:
+        workloads = choose(subjects, options.only)
+        warm_up(subjects, workloads)
+        measured = measure_rounds(subjects, workloads, options.rounds, options.seconds)
+    print(f"\n{report.summary(workloads, measured)}")
 
-    print("\nmedians")
-    bare = median(run.rate for run in measured["bare Falcon"]) if "bare Falcon" in measured else None
-    for name, runs in measured.items():
-        rate = median(run.rate for run in runs)
-        ratio = f"{rate / bare:6.3f} of bare" if bare else ""
-        p50, p99 = median(run.p50 for run in runs), median(run.p99 for run in runs)
-        print(f"{name:<30} {rate:8.0f}/s {ratio}  p50 {p50:6.1f}  p99 {p99:6.1f} ms")
+
+def _measure_everything(folder: Path, options: Options, generator: str) -> report.Report:
+    machine = words(folder)
+    footprint = measure_footprint(servers.new_folder(folder, "footprint"))
+    print(f"ready after {footprint.start:.1f} s, idle with {footprint.idle:.0f} MB")
+    with running(folder, options.engines, options.workers) as subjects:
+        verified = first_verifications(subjects)
+        workloads = choose(subjects, [])
+        warm = warm_up(subjects, workloads)
+        measured = measure_rounds(subjects, workloads, options.rounds, options.seconds)
+        memory = {engine: memory_by_process(stack) for engine, stack in subjects.stacks.items()}
+    events = {
+        engine: compare_events(count_events(folder / engine / "logs" / "gateway.log"), engine, [warm, measured])
+        for engine in options.engines
+    }
+    spikes = {
+        engine: measure_spikes(
+            servers.new_folder(folder, f"rush-{engine}"), engine, options.workers, options.rates, options.spike_seconds
+        )
+        for engine in options.engines
+    }
+    growth = measure_growth(folder, options.workers, options.rounds, options.seconds) if options.large else []
+    return report.Report(
+        machine=machine,
+        generator=generator,
+        rounds=options.rounds,
+        seconds=options.seconds,
+        workers=options.workers,
+        workloads=workloads,
+        measured=measured,
+        first_verifications=verified,
+        events=events,
+        memory=memory,
+        footprint=footprint,
+        spikes=spikes,
+        growth=growth,
+    )
 
 
 if __name__ == "__main__":

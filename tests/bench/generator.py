@@ -28,10 +28,11 @@ class NoGenerator(Exception):
 class Run:
     """What one run measured.
 
-    Times are in milliseconds. `refused` counts responses of 400 and above, `broken` lost or late ones. `foreign` is the
-    processor time of other processes, as a share of all cores.
+    Times are in milliseconds. `answers` are responses below 400, and `rate` is how many of them a second; `refused` are
+    the others, `broken` lost or late ones. `foreign` is the processor time of other processes, as a share of all cores.
     """
 
+    answers: int
     rate: float
     p50: float
     p99: float
@@ -74,8 +75,10 @@ def measure(address: str, requests: Sequence[bytes], seconds: int, processor: Pr
     if not last.startswith("{"):
         raise RuntimeError(f"wrk failed: {finished.stdout}{finished.stderr}")
     result = json.loads(last)
+    answers = result["requests"] - result["refused"]
     return Run(
-        rate=(result["requests"] - result["refused"]) / result["duration"] * 1_000_000,
+        answers=answers,
+        rate=answers / result["duration"] * 1_000_000,
         p50=result["p50"] / 1000,
         p99=result["p99"] / 1000,
         maximum=result["max"] / 1000,

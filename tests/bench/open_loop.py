@@ -79,7 +79,7 @@ class _Loop:
 
     def __init__(self, address: str, judge: Judge, connections: int):
         parts = urlsplit(address)
-        self._address = (parts.hostname, parts.port)
+        self._host, self._port = parts.hostname or "", parts.port or 0
         self._free = connections
         self._idle: list[_Connection] = []
         self._waiting: deque[Call] = deque()
@@ -131,7 +131,7 @@ class _Loop:
 
     async def _open(self, call: Call) -> None:
         try:
-            _, connection = await self._loop.create_connection(lambda: _Connection(self), *self._address)
+            _, connection = await self._loop.create_connection(lambda: _Connection(self), self._host, self._port)
         except OSError:
             self.end(call, NO_RESPONSE, b"", self.now())
             self.release()

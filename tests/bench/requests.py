@@ -8,9 +8,9 @@ MARKER = "00000000-0000-4000-8000-000000000000"
 IDEMPOTENCY_KEY = "Idempotency-Key"
 
 
-def get(path: str) -> bytes:
+def get(path: str, **headers: str) -> bytes:
     """Return a GET without a body."""
-    return _request("GET", path, b"", {})
+    return _request("GET", path, b"", headers)
 
 
 def post(path: str, body: Any, **headers: str) -> bytes:

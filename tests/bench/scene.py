@@ -8,6 +8,7 @@ import httpx
 
 from services.kit.core.instants import format_instant
 from tests.contract.samples import attached, chosen, file_body, new_event, new_lesson, new_quiz, question
+from tests.installation import Installation
 
 Json = dict[str, Any]
 
@@ -49,6 +50,25 @@ class Scene:
     def answers(self) -> list[Json]:
         """A learner's answers: all but the last are right."""
         return chosen(self.quiz, True, True, True, True, False)
+
+
+@dataclass(frozen=True)
+class Actors:
+    """Who asks one stack: its events, learner grants of the private one, and the Authorization of an admin."""
+
+    engine: str
+    public: Scene
+    private: Scene
+    grants: list[str]
+    admin: str
+
+
+def new_actors(stack: Installation, engine: str) -> Actors:
+    """Create the events and grants of the bench in this stack."""
+    with stack.admin() as admin, stack.client() as client:
+        public = new_scene(admin, "the-launch")
+        private = new_scene(admin, "the-class", visibility="private", accessKey=ACCESS_KEY)
+        return Actors(engine, public, private, new_grants(client, private), admin.headers["Authorization"])
 
 
 def new_scene(admin: httpx.Client, slug: str, **fields: Any) -> Scene:

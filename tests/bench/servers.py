@@ -43,6 +43,7 @@ SETTABLE = ("LOG_LEVEL", "REDIS_URL", "SERVICE_THREADS")
 @contextmanager
 def product(folder: Path, engine: str, workers: int) -> Iterator[Installation]:
     """A migrated stack of this engine that runs, with this many workers for each server."""
+    folder.mkdir(exist_ok=True)
     with _database_server(folder, engine) as server:
         ours = {name: text for name, text in os.environ.items() if name in SETTABLE}
         with installation(folder, server, **VARIABLES, **ours, WEB_CONCURRENCY=str(workers)) as built:
@@ -89,6 +90,13 @@ def peer(folder: Path, rows: Mapping[str, list[Json]], path: str) -> Iterator[tu
     ]
     with _running(command, PEER, variables, folder / "peer.log", port, path, "POST") as started:
         yield started
+
+
+def new_folder(parent: Path, name: str) -> Path:
+    """Return a new folder of that name."""
+    folder = parent / name
+    folder.mkdir()
+    return folder
 
 
 def peer_environment() -> Path:

@@ -34,7 +34,7 @@ class Spike:
     """What a rush measured; times are in milliseconds, from the intended start of a call.
 
     `early` counts lessons shown as open before their instant, `late` those shown as locked to a request that was sent
-    after it; `latest` is how long after it the last of these was sent. `generator_p99` is how late the generator itself was.
+    after it; `latest` is how long after it the last of these was sent. `generator_p99` is how late the generator was.
     """
 
     rate: int

@@ -2,15 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 from tests.bench.requests import IDEMPOTENCY_KEY, MARKER, get, post
-from tests.bench.scene import ACCESS_KEY, Scene
+from tests.bench.scene import ACCESS_KEY, Actors
 
-Subject = Literal["product", "bare", "peer"]
+# Those who are measured: a stack by the name of its engine, or a yardstick.
+SQLITE, POSTGRESQL, BARE, PEER = "sqlite", "postgresql", "bare", "peer"
 
-BARE = "bare Falcon"
-PEER_CATALOG, PEER_SUBMIT = "peer's catalog", "peer's submit"
+CATALOG, SUBMIT = "catalog, public", "submit"
 
 
 @dataclass(frozen=True)
@@ -24,74 +23,76 @@ class Target:
     of_bare: float
     of_bare_on_postgresql: float | None = None
     of_peer: float | None = None
-    peer: str | None = None
     p99: float | None = None
 
 
 @dataclass(frozen=True)
 class Workload:
-    """Requests that are sent in turn to one server."""
+    """Requests that are sent in turn; `subject` names the server that gets them."""
 
     name: str
-    subject: Subject
+    subject: str
     requests: Sequence[bytes]
     target: Target | None = None
 
 
-PUBLIC_READ = Target(0.5, 0.3, 20, PEER_CATALOG, 10)
+PUBLIC_READ = Target(0.5, 0.3, p99=10)
+PUBLIC_CATALOG = Target(0.5, 0.3, 20, 10)
 PRIVATE_READ = Target(0.3, 0.18, p99=10)
 QUIZ_VIEW = Target(0.12, 0.072)
+LESSON_READS = ("access-check", "playback", "materials")
 
 
-def workloads(public: Scene, private: Scene, grants: Sequence[str], admin: str) -> list[Workload]:
-    """Return all workloads of one round in their order; `admin` is the value of an Authorization header.
+def one_round(stacks: Sequence[Actors]) -> list[Workload]:
+    """Return the workloads of one round in their order.
 
     Bare Falcon is measured before each group, so that it meets the machine's changes as the others do.
     """
-    groups = [
-        [
-            *_reads(public, private, grants, "catalog", private.catalog, public.catalog),
-            _peer(PEER_CATALOG, post(public.catalog, {})),
+    first = stacks[0].public
+    yardsticks = {
+        0: [Workload(CATALOG, PEER, [post(first.catalog, {})])],
+        len(LESSON_READS) + 1: [
+            Workload(SUBMIT, PEER, [post(first.lesson("quiz/submit"), {"answers": first.answers})])
         ],
-        *(
-            _reads(public, private, grants, action, private.lesson(action), public.lesson(action))
-            for action in ("access-check", "playback", "materials")
-        ),
+    }
+    groups = zip(*(_groups(stack) for stack in stacks), strict=True)
+    return [
+        workload
+        for number, group in enumerate(groups)
+        for workload in (
+            Workload(BARE, BARE, [get("/")]),
+            *(each for of_stack in group for each in of_stack),
+            *yardsticks.get(number, ()),
+        )
+    ]
+
+
+def _groups(actors: Actors) -> list[list[Workload]]:
+    """Return the workloads of one stack."""
+    engine, public, private = actors.engine, actors.public, actors.private
+    submit = public.lesson("quiz/submit"), {"answers": public.answers}
+    event = {"title": "A launch of the bench", "slug": f"launch-{MARKER}", "visibility": "public"}
+    return [
+        _reads(actors, "catalog", public.catalog, private.catalog, PUBLIC_CATALOG),
+        *(_reads(actors, action, public.lesson(action), private.lesson(action)) for action in LESSON_READS),
         [
-            Workload("quiz view", "product", [post(public.lesson("quiz"), {})], QUIZ_VIEW),
-            Workload("submit", "product", [_submit(public)], Target(0.18, 0.1, 8, PEER_SUBMIT, 30)),
-            _peer(PEER_SUBMIT, _submit(public)),
+            Workload("quiz view", engine, [post(public.lesson("quiz"), {})], QUIZ_VIEW),
+            Workload(SUBMIT, engine, [post(*submit)], Target(0.18, 0.1, 8, 30)),
             Workload(
-                "submit, unique keys", "product", [_submit(public, MARKER)], Target(0.14, 0.1, 8, PEER_SUBMIT, 30)
+                "submit, unique keys", engine, [post(*submit, **{IDEMPOTENCY_KEY: MARKER})], Target(0.14, 0.1, 8, 30)
             ),
-            Workload("create event", "product", [_new_event(admin)], Target(0.03)),
+            Workload("create event", engine, [post("/api/events", event, Authorization=actors.admin)], Target(0.03)),
         ],
     ]
-    return [each for group in groups for each in (Workload(BARE, "bare", [get("/")]), *group)]
 
 
 def _reads(
-    public: Scene, private: Scene, grants: Sequence[str], name: str, private_path: str, public_path: str
+    actors: Actors, name: str, public_path: str, private_path: str, public_target: Target = PUBLIC_READ
 ) -> list[Workload]:
-    granted = [post(private_path, {}, Authorization=f"Bearer {grant}") for grant in grants]
+    granted = [post(private_path, {}, Authorization=f"Bearer {grant}") for grant in actors.grants]
+    keyed = [post(private_path, {"eventAccessKey": ACCESS_KEY})]
     return [
-        Workload(f"{name}, public", "product", [post(public_path, {})], PUBLIC_READ),
-        Workload(
-            f"{name}, private by key", "product", [post(private_path, {"eventAccessKey": ACCESS_KEY})], PRIVATE_READ
-        ),
-        Workload(f"{name}, private by grant", "product", granted, PRIVATE_READ),
+        Workload(f"{name}, public", actors.engine, [post(public_path, {})], public_target),
+        Workload(f"{name}, private by key", actors.engine, keyed, PRIVATE_READ),
+        Workload(f"{name}, private by grant", actors.engine, granted, PRIVATE_READ),
     ]
-
-
-def _peer(name: str, request: bytes) -> Workload:
-    return Workload(name, "peer", [request])
-
-
-def _submit(scene: Scene, key: str | None = None) -> bytes:
-    headers = {} if key is None else {IDEMPOTENCY_KEY: key}
-    return post(scene.lesson("quiz/submit"), {"answers": scene.answers}, **headers)
-
-
-def _new_event(admin: str) -> bytes:
-    body = {"title": "A launch of the bench", "slug": f"launch-{MARKER}", "visibility": "public"}
-    return post("/api/events", body, Authorization=admin)
