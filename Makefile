@@ -76,6 +76,7 @@ openapi: .venv/test ## Generate gateway/openapi.yaml from the routes and the dec
 lock: ## Resolve the dependencies again (needs uv)
 	$(COMPILE) -o requirements.lock
 	$(COMPILE) --extra dev -o requirements-dev.lock
+	$(subst pyproject.toml,tests/bench/peer/requirements.in,$(COMPILE)) -o tests/bench/peer/requirements.lock
 
 clean: ## Remove the environment and the caches, never data/
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

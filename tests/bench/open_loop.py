@@ -94,11 +94,15 @@ class _Loop:
         lags: list[float] = []
         self._loop = asyncio.get_running_loop()
         self._expected = len(calls)
-        self._start = self._loop.time() + max(0.0, (start_at or 0.0) - time.time())
+        # Not the loop's time, which has milliseconds and stands still during a turn.
+        self._start = time.monotonic() + max(0.0, (start_at or 0.0) - time.time())
         for number, call in enumerate(calls):
-            delay = self._start + call.at - self._loop.time()
+            delay = call.at - self.now()
             if delay > 0 or number % CHUNK == 0:
                 await asyncio.sleep(max(0.0, delay))
+            while self.now() < call.at:  # noqa: ASYNC110 the time comes by itself
+                # The timers of the loop may be up to a millisecond early.
+                await asyncio.sleep(0)
             lags.append(self.now() - call.at)
             self._send(call)
         try:
@@ -110,7 +114,7 @@ class _Loop:
 
     def now(self) -> float:
         """Return the seconds since the start."""
-        return self._loop.time() - self._start
+        return time.monotonic() - self._start
 
     def _send(self, call: Call) -> None:
         while self._idle:

@@ -126,8 +126,8 @@ def _parts(report: Report) -> list[str]:
         _made(report),
         _HOW,
         "## Requests",
-        f"Medians of {report.rounds} rounds of {report.seconds} s; the maximum, the refused and the broken are of all "
-        f"rounds. The stack had {report.workers} workers for each server.",
+        f"Medians of rounds ({report.rounds}, {report.seconds} s for each workload); the maximum, the refused and the "
+        f"broken are of all rounds. The stack had {report.workers} workers for each server.",
         summary(report.workloads, report.measured),
         " ".join(
             f"On {engine}, {rate:,.0f} grants a second were admitted for the first time."

@@ -41,15 +41,16 @@ def test_a_row_is_the_median_beside_its_targets() -> None:
 
 def test_an_answer_without_its_log_event_is_noticed(tmp_path: Path) -> None:
     log = tmp_path / "gateway.log"
-    log.write_text(
-        '{"event":"quiz_submitted"}\n' * 110 + '{"event":"kpi_quiz_completed"}\n' * 99 + '{"event":"else"}\n'
-    )
+    lines = {"lesson_access_evaluated": 164, "quiz_submitted": 165, "kpi_quiz_completed": 99, "anything_else": 1}
+    log.write_text("".join(f'{{"event":"{name}"}}\n' * count for name, count in lines.items()))
     counts = count_events(log)
-    assert counts == Counter(quiz_submitted=110, kpi_quiz_completed=99)
+    del lines["anything_else"]
+    assert counts == Counter(lines)
 
     rows = compare_events(counts, SQLITE, [{(SUBMIT, SQLITE): runs(60, 40), (SUBMIT, PEER): runs(500)}])
 
     assert [row for row in rows if row[1]] == [
-        ("quiz_submitted", 100, 110, True),
+        ("lesson_access_evaluated", 100, 164, True),
+        ("quiz_submitted", 100, 165, False),
         ("kpi_quiz_completed", 100, 99, False),
     ]
