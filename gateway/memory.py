@@ -26,6 +26,7 @@ from gateway.upstream import (
 )
 from services.kit.core.errors import Unauthorized, UnsupportedMedia
 from services.kit.core.instants import format_instant, from_milliseconds
+from services.kit.core.logging import current_request_id
 from services.kit.web.bodies import is_too_deep, require_json
 from services.kit.web.freshness import Freshness, Version, version_of
 from services.kit.web.judgements import KeyJudgement
@@ -166,7 +167,7 @@ class ContentMemory:
             # Content says what is wrong with the request. The service token replaces the learner's token.
             return await self._content.call("POST", path, replace(request, learner_grant=grant))
         question = _Question(event, path, credentials, credentials.digest)
-        return await self._remembered(question) or await self._fetch(question, request)
+        return _to_this_request(await self._remembered(question) or await self._fetch(question, request))
 
     async def _remembered(self, question: _Question) -> UpstreamResponse | None:
         event, path, _credentials, digest = question
@@ -247,6 +248,13 @@ def _credentials(request: UpstreamRequest, grant: str | None) -> Credentials | N
     key = document.get("eventAccessKey")
     is_absent = "eventAccessKey" not in document
     return Credentials(key, grant) if is_absent or isinstance(key, str) else None
+
+
+def _to_this_request(response: UpstreamResponse) -> UpstreamResponse:
+    """Return the response with this request's id: a refusal shows that of the request for which content made it."""
+    if response.status < HTTP_FORBIDDEN or "requestId" not in response.document:
+        return response
+    return replace(response, body=orjson.dumps({**response.document, "requestId": current_request_id()}))
 
 
 def _body(credentials: Credentials) -> bytes:

@@ -47,7 +47,7 @@ def access_token(key: OKPKey = KEY, **claims: object) -> str:
 
 
 def service_error(code: str, **members: object) -> dict[str, object]:
-    return {"error": code, "message": "As the service says it", "requestId": "at-the-service", **members}
+    return {"error": code, "message": "As the service says it", "requestId": REQUEST_ID, **members}
 
 
 def own_error(code: str, message: str) -> dict[str, object]:
