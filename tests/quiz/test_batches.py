@@ -1,6 +1,8 @@
-"""A batch of submissions: each has the response that /internal/submissions gives, and all have one commit."""
+"""A batch of submissions: each has the response that /internal/submissions gives, and on SQLite all have one
+commit."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import peewee
@@ -10,8 +12,9 @@ from services.quiz.repository.contracts import ALL
 from services.quiz.repository.store import PeeweeQuizStore
 from tests.app_client import Client
 from tests.quiz.client import LessonsOfContent, quiz_client, service_token
-from tests.quiz.examples import a_quiz
+from tests.quiz.examples import a_quiz, numbered_quiz
 from tests.refusals import REQUEST_ID
+from tests.waiting import until
 
 SINGLE, BATCHES = "/internal/submissions", "/internal/submission-batches"
 LESSON = {
@@ -128,3 +131,122 @@ def test_each_item_has_the_response_of_the_single_address(quiz_database: peewee.
     for name in graded - {"good"}:
         again = world.single(*TABLE[name])
         assert again == batch[name]._replace(headers={**again.headers, "Idempotency-Replayed": "true"}), name
+
+
+def on(engine: str) -> pytest.MarkDecorator:
+    return pytest.mark.parametrize("quiz_database", [engine], indirect=True)
+
+
+def counted_commits(database: peewee.Database, monkeypatch: pytest.MonkeyPatch) -> list[None]:
+    """Return a list that grows with each commit."""
+    commits: list[None] = []
+    commit = database.commit
+
+    def counting() -> object:
+        commits.append(None)
+        return commit()
+
+    monkeypatch.setattr(database, "commit", counting)
+    return commits
+
+
+@on("sqlite")
+def test_a_batch_is_one_commit_though_some_items_fail(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    commits = counted_commits(world.database, monkeypatch)
+    failing = {**SUBMISSION, "lessonId": "lesson-9"}
+    responses = world.batch(item(SUBMISSION), item(failing, "a"), item(SUBMISSION, "b"), item([]))
+    assert ([each.status for each in responses], len(commits), world.attempts()) == ([200, 404, 200, 400], 1, 2)
+
+
+@on("sqlite")
+def test_a_failure_of_one_item_leaves_nothing_of_it(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    add = world.store.attempts.add
+
+    def fail_after(attempt: Any) -> None:
+        add(attempt)
+        if not attempt.grade.answered_questions:
+            raise failures.pop()
+
+    monkeypatch.setattr(world.store.attempts, "add", fail_after)
+    failures: list[Exception] = [peewee.IntegrityError("a constraint"), ValueError("unreadable")]
+    empty = {**LESSON, "submission": {"answers": []}}
+    responses = world.batch(item(empty, "a"), item(SUBMISSION, "b"), item(empty, "c"))
+    crash = {"error": "INTERNAL_ERROR", "message": "Something went wrong on our side", "requestId": REQUEST_ID}
+    assert [each.status for each in responses] == [500, 200, 500]
+    assert (responses[0].body, responses[2].body, world.attempts()) == (crash, crash, 1)
+    # Their keys are free again.
+    assert world.single(SUBMISSION, "a").headers == {"Content-Type": "application/json"}
+
+
+def refusal_of(status: int, code: str, message: str) -> ItemResponse:
+    headers = {"Content-Type": "application/json", "Retry-After": "1"}
+    return ItemResponse(status, headers, {"error": code, "message": message, "requestId": REQUEST_ID})
+
+
+NOT_AVAILABLE = refusal_of(503, "UPSTREAM_UNAVAILABLE", "The database is not available; try again shortly")
+DISK_FULL = refusal_of(
+    503,
+    "UPSTREAM_UNAVAILABLE",
+    "The disk of the database is full: everything can be read, nothing can be changed",
+)
+
+
+@on("sqlite")
+def test_a_commit_that_fails_acknowledges_nothing(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail() -> None:
+        raise peewee.OperationalError("disk I/O error")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(world.database, "commit", fail)
+        responses = world.batch(item(SUBMISSION, "a"), item({}), item(SUBMISSION))
+    assert (responses[0], responses[1].status, responses[2]) == (NOT_AVAILABLE, 400, NOT_AVAILABLE)
+    assert world.attempts() == 0
+    assert world.single(SUBMISSION, "a").headers == {"Content-Type": "application/json"}
+
+
+@on("sqlite")
+def test_a_full_disk_refuses_every_item(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    add = world.store.attempts.add
+
+    def add_too_much(attempt: Any) -> None:
+        # Of this connection, and never less than the file has.
+        world.database.execute_sql("PRAGMA max_page_count = 1")
+        add(replace(attempt, lesson_id="x" * 10_000_000) if attempt.grade.answered_questions else attempt)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(world.store.attempts, "add", add_too_much)
+        empty = {**LESSON, "submission": {"answers": []}}
+        responses = world.batch(item(empty, "a"), item(SUBMISSION, "b"), item(empty))
+    assert (responses, world.attempts()) == ([DISK_FULL] * 3, 0)
+    assert world.single(SUBMISSION, "a").headers == {"Content-Type": "application/json"}
+
+
+@on("sqlite")
+def test_a_key_is_in_flight_until_the_commit(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    in_flight = refusal_of(
+        409,
+        "IDEMPOTENCY_KEY_IN_FLIGHT",
+        "A request with this Idempotency-Key is under way; try again shortly",
+    )
+    first, second = world.batch(item(SUBMISSION, "key"), item(SUBMISSION, "key"))
+    assert (first.status, second, world.attempts()) == (200, in_flight, 1)
+    assert world.single(SUBMISSION, "key").headers["Idempotency-Replayed"] == "true"
+
+
+@on("postgresql")
+def test_an_item_that_waits_for_a_row_keeps_no_other_waiting(world: World, quiz_database: peewee.Database) -> None:
+    with world.store.transaction():
+        world.store.quizzes.add(numbered_quiz(2))
+    batch = [item(SUBMISSION), item({**LESSON, "lessonId": "lesson-2", "submission": {"answers": []}})]
+
+    def update_meanwhile(has_responded: Callable[[], bool]) -> None:
+        try:
+            with world.store.transaction():
+                world.store.quizzes.get("quiz-1", for_update=True)
+                until(lambda: len(world.store.attempts.list("quiz-2", ALL)) == 1, "the other attempt")
+                assert (world.attempts(), has_responded()) == (0, False)
+        finally:
+            quiz_database.close()
+
+    response = world.client.send_during(update_meanwhile, "POST", BATCHES, service_token(), json={"items": batch})
+    assert ([each["status"] for each in response.document["items"]], world.attempts()) == ([200, 200], 1)
