@@ -73,17 +73,22 @@ class SubmissionBatches:
         self._timeout = timeout_seconds
         self._clock = clock
         self._waiting: deque[_Item] = deque()
+        # Of the submissions that wait or are under way.
+        self._keys: set[str | None] = set()
         self._call: asyncio.Task[None] | None = None
         self._singly_until = float("-inf")
 
     async def submit(self, request: UpstreamRequest) -> UpstreamResponse:
         """Return quiz's response to the submission. Raise Unavailable or UpstreamTimeout, or as a call of quiz does."""
-        if self._clock() < self._singly_until:
+        key = _comparable(request.idempotency_key)
+        # A repetition never shares a batch with the first: quiz says at once that it is in flight.
+        if self._clock() < self._singly_until or key in self._keys:
             return await self._quiz.call("POST", SUBMISSIONS, request)
         if len(self._waiting) >= MOST_WAITING:
             raise Unavailable("Too many requests are waiting; try again shortly")
-        key = _comparable(request.idempotency_key)
         response: asyncio.Future[UpstreamResponse] = asyncio.get_running_loop().create_future()
+        if key is not None:
+            self._keys.add(key)
         self._waiting.append(_Item(request, current_request_id(), key, copy_context(), response))
         if self._call is None:
             self._begin_next()
@@ -108,6 +113,7 @@ class SubmissionBatches:
             responses = await self._responses(batch)
         except Exception as error:  # Each client gets it.
             responses = [error] * len(batch)
+        self._keys.difference_update(item.key for item in batch)
         for item, response in zip(batch, responses, strict=True):
             if item.response.done():
                 continue
@@ -117,26 +123,20 @@ class SubmissionBatches:
                 item.response.set_result(response)
 
     def _next_batch(self) -> list[_Item]:
-        """Take the items of the next batch: of those with equal keys the first, of those whose client left none."""
+        """Take the items of the next batch, without those whose client has left."""
         batch: list[_Item] = []
-        keys: set[str] = set()
-        later: list[_Item] = []
         size = 0
         while self._waiting and len(batch) < MOST_ITEMS:
             item = self._waiting[0]
-            if batch and size + len(item.request.body) > MOST_BYTES:
+            size += len(item.request.body)
+            if batch and size > MOST_BYTES:
                 break
             self._waiting.popleft()
             if item.response.done():
-                continue
-            if item.key in keys:
-                later.append(item)
-                continue
-            if item.key is not None:
-                keys.add(item.key)
-            size += len(item.request.body)
-            batch.append(item)
-        self._waiting.extendleft(reversed(later))
+                self._keys.discard(item.key)
+                size -= len(item.request.body)
+            else:
+                batch.append(item)
         return batch
 
     async def _responses(self, batch: Sequence[_Item]) -> Sequence[UpstreamResponse | BaseException]:
