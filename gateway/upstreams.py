@@ -1,10 +1,11 @@
-"""The services behind the gateway, and the memory of content's responses."""
+"""The services behind the gateway, the memory of content's responses, and the batches of submissions."""
 
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from gateway.batches import SubmissionBatches
 from gateway.memory import ContentMemory
 from gateway.upstream import Upstream, open_upstream
 from services.kit.web.tokens.revocation import Revocations
@@ -14,12 +15,13 @@ ServiceName = Literal["content", "quiz", "auth"]
 
 @dataclass(frozen=True)
 class Upstreams:
-    """The services behind the gateway; learners' requests to content go through the memory."""
+    """The services behind the gateway; learners' requests to content go through the memory, submissions in batches."""
 
     content: Upstream
     quiz: Upstream
     auth: Upstream
     memory: ContentMemory
+    submissions: SubmissionBatches
 
     def by_name(self) -> dict[ServiceName, Upstream]:
         """Return every service by its name."""
@@ -37,4 +39,5 @@ def connect(
     content, quiz, auth = (
         open_upstream(name, addresses[name], service_secret, timeout_seconds) for name in ("content", "quiz", "auth")
     )
-    return Upstreams(content, quiz, auth, ContentMemory(content, revocations))
+    submissions = SubmissionBatches(quiz, timeout_seconds)
+    return Upstreams(content, quiz, auth, ContentMemory(content, revocations), submissions)

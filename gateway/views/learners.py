@@ -9,6 +9,7 @@ from urllib.parse import quote
 
 import orjson
 
+from gateway.batches import SUBMISSIONS
 from gateway.sources import Service, Source, declared_by
 from gateway.upstream import HTTP_FORBIDDEN, HTTP_NOT_FOUND, HTTP_OK, UpstreamRequest, UpstreamResponse
 from gateway.upstreams import Upstreams
@@ -21,7 +22,6 @@ PUBLIC_EVENT = PUBLIC_EVENTS + "/{event_slug}"
 PUBLIC_LESSON = PUBLIC_EVENT + "/lessons/{lesson_slug}"
 GRANTS = "/internal/grants"
 LESSON_QUIZ = "/internal/lessons/{lesson_id}/quiz"
-SUBMISSIONS = "/internal/submissions"
 EVENT_ACCESS = Source(Service.CONTENT, "POST", PUBLIC_EVENT + "/access")
 ADMISSION = Source(Service.CONTENT, "POST", PUBLIC_LESSON + "/admission")
 
@@ -113,7 +113,7 @@ async def submit_quiz(
     ids = {"eventId": lesson["eventId"], "lessonId": lesson["id"]}
     spelling = {"lessonSlug": lesson["slug"], "typedLessonSlug": lesson_slug}
     members = {**slugs, **ids, **spelling, "lessonTitle": lesson["title"]}
-    response = await upstreams.quiz.call("POST", SUBMISSIONS, _submission(request, members))
+    response = await upstreams.submissions.submit(_submission(request, members))
     if response.status == HTTP_OK and "Idempotency-Replayed" not in response.headers:
         _log_submission(response.document["result"])
     return response

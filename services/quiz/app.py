@@ -58,6 +58,7 @@ def routes(service: QuizService, follower: Follower, use_cases: UseCases) -> tup
         Route("/api/quizzes/{quiz_id}/attempts", quizzes.Attempts(service, use_cases), READ_AND_WRITE),
         Route("/internal/lessons/{lesson_id}/quiz", learners.LessonQuiz(service, use_cases), Guard.SERVICE),
         Route("/internal/submissions", learners.Submissions(service, use_cases), Guard.SERVICE),
+        Route("/internal/submission-batches", learners.SubmissionBatches(service, use_cases), Guard.SERVICE),
         Route("/internal/replays", learners.Replays(service, use_cases), Guard.SERVICE),
         Route("/internal/catch-up", following.CatchUp(follower, use_cases), Guard.SERVICE),
     )

@@ -51,6 +51,15 @@ class Quiz:
 
 
 @dataclass(frozen=True, slots=True)
+class QuizReference:
+    """A lesson's quiz by its ids; `revision_id` names the revision of what is asked now."""
+
+    event_id: str
+    lesson_id: str
+    revision_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class Answer:
     """A learner's choice for one question."""
 

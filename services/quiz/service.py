@@ -23,6 +23,7 @@ from services.quiz.entities import (
     QuizChanges,
     QuizFields,
     QuizFilter,
+    QuizReference,
     Revision,
     Submission,
 )
@@ -138,7 +139,7 @@ class QuizService:
         Raise QuizNotFound, QuizChanged, InvalidAttempt.
         """
         with self._store.transaction():
-            quiz = self._store.quizzes.get_by_lesson(lesson_id, for_share=True)
+            quiz = self._store.quizzes.share(lesson_id)
             submitted_at = self._clock()
             shown = self._shown(quiz, answers, revision_id, submitted_at)
             attempt = Attempt(
@@ -155,9 +156,11 @@ class QuizService:
             keep(submission)
         return submission
 
-    def _shown(self, quiz: Quiz, answers: Sequence[Answer], revision_id: str | None, now: datetime) -> Revision:
+    def _shown(
+        self, quiz: QuizReference, answers: Sequence[Answer], revision_id: str | None, now: datetime
+    ) -> Revision:
         """Return the revision that was shown to the learner. Raise QuizChanged when it no longer grades."""
-        current = quiz.revision
+        current = self._store.attempts.revision(quiz.revision_id)
         if revision_id == current.id or (revision_id is None and rules.holds(current, answers)):
             return current
         replaced = self._store.quizzes.replaced(quiz.lesson_id)

@@ -13,6 +13,7 @@ from structlog.contextvars import merge_contextvars
 from structlog.testing import capture_logs
 
 from gateway.app import assemble
+from gateway.batches import SubmissionBatches
 from gateway.config import read_settings
 from gateway.memory import ContentMemory
 from gateway.upstream import Upstream
@@ -140,7 +141,8 @@ class Gateway:
             }
         )
         content, quiz, auth = (upstream(name, fake, upstream_seconds) for name, fake in self.services.items())
-        upstreams = Upstreams(content, quiz, auth, ContentMemory(content, nothing_revoked))
+        submissions = SubmissionBatches(quiz, upstream_seconds)
+        upstreams = Upstreams(content, quiz, auth, ContentMemory(content, nothing_revoked), submissions)
         self._app: Any = assemble(settings, upstreams, AccessTokenVerifier(_published_keys, "gateway", nothing_revoked))
         self._runner = asyncio.Runner()
 

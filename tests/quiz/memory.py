@@ -19,6 +19,7 @@ from services.quiz.entities import (
     LessonReference,
     Quiz,
     QuizFilter,
+    QuizReference,
     ReplacedRevision,
     Revision,
 )
@@ -94,7 +95,11 @@ class InMemoryQuizzes:
             raise QuizNotFound
         return self._rows.quizzes[quiz_id]
 
-    def get_by_lesson(self, lesson_id: str, *, for_share: bool = False) -> Quiz:
+    def share(self, lesson_id: str) -> QuizReference:
+        quiz = self.get_by_lesson(lesson_id)
+        return QuizReference(quiz.event_id, quiz.lesson_id, quiz.revision_id)
+
+    def get_by_lesson(self, lesson_id: str) -> Quiz:
         for quiz in self._rows.quizzes.values():
             if quiz.lesson_id == lesson_id:
                 return quiz
@@ -189,6 +194,9 @@ class InMemoryAttempts:
         attempts = (each for each in self._rows.attempts.values() if each.quiz_id == quiz_id)
         page = [each for each in attempts if request.after is None or attempt_key(each) < request.after]
         return sorted(page, key=attempt_key, reverse=True)[: request.fetch_limit]
+
+    def revision(self, revision_id: str) -> Revision:
+        return self._rows.revisions[revision_id]
 
     def revisions(self, revision_ids: Iterable[str]) -> dict[str, Revision]:
         wanted = set(revision_ids)

@@ -17,6 +17,7 @@ from services.quiz.entities import (
     LessonReference,
     Quiz,
     QuizFilter,
+    QuizReference,
     ReplacedRevision,
     Revision,
 )
@@ -108,11 +109,11 @@ def test_reading_with_a_lock_reads_the_same(store: QuizStore) -> None:
     add(store, a_quiz())
     with store.transaction():
         assert store.quizzes.get("quiz-1", for_update=True) == a_quiz()
-        assert store.quizzes.get_by_lesson("lesson-1", for_share=True) == a_quiz()
+        assert store.quizzes.share("lesson-1") == QuizReference("event-1", "lesson-1", "revision-1")
         with pytest.raises(QuizNotFound):
             store.quizzes.get("quiz-2", for_update=True)
         with pytest.raises(QuizNotFound):
-            store.quizzes.get_by_lesson("lesson-2", for_share=True)
+            store.quizzes.share("lesson-2")
 
 
 @over_one_store

@@ -42,6 +42,7 @@ QUIZ = QUIZZES + "/quiz-1"
 ATTEMPTS = QUIZ + "/attempts"
 LEARN = "/internal/lessons/lesson-1/quiz"
 SUBMIT = "/internal/submissions"
+BATCHES = "/internal/submission-batches"
 REPLAYS = "/internal/replays"
 CATCH_UP = "/internal/catch-up"
 
@@ -469,7 +470,9 @@ def token_for(path: str) -> str:
 def test_the_routes_have_these_guards() -> None:
     assert sorted(READING) == sorted([("GET", QUIZZES), ("GET", QUIZ), ("GET", ATTEMPTS)])
     assert sorted(WRITING) == sorted([("POST", QUIZZES), ("PUT", QUIZ), ("DELETE", QUIZ)])
-    assert sorted(SERVICES) == sorted([("GET", LEARN), *(("POST", path) for path in (SUBMIT, REPLAYS, CATCH_UP))])
+    assert sorted(SERVICES) == sorted(
+        [("GET", LEARN), *(("POST", path) for path in (SUBMIT, BATCHES, REPLAYS, CATCH_UP))]
+    )
     assert requests_of(Guard.OPEN) == []
 
 

@@ -164,6 +164,9 @@ def is_postgresql(database: peewee.Database) -> bool:
     return isinstance(database, peewee.PostgresqlDatabase)
 
 
+# SQLite's messages when a transaction, or a savepoint in it, has ended already.
+_NOTHING_TO_ROLL_BACK = ("cannot rollback", "no such savepoint")
+
 _at_begin: ContextVar[Callable[[], None] | None] = ContextVar("at_begin", default=None)
 
 
@@ -191,7 +194,7 @@ def transaction(database: peewee.Database) -> Iterator[None]:
     except peewee.OperationalError as error:
         # On a full disk SQLite rolls back by itself, and our rollback then fails: raise the cause instead.
         cause: BaseException | None = error
-        while cause is not None and "cannot rollback" in str(cause):
+        while cause is not None and any(text in str(cause) for text in _NOTHING_TO_ROLL_BACK):
             cause = cause.__context__
         if cause is None or cause is error:
             raise

@@ -8,7 +8,7 @@ waits for the write lock and then replays the stored response.
 
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import datetime, timedelta
 from typing import NamedTuple, TypeVar
 
@@ -18,7 +18,7 @@ from peewee import IntegerField, TextField
 from services.kit.core.errors import ServiceError
 from services.kit.core.instants import Clock, now
 from services.kit.storage.database import InstantField, at_begin, is_postgresql, lock_rows
-from services.kit.storage.statements import Parameter, Statement
+from services.kit.storage.statements import Parameter, Statement, Write, insertion
 from services.kit.web.idempotency import IdempotencyKey, KeyInFlight, KeyReused, StoredResponse
 
 LIFETIME = timedelta(hours=24)
@@ -79,6 +79,13 @@ class IdempotentRequests:
         live = row.id.between(Parameter("first"), Parameter("last")) & (row.expires_at > Parameter("at"))
         query = row.select(row.fingerprint, row.status, row.body, row.entity_tag).where(live)
         self._live = Statement(database, query, _LiveRow)
+        self._insert = insertion(database, row)
+        is_expired = row.expires_at <= Parameter("at")
+        self._remove_own = Write(database, row.delete().where(row.id == Parameter("id"), is_expired))
+        oldest = row.select(row.id).where(is_expired).order_by(row.expires_at).limit(EXPIRED_AT_ONCE)
+        # Skip the rows that another transaction is deleting.
+        unlocked = lock_rows(oldest, database, "FOR UPDATE SKIP LOCKED")
+        self._remove_others = Write(database, row.delete().where(row.id.in_(unlocked)))
 
     def run(
         self,
@@ -93,6 +100,18 @@ class IdempotentRequests:
         with self._exclusive(key):
             return self._stored(key) or self._first(key, use_case, render)
 
+    def run_within(
+        self,
+        key: IdempotencyKey,
+        use_case: Callable[[Keep[Result]], Result],
+        render: Callable[[Result], StoredResponse],
+        transaction: ExitStack,
+    ) -> StoredResponse:
+        """Do so in a transaction that has the write lock; `transaction` ends after its commit, and until then the key
+        is in flight."""
+        transaction.enter_context(self._exclusive(key))
+        return self._stored(key) or self._first(key, use_case, render)
+
     def replay(self, key: IdempotencyKey) -> StoredResponse | None:
         """Return the stored response, or None. Raise KeyReused, KeyInFlight."""
         with self._exclusive(key):
@@ -104,9 +123,16 @@ class IdempotentRequests:
         use_case: Callable[[Keep[Result]], Result],
         render: Callable[[Result], StoredResponse],
     ) -> StoredResponse:
+        kept: list[StoredResponse] = []
+
+        def keep(result: Result) -> None:
+            kept.append(render(result))
+            self._store(key, kept[-1])
+
         try:
             with at_begin(lambda: self._begin(key)):
-                return render(use_case(lambda result: self._store(key, render(result))))
+                result = use_case(keep)
+                return kept[-1] if kept else render(result)
         except _Overtaken as overtaken:
             return overtaken.stored
         except (ServiceError, peewee.IntegrityError):
@@ -140,15 +166,11 @@ class IdempotentRequests:
             "created_at": at,
             "expires_at": at + LIFETIME,
         }
-        IdempotentResponseRow.insert(columns).execute(self._database)
+        self._insert.run(**columns)
 
     def _remove_expired(self, key: IdempotencyKey, at: datetime) -> None:
-        row = IdempotentResponseRow
-        row.delete().where(row.id == key.id, row.expires_at <= at).execute(self._database)
-        expired = row.select(row.id).where(row.expires_at <= at).order_by(row.expires_at).limit(EXPIRED_AT_ONCE)
-        # Skip the rows that another transaction is deleting.
-        unlocked = lock_rows(expired, self._database, "FOR UPDATE SKIP LOCKED")
-        row.delete().where(row.id.in_(unlocked)).execute(self._database)
+        self._remove_own.run(id=key.id, at=at)
+        self._remove_others.run(at=at)
 
     def _begin(self, key: IdempotencyKey) -> None:
         """Lock the key until the transaction ends. Raise KeyInFlight, and _Overtaken when there is a response now."""

@@ -1,4 +1,4 @@
-"""Prepared selects: compiled once, run many times, and read into records by the names of their columns."""
+"""Prepared statements: compiled once and run many times; rows become records by the names of their columns."""
 
 import inspect
 from collections.abc import Callable, Sequence
@@ -61,7 +61,32 @@ class RowReader(Generic[Record]):
         return self._record(**dict(zip(self._names, columns, strict=True)))
 
 
-class Statement(Generic[Record]):
+class _Prepared:
+    """A Peewee query that is compiled once and run many times with bound values."""
+
+    def __init__(self, database: peewee.Database, query: Any):
+        self._database = database
+        self._sql, self._values = database.get_sql_context().sql(query).query()
+
+    def _execute(self, values: dict[str, object]) -> Any:
+        bound = [_storable(values[each]) if isinstance(each, _Placeholder) else each for each in self._values]
+        return self._database.execute_sql(self._sql, bound)
+
+
+class Write(_Prepared):
+    """A Peewee insert or delete with Parameters, of which nothing is returned."""
+
+    def run(self, **values: object) -> None:
+        """Execute it with these values."""
+        self._execute(values)
+
+
+def insertion(database: peewee.Database, table: type[peewee.Model]) -> Write:
+    """Return the insert of one row, whose values are named as the table's fields."""
+    return Write(database, table.insert({field: Parameter(field.name) for field in table._meta.sorted_fields}))
+
+
+class Statement(_Prepared, Generic[Record]):
     """A Peewee select that is compiled once and run many times with bound values.
 
     Peewee takes ten times as long to build and compile a query as SQLite takes to run it (docs/traps.md, 16), so the
@@ -72,22 +97,17 @@ class Statement(Generic[Record]):
     """
 
     def __init__(self, database: peewee.Database, query: Any, record: Callable[..., Record]):
-        self._database = database
+        super().__init__(database, query)
         self._reader = RowReader(query, record)
-        self._sql, self._values = database.get_sql_context().sql(query).query()
 
     def all(self, **values: object) -> list[Record]:
         """Return every row, in the order of the query."""
-        cursor = self._database.execute_sql(self._sql, self._bound(values))
-        return [self._reader.read(row) for row in cursor.fetchall()]
+        return [self._reader.read(row) for row in self._execute(values).fetchall()]
 
     def first(self, **values: object) -> Record | None:
         """Return the first row, or None."""
-        row = self._database.execute_sql(self._sql, self._bound(values)).fetchone()
+        row = self._execute(values).fetchone()
         return None if row is None else self._reader.read(row)
-
-    def _bound(self, values: dict[str, object]) -> list[object]:
-        return [_storable(values[each]) if isinstance(each, _Placeholder) else each for each in self._values]
 
 
 def _name(column: Any) -> str:

@@ -2,18 +2,20 @@
 
 import asyncio
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import suppress
-from contextvars import copy_context
+from contextlib import ExitStack, suppress
+from contextvars import Context, copy_context
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import BinaryIO, ParamSpec, TypeVar
+from typing import Any, BinaryIO, ParamSpec, TypeVar
 
 import peewee
 
-from services.kit.core.errors import Unavailable
+from services.kit.core.errors import ServiceError, Unavailable
 from services.kit.core.logging import log, safe_message
+from services.kit.storage.database import is_postgresql, transaction
 from services.kit.storage.database_errors import DATABASE_ERRORS, is_damage, is_outage, refused_write
 from services.kit.storage.idempotency import IdempotentRequests, Keep, keep_nothing
 from services.kit.storage.open_files import (
@@ -36,6 +38,16 @@ Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")
 
 
+@dataclass(frozen=True, slots=True)
+class Once:
+    """The arguments of `UseCases.run_once`, and the context of the request: its actor, its id, its log lines."""
+
+    key: IdempotencyKey | None
+    use_case: Callable[[Keep[Any]], Any]
+    render: Callable[[Any], StoredResponse]
+    context: Context = field(default_factory=copy_context)
+
+
 class UseCases:
     """Runs synchronous use cases in a bounded pool of threads, each with its own database connection.
 
@@ -54,6 +66,7 @@ class UseCases:
         # The file itself: kept open, because a deleted file's identity may be given to the next one.
         self._without_log: BinaryIO | None = None
         self._losing = threading.Lock()
+        self._together = threading.Lock()
         self.wake = threading.Event()
 
     async def run(
@@ -88,6 +101,23 @@ class UseCases:
         if key is None:
             return render(await self.run(use_case, keep_nothing))
         return await self.run(self._idempotent_requests.run, key, use_case, render)
+
+    async def run_together(self, requests: Sequence[Once]) -> Sequence[StoredResponse | BaseException]:
+        """Run them as `run_once` does, and return the response to each or its error.
+
+        On SQLite they have one transaction and one commit: a commit that fails is the error of each.
+        """
+        if is_postgresql(self._database):
+            # Side by side: in one transaction all would wait for the lock of one's row.
+            calls = (
+                asyncio.create_task(self.run_once(each.key, each.use_case, each.render), context=each.context)
+                for each in requests
+            )
+            return await asyncio.gather(*calls, return_exceptions=True)
+        try:
+            return await self.run(self._in_one_transaction, requests)
+        except ServiceError as error:
+            return [error] * len(requests)
 
     async def replay(self, key: IdempotencyKey) -> StoredResponse | None:
         """Return the response that is stored for the key, or None."""
@@ -172,6 +202,23 @@ class UseCases:
             if self.damaged:
                 raise Unavailable(DAMAGED) from error
             raise (refused_write(error) or Unavailable(NOT_AVAILABLE)) from error
+
+    def _in_one_transaction(self, requests: Sequence[Once]) -> Sequence[StoredResponse | BaseException]:
+        # The next batch of this process waits here: in SQLite it would poll.
+        with ExitStack() as committed, self._together, transaction(self._database):
+            return [each.context.run(self._run_within, each, committed) for each in requests]
+
+    def _run_within(self, request: Once, committed: ExitStack) -> StoredResponse | BaseException:
+        key, use_case, render = request.key, request.use_case, request.render
+        try:
+            if key is None:
+                return render(use_case(keep_nothing))
+            return self._idempotent_requests.run_within(key, use_case, render, committed)
+        except Exception as error:
+            # Only the constraint of a row concerns this request alone, and its savepoint.
+            if isinstance(error, (FilesGone, *DATABASE_ERRORS)) and not isinstance(error, peewee.IntegrityError):
+                raise
+            return error
 
     def _close_connections(self) -> None:
         """Let every thread of the pool close its connection, which no other may do."""

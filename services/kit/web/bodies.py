@@ -18,6 +18,12 @@ _NAME = re.compile(r"[a-z0-9._:+-]{1,40}")
 Receive = Callable[[], Awaitable[Any]]
 
 
+class TooDeep(RequestError):
+    """Arrays and objects of the body are nested deeper than MAXIMUM_DEPTH."""
+
+    message = f"The body is nested deeper than {MAXIMUM_DEPTH} levels"
+
+
 def receive_with_deadline(scope: Any, receive: Receive, seconds: float) -> Receive:
     """Return ASGI's `receive` for the request; it raises RequestTimeout if the body takes longer than `seconds`.
 
@@ -80,8 +86,11 @@ def _quoted(name: str) -> str:
 
 def is_too_deep(body: bytes, document: Any) -> bool:
     """Return whether arrays and objects are nested deeper than MAXIMUM_DEPTH; `body` is the document as bytes."""
-    if body.count(b"[") + body.count(b"{") <= MAXIMUM_DEPTH:
-        return False
+    return body.count(b"[") + body.count(b"{") > MAXIMUM_DEPTH and is_nested_too_deeply(document)
+
+
+def is_nested_too_deeply(document: Any) -> bool:
+    """Return whether arrays and objects are nested deeper than MAXIMUM_DEPTH."""
     level = [document]
     for _ in range(MAXIMUM_DEPTH + 1):
         level = [each for each in level if isinstance(each, dict | list)]

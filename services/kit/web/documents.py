@@ -8,7 +8,7 @@ import orjson
 from pydantic import BaseModel
 
 from services.kit.core.errors import PayloadTooLarge, RequestError
-from services.kit.web.bodies import MAXIMUM_DEPTH, is_too_deep, require_json, require_plain_body
+from services.kit.web.bodies import TooDeep, is_too_deep, require_json, require_plain_body
 from services.kit.web.entity_tags import IfMatch, Versioned, entity_tag, if_match
 from services.kit.web.idempotency import KEY_HEADER, REPLAYED_HEADER, IdempotencyKey, StoredResponse, request_key
 from services.kit.web.pages import Page, PageRequest
@@ -40,7 +40,9 @@ async def read_json(request: falcon.asgi.Request, schema: type[Model], *, option
     return validated(schema, await read_document(request, optional=optional))
 
 
-async def read_document(request: falcon.asgi.Request, *, optional: bool = False, limit: int = BODY_LIMIT_BYTES) -> Any:
+async def read_document(
+    request: falcon.asgi.Request, *, optional: bool = False, limit: int = BODY_LIMIT_BYTES, of_any_depth: bool = False
+) -> Any:
     """Read the body as JSON of any shape; an `optional` body may be absent or empty, which is read as `{}`.
 
     Raise RequestError, UnsupportedMedia, or as `read_body` does.
@@ -53,8 +55,8 @@ async def read_document(request: falcon.asgi.Request, *, optional: bool = False,
         document = orjson.loads(body)
     except orjson.JSONDecodeError as error:
         raise RequestError(f"The body is not valid JSON: {error.msg}") from None
-    if is_too_deep(body, document):
-        raise RequestError(f"The body is nested deeper than {MAXIMUM_DEPTH} levels")
+    if not of_any_depth and is_too_deep(body, document):
+        raise TooDeep
     return document
 
 
@@ -69,10 +71,17 @@ def write_stored_response(response: falcon.asgi.Response, stored: StoredResponse
     response.status = stored.status
     response.content_type = falcon.MEDIA_JSON
     response.data = stored.body
+    response.set_headers(stored_headers(stored))
+
+
+def stored_headers(stored: StoredResponse) -> dict[str, str]:
+    """Return the headers of the stored response, besides its Content-Type."""
+    headers: dict[str, str] = {}
     if stored.entity_tag is not None:
-        response.set_header("ETag", stored.entity_tag)
+        headers["ETag"] = stored.entity_tag
     if stored.replayed:
-        response.set_header(REPLAYED_HEADER, "true")
+        headers[REPLAYED_HEADER] = "true"
+    return headers
 
 
 def write_json(response: falcon.asgi.Response, document: object, status: int = 200) -> None:

@@ -1,16 +1,20 @@
 """Attempts in SQLite or PostgreSQL."""
 
+import threading
+from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 
 import peewee
 
 from services.kit.storage.pages import paged
-from services.kit.storage.statements import Statement
+from services.kit.storage.statements import Parameter, Statement, insertion
 from services.kit.web.pages import PageRequest
 from services.quiz.entities import Attempt, Revision
 from services.quiz.models import AttemptRow, RevisionRow
 from services.quiz.repository.rows import StoredAttempt, StoredRevision, attempt_columns, select_revisions
 
+# Of a process. One of twenty questions takes about 20 KB.
+REMEMBERED_REVISIONS = 500
 _ORDER = (AttemptRow.submitted_at, AttemptRow.id)
 
 
@@ -19,15 +23,36 @@ class PeeweeAttempts:
 
     def __init__(self, database: peewee.Database):
         self._database = database
+        self._insert = insertion(database, AttemptRow)
+        by_id = select_revisions().where(RevisionRow.id == Parameter("id"))
+        self._revision = Statement(database, by_id, StoredRevision)
+        self._remembered: OrderedDict[str, Revision] = OrderedDict()
+        self._remembering = threading.Lock()
 
     def add(self, attempt: Attempt) -> None:
         """Store a new attempt."""
-        AttemptRow.insert(attempt_columns(attempt)).execute(self._database)
+        self._insert.run(**attempt_columns(attempt))
 
     def list(self, quiz_id: str, request: PageRequest) -> Sequence[Attempt]:
         """Return the attempts at a quiz, newest first; they outlive the quiz."""
         query = paged(AttemptRow.select().where(AttemptRow.quiz_id == quiz_id), _ORDER, request, descending=True)
         return [row.attempt() for row in Statement(self._database, query, StoredAttempt).all()]
+
+    def revision(self, revision_id: str) -> Revision:
+        """Return the revision that the row of a quiz names. It never changes, so it may come from memory."""
+        with self._remembering:
+            if revision_id in self._remembered:
+                self._remembered.move_to_end(revision_id)
+                return self._remembered[revision_id]
+        row = self._revision.first(id=revision_id)
+        if row is None:
+            raise ValueError(f"there is no revision {revision_id}")
+        revision = row.revision()
+        with self._remembering:
+            self._remembered[revision_id] = revision
+            if len(self._remembered) > REMEMBERED_REVISIONS:
+                self._remembered.popitem(last=False)
+        return revision
 
     def revisions(self, revision_ids: Iterable[str]) -> dict[str, Revision]:
         """Return the revisions by id, in one statement; unknown ids are left out."""

@@ -19,6 +19,7 @@ from services.quiz.entities import (
     LessonReference,
     Quiz,
     QuizFilter,
+    QuizReference,
     ReplacedRevision,
     Revision,
 )
@@ -38,8 +39,11 @@ class QuizRepository(Protocol):
     def get(self, quiz_id: str, *, for_update: bool = False) -> Quiz:
         """Return the quiz; `for_update` locks it until the transaction ends. Raise QuizNotFound."""
 
-    def get_by_lesson(self, lesson_id: str, *, for_share: bool = False) -> Quiz:
-        """Return the lesson's quiz; `for_share` locks it against writers only. Raise QuizNotFound."""
+    def get_by_lesson(self, lesson_id: str) -> Quiz:
+        """Return the lesson's quiz. Raise QuizNotFound."""
+
+    def share(self, lesson_id: str) -> QuizReference:
+        """Return the ids of the lesson's quiz, and lock it against writers only. Raise QuizNotFound."""
 
     def save(self, quiz: Quiz) -> None:
         """Replace the stored quiz of that id with its questions. Raise QuizNotFound."""
@@ -80,6 +84,9 @@ class AttemptRepository(Protocol):
 
     def list(self, quiz_id: str, request: PageRequest) -> Sequence[Attempt]:
         """Return the attempts at a quiz, newest first; they outlive the quiz."""
+
+    def revision(self, revision_id: str) -> Revision:
+        """Return the revision that the row of a quiz names. It never changes, so it may come from memory."""
 
     def revisions(self, revision_ids: Iterable[str]) -> dict[str, Revision]:
         """Return the revisions by id; unknown ids are left out."""

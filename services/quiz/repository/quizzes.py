@@ -14,7 +14,7 @@ from services.kit.storage.database_errors import violates_constraint
 from services.kit.storage.pages import paged
 from services.kit.storage.statements import Parameter, Statement
 from services.kit.web.pages import PageRequest
-from services.quiz.entities import LessonReference, Quiz, QuizFilter, ReplacedRevision
+from services.quiz.entities import LessonReference, Quiz, QuizFilter, QuizReference, ReplacedRevision
 from services.quiz.errors import LessonHasQuiz, QuizNotFound
 from services.quiz.models import AttemptRow, OptionRow, QuestionRow, QuizRow, RevisionRow
 from services.quiz.repository.contracts import ALL
@@ -44,8 +44,8 @@ class PeeweeQuizzes:
         self._by_lesson = Statement(database, select_parts(by_lesson), QuizPart)
         self._lock_for_update = Statement(database, lock_rows(QuizRow.select(QuizRow.id).where(by_id), database), str)
         # Without this lock an update could remove a replaced revision before the attempt that points to it is written.
-        shared = lock_rows(QuizRow.select(QuizRow.id).where(by_lesson), database, "FOR SHARE")
-        self._lock_for_share = Statement(database, shared, str)
+        ids = QuizRow.select(QuizRow.event_id, QuizRow.lesson_id, QuizRow.revision).where(by_lesson)
+        self._share = Statement(database, lock_rows(ids, database, "FOR SHARE"), QuizReference)
         replaced = RevisionRow.select(RevisionRow.id, RevisionRow.replaced_at).where(
             RevisionRow.lesson_id == Parameter("lesson_id")
         )
@@ -72,11 +72,16 @@ class PeeweeQuizzes:
             self._lock_for_update.first(quiz_id=quiz_id)
         return _only(self._by_id.all(quiz_id=quiz_id))
 
-    def get_by_lesson(self, lesson_id: str, *, for_share: bool = False) -> Quiz:
+    def get_by_lesson(self, lesson_id: str) -> Quiz:
         """Return the lesson's quiz. Raise QuizNotFound."""
-        if for_share:
-            self._lock_for_share.first(lesson_id=lesson_id)
         return _only(self._by_lesson.all(lesson_id=lesson_id))
+
+    def share(self, lesson_id: str) -> QuizReference:
+        """Return the ids of the lesson's quiz, and lock it against writers only. Raise QuizNotFound."""
+        reference = self._share.first(lesson_id=lesson_id)
+        if reference is None:
+            raise QuizNotFound
+        return reference
 
     def save(self, quiz: Quiz) -> None:
         """Replace the stored quiz of that id with its questions. Raise QuizNotFound."""

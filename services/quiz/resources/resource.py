@@ -11,4 +11,5 @@ class QuizResource:
         self._service = service
         self._run = use_cases.run
         self._run_once = use_cases.run_once
+        self._run_together = use_cases.run_together
         self._replay = use_cases.replay

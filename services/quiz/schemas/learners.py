@@ -55,6 +55,21 @@ class AdmittedSubmission(LearnerSubmission):
     lesson_title: str
 
 
+class SubmissionItem(Schema):
+    """One submission of a batch: the headers of its own request, and the body of one to /internal/submissions."""
+
+    request_id: str | None = absent()
+    idempotency_key: str | None = absent()
+    client_address: str | None = absent()
+    submission: Any
+
+
+class SubmissionBatch(Schema):
+    """The submissions of several learners. Each is validated on its own."""
+
+    items: Annotated[list[Any], Field(max_length=256)]
+
+
 @with_config(extra="forbid", json_schema_extra={"not": {"required": ["isCorrect"]}})
 class LearnerOptionView(TypedDict):
     """An option, without any trace of whether it is right."""
