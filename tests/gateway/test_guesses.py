@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from typing import Any, Literal
 
 import httpx
@@ -14,6 +15,7 @@ from gateway.guesses import REFUSAL_STEP_SECONDS, Guesses
 from gateway.limiter import Counts
 from gateway.upstream import UpstreamResponse
 from services.kit.core.errors import TooManyRequests
+from services.kit.web.freshness import FRESHNESS_HEADER, Freshness, Version, freshness_header
 from services.kit.web.judgements import JUDGEMENT_HEADER, Judgement, KeyJudgement, judgement_header
 from tests.gateway.fakes import Gateway, gateway_with, own_error, parsed, service_error
 
@@ -55,15 +57,25 @@ class Content:
     def __init__(self, gateway: Gateway, event_id: str | None = "event-1", slugs: tuple[str, ...] = SPELLINGS):
         self.right, self.stale = "the-right-key", "yesterdays-key"
         self.event_id = event_id
+        # Responses are repeated from memory as long as the keys stay.
+        gateway.content.handles(
+            "GET /internal/version", lambda _request: httpx.Response(200, json=asdict(self.version))
+        )
         for slug in slugs:
             for target, closed, status in ROUTES.values():
                 address = f"POST {TARGET.format(slug)}/{target}"
                 gateway.content.handles(address, self._handler(closed, status, OPEN.get(target, {"items": []})))
 
+    @property
+    def version(self) -> Version:
+        """The state of the keys."""
+        return Version(f"{self.event_id} {self.right} {self.stale}", 0)
+
     def _handler(self, closed: Any, status: int, opened: Any) -> Any:
         def respond(request: httpx.Request) -> httpx.Response:
             judgement = self._judge(request)
-            headers = {JUDGEMENT_HEADER: judgement_header(judgement)}
+            freshness = freshness_header(Freshness(self.version))
+            headers = {JUDGEMENT_HEADER: judgement_header(judgement), FRESHNESS_HEADER: freshness}
             if judgement.opened:
                 return httpx.Response(200, json=opened, headers=headers)
             return httpx.Response(status, json=closed, headers=headers)

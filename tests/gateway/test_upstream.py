@@ -275,8 +275,10 @@ def test_sign_ins_that_wait_leave_connections_for_a_refresh() -> None:
         server = await asyncio.start_server(serve, "127.0.0.1", 0, backlog=512)
         address = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
         auth = open_upstream("auth", address, SECRET, 30)
-        sign_ins = [asyncio.create_task(auth.call("POST", "/internal/login")) for _ in range(waiting)]
-        await asyncio.wait_for(all_wait.wait(), 30)
+        # As the gateway lets them wait: also for a connection, which takes longer than two seconds on a busy machine.
+        patient = UpstreamRequest("POST", "", deadline_seconds=300)
+        sign_ins = [asyncio.create_task(auth.call("POST", "/internal/login", patient)) for _ in range(waiting)]
+        await asyncio.wait_for(all_wait.wait(), 300)
         refreshed = await auth.call("POST", "/internal/token/refresh")
         for each in sign_ins:
             each.cancel()

@@ -1,5 +1,6 @@
 """Structured logs: one JSON object a line on standard output, with the context of the request."""
 
+import logging
 import re
 import sys
 import traceback
@@ -50,7 +51,11 @@ def safe_message(error: BaseException) -> str:
     return str(getattr(diagnosis, "message_primary", None) or error)
 
 
-def _render(_logger: Any, _method: str, event: Any) -> str:
+def _render(_logger: Any, _method: str, event: Any) -> bytes:
+    return orjson.dumps(event, default=str)
+
+
+def _render_text(_logger: Any, _method: str, event: Any) -> str:
     return orjson.dumps(event, default=str).decode()
 
 
@@ -66,15 +71,13 @@ def logging_configuration(service: str, level: str) -> dict[str, Any]:
     formatter = {
         "()": structlog.stdlib.ProcessorFormatter,
         "foreign_pre_chain": [structlog.stdlib.ExtraAdder(), *shared],
-        "processors": [structlog.stdlib.ProcessorFormatter.remove_processors_meta, _render],
+        "processors": [structlog.stdlib.ProcessorFormatter.remove_processors_meta, _render_text],
     }
+    # Our own lines do not pass through `logging`, which takes more than half of their time.
     structlog.configure(
-        processors=[
-            structlog.stdlib.filter_by_level,
-            *shared,
-            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
-        ],
-        logger_factory=structlog.stdlib.LoggerFactory(),
+        processors=[*shared, _render],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelName(level.upper())),
+        logger_factory=structlog.BytesLoggerFactory(sys.stdout.buffer),
         cache_logger_on_first_use=True,
     )
     handler = {"class": "logging.StreamHandler", "formatter": "json", "stream": "ext://sys.stdout"}

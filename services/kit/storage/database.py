@@ -22,6 +22,7 @@ from psycopg.pq import TransactionStatus
 from services.kit.core.database_url import read_database_url
 from services.kit.core.instants import from_milliseconds, to_milliseconds
 from services.kit.storage.open_files import WatchedConnection, WatchedSqliteDatabase
+from services.kit.storage.write_turns import write_turn
 
 BUSY_TIMEOUT_SECONDS = 5
 CONNECT_TIMEOUT_SECONDS = 5
@@ -182,9 +183,11 @@ def at_begin(function: Callable[[], None]) -> Iterator[None]:
 @contextmanager
 def transaction(database: peewee.Database) -> Iterator[None]:
     """Commit all of the block or nothing; a nested one is a savepoint. SQLite takes the write lock at the start."""
-    function = None if database.in_transaction() else _at_begin.get()
+    is_nested = database.in_transaction()
+    function = None if is_nested else _at_begin.get()
+    turn = nullcontext() if is_nested or is_postgresql(database) else write_turn(str(database.database))
     try:
-        with database.atomic():
+        with turn, database.atomic():
             if function is not None:
                 function()
             yield

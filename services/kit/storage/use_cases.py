@@ -66,7 +66,6 @@ class UseCases:
         # The file itself: kept open, because a deleted file's identity may be given to the next one.
         self._without_log: BinaryIO | None = None
         self._losing = threading.Lock()
-        self._together = threading.Lock()
         self.wake = threading.Event()
 
     async def run(
@@ -204,8 +203,7 @@ class UseCases:
             raise (refused_write(error) or Unavailable(NOT_AVAILABLE)) from error
 
     def _in_one_transaction(self, requests: Sequence[Once]) -> Sequence[StoredResponse | BaseException]:
-        # The next batch of this process waits here: in SQLite it would poll.
-        with ExitStack() as committed, self._together, transaction(self._database):
+        with ExitStack() as committed, transaction(self._database):
             return [each.context.run(self._run_within, each, committed) for each in requests]
 
     def _run_within(self, request: Once, committed: ExitStack) -> StoredResponse | BaseException:

@@ -34,6 +34,7 @@ from typing import Any
 
 import orjson
 import uuid_utils
+from gunicorn import glogging
 from gunicorn.asgi.parser import PythonProtocol
 from gunicorn.asgi.protocol import ASGIProtocol
 from gunicorn.workers import gasgi
@@ -223,6 +224,12 @@ class Connection(ASGIProtocol):
         self.transport.write_eof()
         self._resume_reading()
         self.worker.loop.call_later(LINGER_SECONDS, self.transport.close)
+
+
+class Logger(glogging.Logger):
+    """gunicorn's logger without an access log."""
+
+    access_log_enabled = False
 
 
 class Worker(gasgi.ASGIWorker):

@@ -252,3 +252,8 @@ def test_the_timeouts_are_in_order(settings: Config) -> None:
     assert settings.worker_class_str == "services.kit.web.worker.Worker"
     assert not settings.preload_app
     assert settings.forwarded_allow_ips == []
+
+
+def test_no_access_log_values_are_made(settings: Config) -> None:
+    # docs/traps.md, 24: gunicorn makes them for each request as soon as logconfig_dict is set.
+    assert settings.logger_class(settings).access_log_enabled is False

@@ -27,6 +27,13 @@ def test_a_service_token_names_its_caller_and_the_called_service() -> None:
         assert verify_service_token(token, SECRET, "content", at) == "quiz"
 
 
+def test_the_calls_of_a_quarter_of_a_minute_share_a_token() -> None:
+    tokens = [issue_service_token(SECRET, "quiz", "content", NOON + seconds * SECOND) for seconds in (0, 14, 15, 29)]
+    assert (tokens[0] == tokens[1], tokens[2] == tokens[3], tokens[0] == tokens[2]) == (True, True, False)
+    others = [issue_service_token(SECRET, *names, NOON) for names in (("gateway", "content"), ("quiz", "auth"))]
+    assert len({tokens[0], *others}) == 3
+
+
 @pytest.mark.parametrize(
     ("secret", "audience", "at"),
     [

@@ -1,0 +1,37 @@
+"""Turns of those who write to a SQLite file: they wait in a queue, of threads in a process and then of processes.
+
+SQLite's busy handler polls with growing sleeps instead, which gives tails of seconds and "database is locked" under
+load (docs/traps.md, 19). It stays for programs that do not queue, such as sqlite3.
+"""
+
+import fcntl
+import threading
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+
+import peewee
+
+# The longest wait of a thread for the others of its process.
+TURN_SECONDS = 5.0
+
+_turns: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
+
+
+@contextmanager
+def write_turn(file: str) -> Iterator[None]:
+    """Wait until nobody else writes to the SQLite file. Raise peewee.OperationalError after TURN_SECONDS.
+
+    The kernel ends the turn of a process that is killed.
+    """
+    turn = _turns[file]
+    if not turn.acquire(timeout=TURN_SECONDS):
+        raise peewee.OperationalError("database is locked")
+    with ExitStack() as held:
+        held.callback(turn.release)
+        # Where this file cannot be written, SQLite says what is wrong with its own.
+        with suppress(OSError):
+            queue = held.enter_context(Path(f"{file}.write.lock").open("a"))
+            fcntl.flock(queue, fcntl.LOCK_EX)
+        yield
