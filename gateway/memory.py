@@ -235,8 +235,8 @@ class ContentMemory:
 
 def _credentials(request: UpstreamRequest, grant: str | None) -> Credentials | None:
     """Return what content reads of the request; None when the body is no JSON object or its key no text."""
-    body = request.body.strip()
-    if not body:
+    body = request.body
+    if not body.strip():
         return Credentials(None, grant)
     try:
         require_json(request.content_type)
