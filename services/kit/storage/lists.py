@@ -14,7 +14,7 @@ import orjson
 from services.kit.web.pages import Page, PageRequest
 
 # A piece of quizzes takes about 5 ms.
-PIECE_ITEMS = 50
+PIECE_ITEMS = 25
 PAUSE_SECONDS = 0.001
 
 ReadPage = Callable[[PageRequest], Page[Any]]
@@ -35,16 +35,17 @@ def render_short(read: ReadPage) -> bytes | None:
 
 def render_long(read: ReadPage, given_up: threading.Event) -> bytes:
     """Return the whole list, or some of it when it is given up. The caller keeps a snapshot of the database."""
-    pieces = b",".join(_pieces(read, given_up))
-    return b'{"items":[%s]}' % pieces
+    # Joined once: meanwhile no other thread runs, 10 ms for 25 MB.
+    return b"".join([b'{"items":[', *_pieces(read, given_up), b"]}"])
 
 
 def _pieces(read: ReadPage, given_up: threading.Event) -> Iterator[bytes]:
     requested = PageRequest(PIECE_ITEMS)
     while True:
         page = read(requested)
+        separator = b"," if requested.after is not None else b""
         # The brackets of the array are left out.
-        yield orjson.dumps(page.items)[1:-1]
+        yield separator + orjson.dumps(page.items)[1:-1]
         if page.next_key is None or given_up.is_set():
             return
         requested = PageRequest(PIECE_ITEMS, page.next_key)
