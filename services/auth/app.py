@@ -1,7 +1,6 @@
 """The composition root of auth: connect its parts and list its routes."""
 
 import os
-from collections.abc import Iterable
 from typing import Any
 
 from services.auth.config import Settings, read_settings
@@ -10,12 +9,11 @@ from services.auth.repository.store import PeeweeAuthStore
 from services.auth.resources import grants, keys, me, people, sessions, sign_in
 from services.auth.resources.resource import PLACES, HashingQueue
 from services.auth.service.sign_in import AuthService
-from services.kit.core.findings import Finding, Progress
 from services.kit.core.instants import Clock, now
 from services.kit.storage.audit.resource import audit_route
 from services.kit.storage.database import open_database
 from services.kit.storage.health import health_routes
-from services.kit.storage.integrity import integrity_route
+from services.kit.storage.integrity import check_command, integrity_route
 from services.kit.storage.service_app import create_service_app
 from services.kit.storage.soundness import SoundnessWatch
 from services.kit.storage.use_cases import WAITING_LIMIT, UseCases
@@ -39,20 +37,19 @@ def create_app(settings: Settings | None = None) -> WebApp:
         grant_lifetime=settings.learner_grant_lifetime,
     )
 
-    def check(progress: Progress) -> Iterable[Finding]:
-        # Import the examination when a check begins, not at the start of every process.
-        from services.auth.integrity import examination  # noqa: PLC0415
-        from services.kit.maintenance.examination import examine  # noqa: PLC0415
-
-        return examine(database, examination(settings), progress, files=False)
-
     table = (
         *routes(service, use_cases),
         *health_routes(use_cases, database, MIGRATIONS, service.keys.require_readable),
         audit_route(settings.name, store.audit, use_cases),
-        integrity_route(check),
+        integrity_route(check_command(settings.name, "findings", use_cases)),
     )
-    watch = SoundnessWatch(database, MIGRATIONS, use_cases, settings.integrity_interval_seconds)
+    watch = SoundnessWatch(
+        database,
+        MIGRATIONS,
+        use_cases,
+        settings.integrity_interval_seconds,
+        apart=check_command(settings.name, "damage", use_cases),
+    )
     return create_service_app(table, settings, use_cases, verifier(service, use_cases), watch)
 
 

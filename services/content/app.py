@@ -2,7 +2,6 @@
 
 import hashlib
 import os
-from collections.abc import Iterable
 from pathlib import Path
 
 from services.content.branding.generator import Generator, generator_of
@@ -11,11 +10,10 @@ from services.content.migrations import MIGRATIONS
 from services.content.repository.store import PeeweeContentStore
 from services.content.resources import branding, events, feed, learners, lessons
 from services.content.service import ContentService
-from services.kit.core.findings import Finding, Progress
 from services.kit.storage.audit.resource import audit_route
 from services.kit.storage.database import open_database
 from services.kit.storage.health import health_routes
-from services.kit.storage.integrity import integrity_route
+from services.kit.storage.integrity import check_command, integrity_route
 from services.kit.storage.service_app import create_service_app
 from services.kit.storage.soundness import SoundnessWatch
 from services.kit.storage.use_cases import UseCases
@@ -42,20 +40,19 @@ def create_app(settings: Settings | None = None) -> WebApp:
     service = ContentService(store, settings.service_secret, rendering=_rendering(settings))
     verifier = access_token_verifier(settings)
 
-    def check(progress: Progress) -> Iterable[Finding]:
-        # Import the examination when a check begins, not at the start of every process.
-        from services.content.integrity import examination  # noqa: PLC0415
-        from services.kit.maintenance.examination import examine  # noqa: PLC0415
-
-        return examine(database, examination(), progress, files=False)
-
     table = (
         *routes(service, use_cases, settings, GrantVerifier(verifier)),
         *health_routes(use_cases, database, MIGRATIONS),
         audit_route(settings.name, store.audit, use_cases),
-        integrity_route(check),
+        integrity_route(check_command(settings.name, "findings", use_cases)),
     )
-    watch = SoundnessWatch(database, MIGRATIONS, use_cases, settings.integrity_interval_seconds)
+    watch = SoundnessWatch(
+        database,
+        MIGRATIONS,
+        use_cases,
+        settings.integrity_interval_seconds,
+        apart=check_command(settings.name, "damage", use_cases),
+    )
     return create_service_app(table, settings, use_cases, verifier, watch, verifier.prepare)
 
 

@@ -1,13 +1,11 @@
 """The composition root of quiz: connect its parts and list its routes."""
 
 import os
-from collections.abc import Iterable
 
-from services.kit.core.findings import Finding, Progress
 from services.kit.storage.audit.resource import audit_route
 from services.kit.storage.database import open_database
 from services.kit.storage.health import health_routes
-from services.kit.storage.integrity import integrity_route
+from services.kit.storage.integrity import check_command, integrity_route
 from services.kit.storage.service_app import create_service_app
 from services.kit.storage.soundness import SoundnessWatch
 from services.kit.storage.use_cases import UseCases
@@ -33,20 +31,19 @@ def create_app(settings: Settings | None = None) -> WebApp:
     service = QuizService(store, content.require_lesson)
     verifier = access_token_verifier(settings)
 
-    def check(progress: Progress) -> Iterable[Finding]:
-        # Import the examination when a check begins, not at the start of every process.
-        from services.kit.maintenance.examination import examine  # noqa: PLC0415
-        from services.quiz.integrity import examination  # noqa: PLC0415
-
-        return examine(database, examination(content), progress, files=False)
-
     table = (
         *routes(service, Follower(store, content), use_cases),
         *health_routes(use_cases, database, MIGRATIONS),
         audit_route(settings.name, store.audit, use_cases),
-        integrity_route(check),
+        integrity_route(check_command(settings.name, "findings", use_cases)),
     )
-    watch = SoundnessWatch(database, MIGRATIONS, use_cases, settings.integrity_interval_seconds)
+    watch = SoundnessWatch(
+        database,
+        MIGRATIONS,
+        use_cases,
+        settings.integrity_interval_seconds,
+        apart=check_command(settings.name, "damage", use_cases),
+    )
     return create_service_app(table, settings, use_cases, verifier, watch, verifier.prepare)
 
 

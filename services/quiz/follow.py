@@ -9,6 +9,7 @@ import peewee
 from services.kit.core.config import SettingsError
 from services.kit.core.errors import ServiceError
 from services.kit.core.logging import log
+from services.kit.storage.integrity import check_command
 from services.kit.storage.soundness import SoundnessWatch
 from services.kit.storage.use_cases import UseCases
 from services.quiz.config import Settings
@@ -30,7 +31,13 @@ def follow(database: peewee.Database, settings: Settings) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda _number, _frame: stopping.set())
     use_cases = UseCases(database, threads=1)
-    watch = SoundnessWatch(database, MIGRATIONS, use_cases, settings.integrity_interval_seconds)
+    watch = SoundnessWatch(
+        database,
+        MIGRATIONS,
+        use_cases,
+        settings.integrity_interval_seconds,
+        apart=check_command("quiz", "damage", use_cases),
+    )
     watch.start()
     follower = Follower(PeeweeQuizStore(database), content_of(settings))
     log.info("following_content", content=settings.content_url)

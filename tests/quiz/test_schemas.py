@@ -27,7 +27,7 @@ from services.quiz.entities import (
 from services.quiz.entities import AttemptHistory as History
 from services.quiz.entities import Submission as Graded
 from services.quiz.schemas import quizzes
-from services.quiz.schemas.attempts import AttemptPageView, attempt_views
+from services.quiz.schemas.attempts import AttemptPageView, attempt_view
 from services.quiz.schemas.learners import (
     AdmittedSubmission,
     LearnerQuizView,
@@ -231,7 +231,10 @@ VIEWS: dict[str, tuple[Any, Any]] = {
     "quiz": (Item[QuizView], {"item": quiz_view(a_quiz())}),
     "quizzes": (Items[QuizView], {"items": [quiz_view(a_quiz())], "nextCursor": None}),
     "learner's quiz": (Item[LearnerQuizView], {"item": learner_quiz_view(a_quiz())}),
-    "attempts": (AttemptPageView, {"items": attempt_views(HISTORY), "nextCursor": "next"}),
+    "attempts": (
+        AttemptPageView,
+        {"items": [attempt_view(HISTORY, each) for each in HISTORY.page.items], "nextCursor": "next"},
+    ),
     "submission": (SubmissionView, submission_view(REQUEST, Graded(a_quiz().revision, an_attempt()))),
 }
 

@@ -23,12 +23,12 @@ from services.kit.web.documents import (
     read_document,
     read_json,
     write_json,
-    write_page,
+    write_rendered,
     write_stored_response,
 )
 from services.kit.web.idempotency import IdempotencyKey, StoredResponse, stored_response
 from services.kit.web.operations import Operation
-from services.kit.web.pages import page_request
+from services.kit.web.pages import Page, PageRequest, page_request
 from services.kit.web.schemas import Item, Items, validated
 
 SORT_KEY = (int, str)
@@ -41,8 +41,11 @@ class People(AuthResource):
     async def on_get(self, request: Request, response: Response) -> None:
         """List all people, disabled or not, oldest first."""
         requested = page_request(request.get_param("limit"), request.get_param("cursor"), SORT_KEY)
-        page = await self._run(self._service.people.list, requested)
-        write_page(response, [person_view(admin) for admin in page.items], page, requested)
+
+        def read(piece: PageRequest) -> Page[PersonView]:
+            return self._service.people.list(piece).of(person_view)
+
+        write_rendered(response, await self._run_list(read, requested))
 
     @Operation(
         id="invitePerson",

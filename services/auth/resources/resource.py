@@ -76,5 +76,6 @@ class AuthResource:
     def __init__(self, service: AuthService, use_cases: UseCases, hashing: HashingQueue):
         self._service = service
         self._run = use_cases.run
+        self._run_list = use_cases.run_list
         self._run_once = use_cases.run_once
         self._hashing = hashing

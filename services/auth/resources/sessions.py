@@ -5,7 +5,7 @@ from falcon.asgi import Request, Response
 from services.auth.errors import InvalidRefreshToken
 from services.auth.resources.resource import AuthResource
 from services.auth.schemas.sign_in import Refresh, SignInView, revoked_view, sign_in_view
-from services.kit.web.documents import read_json, write_json
+from services.kit.web.documents import read_json, rendered, write_json, write_rendered
 from services.kit.web.operations import Operation
 
 
@@ -41,4 +41,4 @@ class EndedSessions(AuthResource):
 
     async def on_get(self, request: Request, response: Response) -> None:
         """Return what verifiers of access tokens must refuse."""
-        write_json(response, revoked_view(await self._run(self._service.revoked)))
+        write_rendered(response, await self._run(rendered(self._service.revoked, revoked_view)))

@@ -22,14 +22,14 @@ from services.kit.web.documents import (
     read_document,
     read_if_match,
     write_json,
-    write_page,
+    write_rendered,
     write_stored_response,
     write_versioned,
 )
 from services.kit.web.entity_tags import entity_tag
 from services.kit.web.idempotency import StoredResponse, stored_response
 from services.kit.web.operations import Operation
-from services.kit.web.pages import page_request
+from services.kit.web.pages import Page, PageRequest, page_request
 from services.kit.web.schemas import Item, Items, validated
 
 SORT_KEY = (int, int, str)
@@ -42,8 +42,11 @@ class Events(ContentResource):
     async def on_get(self, request: Request, response: Response) -> None:
         """List every event, oldest first."""
         requested = page_request(request.get_param("limit"), request.get_param("cursor"), SORT_KEY)
-        page = await self._run(self._service.list_events, requested)
-        write_page(response, [event_view(event) for event in page.items], page, requested)
+
+        def read(piece: PageRequest) -> Page[EventView]:
+            return self._service.list_events(piece).of(event_view)
+
+        write_rendered(response, await self._run_list(read, requested))
 
     @Operation(
         id="createEvent",

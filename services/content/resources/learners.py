@@ -22,15 +22,15 @@ from services.content.schemas.learners import (
     playback_view,
     public_event_view,
 )
-from services.content.schemas.lessons import LessonView, MaterialView, lesson_view, material_view
+from services.content.schemas.lessons import LessonView, MaterialView, lesson_view, materials_view
 from services.content.service import ContentService, PresentedGrant
 from services.kit.core.errors import Unauthorized, Unavailable
 from services.kit.storage.use_cases import UseCases
-from services.kit.web.documents import read_json, write_json, write_page
+from services.kit.web.documents import read_json, rendered, write_json, write_rendered
 from services.kit.web.freshness import FRESHNESS_HEADER, Freshness, freshness_header
 from services.kit.web.judgements import JUDGEMENT_HEADER, Judgement, judgement_header
 from services.kit.web.operations import Operation
-from services.kit.web.pages import page_request
+from services.kit.web.pages import Page, PageRequest, page_request
 from services.kit.web.schemas import Item, Items
 from services.kit.web.tokens.grants import GRANT_HEADER, GrantVerifier
 
@@ -46,8 +46,11 @@ class PublicEvents(ContentResource):
     async def on_get(self, request: Request, response: Response) -> None:
         """List the active public events, oldest first."""
         requested = page_request(request.get_param("limit"), request.get_param("cursor"), SORT_KEY)
-        page = await self._run(self._service.list_public_events, requested)
-        write_page(response, [public_event_view(event) for event in page.items], page, requested)
+
+        def read(piece: PageRequest) -> Page[ListedEventView]:
+            return self._service.list_public_events(piece).of(public_event_view)
+
+        write_rendered(response, await self._run_list(read, requested))
 
 
 class ContentVersion(ContentResource):
@@ -114,8 +117,8 @@ class Catalog(LearnerResource):
     )
     async def on_post(self, request: Request, response: Response, event_slug: str) -> None:
         """Return the event and its lessons with their status now."""
-        catalog = await self._open(self._service.catalog, request, response, event_slug)
-        write_json(response, catalog_view(catalog))
+        read = rendered(self._service.catalog, catalog_view)
+        write_rendered(response, await self._open(read, request, response, event_slug))
 
 
 class LearnerLesson(LearnerResource):
@@ -181,9 +184,8 @@ class LearnerLesson(LearnerResource):
     )
     async def on_post_materials(self, request: Request, response: Response, event_slug: str, lesson_slug: str) -> None:
         """List the lesson's materials in the order of their upload."""
-        opened = await self._open(self._service.open_materials, request, response, event_slug, lesson_slug)
-        items = [material_view(material, opened.lesson.event_id) for material in opened.materials]
-        write_json(response, {"items": items})
+        read = rendered(self._service.open_materials, materials_view)
+        write_rendered(response, await self._open(read, request, response, event_slug, lesson_slug))
 
 
 def _tell(response: Response, judgement: Judgement, freshness: Freshness | None) -> None:

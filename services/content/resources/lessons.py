@@ -26,14 +26,14 @@ from services.kit.web.documents import (
     read_document,
     read_if_match,
     write_json,
-    write_page,
+    write_rendered,
     write_stored_response,
     write_versioned,
 )
 from services.kit.web.entity_tags import entity_tag
 from services.kit.web.idempotency import StoredResponse, stored_response
 from services.kit.web.operations import Operation
-from services.kit.web.pages import page_request
+from services.kit.web.pages import Page, PageRequest, page_request
 from services.kit.web.schemas import Item, Items, validated
 
 LESSON_SORT_KEY = (int, int, str)
@@ -47,8 +47,11 @@ class Lessons(ContentResource):
     async def on_get(self, request: Request, response: Response, event_id: str) -> None:
         """List the event's lessons by releaseAt, earliest first."""
         requested = page_request(request.get_param("limit"), request.get_param("cursor"), LESSON_SORT_KEY)
-        page = await self._run(self._service.list_lessons, event_id, requested)
-        write_page(response, [lesson_view(lesson) for lesson in page.items], page, requested)
+
+        def read(piece: PageRequest) -> Page[LessonView]:
+            return self._service.list_lessons(event_id, piece).of(lesson_view)
+
+        write_rendered(response, await self._run_list(read, requested))
 
     @Operation(
         id="createLesson",
@@ -127,8 +130,12 @@ class Materials(ContentResource):
     async def on_get(self, request: Request, response: Response, event_id: str, lesson_id: str) -> None:
         """List the lesson's materials in the order of their upload."""
         requested = page_request(request.get_param("limit"), request.get_param("cursor"), MATERIAL_SORT_KEY)
-        page = await self._run(self._service.list_materials, event_id, lesson_id, requested)
-        write_page(response, [material_view(material, event_id) for material in page.items], page, requested)
+
+        def read(piece: PageRequest) -> Page[MaterialView]:
+            page = self._service.list_materials(event_id, lesson_id, piece)
+            return page.of(partial(material_view, event_id=event_id))
+
+        write_rendered(response, await self._run_list(read, requested))
 
     @Operation(
         id="attachMaterials",

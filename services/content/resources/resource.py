@@ -10,4 +10,5 @@ class ContentResource:
     def __init__(self, service: ContentService, use_cases: UseCases):
         self._service = service
         self._run = use_cases.run
+        self._run_list = use_cases.run_list
         self._run_once = use_cases.run_once

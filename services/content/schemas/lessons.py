@@ -13,6 +13,7 @@ from services.content.entities import (
     LessonFields,
     Material,
     MimeType,
+    OpenMaterials,
     Upload,
     VideoProvider,
 )
@@ -26,6 +27,7 @@ from services.kit.web.schemas import (
     Instant,
     InstantText,
     Integer,
+    Items,
     Patch,
     Schema,
     Text,
@@ -215,3 +217,8 @@ def material_view(material: Material, event_id: str) -> MaterialView:
         "downloadUrl": material.download_url,
         "createdAt": format_instant(material.created_at),
     }
+
+
+def materials_view(opened: OpenMaterials) -> Items[MaterialView]:
+    """Return the materials of a lesson that opens for a learner."""
+    return {"items": [material_view(material, opened.lesson.event_id) for material in opened.materials]}

@@ -21,6 +21,7 @@ from services.kit.core.errors import DiskFull, ReadOnly, ServiceError
 from services.kit.core.instants import format_instant
 from services.kit.core.logging import log_to_standard_error, logging_configuration, safe_message
 from services.kit.maintenance.check import check
+from services.kit.maintenance.check_lines import write_damage, write_findings
 from services.kit.maintenance.examination import Examination
 from services.kit.storage.audit.log import AuditLog
 from services.kit.storage.database import delete_all_rows, open_database, transaction, wait_until_ready
@@ -92,8 +93,10 @@ def main(service: Service[AnySettings], arguments: Sequence[str] | None = None) 
     options = _parser(service).parse_args(arguments)
     try:
         settings = service.read_settings(os.environ)
-        database = open_database(settings.database_url, f"flix-{service.name}-cli", create=options.creates)
-        wait_until_ready(database, settings.database_wait_seconds)
+        creates = options.creates and options.worker is None
+        database = open_database(settings.database_url, f"flix-{service.name}-cli", create=creates)
+        if options.worker is None:
+            wait_until_ready(database, settings.database_wait_seconds)
         return int(options.command(service, settings, database, options) or 0)
     except SettingsError as error:
         return _fail(*error.problems)
@@ -120,7 +123,7 @@ def _advice(error: Exception, name: str) -> str:
 def _parser(service: Service[AnySettings]) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog=f"python -m services.{service.name}")
     # A process that runs for days must not replace a lost database file with an empty one.
-    parser.set_defaults(creates=True)
+    parser.set_defaults(creates=True, worker=None)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     serving = commands.add_parser("serve", help="serve requests under gunicorn")
     serving.set_defaults(command=_serve, creates=False)
@@ -138,6 +141,11 @@ def _parser(service: Service[AnySettings]) -> argparse.ArgumentParser:
     checking = commands.add_parser("check", help="check the schema, the rows and their contents")
     checking.add_argument("--repair", action="store_true", help="repair findings that have exactly one right repair")
     checking.add_argument("--alone", action="store_true", help="skip the rules between services, as for a copy")
+    checking.add_argument(
+        "--worker",
+        choices=["findings", "damage"],
+        help="for the service's workers: write what is found, or damage of the database alone, as JSON lines",
+    )
     checking.set_defaults(command=_check)
     if service.follow is not None:
         following = commands.add_parser("follow", help="apply the changes of another service until stopped")
@@ -227,7 +235,13 @@ def _check(
     options: argparse.Namespace,
 ) -> int:
     log_to_standard_error()
+    if options.worker == "damage":
+        write_damage(database, service.migrations)
+        return 0
     examination = service.examination(settings)
+    if options.worker == "findings":
+        write_findings(database, examination)
+        return 0
     return 1 if check(database, examination, _print_lines, repair=options.repair, alone=options.alone) else 0
 
 

@@ -247,8 +247,13 @@ def _unlimited_statements(connection: psycopg.Connection[Any]) -> Iterator[None]
 
 def file_is_absent(database: peewee.Database) -> bool:
     """Return whether the SQLite file is missing or empty; connecting would write it."""
+    return not is_postgresql(database) and not file_size(database)
+
+
+def file_size(database: peewee.Database) -> int:
+    """Return the bytes of the SQLite file; 0 for a server, or without a file."""
     file = Path(str(database.database))
-    return not is_postgresql(database) and not (file.exists() and file.stat().st_size)
+    return 0 if is_postgresql(database) or not file.exists() else file.stat().st_size
 
 
 def missing_tables(database: peewee.Database, tables: Iterable[type[peewee.Model]]) -> list[str]:

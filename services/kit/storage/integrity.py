@@ -1,27 +1,44 @@
-"""GET /internal/integrity: a check of the database while it serves, in its own thread and over its own connection."""
+"""GET /internal/integrity: a check of the database while it serves, in a process of its own at the lowest priority."""
 
 import asyncio
 import threading
 from collections.abc import Callable, Iterable
 from datetime import datetime
+from typing import Literal, TypedDict
 
 import falcon.asgi
 
-from services.kit.core.findings import NOT_CHECKED, WHOLE_TABLE, Finding, Progress
+from services.kit.core.background import BackgroundCommand
+from services.kit.core.findings import NOT_CHECKED, WHOLE_TABLE, Finding
 from services.kit.core.instants import format_instant, now
 from services.kit.core.logging import safe_message
+from services.kit.storage.use_cases import UseCases
 from services.kit.web.documents import write_json
 from services.kit.web.guards import Guard, Route
-from services.kit.web.reports import SHOWN_FINDINGS, FindingView, ReportView
+from services.kit.web.reports import SHOWN_FINDINGS, FindingView, ReportView, finding_view
 
 INTEGRITY = "/internal/integrity"
 WAIT_SECONDS = 3.0
 
-Check = Callable[[Progress], Iterable[Finding]]
+
+class CheckLine(TypedDict, total=False):
+    """A line of a check: the begin of a stage of `of` rows, rows that are `done`, or what was found.
+
+    `more` counts findings that are not shown.
+    """
+
+    stage: str
+    of: int
+    done: int
+    finding: FindingView
+    more: int
+
+
+Check = Callable[[], Iterable[CheckLine]]
 
 
 class RunningCheck:
-    """A check from its start: its progress, which it receives from the check, and its findings."""
+    """A check from its start: its progress and its findings, which a thread reads."""
 
     def __init__(self, check: Check):
         self.finished = threading.Event()
@@ -30,16 +47,8 @@ class RunningCheck:
         self._finished_at: datetime | None = None
         self._stage, self._done, self._total_rows = "", 0, 0
         self._found = 0
-        self._shown: list[Finding] = []
+        self._shown: list[FindingView] = []
         threading.Thread(target=self._run_check, name="integrity", daemon=True).start()
-
-    def begin(self, stage: str, total: int) -> None:
-        """Begin a stage of this many rows; 0 when they are not counted."""
-        self._stage, self._done, self._total_rows = stage, 0, total
-
-    def advance(self, rows: int) -> None:
-        """Add to the number of checked rows."""
-        self._done += rows
 
     def report(self) -> ReportView:
         """Return the state of the check now."""
@@ -50,24 +59,29 @@ class RunningCheck:
             "finishedAt": None if self._finished_at is None else format_instant(self._finished_at),
             "progress": {"stage": self._stage, "done": self._done, "of": self._total_rows} if running else None,
             "total": self._found,
-            "findings": [_finding_view(finding) for finding in self._shown],
+            "findings": [*self._shown],
         }
 
     def _run_check(self) -> None:
         try:
-            for finding in self._check(self):
-                self._record(finding)
+            for line in self._check():
+                self._take(line)
         except Exception as error:
             # Report any error as a finding, so that an unfinished check does not look like a success.
             reason = " ".join(safe_message(error).split())
-            self._record(Finding("database", WHOLE_TABLE, NOT_CHECKED, f"broke off: {reason}"))
+            self._take({"finding": finding_view(Finding("database", WHOLE_TABLE, NOT_CHECKED, f"broke off: {reason}"))})
         self._finished_at = now()
         self.finished.set()
 
-    def _record(self, finding: Finding) -> None:
-        self._found += 1
-        if len(self._shown) < SHOWN_FINDINGS:
-            self._shown.append(finding)
+    def _take(self, line: CheckLine) -> None:
+        if "stage" in line:
+            self._stage, self._done, self._total_rows = line["stage"], 0, line["of"]
+        self._done += line.get("done", 0)
+        self._found += line.get("more", 0)
+        if "finding" in line:
+            self._found += 1
+            # The last one says why a check broke off.
+            self._shown[SHOWN_FINDINGS - 1 :] = [line["finding"]]
 
 
 class Integrity:
@@ -91,16 +105,16 @@ class Integrity:
         write_json(response, {"item": report})
 
 
-def integrity_route(check: Check) -> Route:
+def integrity_route(check: BackgroundCommand) -> Route:
     """Return the row of a service's routes table for its check."""
-    return Route(INTEGRITY, Integrity(check), Guard.SERVICE)
+    return Route(INTEGRITY, Integrity(check.lines), Guard.SERVICE)
 
 
-def _finding_view(finding: Finding) -> FindingView:
-    return {
-        "table": finding.table,
-        "id": finding.id,
-        "rule": finding.rule,
-        "message": finding.message,
-        "repairable": finding.repair is not None,
-    }
+def check_command(service: str, what: Literal["findings", "damage"], use_cases: UseCases) -> BackgroundCommand:
+    """Return the command that checks the service's database, with the settings of the environment.
+
+    It ends when the database is found damaged, because a restore waits until nobody has the file open.
+    """
+    command = BackgroundCommand(f"services.{service}", "check", "--worker", what)
+    use_cases.at_damage.append(command.end)
+    return command

@@ -7,8 +7,15 @@ from contextlib import suppress
 
 import peewee
 
+from services.kit.core.background import BackgroundCommand, BackgroundFailed
 from services.kit.core.logging import log, safe_message
-from services.kit.storage.database import file_is_absent, is_postgresql, long_running_connection, missing_tables
+from services.kit.storage.database import (
+    file_is_absent,
+    file_size,
+    is_postgresql,
+    long_running_connection,
+    missing_tables,
+)
 from services.kit.storage.database_errors import DATABASE_ERRORS, is_damage
 from services.kit.storage.migrations import MigrationError, Migrations
 from services.kit.storage.open_files import FilesGone
@@ -30,8 +37,16 @@ RECHECK_SECONDS = 2.0
 STOP_SECONDS = 5.0
 
 
+# A smaller SQLite file is inspected sooner than a process starts.
+APART_FROM_BYTES = 16 * 1024 * 1024
+
+
 class SoundnessWatch:
-    """Inspects the database at the start and at an interval, in its own thread and over its own connection."""
+    """Inspects the database at the start and at an interval, in its own thread and over its own connection.
+
+    While it is served, a large SQLite file is inspected by `apart`, a process at the lowest priority, because
+    quick_check keeps a processor and the disk busy.
+    """
 
     def __init__(
         self,
@@ -40,12 +55,14 @@ class SoundnessWatch:
         use_cases: UseCases,
         interval_seconds: float,
         recheck_seconds: float = RECHECK_SECONDS,
+        apart: BackgroundCommand | None = None,
     ):
         self._database = database
         self._migrations = migrations
         self._use_cases = use_cases
         self._interval = interval_seconds
         self._recheck = recheck_seconds
+        self._apart = apart
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="soundness", daemon=True)
 
@@ -57,6 +74,8 @@ class SoundnessWatch:
         """Begin no other inspection, and wait for a running one, whose connection cannot be closed safely."""
         self._stopped.set()
         self._use_cases.wake.set()
+        if self._apart is not None:
+            self._apart.end()
         self._thread.join(STOP_SECONDS)
 
     def inspect(self) -> None:
@@ -66,7 +85,7 @@ class SoundnessWatch:
             # Connect to nothing: a restore waits until no connection is left.
             return
         try:
-            damage = find_damage(self._database, self._migrations, every_row=damaged_before)
+            damage = self._find_damage(damaged_before)
         except FilesGone as lost:
             self._use_cases.close_for_lost_files(lost)
             return
@@ -78,6 +97,18 @@ class SoundnessWatch:
         # Damage that a use case met during this inspection may have come after it.
         elif damaged_before and not self._use_cases.lost_its_log():
             self._use_cases.reopen()
+
+    def _find_damage(self, damaged_before: bool) -> str | None:
+        if self._apart is not None and not damaged_before and file_size(self._database) >= APART_FROM_BYTES:
+            try:
+                [line] = self._apart.lines()
+                damage: str | None = line["damage"]
+                return damage
+            except (BackgroundFailed, OSError) as error:
+                if self._stopped.is_set() or self._use_cases.damaged:
+                    return None
+                log.warning("inspection_failed", error=str(error))
+        return find_damage(self._database, self._migrations, every_row=damaged_before)
 
     def _watch(self) -> None:
         while not self._stopped.is_set():

@@ -15,9 +15,10 @@ import peewee
 
 from services.kit.core.errors import ServiceError, Unavailable
 from services.kit.core.logging import log, safe_message
-from services.kit.storage.database import is_postgresql, transaction
+from services.kit.storage.database import is_postgresql, snapshot, transaction
 from services.kit.storage.database_errors import DATABASE_ERRORS, is_damage, is_outage, refused_write
 from services.kit.storage.idempotency import IdempotentRequests, Keep, keep_nothing
+from services.kit.storage.lists import ReadPage, render_long, render_page, render_short
 from services.kit.storage.open_files import (
     FileIdentity,
     FilesGone,
@@ -26,6 +27,7 @@ from services.kit.storage.open_files import (
     require_open_files,
 )
 from services.kit.web.idempotency import IdempotencyKey, StoredResponse
+from services.kit.web.pages import PageRequest
 
 # Use cases that may wait for a thread; further requests are refused with 503.
 WAITING_LIMIT = 512
@@ -52,7 +54,7 @@ class UseCases:
     """Runs synchronous use cases in a bounded pool of threads, each with its own database connection.
 
     While the database is damaged it refuses them all, because a refusal is better than a wrong response. Damage sets
-    `wake`, for which the watch over the database waits.
+    `wake`, for which the watch over the database waits, and calls `at_damage`.
     """
 
     def __init__(self, database: peewee.Database, threads: int, waiting_limit: int = WAITING_LIMIT):
@@ -67,6 +69,8 @@ class UseCases:
         self._without_log: BinaryIO | None = None
         self._losing = threading.Lock()
         self.wake = threading.Event()
+        self._long_lists = asyncio.Lock()
+        self.at_damage: list[Callable[[], None]] = []
 
     async def run(
         self,
@@ -118,6 +122,25 @@ class UseCases:
         except ServiceError as error:
             return [error] * len(requests)
 
+    async def run_list(self, read: ReadPage, requested: PageRequest) -> bytes:
+        """Return the JSON of the requested page, or of the whole list as of one moment. Raise as `run` and `read` do.
+
+        A page has `nextCursor` and a whole list has not, as old clients expect. At most one thread is busy with long
+        lists.
+        """
+        if requested.limit is not None:
+            return await self.run(render_page, read, requested)
+        short = await self.run(render_short, read)
+        if short is not None:
+            return short
+        given_up = threading.Event()
+        async with self._long_lists:
+            try:
+                return await self.run(self._render_long, read, given_up)
+            finally:
+                # The client may be gone.
+                given_up.set()
+
     async def replay(self, key: IdempotencyKey) -> StoredResponse | None:
         """Return the response that is stored for the key, or None."""
         return await self.run(self._idempotent_requests.replay, key)
@@ -131,6 +154,8 @@ class UseCases:
             self._database.forget_connections()
         if first:
             log.error("database_damaged", reason=reason)
+            for each in self.at_damage:
+                each()
             self._close_connections()
         self.wake.set()
 
@@ -217,6 +242,10 @@ class UseCases:
             if isinstance(error, (FilesGone, *DATABASE_ERRORS)) and not isinstance(error, peewee.IntegrityError):
                 raise
             return error
+
+    def _render_long(self, read: ReadPage, given_up: threading.Event) -> bytes:
+        with snapshot(self._database):
+            return render_long(read, given_up)
 
     def _close_connections(self) -> None:
         """Let every thread of the pool close its connection, which no other may do."""

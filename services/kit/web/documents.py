@@ -1,6 +1,7 @@
 """JSON documents: read them from request bodies, write them to responses."""
 
-from typing import Any, TypeVar
+from collections.abc import Callable
+from typing import Any, ParamSpec, TypeVar
 
 import falcon
 import falcon.asgi
@@ -11,12 +12,13 @@ from services.kit.core.errors import PayloadTooLarge, RequestError
 from services.kit.web.bodies import TooDeep, is_too_deep, require_json, require_plain_body
 from services.kit.web.entity_tags import IfMatch, Versioned, entity_tag, if_match
 from services.kit.web.idempotency import KEY_HEADER, REPLAYED_HEADER, IdempotencyKey, StoredResponse, request_key
-from services.kit.web.pages import Page, PageRequest
 from services.kit.web.schemas import validated
 
 BODY_LIMIT_BYTES = 1024 * 1024
 
 Model = TypeVar("Model", bound=BaseModel)
+Parameters = ParamSpec("Parameters")
+Result = TypeVar("Result")
 
 
 async def read_body(request: falcon.asgi.Request, limit: int = BODY_LIMIT_BYTES) -> bytes:
@@ -85,10 +87,24 @@ def stored_headers(stored: StoredResponse) -> dict[str, str]:
 
 
 def write_json(response: falcon.asgi.Response, document: object, status: int = 200) -> None:
-    """Respond with the document as JSON."""
+    """Respond with the document as JSON. What may be long is rendered in a thread instead."""
+    write_rendered(response, orjson.dumps(document), status)
+
+
+def write_rendered(response: falcon.asgi.Response, body: bytes, status: int = 200) -> None:
+    """Respond with JSON that the thread of the use case has rendered."""
     response.status = status
     response.content_type = falcon.MEDIA_JSON
-    response.data = orjson.dumps(document)
+    response.data = body
+
+
+def rendered(use_case: Callable[Parameters, Result], view: Callable[[Result], object]) -> Callable[Parameters, bytes]:
+    """Return the use case with the view of its result as JSON, so that one thread reads and renders."""
+
+    def run(*args: Parameters.args, **kwargs: Parameters.kwargs) -> bytes:
+        return orjson.dumps(view(use_case(*args, **kwargs)))
+
+    return run
 
 
 def write_versioned(response: falcon.asgi.Response, record: Versioned, view: object, status: int = 200) -> None:
@@ -100,11 +116,3 @@ def write_versioned(response: falcon.asgi.Response, record: Versioned, view: obj
 def read_if_match(request: falcon.asgi.Request) -> IfMatch:
     """Read the states in which the record may be changed; raise ValidationFailed."""
     return if_match(request.get_header("If-Match"))
-
-
-def write_page(response: falcon.asgi.Response, items: list[Any], page: Page[Any], requested: PageRequest) -> None:
-    """Respond with the items; add `nextCursor` only if a page was requested, as old clients expect."""
-    document: dict[str, Any] = {"items": items}
-    if requested.limit is not None:
-        document["nextCursor"] = page.next_cursor
-    write_json(response, document)

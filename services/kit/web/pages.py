@@ -15,6 +15,7 @@ MAXIMUM_LIMIT = 100
 _LIMIT_DIGITS = 3
 
 Item = TypeVar("Item")
+View = TypeVar("View")
 SortKey = tuple[int | str, ...]
 
 
@@ -33,10 +34,19 @@ class PageRequest:
 
 @dataclass(frozen=True)
 class Page(Generic[Item]):
-    """One page; `next_cursor` is None on the last one."""
+    """One page; `next_key` is the sort key of its last item, None on the last page."""
 
     items: Sequence[Item]
-    next_cursor: str | None
+    next_key: SortKey | None
+
+    @property
+    def next_cursor(self) -> str | None:
+        """The cursor of the next page, None on the last one."""
+        return None if self.next_key is None else _encode(self.next_key)
+
+    def of(self, view: Callable[[Item], View]) -> "Page[View]":
+        """Return the page of the views of the items."""
+        return Page([view(item) for item in self.items], self.next_key)
 
 
 def page_request(
@@ -59,7 +69,7 @@ def page_of(items: Sequence[Item], request: PageRequest, key: Callable[[Item], S
     if request.limit is None or len(items) <= request.limit:
         return Page(items, None)
     items = items[: request.limit]
-    return Page(items, _encode(key(items[-1])))
+    return Page(items, key(items[-1]))
 
 
 def _encode(key: SortKey) -> str:

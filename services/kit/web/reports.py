@@ -8,6 +8,7 @@ from pydantic import AfterValidator, Field
 # Before Python 3.12 pydantic does not support the standard library's TypedDict.
 from typing_extensions import TypedDict
 
+from services.kit.core.findings import Finding
 from services.kit.web.schemas import ExactText, Instant, InstantText, Schema, length
 
 # At most this many findings are in one response; the command `check` prints all.
@@ -24,6 +25,17 @@ class FindingView(TypedDict):
     rule: str
     message: str
     repairable: bool
+
+
+def finding_view(finding: Finding) -> FindingView:
+    """Return the view of a finding."""
+    return {
+        "table": finding.table,
+        "id": finding.id,
+        "rule": finding.rule,
+        "message": finding.message,
+        "repairable": finding.repair is not None,
+    }
 
 
 class ProgressView(TypedDict):

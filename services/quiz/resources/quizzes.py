@@ -9,19 +9,19 @@ from services.kit.web.documents import (
     admin_idempotency_key,
     read_document,
     read_if_match,
-    write_page,
+    write_rendered,
     write_stored_response,
     write_versioned,
 )
 from services.kit.web.entity_tags import entity_tag
 from services.kit.web.idempotency import StoredResponse, stored_response
 from services.kit.web.operations import Operation
-from services.kit.web.pages import DEFAULT_LIMIT, page_request
+from services.kit.web.pages import DEFAULT_LIMIT, Page, PageRequest, page_request
 from services.kit.web.schemas import Item, Items, validated
 from services.quiz.entities import Quiz
 from services.quiz.errors import EventNotFound, LessonHasQuiz, LessonNotFound, MissingCorrectOption, QuizNotFound
 from services.quiz.resources.resource import QuizResource
-from services.quiz.schemas.attempts import AttemptPageView, attempt_views
+from services.quiz.schemas.attempts import AttemptPageView, AttemptView, attempt_view
 from services.quiz.schemas.quizzes import NewQuiz, QuizQuery, QuizUpdate, QuizView, quiz_changes, quiz_view
 
 SORT_KEY = (int, str)
@@ -34,9 +34,12 @@ class Quizzes(QuizResource):
     async def on_get(self, request: Request, response: Response) -> None:
         """List quizzes with their right options, oldest first."""
         requested = page_request(request.get_param("limit"), request.get_param("cursor"), SORT_KEY)
-        query = validated(QuizQuery, dict(request.params))
-        page = await self._run(self._service.list_quizzes, query.filter(), requested)
-        write_page(response, [quiz_view(quiz) for quiz in page.items], page, requested)
+        which = validated(QuizQuery, dict(request.params)).filter()
+
+        def read(piece: PageRequest) -> Page[QuizView]:
+            return self._service.list_quizzes(which, piece).of(quiz_view)
+
+        write_rendered(response, await self._run_list(read, requested))
 
     @Operation(
         id="createQuiz",
@@ -104,8 +107,12 @@ class Attempts(QuizResource):
         Without a limit a page has 50 of them.
         """
         requested = page_request(request.get_param("limit"), request.get_param("cursor"), SORT_KEY, DEFAULT_LIMIT)
-        history = await self._run(self._service.list_attempts, quiz_id, requested)
-        write_page(response, list(attempt_views(history)), history.page, requested)
+
+        def read(piece: PageRequest) -> Page[AttemptView]:
+            history = self._service.list_attempts(quiz_id, piece)
+            return history.page.of(partial(attempt_view, history))
+
+        write_rendered(response, await self._run_list(read, requested))
 
 
 def _created(quiz: Quiz) -> StoredResponse:

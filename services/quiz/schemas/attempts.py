@@ -7,7 +7,7 @@ from typing_extensions import TypedDict
 
 from services.kit.core.instants import format_instant
 from services.kit.web.schemas import InstantText
-from services.quiz.entities import Attempt, AttemptHistory, GradedAnswer, Revision
+from services.quiz.entities import Attempt, AttemptHistory, GradedAnswer
 from services.quiz.schemas.quizzes import QuestionView, question_view
 
 Score = Annotated[int, Field(ge=0, le=100)]
@@ -90,12 +90,9 @@ class AttemptPageView(TypedDict):
     nextCursor: Annotated[str | None, Field(description="where the next page begins; null on the last one")]
 
 
-def attempt_views(history: AttemptHistory) -> list[AttemptView]:
-    """Return the attempts of a page."""
-    return [_attempt_view(attempt, history.revisions[attempt.revision_id]) for attempt in history.page.items]
-
-
-def _attempt_view(attempt: Attempt, revision: Revision) -> AttemptView:
+def attempt_view(history: AttemptHistory, attempt: Attempt) -> AttemptView:
+    """Return an attempt of the history."""
+    revision = history.revisions[attempt.revision_id]
     return {
         "id": attempt.id,
         "eventId": attempt.event_id,

@@ -41,7 +41,7 @@ def full_store(database: peewee.Database) -> PeeweeContentStore:
 
 
 def test_pages_of_a_database_hold_every_item_once_in_order(content_database: peewee.Database) -> None:
-    with Client.of(content_app(full_store(content_database))) as client:
+    with Client.of(content_app(full_store(content_database), content_database)) as client:
         for path, token in LISTS:
             everything = client.send("GET", path, token())
             assert (everything.status, list(everything.document)) == (200, ["items"]), path

@@ -21,11 +21,13 @@ from services.content import seed
 from services.content.config import read_settings
 from services.content.migrations import MIGRATIONS
 from services.content.repository.store import PeeweeContentStore
+from services.kit.core.background import BackgroundFailed
 from services.kit.core.errors import Unavailable
 from services.kit.storage.database import open_database
 from services.kit.storage.database_errors import is_damage
 from services.kit.storage.health import health_routes
-from services.kit.storage.soundness import SoundnessWatch, find_damage
+from services.kit.storage.integrity import check_command
+from services.kit.storage.soundness import APART_FROM_BYTES, SoundnessWatch, find_damage
 from services.kit.storage.use_cases import DAMAGED, UseCases
 from services.kit.web.app import create_web_app
 from services.kit.web.guards import Gatekeeper
@@ -296,3 +298,85 @@ def test_a_server_that_is_away_is_not_damaged() -> None:
     with pytest.raises(peewee.OperationalError) as caught:
         find_damage(away, MIGRATIONS)
     assert not is_damage(caught.value)
+
+
+class Apart:
+    """Stands for the process that inspects a large file: its damage, or its failure, and how often it was begun."""
+
+    def __init__(self, result: str | Exception | None):
+        self.begun = 0
+        self._result = result
+
+    def lines(self) -> Iterator[dict[str, str | None]]:
+        self.begun += 1
+        if isinstance(self._result, Exception):
+            raise self._result
+        yield {"damage": self._result}
+
+    def end(self) -> None:
+        pass
+
+
+def inspected(file: Path, apart: Any) -> bool:
+    """Inspect the database once and return whether it is damaged."""
+    database = open_database(f"sqlite:///{file}", create=False)
+    use_cases = UseCases(database, threads=1)
+    SoundnessWatch(database, MIGRATIONS, use_cases, NEVER, apart=apart).inspect()
+    use_cases.close()
+    return use_cases.damaged
+
+
+def grow(file: Path) -> None:
+    """Let the file be a large one, most of which was never written."""
+    with closing(sqlite3.connect(file)) as connection:
+        connection.execute("CREATE TABLE large (content BLOB)")
+        connection.execute("INSERT INTO large VALUES (zeroblob(?))", [APART_FROM_BYTES])
+        connection.commit()
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+
+def test_a_small_file_is_inspected_without_another_process(file: Path) -> None:
+    apart = Apart("damaged")
+    assert (inspected(file, apart), apart.begun) == (False, 0)
+
+
+@pytest.mark.parametrize(
+    ("result", "expected"),
+    [(None, False), ("a page is noise", True), (BackgroundFailed("code 1"), False), (OSError("no process"), False)],
+)
+def test_a_large_file_is_inspected_by_another_process(
+    file: Path, result: str | Exception | None, expected: bool
+) -> None:
+    grow(file)
+    apart = Apart(result)
+    assert (inspected(file, apart), apart.begun) == (expected, 1)
+
+
+def test_where_no_process_inspects_it_damage_is_found_all_the_same(file: Path) -> None:
+    grow(file)
+    overwriting("materials")(file)
+    assert inspected(file, Apart(BackgroundFailed("code 1")))
+
+
+@pytest.mark.parametrize("is_damaged", [False, True])
+def test_the_command_of_a_service_inspects_its_large_file(
+    file: Path, monkeypatch: pytest.MonkeyPatch, is_damaged: bool
+) -> None:
+    grow(file)
+    if is_damaged:
+        overwriting("materials")(file)
+    monkeypatch.setenv("CONTENT_DATABASE_URL", f"sqlite:///{file}")
+    use_cases = UseCases(open_database(f"sqlite:///{file}", create=False), threads=1)
+    [line] = check_command("content", "damage", use_cases).lines()
+    use_cases.close()
+    assert (line["damage"] is not None) is is_damaged
+
+
+def test_damage_ends_the_processes_that_have_the_file_open(file: Path) -> None:
+    use_cases = UseCases(open_database(f"sqlite:///{file}", create=False), threads=1)
+    ended: list[str] = []
+    use_cases.at_damage.append(lambda: ended.append("check"))
+    for _ in range(2):
+        use_cases.close_for_damage("a page is noise")
+    use_cases.close()
+    assert ended == ["check"]

@@ -6,12 +6,10 @@ from typing import Any
 
 import orjson
 import pytest
-from falcon.asgi import Response
 from hypothesis import HealthCheck, assume, example, given, settings
 from hypothesis import strategies as st
 
-from services.kit.web.documents import BODY_LIMIT_BYTES, write_page
-from services.kit.web.pages import Page, PageRequest
+from services.kit.web.documents import BODY_LIMIT_BYTES
 from tests.app_client import Client
 from tests.documents import ANYTHING
 from tests.kit.web.notes import create_app
@@ -166,19 +164,3 @@ def test_a_body_over_the_limit_is_refused_and_the_connection_closed(client: Clie
     assert (result.status_code, result.json) == TOO_LARGE
     assert result.headers["Connection"] == "close"
     assert client.send("POST", "/raw", body=body[1:]) == (200, {"bytes": BODY_LIMIT_BYTES})
-
-
-@pytest.mark.parametrize(
-    ("page", "requested", "document"),
-    [
-        (Page([1], None), PageRequest(), {"items": ["one"]}),
-        (Page([1], None), PageRequest(limit=1), {"items": ["one"], "nextCursor": None}),
-        (Page([1], "cursor"), PageRequest(limit=1), {"items": ["one"], "nextCursor": "cursor"}),
-    ],
-)
-def test_a_list_has_a_next_cursor_only_if_a_page_was_requested(
-    page: Page[int], requested: PageRequest, document: dict[str, object]
-) -> None:
-    response = Response()
-    write_page(response, ["one"], page, requested)
-    assert (response.status, json.loads(response.data or b"")) == (200, document)

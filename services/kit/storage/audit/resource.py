@@ -1,5 +1,7 @@
 """GET /internal/audit: the audit entries of one service, which the gateway joins with those of the others."""
 
+from functools import partial
+
 import falcon.asgi
 from typing_extensions import TypedDict
 
@@ -7,9 +9,9 @@ from services.kit.core.instants import format_instant
 from services.kit.storage.audit.log import AuditFilter, AuditTrail, audit_key
 from services.kit.storage.audit.model import AuditRecord
 from services.kit.storage.use_cases import UseCases
-from services.kit.web.documents import write_page
+from services.kit.web.documents import write_rendered
 from services.kit.web.guards import Guard, Route
-from services.kit.web.pages import DEFAULT_LIMIT, page_of, page_request
+from services.kit.web.pages import DEFAULT_LIMIT, Page, PageRequest, page_of, page_request
 from services.kit.web.reports import AuditFilters
 from services.kit.web.schemas import InstantText, validated
 
@@ -55,15 +57,18 @@ class AuditEntries:
     def __init__(self, service: str, trail: AuditTrail, use_cases: UseCases):
         self._service = service
         self._trail = trail
-        self._run = use_cases.run
+        self._run_list = use_cases.run_list
 
     async def on_get(self, request: falcon.asgi.Request, response: falcon.asgi.Response) -> None:
         """Respond with a page of entries, newest first; the order by instant and id is the same in all services."""
         query = validated(AuditQuery, dict(request.params))
         requested = page_request(query.limit, query.cursor, SORT_KEY, DEFAULT_LIMIT)
-        records = await self._run(self._trail.list, query.filters(), requested)
-        page = page_of(records, requested, audit_key)
-        write_page(response, [audit_view(self._service, each) for each in page.items], page, requested)
+
+        def read(piece: PageRequest) -> Page[AuditEntryView]:
+            page = page_of(self._trail.list(query.filters(), piece), piece, audit_key)
+            return page.of(partial(audit_view, self._service))
+
+        write_rendered(response, await self._run_list(read, requested))
 
 
 def audit_route(service: str, trail: AuditTrail, use_cases: UseCases) -> Route:
