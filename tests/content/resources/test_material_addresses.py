@@ -36,7 +36,7 @@ def attach(client: Client, *addresses: str) -> Response:
 
 def addresses_of(client: Client) -> list[Any]:
     """Return the addresses of the lesson's materials."""
-    return [item["downloadUrl"] for item in client.admin("GET", MATERIALS).document["items"]]
+    return [item["downloadUrl"] for item in client.admin("GET", f"{MATERIALS}?limit=100").document["items"]]
 
 
 def test_the_managed_profile_takes_no_hostile_address(managed: Client, store: InMemoryContentStore) -> None:
