@@ -5,6 +5,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -69,8 +70,9 @@ def test_while_a_long_list_is_built_other_requests_are_answered(built: Installat
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux ends a process with its parent")
 def test_the_check_runs_in_another_process_that_ends_with_its_worker(built: Installation) -> None:
     [worker] = children(built.pid("quiz"))
-    with reports(built) as report:
-        report()
+    with reports(built) as report, ThreadPoolExecutor(1) as pool:
+        # It waits for the end of the check, and gets no response from a worker that is killed.
+        waiting = pool.submit(report)
         until(lambda: bool(checks(worker)), "a process that checks")
         [check] = checks(worker)
         # So that it cannot finish before the worker is killed.
@@ -80,6 +82,7 @@ def test_the_check_runs_in_another_process_that_ends_with_its_worker(built: Inst
 
         os.kill(worker, signal.SIGKILL)
         until(lambda: not is_running(check), "the end of the check")
+        waiting.exception()
 
 
 def test_a_check_counts_all_findings_and_shows_some(built: Installation) -> None:
