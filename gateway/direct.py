@@ -1,7 +1,7 @@
 """Learners' usual requests, answered without Falcon's machinery, which costs more than a response from memory.
 
 The middleware's work is done in the same order and by the same code. Every other request, and one that is unusual in
-any way, is left to Falcon. tests/contract/test_direct.py compares the two.
+any way, is left to Falcon. tests/gateway/test_direct.py compares the two.
 """
 
 import re
