@@ -6,6 +6,7 @@ any way, is left to Falcon. tests/gateway/test_direct.py compares the two.
 
 import re
 from collections.abc import Awaitable, Callable, Mapping
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import orjson
@@ -25,6 +26,8 @@ Fields = Mapping[str, str]
 
 # A submission of 100 answers has some 10 KB. A longer body is unusual.
 MAXIMUM_BODY_BYTES = 64 * 1024
+# Encoding the headers of every response takes longer than looking them up.
+REMEMBERED_ORIGINS = 256
 # Slugs as they are stored. Another spelling of an address is unusual.
 _ADDRESS = re.compile(r"/api/public/events/([a-z0-9-]{1,200})(?:/lessons/([a-z0-9-]{1,200}))?(/[a-z/-]{1,30})")
 _UNUSUAL_FIELDS = frozenset(("content-encoding", "expect", "transfer-encoding"))
@@ -61,6 +64,7 @@ class DirectResponses:
         self._body_seconds = body_seconds
         targets = {route.path: route.methods["POST"][1] for route in PUBLIC_ROUTES if route.event_slug == "event_slug"}
         self._views: dict[str, View] = {path: view for path, view in targets.items() if callable(view)}
+        self._of_every_response = lru_cache(maxsize=REMEMBERED_ORIGINS)(self._headers_of_every_response)
 
     async def respond(self, scope: Any, receive: Receive, send: Send) -> bool:
         """Respond to the request; return False, with nothing read, when it is not a usual one."""
@@ -129,18 +133,19 @@ class DirectResponses:
         return await self._views[usual.template](self._upstreams, request, **usual.slugs)
 
     async def _send(self, send: Send, usual: _Usual, response: UpstreamResponse, *, closes: bool) -> None:
-        headers = {
-            REQUEST_ID_HEADER: current_request_id(),
-            **self._security.headers,
-            **self._origins.headers(usual.fields.get("origin")),
-            "Content-Length": str(len(response.body)),
-            **response.headers,
-        }
+        own = {REQUEST_ID_HEADER: current_request_id(), "Content-Length": str(len(response.body))}
         if closes:
-            headers["Connection"] = "close"
-        fields = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
-        await send({"type": "http.response.start", "status": response.status, "headers": fields})
+            own["Connection"] = "close"
+        headers = [*self._of_every_response(usual.fields.get("origin")), *_encoded({**own, **response.headers})]
+        await send({"type": "http.response.start", "status": response.status, "headers": headers})
         await send({"type": "http.response.body", "body": response.body})
+
+    def _headers_of_every_response(self, origin: str | None) -> list[tuple[bytes, bytes]]:
+        return _encoded({**self._security.headers, **self._origins.headers(origin)})
+
+
+def _encoded(headers: Mapping[str, str]) -> list[tuple[bytes, bytes]]:
+    return [(name.lower().encode(), value.encode()) for name, value in headers.items()]
 
 
 async def _read(receive: Receive, length: int) -> bytes:

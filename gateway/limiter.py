@@ -248,6 +248,7 @@ def _shared_by(store: ConnectionPool) -> FixedWindowRateLimiter:
     return FixedWindowRateLimiter(RedisStorage("async+valkey://", key_prefix="flix", **options))
 
 
+@lru_cache(maxsize=REMEMBERED_ADDRESSES)
 def _key(name: tuple[str, ...]) -> str:
     # A hash has one length, whatever a client sends, and holds no personal address.
     return hashlib.sha256(repr(name).encode()).hexdigest()

@@ -3,7 +3,7 @@
 import re
 from contextlib import suppress
 from dataclasses import replace
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any
 from urllib.parse import quote
 
@@ -25,7 +25,7 @@ LESSON_QUIZ = "/internal/lessons/{lesson_id}/quiz"
 EVENT_ACCESS = Source(Service.CONTENT, "POST", PUBLIC_EVENT + "/access")
 ADMISSION = Source(Service.CONTENT, "POST", PUBLIC_LESSON + "/admission")
 
-_segment = partial(quote, safe="")
+_segment = lru_cache(maxsize=4096)(partial(quote, safe=""))
 
 # A JWS in compact form (RFC 7515 section 7.1). Our grants are much shorter than this.
 _GRANT = re.compile(r"[\w-]{1,2000}\.[\w-]{1,2000}\.[\w-]{1,2000}", re.ASCII)
@@ -158,6 +158,8 @@ def _submission(request: UpstreamRequest, members: dict[str, str]) -> UpstreamRe
 
 
 def _learner_grant(authorization: str | None) -> str | None:
+    if authorization is None:
+        return None
     with suppress(Unauthorized):
         token = bearer_token(authorization)
         return token if _GRANT.fullmatch(token) else None
