@@ -202,12 +202,10 @@ class ContentMemory:
         if shared is None:
             credentials = question.credentials
             same_for_all = replace(request, body=_body(credentials), content_type=JSON, learner_grant=credentials.grant)
-            shared = self._fetches[question] = SharedCall(partial(self._read, question, same_for_all))
-        try:
-            return await shared()
-        finally:
-            if shared.is_idle:
-                self._fetches.pop(question, None)
+            # Forgotten when it rests, and not by those who asked: they may be gone.
+            forget = partial(self._fetches.pop, question, None)
+            shared = self._fetches[question] = SharedCall(partial(self._read, question, same_for_all), forget)
+        return await shared()
 
     async def _read(self, question: _Question, request: UpstreamRequest) -> UpstreamResponse:
         response = await self._content.call("POST", question.path, request)

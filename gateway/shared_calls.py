@@ -8,17 +8,16 @@ Result = TypeVar("Result")
 
 
 class SharedCall(Generic[Result]):
-    """A call of which one is under way at a time; all who ask meanwhile share the next one."""
+    """A call of which one is under way at a time; all who ask meanwhile share the next one.
 
-    def __init__(self, call: Callable[[], Awaitable[Result]]):
+    `at_rest` is called when a call has ended and nobody waits for the next one.
+    """
+
+    def __init__(self, call: Callable[[], Awaitable[Result]], at_rest: Callable[[], object] = lambda: None):
         self._call = call
+        self._at_rest = at_rest
         self._current: asyncio.Task[Result] | None = None
         self._next: asyncio.Task[Result] | None = None
-
-    @property
-    def is_idle(self) -> bool:
-        """Whether no call is under way or waits."""
-        return self._current is None and self._next is None
 
     async def __call__(self) -> Result:
         """Return the result of a call that begins after this. Raise what it raises."""
@@ -37,3 +36,5 @@ class SharedCall(Generic[Result]):
             return await self._call()
         finally:
             self._current = None
+            if self._next is None:
+                self._at_rest()

@@ -13,13 +13,17 @@ class Calls:
 
     def __init__(self) -> None:
         self.begun: list[asyncio.Future[int]] = []
-        self.shared = SharedCall(self._call)
+        self.rests = 0
+        self.shared = SharedCall(self._call, self._rest)
 
     async def ask(self) -> asyncio.Task[int]:
         """Begin to ask and let the loop run until nothing moves."""
         task = asyncio.create_task(self.shared())
         await settle()
         return task
+
+    def _rest(self) -> None:
+        self.rests += 1
 
     async def _call(self) -> int:
         self.begun.append(asyncio.get_running_loop().create_future())
@@ -53,10 +57,9 @@ def test_all_who_ask_during_a_call_share_the_next_one() -> None:
         calls.begun[1].set_result(2)
         await settle()
         assert [await each for each in later] == [2, 2, 2]
+        assert calls.rests == 0
         calls.begun[2].set_result(3)
-        assert await latest == 3
-        await settle()
-        assert calls.shared.is_idle
+        assert (await latest, calls.rests) == (3, 1)
 
     run(use)
 
@@ -85,5 +88,17 @@ def test_a_caller_who_leaves_does_not_end_the_call_of_the_others() -> None:
         await settle()
         calls.begun[0].set_result(1)
         assert (await second, first.cancelled()) == (1, True)
+
+    run(use)
+
+
+def test_a_call_that_all_have_left_ends_and_rests() -> None:
+    async def use(calls: Calls) -> None:
+        task = await calls.ask()
+        task.cancel()
+        await settle()
+        calls.begun[0].set_exception(OSError("nobody hears of it"))
+        await settle()
+        assert (task.cancelled(), calls.rests) == (True, 1)
 
     run(use)
