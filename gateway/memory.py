@@ -171,7 +171,7 @@ class ContentMemory:
 
     async def _remembered(self, question: _Question) -> UpstreamResponse | None:
         event, path, _credentials, digest = question
-        admission = self._admissions.get((event, NOBODY)) or self._admissions.get((event, digest))
+        admission = self._admissions.get((event, digest))
         known = self._opened.get(path) if admission is not None else None
         if known is None and digest == NOBODY:
             admission, known = None, self._refused.get(path)
@@ -225,9 +225,8 @@ class ContentMemory:
             return
         admission = _admission(freshness.version.state, judgement.key, credentials.grant)
         if admission is not None:
-            # Without a key that mattered and without a grant the event is public.
-            opened_by = digest if judgement.key or credentials.grant else NOBODY
-            self._admissions.put((event, opened_by), admission)
+            # A public event opens with any key, too, but not with a text that cannot be one.
+            self._admissions.put((event, digest), admission)
             self._opened.put(path, remembered)
 
 
