@@ -56,14 +56,15 @@ GARBAGE_THRESHOLDS = (20_000, 20, 50)
 
 
 def post_worker_init(worker: Any) -> None:
-    """Leave what is loaded by now out of garbage collection."""
-    gc.collect()
+    """Leave what is loaded by now out of garbage collection. To collect it would copy pages that all workers share."""
     gc.freeze()
     gc.set_threshold(*GARBAGE_THRESHOLDS)
 
 
 def on_starting(server: Any) -> None:
-    """Raise the limit of open files before the workers are forked."""
+    """Clean up what was imported, and raise the limit of open files, before the workers are forked."""
+    gc.collect()
+    gc.freeze()
     before, files = raise_file_limit()
     log.info("file_limit_raised", before=before, files=files)
 
