@@ -10,12 +10,8 @@ from services.auth.resources import grants, keys, me, people, sessions, sign_in
 from services.auth.resources.resource import PLACES, HashingQueue
 from services.auth.service.sign_in import AuthService
 from services.kit.core.instants import Clock, now
-from services.kit.storage.audit.resource import audit_route
 from services.kit.storage.database import open_database
-from services.kit.storage.health import health_routes
-from services.kit.storage.integrity import check_command, integrity_route
-from services.kit.storage.service_app import create_service_app
-from services.kit.storage.soundness import SoundnessWatch
+from services.kit.storage.service_app import create_operated_app
 from services.kit.storage.use_cases import WAITING_LIMIT, UseCases
 from services.kit.web.app import WebApp
 from services.kit.web.guards import Guard, Route
@@ -37,20 +33,16 @@ def create_app(settings: Settings | None = None) -> WebApp:
         grant_lifetime=settings.learner_grant_lifetime,
     )
 
-    table = (
-        *routes(service, use_cases),
-        *health_routes(use_cases, database, MIGRATIONS, service.keys.require_readable),
-        audit_route(settings.name, store.audit, use_cases),
-        integrity_route(check_command(settings.name, "findings", use_cases)),
-    )
-    watch = SoundnessWatch(
+    return create_operated_app(
+        routes(service, use_cases),
+        settings,
         database,
         MIGRATIONS,
+        store.audit,
         use_cases,
-        settings.integrity_interval_seconds,
-        apart=check_command(settings.name, "damage", use_cases),
+        verifier(service, use_cases),
+        require_ready=service.keys.require_readable,
     )
-    return create_service_app(table, settings, use_cases, verifier(service, use_cases), watch)
 
 
 def verifier(service: AuthService, use_cases: UseCases, clock: Clock = now) -> AccessTokenVerifier:

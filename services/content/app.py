@@ -10,12 +10,8 @@ from services.content.migrations import MIGRATIONS
 from services.content.repository.store import PeeweeContentStore
 from services.content.resources import branding, events, feed, learners, lessons
 from services.content.service import ContentService
-from services.kit.storage.audit.resource import audit_route
 from services.kit.storage.database import open_database
-from services.kit.storage.health import health_routes
-from services.kit.storage.integrity import check_command, integrity_route
-from services.kit.storage.service_app import create_service_app
-from services.kit.storage.soundness import SoundnessWatch
+from services.kit.storage.service_app import create_operated_app
 from services.kit.storage.use_cases import UseCases
 from services.kit.web.app import WebApp
 from services.kit.web.guards import READ_AND_WRITE, Guard, Route
@@ -40,20 +36,16 @@ def create_app(settings: Settings | None = None) -> WebApp:
     service = ContentService(store, settings.service_secret, rendering=_rendering(settings))
     verifier = access_token_verifier(settings)
 
-    table = (
-        *routes(service, use_cases, settings, GrantVerifier(verifier)),
-        *health_routes(use_cases, database, MIGRATIONS),
-        audit_route(settings.name, store.audit, use_cases),
-        integrity_route(check_command(settings.name, "findings", use_cases)),
-    )
-    watch = SoundnessWatch(
+    return create_operated_app(
+        routes(service, use_cases, settings, GrantVerifier(verifier)),
+        settings,
         database,
         MIGRATIONS,
+        store.audit,
         use_cases,
-        settings.integrity_interval_seconds,
-        apart=check_command(settings.name, "damage", use_cases),
+        verifier,
+        verifier.prepare,
     )
-    return create_service_app(table, settings, use_cases, verifier, watch, verifier.prepare)
 
 
 def _rendering(settings: Settings) -> str:

@@ -3,12 +3,50 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 
-from services.kit.core.config import ServerSettings
+import peewee
+
+from services.kit.core.config import ServerSettings, ServiceSettings
+from services.kit.storage.audit.log import AuditTrail
+from services.kit.storage.audit.resource import audit_route
+from services.kit.storage.health import health_routes
+from services.kit.storage.integrity import check_command, integrity_route
+from services.kit.storage.migrations import Migrations
 from services.kit.storage.soundness import SoundnessWatch
 from services.kit.storage.use_cases import UseCases
 from services.kit.web.app import Lifespan, WebApp, create_web_app
 from services.kit.web.guards import Gatekeeper, Route
 from services.kit.web.tokens.access import AccessTokenVerifier
+
+
+def create_operated_app(
+    routes: Iterable[Route],
+    settings: ServiceSettings,
+    database: peewee.Database,
+    migrations: Migrations,
+    audit: AuditTrail,
+    use_cases: UseCases,
+    verifier: AccessTokenVerifier,
+    prepare: Callable[[], Awaitable[None]] | None = None,
+    require_ready: Callable[[], None] = lambda: None,
+) -> WebApp:
+    """Return the app of a service with what every service is operated by: health, audit log, check, and watch.
+
+    `require_ready` raises when the service is not ready for a reason of its own.
+    """
+    table = (
+        *routes,
+        *health_routes(use_cases, database, migrations, require_ready),
+        audit_route(settings.name, audit, use_cases),
+        integrity_route(check_command(settings.name, "findings", use_cases)),
+    )
+    watch = SoundnessWatch(
+        database,
+        migrations,
+        use_cases,
+        settings.integrity_interval_seconds,
+        apart=check_command(settings.name, "damage", use_cases),
+    )
+    return create_service_app(table, settings, use_cases, verifier, watch, prepare)
 
 
 def create_service_app(
