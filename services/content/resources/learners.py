@@ -1,8 +1,8 @@
 """Events and lessons for learners. These routes are internal: the gateway calls them for a learner."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict
-from functools import partial
 from typing import TypeVar
 
 from falcon.asgi import Request, Response
@@ -23,7 +23,7 @@ from services.content.schemas.learners import (
     public_event_view,
 )
 from services.content.schemas.lessons import LessonView, MaterialView, lesson_view, materials_view
-from services.content.service import ContentService, PresentedGrant
+from services.content.service import ContentService, PresentedGrant, Tell
 from services.kit.core.errors import Unauthorized, Unavailable
 from services.kit.storage.use_cases import UseCases
 from services.kit.web.documents import read_json, rendered, write_json, write_rendered
@@ -78,8 +78,8 @@ class EventAccess(ContentResource):
         The response holds the content of the grant; the gateway has auth sign it.
         """
         body = await read_json(request, AccessRequest, optional=True)
-        tell = partial(_tell, response)
-        access = await self._run(self._service.event_access, event_slug, body.event_access_key, tell)
+        with _told_in(response) as tell:
+            access = await self._run(self._service.event_access, event_slug, body.event_access_key, tell)
         write_json(response, {"item": event_access_view(access)})
 
 
@@ -93,7 +93,8 @@ class LearnerResource(ContentResource):
     async def _open(self, use_case: Callable[..., Result], request: Request, response: Response, *slugs: str) -> Result:
         body = await read_json(request, AccessRequest, optional=True)
         grant = await self._presented_grant(request)
-        return await self._run(use_case, *slugs, body.event_access_key, grant, partial(_tell, response))
+        with _told_in(response) as tell:
+            return await self._run(use_case, *slugs, body.event_access_key, grant, tell)
 
     async def _presented_grant(self, request: Request) -> PresentedGrant:
         token = request.get_header(GRANT_HEADER)
@@ -188,8 +189,15 @@ class LearnerLesson(LearnerResource):
         write_rendered(response, await self._open(read, request, response, event_slug, lesson_slug))
 
 
-def _tell(response: Response, judgement: Judgement, freshness: Freshness | None) -> None:
-    # The headers stay when the use case raises: the gateway needs the judgement of a refusal too.
-    response.set_header(JUDGEMENT_HEADER, judgement_header(judgement))
-    if freshness is not None:
-        response.set_header(FRESHNESS_HEADER, freshness_header(freshness))
+@contextmanager
+def _told_in(response: Response) -> Iterator[Tell]:
+    """Put what the use case tells last into headers, also when it raises: the gateway needs that of a refusal too."""
+    told: list[tuple[Judgement, Freshness | None]] = []
+    try:
+        yield lambda judgement, freshness: told.append((judgement, freshness))
+    finally:
+        if told:
+            judgement, freshness = told[-1]
+            response.set_header(JUDGEMENT_HEADER, judgement_header(judgement))
+            if freshness is not None:
+                response.set_header(FRESHNESS_HEADER, freshness_header(freshness))
