@@ -16,7 +16,7 @@ from gateway.guesses import Guesses
 from gateway.routes import PUBLIC_EVENT, PUBLIC_LESSON, PUBLIC_ROUTES, View
 from gateway.upstream import JSON, UpstreamRequest, UpstreamResponse
 from gateway.upstreams import Upstreams
-from services.kit.core.errors import RequestError, ServiceError
+from services.kit.core.errors import ServiceError
 from services.kit.core.logging import REQUEST_ID_HEADER, current_request_id, log, start_request
 from services.kit.web.app import error_headers
 from services.kit.web.bodies import Receive, receive_with_deadline
@@ -75,7 +75,9 @@ class DirectResponses:
         unread = [usual.length > 0]
 
         async def body() -> bytes:
-            received = await _read(receive_with_deadline(scope, receive, self._body_seconds), usual.length)
+            received = (
+                b"" if not usual.length else await _read(receive_with_deadline(scope, receive, self._body_seconds))
+            )
             unread.clear()
             return received
 
@@ -148,14 +150,10 @@ def _encoded(headers: Mapping[str, str]) -> list[tuple[bytes, bytes]]:
     return [(name.lower().encode(), value.encode()) for name, value in headers.items()]
 
 
-async def _read(receive: Receive, length: int) -> bytes:
-    if length == 0:
-        return b""
+async def _read(receive: Receive) -> bytes:
     body = bytearray()
     while True:
         event = await receive()
-        if event["type"] == "http.disconnect":
-            raise RequestError("The body is not complete")
         body += event.get("body", b"")
         if not event.get("more_body"):
             return bytes(body)

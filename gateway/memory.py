@@ -136,7 +136,7 @@ class RecentlyUsed(Generic[Key, Value]):
 
 
 class _Question(NamedTuple):
-    """A learner's request to content: the slug of the event, the address of the response, and who asks."""
+    """A learner's request to content: the event's slug, the address, and the learner's credentials."""
 
     event: str
     path: str
@@ -218,16 +218,16 @@ class ContentMemory:
         judgement, freshness = response.judgement, response.freshness
         if judgement is None or freshness is None:
             return
-        remembered = RememberedResponse(replace(response, judgement=replace(judgement, key=None)), freshness)
+        without_key = replace(response, judgement=replace(judgement, key=None))
         if not judgement.opened:
             if digest == NOBODY:
-                self._refused.put(path, remembered)
+                self._refused.put(path, RememberedResponse(without_key, freshness))
             return
         admission = _admission(freshness.version.state, judgement.key, credentials.grant)
         if admission is not None:
             # A public event opens with any key, too, but not with a text that cannot be one.
             self._admissions.put((event, digest), admission)
-            self._opened.put(path, remembered)
+            self._opened.put(path, RememberedResponse(without_key, freshness))
 
 
 def _credentials(request: UpstreamRequest, grant: str | None) -> Credentials | None:
