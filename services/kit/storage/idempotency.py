@@ -175,7 +175,7 @@ class IdempotentRequests:
     def _begin(self, key: IdempotencyKey) -> None:
         """Lock the key until the transaction ends. Raise KeyInFlight, and _Overtaken when there is a response now."""
         if is_postgresql(self._database):
-            # Try the lock, because whoever waits for it would keep a connection, and a pooler has few.
+            # Do not wait for the lock: a waiting request would keep one of the few connections of a pooler.
             cursor = self._database.execute_sql("SELECT pg_try_advisory_xact_lock(%s)", (_lock_number(key),))
             if not cursor.fetchone()[0]:
                 raise KeyInFlight

@@ -14,7 +14,7 @@ from services.kit.core.logging import log
 # Files for everything but clients: the gateway's connections to services (256 each to content and quiz, and one for
 # each sign-in that waits in auth, 800 for each of auth's workers), databases, and connections that are being accepted.
 RESERVED_FILES = 2_000
-# One part in so many is kept for connections without a request, so that each new one has the time to send its head.
+# One place in eight is kept for connections without a request: a new one needs it while its head arrives.
 PARTS = 8
 LOG_SECONDS = 60
 
