@@ -5,6 +5,7 @@ when it begins, and an acknowledged commit is durable. Nothing is kept in a sess
 transaction mode each transaction may have another one (docs/traps.md, 20).
 """
 
+import select
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
@@ -121,6 +122,17 @@ def _postgresql(url: str, application_name: str) -> peewee.Database:
     limits = {name: value for name, value in _LIMITS.items() if name not in options}
     cursor = partial(_LimitedCursor, limits=limits)
     return peewee.PostgresqlDatabase(url, prefer_psycopg3=True, prepare_threshold=None, cursor_factory=cursor, **ours)
+
+
+def close_if_ended(database: peewee.Database) -> None:
+    """Close this thread's idle connection when the server has ended it, as at a failover: the next use would fail."""
+    if not is_postgresql(database) or database.is_closed():
+        return
+    # An idle session receives nothing but its end, or a notice, which a new connection may miss.
+    incoming = select.poll()
+    incoming.register(database.connection().fileno(), select.POLLIN)
+    if incoming.poll(0):
+        database.close()
 
 
 def wait_until_ready(database: peewee.Database, seconds: float) -> None:

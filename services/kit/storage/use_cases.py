@@ -15,7 +15,7 @@ import peewee
 
 from services.kit.core.errors import ServiceError, Unavailable
 from services.kit.core.logging import log, safe_message
-from services.kit.storage.database import is_postgresql, snapshot, transaction
+from services.kit.storage.database import close_if_ended, is_postgresql, snapshot, transaction
 from services.kit.storage.database_errors import DATABASE_ERRORS, is_damage, is_outage, refused_write
 from services.kit.storage.idempotency import IdempotentRequests, Keep, keep_nothing
 from services.kit.storage.lists import ReadPage, render_long, render_page, render_short
@@ -206,6 +206,7 @@ class UseCases:
             self._database.close()
             raise Unavailable(DAMAGED)
         try:
+            close_if_ended(self._database)
             result = use_case(*args, **kwargs)
             require_open_files(self._database)
             return result

@@ -170,6 +170,19 @@ def test_a_read_only_server_is_a_passing_outage(notes: peewee.Database) -> None:
     assert [line["event"] for line in lines] == ["database_unavailable"]
 
 
+def test_a_session_that_the_server_has_ended_fails_no_use_case(notes: peewee.Database) -> None:
+    def session() -> int:
+        [number] = notes.execute_sql("SELECT pg_backend_pid()").fetchone()
+        return int(number)
+
+    with pool(notes) as use_cases, capture_logs() as lines:
+        before = asyncio.run(use_cases.run(session))
+        on_another_connection(notes, f"SELECT pg_terminate_backend({before}, 10000)")
+        assert asyncio.run(use_cases.run(session)) != before
+
+    assert lines == []
+
+
 # psycopg would prepare a statement after five executions.
 OFTEN = 8
 
