@@ -2,8 +2,10 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Generic, TypeVar
 
+Key = TypeVar("Key")
 Result = TypeVar("Result")
 
 
@@ -38,3 +40,20 @@ class SharedCall(Generic[Result]):
             self._current = None
             if self._next is None:
                 self._at_rest()
+
+
+class SharedCalls(Generic[Key, Result]):
+    """A shared call for each key, forgotten when nobody waits for it."""
+
+    def __init__(self, call: Callable[[Key], Awaitable[Result]]):
+        self._call = call
+        self._shared: dict[Key, SharedCall[Result]] = {}
+
+    async def __call__(self, key: Key) -> Result:
+        """Return the result of a call with this key that begins after this. Raise what it raises."""
+        shared = self._shared.get(key)
+        if shared is None:
+            # Forgotten when it rests, and not by those who asked: they may be gone.
+            forget = partial(self._shared.pop, key, None)
+            shared = self._shared[key] = SharedCall(partial(self._call, key), forget)
+        return await shared()

@@ -1,4 +1,4 @@
-"""The services behind the gateway, the memory of content's responses, and the batches of submissions."""
+"""The services behind the gateway, the memories of their responses, and the batches of submissions."""
 
 import asyncio
 from collections.abc import Mapping
@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from gateway.batches import SubmissionBatches
-from gateway.memory import ContentMemory
+from gateway.content_memory import ContentMemory
+from gateway.quiz_memory import QuizMemory
 from gateway.upstream import Upstream, open_upstream
 from services.kit.web.tokens.revocation import Revocations
 
@@ -15,12 +16,13 @@ ServiceName = Literal["content", "quiz", "auth"]
 
 @dataclass(frozen=True)
 class Upstreams:
-    """The services behind the gateway; learners' requests to content go through the memory, submissions in batches."""
+    """The services behind the gateway; learners' reads go through the memories, their submissions in batches."""
 
     content: Upstream
     quiz: Upstream
     auth: Upstream
     memory: ContentMemory
+    quizzes: QuizMemory
     submissions: SubmissionBatches
 
     def by_name(self) -> dict[ServiceName, Upstream]:
@@ -39,5 +41,12 @@ def connect(
     content, quiz, auth = (
         open_upstream(name, addresses[name], service_secret, timeout_seconds) for name in ("content", "quiz", "auth")
     )
-    submissions = SubmissionBatches(quiz, timeout_seconds)
-    return Upstreams(content, quiz, auth, ContentMemory(content, revocations), submissions)
+    return upstreams_over(content, quiz, auth, timeout_seconds, revocations)
+
+
+def upstreams_over(
+    content: Upstream, quiz: Upstream, auth: Upstream, timeout_seconds: float, revocations: Revocations
+) -> Upstreams:
+    """Return the services with their memories and batches."""
+    memory, submissions = ContentMemory(content, revocations), SubmissionBatches(quiz, timeout_seconds)
+    return Upstreams(content, quiz, auth, memory, QuizMemory(quiz), submissions)

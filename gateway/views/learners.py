@@ -92,7 +92,7 @@ async def quiz(upstreams: Upstreams, request: UpstreamRequest, event_slug: str, 
     if admission.status != HTTP_OK:
         return admission
     lesson = admission.document["item"]
-    response = await upstreams.quiz.call("GET", f"/internal/lessons/{_segment(lesson['id'])}/quiz")
+    response = await upstreams.quizzes.call(LESSON_QUIZ.format(lesson_id=_segment(lesson["id"])))
     if response.status == HTTP_OK:
         quiz_id = response.document["item"]["id"]
         log.info("quiz_loaded", quizId=quiz_id)

@@ -1,7 +1,7 @@
 """The composition root of content: connect its parts and list its routes."""
 
-import hashlib
 import os
+import re
 from pathlib import Path
 
 from services.content.branding.generator import Generator, generator_of
@@ -14,15 +14,18 @@ from services.kit.storage.database import open_database
 from services.kit.storage.service_app import create_operated_app
 from services.kit.storage.use_cases import UseCases
 from services.kit.web.app import WebApp
+from services.kit.web.freshness import rendering_of
 from services.kit.web.guards import READ_AND_WRITE, Guard, Route
 from services.kit.web.tokens.auth import access_token_verifier
 from services.kit.web.tokens.grants import GrantVerifier
+from services.kit.web.version_questions import direct_versions
 
 EVENTS = "/api/events"
 EVENT = EVENTS + "/{event_id}"
 LESSONS = EVENT + "/lessons"
 LESSON = LESSONS + "/{lesson_id}"
 LESSON_REFERENCE = "/internal/events/{event_id}/lessons/{lesson_id}"
+VERSION = "/internal/version"
 PUBLIC_EVENTS = "/internal/public/events"
 PUBLIC_LESSON = PUBLIC_EVENTS + "/{event_slug}/lessons/{lesson_slug}"
 
@@ -33,7 +36,8 @@ def create_app(settings: Settings | None = None) -> WebApp:
     database = open_database(settings.database_url, "flix-content", create=False)
     use_cases = UseCases(database, settings.threads)
     store = PeeweeContentStore(database)
-    service = ContentService(store, settings.service_secret, rendering=_rendering(settings))
+    rendering = rendering_of(Path(__file__).parent, settings.allowed_domains)
+    service = ContentService(store, settings.service_secret, rendering=rendering)
     verifier = access_token_verifier(settings)
 
     return create_operated_app(
@@ -45,14 +49,10 @@ def create_app(settings: Settings | None = None) -> WebApp:
         use_cases,
         verifier,
         verifier.prepare,
+        direct=direct_versions(
+            settings.name, settings.service_secret, re.compile(VERSION), lambda: use_cases.run_short(service.version)
+        ),
     )
-
-
-def _rendering(settings: Settings) -> str:
-    """Return a name of the release and of the settings that learners' responses depend on."""
-    sources = sorted(Path(__file__).parent.rglob("*.py"))
-    parts = [*(source.read_bytes() for source in sources), repr(settings.allowed_domains).encode()]
-    return hashlib.sha256(b"".join(parts)).hexdigest()[:16]
 
 
 def routes(
@@ -90,7 +90,7 @@ def routes(
         Route("/internal/references", feed.LessonReferences(service, use_cases), Guard.SERVICE),
         Route("/internal/presence", feed.Presences(service, use_cases), Guard.SERVICE),
         Route(LESSON_REFERENCE, lessons.LessonReference(service, use_cases), Guard.SERVICE),
-        Route("/internal/version", learners.ContentVersion(service, use_cases), Guard.SERVICE),
+        Route(VERSION, learners.ContentVersion(service, use_cases), Guard.SERVICE),
         Route(PUBLIC_EVENTS, learners.PublicEvents(service, use_cases), Guard.SERVICE),
         Route(PUBLIC_EVENTS + "/{event_slug}/access", learners.EventAccess(service, use_cases), Guard.SERVICE),
         Route(PUBLIC_EVENTS + "/{event_slug}/catalog", learners.Catalog(service, use_cases, grants), Guard.SERVICE),

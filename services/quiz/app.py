@@ -1,13 +1,17 @@
 """The composition root of quiz: connect its parts and list its routes."""
 
 import os
+import re
+from pathlib import Path
 
 from services.kit.storage.database import open_database
 from services.kit.storage.service_app import create_operated_app
 from services.kit.storage.use_cases import UseCases
 from services.kit.web.app import WebApp
+from services.kit.web.freshness import rendering_of
 from services.kit.web.guards import READ_AND_WRITE, Guard, Route
 from services.kit.web.tokens.auth import access_token_verifier
+from services.kit.web.version_questions import direct_versions
 from services.quiz.config import Settings, read_settings
 from services.quiz.content import content_of
 from services.quiz.following import Follower
@@ -15,6 +19,10 @@ from services.quiz.migrations import MIGRATIONS
 from services.quiz.repository.store import PeeweeQuizStore
 from services.quiz.resources import following, learners, quizzes
 from services.quiz.service import QuizService
+
+LESSON_QUIZ = "/internal/lessons/{lesson_id}/quiz"
+# Ids as quiz knows them. Another spelling of the address is unusual.
+LESSON_QUIZ_VERSION = re.compile(LESSON_QUIZ.format(lesson_id="([A-Za-z0-9_-]+)") + "/version")
 
 
 def create_app(settings: Settings | None = None) -> WebApp:
@@ -24,7 +32,7 @@ def create_app(settings: Settings | None = None) -> WebApp:
     use_cases = UseCases(database, settings.threads)
     content = content_of(settings)
     store = PeeweeQuizStore(database)
-    service = QuizService(store, content.require_lesson)
+    service = QuizService(store, content.require_lesson, rendering=rendering_of(Path(__file__).parent))
     verifier = access_token_verifier(settings)
 
     return create_operated_app(
@@ -36,6 +44,12 @@ def create_app(settings: Settings | None = None) -> WebApp:
         use_cases,
         verifier,
         verifier.prepare,
+        direct=direct_versions(
+            settings.name,
+            settings.service_secret,
+            LESSON_QUIZ_VERSION,
+            lambda lesson_id: use_cases.run_short(service.lesson_quiz_version, lesson_id),
+        ),
     )
 
 
@@ -45,7 +59,8 @@ def routes(service: QuizService, follower: Follower, use_cases: UseCases) -> tup
         Route("/api/quizzes", quizzes.Quizzes(service, use_cases), READ_AND_WRITE),
         Route("/api/quizzes/{quiz_id}", quizzes.QuizItem(service, use_cases), READ_AND_WRITE),
         Route("/api/quizzes/{quiz_id}/attempts", quizzes.Attempts(service, use_cases), READ_AND_WRITE),
-        Route("/internal/lessons/{lesson_id}/quiz", learners.LessonQuiz(service, use_cases), Guard.SERVICE),
+        Route(LESSON_QUIZ, learners.LessonQuiz(service, use_cases), Guard.SERVICE),
+        Route(LESSON_QUIZ + "/version", learners.LessonQuizVersion(service, use_cases), Guard.SERVICE),
         Route("/internal/submissions", learners.Submissions(service, use_cases), Guard.SERVICE),
         Route("/internal/submission-batches", learners.SubmissionBatches(service, use_cases), Guard.SERVICE),
         Route("/internal/replays", learners.Replays(service, use_cases), Guard.SERVICE),

@@ -10,9 +10,10 @@ from datetime import datetime
 
 import uuid_utils
 
-from services.kit.core.instants import Clock, now
+from services.kit.core.instants import Clock, now, to_milliseconds
 from services.kit.storage.idempotency import Keep, keep_nothing
 from services.kit.web.entity_tags import ANY_STATE, IfMatch, require_match
+from services.kit.web.freshness import Version
 from services.kit.web.pages import Page, PageRequest, page_of
 from services.quiz import rules
 from services.quiz.entities import (
@@ -35,12 +36,13 @@ RequireLesson = Callable[[str, str], None]
 
 
 class QuizService:
-    """The use cases of admins and of learners."""
+    """The use cases of admins and of learners. `rendering` names the release, on which responses depend as well."""
 
-    def __init__(self, store: QuizStore, require_lesson: RequireLesson, clock: Clock = now):
+    def __init__(self, store: QuizStore, require_lesson: RequireLesson, clock: Clock = now, rendering: str = ""):
         self._store = store
         self._require_lesson = require_lesson
         self._clock = clock
+        self._rendering = rendering
 
     def list_quizzes(self, which: QuizFilter, request: PageRequest) -> Page[Quiz]:
         """Return the quizzes that match, oldest first."""
@@ -125,6 +127,11 @@ class QuizService:
     def get_lesson_quiz(self, lesson_id: str) -> Quiz:
         """Return the lesson's quiz. Raise QuizNotFound."""
         return self._store.quizzes.get_by_lesson(lesson_id)
+
+    def lesson_quiz_version(self, lesson_id: str) -> Version:
+        """Return the state of the lesson's quiz now: whatever a learner sees of it belongs to its revision."""
+        revision_id = self._store.quizzes.revision_id(lesson_id)
+        return Version(f"{revision_id} {self._rendering}", to_milliseconds(self._clock()))
 
     def submit(
         self,

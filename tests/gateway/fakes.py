@@ -13,11 +13,9 @@ from structlog.contextvars import merge_contextvars
 from structlog.testing import capture_logs
 
 from gateway.app import assemble
-from gateway.batches import SubmissionBatches
 from gateway.config import read_settings
-from gateway.memory import ContentMemory
 from gateway.upstream import Upstream
-from gateway.upstreams import Upstreams
+from gateway.upstreams import upstreams_over
 from services.kit.core.instants import now
 from services.kit.web.tokens.access import AccessTokenVerifier
 from services.kit.web.tokens.service import verify_service_token
@@ -141,8 +139,7 @@ class Gateway:
             }
         )
         content, quiz, auth = (upstream(name, fake, upstream_seconds) for name, fake in self.services.items())
-        submissions = SubmissionBatches(quiz, upstream_seconds)
-        upstreams = Upstreams(content, quiz, auth, ContentMemory(content, nothing_revoked), submissions)
+        upstreams = upstreams_over(content, quiz, auth, upstream_seconds, nothing_revoked)
         self._app: Any = assemble(settings, upstreams, AccessTokenVerifier(_published_keys, "gateway", nothing_revoked))
         self._runner = asyncio.Runner()
 

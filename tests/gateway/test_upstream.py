@@ -56,8 +56,9 @@ def test_no_claim_in_a_client_s_header_reaches_a_service(gateway: Gateway) -> No
     gateway.send("POST", CATALOG, headers=CLAIMED, json={})
     gateway.as_admin("POST", "/api/events", headers=CLAIMED, json={})
     expected = HEADERS | {"authorization", "content-type", "content-length"}
-    assert [set(request.headers) for request in gateway.content.requests] == [expected, expected]
-    assert gateway.content.header("X-Client-Address") == ["192.0.2.1"] * 2
+    # A read is the same for all who ask the same.
+    assert [set(request.headers) for request in gateway.content.requests] == [expected - {"x-client-address"}, expected]
+    assert gateway.content.requests[1].headers["X-Client-Address"] == "192.0.2.1"
     assert not any("claimed" in text for request in gateway.content.requests for text in request.headers.values())
 
 
@@ -94,13 +95,13 @@ def test_only_headers_for_the_client_come_back(gateway: Gateway) -> None:
     }
 
 
-def test_percent_encoded_paths_and_queries_survive(gateway: Gateway) -> None:
+def test_percent_encoded_paths_and_an_admin_s_queries_survive(gateway: Gateway) -> None:
     gateway.as_admin("GET", "/api/events/caf%C3%A9%20%25%3F%23;a=b/lessons?cursor=a%2Bb%26c%3D&limit=2&x=%C3%A9+%20")
     gateway.send("POST", "/api/public/events/caf%C3%A9%20%25%3F%23;a=b/catalog?x=%2F")
     gateway.as_admin("GET", "/api/events/v1..2.")
     assert gateway.targets == [
         "GET /api/events/caf%C3%A9%20%25%3F%23%3Ba%3Db/lessons?cursor=a%2Bb%26c%3D&limit=2&x=%C3%A9+%20",
-        "POST /internal/public/events/caf%C3%A9%20%25%3F%23%3Ba%3Db/catalog?x=%2F",
+        "POST /internal/public/events/caf%C3%A9%20%25%3F%23%3Ba%3Db/catalog",
         "GET /api/events/v1..2.",
     ]
 

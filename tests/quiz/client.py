@@ -11,6 +11,7 @@ from services.kit.core.instants import now
 from services.kit.storage.database import open_database
 from services.kit.storage.service_app import create_service_app
 from services.kit.storage.use_cases import UseCases
+from services.kit.web.app import WebApp
 from services.kit.web.tokens.access import AccessTokenVerifier
 from services.kit.web.tokens.service import issue_service_token
 from services.quiz.app import routes
@@ -43,14 +44,13 @@ class LessonsOfContent:
             raise self.refusal
 
 
-@contextmanager
-def quiz_client(
+def quiz_app(
     store: QuizStore,
     lessons: LessonsOfContent,
     content: InMemoryContentStore | None = None,
     database: peewee.Database | None = None,
-) -> Iterator[Client]:
-    """Start the app over that store a minute after noon, and yield a client of it."""
+) -> WebApp:
+    """Return the app over that store, a minute after noon."""
 
     async def fetch_keys() -> Any:
         return FORGE.key_set()
@@ -59,5 +59,16 @@ def quiz_client(
     follower = Follower(store, ContentInProcess(content or InMemoryContentStore()))
     table = routes(QuizService(store, lessons.require, StoppedClock(LATER)), follower, use_cases)
     verifier = AccessTokenVerifier(fetch_keys, "quiz", nothing_revoked, lambda: NOON)
-    with Client.of(create_service_app(table, SETTINGS, use_cases, verifier)) as client:
+    return create_service_app(table, SETTINGS, use_cases, verifier)
+
+
+@contextmanager
+def quiz_client(
+    store: QuizStore,
+    lessons: LessonsOfContent,
+    content: InMemoryContentStore | None = None,
+    database: peewee.Database | None = None,
+) -> Iterator[Client]:
+    """Start the app over that store, and yield a client of it."""
+    with Client.of(quiz_app(store, lessons, content, database)) as client:
         yield client

@@ -99,6 +99,9 @@ class InMemoryQuizzes:
         quiz = self.get_by_lesson(lesson_id)
         return QuizReference(quiz.event_id, quiz.lesson_id, quiz.revision_id)
 
+    def revision_id(self, lesson_id: str) -> str | None:
+        return next((each.revision_id for each in self._rows.quizzes.values() if each.lesson_id == lesson_id), None)
+
     def get_by_lesson(self, lesson_id: str) -> Quiz:
         for quiz in self._rows.quizzes.values():
             if quiz.lesson_id == lesson_id:

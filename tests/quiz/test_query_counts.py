@@ -37,6 +37,7 @@ COSTS: list[Cost[QuizService]] = [
     # The lock, the read for If-Match, the replaced revision, the quiz, the audit entry, outdated revisions.
     Cost("delete_quiz", lambda service: service.delete_quiz("quiz-1"), 6),
     Cost("list_attempts", lambda service: service.list_attempts("quiz-1", PageRequest(50)), 2),
+    Cost("lesson_quiz_version", lambda service: service.lesson_quiz_version("lesson-1"), 1),
     Cost("get_lesson_quiz", lambda service: service.get_lesson_quiz("lesson-1"), 1),
     # The lock, the quiz, the attempt.
     Cost("submit", lambda service: service.submit("lesson-1", []), 3),

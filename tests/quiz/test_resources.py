@@ -471,7 +471,11 @@ def test_the_routes_have_these_guards() -> None:
     assert sorted(READING) == sorted([("GET", QUIZZES), ("GET", QUIZ), ("GET", ATTEMPTS)])
     assert sorted(WRITING) == sorted([("POST", QUIZZES), ("PUT", QUIZ), ("DELETE", QUIZ)])
     assert sorted(SERVICES) == sorted(
-        [("GET", LEARN), *(("POST", path) for path in (SUBMIT, BATCHES, REPLAYS, CATCH_UP))]
+        [
+            ("GET", LEARN),
+            ("GET", f"{LEARN}/version"),
+            *(("POST", path) for path in (SUBMIT, BATCHES, REPLAYS, CATCH_UP)),
+        ]
     )
     assert requests_of(Guard.OPEN) == []
 

@@ -13,7 +13,7 @@ from services.kit.storage.integrity import check_command, integrity_route
 from services.kit.storage.migrations import Migrations
 from services.kit.storage.soundness import SoundnessWatch
 from services.kit.storage.use_cases import UseCases
-from services.kit.web.app import Lifespan, WebApp, create_web_app
+from services.kit.web.app import Direct, Lifespan, WebApp, create_web_app
 from services.kit.web.guards import Gatekeeper, Route
 from services.kit.web.tokens.access import AccessTokenVerifier
 
@@ -28,10 +28,11 @@ def create_operated_app(
     verifier: AccessTokenVerifier,
     prepare: Callable[[], Awaitable[None]] | None = None,
     require_ready: Callable[[], None] = lambda: None,
+    direct: Direct | None = None,
 ) -> WebApp:
     """Return the app of a service with what every service is operated by: health, audit log, check, and watch.
 
-    `require_ready` raises when the service is not ready for a reason of its own.
+    `require_ready` raises when the service is not ready for a reason of its own. `direct` responds before Falcon.
     """
     table = (
         *routes,
@@ -46,7 +47,7 @@ def create_operated_app(
         settings.integrity_interval_seconds,
         apart=check_command(settings.name, "damage", use_cases),
     )
-    return create_service_app(table, settings, use_cases, verifier, watch, prepare)
+    return create_service_app(table, settings, use_cases, verifier, watch, prepare, direct)
 
 
 def create_service_app(
@@ -56,6 +57,7 @@ def create_service_app(
     verifier: AccessTokenVerifier | None = None,
     watch: SoundnessWatch | None = None,
     prepare: Callable[[], Awaitable[None]] | None = None,
+    direct: Direct | None = None,
 ) -> WebApp:
     """Return the app of a service: its routes behind their guards, its threads closed after the last request.
 
@@ -75,4 +77,4 @@ def create_service_app(
         await asyncio.to_thread(use_cases.close)
 
     gatekeeper = Gatekeeper(table, settings.name, settings.service_secret, verifier)
-    return create_web_app(table, [gatekeeper, Lifespan(start, close)], settings.body_timeout_seconds)
+    return create_web_app(table, [gatekeeper, Lifespan(start, close)], settings.body_timeout_seconds, direct=direct)

@@ -71,6 +71,7 @@ class UseCases:
         self.wake = threading.Event()
         self._long_lists = asyncio.Lock()
         self.at_damage: list[Callable[[], None]] = []
+        self._loop: asyncio.AbstractEventLoop | None = None
 
     async def run(
         self,
@@ -93,6 +94,21 @@ class UseCases:
         finally:
             # The client may be gone: do not begin a call that still waits, and free its request body.
             waiting.clear()
+
+    async def run_short(
+        self,
+        read: Callable[Parameters, Result],
+        *args: Parameters.args,
+        **kwargs: Parameters.kwargs,
+    ) -> Result:
+        """Run a read of one row; raise as `run` does. On SQLite it runs on the event loop.
+
+        There it takes a tenth of the time that handing it to a thread and back takes, and waits for no writer.
+        """
+        if is_postgresql(self._database):
+            return await self.run(read, *args, **kwargs)
+        self._loop = asyncio.get_running_loop()
+        return self.run_in_this_thread(read, *args, **kwargs)
 
     async def run_once(
         self,
@@ -191,8 +207,9 @@ class UseCases:
         log.warning("database_sound_again")
 
     def close(self) -> None:
-        """Wait for the running use cases, then end the threads and their connections."""
+        """Wait for the running use cases, then end the threads and their connections; call it in another thread."""
         self._pool.shutdown(wait=True)
+        self._close_connection_of_loop()
 
     def run_in_this_thread(
         self,
@@ -249,7 +266,8 @@ class UseCases:
             return render_long(read, given_up)
 
     def _close_connections(self) -> None:
-        """Let every thread of the pool close its connection, which no other may do."""
+        """Let every thread of the pool, and the event loop, close its connection, which no other may do."""
+        self._close_connection_of_loop()
         everyone = threading.Barrier(self.threads)
 
         def close_own() -> None:
@@ -264,6 +282,12 @@ class UseCases:
         with suppress(RuntimeError):
             for _ in range(self.threads):
                 self._pool.submit(close_own)
+
+    def _close_connection_of_loop(self) -> None:
+        # At the end of the process the loop is closed.
+        with suppress(RuntimeError):
+            if self._loop is not None:
+                self._loop.call_soon_threadsafe(self._database.close)
 
     def _begin(self, waiting: list[tuple[partial[Result], Future[Result]]]) -> None:
         notify = None

@@ -1,16 +1,18 @@
-"""How long a response of content may be repeated from memory, told to the gateway in a header of each response."""
+"""How long a response of a service may be repeated from memory, told to the gateway in a header of each response."""
 
+import hashlib
 import json
 from dataclasses import asdict, dataclass
+from pathlib import Path
 
 FRESHNESS_HEADER = "Freshness"
 
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """The state of content at one moment: of equal states the same request has the same response.
+    """The state of a service at one moment: of equal states the same request has the same response.
 
-    `state` is an opaque text, which every write changes. `at` is content's clock, in milliseconds since the epoch.
+    `state` is an opaque text, which every write changes. `at` is the service's clock, in milliseconds since the epoch.
     """
 
     state: str
@@ -53,3 +55,9 @@ def read_freshness(header: str | None) -> Freshness | None:
 def version_of(document: dict[str, int | str]) -> Version:
     """Read a version from its JSON."""
     return Version(str(document["state"]), int(document["at"]))
+
+
+def rendering_of(package: Path, *settings: object) -> str:
+    """Return a name of the service's release and of the settings that its responses depend on."""
+    parts = [*(source.read_bytes() for source in sorted(package.rglob("*.py"))), repr(settings).encode()]
+    return hashlib.sha256(b"".join(parts)).hexdigest()[:16]

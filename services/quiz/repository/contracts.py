@@ -42,6 +42,9 @@ class QuizRepository(Protocol):
     def get_by_lesson(self, lesson_id: str) -> Quiz:
         """Return the lesson's quiz. Raise QuizNotFound."""
 
+    def revision_id(self, lesson_id: str) -> str | None:
+        """Return the id of the revision of the lesson's quiz, None without one."""
+
     def share(self, lesson_id: str) -> QuizReference:
         """Return the ids of the lesson's quiz, and lock it against writers only. Raise QuizNotFound."""
 

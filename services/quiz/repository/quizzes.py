@@ -43,6 +43,7 @@ class PeeweeQuizzes:
         self._by_id = Statement(database, select_parts(by_id), QuizPart)
         self._by_lesson = Statement(database, select_parts(by_lesson), QuizPart)
         self._lock_for_update = Statement(database, lock_rows(QuizRow.select(QuizRow.id).where(by_id), database), str)
+        self._revision_id = Statement(database, QuizRow.select(QuizRow.revision).where(by_lesson), str)
         # Without this lock an update could remove a replaced revision before the attempt that points to it is written.
         ids = QuizRow.select(QuizRow.event_id, QuizRow.lesson_id, QuizRow.revision).where(by_lesson)
         self._share = Statement(database, lock_rows(ids, database, "FOR SHARE"), QuizReference)
@@ -75,6 +76,10 @@ class PeeweeQuizzes:
     def get_by_lesson(self, lesson_id: str) -> Quiz:
         """Return the lesson's quiz. Raise QuizNotFound."""
         return _only(self._by_lesson.all(lesson_id=lesson_id))
+
+    def revision_id(self, lesson_id: str) -> str | None:
+        """Return the id of the revision of the lesson's quiz, None without one."""
+        return self._revision_id.first(lesson_id=lesson_id)
 
     def share(self, lesson_id: str) -> QuizReference:
         """Return the ids of the lesson's quiz, and lock it against writers only. Raise QuizNotFound."""

@@ -1,7 +1,7 @@
 """Quizzes for learners. These routes are internal: the gateway calls them for a learner."""
 
 from contextvars import copy_context
-from dataclasses import replace
+from dataclasses import asdict, replace
 from functools import partial
 from typing import Any
 
@@ -22,6 +22,7 @@ from services.kit.web.documents import (
     write_json,
     write_stored_response,
 )
+from services.kit.web.freshness import FRESHNESS_HEADER, Freshness, freshness_header
 from services.kit.web.idempotency import (
     KEY_HEADER,
     IdempotencyKey,
@@ -62,8 +63,18 @@ class LessonQuiz(QuizResource):
     @Operation(id="getLessonQuiz", response=Item[LearnerQuizView], errors=(QuizNotFound,))
     async def on_get(self, request: Request, response: Response, lesson_id: str) -> None:
         """Return the lesson's quiz, without any trace of which option is right."""
+        version = await self._run(self._service.lesson_quiz_version, lesson_id)
+        response.set_header(FRESHNESS_HEADER, freshness_header(Freshness(version)))
         quiz = await self._run(self._service.get_lesson_quiz, lesson_id)
         write_json(response, {"item": learner_quiz_view(quiz)})
+
+
+class LessonQuizVersion(QuizResource):
+    """/internal/lessons/{lesson_id}/quiz/version: which version of its quiz the lesson has."""
+
+    async def on_get(self, request: Request, response: Response, lesson_id: str) -> None:
+        """Return the version now, also of a lesson without a quiz."""
+        write_json(response, asdict(await self._run(self._service.lesson_quiz_version, lesson_id)))
 
 
 class Submissions(QuizResource):

@@ -8,11 +8,9 @@ import pytest
 from falcon.testing import ASGIConductor
 
 from gateway.app import assemble
-from gateway.batches import SubmissionBatches
 from gateway.config import read_settings
-from gateway.memory import ContentMemory
 from gateway.upstream import UpstreamRequest
-from gateway.upstreams import Upstreams
+from gateway.upstreams import Upstreams, upstreams_over
 from gateway.views.deletions import delete_event, delete_lesson
 from services.kit.web.tokens.access import AccessTokenVerifier
 from tests.gateway.fakes import SECRET, Gateway, log_line, parsed, service_error, upstream
@@ -107,9 +105,7 @@ def test_a_deletion_completes_when_its_client_leaves_and_the_gateway_stops(delet
             return httpx.Response(200, json={"changes": 1})
 
         services = (upstream("content", content), upstream("quiz", quiz), upstream("auth", quiz))
-        upstreams = Upstreams(
-            *services, ContentMemory(services[0], nothing_revoked), SubmissionBatches(services[1], 30)
-        )
+        upstreams = upstreams_over(*services, 30, nothing_revoked)
         view: Any = delete_lesson if deletion is LESSON else delete_event
         app = ASGIConductor(app_over(upstreams))
         async with asyncio.timeout(30):

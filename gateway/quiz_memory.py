@@ -1,0 +1,37 @@
+"""Quizzes of lessons as learners see them, kept in memory and never wrong: quiz says which version a lesson has."""
+
+from functools import partial
+
+from gateway.memory import REPEATED, RememberedResponse, read_version, remembered_responses, to_this_request
+from gateway.shared_calls import SharedCalls
+from gateway.upstream import Upstream, UpstreamResponse
+
+
+class QuizMemory:
+    """Asks quiz for learners, once for all who ask for the same lesson, and repeats what still holds."""
+
+    def __init__(self, quiz: Upstream):
+        self._quiz = quiz
+        self._versions = SharedCalls(partial(read_version, quiz))
+        self._fetches = SharedCalls(self._fetch)
+        self._responses = remembered_responses()
+
+    async def call(self, path: str) -> UpstreamResponse:
+        """Return quiz's response to a GET of this path, as it is after the request has arrived. Raise as a call does.
+
+        Content has admitted the learner: to all of them the response is the same.
+        """
+        return to_this_request(await self._remembered(path) or await self._fetches(path))
+
+    async def _remembered(self, path: str) -> UpstreamResponse | None:
+        known = self._responses.get(path)
+        if known is None:
+            return None
+        version = await self._versions(f"{path}/version")
+        return known.at(version.at) if version is not None and known.freshness.holds(version) else None
+
+    async def _fetch(self, path: str) -> UpstreamResponse:
+        response = await self._quiz.call("GET", path)
+        if response.freshness is not None and response.status in REPEATED:
+            self._responses.put(path, RememberedResponse(response, response.freshness))
+        return response
