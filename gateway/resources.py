@@ -94,5 +94,5 @@ async def _upstream_request(request: Request, deadline_seconds: float | None) ->
 
 
 def _ascii(header: str | None) -> str | None:
-    # httpx sends ASCII headers only. The service refuses an empty header in the same way.
+    # It would be sent in UTF-8. The service refuses an empty header in the same way.
     return header if header is None or header.isascii() else ""

@@ -1,15 +1,14 @@
-"""Calls to the services. Only this module knows httpx; the others use UpstreamRequest and UpstreamResponse."""
+"""Calls to the services. Only this module knows aiohttp; the others use UpstreamRequest and UpstreamResponse."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
-from functools import cached_property, partial
-from typing import Any
+from functools import cached_property
+from typing import Any, NamedTuple
 
 import aiohttp
-import httpx
 import orjson
-from httpx_aiohttp import AiohttpTransport
+from yarl import URL
 
 from services.kit.core.actor import CLIENT_ADDRESS_HEADER
 from services.kit.core.errors import ServiceError, Unauthorized, Unavailable, UpstreamTimeout
@@ -105,19 +104,76 @@ def json_response(document: object, status: int = HTTP_OK) -> UpstreamResponse:
     return UpstreamResponse(status, orjson.dumps(document), {"Content-Type": JSON})
 
 
+class Outgoing(NamedTuple):
+    """A request on its way to a service. `target` is the path with the query, sent as it is."""
+
+    method: str
+    target: str
+    headers: Mapping[str, str]
+    body: bytes
+    connect_seconds: float
+
+
+class Incoming(NamedTuple):
+    """The response as it comes; the names of its headers are found in any case."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+# Raises aiohttp.ClientError.
+Send = Callable[[Outgoing], Awaitable[Incoming]]
+
+
+class Pool:
+    """The connections to the service at this address, `most` at once. The first call opens the first one."""
+
+    def __init__(self, address: str, most: int):
+        self._address = address.rstrip("/")
+        self._most = most
+        self._session: aiohttp.ClientSession | None = None
+
+    async def send(self, request: Outgoing) -> Incoming:
+        """Send the request once; a reading one again if a kept connection breaks."""
+        self._session = self._session or _session(self._most)
+        response = await self._session.request(
+            request.method,
+            URL(self._address + request.target, encoded=True),
+            headers=request.headers,
+            data=request.body or None,
+            allow_redirects=False,
+            timeout=aiohttp.ClientTimeout(total=None, sock_connect=request.connect_seconds),
+            middlewares=() if request.method in READING_METHODS else (_send_once,),
+        )
+        async with response:
+            return Incoming(response.status, response.headers, await response.read())
+
+    async def close(self) -> None:
+        """Close every connection."""
+        if self._session is not None:
+            await self._session.close()
+
+
+async def _close_nothing() -> None:
+    pass
+
+
 class Upstream:
-    """One service: a connection pool, and a deadline in seconds for each call from start to end."""
+    """One service, and a deadline in seconds for each call from start to end."""
 
     def __init__(
         self,
         name: str,
-        client: httpx.AsyncClient,
+        send: Send,
         service_secret: str,
         timeout_seconds: float,
         clock: Clock = now,
+        close: Callable[[], Awaitable[None]] = _close_nothing,
     ):
         self._name = name
-        self._client = client
+        self._send = send
+        self._close = close
         self._secret = service_secret
         self._timeout = timeout_seconds
         self._clock = clock
@@ -125,30 +181,23 @@ class Upstream:
     async def forward(self, request: UpstreamRequest) -> UpstreamResponse:
         """Forward a client's request unchanged, with the client's token. Raise Unavailable or UpstreamTimeout."""
         headers = {**request.headers, REQUEST_ID_HEADER: current_request_id()}
-        url = httpx.URL(request.path).copy_with(query=request.query.encode()) if request.query else request.path
+        target = f"{request.path}?{request.query}" if request.query else request.path
         # Who may wait longer may wait for a connection, too: hundreds of sign-ins may open theirs at once.
-        seconds, connect_seconds = request.deadline_seconds or self._timeout, request.deadline_seconds
+        seconds = request.deadline_seconds or self._timeout
+        connect_seconds = request.deadline_seconds or min(CONNECT_SECONDS, seconds)
         try:
-            # httpx's own timeouts bound each read, not the call (docs/traps.md, 9).
             async with asyncio.timeout(seconds):
-                response = await self._client.request(
-                    request.method,
-                    url,
-                    content=request.body,
-                    headers=headers,
-                    timeout=_timeout(seconds, connect_seconds),
-                )
-        # httpx-aiohttp does not translate aiohttp's error for a response that is not HTTP.
-        except (TimeoutError, httpx.HTTPError, aiohttp.ClientError) as error:
+                response = await self._send(Outgoing(request.method, target, headers, request.body, connect_seconds))
+        except (TimeoutError, aiohttp.ClientError) as error:
             raise self._failure(error) from error
-        if response.content and response.headers.get("Content-Type") != JSON:
+        if response.body and response.headers.get("Content-Type") != JSON:
             # The sender is not our service, but a load balancer in front of it or another process on its port.
-            log.warning("upstream_unintelligible", upstream=self._name, status=response.status_code)
+            log.warning("upstream_unintelligible", upstream=self._name, status=response.status)
             raise Unavailable
         forwarded = {name: response.headers[name] for name in FORWARDED_HEADERS if name in response.headers}
         judgement = read_judgement(response.headers.get(JUDGEMENT_HEADER))
         freshness = read_freshness(response.headers.get(FRESHNESS_HEADER))
-        return UpstreamResponse(response.status_code, response.content, forwarded, judgement, freshness)
+        return UpstreamResponse(response.status, response.body, forwarded, judgement, freshness)
 
     async def call(self, method: str, path: str, request: UpstreamRequest | None = None) -> UpstreamResponse:
         """Call an internal route as the gateway, with the query and the body of the client's request if it is given.
@@ -164,48 +213,46 @@ class Upstream:
         return response
 
     async def close(self) -> None:
-        """Close the pool."""
-        await self._client.aclose()
+        """Close the connections."""
+        await self._close()
 
     def _failure(self, error: Exception) -> ServiceError:
-        # httpx-aiohttp raises ConnectTimeout for a refused or broken connection as well: it does not mean a timeout.
-        timed_out = isinstance(error, TimeoutError | httpx.TimeoutException)
-        if timed_out and not isinstance(error, httpx.ConnectTimeout):
+        # aiohttp's own TimeoutError is that of a connection.
+        if not isinstance(error, aiohttp.ClientError):
             log.warning("upstream_timeout", upstream=self._name)
             return UpstreamTimeout()
-        log.warning("upstream_unavailable", upstream=self._name, error=repr(error))
+        log.warning("upstream_unavailable", upstream=self._name, error=_description(error))
         return Unavailable()
 
 
 def open_upstream(name: str, address: str, service_secret: str, timeout_seconds: float) -> Upstream:
     """Make a pool for the service at that address, without a connection before the first call."""
-    client = httpx.AsyncClient(
-        base_url=address,
-        # httpx's own transport passes 280 requests a second under concurrency, this one 1,200 (docs/traps.md, 17).
-        transport=AiohttpTransport(client=partial(_session, CONNECTIONS[name]), trust_env=False),
-        trust_env=False,
-    )
-    return Upstream(name, client, service_secret, timeout_seconds)
+    pool = Pool(address, CONNECTIONS[name])
+    return Upstream(name, pool.send, service_secret, timeout_seconds, close=pool.close)
 
 
-def _timeout(seconds: float, connect_seconds: float | None) -> httpx.Timeout:
-    return httpx.Timeout(seconds, connect=connect_seconds or min(CONNECT_SECONDS, seconds))
-
-
-def _session(limit: int) -> aiohttp.ClientSession:
+def _session(most: int) -> aiohttp.ClientSession:
     # Notice a replica that starts or stops within a second. Of several addresses the next one is tried.
-    connector = aiohttp.TCPConnector(limit=limit, keepalive_timeout=KEEPALIVE_SECONDS, ttl_dns_cache=DNS_SECONDS)
-    return aiohttp.ClientSession(connector=connector, middlewares=[_send_writes_once])
+    connector = aiohttp.TCPConnector(limit=most, keepalive_timeout=KEEPALIVE_SECONDS, ttl_dns_cache=DNS_SECONDS)
+    return aiohttp.ClientSession(
+        connector=connector,
+        cookie_jar=aiohttp.DummyCookieJar(),
+        auto_decompress=False,
+        skip_auto_headers=("Accept", "Accept-Encoding", "Content-Type", "User-Agent"),
+    )
 
 
-async def _send_writes_once(
-    request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
-) -> aiohttp.ClientResponse:
+async def _send_once(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
     # aiohttp repeats PUT and DELETE when a kept connection breaks. The first may have succeeded: the repeated DELETE
     # would get 404, and the repeated PUT with If-Match 412.
     try:
         return await handler(request)
     except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
-        if request.method in READING_METHODS:
-            raise
-        raise aiohttp.ClientConnectionError(str(error)) from error
+        raise aiohttp.ClientConnectionError from error
+
+
+def _description(error: aiohttp.ClientError) -> str:
+    """Return the error's name and the system's words. aiohttp's own show URLs, and headers with tokens."""
+    cause = error.__cause__ if isinstance(error.__cause__, aiohttp.ClientError) else error
+    words = cause.strerror if isinstance(cause, OSError) else None
+    return f"{type(cause).__name__}({words or ''})"

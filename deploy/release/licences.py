@@ -22,7 +22,6 @@ ALLOWED = {
 }
 # Packages whose metadata names no licence: the licence, and the first words of its text.
 KNOWN_BY_TEXT = {
-    "httpx-aiohttp": ("BSD-3-Clause", "Redistribution and use in source and binary forms, with or without"),
     "peewee": ("MIT", "Permission is hereby granted, free of charge, to any person obtaining a copy"),
 }
 _OPERATORS = re.compile(r"\s+(?:AND|OR|WITH)\s+")

@@ -1,7 +1,7 @@
 """The assembled gateway over three fake services."""
 
 import asyncio
-from collections.abc import Callable, Iterator, Mapping, MutableMapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping, MutableMapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -14,7 +14,7 @@ from structlog.testing import capture_logs
 
 from gateway.app import assemble
 from gateway.config import read_settings
-from gateway.upstream import Upstream
+from gateway.upstream import Incoming, Outgoing, Upstream
 from gateway.upstreams import upstreams_over
 from services.kit.core.instants import now
 from services.kit.web.tokens.access import AccessTokenVerifier
@@ -67,9 +67,9 @@ class FakeService:
     """A service behind the gateway: responds by method and address, and records the requests."""
 
     def __init__(self) -> None:
-        self.requests: list[httpx.Request] = []
+        self.requests: list[Outgoing] = []
         self._responses: dict[str, tuple[int, Any, Mapping[str, str]]] = {}
-        self._handlers: dict[str, Callable[[httpx.Request], httpx.Response]] = {}
+        self._handlers: dict[str, Callable[[Outgoing], httpx.Response]] = {}
         self._failures: dict[str, Exception] = {}
         self._silent: set[str] = set()
 
@@ -80,7 +80,7 @@ class FakeService:
 
     @property
     def bodies(self) -> list[bytes]:
-        return [request.content for request in self.requests]
+        return [request.body for request in self.requests]
 
     def header(self, name: str) -> list[str | None]:
         return [request.headers.get(name) for request in self.requests]
@@ -94,7 +94,7 @@ class FakeService:
         """Respond to `METHOD /path?query` with this document, or with an empty body."""
         self._responses[target] = (status, document, {name.replace("_", "-"): text for name, text in headers.items()})
 
-    def handles(self, target: str, handler: Callable[[httpx.Request], httpx.Response]) -> None:
+    def handles(self, target: str, handler: Callable[[Outgoing], httpx.Response]) -> None:
         """Respond to `METHOD /path?query` as the handler does."""
         self._handlers[target] = handler
 
@@ -105,8 +105,8 @@ class FakeService:
         """Let this target wait for far longer than any deadline, then break: without one the test fails, not hangs."""
         self._silent.add(target)
 
-    async def __call__(self, request: httpx.Request) -> httpx.Response:
-        """Handle a request of httpx's MockTransport; 404 where no response was set."""
+    async def __call__(self, request: Outgoing) -> httpx.Response:
+        """Handle a request of the gateway; 404 where no response was set."""
         self.requests.append(request)
         target = _target(request)
         if target in self._silent:
@@ -215,14 +215,20 @@ def log_line(event: str, route: str, method: str = "POST", **fields: object) -> 
     return {"event": event, "requestId": REQUEST_ID, "method": method, "route": route, **fields}
 
 
-def upstream(name: str, handler: Any, seconds: float = 30) -> Upstream:
+def upstream(
+    name: str, handler: Callable[[Outgoing], Awaitable[httpx.Response]], seconds: float = 30, secret: str = SECRET
+) -> Upstream:
     """Return a service that responds as the handler does."""
-    client = httpx.AsyncClient(base_url=f"http://{name}", transport=httpx.MockTransport(handler))
-    return Upstream(name, client, SECRET, seconds)
+
+    async def send(request: Outgoing) -> Incoming:
+        response = await handler(request)
+        return Incoming(response.status_code, response.headers, response.content)
+
+    return Upstream(name, send, secret, seconds)
 
 
-def _target(request: httpx.Request) -> str:
-    return f"{request.method} {request.url.raw_path.decode()}"
+def _target(request: Outgoing) -> str:
+    return f"{request.method} {request.target}"
 
 
 async def _published_keys() -> Any:

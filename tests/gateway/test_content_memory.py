@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule
 
 from gateway.content_memory import ContentMemory
-from gateway.upstream import JSON, Upstream, UpstreamRequest, UpstreamResponse
+from gateway.upstream import JSON, Outgoing, UpstreamRequest, UpstreamResponse
 from services.content.migrations import MIGRATIONS
 from services.content.repository.contracts import ContentStore
 from services.content.repository.store import PeeweeContentStore
@@ -39,6 +39,7 @@ from tests.content.examples import (
     with_two_events,
 )
 from tests.content.memory import InMemoryContentStore
+from tests.gateway.fakes import upstream
 from tests.kit.forging import nothing_revoked
 
 PUBLIC = "/internal/public/events"
@@ -57,10 +58,14 @@ class Content:
         self.has_versions = True
         self._app: Any = content_app(store, clock=clock)
 
-    async def __call__(self, request: httpx.Request) -> httpx.Response:
-        """Handle a request of httpx's MockTransport."""
-        self.asked.append(request.url.path.rpartition("/")[2])
-        response = await httpx.ASGITransport(self._app).handle_async_request(request)
+    async def __call__(self, request: Outgoing) -> httpx.Response:
+        """Handle a request of the gateway."""
+        self.asked.append(request.target.rpartition("/")[2])
+        method, target, headers, body, _seconds = request
+        transport = httpx.ASGITransport(self._app)
+        response = await transport.handle_async_request(
+            httpx.Request(method, f"http://content{target}", headers=headers, content=body)
+        )
         headers = httpx.Headers(response.headers)
         if not self.has_versions:
             headers.pop(FRESHNESS_HEADER, None)
@@ -73,8 +78,7 @@ class Remembering:
     def __init__(self, *contents: Content, revocations: Callable[[], Awaitable[Revoked]] = nothing_revoked):
         self._contents = contents
         self._turn = 0
-        client = httpx.AsyncClient(base_url="http://content", transport=httpx.MockTransport(self._handle))
-        self._content = Upstream("content", client, SETTINGS.service_secret, timeout_seconds=30)
+        self._content = upstream("content", self._handle, secret=SETTINGS.service_secret)
         self._memory = ContentMemory(self._content, revocations)
 
     async def ask(self, event: str, action: str, key: str | None = None, grant: str | None = None) -> UpstreamResponse:
@@ -86,7 +90,7 @@ class Remembering:
         request = UpstreamRequest("POST", "", body=_request(key).body, content_type=JSON, learner_grant=grant)
         return await self._content.call("POST", f"{PUBLIC}/{event}/{action}", request)
 
-    async def _handle(self, request: httpx.Request) -> httpx.Response:
+    async def _handle(self, request: Outgoing) -> httpx.Response:
         self._turn += 1
         return await self._contents[self._turn % len(self._contents)](request)
 

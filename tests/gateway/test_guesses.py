@@ -13,7 +13,7 @@ from structlog.testing import capture_logs
 
 from gateway.guesses import REFUSAL_STEP_SECONDS, Guesses
 from gateway.limiter import Counts
-from gateway.upstream import UpstreamResponse
+from gateway.upstream import Outgoing, UpstreamResponse
 from services.kit.core.errors import TooManyRequests
 from services.kit.web.freshness import FRESHNESS_HEADER, Freshness, Version, freshness_header
 from services.kit.web.judgements import JUDGEMENT_HEADER, Judgement, KeyJudgement, judgement_header
@@ -72,7 +72,7 @@ class Content:
         return Version(f"{self.event_id} {self.right} {self.stale}", 0)
 
     def _handler(self, closed: Any, status: int, opened: Any) -> Any:
-        def respond(request: httpx.Request) -> httpx.Response:
+        def respond(request: Outgoing) -> httpx.Response:
             judgement = self._judge(request)
             freshness = freshness_header(Freshness(self.version))
             headers = {JUDGEMENT_HEADER: judgement_header(judgement), FRESHNESS_HEADER: freshness}
@@ -82,8 +82,8 @@ class Content:
 
         return respond
 
-    def _judge(self, request: httpx.Request) -> Judgement:
-        sent = orjson.loads(request.content).get("eventAccessKey") if request.content else None
+    def _judge(self, request: Outgoing) -> Judgement:
+        sent = orjson.loads(request.body).get("eventAccessKey") if request.body else None
         if request.headers.get("Learner-Grant") == "a.valid.grant":
             return Judgement(self.event_id, True)
         if sent is None:

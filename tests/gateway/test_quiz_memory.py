@@ -11,13 +11,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.quiz_memory import QuizMemory
-from gateway.upstream import Upstream, UpstreamResponse
+from gateway.upstream import Outgoing, UpstreamResponse
 from services.kit.web.freshness import FRESHNESS_HEADER
 from services.kit.web.pages import PageRequest
 from services.quiz.entities import QuizFilter
 from services.quiz.errors import LessonHasQuiz
 from services.quiz.repository.contracts import QuizStore
 from services.quiz.service import QuizService
+from tests.gateway.fakes import upstream
 from tests.kit.forging import SECRET
 from tests.quiz.client import LessonsOfContent, quiz_app
 from tests.quiz.examples import a_quiz, quiz_changes, quiz_fields
@@ -36,19 +37,19 @@ class Gateways:
         self.asked: list[str] = []
         self._app: Any = quiz_app(store, LessonsOfContent())
         self._has_versions = has_versions
-        client = httpx.AsyncClient(base_url="http://quiz", transport=httpx.MockTransport(self._handle))
-        self._quiz = Upstream("quiz", client, SECRET, timeout_seconds=30)
+        self._quiz = upstream("quiz", self._handle, secret=SECRET)
         self.memories = [QuizMemory(self._quiz) for _ in range(2)]
 
     async def ask_quiz(self, path: str) -> UpstreamResponse:
         """Ask quiz itself."""
         return await self._quiz.call("GET", path)
 
-    async def _handle(self, request: httpx.Request) -> httpx.Response:
-        self.asked.append(request.url.path)
-        if not self._has_versions and request.url.path.endswith("/version"):
+    async def _handle(self, request: Outgoing) -> httpx.Response:
+        self.asked.append(request.target)
+        if not self._has_versions and request.target.endswith("/version"):
             return httpx.Response(404, json={"error": "NOT_FOUND"})
-        response = await httpx.ASGITransport(self._app).handle_async_request(request)
+        sent = httpx.Request(request.method, f"http://quiz{request.target}", headers=request.headers)
+        response = await httpx.ASGITransport(self._app).handle_async_request(sent)
         headers = httpx.Headers(response.headers)
         if not self._has_versions:
             headers.pop(FRESHNESS_HEADER)

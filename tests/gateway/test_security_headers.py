@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 
+import aiohttp
 import httpx
 import pytest
 
@@ -41,7 +42,7 @@ def one_of_each_status(gateway: Gateway, headers: dict[str, str]) -> dict[int, h
     gateway.quiz.responds("POST /internal/catch-up", {})
     for status, code in ((400, "VALIDATION_ERROR"), (409, "EVENT_SLUG_CONFLICT"), (504, "UPSTREAM_TIMEOUT")):
         gateway.content.responds(f"PUT /api/events/{status}", service_error(code), status)
-    gateway.content.fails("GET /api/events/away", httpx.ConnectError("refused"))
+    gateway.content.fails("GET /api/events/away", aiohttp.ClientConnectionError())
     gateway.content.fails("GET /api/events/broken", RuntimeError("canary"))
     admin = [("GET", ""), ("POST", ""), ("DELETE", "/gone"), *(("PUT", f"/{each}") for each in (400, 409, 504))]
     admin += [("GET", "/unknown"), ("GET", "/broken"), ("GET", "/away")]

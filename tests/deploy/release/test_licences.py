@@ -16,7 +16,7 @@ def test_every_runtime_package_has_an_allowed_licence(tmp_path: Path) -> None:
 
     assert (verdict.state, verdict.findings) == ("passed", [])
     assert set(listed) == {each.name for each in read_lock(ROOT / "requirements.lock") if each.applies_here}
-    assert (listed["falcon"], listed["peewee"], listed["httpx-aiohttp"]) == ("Apache-2.0", "MIT", "BSD-3-Clause")
+    assert (listed["falcon"], listed["peewee"]) == ("Apache-2.0", "MIT")
 
 
 def test_strong_copyleft_and_missing_packages_are_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,13 +3,14 @@
 import asyncio
 from typing import Any, NamedTuple
 
+import aiohttp
 import httpx
 import pytest
 from falcon.testing import ASGIConductor
 
 from gateway.app import assemble
 from gateway.config import read_settings
-from gateway.upstream import UpstreamRequest
+from gateway.upstream import Outgoing, UpstreamRequest
 from gateway.upstreams import Upstreams, upstreams_over
 from gateway.views.deletions import delete_event, delete_lesson
 from services.kit.web.tokens.access import AccessTokenVerifier
@@ -64,10 +65,10 @@ def test_a_deletion_stands_while_quiz_does_not_catch_up(gateway: Gateway, deleti
     assert parsed(gateway.as_admin("DELETE", deletion.address)) == (204, None)
     assert gateway.lines == [failed("service_token_refused"), postponed(reason="INTERNAL_ERROR")]
 
-    gateway.quiz.fails(CATCH_UP, httpx.ConnectError("refused"))
+    gateway.quiz.fails(CATCH_UP, aiohttp.ClientConnectionError())
     assert parsed(gateway.as_admin("DELETE", deletion.address)) == (204, None)
     assert gateway.lines == [
-        failed("upstream_unavailable", error="ConnectError('refused')"),
+        failed("upstream_unavailable", error="ClientConnectionError()"),
         postponed(reason="UPSTREAM_UNAVAILABLE"),
     ]
 
@@ -95,13 +96,13 @@ def test_a_deletion_completes_when_its_client_leaves_and_the_gateway_stops(delet
         content_called, content_may_respond = asyncio.Event(), asyncio.Event()
         quiz_requests: list[tuple[str, bytes]] = []
 
-        async def content(request: httpx.Request) -> httpx.Response:
+        async def content(request: Outgoing) -> httpx.Response:
             content_called.set()
             await content_may_respond.wait()
             return httpx.Response(204)
 
-        async def quiz(request: httpx.Request) -> httpx.Response:
-            quiz_requests.append((f"{request.method} {request.url.path}", request.content))
+        async def quiz(request: Outgoing) -> httpx.Response:
+            quiz_requests.append((f"{request.method} {request.target}", request.body))
             return httpx.Response(200, json={"changes": 1})
 
         services = (upstream("content", content), upstream("quiz", quiz), upstream("auth", quiz))

@@ -1,6 +1,6 @@
 """gateway.views.health: the gateway's own health and that of the services."""
 
-import httpx
+import aiohttp
 import pytest
 
 from services.kit.core.errors import DiskFull, NoWrites, ReadOnly
@@ -35,7 +35,7 @@ def test_ready_needs_every_service_and_calls_as_the_gateway(gateway: Gateway) ->
 def test_ready_names_the_services_that_are_not(gateway: Gateway) -> None:
     gateway.content.responds(READY, {"status": "ok"})
     gateway.quiz.responds(READY, service_error("UPSTREAM_UNAVAILABLE"), 503)
-    gateway.auth.fails(READY, httpx.ConnectError("refused"))
+    gateway.auth.fails(READY, aiohttp.ClientConnectionError())
     response = gateway.send("GET", "/health/ready")
     assert parsed(response) == (503, own_error("UPSTREAM_UNAVAILABLE", "Not ready: quiz, auth"))
     assert response.headers["Retry-After"] == "1"

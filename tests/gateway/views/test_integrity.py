@@ -2,7 +2,7 @@
 
 from typing import Any
 
-import httpx
+import aiohttp
 import pytest
 
 from tests.gateway.fakes import Gateway, parsed
@@ -41,7 +41,7 @@ def test_three_reports_are_joined_under_the_worst_status(
 
 def test_a_service_that_is_down_is_named(gateway: Gateway) -> None:
     gateway.content.responds(TARGET, {"item": report("ok")})
-    gateway.quiz.fails(TARGET, httpx.ConnectError("refused"))
+    gateway.quiz.fails(TARGET, aiohttp.ClientConnectionError())
     gateway.auth.responds(TARGET, {"error": "INTERNAL_ERROR"}, 500)
     down = {"status": "unavailable"}
     services = {"content": report("ok"), "quiz": down, "auth": down}
