@@ -20,11 +20,8 @@ from services.kit.web.tokens.auth import access_token_verifier
 def create_app(settings: Settings | None = None) -> WebApp:
     """Make the ASGI app, with the settings of the environment unless others are given."""
     settings = settings or read_settings(os.environ)
-    addresses = {"content": settings.content_url, "quiz": settings.quiz_url, "auth": settings.auth_url}
     verifier = access_token_verifier(settings)
-    timeout_seconds = settings.upstream_timeout_seconds
-    upstreams = connect(addresses, settings.service_secret, timeout_seconds, verifier.revocations)
-    return assemble(settings, upstreams, verifier)
+    return assemble(settings, connect(settings, verifier.revocations), verifier)
 
 
 def assemble(settings: Settings, upstreams: Upstreams, verifier: AccessTokenVerifier) -> WebApp:

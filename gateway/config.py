@@ -28,7 +28,9 @@ class Settings(ServerSettings):
     `trusted_proxies` entries of X-Forwarded-For are trusted. Hits are counted in the Valkey or Redis at `redis_url`,
     or without one in each worker's memory. In a window of `access_key_window_ms` a client may send
     `access_key_guesses` wrong access keys of an event, all clients together `access_key_guesses_of_event`.
-    `strict_transport_security` is the header of that name, which is not sent when it is empty.
+    `strict_transport_security` is the header of that name, which is not sent when it is empty. A worker keeps
+    `cache_bytes` of each service's responses; while content does not respond it repeats those of public events for
+    `cache_stale_seconds`.
     """
 
     content_url: str
@@ -44,6 +46,8 @@ class Settings(ServerSettings):
     access_key_guesses_of_event: int
     access_key_window_ms: int
     strict_transport_security: str
+    cache_bytes: int
+    cache_stale_seconds: int
 
 
 def read_settings(variables: Mapping[str, str]) -> Settings:
@@ -67,6 +71,8 @@ def read_settings(variables: Mapping[str, str]) -> Settings:
         access_key_guesses_of_event=environment.integer("ACCESS_KEY_GUESSES_OF_EVENT_MAX", 1000),
         access_key_window_ms=environment.integer("ACCESS_KEY_GUESSES_WINDOW_MS", 900_000, maximum=86_400_000),
         strict_transport_security=_transport_security(environment),
+        cache_bytes=environment.integer("CACHE_MEGABYTES", 32, minimum=0, maximum=1024) * 1024 * 1024,
+        cache_stale_seconds=environment.integer("CACHE_SERVE_STALE_SECONDS", 0, minimum=0, maximum=3600),
     )
     environment.raise_problems()
     return settings

@@ -6,8 +6,9 @@ The rules stay in content: it says at which times a response holds, and whom it 
 """
 
 import hashlib
+import time
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import NamedTuple
 
 import orjson
@@ -22,7 +23,7 @@ from gateway.memory import (
 )
 from gateway.shared_calls import SharedCall, SharedCalls
 from gateway.upstream import JSON, Upstream, UpstreamRequest, UpstreamResponse
-from services.kit.core.errors import Unauthorized, UnsupportedMedia
+from services.kit.core.errors import Unauthorized, Unavailable, UnsupportedMedia, UpstreamTimeout
 from services.kit.web.bodies import is_too_deep, require_json
 from services.kit.web.freshness import Version
 from services.kit.web.judgements import KeyJudgement
@@ -79,16 +80,31 @@ class _Question(NamedTuple):
 
 
 class ContentMemory:
-    """Asks content for learners, once for all who ask the same, and repeats what still holds."""
+    """Asks content for learners, once for all who ask the same, and repeats what still holds.
 
-    def __init__(self, content: Upstream, revocations: Revocations):
+    It keeps `maximum_bytes` of responses. While content does not respond, public events are repeated for
+    `stale_seconds` at the last version that content has told; `elapsed` is a monotonic clock in seconds.
+    """
+
+    def __init__(
+        self,
+        content: Upstream,
+        revocations: Revocations,
+        maximum_bytes: int,
+        stale_seconds: int = 0,
+        elapsed: Callable[[], float] = time.monotonic,
+    ):
         self._content = content
         self._revocations = revocations
-        self._version = SharedCall(partial(read_version, content, VERSION))
+        self._stale_seconds = stale_seconds
+        self._elapsed = elapsed
+        self._version = SharedCall(self._read_version)
+        # The version that content told last, and when.
+        self._last: tuple[Version, float] | None = None
         self._fetches = SharedCalls(self._fetch)
         # Of opened events; and of private ones, for those who send no key and no grant.
-        self._opened: RecentlyUsed[str, RememberedResponse] = remembered_responses()
-        self._refused: RecentlyUsed[str, RememberedResponse] = remembered_responses()
+        self._opened = remembered_responses(maximum_bytes)
+        self._refused = remembered_responses(maximum_bytes)
         self._admissions: RecentlyUsed[tuple[str, bytes], Admission] = RecentlyUsed(MAXIMUM_ADMISSIONS, lambda _one: 1)
 
     async def call(self, event: str, path: str, request: UpstreamRequest, grant: str | None) -> UpstreamResponse:
@@ -111,10 +127,12 @@ class ContentMemory:
             admission, known = None, self._refused.get(path)
         if known is None:
             return None
-        version = await self._version()
+        version, age = await self._version_for(event)
         if version is None or not known.freshness.holds(version):
             return None
         response = known.at(version.at)
+        if age is not None:
+            response = replace(response, headers={**response.headers, "Age": str(age)})
         if admission is None:
             return response
         if not admission.holds(version) or await self._is_revoked(admission):
@@ -122,6 +140,28 @@ class ContentMemory:
         if admission.key is None or response.judgement is None:
             return response
         return replace(response, judgement=replace(response.judgement, key=admission.key))
+
+    async def _version_for(self, event: str) -> tuple[Version | None, int | None]:
+        """Return content's version now; or while it does not respond the last one, with its age in seconds.
+
+        The last one is at content's time now, by this machine's monotonic clock. Raise as a call does.
+        """
+        try:
+            return await self._version(), None
+        except (Unavailable, UpstreamTimeout):
+            public = self._admissions.get((event, NOBODY))
+            if self._last is None or public is None:
+                raise
+            version, told_at = self._last
+            seconds = self._elapsed() - told_at
+            if seconds >= self._stale_seconds or not public.holds(version):
+                raise
+            return replace(version, at=version.at + int(seconds * 1000)), int(seconds)
+
+    async def _read_version(self) -> Version | None:
+        version = await read_version(self._content, VERSION)
+        self._last = None if version is None else (version, self._elapsed())
+        return version
 
     async def _is_revoked(self, admission: Admission) -> bool:
         return admission.signing_key is not None and admission.signing_key in (await self._revocations()).keys

@@ -13,9 +13,8 @@ from services.kit.core.logging import current_request_id
 from services.kit.web.freshness import Freshness, Version, version_of
 
 REPEATED = (HTTP_OK, HTTP_FORBIDDEN, HTTP_NOT_FOUND)
-# Of a worker and a service. Most responses have 1 to 10 KB.
-MAXIMUM_RESPONSES = 10_000
-MAXIMUM_RESPONSE_BYTES = 32 * 1024 * 1024
+# Most responses have 1 to 10 KB. A short one takes more than its body.
+SMALLEST_RESPONSE_BYTES = 3 * 1024
 
 Key = TypeVar("Key")
 Value = TypeVar("Value")
@@ -76,10 +75,9 @@ class RecentlyUsed(Generic[Key, Value]):
         self._total -= 0 if value is None else self._size(value)
 
 
-def remembered_responses() -> RecentlyUsed[str, RememberedResponse]:
-    """Return an empty memory of responses, by address."""
-    floor = MAXIMUM_RESPONSE_BYTES // MAXIMUM_RESPONSES
-    return RecentlyUsed(MAXIMUM_RESPONSE_BYTES, lambda response: max(floor, response.size))
+def remembered_responses(maximum_bytes: int) -> RecentlyUsed[str, RememberedResponse]:
+    """Return an empty memory of responses, by address; it keeps none when `maximum_bytes` is 0."""
+    return RecentlyUsed(maximum_bytes, lambda response: max(SMALLEST_RESPONSE_BYTES, response.size))
 
 
 async def read_version(service: Upstream, path: str) -> Version | None:

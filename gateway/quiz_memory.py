@@ -10,11 +10,11 @@ from gateway.upstream import Upstream, UpstreamResponse
 class QuizMemory:
     """Asks quiz for learners, once for all who ask for the same lesson, and repeats what still holds."""
 
-    def __init__(self, quiz: Upstream):
+    def __init__(self, quiz: Upstream, maximum_bytes: int):
         self._quiz = quiz
         self._versions = SharedCalls(partial(read_version, quiz))
         self._fetches = SharedCalls(self._fetch)
-        self._responses = remembered_responses()
+        self._responses = remembered_responses(maximum_bytes)
 
     async def call(self, path: str) -> UpstreamResponse:
         """Return quiz's response to a GET of this path, as it is after the request has arrived. Raise as a call does.

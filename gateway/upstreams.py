@@ -1,11 +1,11 @@
 """The services behind the gateway, the memories of their responses, and the batches of submissions."""
 
 import asyncio
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
 from gateway.batches import SubmissionBatches
+from gateway.config import Settings
 from gateway.content_memory import ContentMemory
 from gateway.quiz_memory import QuizMemory
 from gateway.upstream import Upstream, open_upstream
@@ -34,19 +34,20 @@ class Upstreams:
         await asyncio.gather(*(upstream.close() for upstream in self.by_name().values()))
 
 
-def connect(
-    addresses: Mapping[str, str], service_secret: str, timeout_seconds: float, revocations: Revocations
-) -> Upstreams:
-    """Make pools for the services `content`, `quiz` and `auth`, without a connection before the first call."""
+def connect(settings: Settings, revocations: Revocations) -> Upstreams:
+    """Make pools for the services, without a connection before the first call."""
+    addresses = {"content": settings.content_url, "quiz": settings.quiz_url, "auth": settings.auth_url}
     content, quiz, auth = (
-        open_upstream(name, addresses[name], service_secret, timeout_seconds) for name in ("content", "quiz", "auth")
+        open_upstream(name, address, settings.service_secret, settings.upstream_timeout_seconds)
+        for name, address in addresses.items()
     )
-    return upstreams_over(content, quiz, auth, timeout_seconds, revocations)
+    return upstreams_over(content, quiz, auth, settings, revocations)
 
 
 def upstreams_over(
-    content: Upstream, quiz: Upstream, auth: Upstream, timeout_seconds: float, revocations: Revocations
+    content: Upstream, quiz: Upstream, auth: Upstream, settings: Settings, revocations: Revocations
 ) -> Upstreams:
     """Return the services with their memories and batches."""
-    memory, submissions = ContentMemory(content, revocations), SubmissionBatches(quiz, timeout_seconds)
-    return Upstreams(content, quiz, auth, memory, QuizMemory(quiz), submissions)
+    memory = ContentMemory(content, revocations, settings.cache_bytes, settings.cache_stale_seconds)
+    submissions = SubmissionBatches(quiz, settings.upstream_timeout_seconds)
+    return Upstreams(content, quiz, auth, memory, QuizMemory(quiz, settings.cache_bytes), submissions)

@@ -4,7 +4,7 @@ import os
 import subprocess
 import sys
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
@@ -33,6 +33,8 @@ class Stack(ABC):
 
     address: str
     sign_in: Mapping[str, str] = ADMIN
+    # Sent with every request of its clients.
+    headers_of_clients: Sequence[tuple[str, str]] = ()
 
     @abstractmethod
     def prepare(self, seed_set: str = "minimal") -> None:
@@ -65,7 +67,8 @@ class Stack(ABC):
     def client(self, **headers: str) -> httpx.Client:
         """Return a client of the gateway."""
         # Without TLS: to load the certificates of the system takes longer than most requests.
-        return httpx.Client(base_url=self.address, timeout=60, trust_env=False, verify=False, headers=headers)
+        fields = [*self.headers_of_clients, *headers.items()]
+        return httpx.Client(base_url=self.address, timeout=60, trust_env=False, verify=False, headers=fields)
 
     def admin(self) -> httpx.Client:
         """Return a client of the gateway with an access token."""

@@ -139,7 +139,7 @@ class Gateway:
             }
         )
         content, quiz, auth = (upstream(name, fake, upstream_seconds) for name, fake in self.services.items())
-        upstreams = upstreams_over(content, quiz, auth, upstream_seconds, nothing_revoked)
+        upstreams = upstreams_over(content, quiz, auth, settings, nothing_revoked)
         self._app: Any = assemble(settings, upstreams, AccessTokenVerifier(_published_keys, "gateway", nothing_revoked))
         self._runner = asyncio.Runner()
 

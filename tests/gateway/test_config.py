@@ -39,6 +39,8 @@ DEFAULTS = Settings(
     access_key_guesses_of_event=1000,
     access_key_window_ms=900_000,
     strict_transport_security="",
+    cache_bytes=32 * 1024 * 1024,
+    cache_stale_seconds=0,
 )
 STORES = ("redis://valkey", "rediss://:secret@valkey:6379/0", "valkey://[::1]:6379", "valkeys://g:s@v:6380/1")
 STRICT = (
@@ -78,6 +80,8 @@ def test_the_local_profile_needs_no_variables() -> None:
         ("ACCESS_KEY_GUESSES_MAX", "5", "access_key_guesses", 5),
         ("ACCESS_KEY_GUESSES_OF_EVENT_MAX", "50", "access_key_guesses_of_event", 50),
         ("ACCESS_KEY_GUESSES_WINDOW_MS", "60000", "access_key_window_ms", 60_000),
+        ("CACHE_MEGABYTES", "0", "cache_bytes", 0),
+        ("CACHE_SERVE_STALE_SECONDS", "60", "cache_stale_seconds", 60),
         *(("STRICT_TRANSPORT_SECURITY", each, "strict_transport_security", each) for each in STRICT),
         ("STRICT_TRANSPORT_SECURITY", "OFF", "strict_transport_security", ""),
         (
@@ -133,6 +137,8 @@ def test_the_managed_profile_names_everything_that_is_missing() -> None:
         ("ACCESS_KEY_GUESSES_MAX", ("0",), "1 to 1000000"),
         ("ACCESS_KEY_GUESSES_OF_EVENT_MAX", ("1000001",), "1 to 1000000"),
         ("ACCESS_KEY_GUESSES_WINDOW_MS", ("86400001",), "1 to 86400000"),
+        ("CACHE_MEGABYTES", ("1025", "-1"), "0 to 1024"),
+        ("CACHE_SERVE_STALE_SECONDS", ("3601", "-1"), "0 to 3600"),
     ],
 )
 def test_a_number_outside_its_bounds_is_refused(name: str, values: tuple[str, ...], bounds: str) -> None:

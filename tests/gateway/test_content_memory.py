@@ -8,6 +8,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import httpx
 import orjson
 import pytest
@@ -21,7 +22,7 @@ from services.content.migrations import MIGRATIONS
 from services.content.repository.contracts import ContentStore
 from services.content.repository.store import PeeweeContentStore
 from services.content.service import ContentService
-from services.kit.core.errors import ServiceError
+from services.kit.core.errors import ServiceError, Unavailable
 from services.kit.storage.database import open_database
 from services.kit.web.freshness import FRESHNESS_HEADER
 from services.kit.web.judgements import Judgement
@@ -56,11 +57,14 @@ class Content:
         self.service = ContentService(store, SECRET, clock)
         self.asked: list[str] = []
         self.has_versions = True
+        self.is_down = False
         self._app: Any = content_app(store, clock=clock)
 
     async def __call__(self, request: Outgoing) -> httpx.Response:
         """Handle a request of the gateway."""
         self.asked.append(request.target.rpartition("/")[2])
+        if self.is_down:
+            raise aiohttp.ClientConnectionError
         method, target, headers, body, _seconds = request
         transport = httpx.ASGITransport(self._app)
         response = await transport.handle_async_request(
@@ -75,11 +79,17 @@ class Content:
 class Remembering:
     """A gateway's memory over workers of content, which it asks in turn."""
 
-    def __init__(self, *contents: Content, revocations: Callable[[], Awaitable[Revoked]] = nothing_revoked):
+    def __init__(
+        self,
+        *contents: Content,
+        revocations: Callable[[], Awaitable[Revoked]] = nothing_revoked,
+        stale_seconds: int = 0,
+    ):
+        self.elapsed = 0.0
         self._contents = contents
         self._turn = 0
         self._content = upstream("content", self._handle, secret=SETTINGS.service_secret)
-        self._memory = ContentMemory(self._content, revocations)
+        self._memory = ContentMemory(self._content, revocations, 1024 * 1024, stale_seconds, lambda: self.elapsed)
 
     async def ask(self, event: str, action: str, key: str | None = None, grant: str | None = None) -> UpstreamResponse:
         """Ask for a response of an event, such as `catalog`, through the memory."""
@@ -221,6 +231,50 @@ def test_a_grant_ends_when_it_expires_and_when_its_signing_key_is_revoked(conten
         content.asked.clear()
         await gateway.ask("secret", "catalog", None, GRANT)
         assert content.asked == ["version", "catalog"]
+
+    asyncio.run(ask())
+
+
+# While content does not respond
+
+
+def test_public_events_are_repeated_at_the_time_that_has_passed(content: Content) -> None:
+    async def ask() -> None:
+        gateway = Remembering(content, stale_seconds=60)
+        responses = [await gateway.ask("launch", "catalog") for _ in range(2)]
+        content.is_down = True
+        gateway.elapsed = 59.5
+        stale = await gateway.ask("launch", "catalog")
+        content.is_down = False
+        content.clock.at += timedelta(seconds=59.5)
+        assert outcome(stale) == outcome(await gateway.ask("launch", "catalog"))
+        assert [response.headers.get("Age") for response in (*responses, stale)] == [None, None, "59"]
+
+    asyncio.run(ask())
+
+
+@pytest.mark.parametrize(
+    ("event", "action", "key", "elapsed", "stale_seconds"),
+    [
+        ("launch", "catalog", None, 0, 0),
+        ("launch", "catalog", None, 60, 60),
+        # The lesson has ended.
+        ("launch", "catalog", None, 7200, 9000),
+        ("launch", "lessons/first/materials", None, 0, 60),
+        ("secret", "catalog", KEY, 0, 60),
+    ],
+)
+def test_nothing_else_is_repeated(
+    content: Content, event: str, action: str, key: str | None, elapsed: float, stale_seconds: int
+) -> None:
+    async def ask() -> None:
+        gateway = Remembering(content, stale_seconds=stale_seconds)
+        for _ in range(2):
+            await gateway.ask(event, "catalog", key)
+        content.is_down = True
+        gateway.elapsed = elapsed
+        with pytest.raises(Unavailable):
+            await gateway.ask(event, action, key)
 
     asyncio.run(ask())
 

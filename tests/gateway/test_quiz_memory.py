@@ -27,18 +27,20 @@ from tests.quiz.memory import InMemoryQuizStore
 LESSON = "/internal/lessons/lesson-1/quiz"
 EMPTY_LESSON = "/internal/lessons/lesson-2/quiz"
 
+MEGABYTE = 1024 * 1024
+
 Change = Callable[[QuizService], None]
 
 
 class Gateways:
     """Memories of two gateways over one quiz, which has a quiz for `lesson-1`, and the addresses that it was asked."""
 
-    def __init__(self, store: QuizStore, has_versions: bool = True):
+    def __init__(self, store: QuizStore, *, has_versions: bool = True, maximum_bytes: int = MEGABYTE):
         self.asked: list[str] = []
         self._app: Any = quiz_app(store, LessonsOfContent())
         self._has_versions = has_versions
         self._quiz = upstream("quiz", self._handle, secret=SECRET)
-        self.memories = [QuizMemory(self._quiz) for _ in range(2)]
+        self.memories = [QuizMemory(self._quiz, maximum_bytes) for _ in range(2)]
 
     async def ask_quiz(self, path: str) -> UpstreamResponse:
         """Ask quiz itself."""
@@ -84,6 +86,15 @@ def test_the_second_request_asks_quiz_for_the_version_only(store: InMemoryQuizSt
 def test_a_quiz_of_the_release_before_is_asked_each_time(store: InMemoryQuizStore) -> None:
     async def ask() -> None:
         gateways = Gateways(store, has_versions=False)
+        assert [(await gateways.memories[0].call(LESSON)).status for _ in range(2)] == [200, 200]
+        assert gateways.asked == [LESSON, LESSON]
+
+    asyncio.run(ask())
+
+
+def test_a_memory_of_no_bytes_asks_each_time(store: InMemoryQuizStore) -> None:
+    async def ask() -> None:
+        gateways = Gateways(store, maximum_bytes=0)
         assert [(await gateways.memories[0].call(LESSON)).status for _ in range(2)] == [200, 200]
         assert gateways.asked == [LESSON, LESSON]
 

@@ -80,6 +80,9 @@ def test_a_deletion_that_content_refuses_does_not_reach_quiz(gateway: Gateway, d
     assert gateway.quiz.targets == []
 
 
+SETTINGS = read_settings({"SERVICE_TOKEN_SECRET": SECRET})
+
+
 def app_over(upstreams: Upstreams) -> Any:
     """Return a gateway that knows no key and no revoked session."""
 
@@ -87,7 +90,7 @@ def app_over(upstreams: Upstreams) -> Any:
         return {"keys": []}
 
     verifier = AccessTokenVerifier(no_keys, "gateway", nothing_revoked)
-    return assemble(read_settings({"SERVICE_TOKEN_SECRET": SECRET}), upstreams, verifier)
+    return assemble(SETTINGS, upstreams, verifier)
 
 
 @deletions
@@ -106,7 +109,7 @@ def test_a_deletion_completes_when_its_client_leaves_and_the_gateway_stops(delet
             return httpx.Response(200, json={"changes": 1})
 
         services = (upstream("content", content), upstream("quiz", quiz), upstream("auth", quiz))
-        upstreams = upstreams_over(*services, 30, nothing_revoked)
+        upstreams = upstreams_over(*services, SETTINGS, nothing_revoked)
         view: Any = delete_lesson if deletion is LESSON else delete_event
         app = ASGIConductor(app_over(upstreams))
         async with asyncio.timeout(30):
