@@ -1,8 +1,9 @@
 """The records of quiz, the same from every repository."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from services.kit.web.pages import Page
 
@@ -59,16 +60,22 @@ class QuizReference:
     revision_id: str
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(NamedTuple):
     """A learner's choice for one question."""
 
     question_id: str
     option_id: str
 
 
-@dataclass(frozen=True, slots=True)
-class GradedAnswer:
+class Answers(NamedTuple):
+    """What a learner submits for a lesson's quiz; `revision_id` names what was shown, if known."""
+
+    lesson_id: str
+    answers: Sequence[Answer]
+    revision_id: str | None
+
+
+class GradedAnswer(NamedTuple):
     """One question of a graded attempt; without an answer it has no `submitted_option_id`."""
 
     question_id: str
