@@ -1,8 +1,9 @@
 """The records of quiz, the same from every repository."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from typing import Literal, NamedTuple
 
 from services.kit.web.pages import Page
@@ -118,7 +119,7 @@ class Attempt:
     submitted_at: datetime
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Revision:
     """A version of a quiz: a frozen copy, which later changes of the quiz do not touch."""
 
@@ -128,6 +129,14 @@ class Revision:
     pass_percentage: int
     questions: tuple[Question, ...]
     created_at: datetime
+
+    @cached_property
+    def graded(self) -> Mapping[str, Mapping[str | None, GradedAnswer]]:
+        """Each possible answer as it is graded, by the id of its question and of its option; None for no answer.
+
+        The only type of a question is the choice of one option; several may be right.
+        """
+        return {question.id: _graded(question) for question in self.questions}
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,3 +256,13 @@ class Submission:
 
     revision: Revision
     attempt: Attempt
+
+
+def _graded(question: Question) -> Mapping[str | None, GradedAnswer]:
+    right = [option.id for option in question.options if option.is_correct]
+    # When several options are right, the correct one is the chosen one, or else the first.
+    correct = next(iter(right), None)
+    return {
+        chosen: GradedAnswer(question.id, chosen, chosen if chosen in right else correct, chosen in right)
+        for chosen in (None, *(option.id for option in question.options))
+    }

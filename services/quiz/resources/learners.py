@@ -89,8 +89,10 @@ class SubmissionBatches(QuizResource):
     async def on_post(self, request: Request, response: Response) -> None:
         """Respond to each as /internal/submissions would, in their order. The errors of one are its own."""
         document = await read_document(request, limit=BATCH_LIMIT_BYTES, of_any_depth=True)
+        # Each submission is within the batch, its list and its item.
+        is_deep = is_nested_too_deeply(document, around=3)
         items = [_BatchItem(each) for each in validated(SubmissionBatch, document).items]
-        readable = [item for item in items if item.read(self._service)]
+        readable = [item for item in items if item.read(self._service, is_deep=is_deep)]
         submits = [item.submit for item in readable]
         outcomes = await self._run_together(submits, self._service.submit_together) if submits else ()
         for item, outcome in zip(readable, outcomes, strict=True):
@@ -125,12 +127,15 @@ class _BatchItem:
         self._request_id: str | None = None
         self._client_address: str | None = None
 
-    def read(self, service: QuizService) -> bool:
-        """Read the submission, which becomes `submit`; return False when an error is the outcome already."""
+    def read(self, service: QuizService, *, is_deep: bool) -> bool:
+        """Read the submission, which becomes `submit`; return False when an error is the outcome already.
+
+        `is_deep` if one of the batch is nested too deeply.
+        """
         try:
             item = validated(SubmissionItem, self._document)
             self._request_id, self._client_address = item.request_id, item.client_address
-            if is_nested_too_deeply(item.submission):
+            if is_deep and is_nested_too_deeply(item.submission):
                 raise TooDeep
             self.submit = _submit(service, item.submission, item.idempotency_key, self._begin)
         except Exception as error:
