@@ -6,7 +6,6 @@ close. So nothing is acknowledged before the comparison.
 
 import os
 import sqlite3
-from pathlib import Path
 from typing import Any, NamedTuple
 from weakref import WeakSet
 
@@ -99,14 +98,15 @@ class WatchedSqliteDatabase(peewee.SqliteDatabase):
 
 def open_files(path: str) -> OpenFiles:
     """Return the identities of the files at this path now. SQLite keeps the log where a symbolic link leads."""
-    file = os.path.realpath(path) if Path(path).is_symlink() else path
+    file = os.path.realpath(path) if os.path.islink(path) else path  # noqa: PTH114 after each use case, as below
     return OpenFiles(file_identity(path), file_identity(f"{file}-wal"))
 
 
 def file_identity(path: str) -> FileIdentity | None:
     """Return the identity of the file at this path, None without one."""
     try:
-        status = Path(path).stat()
+        # Twice as fast as Path.stat.
+        status = os.stat(path)  # noqa: PTH116
     except OSError:
         return None
     return FileIdentity(status.st_dev, status.st_ino)
