@@ -1,8 +1,10 @@
 """The records of quiz, the same from every repository."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from functools import cached_property
+from typing import Literal, NamedTuple
 
 from services.kit.web.pages import Page
 
@@ -59,16 +61,22 @@ class QuizReference:
     revision_id: str
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(NamedTuple):
     """A learner's choice for one question."""
 
     question_id: str
     option_id: str
 
 
-@dataclass(frozen=True, slots=True)
-class GradedAnswer:
+class Answers(NamedTuple):
+    """What a learner submits for a lesson's quiz; `revision_id` names what was shown, if known."""
+
+    lesson_id: str
+    answers: Sequence[Answer]
+    revision_id: str | None
+
+
+class GradedAnswer(NamedTuple):
     """One question of a graded attempt; without an answer it has no `submitted_option_id`."""
 
     question_id: str
@@ -111,7 +119,7 @@ class Attempt:
     submitted_at: datetime
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Revision:
     """A version of a quiz: a frozen copy, which later changes of the quiz do not touch."""
 
@@ -121,6 +129,14 @@ class Revision:
     pass_percentage: int
     questions: tuple[Question, ...]
     created_at: datetime
+
+    @cached_property
+    def graded(self) -> Mapping[str, Mapping[str | None, GradedAnswer]]:
+        """Each possible answer as it is graded, by the id of its question and of its option; None for no answer.
+
+        The only type of a question is the choice of one option; several may be right.
+        """
+        return {question.id: _graded(question) for question in self.questions}
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,3 +256,13 @@ class Submission:
 
     revision: Revision
     attempt: Attempt
+
+
+def _graded(question: Question) -> Mapping[str | None, GradedAnswer]:
+    right = [option.id for option in question.options if option.is_correct]
+    # When several options are right, the correct one is the chosen one, or else the first.
+    correct = next(iter(right), None)
+    return {
+        chosen: GradedAnswer(question.id, chosen, chosen if chosen in right else correct, chosen in right)
+        for chosen in (None, *(option.id for option in question.options))
+    }

@@ -77,8 +77,8 @@ def holds(revision: Revision, answers: Sequence[Answer]) -> bool:
 
 def grade(quiz: Revision, answers: Sequence[Answer]) -> Grade:
     """Grade a submission; a question without an answer counts as wrong. Raise InvalidAttempt."""
-    by_question = _answers_by_question(quiz, answers)
-    graded = tuple(_graded(question, by_question.get(question.id)) for question in quiz.questions)
+    chosen = _chosen(quiz, answers)
+    graded = tuple(options[chosen.get(question_id)] for question_id, options in quiz.graded.items())
     correct = sum(answer.is_correct for answer in graded)
     return Grade(
         answers=graded,
@@ -175,21 +175,23 @@ def _require_distinct(orders: Sequence[int]) -> None:
         )
 
 
-def _answers_by_question(quiz: Revision, answers: Sequence[Answer]) -> dict[str, Answer]:
-    questions = {question.id: question for question in quiz.questions}
-    by_question: dict[str, Answer] = {}
-    for answer in answers:
-        question = questions.get(answer.question_id)
-        if question is None:
+def _chosen(quiz: Revision, answers: Sequence[Answer]) -> dict[str, str]:
+    """Return the id of the chosen option by the id of its question. Raise InvalidAttempt."""
+    chosen: dict[str, str] = {}
+    for question_id, option_id in answers:
+        options = quiz.graded.get(question_id)
+        if options is None:
             raise InvalidAttempt("An answer is for a question that is not of this quiz")
-        if question.id in by_question:
-            raise InvalidAttempt(f"Question {question.order} is answered more than once")
-        _require_fit(question, answer)
-        by_question[question.id] = answer
-    return by_question
+        if question_id in chosen:
+            raise InvalidAttempt(f"Question {_order_of(quiz, question_id)} is answered more than once")
+        if option_id not in options:
+            raise InvalidAttempt(f"The answer to question {_order_of(quiz, question_id)} is not one of its options")
+        chosen[question_id] = option_id
+    return chosen
 
 
-# The functions that depend on the type of a question. The only type is the choice of one option; several may be right.
+def _order_of(quiz: Revision, question_id: str) -> int:
+    return next(question.order for question in quiz.questions if question.id == question_id)
 
 
 def _identified(question: NewQuestion, order: int, kept: Question | None, new_id: Callable[[], str]) -> Question:
@@ -206,24 +208,6 @@ def _option_ids(questions: Sequence[Question]) -> set[str]:
 
 def _has_right_answer(question: NewQuestion | Question) -> bool:
     return any(option.is_correct for option in question.options)
-
-
-def _require_fit(question: Question, answer: Answer) -> None:
-    if all(option.id != answer.option_id for option in question.options):
-        raise InvalidAttempt(f"The answer to question {question.order} is not one of its options")
-
-
-def _graded(question: Question, answer: Answer | None) -> GradedAnswer:
-    right = [option.id for option in question.options if option.is_correct]
-    chosen = answer.option_id if answer else None
-    is_correct = chosen in right
-    return GradedAnswer(
-        question_id=question.id,
-        submitted_option_id=chosen,
-        # When several options are right, the correct one is the chosen one, or else the first.
-        correct_option_id=chosen if is_correct else next(iter(right), None),
-        is_correct=is_correct,
-    )
 
 
 def _submitted(answers: Sequence[GradedAnswer]) -> list[Answer]:

@@ -10,6 +10,7 @@ from datetime import datetime
 
 import uuid_utils
 
+from services.kit.core.errors import ServiceError
 from services.kit.core.instants import Clock, now, to_milliseconds
 from services.kit.storage.idempotency import Keep, keep_nothing
 from services.kit.web.entity_tags import ANY_STATE, IfMatch, require_match
@@ -18,8 +19,10 @@ from services.kit.web.pages import Page, PageRequest, page_of
 from services.quiz import rules
 from services.quiz.entities import (
     Answer,
+    Answers,
     Attempt,
     AttemptHistory,
+    Grade,
     Quiz,
     QuizChanges,
     QuizFields,
@@ -28,7 +31,7 @@ from services.quiz.entities import (
     Revision,
     Submission,
 )
-from services.quiz.errors import EventNotFound, LessonNotFound, QuizChanged, QuizNotFound
+from services.quiz.errors import EventNotFound, InvalidAttempt, LessonNotFound, QuizChanged, QuizNotFound
 from services.quiz.repository.contracts import QuizStore, attempt_key, quiz_key
 
 # Raises EventNotFound or LessonNotFound unless the event has the lesson, Unavailable when content does not respond.
@@ -147,29 +150,72 @@ class QuizService:
         """
         with self._store.transaction():
             quiz = self._store.quizzes.share(lesson_id)
-            submitted_at = self._clock()
-            shown = self._shown(quiz, answers, revision_id, submitted_at)
-            attempt = Attempt(
-                id=_new_id(),
-                quiz_id=shown.quiz_id,
-                revision_id=shown.id,
-                event_id=quiz.event_id,
-                lesson_id=quiz.lesson_id,
-                grade=rules.grade(shown, answers),
-                submitted_at=submitted_at,
-            )
-            self._store.attempts.add(attempt)
-            submission = Submission(shown, attempt)
+            submission = self._graded(quiz, answers, revision_id, self._clock())
+            self._store.attempts.add(submission.attempt)
             keep(submission)
         return submission
 
+    def submit_together(self, submissions: Sequence[Answers]) -> list[Submission | ServiceError | None]:
+        """Do so for several, in the caller's transaction; return the error of one in its place.
+
+        None stands for one that has to be submitted alone: another transaction locks its quiz, or there is none.
+        """
+        quizzes = self._store.quizzes.share_all({each.lesson_id for each in submissions})
+        submitted_at = self._clock()
+        results = [self._graded_or_error(quizzes.get(each.lesson_id), each, submitted_at) for each in submissions]
+        attempts = [each.attempt for each in results if isinstance(each, Submission)]
+        if attempts:
+            self._store.attempts.add_all(attempts)
+        return results
+
+    def _graded_or_error(
+        self, quiz: QuizReference | None, submitted: Answers, at: datetime
+    ) -> Submission | ServiceError | None:
+        if quiz is None:
+            return None
+        try:
+            return self._graded(quiz, submitted.answers, submitted.revision_id, at)
+        except ServiceError as error:
+            return error
+
+    def _graded(
+        self, quiz: QuizReference, answers: Sequence[Answer], revision_id: str | None, submitted_at: datetime
+    ) -> Submission:
+        """Return the attempt, which is not stored yet. Raise QuizChanged, InvalidAttempt."""
+        shown, grade = self._shown(quiz, answers, revision_id, submitted_at)
+        attempt = Attempt(
+            id=_new_id(),
+            quiz_id=shown.quiz_id,
+            revision_id=shown.id,
+            event_id=quiz.event_id,
+            lesson_id=quiz.lesson_id,
+            grade=grade,
+            submitted_at=submitted_at,
+        )
+        return Submission(shown, attempt)
+
     def _shown(
         self, quiz: QuizReference, answers: Sequence[Answer], revision_id: str | None, now: datetime
-    ) -> Revision:
-        """Return the revision that was shown to the learner. Raise QuizChanged when it no longer grades."""
+    ) -> tuple[Revision, Grade]:
+        """Return the revision that was shown to the learner, and the grade by it.
+
+        Raise InvalidAttempt, and QuizChanged when it no longer grades.
+        """
         current = self._store.attempts.revision(quiz.revision_id)
-        if revision_id == current.id or (revision_id is None and rules.holds(current, answers)):
-            return current
+        if revision_id in (None, current.id):
+            try:
+                return current, rules.grade(current, answers)
+            except InvalidAttempt:
+                if revision_id is not None or rules.holds(current, answers):
+                    raise
+        shown = self._replaced(quiz, answers, revision_id, now)
+        # No version has all these ids: grading by the current one tells which does not fit.
+        return shown or current, rules.grade(shown or current, answers)
+
+    def _replaced(
+        self, quiz: QuizReference, answers: Sequence[Answer], revision_id: str | None, now: datetime
+    ) -> Revision | None:
+        """Return the replaced revision that was shown, None when none has the ids. Raise QuizChanged."""
         replaced = self._store.quizzes.replaced(quiz.lesson_id)
         if revision_id is not None:
             replaced = [each for each in replaced if each.id == revision_id]
@@ -177,8 +223,7 @@ class QuizService:
         if revision_id is None:
             replaced = [each for each in replaced if rules.holds(revisions[each.id], answers)]
             if not replaced:
-                # No version has all these ids: grading by the current one tells which does not fit.
-                return current
+                return None
         if not replaced or not rules.still_grades(replaced[0], now):
             raise QuizChanged
         return revisions[replaced[0].id]

@@ -1,7 +1,7 @@
 """The in-memory twin of QuizStore, under the same contract: test_repository.py."""
 
 import copy
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -102,6 +102,10 @@ class InMemoryQuizzes:
     def revision_id(self, lesson_id: str) -> str | None:
         return next((each.revision_id for each in self._rows.quizzes.values() if each.lesson_id == lesson_id), None)
 
+    def share_all(self, lesson_ids: Collection[str]) -> dict[str, QuizReference]:
+        having = {quiz.lesson_id for quiz in self._rows.quizzes.values()}
+        return {lesson_id: self.share(lesson_id) for lesson_id in having.intersection(lesson_ids)}
+
     def get_by_lesson(self, lesson_id: str) -> Quiz:
         for quiz in self._rows.quizzes.values():
             if quiz.lesson_id == lesson_id:
@@ -192,6 +196,15 @@ class InMemoryAttempts:
         if attempt.revision_id not in self._rows.revisions:
             raise peewee.IntegrityError("no such revision")
         self._rows.attempts[attempt.id] = attempt
+
+    def add_all(self, attempts: Sequence[Attempt]) -> None:
+        before = dict(self._rows.attempts)
+        try:
+            for attempt in attempts:
+                self.add(attempt)
+        except peewee.IntegrityError:
+            self._rows.attempts = before
+            raise
 
     def list(self, quiz_id: str, request: PageRequest) -> Sequence[Attempt]:
         attempts = (each for each in self._rows.attempts.values() if each.quiz_id == quiz_id)

@@ -4,7 +4,7 @@ import peewee
 import pytest
 
 from services.kit.web.pages import PageRequest
-from services.quiz.entities import QuizFilter
+from services.quiz.entities import Answers, QuizFilter
 from services.quiz.repository.contracts import ALL
 from services.quiz.repository.store import PeeweeQuizStore
 from services.quiz.service import QuizService
@@ -41,6 +41,8 @@ COSTS: list[Cost[QuizService]] = [
     Cost("get_lesson_quiz", lambda service: service.get_lesson_quiz("lesson-1"), 1),
     # The lock, the quiz, the attempt.
     Cost("submit", lambda service: service.submit("lesson-1", []), 3),
+    # The locks, the quiz, the attempts.
+    Cost("submit_together", lambda service: service.submit_together([Answers("lesson-1", [], None)] * 3), 3),
     # The replaced revisions' ids and the revision, too.
     Cost("submit, by a replaced revision", lambda service: service.submit("lesson-1", [], revision_id="replaced"), 5),
 ]

@@ -105,6 +105,24 @@ def test_ids_of_questions_and_options_are_found_by_kind(store: QuizStore) -> Non
     assert (store.quizzes.taken_question_ids([]), store.quizzes.taken_option_ids([])) == (set(), set())
 
 
+def test_quizzes_of_several_lessons_are_shared_without_those_that_have_none(store: QuizStore) -> None:
+    add(store, a_quiz(), numbered_quiz(2))
+    with store.transaction():
+        assert store.quizzes.share_all({"lesson-1", "lesson-2", "lesson-9"}) == {
+            each.lesson_id: QuizReference("event-1", each.lesson_id, each.revision_id)
+            for each in (a_quiz(), numbered_quiz(2))
+        }
+
+
+def test_several_attempts_are_added_all_or_none(store: QuizStore) -> None:
+    add(store, a_quiz())
+    attempts = [an_attempt(id=f"attempt-{number}") for number in (3, 2)]
+    store.attempts.add_all(attempts)
+    with pytest.raises(peewee.IntegrityError):
+        store.attempts.add_all([an_attempt(id="attempt-4"), attempts[0]])
+    assert store.attempts.list("quiz-1", ALL) == attempts
+
+
 def test_reading_with_a_lock_reads_the_same(store: QuizStore) -> None:
     add(store, a_quiz())
     with store.transaction():

@@ -7,9 +7,9 @@ waits for the write lock and then replays the stored response.
 """
 
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
-from datetime import datetime, timedelta
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import timedelta
 from typing import NamedTuple, TypeVar
 
 import peewee
@@ -17,8 +17,10 @@ from peewee import IntegerField, TextField
 
 from services.kit.core.errors import ServiceError
 from services.kit.core.instants import Clock, now
-from services.kit.storage.database import InstantField, at_begin, is_postgresql, lock_rows
-from services.kit.storage.statements import Parameter, Statement, Write, insertion
+from services.kit.storage.database import InstantField, at_begin, is_postgresql, lock_rows, transaction
+from services.kit.storage.database_errors import is_damage, is_outage
+from services.kit.storage.open_files import FilesGone
+from services.kit.storage.statements import Insertion, Parameter, Parameters, Statement, Write
 from services.kit.web.idempotency import IdempotencyKey, KeyInFlight, KeyReused, StoredResponse
 
 LIFETIME = timedelta(hours=24)
@@ -29,6 +31,7 @@ _ID_DIGITS = 64
 Result = TypeVar("Result")
 Keep = Callable[[Result], object]
 """Stores the response. A use case calls it with its result, inside its last transaction."""
+Outcome = StoredResponse | ServiceError | None
 
 
 class IdempotentResponseRow(peewee.Model):
@@ -60,7 +63,12 @@ def keep_nothing(_result: object) -> None:
     """Store no response, for a request without a key."""
 
 
+class NotTogether(Exception):
+    """One of several requests failed, and nothing was stored: it turns out which one when each runs alone."""
+
+
 class _LiveRow(NamedTuple):
+    id: str
     fingerprint: str
     status: int
     body: str
@@ -76,12 +84,14 @@ class IdempotentRequests:
         self._in_flight: set[str] = set()
         self._in_flight_lock = threading.Lock()
         row = IdempotentResponseRow
-        live = row.id.between(Parameter("first"), Parameter("last")) & (row.expires_at > Parameter("at"))
-        query = row.select(row.fingerprint, row.status, row.body, row.entity_tag).where(live)
-        self._live = Statement(database, query, _LiveRow)
-        self._insert = insertion(database, row)
+        live = row.select(row.id, row.fingerprint, row.status, row.body, row.entity_tag)
+        live = live.where(row.expires_at > Parameter("at"))
+        in_range = row.id.between(Parameter("first"), Parameter("last"))
+        self._live = Statement(database, live.where(in_range), _LiveRow)
+        self._live_of = Statement(database, live.where(row.id.in_(Parameters("ids"))), _LiveRow)
+        self._insert = Insertion(database, row)
         is_expired = row.expires_at <= Parameter("at")
-        self._remove_own = Write(database, row.delete().where(row.id == Parameter("id"), is_expired))
+        self._remove_own = Write(database, row.delete().where(row.id.in_(Parameters("ids")), is_expired))
         oldest = row.select(row.id).where(is_expired).order_by(row.expires_at).limit(EXPIRED_AT_ONCE)
         # Skip the rows that another transaction is deleting.
         unlocked = lock_rows(oldest, database, "FOR UPDATE SKIP LOCKED")
@@ -100,17 +110,28 @@ class IdempotentRequests:
         with self._exclusive(key):
             return self._stored(key) or self._first(key, use_case, render)
 
-    def run_within(
+    def run_together(
         self,
-        key: IdempotencyKey,
-        use_case: Callable[[Keep[Result]], Result],
-        render: Callable[[Result], StoredResponse],
-        transaction: ExitStack,
-    ) -> StoredResponse:
-        """Do so in a transaction that has the write lock; `transaction` ends after its commit, and until then the key
-        is in flight."""
-        transaction.enter_context(self._exclusive(key))
-        return self._stored(key) or self._first(key, use_case, render)
+        keys: Sequence[IdempotencyKey | None],
+        run: Callable[[Sequence[int]], Sequence[Outcome]],
+    ) -> list[Outcome]:
+        """Run several requests in one transaction, and store the responses to those with a key.
+
+        `run` gets the places of those without a stored response. An outcome is the response to the request or its
+        error, or None when it has to run alone. Every id is of full length.
+        """
+        with self._in_flight_together(keys) as outcomes, transaction(self._database):
+            try:
+                self._find_stored(keys, outcomes)
+                first = [place for place, outcome in enumerate(outcomes) if outcome is None]
+                for place, outcome in zip(first, run(first) if first else (), strict=True):
+                    outcomes[place] = outcome
+                self._store_all([(keys[place], outcomes[place]) for place in first])
+            except Exception as error:
+                if isinstance(error, FilesGone) or is_outage(error) or is_damage(error):
+                    raise
+                raise NotTogether from error
+        return outcomes
 
     def replay(self, key: IdempotencyKey) -> StoredResponse | None:
         """Return the stored response, or None. Raise KeyReused, KeyInFlight."""
@@ -148,29 +169,45 @@ class IdempotentRequests:
         rows = self._live.all(first=first, last=last, at=self._clock())
         for row in rows:
             if row.fingerprint == key.fingerprint:
-                return StoredResponse(row.status, row.body.encode(), row.entity_tag, replayed=True)
+                return _response(row)
         if rows:
             raise KeyReused
         return None if key.former is None else self._stored(key.former)
 
-    def _store(self, key: IdempotencyKey, response: StoredResponse) -> None:
-        at = self._clock()
-        self._remove_expired(key, at)
-        columns = {
-            "id": key.id,
-            "route": key.route,
-            "fingerprint": key.fingerprint,
-            "status": response.status,
-            "body": response.body.decode(),
-            "entity_tag": response.entity_tag,
-            "created_at": at,
-            "expires_at": at + LIFETIME,
-        }
-        self._insert.run(**columns)
+    def _find_stored(self, keys: Sequence[IdempotencyKey | None], outcomes: list[Outcome]) -> None:
+        """Set the outcomes that are known, of keys that no other has in flight; those keys are locked."""
+        asked = {place: key for place, key in enumerate(keys) if key is not None and outcomes[place] is None}
+        if not asked:
+            return
+        refused = self._locked_elsewhere(asked.values())
+        ids = [each.id for key in asked.values() for each in (key, key.former) if each is not None]
+        rows = {row.id: row for row in self._live_of.all(ids=ids, at=self._clock())}
+        for place, key in asked.items():
+            outcomes[place] = KeyInFlight() if _lock_number(key) in refused else _replayed(key, rows)
 
-    def _remove_expired(self, key: IdempotencyKey, at: datetime) -> None:
-        self._remove_own.run(id=key.id, at=at)
-        self._remove_others.run(at=at)
+    def _store(self, key: IdempotencyKey, response: StoredResponse) -> None:
+        self._store_all([(key, response)])
+
+    def _store_all(self, responses: Iterable[tuple[IdempotencyKey | None, Outcome]]) -> None:
+        at = self._clock()
+        rows = [
+            {
+                "id": key.id,
+                "route": key.route,
+                "fingerprint": key.fingerprint,
+                "status": response.status,
+                "body": response.body.decode(),
+                "entity_tag": response.entity_tag,
+                "created_at": at,
+                "expires_at": at + LIFETIME,
+            }
+            for key, response in responses
+            if key is not None and isinstance(response, StoredResponse)
+        ]
+        if rows:
+            self._remove_own.run(ids=[row["id"] for row in rows], at=at)
+            self._remove_others.run(at=at)
+            self._insert.run_all(rows)
 
     def _begin(self, key: IdempotencyKey) -> None:
         """Lock the key until the transaction ends. Raise KeyInFlight, and _Overtaken when there is a response now."""
@@ -183,6 +220,31 @@ class IdempotentRequests:
         if stored := self._stored(key):
             raise _Overtaken(stored)
 
+    def _locked_elsewhere(self, keys: Iterable[IdempotencyKey]) -> set[int]:
+        """Lock the keys as `_begin` does; return the numbers of those that another process has locked."""
+        if not is_postgresql(self._database):
+            return set()
+        statement = "SELECT number FROM unnest(%s::bigint[]) AS number WHERE NOT pg_try_advisory_xact_lock(number)"
+        cursor = self._database.execute_sql(statement, ([_lock_number(key) for key in keys],))
+        return {number for (number,) in cursor.fetchall()}
+
+    @contextmanager
+    def _in_flight_together(self, keys: Sequence[IdempotencyKey | None]) -> Iterator[list[Outcome]]:
+        """Have the keys in flight; yield an outcome for each, KeyInFlight for one that is already."""
+        outcomes: list[Outcome] = [None] * len(keys)
+        own: set[str] = set()
+        with self._in_flight_lock:
+            for place, key in enumerate(keys):
+                if key is not None and key.group in self._in_flight | own:
+                    outcomes[place] = KeyInFlight()
+                elif key is not None:
+                    own.add(key.group)
+            self._in_flight |= own
+        try:
+            yield outcomes
+        finally:
+            self._in_flight -= own
+
     @contextmanager
     def _exclusive(self, key: IdempotencyKey) -> Iterator[None]:
         with self._in_flight_lock:
@@ -193,6 +255,17 @@ class IdempotentRequests:
             yield
         finally:
             self._in_flight.discard(key.group)
+
+
+def _replayed(key: IdempotencyKey, rows: Mapping[str, _LiveRow]) -> Outcome:
+    row = rows.get(key.id)
+    if row is None:
+        return None if key.former is None else _replayed(key.former, rows)
+    return _response(row) if row.fingerprint == key.fingerprint else KeyReused()
+
+
+def _response(row: _LiveRow) -> StoredResponse:
+    return StoredResponse(row.status, row.body.encode(), row.entity_tag, replayed=True)
 
 
 def _lock_number(key: IdempotencyKey) -> int:

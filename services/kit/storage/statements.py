@@ -1,7 +1,7 @@
 """Prepared statements: compiled once and run many times; rows become records by the names of their columns."""
 
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Generic, TypeVar
 
@@ -28,6 +28,23 @@ class Parameter(peewee.Node):
 
     def __sql__(self, context: Any) -> Any:
         return context.value(self._placeholder, converter=False)
+
+
+class _Placeholders(_Placeholder):
+    """Stands for as many values as are bound."""
+
+    __slots__ = ()
+
+
+class Parameters(peewee.Node):
+    """The values of an `in_` of a prepared statement, one or more, that are known only when it runs."""
+
+    def __init__(self, name: str):
+        super().__init__()
+        self._placeholder = _Placeholders(name)
+
+    def __sql__(self, context: Any) -> Any:
+        return context.literal("(").value(self._placeholder, converter=False).literal(")")
 
 
 class RowReader(Generic[Record]):
@@ -67,10 +84,24 @@ class _Prepared:
     def __init__(self, database: peewee.Database, query: Any):
         self._database = database
         self._sql, self._values = database.get_sql_context().sql(query).query()
+        self._takes_several = any(isinstance(each, _Placeholders) for each in self._values)
 
-    def _execute(self, values: dict[str, object]) -> Any:
+    def _execute(self, values: Mapping[str, Any]) -> Any:
+        if self._takes_several:
+            return self._execute_several(values)
         bound = [_storable(values[each]) if isinstance(each, _Placeholder) else each for each in self._values]
         return self._database.execute_sql(self._sql, bound)
+
+    def _execute_several(self, values: Mapping[str, Any]) -> Any:
+        mark = self._database.param
+        begin, *pieces = self._sql.split(mark)
+        text, bound = [begin], []
+        for each, piece in zip(self._values, pieces, strict=True):
+            value = values[each] if isinstance(each, _Placeholder) else each
+            several = value if isinstance(each, _Placeholders) else [value]
+            text += [", ".join([mark] * len(several)), piece]
+            bound += [_storable(one) for one in several]
+        return self._database.execute_sql("".join(text), bound)
 
 
 class Write(_Prepared):
@@ -81,9 +112,17 @@ class Write(_Prepared):
         self._execute(values)
 
 
-def insertion(database: peewee.Database, table: type[peewee.Model]) -> Write:
-    """Return the insert of one row, whose values are named as the table's fields."""
-    return Write(database, table.insert({field: Parameter(field.name) for field in table._meta.sorted_fields}))
+class Insertion(Write):
+    """The insert of rows, whose values are named as the table's fields."""
+
+    def __init__(self, database: peewee.Database, table: type[peewee.Model]):
+        super().__init__(database, table.insert({field: Parameter(field.name) for field in table._meta.sorted_fields}))
+        self._before, self._row = self._sql.split(" VALUES ")
+
+    def run_all(self, rows: Sequence[Mapping[str, object]]) -> None:
+        """Insert these rows, one or more, in one statement: all or none."""
+        bound = [_storable(row[each]) for row in rows for each in self._values]
+        self._database.execute_sql(f"{self._before} VALUES {', '.join([self._row] * len(rows))}", bound)
 
 
 class Statement(_Prepared, Generic[Record]):

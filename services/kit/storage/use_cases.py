@@ -4,20 +4,19 @@ import asyncio
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack, suppress
-from contextvars import Context, copy_context
-from dataclasses import dataclass, field
+from contextlib import suppress
+from contextvars import copy_context
 from functools import partial
 from pathlib import Path
-from typing import Any, BinaryIO, ParamSpec, TypeVar
+from typing import BinaryIO, Generic, NamedTuple, ParamSpec, TypeVar
 
 import peewee
 
 from services.kit.core.errors import ServiceError, Unavailable
 from services.kit.core.logging import log, safe_message
-from services.kit.storage.database import close_if_ended, is_postgresql, snapshot, transaction
+from services.kit.storage.database import close_if_ended, is_postgresql, snapshot
 from services.kit.storage.database_errors import DATABASE_ERRORS, is_damage, is_outage, refused_write
-from services.kit.storage.idempotency import IdempotentRequests, Keep, keep_nothing
+from services.kit.storage.idempotency import IdempotentRequests, Keep, NotTogether, Outcome, keep_nothing
 from services.kit.storage.lists import ReadPage, render_long, render_page, render_short
 from services.kit.storage.open_files import (
     FileIdentity,
@@ -37,17 +36,21 @@ NOT_AVAILABLE = "The database is not available; try again shortly"
 DAMAGED = "The database is damaged: nothing is read or written until it has been restored"
 
 Parameters = ParamSpec("Parameters")
+Request = TypeVar("Request")
 Result = TypeVar("Result")
 
 
-@dataclass(frozen=True, slots=True)
-class Once:
-    """The arguments of `UseCases.run_once`, and the context of the request: its actor, its id, its log lines."""
+class Once(NamedTuple, Generic[Request, Result]):
+    """A request of several: what `run_once` takes, and `request` for the use case of all of them.
+
+    `begin` sets the request's actor, id and log context.
+    """
 
     key: IdempotencyKey | None
-    use_case: Callable[[Keep[Any]], Any]
-    render: Callable[[Any], StoredResponse]
-    context: Context = field(default_factory=copy_context)
+    request: Request
+    use_case: Callable[[Keep[Result]], Result]
+    render: Callable[[Result], StoredResponse]
+    begin: Callable[[], object]
 
 
 class UseCases:
@@ -121,22 +124,30 @@ class UseCases:
             return render(await self.run(use_case, keep_nothing))
         return await self.run(self._idempotent_requests.run, key, use_case, render)
 
-    async def run_together(self, requests: Sequence[Once]) -> Sequence[StoredResponse | BaseException]:
+    async def run_together(
+        self,
+        requests: Sequence[Once[Request, Result]],
+        use_case: Callable[[Sequence[Request]], Sequence[Result | ServiceError | None]],
+    ) -> Sequence[StoredResponse | BaseException]:
         """Run them as `run_once` does, and return the response to each or its error.
 
-        On SQLite they have one transaction and one commit: a commit that fails is the error of each.
+        They have one transaction and one commit: a commit that fails is the error of each. `use_case` runs in it, and
+        returns None for a request that has to run alone, because it would wait for another transaction. All run alone
+        when the error of one would be the error of all.
         """
-        if is_postgresql(self._database):
-            # Side by side: in one transaction all would wait for the lock of one's row.
-            calls = (
-                asyncio.create_task(self.run_once(each.key, each.use_case, each.render), context=each.context)
-                for each in requests
-            )
-            return await asyncio.gather(*calls, return_exceptions=True)
+        outcomes: list[StoredResponse | BaseException | None] = [None] * len(requests)
         try:
-            return await self.run(self._in_one_transaction, requests)
+            outcomes[:] = await self.run(self._together, requests, use_case)
+        except NotTogether:
+            pass
         except ServiceError as error:
             return [error] * len(requests)
+        alone = [place for place, outcome in enumerate(outcomes) if outcome is None]
+        # Each task has a context of its own.
+        tasks = [asyncio.create_task(self._alone(requests[place])) for place in alone]
+        for place, outcome in zip(alone, await asyncio.gather(*tasks, return_exceptions=True), strict=True):
+            outcomes[place] = outcome
+        return [outcome for outcome in outcomes if outcome is not None]
 
     async def run_list(self, read: ReadPage, requested: PageRequest) -> bytes:
         """Return the JSON of the requested page, or of the whole list as of one moment. Raise as `run` and `read` do.
@@ -245,21 +256,23 @@ class UseCases:
                 raise Unavailable(DAMAGED) from error
             raise (refused_write(error) or Unavailable(NOT_AVAILABLE)) from error
 
-    def _in_one_transaction(self, requests: Sequence[Once]) -> Sequence[StoredResponse | BaseException]:
-        with ExitStack() as committed, transaction(self._database):
-            return [each.context.run(self._run_within, each, committed) for each in requests]
+    def _together(
+        self,
+        requests: Sequence[Once[Request, Result]],
+        use_case: Callable[[Sequence[Request]], Sequence[Result | ServiceError | None]],
+    ) -> list[Outcome]:
+        def run(places: Sequence[int]) -> list[Outcome]:
+            results = use_case([requests[place].request for place in places])
+            return [
+                result if result is None or isinstance(result, ServiceError) else requests[place].render(result)
+                for place, result in zip(places, results, strict=True)
+            ]
 
-    def _run_within(self, request: Once, committed: ExitStack) -> StoredResponse | BaseException:
-        key, use_case, render = request.key, request.use_case, request.render
-        try:
-            if key is None:
-                return render(use_case(keep_nothing))
-            return self._idempotent_requests.run_within(key, use_case, render, committed)
-        except Exception as error:
-            # Only the constraint of a row concerns this request alone, and its savepoint.
-            if isinstance(error, (FilesGone, *DATABASE_ERRORS)) and not isinstance(error, peewee.IntegrityError):
-                raise
-            return error
+        return self._idempotent_requests.run_together([each.key for each in requests], run)
+
+    async def _alone(self, request: Once[Request, Result]) -> StoredResponse:
+        request.begin()
+        return await self.run_once(request.key, request.use_case, request.render)
 
     def _render_long(self, read: ReadPage, given_up: threading.Event) -> bytes:
         with snapshot(self._database):

@@ -5,11 +5,11 @@ load (docs/traps.md, 19). It stays for programs that do not queue, such as sqlit
 """
 
 import fcntl
+import os
 import threading
 from collections import defaultdict
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
-from pathlib import Path
+from contextlib import contextmanager, suppress
 
 import peewee
 
@@ -28,10 +28,14 @@ def write_turn(file: str) -> Iterator[None]:
     turn = _turns[file]
     if not turn.acquire(timeout=TURN_SECONDS):
         raise peewee.OperationalError("database is locked")
-    with ExitStack() as held:
-        held.callback(turn.release)
+    queue: int | None = None
+    try:
         # Where this file cannot be written, SQLite says what is wrong with its own.
         with suppress(OSError):
-            queue = held.enter_context(Path(f"{file}.write.lock").open("a"))
+            queue = os.open(f"{file}.write.lock", os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o666)
             fcntl.flock(queue, fcntl.LOCK_EX)
         yield
+    finally:
+        if queue is not None:
+            os.close(queue)
+        turn.release()

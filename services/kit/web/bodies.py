@@ -89,10 +89,10 @@ def is_too_deep(body: bytes, document: Any) -> bool:
     return body.count(b"[") + body.count(b"{") > MAXIMUM_DEPTH and is_nested_too_deeply(document)
 
 
-def is_nested_too_deeply(document: Any) -> bool:
-    """Return whether arrays and objects are nested deeper than MAXIMUM_DEPTH."""
+def is_nested_too_deeply(document: Any, around: int = 0) -> bool:
+    """Return whether arrays and objects are nested deeper than MAXIMUM_DEPTH, within `around` others."""
     level = [document]
-    for _ in range(MAXIMUM_DEPTH + 1):
+    for _ in range(MAXIMUM_DEPTH + around + 1):
         level = [each for each in level if isinstance(each, dict | list)]
         if not level:
             return False

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 import peewee
 
 from services.kit.storage.pages import paged
-from services.kit.storage.statements import Parameter, Statement, insertion
+from services.kit.storage.statements import Insertion, Parameter, Statement
 from services.kit.web.pages import PageRequest
 from services.quiz.entities import Attempt, Revision
 from services.quiz.models import AttemptRow, RevisionRow
@@ -23,7 +23,7 @@ class PeeweeAttempts:
 
     def __init__(self, database: peewee.Database):
         self._database = database
-        self._insert = insertion(database, AttemptRow)
+        self._insert = Insertion(database, AttemptRow)
         by_id = select_revisions().where(RevisionRow.id == Parameter("id"))
         self._revision = Statement(database, by_id, StoredRevision)
         self._remembered: OrderedDict[str, Revision] = OrderedDict()
@@ -32,6 +32,10 @@ class PeeweeAttempts:
     def add(self, attempt: Attempt) -> None:
         """Store a new attempt."""
         self._insert.run(**attempt_columns(attempt))
+
+    def add_all(self, attempts: Sequence[Attempt]) -> None:
+        """Store new attempts, one or more, in one statement: all or none."""
+        self._insert.run_all([attempt_columns(each) for each in attempts])
 
     def list(self, quiz_id: str, request: PageRequest) -> Sequence[Attempt]:
         """Return the attempts at a quiz, newest first; they outlive the quiz."""

@@ -4,7 +4,7 @@ Each method that adds, saves or removes a quiz also appends an entry to the audi
 have no entries: their table is a history already.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Any, Protocol
@@ -48,6 +48,12 @@ class QuizRepository(Protocol):
     def share(self, lesson_id: str) -> QuizReference:
         """Return the ids of the lesson's quiz, and lock it against writers only. Raise QuizNotFound."""
 
+    def share_all(self, lesson_ids: Collection[str]) -> dict[str, QuizReference]:
+        """Do so for several lessons, one or more, by lesson.
+
+        Left out are lessons without a quiz, and quizzes that another transaction locks: nothing waits for it.
+        """
+
     def save(self, quiz: Quiz) -> None:
         """Replace the stored quiz of that id with its questions. Raise QuizNotFound."""
 
@@ -84,6 +90,9 @@ class AttemptRepository(Protocol):
 
     def add(self, attempt: Attempt) -> None:
         """Store a new attempt."""
+
+    def add_all(self, attempts: Sequence[Attempt]) -> None:
+        """Store new attempts, one or more, all or none."""
 
     def list(self, quiz_id: str, request: PageRequest) -> Sequence[Attempt]:
         """Return the attempts at a quiz, newest first; they outlive the quiz."""

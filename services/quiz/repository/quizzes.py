@@ -1,6 +1,6 @@
 """Quizzes in SQLite or PostgreSQL."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -12,7 +12,7 @@ from services.kit.storage.batches import batches
 from services.kit.storage.database import lock_rows, transaction
 from services.kit.storage.database_errors import violates_constraint
 from services.kit.storage.pages import paged
-from services.kit.storage.statements import Parameter, Statement
+from services.kit.storage.statements import Parameter, Parameters, Statement
 from services.kit.web.pages import PageRequest
 from services.quiz.entities import LessonReference, Quiz, QuizFilter, QuizReference, ReplacedRevision
 from services.quiz.errors import LessonHasQuiz, QuizNotFound
@@ -45,8 +45,11 @@ class PeeweeQuizzes:
         self._lock_for_update = Statement(database, lock_rows(QuizRow.select(QuizRow.id).where(by_id), database), str)
         self._revision_id = Statement(database, QuizRow.select(QuizRow.revision).where(by_lesson), str)
         # Without this lock an update could remove a replaced revision before the attempt that points to it is written.
-        ids = QuizRow.select(QuizRow.event_id, QuizRow.lesson_id, QuizRow.revision).where(by_lesson)
-        self._share = Statement(database, lock_rows(ids, database, "FOR SHARE"), QuizReference)
+        ids = QuizRow.select(QuizRow.event_id, QuizRow.lesson_id, QuizRow.revision)
+        self._share = Statement(database, lock_rows(ids.where(by_lesson), database, "FOR SHARE"), QuizReference)
+        of_lessons = ids.where(QuizRow.lesson_id.in_(Parameters("lesson_ids")))
+        unlocked = lock_rows(of_lessons, database, "FOR SHARE SKIP LOCKED")
+        self._share_all = Statement(database, unlocked, QuizReference)
         replaced = RevisionRow.select(RevisionRow.id, RevisionRow.replaced_at).where(
             RevisionRow.lesson_id == Parameter("lesson_id")
         )
@@ -87,6 +90,10 @@ class PeeweeQuizzes:
         if reference is None:
             raise QuizNotFound
         return reference
+
+    def share_all(self, lesson_ids: Collection[str]) -> dict[str, QuizReference]:
+        """Do so for several lessons, one or more, by lesson; leave out those without a quiz or with a locked one."""
+        return {each.lesson_id: each for each in self._share_all.all(lesson_ids=lesson_ids)}
 
     def save(self, quiz: Quiz) -> None:
         """Replace the stored quiz of that id with its questions. Raise QuizNotFound."""

@@ -1,7 +1,8 @@
 """Quizzes for learners. These routes are internal: the gateway calls them for a learner."""
 
+from collections.abc import Callable
 from contextvars import copy_context
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from functools import partial
 from typing import Any
 
@@ -33,7 +34,7 @@ from services.kit.web.idempotency import (
 )
 from services.kit.web.operations import Operation
 from services.kit.web.schemas import Item, validated
-from services.quiz.entities import Submission
+from services.quiz.entities import Answers, Submission
 from services.quiz.errors import InvalidAttempt, QuizChanged, QuizNotFound
 from services.quiz.resources.resource import QuizResource
 from services.quiz.schemas.learners import (
@@ -95,14 +96,17 @@ class Submissions(QuizResource):
 
 
 class SubmissionBatches(QuizResource):
-    """/internal/submission-batches: submissions of several learners, which share one transaction on SQLite."""
+    """/internal/submission-batches: submissions of several learners, which share one transaction."""
 
     async def on_post(self, request: Request, response: Response) -> None:
         """Respond to each as /internal/submissions would, in their order. The errors of one are its own."""
         document = await read_document(request, limit=BATCH_LIMIT_BYTES, of_any_depth=True)
+        # Each submission is within the batch, its list and its item.
+        is_deep = is_nested_too_deeply(document, around=3)
         items = [_BatchItem(each) for each in validated(SubmissionBatch, document).items]
-        readable = [item for item in items if item.read(self._service)]
-        outcomes = await self._run_together([item.submit for item in readable])
+        readable = [item for item in items if item.read(self._service, is_deep=is_deep)]
+        submits = [item.submit for item in readable]
+        outcomes = await self._run_together(submits, self._service.submit_together) if submits else ()
         for item, outcome in zip(readable, outcomes, strict=True):
             item.outcome = outcome
         write_json(response, {"items": [item.view() for item in items]})
@@ -127,43 +131,54 @@ class Replays(QuizResource):
 class _BatchItem:
     """One submission of a batch, and its outcome."""
 
-    submit: Once
+    submit: Once[Answers, Submission]
     outcome: StoredResponse | BaseException
 
     def __init__(self, document: Any):
         self._document = document
-        self._context = copy_context()
+        self._request_id: str | None = None
+        self._client_address: str | None = None
 
-    def read(self, service: QuizService) -> bool:
-        """Read the submission, which becomes `submit`; return False when an error is the outcome already."""
+    def read(self, service: QuizService, *, is_deep: bool) -> bool:
+        """Read the submission, which becomes `submit`; return False when an error is the outcome already.
+
+        `is_deep` if one of the batch is nested too deeply.
+        """
         try:
-            self.submit = self._context.run(self._read, service)
+            item = validated(SubmissionItem, self._document)
+            self._request_id, self._client_address = item.request_id, item.client_address
+            if is_deep and is_nested_too_deeply(item.submission):
+                raise TooDeep
+            self.submit = _submit(service, item.submission, item.idempotency_key, self._begin)
         except Exception as error:
             self.outcome = error
             return False
         return True
 
-    def _read(self, service: QuizService) -> Once:
-        item = validated(SubmissionItem, self._document)
-        start_request(item.request_id, "POST", BATCH_ROUTE)
-        set_anonymous_actor(item.client_address)
-        if is_nested_too_deeply(item.submission):
-            raise TooDeep
-        return replace(_submit(service, item.submission, item.idempotency_key), context=self._context)
-
     def view(self) -> dict[str, Any]:
         """Return the response to the submission."""
-        headers = {"Content-Type": MEDIA_JSON}
         if isinstance(self.outcome, StoredResponse):
             stored = self.outcome
             return {
                 "status": stored.status,
-                "headers": headers | stored_headers(stored),
+                "headers": {"Content-Type": MEDIA_JSON, **stored_headers(stored)},
                 "body": Fragment(stored.body),
             }
-        error = self._context.run(_service_error, self.outcome)
-        body = error.envelope(self._context.run(current_request_id))
-        return {"status": error.status, "headers": headers | error_headers(error), "body": body}
+        return copy_context().run(self._error_view, self.outcome)
+
+    def _begin(self) -> None:
+        """Begin the context of the submission: only that of an error, or of one that runs alone, is seen."""
+        self._request_id = start_request(self._request_id, "POST", BATCH_ROUTE)
+        set_anonymous_actor(self._client_address)
+
+    def _error_view(self, outcome: BaseException) -> dict[str, Any]:
+        self._begin()
+        error = _service_error(outcome)
+        return {
+            "status": error.status,
+            "headers": {"Content-Type": MEDIA_JSON, **error_headers(error)},
+            "body": error.envelope(current_request_id()),
+        }
 
 
 def _service_error(error: BaseException) -> ServiceError:
@@ -173,11 +188,19 @@ def _service_error(error: BaseException) -> ServiceError:
     return ServiceError()
 
 
-def _submit(service: QuizService, document: Any, key_header: str | None) -> Once:
+def _submit(
+    service: QuizService, document: Any, key_header: str | None, begin: Callable[[], object] = lambda: None
+) -> Once[Answers, Submission]:
     submission = validated(AdmittedSubmission, document)
     attempt = validated(NewAttempt, submission.submission)
-    submit = partial(service.submit, submission.lesson_id, attempt.chosen(), revision_id=attempt.revision)
-    return Once(_learner_idempotency_key(key_header, submission), submit, partial(_graded, submission))
+    answers = Answers(submission.lesson_id, attempt.chosen(), attempt.revision)
+    return Once(
+        _learner_idempotency_key(key_header, submission),
+        answers,
+        partial(service.submit, answers.lesson_id, answers.answers, revision_id=answers.revision_id),
+        partial(_graded, submission),
+        begin,
+    )
 
 
 def _graded(request: AdmittedSubmission, submission: Submission) -> StoredResponse:

@@ -1,9 +1,9 @@
 """services.kit.storage.idempotency on both engines: one effect and one response for each key."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
 from threading import Event
@@ -13,7 +13,16 @@ import pytest
 
 from services.kit.core.errors import Conflict, ServiceError
 from services.kit.storage.database import transaction
-from services.kit.storage.idempotency import EXPIRED_AT_ONCE, LIFETIME, IdempotentRequests, IdempotentResponseRow, Keep
+from services.kit.storage.idempotency import (
+    EXPIRED_AT_ONCE,
+    LIFETIME,
+    IdempotentRequests,
+    IdempotentResponseRow,
+    Keep,
+    NotTogether,
+    Outcome,
+    keep_nothing,
+)
 from services.kit.storage.use_cases import UseCases
 from services.kit.web.idempotency import (
     IdempotencyKey,
@@ -186,6 +195,73 @@ def test_a_response_that_the_release_before_stored_is_found(notes: Notes) -> Non
         post_in(notes, key_in("one", "b", former="old-key"), "b")
     assert (notes.texts(), notes.stored()) == (["a"], 1)
     assert post_in(notes, key_in("one", former="another")) == first("a")
+
+
+# Several requests in one transaction
+
+
+def post_together(notes: Notes, *posted: tuple[str, IdempotencyKey | None]) -> tuple[list[Outcome], list[int]]:
+    """Write a note for each of these; return the outcomes, and the places of those that were run."""
+    run_places: list[int] = []
+
+    def run(places: Sequence[int]) -> list[Outcome]:
+        run_places.extend(places)
+        return [rendered(notes.writing(posted[place][0])(keep_nothing)) for place in places]
+
+    return notes.requests.run_together([key for _, key in posted], run), run_places
+
+
+def test_of_several_requests_only_those_without_a_stored_response_are_run(notes: Notes) -> None:
+    for key, text in (("old", "a"), ("other-body", "x"), ("expired", "z")):
+        notes.clock.at = NOON - LIFETIME if key == "expired" else NOON
+        notes.post(text, key)
+    notes.clock.at = NOON
+    outcomes, places = post_together(
+        notes,
+        ("a", key_of("a", "old")),
+        ("b", None),
+        ("y", key_of("y", "other-body")),
+        ("a", key_in("one", group="event-2", former="old")),
+        ("z", key_of("z", "expired")),
+        ("c", key_in("one", "c")),
+        ("c", key_in("one", "c")),
+    )
+    refusals = [type(outcomes[place]) for place in (2, 6)]
+    assert (places, refusals) == ([1, 4, 5], [KeyReused, KeyInFlight])
+    stored = [outcome for outcome in outcomes if isinstance(outcome, StoredResponse)]
+    assert stored == [again("a"), first("b"), again("a"), first("z"), first("c")]
+    assert notes.texts() == ["a", "b", "c", "x", "z", "z"]
+    # Their keys are free again, and what was stored is replayed.
+    assert post_together(notes, ("z", key_of("z", "expired")), ("c", None)) == (
+        [again("z"), first("c")],
+        [1],
+    )
+    assert notes.requests.replay(key_in(None, "c")) == again("c")
+
+
+def test_when_one_of_several_fails_nothing_of_them_is_stored(notes: Notes) -> None:
+    def fail(places: Sequence[int]) -> list[Outcome]:
+        notes.writing("a")(keep_nothing)
+        raise ValueError
+
+    with pytest.raises(NotTogether):
+        notes.requests.run_together([key_of(), None], fail)
+    assert (notes.stored(), notes.texts(), notes.post()) == (0, [], first())
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_on_postgresql_only_the_key_that_another_process_has_is_refused(notes: Notes) -> None:
+    others: list[list[Outcome]] = []
+
+    def post_elsewhere(keep: Keep[str]) -> str:
+        elsewhere = replace(notes, requests=notes.other_process())
+        with ThreadPoolExecutor(1) as pool, transaction(notes.database):
+            both = (("a", key_of()), ("b", key_of("b", "key-2")))
+            others.append(pool.submit(post_together, elsewhere, *both).result()[0])
+            return notes.writing("a")(keep)
+
+    assert notes.requests.run(key_of(), post_elsewhere, rendered) == first()
+    assert ([type(others[0][0]), others[0][1]], notes.texts()) == ([KeyInFlight, first("b")], ["a", "b"])
 
 
 # Time

@@ -9,7 +9,7 @@ import peewee
 import pytest
 
 from services.kit.storage.database import InstantField
-from services.kit.storage.statements import Parameter, RowReader, Statement
+from services.kit.storage.statements import Insertion, Parameter, Parameters, RowReader, Statement
 from tests.parallel import at_once
 
 NOON = datetime(2026, 3, 1, 12, 0, 0, 123_000, tzinfo=UTC)
@@ -133,6 +133,33 @@ def test_texts_instants_and_booleans_are_bound_by_name(events: peewee.Database) 
     assert literal.all(n=9) == [NOON_EVENT]
     with pytest.raises(KeyError, match="slug"):
         by_slug.all()
+
+
+def test_a_list_is_bound_as_a_whole_between_other_values(events: peewee.Database) -> None:
+    chosen = statement(
+        events,
+        EventRow.id > Parameter("n"),
+        EventRow.starts_at.in_(Parameters("instants")),
+        EventRow.title == "en",
+        EventRow.slug.in_(Parameters("slugs")),
+    )
+    assert chosen.all(n=0, instants=[NOON, LATER], slugs=["later", "noon", "x"]) == [NOON_EVENT, LATER_EVENT]
+    assert chosen.all(n=1, instants=[NOON, LATER], slugs=["later", "noon"]) == [LATER_EVENT]
+    assert chosen.all(n=0, instants=[LATER], slugs=["noon"]) == []
+
+
+def test_several_rows_are_inserted_in_one_statement_all_or_none(events: peewee.Database) -> None:
+    insertion = Insertion(events, EventRow)
+    rows = [
+        {"title": "en", "starts_at": LATER, "is_open": None, "id": number, "slug": f"slug-{number}"}
+        for number in (4, 5)
+    ]
+    insertion.run_all(rows)
+    added = [Event(f"slug-{number}", None, LATER) for number in (4, 5)]
+    assert statement(events).all() == [*EVENTS, *added]
+    with pytest.raises(peewee.IntegrityError):
+        insertion.run_all([{**rows[0], "id": 6}, rows[1]])
+    assert statement(events).all() == [*EVENTS, *added]
 
 
 class CountedCondition(peewee.Node):
