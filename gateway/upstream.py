@@ -12,6 +12,7 @@ import orjson
 from httpx_aiohttp import AiohttpTransport
 
 from services.kit.core.actor import CLIENT_ADDRESS_HEADER
+from services.kit.core.deadlines import DEADLINE_HEADER, deadline_header
 from services.kit.core.errors import ServiceError, Unauthorized, Unavailable, UpstreamTimeout
 from services.kit.core.instants import Clock, now
 from services.kit.core.logging import REQUEST_ID_HEADER, current_request_id, log
@@ -128,6 +129,7 @@ class Upstream:
         url = httpx.URL(request.path).copy_with(query=request.query.encode()) if request.query else request.path
         # Who may wait longer may wait for a connection, too: hundreds of sign-ins may open theirs at once.
         seconds, connect_seconds = request.deadline_seconds or self._timeout, request.deadline_seconds
+        headers[DEADLINE_HEADER] = deadline_header(seconds)
         try:
             # httpx's own timeouts bound each read, not the call (docs/traps.md, 9).
             async with asyncio.timeout(seconds):

@@ -13,6 +13,7 @@ from typing import Any, BinaryIO, ParamSpec, TypeVar
 
 import peewee
 
+from services.kit.core.deadlines import require_time_left
 from services.kit.core.errors import ServiceError, Unavailable
 from services.kit.core.logging import log, safe_message
 from services.kit.storage.database import is_postgresql, snapshot, transaction
@@ -200,7 +201,8 @@ class UseCases:
         *args: Parameters.args,
         **kwargs: Parameters.kwargs,
     ) -> Result:
-        """Run the use case in this thread. Raise Unavailable when the database cannot be used."""
+        """Run the use case in this thread. Raise Unavailable when the database cannot be used, or nobody waits."""
+        require_time_left()
         if self.damaged:
             # Close the connection, because after a restore it may still have the damaged file open.
             self._database.close()
