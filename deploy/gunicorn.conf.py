@@ -26,6 +26,9 @@ http_parser = "python"
 asgi_lifespan = "on"
 
 keepalive = 10
+# A request whose client is gone is cancelled after this time, by the gateway and then by the service that it called.
+# Not at once: what has begun in a thread is completed anyway, and mostly by then, with its log lines.
+asgi_disconnect_grace_period = 1
 graceful_timeout = 45 if os.environ["FLIX_PROCESS"] in ("auth", "content", "gateway") else 20
 timeout = 60
 

@@ -7,6 +7,7 @@ from gateway.direct import DirectResponses
 from gateway.edge import Origins, RateLimit, SecurityHeaders
 from gateway.guesses import Guesses
 from gateway.limiter import Counts, store_at
+from gateway.overload import Overload
 from gateway.resources import Endpoint
 from gateway.routes import PUBLIC_ROUTES
 from gateway.upstreams import Upstreams, connect
@@ -52,7 +53,8 @@ def assemble(settings: Settings, upstreams: Upstreams, verifier: AccessTokenVeri
     ]
     body_seconds = settings.body_timeout_seconds
     direct = DirectResponses(upstreams, guesses, security, origins, rate_limit, body_seconds)
-    return create_web_app(table, middleware, body_seconds, refusal_headers, direct.respond)
+    overload = Overload(settings.requests_in_flight, settings.trusted_proxies, refusal_headers)
+    return create_web_app(table, middleware, body_seconds, refusal_headers, direct.respond, overload.handle)
 
 
 def routes(upstreams: Upstreams, guesses: Guesses) -> tuple[Route, ...]:

@@ -21,7 +21,9 @@ STORE_SCHEMES = ("valkey", "valkeys", "redis", "rediss")
 
 @dataclass(frozen=True, kw_only=True)
 class Settings(ServerSettings):
-    """The addresses of the services, their deadline, and the limits of a client.
+    """The addresses of the services, their deadline, the bound of a worker, and the limits of a client.
+
+    A worker handles `requests_in_flight` of each kind at once (gateway/overload.py).
 
     In a window of `rate_limit_window_ms` learners at one address may send `rate_limit_address_max` requests together, a
     person who is signed in `rate_limit_max`, and an address of which nobody is signed in as many. The last
@@ -36,6 +38,7 @@ class Settings(ServerSettings):
     content_url: str
     quiz_url: str
     upstream_timeout_seconds: int
+    requests_in_flight: int
     cors_origins: frozenset[str]
     rate_limit_max: int
     rate_limit_address_max: int
@@ -59,6 +62,7 @@ def read_settings(variables: Mapping[str, str]) -> Settings:
         content_url=environment.address("content", 3011),
         quiz_url=environment.address("quiz", 3012),
         upstream_timeout_seconds=environment.integer("GATEWAY_TIMEOUT_SECONDS", 10, maximum=60),
+        requests_in_flight=environment.integer("GATEWAY_REQUESTS_IN_FLIGHT", 128, maximum=10_000),
         cors_origins=origins,
         rate_limit_max=(most := environment.integer("RATE_LIMIT_MAX", 100)),
         rate_limit_address_max=environment.integer(

@@ -11,6 +11,7 @@ import orjson
 from yarl import URL
 
 from services.kit.core.actor import CLIENT_ADDRESS_HEADER
+from services.kit.core.deadlines import DEADLINE_HEADER, deadline_header
 from services.kit.core.errors import ServiceError, Unauthorized, Unavailable, UpstreamTimeout
 from services.kit.core.instants import Clock, now
 from services.kit.core.logging import REQUEST_ID_HEADER, current_request_id, log
@@ -185,6 +186,7 @@ class Upstream:
         # Who may wait longer may wait for a connection, too: hundreds of sign-ins may open theirs at once.
         seconds = request.deadline_seconds or self._timeout
         connect_seconds = request.deadline_seconds or min(CONNECT_SECONDS, seconds)
+        headers[DEADLINE_HEADER] = deadline_header(seconds)
         try:
             async with asyncio.timeout(seconds):
                 response = await self._send(Outgoing(request.method, target, headers, request.body, connect_seconds))

@@ -7,6 +7,7 @@ from urllib.parse import quote
 
 import httpx
 
+from services.kit.core.deadlines import DEADLINE_HEADER, deadline_header, require_time_left, seconds_left
 from services.kit.core.errors import NotFound, Unavailable
 from services.kit.core.instants import Clock, now, parse_instant
 from services.kit.core.logging import REQUEST_ID_HEADER, current_request_id, log
@@ -87,9 +88,15 @@ class Content:
 
     def _send(self, method: str, path: str, wait_seconds: int = 0, **request: Any) -> httpx.Response:
         token = issue_service_token(self._secret, _NAME, "content", self._clock())
-        headers = {"Authorization": f"Bearer {token}", REQUEST_ID_HEADER: current_request_id()}
+        require_time_left()
+        seconds = min(self._timeout + wait_seconds, seconds_left())
+        headers = {
+            "Authorization": f"Bearer {token}",
+            REQUEST_ID_HEADER: current_request_id(),
+            DEADLINE_HEADER: deadline_header(seconds),
+        }
         try:
-            return self._read(method, path, self._timeout + wait_seconds, headers=headers, **request)
+            return self._read(method, path, seconds, headers=headers, **request)
         except httpx.HTTPError as error:
             log.warning("content_unavailable", error=repr(error))
             raise Unavailable(_UNAVAILABLE) from error

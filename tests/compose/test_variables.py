@@ -26,6 +26,7 @@ AUTH = {"auth", "migrate-auth", "seed-auth", "backup", "restore", "import-baseli
 ALL = {*(f"{each}{name}" for name in SERVICES for each in ("", "migrate-", "seed-")), *AUTH, "follow-quiz", "gateway"}
 GATEWAY = (
     *("CORS_ORIGIN", "RATE_LIMIT_MAX", "RATE_LIMIT_ADDRESS_MAX", "RATE_LIMIT_WINDOW_MS", "GATEWAY_TIMEOUT_SECONDS"),
+    "GATEWAY_REQUESTS_IN_FLIGHT",
     *("ACCESS_KEY_GUESSES_MAX", "ACCESS_KEY_GUESSES_OF_EVENT_MAX", "ACCESS_KEY_GUESSES_WINDOW_MS"),
     *("TRUSTED_PROXIES", "STRICT_TRANSPORT_SECURITY", "CACHE_MEGABYTES", "CACHE_SERVE_STALE_SECONDS"),
 )

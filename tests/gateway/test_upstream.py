@@ -19,6 +19,7 @@ CATALOG = "/api/public/events/launch/catalog"
 INTERNAL_CATALOG = "POST /internal/public/events/launch/catalog"
 # Headers that only a proxy or a service of ours may send.
 CLAIMED = {
+    "Time-Left": "1",
     **dict.fromkeys(("Cookie", "User-Agent", "X-Admin", "X-Forwarded-Host", "X-User-Id"), "claimed"),
     **dict.fromkeys(("Forwarded", "X-Client-Address", "X-Forwarded-For", "X-Real-IP"), "10.0.0.1"),
 }
@@ -54,10 +55,11 @@ def test_a_forwarded_request_has_the_client_s_token_and_a_new_request_id(gateway
 def test_no_claim_in_a_client_s_header_reaches_a_service(gateway: Gateway) -> None:
     gateway.send("POST", CATALOG, headers=CLAIMED, json={})
     gateway.as_admin("POST", "/api/events", headers=CLAIMED, json={})
-    expected = {"Authorization", "Content-Type", "X-Client-Address", "X-Request-ID"}
+    expected = {"Authorization", "Content-Type", "Time-Left", "X-Client-Address", "X-Request-ID"}
     # A read is the same for all who ask the same.
     assert [set(request.headers) for request in gateway.content.requests] == [expected - {"X-Client-Address"}, expected]
     assert gateway.content.requests[1].headers["X-Client-Address"] == "192.0.2.1"
+    assert gateway.content.header("Time-Left") == ["30000"] * 2
     assert not any("claimed" in text for request in gateway.content.requests for text in request.headers.values())
 
 
@@ -262,6 +264,7 @@ def test_a_request_is_sent_byte_for_byte(target: str) -> None:
         'If-Match: "v1", W/"v2"',
         "X-Client-Address: 192.0.2.1",
         "X-Request-ID: -",
+        "Time-Left: 120000",
         f"Content-Length: {len(body)}",
     ]
 
@@ -304,6 +307,30 @@ def test_a_call_may_have_a_longer_deadline_of_its_own() -> None:
     with pytest.raises(UpstreamTimeout):
         exchange(respond, seconds=0.1)
     assert exchange(respond, seconds=0.1, own_seconds=60) == RESPONSE
+
+
+def test_a_call_whose_client_has_left_is_dropped() -> None:
+    async def run() -> bytes:
+        arrived, rest = asyncio.Event(), asyncio.get_running_loop().create_future()
+
+        async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            with closing(writer):
+                await reader.readuntil(b"\r\n\r\n")
+                arrived.set()
+                rest.set_result(await reader.read())
+
+        server = await asyncio.start_server(serve, "127.0.0.1", 0)
+        address = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        call = asyncio.create_task(forwarded(address, "POST", seconds=120))
+        async with asyncio.timeout(60):
+            await arrived.wait()
+            call.cancel()
+            # The service reads the end of the connection.
+            ended: bytes = await rest
+        server.close()
+        return ended
+
+    assert asyncio.run(run()) == b""
 
 
 def test_sign_ins_that_wait_leave_connections_for_a_refresh() -> None:

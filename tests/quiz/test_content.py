@@ -4,6 +4,7 @@ import json
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import copy_context
 from typing import Any
 
 import httpx
@@ -11,6 +12,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from services.kit.core.deadlines import set_deadline
 from services.kit.core.errors import Unavailable
 from services.kit.core.logging import start_request
 from services.kit.web.tokens.service import verify_service_token
@@ -80,16 +82,36 @@ def require(respond: Respond) -> None:
 
 
 def test_a_request_bears_quiz_s_token_and_the_request_id() -> None:
-    start_request("request-7", "POST")
-    # Whatever else content says of the lesson is ignored.
-    with content_with(responds({"item": {"id": "lesson-1", "title": 7}, "more": []})) as (content, requests):
-        content.require_lesson("event-1", "lesson-1")
+    def ask_during_a_request() -> list[httpx.Request]:
+        start_request("request-7", "POST")
+        # Whatever else content says of the lesson is ignored.
+        with content_with(responds({"item": {"id": "lesson-1", "title": 7}, "more": []})) as (content, requests):
+            content.require_lesson("event-1", "lesson-1")
+        return requests
+
+    requests = copy_context().run(ask_during_a_request)
     [request] = requests
     assert (request.method, str(request.url)) == ("GET", "http://content.test/internal/events/event-1/lessons/lesson-1")
     assert request.headers["X-Request-ID"] == "request-7"
     scheme, token = request.headers["Authorization"].split(" ")
     assert (scheme, verify_service_token(token, SECRET, "content", NOON)) == ("Bearer", "quiz")
     assert request.content == b""
+
+
+def test_a_request_may_take_no_longer_than_the_caller_waits() -> None:
+    def seconds_left_for_content(header: str | None) -> int:
+        set_deadline(header)
+        with content_with(responds({"item": {"id": "lesson-1"}})) as (content, requests):
+            content.require_lesson("event-1", "lesson-1")
+        return int(requests[0].headers["Time-Left"])
+
+    def with_deadline(header: str | None) -> int:
+        return copy_context().run(seconds_left_for_content, header)
+
+    assert with_deadline(None) == with_deadline("600000") > 1000
+    assert 0 < with_deadline("1000") <= 1000
+    with pytest.raises(Unavailable, match="waits no longer"):
+        with_deadline("0")
 
 
 def url_for(event_id: str, lesson_id: str) -> httpx.URL:

@@ -27,12 +27,17 @@ def start_request(claimed_id: str | None, method: str, route: str | None = None)
 
     `route` is the template of its address, where that is known already.
     """
-    request_id = claimed_id if claimed_id and _REQUEST_ID.fullmatch(claimed_id) else str(uuid_utils.uuid7())
+    request_id = request_id_of(claimed_id)
     _request_id.set(request_id)
     structlog.contextvars.clear_contextvars()
     known = {} if route is None else {"route": route}
     structlog.contextvars.bind_contextvars(requestId=request_id, method=method, **known)
     return request_id
+
+
+def request_id_of(claimed_id: str | None) -> str:
+    """Return the claimed id if it is well formed, else a new one."""
+    return claimed_id if claimed_id and _REQUEST_ID.fullmatch(claimed_id) else str(uuid_utils.uuid7())
 
 
 def bind_route(route: str) -> None:

@@ -12,6 +12,7 @@ from typing import BinaryIO, Generic, NamedTuple, ParamSpec, TypeVar
 
 import peewee
 
+from services.kit.core.deadlines import require_time_left
 from services.kit.core.errors import ServiceError, Unavailable
 from services.kit.core.logging import log, safe_message
 from services.kit.storage.database import close_if_ended, is_postgresql, snapshot
@@ -228,7 +229,8 @@ class UseCases:
         *args: Parameters.args,
         **kwargs: Parameters.kwargs,
     ) -> Result:
-        """Run the use case in this thread. Raise Unavailable when the database cannot be used."""
+        """Run the use case in this thread. Raise Unavailable when the database cannot be used, or nobody waits."""
+        require_time_left()
         if self.damaged:
             # Close the connection, because after a restore it may still have the damaged file open.
             self._database.close()

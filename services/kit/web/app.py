@@ -9,6 +9,7 @@ import falcon.asgi
 
 from services.kit.core.actor import CLIENT_ADDRESS_HEADER, set_anonymous_actor
 from services.kit.core.config import BODY_SECONDS
+from services.kit.core.deadlines import DEADLINE_HEADER, set_deadline
 from services.kit.core.errors import (
     MethodNotAllowed,
     NotFound,
@@ -29,16 +30,20 @@ WebApp = falcon.asgi.App[Any, Any]
 RefusalHeaders = Callable[[str | None], Mapping[str, str]]
 Direct = Callable[[Any, Receive, Any], Awaitable[bool]]
 """Responds to an ASGI request without Falcon; returns False, with nothing read, for one that Falcon must handle."""
+AsgiApp = Callable[[Any, Receive, Any], Awaitable[None]]
+Outermost = Callable[[AsgiApp, Any, Receive, Any], Awaitable[None]]
+"""Passes an ASGI request on to the app, or responds to it."""
 
 
 class RequestContext:
-    """Middleware: the id, the anonymous actor and the log line of each request."""
+    """Middleware: the id, the deadline, the anonymous actor and the log line of each request."""
 
     async def process_request(self, request: falcon.asgi.Request, response: falcon.asgi.Response) -> None:
         """Use the caller's X-Request-ID or a new one, and return it in the response."""
         request_id = start_request(request.get_header(REQUEST_ID_HEADER), request.method)
         response.set_header(REQUEST_ID_HEADER, request_id)
         set_anonymous_actor(request.get_header(CLIENT_ADDRESS_HEADER))
+        set_deadline(request.get_header(DEADLINE_HEADER))
 
     async def process_response(
         self,
@@ -105,16 +110,23 @@ class BodyTimeoutApp(WebApp):
     body_seconds: float = BODY_SECONDS
     refusal_headers: RefusalHeaders
     direct: Direct | None = None
+    outermost: Outermost | None = None
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:  # type: ignore[override]  # as in Falcon
         """Handle a request of the server (ASGI 3.0)."""
-        if scope["type"] == "http":
-            if self.direct is not None and await self.direct(scope, receive, send):
-                return
-            # ASGI allows an iterable that can be read once only, and the headers are read twice.
-            scope = {**scope, "headers": [*map(tuple, scope["headers"])]}
-            receive = receive_with_deadline(scope, receive, self.body_seconds)
-        await super().__call__(scope, receive, send)
+        if scope["type"] != "http":
+            await super().__call__(scope, receive, send)
+        elif self.outermost is not None:
+            await self.outermost(self._handle, scope, receive, send)
+        else:
+            await self._handle(scope, receive, send)
+
+    async def _handle(self, scope: Any, receive: Any, send: Any) -> None:
+        if self.direct is not None and await self.direct(scope, receive, send):
+            return
+        # ASGI allows an iterable that can be read once only, and the headers are read twice.
+        scope = {**scope, "headers": [*map(tuple, scope["headers"])]}
+        await super().__call__(scope, receive_with_deadline(scope, receive, self.body_seconds), send)
 
 
 def create_web_app(
@@ -123,6 +135,7 @@ def create_web_app(
     body_seconds: float = BODY_SECONDS,
     refusal_headers: RefusalHeaders = lambda _origin: SECURITY_HEADERS,
     direct: Direct | None = None,
+    outermost: Outermost | None = None,
 ) -> WebApp:
     """Build a Falcon app with these routes, the request context outermost, and the contract's error envelope.
 
@@ -137,6 +150,7 @@ def create_web_app(
     app.body_seconds = body_seconds
     app.refusal_headers = refusal_headers
     app.direct = direct
+    app.outermost = outermost
     app.req_options.strip_url_path_trailing_slash = False
     app.req_options.auto_parse_qs_csv = False
     for route in routes:

@@ -12,6 +12,7 @@ import peewee
 import pytest
 from structlog.testing import capture_logs
 
+from services.kit.core.deadlines import set_deadline
 from services.kit.core.errors import Conflict, ReadOnly, Unavailable
 from services.kit.storage.database import open_database
 from services.kit.storage.use_cases import UseCases
@@ -88,6 +89,20 @@ def test_context_variables_of_a_request_reach_its_thread_only(sqlite: peewee.Dat
 
     with pool(sqlite) as use_cases:
         assert asyncio.run(both(use_cases)) == ["one", "two"]
+
+
+def test_a_use_case_does_not_begin_after_the_deadline_of_its_request(sqlite: peewee.Database) -> None:
+    begun: list[str] = []
+
+    async def request(use_cases: UseCases, time_left: str) -> None:
+        set_deadline(time_left)
+        await use_cases.run(begun.append, time_left)
+
+    with pool(sqlite) as use_cases:
+        asyncio.run(request(use_cases, "600000"))
+        with pytest.raises(Unavailable, match="waits no longer"):
+            asyncio.run(request(use_cases, "0"))
+    assert begun == ["600000"]
 
 
 @pytest.mark.parametrize("failure", [peewee.OperationalError("server closed"), peewee.InterfaceError("closed")])

@@ -15,7 +15,7 @@ from gunicorn.config import Config
 
 from services.kit.web import worker as worker_module
 from services.kit.web.idle_connections import Connections
-from services.kit.web.worker import LONG_HEAD_BYTES, Connection, Worker
+from services.kit.web.worker import ACCEPTED_AT_ONCE, LONG_HEAD_BYTES, Connection, Worker
 from tests.kit.web.notes import create_app
 
 REQUEST = b"GET /raw HTTP/1.1\r\nHost: notes\r\nConnection: close\r\n\r\n"
@@ -165,3 +165,53 @@ def test_a_worker_that_stops_serves_the_connections_it_has_not_accepted() -> Non
 
     responses = uvloop.run(scenario())
     assert [each.partition(b"\r\n")[0] for each in responses] == [b"HTTP/1.1 200 OK"] * 3
+
+
+def test_a_turn_of_the_loop_accepts_many_connections() -> None:
+    async def scenario() -> list[int]:
+        loop = asyncio.get_running_loop()
+        listener = socket.create_server(("127.0.0.1", 0), backlog=100)
+        worker = worker_of(loop, 60, listener)
+        accepted: list[int] = []
+
+        def protocol() -> asyncio.Protocol:
+            accepted.append(len(turns))
+            return asyncio.Protocol()
+
+        turns: list[None] = []
+        worker.servers = [await worker._create_servers(loop.create_server, protocol, sock=listener)]
+        clients = [socket.create_connection(listener.getsockname()) for _ in range(ACCEPTED_AT_ONCE)]
+        while len(accepted) < len(clients):
+            await asyncio.sleep(0)
+            turns.append(None)
+        await worker._stop_listening()
+        for each in clients:
+            each.close()
+        return accepted
+
+    # libuv accepts in the turn after the one that finds the connections.
+    assert len({*uvloop.run(scenario())}) <= 2
+
+
+def test_a_request_whose_client_has_left_is_cancelled() -> None:
+    async def scenario() -> None:
+        cancelled, begun = asyncio.Event(), asyncio.Event()
+
+        async def app(scope: Any, receive: Any, send: Any) -> None:
+            begun.set()
+            try:
+                await asyncio.Event().wait()
+            finally:
+                cancelled.set()
+
+        worker = worker_of(asyncio.get_running_loop(), 60)
+        worker.asgi = app
+        worker.cfg.set("asgi_disconnect_grace_period", 0)
+        client, _ = await connected(worker)
+        client.sendall(REQUEST)
+        async with asyncio.timeout(60):
+            await begun.wait()
+            client.close()
+            await cancelled.wait()
+
+    uvloop.run(scenario())
