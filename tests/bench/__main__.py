@@ -75,7 +75,7 @@ def _options() -> Options:
     parser = argparse.ArgumentParser(prog="make bench")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=int, default=3)
-    parser.add_argument("--engine", choices=[*servers.ENGINES, "both"], default="both")
+    parser.add_argument("--engine", choices=[*servers.ENGINES, "both"], help="both by default, sqlite with --only")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--only", default="", help="words in names of workloads, separated by commas: writes no page")
     parser.add_argument("--rates", default="2000,5000", help="of the rush, calls a second")
@@ -84,16 +84,19 @@ def _options() -> Options:
     parser.add_argument("--without", default="", help=f"of {', '.join(PARTS)}, separated by commas")
     parser.add_argument("--page", type=Path, default=report.PAGE, help="where to write the page")
     given = parser.parse_args()
-    without = _words(given.without)
-    if not any(map(shutil.which, PROGRAMS)):
+    only, without = _words(given.only), _words(given.without)
+    engine = given.engine or ("sqlite" if only else "both")
+    if only and "valkey" not in only:
+        without.append("valkey")
+    if "valkey" not in without and not any(map(shutil.which, PROGRAMS)):
         print(f"neither {' nor '.join(PROGRAMS)} is installed: nothing is measured with Valkey", file=sys.stderr)
         without.append("valkey")
     return Options(
         rounds=given.rounds,
         seconds=given.seconds,
-        engines=list(servers.ENGINES) if given.engine == "both" else [given.engine],
+        engines=list(servers.ENGINES) if engine == "both" else [engine],
         workers=given.workers,
-        only=_words(given.only),
+        only=only,
         rates=[int(rate) for rate in _words(given.rates)],
         rush_seconds=given.rush_seconds,
         overload_seconds=given.overload_seconds,

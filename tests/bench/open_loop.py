@@ -124,9 +124,16 @@ class _Loop:
         try:
             await asyncio.wait_for(self._done.wait(), PATIENCE_SECONDS)
         except TimeoutError:
-            for call in [*self._in_flight.values(), *self._waiting]:
-                self._outcomes.append(Outcome(call, NO_RESPONSE, self.now(), self.now()))
+            self._give_up()
         return Finished(self._outcomes, lags)
+
+    def _give_up(self) -> None:
+        """Record that nothing came; what the end of the loop does to the connections changes no outcome."""
+        ended_at = self.now()
+        for call in [*self._in_flight.values(), *self._waiting]:
+            self._outcomes.append(Outcome(call, NO_RESPONSE, ended_at, ended_at))
+        self._in_flight.clear()
+        self._waiting.clear()
 
     def now(self) -> float:
         """Return the seconds since the start."""
