@@ -43,11 +43,12 @@ def workload_checks(workload: Workload, measured: Measured) -> list[Check]:
         ("p99 {} ms", target.p99, median_of(runs, "p99")),
         ("{} refused or broken", target.failures, sum(run.refused + run.broken for run in runs)),
     ]
+    asked = [(text, bound, yardstick) for text, bound, yardstick in ratios if bound is not None]
     return [
         *(
-            Check(target.goal, of, text, rate / yardstick, bound, target.reach if text == ratios[0][0] else None)
-            for text, bound, yardstick in ratios
-            if bound is not None and yardstick
+            Check(target.goal, of, text, rate / yardstick, bound, None if place else target.reach)
+            for place, (text, bound, yardstick) in enumerate(asked)
+            if yardstick
         ),
         *(Check(target.goal, of, text, value, bound, at_most=True) for text, bound, value in most if bound is not None),
     ]

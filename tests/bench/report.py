@@ -22,7 +22,7 @@ PAGE = ROOT / "docs" / "benchmarks.md"
 # More than this share of all cores for others makes the figures doubtful.
 BUSY = 0.05
 # Whose processor time stands beside each row.
-SHOWN = ("gateway", "content", "quiz", BARE, PEER)
+SHOWN = ("gateway", "content", "quiz", "auth", BARE, PEER)
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ ON_POSTGRESQL = Target("reads on PostgreSQL", of_sqlite=0.6, failures=0, reach=1
 
 def runs(*rates: float, p99: float = 5.0, refused: int = 0) -> list[Run]:
     """Return runs of these rates, of a second each."""
-    spent = {"gateway": 100.4, "content": 20.0, "quiz": 0.0, "auth": 3.0}
+    spent = {"gateway": 100.4, "content": 20.0, "quiz": 0.0, "follow-quiz": 3.0}
     return [Run(int(rate), rate, 1.5, p99, 20.0, refused, 0, 0.02, spent) for rate in rates]
 
 
@@ -53,12 +53,15 @@ def test_a_goal_shows_the_worst_figure_of_each_kind() -> None:
     faster = Workload("playback", SQLITE, [], ON_SQLITE)
     measured = {**MEASURED, ("playback", SQLITE): runs(1900, p99=14)}
 
-    found = worst(check for each in (*WORKLOADS[:2], faster) for check in workload_checks(each, measured))
+    found = worst(check for each in (*WORKLOADS[:3], faster) for check in workload_checks(each, measured))
 
+    assert [each.reach for each in found] == [0.9, None, None, 1, None]
     assert [(each.of, each.measured, each.is_met, each.is_reached) for each in found] == [
         ("catalog on sqlite", "0.5 of bare", True, False),
         ("catalog on sqlite", "10 of peer", False, False),
         ("playback on sqlite", "p99 14 ms", False, False),
+        ("catalog on postgresql", "0.499 of its rate on SQLite", False, False),
+        ("catalog on postgresql", "3 refused or broken", False, False),
     ]
 
 
