@@ -43,9 +43,9 @@ proof: .venv/test ## Before an issue is closed: faults, 100,000 fuzzed requests 
 
 BENCH = $(if $(ENGINE),--engine $(ENGINE)) $(if $(WORKERS),--workers $(WORKERS)) $(if $(RATES),--rates $(RATES))
 
-bench: .venv/test ## Measure beside bare Falcon and FastAPI, write docs/benchmarks.md [ROUNDS=5] [SECONDS=10] [ENGINE=both] [LARGE=1] [ONLY=catalog,bare]
+bench: .venv/test ## Measure beside bare Falcon and FastAPI in 25 minutes, write docs/benchmarks.md [ROUNDS=3] [SECONDS=3] [ENGINE=sqlite] [WITHOUT=large,overload] [ONLY=catalog,bare]
 	@.venv/bin/python -m tests.bench $(BENCH) $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(SECONDS),--seconds $(SECONDS)) \
-	  $(if $(filter 1,$(LARGE)),--large) $(if $(ONLY),--only "$(ONLY)")
+	  $(if $(WITHOUT),--without "$(WITHOUT)") $(if $(ONLY),--only "$(ONLY)")
 
 bench-spike: .venv/test ## Five mixed calls at fixed rates while a lesson opens [RATES=300,2000] [SECONDS=15] [ENGINE=postgresql]
 	@.venv/bin/python -m tests.bench.spike $(BENCH) $(if $(SECONDS),--seconds $(SECONDS))

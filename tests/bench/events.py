@@ -4,8 +4,8 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from tests.bench.figures import Measured
 from tests.bench.generator import CONNECTIONS
-from tests.bench.measuring import Measured
 
 # Each with the beginnings of the names of the workloads whose answers leave it.
 EVENTS: Mapping[str, tuple[str, ...]] = {

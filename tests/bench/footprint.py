@@ -12,6 +12,7 @@ from pathlib import Path
 
 from deploy import stack
 from tests.bench.machine import memory
+from tests.bench.targets import Check
 from tests.installation import installation
 from tests.leftovers import record_process
 from tests.waiting import until
@@ -27,6 +28,15 @@ class Footprint:
     first_start: float
     start: float
     idle: float
+
+    @property
+    def checks(self) -> list[Check]:
+        """What is asked of an installation that nobody uses."""
+        goal, of = "everything idle, one worker each", "`make run`"
+        return [
+            Check(goal, of, "{} MB", self.idle, 450, 350, at_most=True),
+            Check(goal, of, "ready after {} s", self.start, 4, 2.5, at_most=True),
+        ]
 
 
 def measure_footprint(folder: Path) -> Footprint:

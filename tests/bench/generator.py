@@ -6,11 +6,11 @@ import shutil
 import subprocess
 import tempfile
 import uuid
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.bench.machine import Processor
+from tests.bench.machine import watching
 from tests.bench.requests import MARKER
 
 SCRIPT = Path(__file__).with_name("requests.lua")
@@ -29,7 +29,8 @@ class Run:
     """What one run measured.
 
     Times are in milliseconds. `answers` are responses below 400, and `rate` is how many of them a second; `refused` are
-    the others, `broken` lost or late ones. `foreign` is the processor time of other processes, as a share of all cores.
+    the others, `broken` lost or late ones. `foreign` is the processor time of other processes, as a share of all cores;
+    `spent` is that of the measured processes, in microseconds for each response.
     """
 
     answers: int
@@ -40,6 +41,7 @@ class Run:
     refused: int
     broken: int
     foreign: float
+    spent: Mapping[str, float] = field(default_factory=dict)
 
 
 def require_generator() -> str:
@@ -50,12 +52,17 @@ def require_generator() -> str:
     return " ".join((shown.stdout or shown.stderr).split()[:2])
 
 
-def measure(address: str, requests: Sequence[bytes], seconds: int, processor: Processor) -> Run:
-    """Send the requests in turn over 32 connections for this many seconds."""
+def measure(
+    address: str,
+    requests: Sequence[bytes],
+    seconds: int,
+    processes: Mapping[str, int] | None = None,
+) -> Run:
+    """Send the requests in turn over 32 connections for this many seconds; `processes` are to tell what they spent."""
     with tempfile.NamedTemporaryFile(suffix=".requests") as file:
         file.write(b"".join(b"%d\n%b" % (len(request), request) for request in requests))
         file.flush()
-        with processor.watching() as usage:
+        with watching(processes) as usage:
             finished = subprocess.run(
                 [
                     *("wrk", "--threads", "1", "--connections", str(CONNECTIONS), "--duration", f"{seconds}s"),
@@ -85,4 +92,5 @@ def measure(address: str, requests: Sequence[bytes], seconds: int, processor: Pr
         refused=result["refused"],
         broken=result["broken"],
         foreign=usage.foreign,
+        spent={name: spent * 1_000_000 / max(1, result["requests"]) for name, spent in usage.seconds.items()},
     )

@@ -1,10 +1,10 @@
 """A large installation beside a small one: learners' paths, pages of lists, and learners while whole lists are read."""
 
 import re
-import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -13,18 +13,19 @@ import httpx
 
 from services.kit.storage.database import open_database
 from tests.bench import servers
+from tests.bench.beside import Growth, catalog_beside
 from tests.bench.generator import Run, measure
-from tests.bench.machine import Processor
-from tests.bench.measuring import WARM_UP_SECONDS, stack_pids
+from tests.bench.measuring import WARM_UP_SECONDS
 from tests.bench.requests import get, post
 from tests.bench.scene import QUESTIONS, Json, Scene, new_scene
+from tests.bench.targets import Check
 from tests.contract.samples import attached, chosen, new_event, new_lesson, new_quiz, public_address
 from tests.installation import Installation
 
 SMALL_EVENTS, LARGE_EVENTS = 10, 1_000
 LESSONS_OF_EVENT, QUIZZES_OF_EVENT, ATTEMPTS_OF_QUIZ = 30, 10, 10
 PAGE = 50
-SLOWER, STALLED = 1.2, 1.5
+SLOWER = 1.2
 # Every id is a UUID of version 7.
 ID = re.compile(r"\b[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}\b")
 # The tables that hold the template, in the order of their foreign keys.
@@ -33,17 +34,6 @@ TABLES: Mapping[str, Sequence[str]] = {
     "quiz": ("quiz_revisions", "quizzes", "quiz_questions", "quiz_options", "quiz_attempts"),
 }
 CHUNK = 20
-
-
-@dataclass(frozen=True)
-class Growth:
-    """One figure before and after something grew, with its unit, and how many times worse it became."""
-
-    name: str
-    before: str
-    after: str
-    times: float
-    target: float
 
 
 @dataclass(frozen=True)
@@ -58,59 +48,46 @@ class Place:
 
 
 def measure_growth(folder: Path, workers: int, rounds: int, seconds: int) -> list[Growth]:
-    """Measure both installations in turn, then the large one while whole lists are read."""
+    """Measure both installations in turn, then learners of the large one while whole lists are read."""
     with ExitStack() as opened:
         small = opened.enter_context(_place(folder / "small", workers, SMALL_EVENTS))
         large = opened.enter_context(_place(folder / "large", workers, LARGE_EVENTS))
-        processor = Processor(lambda: [*stack_pids(small.stack), *stack_pids(large.stack)])
-        return [*_grown(small, large, processor, rounds, seconds), *_stalled(large, processor, rounds, seconds)]
+        return [*_grown(small, large, rounds, seconds), *_stalled(large, rounds, seconds)]
 
 
-def _grown(small: Place, large: Place, processor: Processor, rounds: int, seconds: int) -> Iterator[Growth]:
+def _grown(small: Place, large: Place, rounds: int, seconds: int) -> Iterator[Growth]:
     small_requests, large_requests = _requests(small), _requests(large)
     for name in small_requests:
         runs: dict[str, list[Run]] = {"small": [], "large": []}
         for number in range(rounds + 1):
             for size, place, requests in (("small", small, small_requests), ("large", large, large_requests)):
-                run = measure(place.stack.address, [requests[name]], seconds if number else WARM_UP_SECONDS, processor)
+                run = measure(place.stack.address, [requests[name]], seconds if number else WARM_UP_SECONDS)
                 # The first round warms up.
                 runs[size] += [run] if number else []
         before, after = (median(run.rate for run in runs[size]) for size in ("small", "large"))
-        refused = sum(run.refused + run.broken for of_size in runs.values() for run in of_size)
+        both = [run for of_size in runs.values() for run in of_size]
+        refused = sum(run.refused + run.broken for run in both)
         failures = f" (**{refused} refused or broken**)" if refused else ""
-        yield Growth(name + failures, f"{before:,.0f}/s", f"{after:,.0f}/s", before / max(after, 0.01), SLOWER)
+        times = before / max(after, 0.01)
+        yield Growth(
+            f"{before:,.0f}/s",
+            f"{after:,.0f}/s",
+            Check("a large installation", name + failures, "{} times slower", times, SLOWER, at_most=True),
+            [run.foreign for run in both],
+        )
 
 
-def _stalled(place: Place, processor: Processor, rounds: int, seconds: int) -> Iterator[Growth]:
-    catalog = [post(place.scene.catalog, {})]
+def _stalled(place: Place, rounds: int, seconds: int) -> Iterator[Growth]:
     for address in ("/api/quizzes", "/api/events", f"/api/quizzes/{place.quiz['id']}/attempts"):
-        quiet, busy = [], []
-        for _ in range(rounds):
-            quiet.append(measure(place.stack.address, catalog, seconds, processor).p99)
-            with _reading(place, address):
-                busy.append(measure(place.stack.address, catalog, seconds, processor).p99)
-        before, after = median(quiet), median(busy)
-        name = f"p99 of the catalog while `{address.replace(place.quiz['id'], '{quizId}')}` is read whole"
-        yield Growth(name, f"{before:.1f} ms", f"{after:.1f} ms", after / before, STALLED)
-
-
-@contextmanager
-def _reading(place: Place, address: str) -> Iterator[None]:
-    """Read the list again and again, one request at a time."""
-    stopped = threading.Event()
-
-    def read() -> None:
-        with place.stack.client(Authorization=place.admin) as client:
-            while not stopped.is_set():
-                client.get(address)
-
-    reader = threading.Thread(target=read)
-    reader.start()
-    try:
-        yield
-    finally:
-        stopped.set()
-        reader.join()
+        yield catalog_beside(
+            place.stack,
+            post(place.scene.catalog, {}),
+            f"`{address.replace(place.quiz['id'], '{quizId}')}` is read whole",
+            partial(httpx.Client.get, url=address),
+            rounds,
+            seconds,
+            Authorization=place.admin,
+        )
 
 
 def _requests(place: Place) -> dict[str, bytes]:

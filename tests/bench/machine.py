@@ -3,9 +3,9 @@
 import os
 import platform
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 TICKS = os.sysconf("SC_CLK_TCK")
@@ -13,31 +13,37 @@ TICKS = os.sysconf("SC_CLK_TCK")
 
 @dataclass
 class Usage:
-    """Processor time of others while it was watched, as a share of all cores."""
+    """Processor time while it was watched: that of others as a share of all cores, and each process's in seconds."""
 
     foreign: float = 0.0
+    seconds: Mapping[str, float] = field(default_factory=dict)
 
 
-class Processor:
-    """Tells our processor time from that of others. Ours: these processes, their descendants, and this one's."""
+@contextmanager
+def watching(processes: Mapping[str, int] | None = None) -> Iterator[Usage]:
+    """Yield the usage, which is known when the block ends; `processes` are ids by name, their workers included.
 
-    def __init__(self, roots: Callable[[], Iterable[int]]):
-        self._roots = roots
+    Others are all but this process and those that it has started.
+    """
+    usage, named = Usage(), processes or {}
+    before = _seconds(named)
+    busy, total, own = (*_machine_ticks(), _family_ticks(os.getpid()))
+    yield usage
+    busy_after, total_after, own_after = (*_machine_ticks(), _family_ticks(os.getpid()))
+    usage.seconds = {name: after - before[name] for name, after in _seconds(named).items()}
+    foreign = (busy_after - busy) - (own_after - own)
+    usage.foreign = max(0.0, foreign / max(1, total_after - total))
 
-    @contextmanager
-    def watching(self) -> Iterator[Usage]:
-        """Yield the usage, which is known when the block ends."""
-        usage = Usage()
-        busy, total, own = (*_machine_ticks(), self._own_ticks())
-        yield usage
-        busy_after, total_after, own_after = (*_machine_ticks(), self._own_ticks())
-        foreign = (busy_after - busy) - (own_after - own)
-        usage.foreign = max(0.0, foreign / max(1, total_after - total))
 
-    def _own_ticks(self) -> float:
-        spent = os.times()
-        generators = (spent.user + spent.system + spent.children_user + spent.children_system) * TICKS
-        return generators + sum(_ticks(pid) for pid in family(self._roots()))
+@contextmanager
+def on_core(core: int) -> Iterator[None]:
+    """Run this thread, and the processes that it starts meanwhile, on this core alone."""
+    allowed = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {core})
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, allowed)
 
 
 def family(roots: Iterable[int]) -> list[int]:
@@ -68,6 +74,14 @@ def words(folder: Path) -> str:
         f"{platform.system()} {platform.release().split('-')[0]}, Python {platform.python_version()}, "
         f"SQLite {sqlite3.sqlite_version}"
     )
+
+
+def _seconds(processes: Mapping[str, int]) -> dict[str, float]:
+    return {name: _family_ticks(pid) / TICKS for name, pid in processes.items()}
+
+
+def _family_ticks(pid: int) -> int:
+    return sum(map(_ticks, family([pid])))
 
 
 def _machine_ticks() -> tuple[int, int]:

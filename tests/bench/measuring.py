@@ -6,66 +6,77 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.bench import open_loop, servers
+from tests.bench.figures import Measured, shown
 from tests.bench.generator import CONNECTIONS, Run, measure
-from tests.bench.machine import Processor, memory
-from tests.bench.open_loop import Call
+from tests.bench.machine import memory
+from tests.bench.open_loop import Call, Finished
 from tests.bench.requests import post
 from tests.bench.scene import Actors, new_actors, peer_rows
-from tests.bench.workloads import BARE, PEER, Workload, one_round
+from tests.bench.workloads import BARE, PEER, SQLITE, VALKEY, Workload, one_round
 from tests.installation import PROCESSES, Installation
+from tests.valkey import running_valkey
 
-WARM_UP_SECONDS = 2
-
-# Name and subject of a workload, and its runs in the order of the rounds.
-Measured = dict[tuple[str, str], list[Run]]
+WARM_UP_SECONDS = 1
+# With two workers one grant in a thousand is then unknown to one of them.
+VERIFYING_PASSES = 10
 
 
 @dataclass(frozen=True)
 class Subjects:
-    """The running servers: the stacks by engine, all addresses by subject, and the processor that they share."""
+    """The running servers: the stacks, and all addresses and process ids by subject."""
 
     stacks: Mapping[str, Installation]
     actors: Sequence[Actors]
     addresses: Mapping[str, str]
-    processor: Processor
+    processes: Mapping[str, Mapping[str, int]]
 
 
 @contextmanager
-def running(folder: Path, engines: Sequence[str], workers: int) -> Iterator[Subjects]:
+def running(folder: Path, engines: Sequence[str], workers: int, with_valkey: bool) -> Iterator[Subjects]:
     """All servers, with the same rows; each in a folder of its own, named after the subject."""
     with ExitStack() as opened:
         stacks = {engine: opened.enter_context(servers.product(folder / engine, engine, workers)) for engine in engines}
+        if with_valkey:
+            valkey = opened.enter_context(running_valkey())
+            limits = servers.product(folder / VALKEY, SQLITE, workers, REDIS_URL=valkey.url)
+            stacks[VALKEY] = opened.enter_context(limits)
         actors = [new_actors(stack, engine) for engine, stack in stacks.items()]
         scene = actors[0].public
         bare, bare_pid = opened.enter_context(servers.bare(folder))
         peer, peer_pid = opened.enter_context(servers.peer(folder, peer_rows(scene), scene.catalog))
 
-        def roots() -> list[int]:
-            return [bare_pid, peer_pid, *(pid for stack in stacks.values() for pid in stack_pids(stack))]
+        addresses = {subject: stack.address for subject, stack in stacks.items()}
+        processes = {subject: process_ids(stack) for subject, stack in stacks.items()}
+        processes |= {BARE: {BARE: bare_pid}, PEER: {PEER: peer_pid}}
+        yield Subjects(stacks, actors, {**addresses, BARE: bare, PEER: peer}, processes)
 
-        addresses = {engine: stack.address for engine, stack in stacks.items()}
-        yield Subjects(stacks, actors, {**addresses, BARE: bare, PEER: peer}, Processor(roots))
 
-
-def stack_pids(stack: Installation) -> list[int]:
-    """Return the ids of the stack's first processes."""
-    return [stack.pid(name) for name in PROCESSES]
+def process_ids(stack: Installation) -> dict[str, int]:
+    """Return the ids of the stack's first processes by name."""
+    return {name: stack.pid(name) for name in PROCESSES}
 
 
 def memory_by_process(stack: Installation) -> dict[str, float]:
     """Return the memory of each process with its workers, in MB (PSS)."""
-    return {name: memory([stack.pid(name)]) for name in PROCESSES}
+    return {name: memory([pid]) for name, pid in process_ids(stack).items()}
 
 
 def first_verifications(subjects: Subjects) -> dict[str, float]:
     """Return how many grants that no process has seen each stack admits in a second."""
     rates = {}
     for actors in subjects.actors:
-        requests = [post(actors.private.catalog, {}, Authorization=f"Bearer {grant}") for grant in actors.grants]
-        calls = [Call(0, "catalog", request) for request in requests]
-        finished = open_loop.run(subjects.addresses[actors.engine], calls, connections=CONNECTIONS)
-        rates[actors.engine] = len(calls) / max(each.ended_at for each in finished.outcomes)
+        finished = _send_all_grants(subjects, actors)
+        rates[actors.engine] = len(finished.outcomes) / max(each.ended_at for each in finished.outcomes)
+        # Each worker verifies a grant for itself, and which one gets it is chance.
+        for _ in range(VERIFYING_PASSES):
+            _send_all_grants(subjects, actors)
     return rates
+
+
+def _send_all_grants(subjects: Subjects, actors: Actors) -> Finished:
+    requests = [post(actors.private.catalog, {}, Authorization=f"Bearer {grant}") for grant in actors.grants]
+    calls = [Call(0, "catalog", request) for request in requests]
+    return open_loop.run(subjects.addresses[actors.engine], calls, connections=CONNECTIONS)
 
 
 def choose(subjects: Subjects, only: Sequence[str]) -> list[Workload]:
@@ -95,7 +106,13 @@ def measure_rounds(subjects: Subjects, workloads: Sequence[Workload], rounds: in
 def _round(subjects: Subjects, workloads: Iterable[Workload], seconds: int, tells: bool = False) -> Measured:
     measured: Measured = {}
     for workload in workloads:
-        run = measure(subjects.addresses[workload.subject], workload.requests, seconds, subjects.processor)
+        subject = workload.subject
+        run = measure(
+            subjects.addresses[subject],
+            workload.requests,
+            seconds,
+            subjects.processes[subject],
+        )
         measured.setdefault((workload.name, workload.subject), []).append(run)
         if tells:
             print(f"  {workload.subject:<10} {workload.name:<28} {line(run)}", flush=True)
@@ -106,5 +123,5 @@ def line(run: Run) -> str:
     """Return a run as one line for people."""
     return (
         f"{run.rate:8.0f}/s  p50 {run.p50:7.1f}  p99 {run.p99:7.1f}  max {run.maximum:7.1f} ms  "
-        f"refused {run.refused}  broken {run.broken}  foreign {run.foreign:.0%}"
+        f"refused {run.refused}  broken {run.broken}  foreign {run.foreign:.0%}  spent {shown(run.spent)}"
     )

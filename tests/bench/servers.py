@@ -24,7 +24,7 @@ from tests.waiting import until
 ENGINES = ("sqlite", "postgresql")
 PEER = Path(__file__).parent / "peer"
 # As many as there are cores, for both yardsticks.
-YARDSTICK_WORKERS = "2"
+YARDSTICK_WORKERS = 2
 # The limits are on, and no run reaches them. The tokens outlive the longest bench.
 VARIABLES = {
     "RATE_LIMIT_MAX": "1000000",
@@ -41,12 +41,13 @@ SETTABLE = ("LOG_LEVEL", "REDIS_URL", "SERVICE_THREADS")
 
 
 @contextmanager
-def product(folder: Path, engine: str, workers: int) -> Iterator[Installation]:
-    """A migrated stack of this engine that runs, with this many workers for each server."""
+def product(folder: Path, engine: str, workers: int, **variables: str) -> Iterator[Installation]:
+    """A migrated stack of this engine that runs, with this many workers for each server and these variables."""
     folder.mkdir(exist_ok=True)
     with _database_server(folder, engine) as server:
         ours = {name: text for name, text in os.environ.items() if name in SETTABLE}
-        with installation(folder, server, **VARIABLES, **ours, WEB_CONCURRENCY=str(workers)) as built:
+        settings = {**VARIABLES, **ours, **variables, "WEB_CONCURRENCY": str(workers)}
+        with installation(folder, server, **settings) as built:
             built.prepare()
             built.start()
             yield built
@@ -65,13 +66,13 @@ def _database_server(folder: Path, engine: str) -> Iterator[Server | None]:
 
 
 @contextmanager
-def bare(folder: Path) -> Iterator[tuple[str, int]]:
+def bare(folder: Path, workers: int = YARDSTICK_WORKERS) -> Iterator[tuple[str, int]]:
     """The bare Falcon app under the settings of the stack; yield its address and the id of its first process."""
     port = free_port()
     command = [
         *(sys.executable, "-m", "deploy.child", str(os.getpid()), "gunicorn"),
         *("--config", str(stack.ROOT / "deploy" / "gunicorn.conf.py"), "--bind", f"127.0.0.1:{port}"),
-        *("--workers", YARDSTICK_WORKERS, "tests.bench.bare:app"),
+        *("--workers", str(workers), "tests.bench.bare:app"),
     ]
     variables = {"PATH": os.environ["PATH"], "FLIX_PROCESS": "bare", "LOG_LEVEL": "info"}
     with _running(command, stack.ROOT, variables, folder / "bare.log", port, "/") as started:
@@ -85,7 +86,7 @@ def peer(folder: Path, rows: Mapping[str, list[Json]], path: str) -> Iterator[tu
     variables = {"PATH": os.environ["PATH"], "PEER_DATABASE": str(folder / "peer.sqlite")}
     subprocess.run([python, "seed.py"], cwd=PEER, env=variables, input=json.dumps(rows), text=True, check=True)
     command = [
-        *(str(python), "-m", "uvicorn", "app:app", "--workers", YARDSTICK_WORKERS, "--port", str(port)),
+        *(str(python), "-m", "uvicorn", "app:app", "--workers", str(YARDSTICK_WORKERS), "--port", str(port)),
         *("--no-access-log", "--log-level", "warning"),
     ]
     with _running(command, PEER, variables, folder / "peer.log", port, path, "POST") as started:

@@ -1,29 +1,33 @@
 """What is measured: requests, the server that gets them, and what docs/benchmarks.md compares them with."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tests.bench.requests import IDEMPOTENCY_KEY, MARKER, get, post
 from tests.bench.scene import ACCESS_KEY, Actors
+from tests.installation import ADMIN
 
-# Those who are measured: a stack by the name of its engine, or a yardstick.
-SQLITE, POSTGRESQL, BARE, PEER = "sqlite", "postgresql", "bare", "peer"
+# Those who are measured: a stack by the name of its engine, one on SQLite with its limits in Valkey, or a yardstick.
+SQLITE, POSTGRESQL, VALKEY, BARE, PEER = "sqlite", "postgresql", "valkey", "bare", "peer"
 
 CATALOG, SUBMIT = "catalog, public", "submit"
 
 
 @dataclass(frozen=True)
 class Target:
-    """What a workload should reach.
+    """What a workload should reach, for the goal of this name.
 
-    The ratios are those of its rate to bare Falcon's and to the peer's, on SQLite and on PostgreSQL; `p99` is in
-    milliseconds. None where there is no target.
+    The ratios are those of its rate to bare Falcon's, to the peer's and to its own on SQLite; `reach` is what the best
+    would have of the first of them; `p99` is in milliseconds. None where nothing is asked.
     """
 
-    of_bare: float
-    of_bare_on_postgresql: float | None = None
+    goal: str
+    of_bare: float | None = None
+    of_sqlite: float | None = None
     of_peer: float | None = None
     p99: float | None = None
+    failures: int | None = None
+    reach: float | None = None
 
 
 @dataclass(frozen=True)
@@ -36,10 +40,22 @@ class Workload:
     target: Target | None = None
 
 
-PUBLIC_READ = Target(0.5, 0.3, p99=10)
-PUBLIC_CATALOG = Target(0.5, 0.3, 20, 10)
-PRIVATE_READ = Target(0.3, 0.18, p99=10)
-QUIZ_VIEW = Target(0.12, 0.072)
+PUBLIC_READ = Target("reads, public", 0.5, p99=10, reach=0.9)
+PUBLIC_CATALOG = replace(PUBLIC_READ, of_peer=20)
+PRIVATE_READ = Target("reads, private", 0.3, p99=10, reach=0.9)
+# 0.3 once it comes from memory.
+QUIZ_VIEW = Target("quiz view", 0.12, reach=0.8)
+UNKEYED = Target("submit", 0.18, of_peer=8, p99=30, failures=0, reach=0.3)
+KEYED = Target("submit, unique keys", 0.14, of_peer=8, p99=30, failures=0, reach=0.3)
+CREATE = Target("create event", 0.03, reach=0.05)
+# What each of these asks on PostgreSQL; nothing is asked with Valkey.
+ON_POSTGRESQL = {
+    **dict.fromkeys(
+        (PUBLIC_READ, PUBLIC_CATALOG, PRIVATE_READ, QUIZ_VIEW),
+        Target("reads on PostgreSQL", of_sqlite=0.6, reach=1.0),
+    ),
+    **dict.fromkeys((UNKEYED, KEYED), Target("submit on PostgreSQL", 0.1, failures=0, reach=0.2)),
+}
 LESSON_READS = ("access-check", "playback", "materials")
 
 
@@ -61,7 +77,7 @@ def one_round(stacks: Sequence[Actors]) -> list[Workload]:
         for number, group in enumerate(groups)
         for workload in (
             Workload(BARE, BARE, [get("/")]),
-            *(each for of_stack in group for each in of_stack),
+            *(_on_its_stack(each) for of_stack in group for each in of_stack),
             *yardsticks.get(number, ()),
         )
     ]
@@ -71,19 +87,34 @@ def _groups(actors: Actors) -> list[list[Workload]]:
     """Return the workloads of one stack."""
     engine, public, private = actors.engine, actors.public, actors.private
     submit = public.lesson("quiz/submit"), {"answers": public.answers}
-    event = {"title": "A launch of the bench", "slug": f"launch-{MARKER}", "visibility": "public"}
     return [
         _reads(actors, "catalog", public.catalog, private.catalog, PUBLIC_CATALOG),
         *(_reads(actors, action, public.lesson(action), private.lesson(action)) for action in LESSON_READS),
         [
             Workload("quiz view", engine, [post(public.lesson("quiz"), {})], QUIZ_VIEW),
-            Workload(SUBMIT, engine, [post(*submit)], Target(0.18, 0.1, 8, 30)),
-            Workload(
-                "submit, unique keys", engine, [post(*submit, **{IDEMPOTENCY_KEY: MARKER})], Target(0.14, 0.1, 8, 30)
-            ),
-            Workload("create event", engine, [post("/api/events", event, Authorization=actors.admin)], Target(0.03)),
+            Workload(SUBMIT, engine, [post(*submit)], UNKEYED),
+            Workload("submit, unique keys", engine, [post(*submit, **{IDEMPOTENCY_KEY: MARKER})], KEYED),
+            *_admin_work(actors),
         ],
     ]
+
+
+def _admin_work(actors: Actors) -> list[Workload]:
+    """Return what admins do; with Valkey only learners are measured."""
+    if actors.engine == VALKEY:
+        return []
+    event = {"title": "A launch of the bench", "slug": f"launch-{MARKER}", "visibility": "public"}
+    return [
+        Workload("create event", actors.engine, [post("/api/events", event, Authorization=actors.admin)], CREATE),
+        Workload("sign-in", actors.engine, [post("/api/admin/login", ADMIN)]),
+    ]
+
+
+def _on_its_stack(workload: Workload) -> Workload:
+    """Return the workload with what is asked on its engine."""
+    if workload.subject == SQLITE or workload.target is None:
+        return workload
+    return replace(workload, target=ON_POSTGRESQL.get(workload.target) if workload.subject == POSTGRESQL else None)
 
 
 def _reads(
