@@ -1,7 +1,7 @@
 """Prepared statements: compiled once and run many times; rows become records by the names of their columns."""
 
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Generic, TypeVar
 
@@ -11,6 +11,8 @@ from services.kit.core.instants import from_milliseconds, to_milliseconds
 from services.kit.storage.database import InstantField
 
 Record = TypeVar("Record")
+
+_ROWS_IN_ONE_STATEMENT = 500
 
 
 class _Placeholder(str):
@@ -84,6 +86,23 @@ class Write(_Prepared):
 def insertion(database: peewee.Database, table: type[peewee.Model]) -> Write:
     """Return the insert of one row, whose values are named as the table's fields."""
     return Write(database, table.insert({field: Parameter(field.name) for field in table._meta.sorted_fields}))
+
+
+class Insertion:
+    """Inserts rows, whose values are named as the table's fields: one by a prepared statement, many at once."""
+
+    def __init__(self, database: peewee.Database, table: type[peewee.Model]):
+        self._database = database
+        self._table: Any = table
+        self._one = insertion(database, table)
+
+    def run(self, rows: Sequence[Mapping[str, object]]) -> None:
+        """Insert the rows."""
+        if len(rows) == 1:
+            self._one.run(**rows[0])
+            return
+        for start in range(0, len(rows), _ROWS_IN_ONE_STATEMENT):
+            self._table.insert_many(rows[start : start + _ROWS_IN_ONE_STATEMENT]).execute(self._database)
 
 
 class Statement(_Prepared, Generic[Record]):

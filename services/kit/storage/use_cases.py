@@ -17,6 +17,7 @@ from services.kit.core.errors import ServiceError, Unavailable
 from services.kit.core.logging import log, safe_message
 from services.kit.storage.database import is_postgresql, snapshot, transaction
 from services.kit.storage.database_errors import DATABASE_ERRORS, is_damage, is_outage, refused_write
+from services.kit.storage.gathering import Gathering
 from services.kit.storage.idempotency import IdempotentRequests, Keep, keep_nothing
 from services.kit.storage.lists import ReadPage, render_long, render_page, render_short
 from services.kit.storage.open_files import (
@@ -71,6 +72,7 @@ class UseCases:
         self.wake = threading.Event()
         self._long_lists = asyncio.Lock()
         self.at_damage: list[Callable[[], None]] = []
+        self._gathering = Gathering(self._run_gathered)
 
     async def run(
         self,
@@ -104,6 +106,20 @@ class UseCases:
         if key is None:
             return render(await self.run(use_case, keep_nothing))
         return await self.run(self._idempotent_requests.run, key, use_case, render)
+
+    async def run_once_gathered(
+        self,
+        key: IdempotencyKey | None,
+        use_case: Callable[[Keep[Result]], Result],
+        render: Callable[[Result], StoredResponse],
+    ) -> StoredResponse:
+        """Do so; on SQLite those that come during another one's commit share the next transaction and its commit.
+
+        The use case has one transaction, which waits for nothing but the database.
+        """
+        if is_postgresql(self._database):
+            return await self.run_once(key, use_case, render)
+        return await self._gathering.run(partial(self._once, key, use_case, render))
 
     async def run_together(self, requests: Sequence[Once]) -> Sequence[StoredResponse | BaseException]:
         """Run them as `run_once` does, and return the response to each or its error.
@@ -227,6 +243,28 @@ class UseCases:
                 raise Unavailable(DAMAGED) from error
             raise (refused_write(error) or Unavailable(NOT_AVAILABLE)) from error
 
+    def _once(
+        self,
+        key: IdempotencyKey | None,
+        use_case: Callable[[Keep[Result]], Result],
+        render: Callable[[Result], StoredResponse],
+    ) -> StoredResponse:
+        if key is None:
+            return render(use_case(keep_nothing))
+        # In a transaction of several the key is free before the commit. Who uses it meanwhile waits for the write turn
+        # and then finds the stored response.
+        return self._idempotent_requests.run(key, use_case, render)
+
+    async def _run_gathered(self, calls: Sequence[Callable[[], Any]]) -> list[Any]:
+        return await self.run(self._run_each, calls)
+
+    def _run_each(self, calls: Sequence[Callable[[], Any]]) -> list[Any]:
+        if len(calls) == 1:
+            return [calls[0]()]
+        # The transaction of each use case is a savepoint in this one.
+        with transaction(self._database):
+            return [_result_or_own_error(each) for each in calls]
+
     def _in_one_transaction(self, requests: Sequence[Once]) -> Sequence[StoredResponse | BaseException]:
         with ExitStack() as committed, transaction(self._database):
             return [each.context.run(self._run_within, each, committed) for each in requests]
@@ -275,6 +313,18 @@ class UseCases:
 
     def _new_pool(self) -> ThreadPoolExecutor:
         return ThreadPoolExecutor(self.threads, thread_name_prefix="use-case")
+
+
+def _result_or_own_error(call: Callable[[], Any]) -> Any:
+    try:
+        return call()
+    except peewee.IntegrityError as error:
+        return error
+    except (FilesGone, *DATABASE_ERRORS):
+        # An error of the database is that of each.
+        raise
+    except Exception as error:
+        return error
 
 
 def _execute(call: Callable[[], Result], future: Future[Result]) -> Callable[[], None] | None:
