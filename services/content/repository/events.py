@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
 from typing import Any
 
 import peewee
@@ -16,6 +15,7 @@ from services.content.repository.feed import PeeweeChanges, event_change, lesson
 from services.content.repository.lessons import LESSONS
 from services.content.repository.materials import materials_of
 from services.content.repository.slugs import by_slug, columns, spellings, stored_form
+from services.kit.core.records import values_of
 from services.kit.storage.database import lock_rows, transaction
 from services.kit.storage.database_errors import violates_constraint
 from services.kit.storage.pages import paged
@@ -131,4 +131,4 @@ def _insert() -> Any:
 
 
 def _columns(event: Event) -> dict[str, Any]:
-    return {**asdict(event), "slug_form": stored_form(EventRow, event.slug)}
+    return {**values_of(event), "slug_form": stored_form(EventRow, event.slug)}

@@ -1,7 +1,6 @@
 """The change feed in SQLite or PostgreSQL. It is written in the transaction of the change."""
 
 from collections.abc import Sequence
-from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
@@ -21,6 +20,7 @@ from services.content.entities import (
 )
 from services.content.models import ChangeFeedRow, ChangeRow, FeedReaderRow
 from services.kit.core.instants import Clock
+from services.kit.core.records import values_of
 from services.kit.storage.audit.log import AuditTrail
 from services.kit.storage.database import transaction, within_transaction
 from services.kit.storage.statements import Insertion, Parameter, Statement
@@ -71,7 +71,7 @@ class PeeweeChanges:
             first = self._count_up(len(changes)) - len(changes) + 1
             at = self._clock()
             rows = [
-                {"sequence": sequence, **asdict(change), "occurred_at": at}
+                {"sequence": sequence, **values_of(change), "occurred_at": at}
                 for sequence, change in enumerate(changes, first)
             ]
             self._insertion.run(rows)

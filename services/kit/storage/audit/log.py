@@ -1,7 +1,7 @@
 """The audit log in SQLite or PostgreSQL: appended to in the caller's transaction, read newest first."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -9,6 +9,7 @@ import peewee
 from peewee import fn
 
 from services.kit.core.instants import Clock, now, to_milliseconds
+from services.kit.core.records import values_of
 from services.kit.storage.audit.model import AuditEntry, AuditRecord, AuditRow, record_of
 from services.kit.storage.pages import paged
 from services.kit.storage.statements import Insertion, Statement
@@ -53,7 +54,7 @@ class AuditLog:
     def append(self, entries: Iterable[AuditEntry]) -> None:
         """Append entries by the current actor, in the caller's transaction."""
         at = self._clock()
-        self._insertion.run([asdict(record_of(action, subject_id, at)) for action, subject_id in entries])
+        self._insertion.run([values_of(record_of(action, subject_id, at)) for action, subject_id in entries])
 
     def list(self, filters: AuditFilter, request: PageRequest) -> Sequence[AuditRecord]:
         """Return a page of the matching entries, newest first."""
