@@ -28,6 +28,8 @@ from services.kit.storage.statements import Insertion, Parameter, Statement
 FEED = ChangeFeedRow.select(ChangeFeedRow.feed_id, ChangeFeedRow.last_sequence, ChangeFeedRow.pruned_through)
 READERS = FeedReaderRow.select().order_by(FeedReaderRow.name)
 
+_ROWS_IN_ONE_STATEMENT = 500
+
 
 def event_change(action: ChangeAction, event: Event) -> NewChange:
     """Return the change of an event."""
@@ -74,7 +76,8 @@ class PeeweeChanges:
                 {"sequence": sequence, **values_of(change), "occurred_at": at}
                 for sequence, change in enumerate(changes, first)
             ]
-            self._insertion.run(rows)
+            for start in range(0, len(rows), _ROWS_IN_ONE_STATEMENT):
+                self._insertion.run_all(rows[start : start + _ROWS_IN_ONE_STATEMENT])
             self._audit.append(change.entry for change in changes)
 
     def feed(self) -> ChangeFeed:

@@ -12,8 +12,6 @@ from services.kit.storage.database import InstantField
 
 Record = TypeVar("Record")
 
-_ROWS_IN_ONE_STATEMENT = 500
-
 
 class _Placeholder(str):
     """Stands for a parameter's value among the values of a compiled statement."""
@@ -89,20 +87,19 @@ def insertion(database: peewee.Database, table: type[peewee.Model]) -> Write:
 
 
 class Insertion:
-    """Inserts rows, whose values are named as the table's fields: one by a prepared statement, many at once."""
+    """The insert of rows, whose values are named as the table's fields; that of one row is prepared."""
 
     def __init__(self, database: peewee.Database, table: type[peewee.Model]):
         self._database = database
         self._table: Any = table
         self._one = insertion(database, table)
 
-    def run(self, rows: Sequence[Mapping[str, object]]) -> None:
-        """Insert the rows."""
+    def run_all(self, rows: Sequence[Mapping[str, object]]) -> None:
+        """Insert these rows, one or more, in one statement: all or none."""
         if len(rows) == 1:
             self._one.run(**rows[0])
-            return
-        for start in range(0, len(rows), _ROWS_IN_ONE_STATEMENT):
-            self._table.insert_many(rows[start : start + _ROWS_IN_ONE_STATEMENT]).execute(self._database)
+        else:
+            self._table.insert_many(rows).execute(self._database)
 
 
 class Statement(_Prepared, Generic[Record]):

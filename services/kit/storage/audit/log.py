@@ -18,6 +18,8 @@ from services.kit.web.pages import PageRequest, SortKey
 # An action up to and including this character is its kind.
 KIND_END = "."
 
+_ROWS_IN_ONE_STATEMENT = 500
+
 
 @dataclass(frozen=True, slots=True)
 class AuditFilter:
@@ -54,7 +56,9 @@ class AuditLog:
     def append(self, entries: Iterable[AuditEntry]) -> None:
         """Append entries by the current actor, in the caller's transaction."""
         at = self._clock()
-        self._insertion.run([values_of(record_of(action, subject_id, at)) for action, subject_id in entries])
+        rows = [values_of(record_of(action, subject_id, at)) for action, subject_id in entries]
+        for start in range(0, len(rows), _ROWS_IN_ONE_STATEMENT):
+            self._insertion.run_all(rows[start : start + _ROWS_IN_ONE_STATEMENT])
 
     def list(self, filters: AuditFilter, request: PageRequest) -> Sequence[AuditRecord]:
         """Return a page of the matching entries, newest first."""
