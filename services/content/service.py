@@ -6,7 +6,7 @@ response and the records are committed together.
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import asdict, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import NamedTuple
 
@@ -38,6 +38,7 @@ from services.content.errors import EventAccessDenied, EventChanged, EventNotFou
 from services.content.repository.contracts import ContentStore, event_key, lesson_key, material_key
 from services.kit.core.errors import Unavailable
 from services.kit.core.instants import Clock, now, to_milliseconds
+from services.kit.core.records import values_of
 from services.kit.storage.idempotency import Keep, keep_nothing
 from services.kit.web.entity_tags import ANY_STATE, IfMatch, entity_tag, require_match
 from services.kit.web.freshness import Freshness, Version
@@ -97,7 +98,7 @@ class ContentService:
         """Create an event. Raise EventSlugTaken."""
         created_at = self._clock()
         event = Event(
-            **asdict(fields),
+            **values_of(fields),
             id=_new_id(),
             branding_provider=None,
             branding_prompt_version=None,
@@ -160,7 +161,9 @@ class ContentService:
     def create_lesson(self, event_id: str, fields: LessonFields, keep: Keep[Lesson] = keep_nothing) -> Lesson:
         """Create a lesson. Raise EventNotFound, LessonSlugTaken, InvalidWindow."""
         created_at = self._clock()
-        lesson = Lesson(**asdict(fields), id=_new_id(), event_id=event_id, created_at=created_at, updated_at=created_at)
+        lesson = Lesson(
+            **values_of(fields), id=_new_id(), event_id=event_id, created_at=created_at, updated_at=created_at
+        )
         with self._store.transaction():
             self._store.events.get(event_id)
             rules.check_window(lesson.release_at, lesson.expires_at)

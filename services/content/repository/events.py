@@ -1,7 +1,7 @@
 """Events in SQLite or PostgreSQL."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import asdict
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import peewee
@@ -15,10 +15,11 @@ from services.content.repository.feed import PeeweeChanges, event_change, lesson
 from services.content.repository.lessons import LESSONS
 from services.content.repository.materials import materials_of
 from services.content.repository.slugs import by_slug, columns, spellings, stored_form
+from services.kit.core.records import values_of
 from services.kit.storage.database import lock_rows, transaction
 from services.kit.storage.database_errors import violates_constraint
 from services.kit.storage.pages import paged
-from services.kit.storage.statements import Parameter, Statement
+from services.kit.storage.statements import Parameter, Statement, Write
 from services.kit.web.pages import PageRequest
 
 EVENTS = EventRow.select(*columns(EventRow))
@@ -38,6 +39,7 @@ class PeeweeEvents:
         others = EventRow.select(EventRow.id).where(EventRow.id != Parameter("event_id"))
         self._by_id = Statement(database, by_id, Event)
         self._by_id_for_update = Statement(database, lock_rows(by_id, database), Event)
+        self._insert = Write(database, _insert())
         self._by_slug = Statement(database, by_slug(EVENTS, EventRow, *_ORDER), Event)
         self._rivals = Statement(database, others.where(EventRow.slug_form == Parameter("form")).limit(1), str)
         self._listed = Statement(database, paged(_LISTED, _ORDER, ALL), Event)
@@ -45,9 +47,8 @@ class PeeweeEvents:
 
     def add(self, event: Event, *, keeps_slug: bool = False) -> None:
         """Store a new event. Raise EventSlugTaken."""
-        last = EventRow.select(fn.COALESCE(fn.MAX(EventRow.position), 0) + 1)
-        columns = {**_columns(event), "position": last.where(EventRow.created_at == event.created_at)}
-        self._write(EventRow.insert(columns), event, "created", claims_slug=not keeps_slug)
+        with self._written(event, "created", claims_slug=not keeps_slug):
+            self._insert.run(**_columns(event))
 
     def get(self, event_id: str, *, for_update: bool = False) -> Event:
         """Return the event. Raise EventNotFound."""
@@ -68,7 +69,9 @@ class PeeweeEvents:
         columns = _columns(event)
         del columns["position"]
         query = EventRow.update(columns).where(EventRow.id == columns.pop("id"))
-        self._write(query, event, "changed", claims_slug=self.get(event.id).slug != event.slug)
+        with self._written(event, "changed", claims_slug=self.get(event.id).slug != event.slug):
+            if not query.execute(self._database):
+                raise EventNotFound
 
     def remove(self, event_id: str) -> None:
         """Delete the event with its lessons and their materials. Raise EventNotFound."""
@@ -102,12 +105,13 @@ class PeeweeEvents:
         query = EVENTS.where(EventRow.id.in_([*event_ids]) | EventRow.slug.in_([*slugs]))
         return Statement(self._database, query, Event).all()
 
-    def _write(self, query: Any, event: Event, action: ChangeAction, *, claims_slug: bool) -> None:
+    @contextmanager
+    def _written(self, event: Event, action: ChangeAction, *, claims_slug: bool) -> Iterator[None]:
+        """Append the change after the block has written the event. Raise EventSlugTaken."""
         try:
             # A savepoint: PostgreSQL refuses every further statement of a transaction in which one has failed.
             with transaction(self._database):
-                if not query.execute(self._database):
-                    raise EventNotFound
+                yield
                 self._changes.append([event_change(action, event)])
                 # The feed is locked now: of two transactions that claim one form the second one sees the first.
                 if claims_slug and self._rivals.first(event_id=event.id, form=stored_form(EventRow, event.slug)):
@@ -118,5 +122,13 @@ class PeeweeEvents:
             raise
 
 
+def _insert() -> Any:
+    """Return the insert of an event after those of the same instant."""
+    at = EventRow.created_at == Parameter("created_at")
+    position = EventRow.select(fn.COALESCE(fn.MAX(EventRow.position), 0) + 1).where(at)
+    parameters = {field: Parameter(field.name) for field in EventRow._meta.sorted_fields}
+    return EventRow.insert({**parameters, EventRow.position: position})
+
+
 def _columns(event: Event) -> dict[str, Any]:
-    return {**asdict(event), "slug_form": stored_form(EventRow, event.slug)}
+    return {**values_of(event), "slug_form": stored_form(EventRow, event.slug)}

@@ -1,7 +1,6 @@
 """The change feed in SQLite or PostgreSQL. It is written in the transaction of the change."""
 
 from collections.abc import Sequence
-from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
@@ -21,9 +20,10 @@ from services.content.entities import (
 )
 from services.content.models import ChangeFeedRow, ChangeRow, FeedReaderRow
 from services.kit.core.instants import Clock
+from services.kit.core.records import values_of
 from services.kit.storage.audit.log import AuditTrail
-from services.kit.storage.database import transaction
-from services.kit.storage.statements import Parameter, Statement
+from services.kit.storage.database import transaction, within_transaction
+from services.kit.storage.statements import Insertion, Parameter, Statement
 
 FEED = ChangeFeedRow.select(ChangeFeedRow.feed_id, ChangeFeedRow.last_sequence, ChangeFeedRow.pruned_through)
 READERS = FeedReaderRow.select().order_by(FeedReaderRow.name)
@@ -46,6 +46,10 @@ def material_change(action: ChangeAction, material: Material, event_id: str) -> 
     return NewChange("material", action, event_id, material.lesson_id, material.id, 1)
 
 
+def _last_sequence(last_sequence: int) -> int:
+    return last_sequence
+
+
 class PeeweeChanges:
     """ChangeLog over the tables `changes`, `change_feed` and `feed_readers`."""
 
@@ -54,6 +58,10 @@ class PeeweeChanges:
         self._clock = clock
         self._audit = audit
         after = ChangeRow.select().where(ChangeRow.sequence > Parameter("after")).order_by(ChangeRow.sequence)
+        self._insertion = Insertion(database, ChangeRow)
+        counted = {ChangeFeedRow.last_sequence: ChangeFeedRow.last_sequence + Parameter("count")}
+        counting_up = ChangeFeedRow.update(counted).returning(ChangeFeedRow.last_sequence)
+        self._counting_up = Statement(database, counting_up, _last_sequence)
         self._after = Statement(database, after.limit(Parameter("limit")), Change)
         self._feed = Statement(database, FEED, ChangeFeed)
         known = FeedReaderRow.select().where(FeedReaderRow.name == Parameter("reader"))
@@ -61,15 +69,15 @@ class PeeweeChanges:
 
     def append(self, changes: Sequence[NewChange]) -> None:
         """Append changes to the feed and the audit log; other transactions wait to append until this one ends."""
-        with transaction(self._database):
+        with within_transaction(self._database):
             first = self._count_up(len(changes)) - len(changes) + 1
             at = self._clock()
             rows = [
-                {"sequence": sequence, **asdict(change), "occurred_at": at}
+                {"sequence": sequence, **values_of(change), "occurred_at": at}
                 for sequence, change in enumerate(changes, first)
             ]
             for start in range(0, len(rows), _ROWS_IN_ONE_STATEMENT):
-                ChangeRow.insert_many(rows[start : start + _ROWS_IN_ONE_STATEMENT]).execute(self._database)
+                self._insertion.run_all(rows[start : start + _ROWS_IN_ONE_STATEMENT])
             self._audit.append(change.entry for change in changes)
 
     def feed(self) -> ChangeFeed:
@@ -120,9 +128,8 @@ class PeeweeChanges:
     def _count_up(self, count: int) -> int:
         # Numbers of a PostgreSQL sequence could become visible in another order: a reader that has seen 8 would miss 7.
         # The lock of this row makes the order of the numbers the order of the commits.
-        query: Any = ChangeFeedRow.update({ChangeFeedRow.last_sequence: ChangeFeedRow.last_sequence + count})
-        for (last_sequence,) in query.returning(ChangeFeedRow.last_sequence).tuples().execute(self._database):
-            return int(last_sequence)
+        for last_sequence in self._counting_up.all(count=count):
+            return last_sequence
         self._begin()
         return self._count_up(count)
 

@@ -1,7 +1,6 @@
 """Lessons in SQLite or PostgreSQL."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -15,6 +14,7 @@ from services.content.repository.contracts import ALL
 from services.content.repository.feed import PeeweeChanges, lesson_change, material_change
 from services.content.repository.materials import materials_of
 from services.content.repository.slugs import by_slug, columns, spellings, stored_form
+from services.kit.core.records import values_of
 from services.kit.storage.database import lock_rows, transaction
 from services.kit.storage.database_errors import is_foreign_key_violation, violates_constraint
 from services.kit.storage.pages import paged
@@ -141,6 +141,6 @@ class PeeweeLessons:
 
 
 def _columns(lesson: Lesson) -> dict[str, Any]:
-    columns = {**asdict(lesson), "slug_form": stored_form(LessonRow, lesson.slug)}
+    columns = {**values_of(lesson), "slug_form": stored_form(LessonRow, lesson.slug)}
     columns["event"] = columns.pop("event_id")
     return columns

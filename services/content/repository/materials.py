@@ -1,7 +1,6 @@
 """Materials in SQLite or PostgreSQL."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict
 from typing import Any, NamedTuple
 
 import peewee
@@ -12,6 +11,7 @@ from services.content.errors import MaterialNotFound
 from services.content.models import LessonRow, MaterialRow
 from services.content.repository.contracts import ALL
 from services.content.repository.feed import PeeweeChanges, material_change
+from services.kit.core.records import values_of
 from services.kit.storage.database import lock_rows, transaction
 from services.kit.storage.pages import paged
 from services.kit.storage.statements import Parameter, Statement
@@ -89,6 +89,6 @@ def materials_of(database: peewee.Database, lessons: Sequence[Lesson]) -> Sequen
 
 
 def _columns(material: Material) -> dict[str, Any]:
-    columns = asdict(material)
+    columns = values_of(material)
     columns["lesson"] = columns.pop("lesson_id")
     return columns

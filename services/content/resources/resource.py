@@ -11,4 +11,4 @@ class ContentResource:
         self._service = service
         self._run = use_cases.run
         self._run_list = use_cases.run_list
-        self._run_once = use_cases.run_once
+        self._run_once = use_cases.run_once_gathered

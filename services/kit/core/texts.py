@@ -41,8 +41,12 @@ _OUTSIDE_SLUG = re.compile(r"[^a-z0-9]+")
 def as_seen(text: str) -> str:
     """Return the text in NFC, without white space and invisible characters at either end."""
     text = composed(text)
-    visible = [position for position, each in enumerate(text) if not is_invisible(each)]
-    return text[visible[0] : visible[-1] + 1] if visible else ""
+    begin, end = 0, len(text)
+    while begin < end and is_invisible(text[begin]):
+        begin += 1
+    while begin < end and is_invisible(text[end - 1]):
+        end -= 1
+    return text[begin:end]
 
 
 def is_invisible(character: str) -> bool:

@@ -8,7 +8,7 @@ transaction mode each transaction may have another one (docs/traps.md, 20).
 import select
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
 from datetime import datetime
 from functools import partial
@@ -211,6 +211,11 @@ def transaction(database: peewee.Database) -> Iterator[None]:
         if cause is None or cause is error:
             raise
         raise cause from None
+
+
+def within_transaction(database: peewee.Database) -> AbstractContextManager[None]:
+    """Join the caller's transaction, which the caller ends after any error, or begin one."""
+    return nullcontext() if database.in_transaction() else transaction(database)
 
 
 def lock_rows(query: Any, database: peewee.Database, strength: str = "FOR UPDATE") -> Any:

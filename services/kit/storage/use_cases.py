@@ -8,15 +8,16 @@ from contextlib import suppress
 from contextvars import copy_context
 from functools import partial
 from pathlib import Path
-from typing import BinaryIO, Generic, NamedTuple, ParamSpec, TypeVar
+from typing import Any, BinaryIO, Generic, NamedTuple, ParamSpec, TypeVar
 
 import peewee
 
 from services.kit.core.deadlines import require_time_left
 from services.kit.core.errors import ServiceError, Unavailable
 from services.kit.core.logging import log, safe_message
-from services.kit.storage.database import close_if_ended, is_postgresql, snapshot
+from services.kit.storage.database import close_if_ended, is_postgresql, snapshot, transaction
 from services.kit.storage.database_errors import DATABASE_ERRORS, is_damage, is_outage, refused_write
+from services.kit.storage.gathering import Gathering
 from services.kit.storage.idempotency import IdempotentRequests, Keep, NotTogether, Outcome, keep_nothing
 from services.kit.storage.lists import ReadPage, render_long, render_page, render_short
 from services.kit.storage.open_files import (
@@ -76,6 +77,7 @@ class UseCases:
         self._long_lists = asyncio.Lock()
         self.at_damage: list[Callable[[], None]] = []
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._gathering = Gathering(self._run_gathered)
 
     async def run(
         self,
@@ -124,6 +126,20 @@ class UseCases:
         if key is None:
             return render(await self.run(use_case, keep_nothing))
         return await self.run(self._idempotent_requests.run, key, use_case, render)
+
+    async def run_once_gathered(
+        self,
+        key: IdempotencyKey | None,
+        use_case: Callable[[Keep[Result]], Result],
+        render: Callable[[Result], StoredResponse],
+    ) -> StoredResponse:
+        """Do so; on SQLite those that come during another one's commit share the next transaction and its commit.
+
+        The use case has one transaction, which waits for nothing but the database.
+        """
+        if is_postgresql(self._database):
+            return await self.run_once(key, use_case, render)
+        return await self._gathering.run(partial(self._once, key, use_case, render))
 
     async def run_together(
         self,
@@ -258,6 +274,28 @@ class UseCases:
                 raise Unavailable(DAMAGED) from error
             raise (refused_write(error) or Unavailable(NOT_AVAILABLE)) from error
 
+    def _once(
+        self,
+        key: IdempotencyKey | None,
+        use_case: Callable[[Keep[Result]], Result],
+        render: Callable[[Result], StoredResponse],
+    ) -> StoredResponse:
+        if key is None:
+            return render(use_case(keep_nothing))
+        # In a transaction of several the key is free before the commit. Who uses it meanwhile waits for the write turn
+        # and then finds the stored response.
+        return self._idempotent_requests.run(key, use_case, render)
+
+    async def _run_gathered(self, calls: Sequence[Callable[[], Any]]) -> list[Any]:
+        return await self.run(self._run_each, calls)
+
+    def _run_each(self, calls: Sequence[Callable[[], Any]]) -> list[Any]:
+        if len(calls) == 1:
+            return [calls[0]()]
+        # The transaction of each use case is a savepoint in this one.
+        with transaction(self._database):
+            return [_result_or_own_error(each) for each in calls]
+
     def _together(
         self,
         requests: Sequence[Once[Request, Result]],
@@ -315,6 +353,18 @@ class UseCases:
 
     def _new_pool(self) -> ThreadPoolExecutor:
         return ThreadPoolExecutor(self.threads, thread_name_prefix="use-case")
+
+
+def _result_or_own_error(call: Callable[[], Any]) -> Any:
+    try:
+        return call()
+    except peewee.IntegrityError as error:
+        return error
+    except (FilesGone, *DATABASE_ERRORS):
+        # An error of the database is that of each.
+        raise
+    except Exception as error:
+        return error
 
 
 def _execute(call: Callable[[], Result], future: Future[Result]) -> Callable[[], None] | None:

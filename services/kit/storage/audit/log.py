@@ -1,7 +1,7 @@
 """The audit log in SQLite or PostgreSQL: appended to in the caller's transaction, read newest first."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -9,9 +9,10 @@ import peewee
 from peewee import fn
 
 from services.kit.core.instants import Clock, now, to_milliseconds
+from services.kit.core.records import values_of
 from services.kit.storage.audit.model import AuditEntry, AuditRecord, AuditRow, record_of
 from services.kit.storage.pages import paged
-from services.kit.storage.statements import Statement
+from services.kit.storage.statements import Insertion, Statement
 from services.kit.web.pages import PageRequest, SortKey
 
 # An action up to and including this character is its kind.
@@ -50,13 +51,14 @@ class AuditLog:
     def __init__(self, database: peewee.Database, clock: Clock = now):
         self._database = database
         self._clock = clock
+        self._insertion = Insertion(database, AuditRow)
 
     def append(self, entries: Iterable[AuditEntry]) -> None:
         """Append entries by the current actor, in the caller's transaction."""
         at = self._clock()
-        rows = [asdict(record_of(action, subject_id, at)) for action, subject_id in entries]
+        rows = [values_of(record_of(action, subject_id, at)) for action, subject_id in entries]
         for start in range(0, len(rows), _ROWS_IN_ONE_STATEMENT):
-            AuditRow.insert_many(rows[start : start + _ROWS_IN_ONE_STATEMENT]).execute(self._database)
+            self._insertion.run_all(rows[start : start + _ROWS_IN_ONE_STATEMENT])
 
     def list(self, filters: AuditFilter, request: PageRequest) -> Sequence[AuditRecord]:
         """Return a page of the matching entries, newest first."""

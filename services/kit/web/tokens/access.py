@@ -30,6 +30,9 @@ KEYS_LIFETIME = timedelta(minutes=5)
 # cause many requests to auth.
 KEYS_REFRESH_INTERVAL = timedelta(seconds=5)
 
+# Tokens whose verified claims a process remembers, about 1 KB each.
+REMEMBERED_TOKENS = 2048
+
 FetchKeys = Callable[[], Awaitable[Any]]
 # Raised if auth is unavailable, or its response is no key set.
 FETCH_ERRORS = (httpx.HTTPError, TimeoutError, JoseError, ServiceError, ValueError, KeyError, TypeError)
@@ -62,6 +65,9 @@ class AccessTokenVerifier:
         self._clock = clock
         self._elapsed = elapsed
         self._keys = KeySet([])
+        self._key_ids: frozenset[str | None] = frozenset()
+        # By type and token: the key id and the claims. To verify a signature is a good part of an admin's request.
+        self._verified: dict[tuple[str, str], tuple[str, dict[str, Any]]] = {}
         self._fetched_at: timedelta | None = None
         self._fetch_lock = asyncio.Lock()
         self._fetch_failed = False
@@ -70,7 +76,7 @@ class AccessTokenVerifier:
         """Fetch the keys before the first request; if auth is unavailable, the first request fetches them."""
         fetched_at = self._elapsed()
         with suppress(*FETCH_ERRORS):
-            self._keys = KeySet.import_key_set(await self._fetch_keys())
+            self._use_keys(await self._fetch_keys())
             self._fetched_at = fetched_at
 
     async def verify(self, token: str) -> Admin:
@@ -91,13 +97,20 @@ class AccessTokenVerifier:
         return claims
 
     async def _read(self, token: str, token_type: str) -> tuple[str, dict[str, Any]]:
-        key_id = read_header(token).get("kid")
-        if not isinstance(key_id, str):
-            raise Unauthorized
+        remembered = self._verified.get((token_type, token))
+        key_id = _key_id(token) if remembered is None else remembered[0]
         await self._ensure_keys(key_id)
-        claims = read_claims(token, self._keys, ACCESS_TOKEN_ALGORITHM, token_type)
+        # Asked again, because new keys forget what those before have verified.
+        _, claims = self._verified.get((token_type, token)) or self._verify_signature(token, token_type, key_id)
         check_claims(claims, self._clock(), self._audience)
         return key_id, claims
+
+    def _verify_signature(self, token: str, token_type: str, key_id: str) -> tuple[str, dict[str, Any]]:
+        verified = key_id, read_claims(token, self._keys, ACCESS_TOKEN_ALGORITHM, token_type)
+        if len(self._verified) >= REMEMBERED_TOKENS:
+            del self._verified[next(iter(self._verified))]
+        self._verified[token_type, token] = verified
+        return verified
 
     async def _ensure_keys(self, key_id: str) -> None:
         if self._has_key(key_id):
@@ -117,7 +130,7 @@ class AccessTokenVerifier:
     async def _refresh(self) -> None:
         fetched_before, self._fetched_at = self._fetched_at, self._elapsed()
         try:
-            self._keys = KeySet.import_key_set(await self._fetch_keys())
+            self._use_keys(await self._fetch_keys())
             self._fetch_failed = False
         except FETCH_ERRORS as error:
             self._fetch_failed = True
@@ -127,8 +140,13 @@ class AccessTokenVerifier:
             self._fetched_at = fetched_before
             raise
 
+    def _use_keys(self, document: Any) -> None:
+        self._keys = KeySet.import_key_set(document)
+        self._key_ids = frozenset(key.kid for key in self._keys.keys)
+        self._verified.clear()
+
     def _has_key(self, key_id: str) -> bool:
-        return any(key.kid == key_id for key in self._keys.keys)
+        return key_id in self._key_ids
 
 
 def bearer_token(authorization: str | None) -> str:
@@ -137,6 +155,13 @@ def bearer_token(authorization: str | None) -> str:
     if scheme.lower() != "bearer" or not token.strip():
         raise Unauthorized
     return token.strip()
+
+
+def _key_id(token: str) -> str:
+    key_id = read_header(token).get("kid")
+    if not isinstance(key_id, str):
+        raise Unauthorized
+    return key_id
 
 
 def _admin(claims: dict[str, Any]) -> Admin:

@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.kit.core.errors import Unauthorized, Unavailable
+from services.kit.web.tokens import access
 from services.kit.web.tokens.access import Admin, bearer_token
 from services.kit.web.tokens.revocation import Revoked
 from tests.clock import HOUR, NOON, SECOND
@@ -115,6 +116,24 @@ def test_the_keys_are_fetched_every_five_minutes_and_removed_ones_refused() -> N
     verifier.wait(timedelta(milliseconds=1))
     assert verifier.refuses(old.token())
     assert (verifier.verify(new.token()), verifier.auth.requests) == ([ADA], 2)
+
+
+def test_what_a_key_has_verified_is_not_taken_for_another_key_of_its_id() -> None:
+    old, new = Forge("one"), Forge("one")
+    verifier = verifying(old)
+    assert verifier.verify(old.token(), old.token()) == [ADA, ADA]
+    verifier.auth.response = new.key_set()
+    verifier.wait(6 * MINUTE)
+    assert verifier.refuses(old.token())
+    assert verifier.verify(new.token()) == [ADA]
+
+
+def test_more_tokens_are_verified_than_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(access, "REMEMBERED_TOKENS", 2)
+    forge = Forge()
+    sessions = ["a", "b", "c"] * 2
+    verified = verifying(forge).verify(*(forge.token(sid=each) for each in sessions))
+    assert [admin.session_id for admin in verified] == sessions
 
 
 def test_an_unknown_key_id_fetches_the_keys_so_that_a_new_key_works_at_once() -> None:

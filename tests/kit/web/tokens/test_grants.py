@@ -37,6 +37,15 @@ class Verifying:
         return asyncio.run(GrantVerifier(self.admins).verify(token))
 
 
+def test_a_remembered_grant_is_no_access_token() -> None:
+    forge = GrantForge()
+    verifying = Verifying(forge)
+    token = forge.token()
+    assert verifying.verify(token) == SPRING
+    with pytest.raises(Unauthorized):
+        asyncio.run(verifying.admins.verify(token))
+
+
 @pytest.mark.parametrize("audience", ["content", ["content"]])
 def test_a_grant_names_its_event_and_the_fingerprint_of_the_key(audience: Any) -> None:
     forge = GrantForge()
