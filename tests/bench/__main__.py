@@ -113,8 +113,6 @@ def _look(folder: Path, options: Options) -> None:
     """Print what some workloads measure."""
     with running(folder, options.engines, options.workers, "valkey" in options.parts) as subjects:
         workloads = choose(subjects, options.only)
-        if any("grant" in workload.name for workload in workloads):
-            first_verifications(subjects)
         warm_up(subjects, workloads)
         measured = measure_rounds(subjects, workloads, options.rounds, options.seconds)
     print(f"\n{report.summary(workloads, measured)}")

@@ -136,7 +136,8 @@ synchronous=FULL. A round measures every workload in turn, with bare Falcon betw
 a rate counts answers below 400.
 
 LOG_LEVEL has its default, and the limits of requests and of wrong keys are on, at large numbers, counted in memory, or
-in Valkey where that is named. Private rows use one access key, or 1,000 grants in turn, each verified before.
+in Valkey where that is named. Private rows use one access key, or 1,000 grants in turn, which are verified before each
+round: the events that are created at the end of a round void what the gateway's memory knows of grants.
 
 `make bench ROUNDS=1 SECONDS=3 ONLY=catalog,bare` is a short look that writes no page; `make bench WITHOUT=large,rush`
 leaves parts out (valkey, rush, overload, large); `make bench-spike RATES=300,2000` is the rush alone. Nothing here is a
