@@ -5,6 +5,8 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Generic, TypeVar
 
+from services.kit.core.errors import UpstreamTimeout
+
 Key = TypeVar("Key")
 Result = TypeVar("Result")
 
@@ -35,6 +37,9 @@ class SharedCall(Generic[Result]):
             await asyncio.wait([current])
         self._current, self._next = self._next, None
         try:
+            if current is not None and not current.cancelled() and isinstance(current.exception(), UpstreamTimeout):
+                # Those who share this call have waited for as long as a call may take.
+                raise UpstreamTimeout
             return await self._call()
         finally:
             self._current = None

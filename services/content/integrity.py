@@ -31,7 +31,7 @@ def examination(clock: Clock = now) -> Examination:
         yield from _record_findings("lessons", inspection.lessons(), rules.lesson_violations, progress)
         yield from _record_findings("materials", inspection.materials(), rules.material_violations, progress)
         for table in (EventRow, LessonRow):
-            yield from _form_findings(inspection, table)
+            yield from _form_findings(inspection, PeeweeContentStore(database, clock), table)
         yield from _change_findings(inspection, inspection.feed())
 
     def between(database: peewee.Database, progress: Progress) -> Iterator[Finding]:
@@ -56,11 +56,15 @@ def _record_findings(
         progress.advance(len(batch))
 
 
-def _form_findings(inspection: ContentInspection, table: type[EventRow | LessonRow]) -> Iterator[Finding]:
+def _form_findings(
+    inspection: ContentInspection, store: PeeweeContentStore, table: type[EventRow | LessonRow]
+) -> Iterator[Finding]:
     for row in inspection.stale_forms(table):
 
         def renew(row: StoredSlug = row) -> str:
-            inspection.renew_form(table, row)
+            # Other responses to learners are right from now on: the feed tells it.
+            with store.transaction():
+                store.changes.append(inspection.renew_form(table, row))
             return "stored its normal form"
 
         message = "only this spelling of its slug finds it: the release before wrote it"

@@ -1,6 +1,8 @@
 """Passwords: bcrypt hashes of the old baseline, new passwords, and initial passwords."""
 
+import os
 import re
+import threading
 
 import bcrypt
 import pytest
@@ -42,6 +44,14 @@ def test_every_variant_of_bcrypt_is_checked(prefix: str) -> None:
 )
 def test_an_old_password_is_truncated_at_72_bytes(password: str, attempt: str, matches: bool) -> None:
     assert passwords.matches_bcrypt(attempt, bcrypt_hash(password)) is matches
+
+
+def test_a_thread_that_hashes_has_a_low_priority(monkeypatch: pytest.MonkeyPatch) -> None:
+    def priority(*_arguments: bytes) -> int:
+        return os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+
+    monkeypatch.setattr(bcrypt, "checkpw", priority)
+    assert passwords.matches_bcrypt("", "") == max(10, priority())
 
 
 def test_a_hash_of_another_form_or_cost_cannot_be_checked() -> None:

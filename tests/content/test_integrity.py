@@ -137,6 +137,7 @@ def test_the_forms_of_slugs_that_the_release_before_wrote_are_stored_by_a_repair
     store = with_two_events(PeeweeContentStore(content_database, StoppedClock()))
     original = store.events.list(), store.lessons.list("event-1")
     execute(content_database, "UPDATE events SET slug_form = NULL", "UPDATE lessons SET slug_form = 'other'")
+    changes = store.changes.feed().last_sequence
 
     forms = [(each.table, each.id) for each in found(content_database, EXAMINATION) if each.rule == "slug_form"]
 
@@ -147,6 +148,8 @@ def test_the_forms_of_slugs_that_the_release_before_wrote_are_stored_by_a_repair
     assert store.events.get_by_slug("LAUNCH").id == "event-1"
     assert store.lessons.get_by_slug("event-1", "FIRST").id == "lesson-1"
     assert (store.events.list(), store.lessons.list("event-1")) == original
+    # So the gateway's memory of 404 ends.
+    assert store.changes.feed().last_sequence == changes + len(forms)
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from gateway.shared_calls import SharedCall
+from services.kit.core.errors import UpstreamTimeout
 
 
 class Calls:
@@ -76,6 +77,19 @@ def test_a_failure_is_raised_to_all_and_ends_nothing() -> None:
         await settle()
         calls.begun[1].set_result(2)
         assert await next_one == 2
+
+    run(use)
+
+
+def test_who_has_waited_for_a_call_that_timed_out_waits_for_no_other() -> None:
+    async def use(calls: Calls) -> None:
+        first, second = await calls.ask(), await calls.ask()
+        calls.begun[0].set_exception(UpstreamTimeout())
+        outcomes = await asyncio.gather(first, second, return_exceptions=True)
+        assert [type(each) for each in outcomes] == [UpstreamTimeout, UpstreamTimeout]
+        third = await calls.ask()
+        calls.begun[1].set_result(3)
+        assert await third == 3
 
     run(use)
 

@@ -272,7 +272,7 @@ def test_a_request_is_sent_byte_for_byte(target: str) -> None:
 def test_neither_a_proxy_of_the_environment_nor_a_cookie_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
     first, second = received_from(UpstreamRequest("GET", "/"), UpstreamRequest("GET", "/"))
-    assert (first.count(b"\r\n"), second) == (4, first)
+    assert (first.count(b"\r\n"), second) == (5, first)
 
 
 def test_a_redirect_is_not_followed() -> None:

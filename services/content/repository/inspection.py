@@ -23,11 +23,13 @@ UNKNOWN_EVENT = ""
 
 
 class StoredSlug(NamedTuple):
-    """A row's slug, and the normal form that was stored with it."""
+    """A row's slug, and the normal form that was stored with it; an event is its own."""
 
     id: str
+    event_id: str
     slug: str
     slug_form: str | None
+    version: int
 
 
 class _Bounds(NamedTuple):
@@ -66,14 +68,20 @@ class ContentInspection:
 
     def stale_forms(self, table: type[EventRow | LessonRow]) -> Iterator[StoredSlug]:
         """Yield the rows of events or lessons whose stored form is not that of their slug."""
-        query = table.select(table.id, table.slug, table.slug_form)
+        event_id = EventRow.id.alias("event_id") if table is EventRow else LessonRow.event
+        query = table.select(table.id, event_id, table.slug, table.slug_form, table.version)
         for batch in batches(self._database, query, (table.id,), StoredSlug):
             yield from (each for each in batch if each.slug_form != stored_form(table, each.slug))
 
-    def renew_form(self, table: type[EventRow | LessonRow], row: StoredSlug) -> None:
-        """Store the normal form of the slug, unless the slug has been changed meanwhile."""
+    def renew_form(self, table: type[EventRow | LessonRow], row: StoredSlug) -> Sequence[NewChange]:
+        """Store the normal form of the slug and return the change; none when the row has been changed meanwhile."""
         form = {table.slug_form: stored_form(table, row.slug)}
-        table.update(form).where(table.id == row.id, table.slug == row.slug).execute(self._database)
+        is_unchanged = (table.id == row.id) & (table.version == row.version)
+        if not table.update(form).where(is_unchanged).execute(self._database):
+            return []
+        if table is EventRow:
+            return [NewChange("event", "changed", row.event_id, None, None, row.version)]
+        return [NewChange("lesson", "changed", row.event_id, row.id, None, row.version)]
 
     def feed(self) -> FeedState:
         """Return the bookkeeping of the feed, from one snapshot."""

@@ -21,6 +21,7 @@ import psycopg
 from psycopg.pq import TransactionStatus
 
 from services.kit.core.database_url import read_database_url
+from services.kit.core.deadlines import require_time_left
 from services.kit.core.instants import from_milliseconds, to_milliseconds
 from services.kit.storage.open_files import WatchedConnection, WatchedSqliteDatabase
 from services.kit.storage.write_turns import write_turn
@@ -200,6 +201,8 @@ def transaction(database: peewee.Database) -> Iterator[None]:
     turn = nullcontext() if is_nested or is_postgresql(database) else write_turn(str(database.database))
     try:
         with turn, database.atomic():
+            # The wait for its turn may have been long.
+            require_time_left()
             if function is not None:
                 function()
             yield

@@ -3,6 +3,7 @@
 import os
 import socket
 from contextlib import closing
+from contextvars import copy_context
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -15,6 +16,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.kit.core.database_url import DatabaseUrlError
+from services.kit.core.deadlines import set_deadline
+from services.kit.core.errors import Unavailable
 from services.kit.core.instants import truncated
 from services.kit.storage.database import (
     InstantField,
@@ -267,6 +270,17 @@ def test_threads_that_read_and_then_write_lose_nothing(events: peewee.Database) 
     assert at_once(*[count_up] * threads) == [None] * threads
     [event] = Event.select().execute(events)
     assert event.starts_at == NOON + timedelta(milliseconds=threads * rounds)
+
+
+def test_no_transaction_begins_for_a_caller_who_has_given_up(events: peewee.Database) -> None:
+    def insert() -> None:
+        set_deadline("0")
+        with transaction(events):
+            Event.insert(id=10).execute(events)
+
+    with pytest.raises(Unavailable):
+        copy_context().run(insert)
+    assert [event.id for event in Event.select().execute(events)] == [1]
 
 
 def test_a_failed_transaction_leaves_nothing_and_a_nested_one_what_was_before(events: peewee.Database) -> None:
