@@ -15,9 +15,9 @@ import orjson
 
 from gateway.memory import (
     REPEATED,
+    AskVersion,
     RecentlyUsed,
     RememberedResponse,
-    read_version,
     remembered_responses,
     to_this_request,
 )
@@ -89,12 +89,14 @@ class ContentMemory:
     def __init__(
         self,
         content: Upstream,
+        ask_version: AskVersion,
         revocations: Revocations,
         maximum_bytes: int,
         stale_seconds: int = 0,
         elapsed: Callable[[], float] = time.monotonic,
     ):
         self._content = content
+        self._ask_version = ask_version
         self._revocations = revocations
         self._stale_seconds = stale_seconds
         self._elapsed = elapsed
@@ -159,7 +161,7 @@ class ContentMemory:
             return replace(version, at=version.at + int(seconds * 1000)), int(seconds)
 
     async def _read_version(self) -> Version | None:
-        version = await read_version(self._content, VERSION)
+        version = await self._ask_version(VERSION)
         self._last = None if version is None else (version, self._elapsed())
         return version
 

@@ -1,7 +1,7 @@
 """Responses of a service that are kept in memory, and repeated at a version that was read after the request arrived."""
 
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import Generic, TypeVar
 
@@ -15,6 +15,9 @@ from services.kit.web.freshness import Freshness, Version, version_of
 REPEATED = (HTTP_OK, HTTP_FORBIDDEN, HTTP_NOT_FOUND)
 # Most responses have 1 to 10 KB. A short one takes more than its body.
 SMALLEST_RESPONSE_BYTES = 3 * 1024
+
+AskVersion = Callable[[str], Awaitable[Version | None]]
+"""Asks a service for its version at a path; None from the release before, which has none. Raises as a call does."""
 
 Key = TypeVar("Key")
 Value = TypeVar("Value")
@@ -81,7 +84,7 @@ def remembered_responses(maximum_bytes: int) -> RecentlyUsed[str, RememberedResp
 
 
 async def read_version(service: Upstream, path: str) -> Version | None:
-    """Ask the service for a version; None from the release before, which has none. Raise as a call does."""
+    """Ask the service in an ordinary call; see AskVersion."""
     response = await service.call("GET", path)
     return version_of(response.document) if response.status == HTTP_OK else None
 

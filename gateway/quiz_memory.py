@@ -1,8 +1,6 @@
 """Quizzes of lessons as learners see them, kept in memory and never wrong: quiz says which version a lesson has."""
 
-from functools import partial
-
-from gateway.memory import REPEATED, RememberedResponse, read_version, remembered_responses, to_this_request
+from gateway.memory import REPEATED, AskVersion, RememberedResponse, remembered_responses, to_this_request
 from gateway.shared_calls import SharedCalls
 from gateway.upstream import Upstream, UpstreamResponse
 
@@ -10,9 +8,9 @@ from gateway.upstream import Upstream, UpstreamResponse
 class QuizMemory:
     """Asks quiz for learners, once for all who ask for the same lesson, and repeats what still holds."""
 
-    def __init__(self, quiz: Upstream, maximum_bytes: int):
+    def __init__(self, quiz: Upstream, ask_version: AskVersion, maximum_bytes: int):
         self._quiz = quiz
-        self._versions = SharedCalls(partial(read_version, quiz))
+        self._versions = SharedCalls(ask_version)
         self._fetches = SharedCalls(self._fetch)
         self._responses = remembered_responses(maximum_bytes)
 

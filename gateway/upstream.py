@@ -172,7 +172,7 @@ class Upstream:
         clock: Clock = now,
         close: Callable[[], Awaitable[None]] = _close_nothing,
     ):
-        self._name = name
+        self.name = name
         self._send = send
         self._close = close
         self._secret = service_secret
@@ -194,7 +194,7 @@ class Upstream:
             raise self._failure(error) from error
         if response.body and response.headers.get("Content-Type") != JSON:
             # The sender is not our service, but a load balancer in front of it or another process on its port.
-            log.warning("upstream_unintelligible", upstream=self._name, status=response.status)
+            log.warning("upstream_unintelligible", upstream=self.name, status=response.status)
             raise Unavailable
         forwarded = {name: response.headers[name] for name in FORWARDED_HEADERS if name in response.headers}
         judgement = read_judgement(response.headers.get(JUDGEMENT_HEADER))
@@ -207,12 +207,16 @@ class Upstream:
         Raise Unavailable or UpstreamTimeout, and ServiceError when the service refuses the gateway's token.
         """
         request = request or UpstreamRequest(method, path)
-        token = issue_service_token(self._secret, "gateway", self._name, self._clock())
-        response = await self.forward(replace(request, method=method, path=path, authorization=f"Bearer {token}"))
+        own = replace(request, method=method, path=path, authorization=f"Bearer {self.service_token()}")
+        response = await self.forward(own)
         if response.status == Unauthorized.status and Unauthorized.code.encode() in response.body:
-            log.error("service_token_refused", upstream=self._name)
+            log.error("service_token_refused", upstream=self.name)
             raise ServiceError
         return response
+
+    def service_token(self) -> str:
+        """Return a token with which the gateway may call the internal routes now."""
+        return issue_service_token(self._secret, "gateway", self.name, self._clock())
 
     async def close(self) -> None:
         """Close the connections."""
@@ -221,9 +225,9 @@ class Upstream:
     def _failure(self, error: Exception) -> ServiceError:
         # aiohttp's own TimeoutError is that of a connection.
         if not isinstance(error, aiohttp.ClientError):
-            log.warning("upstream_timeout", upstream=self._name)
+            log.warning("upstream_timeout", upstream=self.name)
             return UpstreamTimeout()
-        log.warning("upstream_unavailable", upstream=self._name, error=_description(error))
+        log.warning("upstream_unavailable", upstream=self.name, error=_description(error))
         return Unavailable()
 
 

@@ -5,6 +5,7 @@ import tempfile
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule
 
 from gateway.content_memory import ContentMemory
+from gateway.memory import read_version
 from gateway.upstream import JSON, Outgoing, UpstreamRequest, UpstreamResponse
 from services.content.migrations import MIGRATIONS
 from services.content.repository.contracts import ContentStore
@@ -89,7 +91,10 @@ class Remembering:
         self._contents = contents
         self._turn = 0
         self._content = upstream("content", self._handle, secret=SETTINGS.service_secret)
-        self._memory = ContentMemory(self._content, revocations, 1024 * 1024, stale_seconds, lambda: self.elapsed)
+        ask_version = partial(read_version, self._content)
+        self._memory = ContentMemory(
+            self._content, ask_version, revocations, 1024 * 1024, stale_seconds, lambda: self.elapsed
+        )
 
     async def ask(self, event: str, action: str, key: str | None = None, grant: str | None = None) -> UpstreamResponse:
         """Ask for a response of an event, such as `catalog`, through the memory."""

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 import httpx
@@ -10,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gateway.memory import read_version
 from gateway.quiz_memory import QuizMemory
 from gateway.upstream import Outgoing, UpstreamResponse
 from services.kit.web.freshness import FRESHNESS_HEADER
@@ -40,7 +42,7 @@ class Gateways:
         self._app: Any = quiz_app(store, LessonsOfContent())
         self._has_versions = has_versions
         self._quiz = upstream("quiz", self._handle, secret=SECRET)
-        self.memories = [QuizMemory(self._quiz, maximum_bytes) for _ in range(2)]
+        self.memories = [QuizMemory(self._quiz, partial(read_version, self._quiz), maximum_bytes) for _ in range(2)]
 
     async def ask_quiz(self, path: str) -> UpstreamResponse:
         """Ask quiz itself."""
