@@ -107,8 +107,17 @@ class IdempotentRequests:
 
         Raise KeyReused, KeyInFlight, and what the use case raises.
         """
-        with self._exclusive(key):
-            return self._stored(key) or self._first(key, use_case, render)
+        with self.in_flight(key):
+            return self.run_in_flight(key, use_case, render)
+
+    def run_in_flight(
+        self,
+        key: IdempotencyKey,
+        use_case: Callable[[Keep[Result]], Result],
+        render: Callable[[Result], StoredResponse],
+    ) -> StoredResponse:
+        """Do so inside of `in_flight`."""
+        return self._stored(key) or self._first(key, use_case, render)
 
     def run_together(
         self,
@@ -135,7 +144,7 @@ class IdempotentRequests:
 
     def replay(self, key: IdempotencyKey) -> StoredResponse | None:
         """Return the stored response, or None. Raise KeyReused, KeyInFlight."""
-        with self._exclusive(key):
+        with self.in_flight(key):
             return self._stored(key)
 
     def _first(
@@ -246,7 +255,8 @@ class IdempotentRequests:
             self._in_flight -= own
 
     @contextmanager
-    def _exclusive(self, key: IdempotencyKey) -> Iterator[None]:
+    def in_flight(self, key: IdempotencyKey) -> Iterator[None]:
+        """Have the key in flight during the block. Raise KeyInFlight when it is already."""
         with self._in_flight_lock:
             if key.group in self._in_flight:
                 raise KeyInFlight

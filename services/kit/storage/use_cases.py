@@ -139,7 +139,10 @@ class UseCases:
         """
         if is_postgresql(self._database):
             return await self.run_once(key, use_case, render)
-        return await self._gathering.run(partial(self._once, key, use_case, render))
+        if key is None:
+            return await self._gathering.run(lambda: render(use_case(keep_nothing)))
+        with self._idempotent_requests.in_flight(key):
+            return await self._gathering.run(partial(self._idempotent_requests.run_in_flight, key, use_case, render))
 
     async def run_together(
         self,
@@ -273,18 +276,6 @@ class UseCases:
             if self.damaged:
                 raise Unavailable(DAMAGED) from error
             raise (refused_write(error) or Unavailable(NOT_AVAILABLE)) from error
-
-    def _once(
-        self,
-        key: IdempotencyKey | None,
-        use_case: Callable[[Keep[Result]], Result],
-        render: Callable[[Result], StoredResponse],
-    ) -> StoredResponse:
-        if key is None:
-            return render(use_case(keep_nothing))
-        # In a transaction of several the key is free before the commit. Who uses it meanwhile waits for the write turn
-        # and then finds the stored response.
-        return self._idempotent_requests.run(key, use_case, render)
 
     async def _run_gathered(self, calls: Sequence[Callable[[], Any]]) -> list[Any]:
         return await self.run(self._run_each, calls)

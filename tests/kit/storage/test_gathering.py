@@ -14,7 +14,7 @@ from services.kit.storage import gathering
 from services.kit.storage.database import open_database, transaction
 from services.kit.storage.idempotency import IdempotentResponseRow, Keep
 from services.kit.storage.use_cases import UseCases
-from services.kit.web.idempotency import StoredResponse, request_key, stored_response
+from services.kit.web.idempotency import KeyInFlight, StoredResponse, request_key, stored_response
 from tests.query_counts import counted
 
 
@@ -102,11 +102,11 @@ def test_those_that_wait_share_a_commit_and_the_error_of_one_is_its_own(world: W
     assert world.texts() == ["a", "b", "first"]
 
 
-def test_a_key_that_is_sent_twice_has_one_effect(world: World) -> None:
+def test_a_key_that_waits_is_in_flight_and_has_one_effect(world: World) -> None:
     async def test(first: "asyncio.Task[StoredResponse]") -> None:
         assert await world.finish(*(world.post("a", key="key-1") for _ in range(2)), first) == [
             STORED,
-            REPEATED,
+            KeyInFlight,
             STORED,
         ]
         assert await world.finish(world.post("a", key="key-1")) == [REPEATED]
