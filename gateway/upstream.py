@@ -29,6 +29,10 @@ DNS_SECONDS = 1
 CONNECTIONS: Mapping[str, int] = {"content": 256, "quiz": 256, "auth": 0}
 FORWARDED_HEADERS = ("Content-Type", "ETag", "Idempotency-Replayed", "Retry-After", "WWW-Authenticate", "Allow")
 
+# A service that breaks every connection gets a fifth more requests at most, after the first few.
+MOST_RETRIES = 10
+RETRIES_PER_RESPONSE = 0.2
+
 JSON = "application/json"
 
 READING_METHODS = ("GET", "HEAD", "OPTIONS")
@@ -134,9 +138,10 @@ class Pool:
         self._address = address.rstrip("/")
         self._most = most
         self._session: aiohttp.ClientSession | None = None
+        self._retries = float(MOST_RETRIES)
 
     async def send(self, request: Outgoing) -> Incoming:
-        """Send the request once; a reading one again if a kept connection breaks."""
+        """Send the request once; a reading one again if a kept connection breaks, as long as few do."""
         self._session = self._session or _session(self._most)
         response = await self._session.request(
             request.method,
@@ -145,10 +150,25 @@ class Pool:
             data=request.body or None,
             allow_redirects=False,
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=request.connect_seconds),
-            middlewares=() if request.method in READING_METHODS else (_send_once,),
+            middlewares=(self._attempt,),
         )
         async with response:
             return Incoming(response.status, response.headers, await response.read())
+
+    async def _attempt(
+        self, request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
+    ) -> aiohttp.ClientResponse:
+        # aiohttp repeats GET, PUT and DELETE when a kept connection breaks. The first may have succeeded: the repeated
+        # DELETE would get 404, and the repeated PUT with If-Match 412.
+        try:
+            response = await handler(request)
+        except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
+            if request.method in READING_METHODS and self._retries >= 1:
+                self._retries -= 1
+                raise
+            raise aiohttp.ClientConnectionError from error
+        self._retries = min(MOST_RETRIES, self._retries + RETRIES_PER_RESPONSE)
+        return response
 
     async def close(self) -> None:
         """Close every connection."""
@@ -246,15 +266,6 @@ def _session(most: int) -> aiohttp.ClientSession:
         auto_decompress=False,
         skip_auto_headers=("Accept", "Accept-Encoding", "Content-Type", "User-Agent"),
     )
-
-
-async def _send_once(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
-    # aiohttp repeats PUT and DELETE when a kept connection breaks. The first may have succeeded: the repeated DELETE
-    # would get 404, and the repeated PUT with If-Match 412.
-    try:
-        return await handler(request)
-    except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
-        raise aiohttp.ClientConnectionError from error
 
 
 def _description(error: aiohttp.ClientError) -> str:

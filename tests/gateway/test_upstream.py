@@ -425,5 +425,7 @@ def test_a_write_is_not_repeated_when_its_connection_breaks(method: str) -> None
     assert [line["error"] for line in lines] == ["ServerDisconnectedError()"]
 
 
-def test_a_read_is_repeated_when_its_connection_breaks() -> None:
-    assert exchange(respond_once, "GET", "GET") == RESPONSE
+def test_reads_are_repeated_when_a_few_connections_break() -> None:
+    assert exchange(respond_once, *["GET"] * 13) == RESPONSE
+    with pytest.raises(Unavailable):
+        exchange(respond_once, *["GET"] * 14)
