@@ -81,6 +81,7 @@ PUBLIC_ROUTES = (
     ),
     # Content asks a provider up to three times, for 9 s each.
     PublicRoute(EVENT + "/branding/generate", {"POST": (EDITOR, CONTENT)}, deadline_seconds=GENERATION_SECONDS),
+    PublicRoute(EVENT + "/access-preview", {"GET": (VIEWER, CONTENT)}),
     PublicRoute(EVENT + "/access", {"POST": (OPEN, learners.event_access)}, "event_id"),
     PublicRoute(EVENT + "/lessons", {"GET": (VIEWER, CONTENT), "POST": (EDITOR, CONTENT)}),
     PublicRoute(

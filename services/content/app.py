@@ -72,6 +72,7 @@ def routes(
         Route(EVENTS, events.Events(service, use_cases), READ_AND_WRITE),
         Route(EVENT, events.EventItem(service, use_cases), READ_AND_WRITE),
         Route(EVENT + "/branding/generate", branding.EventBranding(service, use_cases, generator), READ_AND_WRITE),
+        Route(EVENT + "/access-preview", events.EventAccessPreview(service, use_cases), READ_AND_WRITE),
         Route(LESSONS, lessons.Lessons(service, use_cases), READ_AND_WRITE),
         Route(LESSON, lessons.LessonItem(service, use_cases), READ_AND_WRITE),
         Route(

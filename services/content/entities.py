@@ -295,6 +295,30 @@ class Catalog:
     server_time: datetime
 
 
+ScheduleWarningCode = Literal["no_lessons", "nothing_open", "closes_before_opening", "gap", "overlap"]
+
+
+@dataclass(frozen=True, slots=True)
+class ScheduleWarning:
+    """What looks wrong in a schedule: with which lessons, and from `since` until `until` where it is about a time."""
+
+    code: ScheduleWarningCode
+    message: str
+    lesson_ids: tuple[str, ...]
+    since: datetime | None = None
+    until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AccessPreview:
+    """What a learner whom the event admits would meet at the instant `at`."""
+
+    event: Event
+    lessons: Sequence[Lesson]
+    warnings: Sequence[ScheduleWarning]
+    at: datetime
+
+
 @dataclass(frozen=True, slots=True)
 class Playback:
     """A lesson that plays now, between its neighbours."""

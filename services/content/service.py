@@ -15,6 +15,7 @@ import uuid_utils
 from services.content import rules
 from services.content.entities import (
     Access,
+    AccessPreview,
     Branding,
     Catalog,
     ChangeFeed,
@@ -36,6 +37,7 @@ from services.content.entities import (
 )
 from services.content.errors import EventAccessDenied, EventChanged, EventNotFound, LessonAccessDenied
 from services.content.repository.contracts import ContentStore, event_key, lesson_key, material_key
+from services.content.schedule import schedule_warnings
 from services.kit.core.errors import Unavailable
 from services.kit.core.instants import Clock, now, to_milliseconds
 from services.kit.core.records import values_of
@@ -93,6 +95,12 @@ class ContentService:
     def get_event(self, event_id: str) -> Event:
         """Return the event. Raise EventNotFound."""
         return self._store.events.get(event_id)
+
+    def preview_access(self, event_id: str, at: datetime | None = None) -> AccessPreview:
+        """Return what a learner would meet at that instant, now without one. Raise EventNotFound."""
+        event, lessons = self._store.events.get(event_id), self._store.lessons.list(event_id)
+        at = at or self._clock()
+        return AccessPreview(event, lessons, schedule_warnings(lessons, at), at)
 
     def create_event(self, fields: EventFields, keep: Keep[Event] = keep_nothing) -> Event:
         """Create an event. Raise EventSlugTaken."""

@@ -49,6 +49,7 @@ COSTS: list[Cost[ContentService]] = [
     Cost("update_event, its key", lambda service: service.update_event("keyed", event_changes(access_key="b")), 8, 2),
     Cost("brand_event", lambda service: service.brand_event(service.get_event("event-1"), LOOK), 7, 2),
     Cost("delete_event", lambda service: service.delete_event("event-1"), 8, 2),
+    Cost("preview_access", lambda service: service.preview_access("event-1"), 2),
     Cost("list_lessons", lambda service: service.list_lessons("event-1", PageRequest()), 2),
     Cost("list_lessons, a page", lambda service: service.list_lessons("event-1", PageRequest(20)), 2),
     Cost("get_lesson", lambda service: service.get_lesson("event-1", "lesson-1"), 2),

@@ -16,7 +16,8 @@ from services.content.schemas.events import (
     event_view,
     snapshot_view,
 )
-from services.kit.core.errors import NotFound
+from services.content.schemas.previews import AccessPreviewView, PreviewQuery, access_preview_view
+from services.kit.core.errors import NotFound, ValidationFailed
 from services.kit.web.documents import (
     admin_idempotency_key,
     read_document,
@@ -102,6 +103,25 @@ class EventItem(ContentResource):
         # The gateway has quiz delete the quizzes.
         await self._run(self._service.delete_event, event_id, read_if_match(request))
         response.status = 204
+
+
+class EventAccessPreview(ContentResource):
+    """/api/events/{event_id}/access-preview."""
+
+    @Operation(
+        id="previewEventAccess",
+        query=PreviewQuery,
+        response=Item[AccessPreviewView],
+        errors=(EventNotFound, ValidationFailed),
+    )
+    async def on_get(self, request: Request, response: Response, event_id: str) -> None:
+        """Return what a learner would meet at an instant, and what looks wrong in the schedule.
+
+        The learner is one whom the event admits: of a private event, with its key.
+        """
+        at = validated(PreviewQuery, dict(request.params)).at
+        preview = await self._run(self._service.preview_access, event_id, at)
+        write_json(response, {"item": access_preview_view(preview)})
 
 
 class OperationalSnapshot(ContentResource):

@@ -11,6 +11,7 @@ from tests.refusals import Response, refusal
 
 EVENTS = "/api/events"
 EVENT = "/api/events/event-1"
+PREVIEW = EVENT + "/access-preview"
 LESSONS = EVENT + "/lessons"
 LESSON = LESSONS + "/lesson-1"
 MATERIALS = LESSON + "/materials"

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.clock import MILLISECOND, NOON
+from tests.clock import HOUR, MILLISECOND, NOON
 from tests.content.client import Client
 from tests.content.examples import a_lesson
 from tests.content.memory import InMemoryContentStore
@@ -13,10 +13,12 @@ from tests.content.resources.answers import (
     EVENT,
     EVENT_VIEW,
     EVENTS,
+    LESSON_VIEW,
     LESSONS,
     MATERIALS,
     NEW_EVENT,
     NO_BODY,
+    PREVIEW,
     SECRET_EVENT_VIEW,
     SNAPSHOT,
     everything,
@@ -157,3 +159,46 @@ def test_the_snapshot_counts_the_whole_installation(client: Client, store: InMem
             "lessonReleaseStatus": {"upcoming": 1, "available": 2, "expired": 2},
         },
     )
+
+
+def test_a_preview_shows_what_a_learner_would_meet_then(client: Client, store: InMemoryContentStore) -> None:
+    store.lessons.add(a_lesson(id="later", slug="later", title="Later", release_at=NOON + 3 * HOUR, expires_at=None))
+    before = {"status": "released", "authorized": True, "message": "Lesson is available", "unlocksInSeconds": 0}
+    after = {"status": "expired", "authorized": False, "message": "Lesson access has expired", "unlocksInSeconds": 0}
+    locked = {"status": "locked", "authorized": False, "message": "Lesson is not released yet"}
+    first = {name: LESSON_VIEW[name] for name in ("id", "slug", "title", "releaseAt", "expiresAt")}
+    later = {
+        "id": "later",
+        "slug": "later",
+        "title": "Later",
+        "releaseAt": "2026-03-01T15:00:00.000Z",
+        "expiresAt": None,
+    }
+    closes, opens = LESSON_VIEW["expiresAt"], later["releaseAt"]
+    gap: dict[str, Any] = {
+        "code": "gap",
+        "message": "No lesson is open between these two",
+        "lessonIds": ["lesson-1", "later"],
+    }
+    gap |= {"since": closes, "until": opens}
+    nothing = {"code": "nothing_open", "message": "No lesson is open then; this one opens next", "lessonIds": ["later"]}
+    event = {"eventId": "event-1", "visibility": "public"}
+    assert client.admin("GET", PREVIEW).document["item"] == {
+        **event,
+        "at": "2026-03-01T12:00:00.000Z",
+        "lessons": [{**first, **before}, {**later, **locked, "unlocksInSeconds": 10_800}],
+        "warnings": [gap],
+    }
+    at = "2026-03-01T14:30:00.000Z"
+    assert client.admin("GET", f"{PREVIEW}?at={at}").document["item"] == {
+        **event,
+        "at": at,
+        "lessons": [{**first, **after}, {**later, **locked, "unlocksInSeconds": 1_800}],
+        "warnings": [{**nothing, "since": at, "until": opens}, gap],
+    }
+
+
+def test_a_preview_is_of_an_event_that_exists_at_an_instant(client: Client) -> None:
+    assert client.admin("GET", "/api/events/nobody/access-preview") == EVENT_NOT_FOUND
+    refused = client.admin("GET", f"{PREVIEW}?at=tomorrow&until=now").document["details"]["fieldErrors"]
+    assert sorted(refused) == ["at", "until"]
