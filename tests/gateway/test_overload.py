@@ -89,6 +89,8 @@ class Running:
     def __init__(self, trusted_proxies: int = 0) -> None:
         self.paths: list[str] = []
         self.sent: list[dict[str, Any]] = []
+        # A task that nothing refers to may be collected, which ends its request.
+        self._tasks: list[asyncio.Task[None]] = []
         # No burst is short on this clock.
         clock = count(step=CROWDED_SECONDS).__next__
         self._overload = Overload(1, trusted_proxies, refusal_headers, clock)
@@ -114,6 +116,7 @@ class Running:
         named = [(name.replace("_", "-").encode(), text.encode()) for name, text in headers.items()]
         scope = {"type": "http", "method": "POST", "path": path, "client": ("192.0.2.1", 1), "headers": named}
         task = asyncio.create_task(self._overload.handle(self.app, scope, receive, send))
+        self._tasks.append(task)
         await asyncio.sleep(0)
         return task
 
