@@ -16,7 +16,6 @@ import orjson
 from gateway.memory import (
     REPEATED,
     AskVersion,
-    RecentlyUsed,
     RememberedResponse,
     remembered_responses,
     to_this_request,
@@ -24,6 +23,7 @@ from gateway.memory import (
 from gateway.shared_calls import SharedCall, SharedCalls
 from gateway.upstream import JSON, Upstream, UpstreamRequest, UpstreamResponse
 from services.kit.core.errors import Unauthorized, Unavailable, UnsupportedMedia, UpstreamTimeout
+from services.kit.core.recently_used import RecentlyUsed
 from services.kit.web.bodies import is_too_deep, require_json
 from services.kit.web.freshness import Version
 from services.kit.web.judgements import KeyJudgement
@@ -107,7 +107,7 @@ class ContentMemory:
         # Of opened events; and of private ones, for those who send no key and no grant.
         self._opened = remembered_responses(maximum_bytes)
         self._refused = remembered_responses(maximum_bytes)
-        self._admissions: RecentlyUsed[tuple[str, bytes], Admission] = RecentlyUsed(MAXIMUM_ADMISSIONS, lambda _one: 1)
+        self._admissions: RecentlyUsed[tuple[str, bytes], Admission] = RecentlyUsed(MAXIMUM_ADMISSIONS)
 
     async def call(self, event: str, path: str, request: UpstreamRequest, grant: str | None) -> UpstreamResponse:
         """Return content's response at `path`, of the event with that slug, as it is after the request has arrived.

@@ -1,15 +1,14 @@
 """Responses of a service that are kept in memory, and repeated at a version that was read after the request arrived."""
 
-from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from typing import Generic, TypeVar
 
 import orjson
 
 from gateway.upstream import HTTP_FORBIDDEN, HTTP_NOT_FOUND, HTTP_OK, Upstream, UpstreamResponse
 from services.kit.core.instants import format_instant, from_milliseconds
 from services.kit.core.logging import current_request_id
+from services.kit.core.recently_used import RecentlyUsed
 from services.kit.web.freshness import Freshness, Version, version_of
 
 REPEATED = (HTTP_OK, HTTP_FORBIDDEN, HTTP_NOT_FOUND)
@@ -18,9 +17,6 @@ SMALLEST_RESPONSE_BYTES = 3 * 1024
 
 AskVersion = Callable[[str], Awaitable[Version | None]]
 """Asks a service for its version at a path; None from the release before, which has none. Raises as a call does."""
-
-Key = TypeVar("Key")
-Value = TypeVar("Value")
 
 
 class RememberedResponse:
@@ -46,36 +42,6 @@ class RememberedResponse:
         rendered = replace(self._response, body=_server_time(milliseconds).join(self._parts))
         self._rendered = (milliseconds, rendered)
         return rendered
-
-
-class RecentlyUsed(Generic[Key, Value]):
-    """A mapping that forgets what was used least recently when its values have more than `maximum` in all."""
-
-    def __init__(self, maximum: int, size: Callable[[Value], int]):
-        self._maximum = maximum
-        self._size = size
-        self._total = 0
-        self._values: OrderedDict[Key, Value] = OrderedDict()
-
-    def get(self, key: Key) -> Value | None:
-        """Return the value, which counts as used now."""
-        value = self._values.get(key)
-        if value is not None:
-            self._values.move_to_end(key)
-        return value
-
-    def put(self, key: Key, value: Value) -> None:
-        """Set the value."""
-        self.remove(key)
-        self._values[key] = value
-        self._total += self._size(value)
-        while self._total > self._maximum:
-            self.remove(next(iter(self._values)))
-
-    def remove(self, key: Key) -> None:
-        """Forget the value."""
-        value = self._values.pop(key, None)
-        self._total -= 0 if value is None else self._size(value)
 
 
 def remembered_responses(maximum_bytes: int) -> RecentlyUsed[str, RememberedResponse]:

@@ -1,11 +1,11 @@
 """Attempts in SQLite or PostgreSQL."""
 
 import threading
-from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 
 import peewee
 
+from services.kit.core.recently_used import RecentlyUsed
 from services.kit.storage.pages import paged
 from services.kit.storage.statements import Insertion, Parameter, Statement
 from services.kit.web.pages import PageRequest
@@ -26,7 +26,7 @@ class PeeweeAttempts:
         self._insert = Insertion(database, AttemptRow)
         by_id = select_revisions().where(RevisionRow.id == Parameter("id"))
         self._revision = Statement(database, by_id, StoredRevision)
-        self._remembered: OrderedDict[str, Revision] = OrderedDict()
+        self._remembered: RecentlyUsed[str, Revision] = RecentlyUsed(REMEMBERED_REVISIONS)
         self._remembering = threading.Lock()
 
     def add(self, attempt: Attempt) -> None:
@@ -45,17 +45,15 @@ class PeeweeAttempts:
     def revision(self, revision_id: str) -> Revision:
         """Return the revision that the row of a quiz names. It never changes, so it may come from memory."""
         with self._remembering:
-            if revision_id in self._remembered:
-                self._remembered.move_to_end(revision_id)
-                return self._remembered[revision_id]
+            remembered = self._remembered.get(revision_id)
+        if remembered is not None:
+            return remembered
         row = self._revision.first(id=revision_id)
         if row is None:
             raise ValueError(f"there is no revision {revision_id}")
         revision = row.revision()
         with self._remembering:
-            self._remembered[revision_id] = revision
-            if len(self._remembered) > REMEMBERED_REVISIONS:
-                self._remembered.popitem(last=False)
+            self._remembered.put(revision_id, revision)
         return revision
 
     def revisions(self, revision_ids: Iterable[str]) -> dict[str, Revision]:

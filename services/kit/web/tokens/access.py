@@ -14,6 +14,7 @@ from joserfc.jwk import KeySet
 from services.kit.core.errors import Forbidden, ServiceError, Unauthorized, Unavailable
 from services.kit.core.instants import Clock, ElapsedClock, elapsed, now
 from services.kit.core.logging import log
+from services.kit.core.recently_used import RecentlyUsed
 from services.kit.web.tokens.claims import check_claims, read_claims, read_header
 from services.kit.web.tokens.revocation import Revocations
 
@@ -67,7 +68,7 @@ class AccessTokenVerifier:
         self._keys = KeySet([])
         self._key_ids: frozenset[str | None] = frozenset()
         # By type and token: the key id and the claims. To verify a signature is a good part of an admin's request.
-        self._verified: dict[tuple[str, str], tuple[str, dict[str, Any]]] = {}
+        self._verified: RecentlyUsed[tuple[str, str], tuple[str, dict[str, Any]]] = RecentlyUsed(REMEMBERED_TOKENS)
         self._fetched_at: timedelta | None = None
         self._fetch_lock = asyncio.Lock()
         self._fetch_failed = False
@@ -107,9 +108,7 @@ class AccessTokenVerifier:
 
     def _verify_signature(self, token: str, token_type: str, key_id: str) -> tuple[str, dict[str, Any]]:
         verified = key_id, read_claims(token, self._keys, ACCESS_TOKEN_ALGORITHM, token_type)
-        if len(self._verified) >= REMEMBERED_TOKENS:
-            del self._verified[next(iter(self._verified))]
-        self._verified[token_type, token] = verified
+        self._verified.put((token_type, token), verified)
         return verified
 
     async def _ensure_keys(self, key_id: str) -> None:

@@ -1,6 +1,6 @@
-"""gateway.memory: what memories of responses share."""
+"""services.kit.core.recently_used: a mapping of bounded size."""
 
-from gateway.memory import RecentlyUsed
+from services.kit.core.recently_used import RecentlyUsed
 
 
 def test_the_memory_forgets_what_was_used_least_recently() -> None:
