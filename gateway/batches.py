@@ -26,8 +26,9 @@ from gateway.upstream import (
     UpstreamRequest,
     UpstreamResponse,
 )
-from services.kit.core.errors import Unavailable, UpstreamTimeout
+from services.kit.core.errors import TooManyWaiting, Unavailable, UpstreamTimeout
 from services.kit.core.logging import current_request_id, log
+from services.kit.core.outcomes import set_outcomes
 
 SUBMISSIONS = "/internal/submissions"
 SUBMISSION_BATCHES = "/internal/submission-batches"
@@ -85,7 +86,7 @@ class SubmissionBatches:
         if self._clock() < self._singly_until or key in self._keys:
             return await self._quiz.call("POST", SUBMISSIONS, request)
         if len(self._waiting) >= MOST_WAITING:
-            raise Unavailable("Too many requests are waiting; try again shortly")
+            raise TooManyWaiting
         response: asyncio.Future[UpstreamResponse] = asyncio.get_running_loop().create_future()
         if key is not None:
             self._keys.add(key)
@@ -114,13 +115,7 @@ class SubmissionBatches:
         except Exception as error:  # Each client gets it.
             responses = [error] * len(batch)
         self._keys.difference_update(item.key for item in batch)
-        for item, response in zip(batch, responses, strict=True):
-            if item.response.done():
-                continue
-            if isinstance(response, BaseException):
-                item.response.set_exception(response)
-            else:
-                item.response.set_result(response)
+        set_outcomes((item.response for item in batch), responses)
 
     def _next_batch(self) -> list[_Item]:
         """Take the items of the next batch, without those whose client has left."""

@@ -17,7 +17,7 @@ from gateway.direct import REMEMBERED_ORIGINS
 from gateway.edge import HEALTH_PATHS, LEARNER_PATHS, client_address
 from gateway.limiter import network
 from gateway.upstream import JSON
-from services.kit.core.errors import Unavailable
+from services.kit.core.errors import TooManyWaiting
 from services.kit.core.logging import log, request_id_of
 from services.kit.web.app import AsgiApp, RefusalHeaders, error_headers
 from services.kit.web.bodies import Receive
@@ -31,7 +31,7 @@ OTHERS_PART = 8
 AUTH_FACTOR = 8
 LOG_SECONDS = 60
 
-REFUSAL = Unavailable("Too many requests are waiting; try again shortly")
+REFUSAL = TooManyWaiting()
 
 
 class Places:

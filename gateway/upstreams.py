@@ -2,14 +2,14 @@
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import Literal
 
 from gateway.batches import SubmissionBatches
 from gateway.config import Settings
 from gateway.content_memory import ContentMemory
-from gateway.memory import AskVersion, read_version
+from gateway.memory import read_version
 from gateway.questions import Questions
 from gateway.quiz_memory import QuizMemory
 from gateway.upstream import Upstream, open_upstream
@@ -48,8 +48,7 @@ def connect(settings: Settings, revocations: Revocations) -> Upstreams:
     quiz = open_upstream("quiz", settings.quiz_url, secret, seconds)
     auth = open_upstream("auth", settings.auth_url, secret, seconds)
     questions = Questions(content, settings.content_url, seconds), Questions(quiz, settings.quiz_url, seconds)
-    upstreams = upstreams_over(content, quiz, auth, settings, revocations, [each.version for each in questions])
-    return replace(upstreams, questions=questions)
+    return upstreams_over(content, quiz, auth, settings, revocations, questions)
 
 
 def upstreams_over(
@@ -58,11 +57,12 @@ def upstreams_over(
     auth: Upstream,
     settings: Settings,
     revocations: Revocations,
-    questions: Sequence[AskVersion] = (),
+    questions: Sequence[Questions] = (),
 ) -> Upstreams:
     """Return the services with their memories and batches; without `questions` versions are asked in ordinary calls."""
-    ask_content, ask_quiz = questions or (partial(read_version, content), partial(read_version, quiz))
+    ordinary = (partial(read_version, content), partial(read_version, quiz))
+    ask_content, ask_quiz = [each.version for each in questions] or ordinary
     memory = ContentMemory(content, ask_content, revocations, settings.cache_bytes, settings.cache_stale_seconds)
     quizzes = QuizMemory(quiz, ask_quiz, settings.cache_bytes)
     submissions = SubmissionBatches(quiz, settings.upstream_timeout_seconds)
-    return Upstreams(content, quiz, auth, memory, quizzes, submissions)
+    return Upstreams(content, quiz, auth, memory, quizzes, submissions, questions)

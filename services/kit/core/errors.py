@@ -186,6 +186,12 @@ class Unavailable(ServiceError):
         super().__init__(message, retry_after=retry_after)
 
 
+class TooManyWaiting(Unavailable):
+    """A bound of waiting requests is met."""
+
+    message = "Too many requests are waiting; try again shortly"
+
+
 class NoWrites(Unavailable):
     """The database responds and takes no writes."""
 

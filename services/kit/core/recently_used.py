@@ -9,7 +9,7 @@ Value = TypeVar("Value")
 
 
 class RecentlyUsed(Generic[Key, Value]):
-    """It forgets when its values have more than `maximum` in all; without `size` each counts as one."""
+    """A mapping whose values have at most `maximum` in all; without a `size` each counts as one."""
 
     def __init__(self, maximum: int, size: Callable[[Value], int] = lambda _value: 1):
         self._maximum = maximum

@@ -7,7 +7,8 @@ from contextvars import Context, copy_context
 from functools import partial
 from typing import Any, NamedTuple, TypeVar
 
-from services.kit.core.errors import Unavailable
+from services.kit.core.errors import TooManyWaiting
+from services.kit.core.outcomes import set_outcomes
 
 MOST_AT_ONCE = 64
 # Further ones are refused with 503.
@@ -34,9 +35,9 @@ class Gathering:
         self._batch: asyncio.Task[None] | None = None
 
     async def run(self, call: Callable[[], Result]) -> Result:
-        """Make the call in the caller's context, alone or with others. Raise Unavailable when too many wait."""
+        """Make the call in the caller's context, alone or with others. Raise TooManyWaiting."""
         if len(self._waiting) >= MOST_WAITING:
-            raise Unavailable("Too many requests are waiting; try again shortly")
+            raise TooManyWaiting
         waiting = _Waiting(call, copy_context(), asyncio.get_running_loop().create_future())
         self._waiting.append(waiting)
         if self._batch is None:
@@ -60,10 +61,4 @@ class Gathering:
             results = await self._run([partial(each.context.run, each.call) for each in batch])
         except Exception as error:  # Each caller gets it.
             results = [error] * len(batch)
-        for each, result in zip(batch, results, strict=True):
-            if each.result.done():
-                continue
-            if isinstance(result, BaseException):
-                each.result.set_exception(result)
-            else:
-                each.result.set_result(result)
+        set_outcomes((each.result for each in batch), results)

@@ -19,32 +19,32 @@ class _Placeholder(str):
     __slots__ = ()
 
 
-class Parameter(peewee.Node):
-    """A value of a prepared statement that is known only when it runs."""
-
-    def __init__(self, name: str):
-        super().__init__()
-        self._placeholder = _Placeholder(name)
-
-    def __sql__(self, context: Any) -> Any:
-        return context.value(self._placeholder, converter=False)
-
-
 class _Placeholders(_Placeholder):
     """Stands for as many values as are bound."""
 
     __slots__ = ()
 
 
-class Parameters(peewee.Node):
-    """The values of an `in_` of a prepared statement, one or more, that are known only when it runs."""
+class Parameter(peewee.Node):
+    """A value of a prepared statement that is known only when it runs."""
+
+    _stands_as: type[_Placeholder] = _Placeholder
 
     def __init__(self, name: str):
         super().__init__()
-        self._placeholder = _Placeholders(name)
+        self._placeholder = self._stands_as(name)
 
     def __sql__(self, context: Any) -> Any:
-        return context.literal("(").value(self._placeholder, converter=False).literal(")")
+        return context.value(self._placeholder, converter=False)
+
+
+class Parameters(Parameter):
+    """The values of an `in_` of a prepared statement, one or more, that are known only when it runs."""
+
+    _stands_as = _Placeholders
+
+    def __sql__(self, context: Any) -> Any:
+        return super().__sql__(context.literal("(")).literal(")")
 
 
 class RowReader(Generic[Record]):
