@@ -26,7 +26,7 @@ from gateway.upstream import (
     UpstreamRequest,
     UpstreamResponse,
 )
-from services.kit.core.errors import TooManyWaiting, Unavailable, UpstreamTimeout
+from services.kit.core.errors import Unavailable, UpstreamTimeout, too_many_waiting
 from services.kit.core.logging import current_request_id, log
 from services.kit.core.outcomes import set_outcomes
 
@@ -86,7 +86,7 @@ class SubmissionBatches:
         if self._clock() < self._singly_until or key in self._keys:
             return await self._quiz.call("POST", SUBMISSIONS, request)
         if len(self._waiting) >= MOST_WAITING:
-            raise TooManyWaiting
+            raise too_many_waiting()
         response: asyncio.Future[UpstreamResponse] = asyncio.get_running_loop().create_future()
         if key is not None:
             self._keys.add(key)

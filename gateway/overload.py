@@ -17,7 +17,7 @@ from gateway.direct import REMEMBERED_ORIGINS
 from gateway.edge import HEALTH_PATHS, LEARNER_PATHS, client_address
 from gateway.limiter import network
 from gateway.upstream import JSON
-from services.kit.core.errors import TooManyWaiting
+from services.kit.core.errors import too_many_waiting
 from services.kit.core.logging import log, request_id_of
 from services.kit.web.app import AsgiApp, RefusalHeaders, error_headers
 from services.kit.web.bodies import Receive
@@ -31,7 +31,7 @@ OTHERS_PART = 8
 AUTH_FACTOR = 8
 LOG_SECONDS = 60
 
-REFUSAL = TooManyWaiting()
+REFUSAL = too_many_waiting()
 
 
 class Places:

@@ -186,10 +186,9 @@ class Unavailable(ServiceError):
         super().__init__(message, retry_after=retry_after)
 
 
-class TooManyWaiting(Unavailable):
-    """A bound of waiting requests is met."""
-
-    message = "Too many requests are waiting; try again shortly"
+def too_many_waiting() -> Unavailable:
+    """Return the refusal beyond a bound of waiting requests."""
+    return Unavailable("Too many requests are waiting; try again shortly")
 
 
 class NoWrites(Unavailable):

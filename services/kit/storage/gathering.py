@@ -7,7 +7,7 @@ from contextvars import Context, copy_context
 from functools import partial
 from typing import Any, NamedTuple, TypeVar
 
-from services.kit.core.errors import TooManyWaiting
+from services.kit.core.errors import too_many_waiting
 from services.kit.core.outcomes import set_outcomes
 
 MOST_AT_ONCE = 64
@@ -35,9 +35,9 @@ class Gathering:
         self._batch: asyncio.Task[None] | None = None
 
     async def run(self, call: Callable[[], Result]) -> Result:
-        """Make the call in the caller's context, alone or with others. Raise TooManyWaiting."""
+        """Make the call in the caller's context, alone or with others. Raise Unavailable when too many wait."""
         if len(self._waiting) >= MOST_WAITING:
-            raise TooManyWaiting
+            raise too_many_waiting()
         waiting = _Waiting(call, copy_context(), asyncio.get_running_loop().create_future())
         self._waiting.append(waiting)
         if self._batch is None:

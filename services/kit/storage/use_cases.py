@@ -13,7 +13,7 @@ from typing import Any, BinaryIO, Generic, NamedTuple, ParamSpec, TypeVar
 import peewee
 
 from services.kit.core.deadlines import require_time_left
-from services.kit.core.errors import ServiceError, TooManyWaiting, Unavailable
+from services.kit.core.errors import ServiceError, Unavailable, too_many_waiting
 from services.kit.core.logging import log, safe_message
 from services.kit.storage.database import close_if_ended, is_postgresql, snapshot, transaction
 from services.kit.storage.database_errors import DATABASE_ERRORS, is_damage, is_outage, refused_write
@@ -89,7 +89,7 @@ class UseCases:
         if self.damaged:
             raise Unavailable(DAMAGED)
         if not self._free_places.acquire(blocking=False):
-            raise TooManyWaiting
+            raise too_many_waiting()
         call = partial(copy_context().run, partial(self.run_in_this_thread, use_case, *args, **kwargs))
         # The executor's own future, cancelled with its client, would stay in its queue without being counted.
         future: Future[Result] = Future()
