@@ -22,7 +22,7 @@ from tests.bench.targets import Check
 from tests.contract.samples import attached, chosen, new_event, new_lesson, new_quiz, public_address
 from tests.installation import Installation
 
-SMALL_EVENTS, LARGE_EVENTS = 10, 1_000
+SMALL_EVENTS, LARGE_EVENTS = 100, 1_000
 LESSONS_OF_EVENT, QUIZZES_OF_EVENT, ATTEMPTS_OF_QUIZ = 30, 10, 10
 PAGE = 50
 SLOWER = 1.2
