@@ -17,8 +17,10 @@ from gateway.memory import (
     REPEATED,
     AskVersion,
     RememberedResponse,
+    Told,
     remembered_responses,
     to_this_request,
+    told_now,
 )
 from gateway.shared_calls import SharedCall, SharedCalls
 from gateway.upstream import JSON, Upstream, UpstreamRequest, UpstreamResponse
@@ -114,14 +116,18 @@ class ContentMemory:
 
         Raise what a call of content raises. The caller applies the limits of guesses to the judgement.
         """
+        return (await self.tell(event, path, request, grant)).response
+
+    async def tell(self, event: str, path: str, request: UpstreamRequest, grant: str | None) -> Told:
+        """Return what `call` returns, content's time, and what was made of the response before."""
         credentials = _credentials(request, grant)
         if credentials is None:
             # Content says what is wrong with the request. The service token replaces the learner's token.
-            return await self._content.call("POST", path, replace(request, learner_grant=grant))
+            return told_now(await self._content.call("POST", path, replace(request, learner_grant=grant)))
         question = _Question(event, path, credentials, credentials.digest)
-        return to_this_request(await self._remembered(question) or await self._fetches(question))
+        return to_this_request(await self._remembered(question) or told_now(await self._fetches(question)))
 
-    async def _remembered(self, question: _Question) -> UpstreamResponse | None:
+    async def _remembered(self, question: _Question) -> Told | None:
         event, path, _credentials, digest = question
         admission = self._admissions.get((event, digest))
         known = self._opened.get(path) if admission is not None else None
@@ -132,16 +138,19 @@ class ContentMemory:
         version, age = await self._version_for(event)
         if version is None or not known.freshness.holds(version):
             return None
-        response = known.at(version.at)
+        told = known.told(version.at)
+        response = told.response
         if age is not None:
             response = replace(response, headers={**response.headers, "Age": str(age)})
+            told = told._replace(response=response)
         if admission is None:
-            return response
+            return told
         if not admission.holds(version) or await self._is_revoked(admission):
             return None
         if admission.key is None or response.judgement is None:
-            return response
-        return replace(response, judgement=replace(response.judgement, key=admission.key))
+            return told
+        keyed = replace(response, judgement=replace(response.judgement, key=admission.key))
+        return told._replace(response=keyed)
 
     async def _version_for(self, event: str) -> tuple[Version | None, int | None]:
         """Return content's version now; or while it does not respond the last one, with its age in seconds.

@@ -14,7 +14,7 @@ import orjson
 from gateway.edge import Origins, RateLimit, SecurityHeaders
 from gateway.guesses import Guesses
 from gateway.routes import PUBLIC_EVENT, PUBLIC_LESSON, PUBLIC_ROUTES, View
-from gateway.upstream import JSON, UpstreamRequest, UpstreamResponse
+from gateway.upstream import HTTP_NOT_MODIFIED, JSON, UpstreamRequest, UpstreamResponse
 from gateway.upstreams import Upstreams
 from services.kit.core.errors import ServiceError
 from services.kit.core.logging import REQUEST_ID_HEADER, current_request_id, log, start_request
@@ -29,13 +29,17 @@ MAXIMUM_BODY_BYTES = 64 * 1024
 # Encoding the headers of every response takes longer than looking them up.
 REMEMBERED_ORIGINS = 256
 # Slugs as they are stored. Another spelling of an address is unusual.
-_ADDRESS = re.compile(r"/api/public/events/([a-z0-9-]{1,200})(?:/lessons/([a-z0-9-]{1,200}))?(/[a-z/-]{1,30})")
+_ADDRESS = re.compile(r"/api/public/events/([a-z0-9-]{1,200})(?:/lessons/([a-z0-9-]{1,200}))?(/[a-z/-]{1,30})?")
 _UNUSUAL_FIELDS = frozenset(("content-encoding", "expect", "transfer-encoding"))
+# Headers of every response that a view may set otherwise.
+_REPLACED = ("Cache-Control", "Vary")
 
 
 class _Usual(NamedTuple):
     """A usual request, before its body is read."""
 
+    method: str
+    view: View
     template: str
     slugs: Mapping[str, str]
     path: str
@@ -62,8 +66,8 @@ class DirectResponses:
         self._origins = origins
         self._rate_limit = rate_limit
         self._body_seconds = body_seconds
-        targets = {route.path: route.methods["POST"][1] for route in PUBLIC_ROUTES if route.event_slug == "event_slug"}
-        self._views: dict[str, View] = {path: view for path, view in targets.items() if callable(view)}
+        self._views = {method: _views(method) for method in ("GET", "POST")}
+        self._views["HEAD"] = self._views["GET"]
         self._of_every_response = lru_cache(maxsize=REMEMBERED_ORIGINS)(self._headers_of_every_response)
 
     async def respond(self, scope: Any, receive: Receive, send: Send) -> bool:
@@ -71,7 +75,7 @@ class DirectResponses:
         usual = self._usual(scope)
         if usual is None:
             return False
-        start_request(usual.fields.get("x-request-id"), "POST", usual.template)
+        start_request(usual.fields.get("x-request-id"), usual.method, usual.template)
         unread = [usual.length > 0]
 
         async def body() -> bytes:
@@ -93,57 +97,75 @@ class DirectResponses:
         return True
 
     def _usual(self, scope: Any) -> _Usual | None:
-        if scope["method"] != "POST" or scope["query_string"]:
+        method = scope["method"]
+        views = self._views.get(method)
+        if views is None or scope["query_string"]:
             return None
         address = _ADDRESS.fullmatch(scope["path"])
         if address is None:
             return None
         event_slug, lesson_slug, action = address.groups()
-        template = (PUBLIC_EVENT if lesson_slug is None else PUBLIC_LESSON) + action
+        template = (PUBLIC_EVENT if lesson_slug is None else PUBLIC_LESSON) + (action or "")
+        view = views.get(template)
         headers = scope["headers"]
         fields = {name.decode("latin-1"): value.decode("latin-1") for name, value in headers}
         length = fields.get("content-length", "0")
         if (
-            template not in self._views
+            view is None
             or len(fields) != len(headers)
             or not fields.keys().isdisjoint(_UNUSUAL_FIELDS)
             or not all(map(str.isascii, fields.values()))
             or not length.isdigit()
-            or int(length) > MAXIMUM_BODY_BYTES
+            or int(length) > (MAXIMUM_BODY_BYTES if method == "POST" else 0)
         ):
             return None
         slugs = {"event_slug": event_slug}
         if lesson_slug is not None:
             slugs["lesson_slug"] = lesson_slug
-        return _Usual(template, slugs, scope["path"], fields, int(length), scope["client"][0])
+        return _Usual(method, view, template, slugs, scope["path"], fields, int(length), scope["client"][0])
 
     async def _response(self, usual: _Usual, body: Callable[[], Awaitable[bytes]]) -> UpstreamResponse:
         fields = usual.fields
         self._origins.require_allowed(fields.get("origin"))
         address = await self._rate_limit.count_learner(fields.get("x-forwarded-for"), usual.peer)
         request = UpstreamRequest(
-            method="POST",
+            method="GET" if usual.method == "HEAD" else usual.method,
             path=usual.path,
             body=await body(),
             content_type=fields.get("content-type"),
             authorization=fields.get("authorization"),
             idempotency_key=fields.get("idempotency-key"),
             if_match=fields.get("if-match"),
+            if_none_match=fields.get("if-none-match"),
+            accept_encoding=fields.get("accept-encoding"),
             client_address=address,
             watch=self._guesses.watch(usual.slugs["event_slug"], address),
         )
-        return await self._views[usual.template](self._upstreams, request, **usual.slugs)
+        return await usual.view(self._upstreams, request, **usual.slugs)
 
     async def _send(self, send: Send, usual: _Usual, response: UpstreamResponse, *, closes: bool) -> None:
-        own = {REQUEST_ID_HEADER: current_request_id(), "Content-Length": str(len(response.body))}
+        own = {REQUEST_ID_HEADER: current_request_id()}
+        if response.status != HTTP_NOT_MODIFIED:
+            own["Content-Length"] = str(len(response.body))
         if closes:
             own["Connection"] = "close"
-        headers = [*self._of_every_response(usual.fields.get("origin")), *_encoded({**own, **response.headers})]
+        replaced = tuple(name for name in _REPLACED if name in response.headers)
+        of_every_response = self._of_every_response(usual.fields.get("origin"), replaced)
+        headers = [*of_every_response, *_encoded({**own, **response.headers})]
+        body = b"" if usual.method == "HEAD" else response.body
         await send({"type": "http.response.start", "status": response.status, "headers": headers})
-        await send({"type": "http.response.body", "body": response.body})
+        await send({"type": "http.response.body", "body": body})
 
-    def _headers_of_every_response(self, origin: str | None) -> list[tuple[bytes, bytes]]:
-        return _encoded({**self._security.headers, **self._origins.headers(origin)})
+    def _headers_of_every_response(self, origin: str | None, replaced: tuple[str, ...]) -> list[tuple[bytes, bytes]]:
+        headers = {**self._security.headers, **self._origins.headers(origin)}
+        return _encoded({name: value for name, value in headers.items() if name not in replaced})
+
+
+def _views(method: str) -> dict[str, View]:
+    """Return the views of learners' addresses for the method."""
+    routes = [route for route in PUBLIC_ROUTES if route.event_slug == "event_slug" and method in route.methods]
+    targets = {route.path: route.methods[method][1] for route in routes}
+    return {path: view for path, view in targets.items() if callable(view)}
 
 
 def _encoded(headers: Mapping[str, str]) -> list[tuple[bytes, bytes]]:

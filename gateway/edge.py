@@ -22,7 +22,18 @@ ALLOWED_HEADERS = ", ".join(
         *("Cache-Control", "If-None-Match", "baggage", "sentry-trace", "traceparent", "tracestate"),
     )
 )
-EXPOSED_HEADERS = "ETag, Idempotency-Replayed, Retry-After, X-Request-ID"
+EXPOSED_HEADERS = ", ".join(
+    (
+        "ETag",
+        "Idempotency-Replayed",
+        "Link",
+        "RateLimit",
+        "RateLimit-Policy",
+        "Retry-After",
+        "Server-Time",
+        "X-Request-ID",
+    )
+)
 PREFLIGHT_SECONDS = "600"
 _WITH_PORT = re.compile(r"\[([^\]]*)\](?::[0-9]+)?|([0-9.]+):[0-9]+")
 HEALTH_PATHS = ("/health", "/health/live", "/health/ready")
@@ -41,8 +52,10 @@ class SecurityHeaders:
         self.headers: Mapping[str, str] = {**SECURITY_HEADERS, **strict}
 
     async def process_response(self, request: Request, response: Response, resource: object, succeeded: bool) -> None:
-        """Set the headers. Falcon calls this after errors as well."""
-        response.set_headers(self.headers)
+        """Set the headers but those that the responder has set. Falcon calls this after errors as well."""
+        for name, value in self.headers.items():
+            if response.get_header(name) is None:
+                response.set_header(name, value)
 
 
 class Origins:

@@ -2,11 +2,13 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from typing import NamedTuple
 
 import orjson
 
+from gateway.representations import Representation
 from gateway.upstream import HTTP_FORBIDDEN, HTTP_NOT_FOUND, HTTP_OK, Upstream, UpstreamResponse
-from services.kit.core.instants import format_instant, from_milliseconds
+from services.kit.core.instants import format_instant, from_milliseconds, now, to_milliseconds
 from services.kit.core.logging import current_request_id
 from services.kit.core.recently_used import RecentlyUsed
 from services.kit.web.freshness import Freshness, Version, version_of
@@ -14,9 +16,29 @@ from services.kit.web.freshness import Freshness, Version, version_of
 REPEATED = (HTTP_OK, HTTP_FORBIDDEN, HTTP_NOT_FOUND)
 # Most responses have 1 to 10 KB. A short one takes more than its body.
 SMALLEST_RESPONSE_BYTES = 3 * 1024
+# Of a body its parts are kept, what was rendered last, and what GET shows of it in each coding.
+KEPT_OF_A_BODY = 3
 
 AskVersion = Callable[[str], Awaitable[Version | None]]
 """Asks a service for its version at a path; None from the release before, which has none. Raises as a call does."""
+
+
+Representations = dict[object, Representation]
+"""What GET shows of a response, by the function that makes it."""
+
+
+class Told(NamedTuple):
+    """A response as it is at this time of the service's clock, in milliseconds, with what was made of it before."""
+
+    response: UpstreamResponse
+    at: int
+    representations: Representations
+
+
+def told_now(response: UpstreamResponse) -> Told:
+    """Return a response that is not from memory. A service of the release before may not tell its time."""
+    freshness = response.freshness
+    return Told(response, to_milliseconds(now()) if freshness is None else freshness.version.at, {})
 
 
 class RememberedResponse:
@@ -28,11 +50,16 @@ class RememberedResponse:
         # A JSON string cannot contain this text, because of its quotes.
         self._parts = response.body.split(_server_time(freshness.version.at))
         self._rendered = (freshness.version.at, response)
+        self._representations: Representations = {}
 
     @property
     def size(self) -> int:
-        """The bytes of the body."""
-        return len(self._response.body)
+        """The bytes that are kept."""
+        return KEPT_OF_A_BODY * len(self._response.body)
+
+    def told(self, milliseconds: int) -> Told:
+        """Return the response at that time with what was made of it before."""
+        return Told(self.at(milliseconds), milliseconds, self._representations)
 
     def at(self, milliseconds: int) -> UpstreamResponse:
         """Return the response at that time of content's clock. Those who share a version share the response."""
@@ -55,11 +82,13 @@ async def read_version(service: Upstream, path: str) -> Version | None:
     return version_of(response.document) if response.status == HTTP_OK else None
 
 
-def to_this_request(response: UpstreamResponse) -> UpstreamResponse:
+def to_this_request(told: Told) -> Told:
     """Return the response with this request's id: a refusal shows that of the request for which content made it."""
+    response = told.response
     if response.status < HTTP_FORBIDDEN or "requestId" not in response.document:
-        return response
-    return replace(response, body=orjson.dumps({**response.document, "requestId": current_request_id()}))
+        return told
+    own = replace(response, body=orjson.dumps({**response.document, "requestId": current_request_id()}))
+    return told._replace(response=own)
 
 
 def _server_time(milliseconds: int) -> bytes:

@@ -1,6 +1,14 @@
 """Quizzes of lessons as learners see them, kept in memory and never wrong: quiz says which version a lesson has."""
 
-from gateway.memory import REPEATED, AskVersion, RememberedResponse, remembered_responses, to_this_request
+from gateway.memory import (
+    REPEATED,
+    AskVersion,
+    RememberedResponse,
+    Told,
+    remembered_responses,
+    to_this_request,
+    told_now,
+)
 from gateway.shared_calls import SharedCalls
 from gateway.upstream import Upstream, UpstreamResponse
 
@@ -19,14 +27,18 @@ class QuizMemory:
 
         Content has admitted the learner: to all of them the response is the same.
         """
-        return to_this_request(await self._remembered(path) or await self._fetches(path))
+        return (await self.tell(path)).response
 
-    async def _remembered(self, path: str) -> UpstreamResponse | None:
+    async def tell(self, path: str) -> Told:
+        """Return what `call` returns, and what was made of the response before."""
+        return to_this_request(await self._remembered(path) or told_now(await self._fetches(path)))
+
+    async def _remembered(self, path: str) -> Told | None:
         known = self._responses.get(path)
         if known is None:
             return None
         version = await self._versions(f"{path}/version")
-        return known.at(version.at) if version is not None and known.freshness.holds(version) else None
+        return known.told(version.at) if version is not None and known.freshness.holds(version) else None
 
     async def _fetch(self, path: str) -> UpstreamResponse:
         response = await self._quiz.call("GET", path)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from gateway.sources import Service, Source, source_of
 from gateway.upstream import UpstreamResponse
-from gateway.views import deletions, health, learners, reports, sessions
+from gateway.views import deletions, health, learners, reads, reports, sessions
 from services.kit.web.guards import Guard
 
 View = Callable[..., Awaitable[UpstreamResponse]]
@@ -93,10 +93,21 @@ PUBLIC_ROUTES = (
     PublicRoute(QUIZZES + "/{quiz_id}", {"GET": (VIEWER, QUIZ), "PUT": (EDITOR, QUIZ), "DELETE": (EDITOR, QUIZ)}),
     PublicRoute(QUIZZES + "/{quiz_id}/attempts", {"GET": (VIEWER, QUIZ)}),
     PublicRoute(PUBLIC_EVENTS, {"GET": (OPEN, Source(CONTENT, "GET", learners.PUBLIC_EVENTS))}),
-    PublicRoute(PUBLIC_EVENT + "/catalog", {"POST": (OPEN, learners.catalog)}, "event_slug"),
-    PublicRoute(PUBLIC_LESSON + "/access-check", {"POST": (OPEN, learners.access_check)}, "event_slug"),
-    PublicRoute(PUBLIC_LESSON + "/playback", {"POST": (OPEN, learners.playback)}, "event_slug"),
-    PublicRoute(PUBLIC_LESSON + "/materials", {"POST": (OPEN, learners.materials)}, "event_slug"),
-    PublicRoute(PUBLIC_LESSON + "/quiz", {"POST": (OPEN, learners.quiz)}, "event_slug"),
+    PublicRoute(PUBLIC_EVENT, {"GET": (OPEN, reads.event)}, "event_slug"),
+    PublicRoute(
+        PUBLIC_EVENT + "/catalog", {"GET": (OPEN, reads.catalog), "POST": (OPEN, learners.catalog)}, "event_slug"
+    ),
+    PublicRoute(
+        PUBLIC_LESSON + "/access-check",
+        {"GET": (OPEN, reads.access_check), "POST": (OPEN, learners.access_check)},
+        "event_slug",
+    ),
+    PublicRoute(
+        PUBLIC_LESSON + "/playback", {"GET": (OPEN, reads.playback), "POST": (OPEN, learners.playback)}, "event_slug"
+    ),
+    PublicRoute(
+        PUBLIC_LESSON + "/materials", {"GET": (OPEN, reads.materials), "POST": (OPEN, learners.materials)}, "event_slug"
+    ),
+    PublicRoute(PUBLIC_LESSON + "/quiz", {"GET": (OPEN, reads.quiz), "POST": (OPEN, learners.quiz)}, "event_slug"),
     PublicRoute(PUBLIC_LESSON + "/quiz/submit", {"POST": (OPEN, learners.submit_quiz)}, "event_slug"),
 )

@@ -23,7 +23,8 @@ class Source:
     """The responder that declares an operation: its service, its method and its path template there.
 
     An operation with an `admission` calls that responder first, so both read the client's body and both may refuse.
-    `reads_body` is False where the gateway composes the body of the call itself.
+    `reads_body` is False where the gateway composes the body of the call itself. `read` is the id of the declaration of
+    the GET form that the gateway makes of the response.
     """
 
     service: Service
@@ -31,6 +32,7 @@ class Source:
     path: str
     admission: "Source | None" = None
     reads_body: bool = True
+    read: str | None = None
 
 
 def declared_by(source: Source) -> Callable[[View], View]:

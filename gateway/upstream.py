@@ -39,6 +39,8 @@ READING_METHODS = ("GET", "HEAD", "OPTIONS")
 
 HTTP_OK = 200
 HTTP_NO_CONTENT = 204
+HTTP_NOT_MODIFIED = 304
+HTTP_PERMANENT_REDIRECT = 308
 HTTP_BAD_REQUEST = 400
 HTTP_FORBIDDEN = 403
 HTTP_NOT_FOUND = 404
@@ -57,6 +59,7 @@ async def watch_nothing(_response: "UpstreamResponse") -> None:
 class UpstreamRequest:
     """The parts of a client's request that a service needs.
 
+    `if_none_match` and `accept_encoding` are for the gateway's views alone.
     `deadline_seconds` replaces the upstream's deadline for this call. `watch` gets content's response before the client
     does, and may raise in its place.
     """
@@ -69,6 +72,8 @@ class UpstreamRequest:
     authorization: str | None = None
     idempotency_key: str | None = None
     if_match: str | None = None
+    if_none_match: str | None = None
+    accept_encoding: str | None = None
     client_address: str | None = None
     learner_grant: str | None = None
     deadline_seconds: float | None = None

@@ -10,6 +10,7 @@ from urllib.parse import quote
 import orjson
 
 from gateway.batches import SUBMISSIONS
+from gateway.memory import Told
 from gateway.sources import Service, Source, declared_by
 from gateway.upstream import HTTP_FORBIDDEN, HTTP_NOT_FOUND, HTTP_OK, UpstreamRequest, UpstreamResponse
 from gateway.upstreams import Upstreams
@@ -53,7 +54,7 @@ async def event_access(upstreams: Upstreams, request: UpstreamRequest, event_id:
 @declared_by(Source(Service.CONTENT, "POST", PUBLIC_EVENT + "/catalog"))
 async def catalog(upstreams: Upstreams, request: UpstreamRequest, event_slug: str) -> UpstreamResponse:
     """Return the event and its lessons with their status."""
-    return await _call_content(upstreams, request, event_slug, "catalog")
+    return (await tell_content(upstreams, request, event_slug, "catalog")).response
 
 
 @declared_by(Source(Service.CONTENT, "POST", PUBLIC_LESSON + "/access-check"))
@@ -61,12 +62,9 @@ async def access_check(
     upstreams: Upstreams, request: UpstreamRequest, event_slug: str, lesson_slug: str
 ) -> UpstreamResponse:
     """Return whether the lesson opens, and when."""
-    response = await _call_content(upstreams, request, event_slug, "lessons", lesson_slug, "access-check")
-    if response.status == HTTP_OK:
-        access = response.document
-        log.info("lesson_access_evaluated", status=access["status"], authorized=access["authorized"])
-        log.info("kpi_lesson_access_check", status=access["status"], authorized=access["authorized"])
-    return response
+    told = await tell_content(upstreams, request, event_slug, "lessons", lesson_slug, "access-check")
+    log_access_check(told.response)
+    return told.response
 
 
 @declared_by(Source(Service.CONTENT, "POST", PUBLIC_LESSON + "/playback"))
@@ -91,13 +89,7 @@ async def quiz(upstreams: Upstreams, request: UpstreamRequest, event_slug: str, 
     admission = await _open_lesson(upstreams, request, event_slug, lesson_slug, "admission")
     if admission.status != HTTP_OK:
         return admission
-    lesson = admission.document["item"]
-    response = await upstreams.quizzes.call(LESSON_QUIZ.format(lesson_id=_segment(lesson["id"])))
-    if response.status == HTTP_OK:
-        quiz_id = response.document["item"]["id"]
-        log.info("quiz_loaded", quizId=quiz_id)
-        log.info("kpi_quiz_started", quizId=quiz_id)
-    return response
+    return (await lesson_quiz(upstreams, admission)).response
 
 
 @declared_by(Source(Service.QUIZ, "POST", SUBMISSIONS, admission=ADMISSION))
@@ -119,19 +111,30 @@ async def submit_quiz(
     return response
 
 
-async def _call_content(upstreams: Upstreams, request: UpstreamRequest, *segments: str) -> UpstreamResponse:
+async def tell_content(upstreams: Upstreams, request: UpstreamRequest, *segments: str) -> Told:
     """Call the address that these segments name below the public events."""
     path = "/".join((PUBLIC_EVENTS, *map(_segment, segments)))
-    response = await upstreams.memory.call(segments[0], path, request, _learner_grant(request.authorization))
-    await request.watch(response)
-    return response
+    told = await upstreams.memory.tell(segments[0], path, request, _learner_grant(request.authorization))
+    await request.watch(told.response)
+    return told
+
+
+async def lesson_quiz(upstreams: Upstreams, admission: UpstreamResponse) -> Told:
+    """Return the quiz of the lesson that content has opened."""
+    lesson = admission.document["item"]
+    told = await upstreams.quizzes.tell(LESSON_QUIZ.format(lesson_id=_segment(lesson["id"])))
+    if told.response.status == HTTP_OK:
+        quiz_id = told.response.document["item"]["id"]
+        log.info("quiz_loaded", quizId=quiz_id)
+        log.info("kpi_quiz_started", quizId=quiz_id)
+    return told
 
 
 async def _open_lesson(
     upstreams: Upstreams, request: UpstreamRequest, event_slug: str, lesson_slug: str, action: str
 ) -> UpstreamResponse:
-    response = await _call_content(upstreams, request, event_slug, "lessons", lesson_slug, action)
-    _log_access(response)
+    response = (await tell_content(upstreams, request, event_slug, "lessons", lesson_slug, action)).response
+    log_access(response)
     return response
 
 
@@ -166,7 +169,16 @@ def _learner_grant(authorization: str | None) -> str | None:
     return None
 
 
-def _log_access(response: UpstreamResponse) -> None:
+def log_access_check(response: UpstreamResponse) -> None:
+    """Log the outcome of an access check."""
+    if response.status == HTTP_OK:
+        access = response.document
+        log.info("lesson_access_evaluated", status=access["status"], authorized=access["authorized"])
+        log.info("kpi_lesson_access_check", status=access["status"], authorized=access["authorized"])
+
+
+def log_access(response: UpstreamResponse) -> None:
+    """Log whether content has opened a lesson."""
     if response.status == HTTP_OK:
         log.info("lesson_access_evaluated", status="released", authorized=True)
         return

@@ -415,7 +415,7 @@ class ContentService:
 
     def _judgement(self, event: Event | None, access_key: str | None, grant: PresentedGrant) -> Judgement:
         if event is not None and self._opens_without_key(event, grant):
-            return Judgement(event.id, opened=True)
+            return Judgement(event.id, opened=True, is_public=event.visibility == "public")
         opened = rules.opens_for(event, access_key)
         key = None if access_key is None else self._judged_key(event, access_key, opened)
         return Judgement(None if event is None else event.id, opened, key)

@@ -5,13 +5,21 @@ from typing import Any
 
 import pytest
 
-from services.kit.web.judgements import JUDGEMENT_HEADER, Judgement, judgement_header
+from gateway.routes import PUBLIC_ROUTES
+from services.kit.web.freshness import FRESHNESS_HEADER, Freshness, Version, freshness_header
+from services.kit.web.judgements import JUDGEMENT_HEADER, Judgement, PresentAddress, judgement_header
 from tests.gateway.fakes import ALLOWED_ORIGIN, Gateway, gateway_with, parsed, service_error
 
 PUBLIC = "/internal/public/events/launch"
 LESSON = "/api/public/events/launch/lessons/first"
 CATALOG = "/api/public/events/launch/catalog"
-OPENED: Any = {JUDGEMENT_HEADER: judgement_header(Judgement("event-1", True, None, "lesson-1"))}
+# Content does not tell its version again, so nothing is repeated; its clock stands still.
+TOLD = {FRESHNESS_HEADER: freshness_header(Freshness(Version("state", 1_772_366_400_000)))}
+OPENED: Any = {**TOLD, JUDGEMENT_HEADER: judgement_header(Judgement("event-1", True, None, "lesson-1"))}
+MOVED: Any = {
+    JUDGEMENT_HEADER: judgement_header(Judgement("event-1", True, present_address=PresentAddress("launch", "l\u00e9")))
+}
+LESSONS = [{"id": f"lesson-{number}", "title": "A lesson of a long catalog"} for number in range(40)]
 ADMITTED = {"item": {"id": "lesson-1", "eventId": "event-1", "slug": "first", "title": "First"}}
 GRADED = {"result": {"quizId": "quiz-1", "scorePercentage": 50, "passed": False}}
 ACCESS = {"authorized": True, "status": "released"}
@@ -21,7 +29,9 @@ JSON = {"Content-Type": "application/json"}
 def respond(gateway: Gateway) -> None:
     """Let the services behind the gateway respond to every learner's request."""
     content, quiz = gateway.content, gateway.quiz
-    content.responds(f"POST {PUBLIC}/catalog", {"catalog": {"items": []}}, **OPENED)
+    shown = {"event": {"id": "event-1"}, "catalog": {"items": LESSONS}, "serverTime": "2026-03-01T12:00:00.000Z"}
+    content.responds(f"POST {PUBLIC}/catalog", shown, **OPENED)
+    content.responds("POST /internal/public/events/former/lessons/first/playback", {}, **MOVED)
     content.responds(f"POST {PUBLIC}/lessons/first/access-check", ACCESS, **OPENED)
     content.responds(f"POST {PUBLIC}/lessons/first/playback", service_error("LESSON_NOT_FOUND"), 404, **OPENED)
     content.responds(f"POST {PUBLIC}/lessons/first/materials", {"items": []}, **OPENED)
@@ -83,7 +93,46 @@ def test_the_response_is_falcon_s(gateways: tuple[Gateway, Gateway], address: st
     assert direct == falcon
 
 
-@pytest.mark.parametrize("method", ["GET", "HEAD", "PUT", "OPTIONS"])
+READS: dict[str, tuple[str, dict[str, Any]]] = {
+    **{name: request for name, request in REQUESTS.items() if "json" not in request[1]},
+    "the event": ("/api/public/events/launch", {}),
+    "a former slug": ("/api/public/events/former/lessons/first/playback", {}),
+    "gzip": (CATALOG, {"headers": {"Accept-Encoding": "gzip"}}),
+    "brotli": (CATALOG, {"headers": {"Accept-Encoding": "br;q=0.5, *"}}),
+    "no coding": (CATALOG, {"headers": {"Accept-Encoding": "identity"}}),
+    "what is known": (CATALOG, {"headers": {"If-None-Match": "*"}}),
+    "what is not known": (CATALOG, {"headers": {"If-None-Match": '"another"'}}),
+    "what is known and refused": (f"{LESSON}/playback", {"headers": {"If-None-Match": "*"}}),
+    "a check that is known": (f"{LESSON}/access-check", {"headers": {"If-None-Match": "*"}}),
+}
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+@pytest.mark.parametrize(("address", "options"), READS.values(), ids=READS.keys())
+def test_a_read_is_falcon_s(
+    gateways: tuple[Gateway, Gateway], method: str, address: str, options: dict[str, Any]
+) -> None:
+    direct, falcon = (seen(each, method, address, options) for each in gateways)
+    assert direct == falcon
+
+
+def test_every_learner_s_read_is_answered_before_falcon() -> None:
+    reads = [route.path for route in PUBLIC_ROUTES if route.event_slug and "GET" in route.methods]
+    with gateway_with() as gateway:
+        respond_directly, outcomes = gateway._app.direct, []
+
+        async def recorded(*request: Any) -> bool:
+            outcomes.append(await respond_directly(*request))
+            return bool(outcomes[-1])
+
+        gateway._app.direct = recorded
+        for path in reads:
+            for method in ("GET", "HEAD"):
+                gateway.send(method, path.format(event_slug="launch", lesson_slug="first"))
+    assert outcomes == [True] * 12
+
+
+@pytest.mark.parametrize("method", ["PUT", "OPTIONS"])
 def test_other_methods_are_left_to_falcon(gateways: tuple[Gateway, Gateway], method: str) -> None:
     direct, falcon = (seen(each, method, CATALOG, {}) for each in gateways)
     assert direct == falcon

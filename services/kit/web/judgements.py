@@ -33,6 +33,7 @@ class Judgement:
     """The event and the lesson that were found, whether the event opens, and the judgement of the key if it matters.
 
     `present_address` is there when the address used a former slug, all that it names was found and the event opened.
+    `is_public` when the event opens for everybody.
     """
 
     event_id: str | None
@@ -40,6 +41,7 @@ class Judgement:
     key: KeyJudgement | None = None
     lesson_id: str | None = None
     present_address: PresentAddress | None = None
+    is_public: bool = False
 
 
 def judgement_header(judgement: Judgement) -> str:
@@ -52,7 +54,7 @@ def read_judgement(header: str | None) -> Judgement | None:
     if header is None:
         return None
     members = json.loads(header)
-    # A content of the release before does not tell the address.
+    # A content of the release before does not tell the address and whether the event is public.
     key, address = members["key"], members.get("present_address")
     return Judgement(
         members["event_id"],
@@ -60,4 +62,5 @@ def read_judgement(header: str | None) -> Judgement | None:
         None if key is None else KeyJudgement(key["verdict"], key["digest"], key["present"]),
         members["lesson_id"],
         None if address is None else PresentAddress(address["event_slug"], address["lesson_slug"]),
+        members.get("is_public", False),
     )
