@@ -85,14 +85,15 @@ class DirectResponses:
             unread.clear()
             return received
 
+        limits: dict[str, str] = {}
         try:
-            response = await self._response(usual, body)
+            response = await self._response(usual, body, limits)
         except ServiceError as error:
             response = _error_response(error)
         except Exception as error:
             log.error("request_failed", exc_info=error)
             response = _error_response(ServiceError())
-        await self._send(send, usual, response, closes=any(unread))
+        await self._send(send, usual, response, limits, closes=any(unread))
         log.debug("request_answered", status=response.status)
         return True
 
@@ -124,10 +125,14 @@ class DirectResponses:
             slugs["lesson_slug"] = lesson_slug
         return _Usual(method, view, template, slugs, scope["path"], fields, int(length), scope["client"][0])
 
-    async def _response(self, usual: _Usual, body: Callable[[], Awaitable[bytes]]) -> UpstreamResponse:
+    async def _response(
+        self, usual: _Usual, body: Callable[[], Awaitable[bytes]], limits: dict[str, str]
+    ) -> UpstreamResponse:
+        """Return the response; put the headers that tell of a limit into `limits`, also for an error."""
         fields = usual.fields
         self._origins.require_allowed(fields.get("origin"))
-        address = await self._rate_limit.count_learner(fields.get("x-forwarded-for"), usual.peer)
+        address, headers = await self._rate_limit.count_learner(fields.get("x-forwarded-for"), usual.peer)
+        limits.update(headers)
         request = UpstreamRequest(
             method="GET" if usual.method == "HEAD" else usual.method,
             path=usual.path,
@@ -143,8 +148,10 @@ class DirectResponses:
         )
         return await usual.view(self._upstreams, request, **usual.slugs)
 
-    async def _send(self, send: Send, usual: _Usual, response: UpstreamResponse, *, closes: bool) -> None:
-        own = {REQUEST_ID_HEADER: current_request_id()}
+    async def _send(
+        self, send: Send, usual: _Usual, response: UpstreamResponse, limits: Fields, *, closes: bool
+    ) -> None:
+        own = {REQUEST_ID_HEADER: current_request_id(), **limits}
         if response.status != HTTP_NOT_MODIFIED:
             own["Content-Length"] = str(len(response.body))
         if closes:

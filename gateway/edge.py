@@ -5,13 +5,14 @@ import re
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from ipaddress import ip_address
+from typing import NamedTuple
 
 from falcon.asgi import Request, Response
 
 from gateway.config import Settings
 from gateway.limiter import REMEMBERED_ADDRESSES, Counts, Throttle, network
 from services.kit.core.errors import Forbidden, TooManyRequests, Unauthorized, Unavailable
-from services.kit.web.headers import SECURITY_HEADERS
+from services.kit.web.headers import SECURITY_HEADERS, rate_limit_headers
 from services.kit.web.tokens.access import AccessTokenVerifier, bearer_token
 
 ALLOWED_METHODS = "GET, HEAD, POST, PUT, DELETE, OPTIONS"
@@ -38,6 +39,7 @@ PREFLIGHT_SECONDS = "600"
 _WITH_PORT = re.compile(r"\[([^\]]*)\](?::[0-9]+)?|([0-9.]+):[0-9]+")
 HEALTH_PATHS = ("/health", "/health/live", "/health/ready")
 SIGN_IN_PATHS = ("/api/admin/login", "/api/admin/token/refresh")
+_NOT_TOLD: Mapping[str, str] = {}
 LEARNER_PATHS = re.compile(r"/api/public/.*|/api/events/[^/]+/access", re.DOTALL)
 
 
@@ -89,6 +91,13 @@ class Origins:
             response.complete = True
 
 
+class Counted(NamedTuple):
+    """The client's address of a request within its limit, and the headers that tell that few are left."""
+
+    address: str
+    headers: Mapping[str, str]
+
+
 class RateLimit:
     """Middleware: limit the requests of a client in a window.
 
@@ -102,7 +111,7 @@ class RateLimit:
         self._verifier = verifier
         window_seconds = math.ceil(settings.rate_limit_window_ms / 1000)
         of_address = settings.rate_limit_address_max
-        self._of_learners = Throttle(counts, "learners-requests", of_address, window_seconds)
+        self._of_learners = Throttle(counts, "learners-requests", of_address, window_seconds, "learners")
         self._of_caller = Throttle(counts, "requests", settings.rate_limit_max, window_seconds)
         # Bounds what an address makes this worker verify for nothing, so each worker counts for itself.
         self._invalid_tokens = Throttle(Counts(), "invalid-tokens", of_address, window_seconds)
@@ -114,19 +123,14 @@ class RateLimit:
         if request.path in HEALTH_PATHS or response.complete:
             return
         if LEARNER_PATHS.fullmatch(request.path):
-            await self.count_learner(forwarded, peer)
+            response.set_headers((await self.count_learner(forwarded, peer)).headers)
             return
-        seconds = await self._of_caller.hit(*await self._caller(request, network(address)))
-        if seconds is not None:
-            raise TooManyRequests(retry_after=seconds)
+        response.set_headers(await _counted(self._of_caller, *await self._caller(request, network(address))))
 
-    async def count_learner(self, forwarded: str | None, peer: str) -> str:
-        """Count a learner's request and return the client's address; raise TooManyRequests."""
+    async def count_learner(self, forwarded: str | None, peer: str) -> Counted:
+        """Count a learner's request; raise TooManyRequests."""
         address = client_address(forwarded, peer, self._trusted_proxies)
-        seconds = await self._of_learners.hit(network(address))
-        if seconds is not None:
-            raise TooManyRequests(retry_after=seconds)
-        return address
+        return Counted(address, await _counted(self._of_learners, network(address)))
 
     async def _caller(self, request: Request, client: str) -> tuple[str, ...]:
         """Return the name under which the request counts: a person's, or the client's network."""
@@ -143,6 +147,14 @@ class RateLimit:
         # The Gatekeeper need not verify it again.
         request.context.verified_admin = admin
         return ("person", admin.id)
+
+
+async def _counted(throttle: Throttle, *name: str) -> Mapping[str, str]:
+    """Count a request and return the headers that tell that few are left. Raise TooManyRequests."""
+    left, seconds = await throttle.count(*name)
+    if left < 0:
+        raise TooManyRequests(retry_after=seconds, limit=throttle.limit)
+    return rate_limit_headers(throttle.limit, left, seconds) if throttle.is_low(left) else _NOT_TOLD
 
 
 @lru_cache(maxsize=REMEMBERED_ADDRESSES)

@@ -14,7 +14,7 @@ from collections.abc import Awaitable, Callable
 from gateway.distinct import Bounds, DistinctKeys, JudgedKey
 from gateway.limiter import Counts, network
 from gateway.upstream import UpstreamResponse, Watch
-from services.kit.core.errors import TooManyRequests
+from services.kit.core.errors import Limit, TooManyRequests
 from services.kit.core.logging import log
 from services.kit.core.texts import slug_form
 from services.kit.web.judgements import Judgement, KeyJudgement
@@ -38,7 +38,10 @@ class Guesses:
         pause: Pause = asyncio.sleep,
         clock: Callable[[], float] = time.monotonic,
     ):
-        self._keys = DistinctKeys(counts, Bounds(of_client, of_event, math.ceil(window_ms / 1000)))
+        window_seconds = math.ceil(window_ms / 1000)
+        self._keys = DistinctKeys(counts, Bounds(of_client, of_event, window_seconds))
+        # Told beyond the bound of the event as well: nobody learns which of the two it is.
+        self._limit = Limit("access-keys", of_client, window_seconds)
         self._pause = pause
         self._clock = clock
 
@@ -59,7 +62,8 @@ class Guesses:
             if seconds:
                 log.warning("access_key_guesses_refused", eventSlug=event_slug)
                 await self._pause(REFUSAL_STEP_SECONDS - (self._clock() - began_at) % REFUSAL_STEP_SECONDS)
-                raise TooManyRequests("Too many wrong access keys; try again later", retry_after=seconds)
+                message = "Too many wrong access keys; try again later"
+                raise TooManyRequests(message, retry_after=seconds, limit=self._limit)
 
         return check
 

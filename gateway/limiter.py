@@ -7,13 +7,14 @@ import time
 from collections.abc import Awaitable, Callable
 from functools import lru_cache, partial
 from ipaddress import IPv6Address, ip_address, ip_network
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from limits import RateLimitItemPerSecond
 from limits.aio.storage import RedisStorage, Storage
 from limits.aio.strategies import FixedWindowRateLimiter
 from valkey.asyncio import ConnectionPool
 
+from services.kit.core.errors import Limit
 from services.kit.core.logging import log
 
 # Count in this worker when the store takes longer: a wrong count is better than a client that waits.
@@ -180,16 +181,31 @@ class Memory(Storage):
         self._capacity = 2 * max(len(self._windows), MINIMUM_CAPACITY // 2)
 
 
+class Usage(NamedTuple):
+    """The hits that are left, negative beyond the limit, and the seconds until the window ends.
+
+    These are None where nobody needs them, or where they would cost a call of the store.
+    """
+
+    left: int
+    seconds: int | None
+
+
 class Throttle:
     """A limit of hits under a name in a window, which begins with the first hit.
 
-    `purpose` separates its counts from those of other throttles. A name can have several parts, of any characters and
-    length: `await throttle.hit(event_slug, network(address))`.
+    `purpose` separates its counts from those of other throttles, and `policy` is its name for clients. The name of a
+    hit can have several parts, of any characters and length: `await throttle.hit(event_slug, network(address))`.
     """
 
-    def __init__(self, counts: Counts, purpose: str, maximum: int, window_seconds: int):
+    def __init__(self, counts: Counts, purpose: str, maximum: int, window_seconds: int, policy: str = ""):
+        self.limit = Limit(policy or purpose, maximum, window_seconds)
         self._counts = counts
         self._limit = RateLimitItemPerSecond(maximum, window_seconds, namespace=purpose)
+
+    def is_low(self, left: int) -> bool:
+        """Return whether so few hits are left that a client should know."""
+        return left * 2 < self.limit.quota
 
     async def blocked_for(self, *name: str) -> int | None:
         """Return the seconds until the window ends when no hit is left, else None. Count nothing."""
@@ -202,10 +218,17 @@ class Throttle:
 
     async def hit(self, *name: str) -> int | None:
         """Count one hit. Return None within the limit, else the seconds until the window ends."""
+        left, seconds = await self.count(*name)
+        return None if left >= 0 else seconds
 
-        async def count(limiter: FixedWindowRateLimiter) -> int | None:
-            key = _key(name)
-            return None if await limiter.hit(self._limit, key) else await self._seconds_left(limiter, key)
+    async def count(self, *name: str) -> Usage:
+        """Count one hit. Beyond the limit the seconds are known."""
+
+        async def count(limiter: FixedWindowRateLimiter) -> Usage:
+            key, storage = _key(name), limiter.storage
+            left = self.limit.quota - await storage.incr(self._limit.key_for(key), self.limit.window_seconds)
+            is_told = left < 0 or (self.is_low(left) and isinstance(storage, Memory))
+            return Usage(left, await self._seconds_left(limiter, key) if is_told else None)
 
         return await self._counts.run(count)
 

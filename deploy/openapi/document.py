@@ -19,6 +19,8 @@ _HEADING = (
     "# Do not edit: a test makes it anew and compares.\n"
 )
 _ADMIN_TAGS = {"users": "people", "audit": "audit", "dashboard": "dashboard", "integrity": "dashboard"}
+# The headers of a response that a cache may keep.
+_OF_CACHES = {"ETag": "WeakETag", "Cache-Control": "CacheControl"}
 # Wide enough for one line for each leaf, so that a difference shows what changed.
 _WIDTH = 1000
 
@@ -163,6 +165,7 @@ def _parameters(described: Described) -> list[Json]:
         "cursor": declared.is_paged,
         "idempotencyKey": declared.takes_idempotency_key,
         "ifMatch": declared.takes_if_match,
+        "ifNoneMatch": declared.is_conditional,
     }
     parameters: list[Json] = [
         {"$ref": f"#/components/parameters/{name}"} for name, is_taken in shared.items() if is_taken
@@ -179,6 +182,10 @@ def _responses(described: Described, all_described: list[Described], schemas: Sc
     headers = {"X-Request-ID": {"$ref": "#/components/headers/RequestId"}}
     if declared.gives_entity_tag:
         headers["ETag"] = {"$ref": "#/components/headers/ETag"}
+    if operation.is_read_form:
+        headers["Server-Time"] = {"$ref": "#/components/headers/ServerTime"}
+    if declared.is_conditional:
+        headers |= {name: {"$ref": f"#/components/headers/{place}"} for name, place in _OF_CACHES.items()}
     if declared.takes_idempotency_key:
         headers["Idempotency-Replayed"] = {"$ref": "#/components/headers/IdempotencyReplayed"}
     success: Json = {"description": _description(described.response, schemas), "headers": headers}
@@ -190,7 +197,18 @@ def _responses(described: Described, all_described: list[Described], schemas: Sc
         str(status): {"$ref": f"#/components/responses/{response_name(errors)}"}
         for status, errors in refusals(operation).items()
     }
-    return {str(declared.status): success, **errors}
+    return {str(declared.status): success, **_of_read_form(operation, headers), **errors}
+
+
+def _of_read_form(operation: PublicOperation, headers: Json) -> Json:
+    """Return what a GET form responds besides the success and its errors; neither has a body."""
+    if not operation.is_read_form:
+        return {}
+    location = {"X-Request-ID": headers["X-Request-ID"], "Location": {"$ref": "#/components/headers/Location"}}
+    moved = {"308": {"description": "The address has a former slug; this is the present one.", "headers": location}}
+    if not operation.declared.is_conditional:
+        return moved
+    return {"304": {"description": "What If-None-Match names still holds.", "headers": headers}, **moved}
 
 
 def _description(response: Json | None, schemas: Schemas) -> str:

@@ -15,6 +15,7 @@ NAMES: Mapping[str, Mapping[str, Any]] = {
     "Event": {"eventId": "id", "eventSlug": "slug", ACCESS_KEY: "accessKey", "subjectId": "id"},
     "PublicEvent": {"eventSlug": "slug"},
     "Catalog": {"lessonSlug": "catalog/items/0/slug"},
+    "ReadCatalog": {"lessonSlug": "catalog/items/0/slug"},
     "Lesson": {"lessonId": "id", "subjectId": "id"},
     "Material": {"materialId": "id", "subjectId": "id"},
     "Quiz": {"quizId": "id", "subjectId": "id"},

@@ -40,6 +40,7 @@ class PublicOperation:
     body_is_optional: bool
     errors: tuple[type[ServiceError], ...]
     takes_learner_grant: bool
+    is_read_form: bool
 
     @property
     def path_parameters(self) -> list[str]:
@@ -91,11 +92,12 @@ def _public_operation(
     if declared is None:
         raise MissingDeclaration("the view declares neither an operation nor a source")
     declarations = [declared]
+    is_read_form = source is not None and source.read is not None
     bodies = [declared.body] if declared.body and (source is None or source.reads_body) else []
     if source and source.admission:
         admission = _declared(source.admission, tables)
         declarations.append(admission)
-        bodies += [admission.body] if admission.body else []
+        bodies += [admission.body] if admission.body and not is_read_form else []
     return PublicOperation(
         method=method,
         path=_documented_path(route),
@@ -105,6 +107,7 @@ def _public_operation(
         body_is_optional=bool(bodies) and not (declared.body in bodies and not declared.body_is_optional),
         errors=tuple(dict.fromkeys(error for each in declarations for error in each.errors)),
         takes_learner_grant=route.event_slug is not None and route.path.startswith(PUBLIC_EVENTS),
+        is_read_form=is_read_form,
     )
 
 
@@ -115,7 +118,12 @@ def _declared(source: Source, tables: Mapping[Service, Mapping[str, Route]]) -> 
     declared = operation_of(row.resource, source.method, row.suffix)
     if declared is None:
         raise MissingDeclaration(f"{source.service.value} declares no operation at {source.method} {source.path}")
-    return declared
+    if source.read is None:
+        return declared
+    found = [each for each in declared.reads if each.id == source.read]
+    if not found:
+        raise MissingDeclaration(f"{source.service.value} declares no {source.read} at {source.path}")
+    return found[0]
 
 
 def _documented_path(route: PublicRoute) -> str:

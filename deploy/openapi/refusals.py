@@ -37,6 +37,7 @@ class HeadersTooLarge(RequestError):
     status = 431
 
 
+RATE_LIMIT_HEADERS = ("RateLimit", "RateLimit-Policy")
 # Responses to these name the seconds after which a retry makes sense.
 WITH_RETRY_AFTER = (TooManyRequests, Unavailable, UpstreamTimeout, KeyInFlight)
 
@@ -65,6 +66,8 @@ def response(errors: Errors) -> Json:
     if any(with_retry):
         name = "RetryAfter" if all(with_retry) else "SometimesRetryAfter"
         headers["Retry-After"] = {"$ref": f"#/components/headers/{name}"}
+    if any(issubclass(error, TooManyRequests) for error in errors):
+        headers |= {name: {"$ref": f"#/components/headers/{name.replace('-', '')}"} for name in RATE_LIMIT_HEADERS}
     return {
         "description": _description(errors),
         "headers": headers,
@@ -107,6 +110,9 @@ def _errors_of_kind(operation: PublicOperation) -> list[type[ServiceError]]:
     takes_header = declared.takes_if_match or declared.takes_idempotency_key
     if operation.bodies or declared.query or declared.is_paged or takes_header:
         errors += (ValidationFailed, RequestError)
+    elif operation.is_read_form:
+        # Of a query parameter: an access key does not belong into an address.
+        errors.append(ValidationFailed)
     return errors
 
 

@@ -145,8 +145,18 @@ def test_a_replayed_response_has_its_first_tag(kind: Kind, admin: httpx.Client) 
 
 
 # Conditions that do not hold: {now} is the current tag, {before} the one before.
-OTHER_STATES = {"stale": "{before}", "weak": "W/{now}", "a list of others": '{before},"1-0"', "a star in quotes": '"*"'}
-THIS_STATE = {"the tag": "{now}", "in a list": '"1-0" ,\t{before},W/"x", {now}', "any": "*"}
+OTHER_STATES = {
+    "stale": "{before}",
+    "stale and weak": "W/{before}",
+    "a list of others": '{before},"1-0"',
+    "a star in quotes": '"*"',
+}
+THIS_STATE = {
+    "the tag": "{now}",
+    "made weak by a proxy": "W/{now}",
+    "in a list": '"1-0" ,\t{before},W/"x", {now}',
+    "any": "*",
+}
 
 
 @writes

@@ -7,8 +7,11 @@ from services.auth.entities import Admin, Throttle
 from services.auth.errors import SignInThrottled
 from services.auth.repository.contracts import AuthStore
 from services.auth.rules import throttles as rules
+from services.kit.core.errors import Limit
 from services.kit.core.instants import Clock
 
+# Of the two bounds that of an account is what people meet.
+LIMIT = Limit("sign-in", rules.ATTEMPTS_OF_ACCOUNT_AND_ADDRESS, int(rules.WINDOW.total_seconds()))
 # Each failure removes more ended windows than an attempt adds, so that they do not pile up.
 _REMOVED_AT_ONCE = 10
 
@@ -72,4 +75,4 @@ class Throttling:
 
 def _refuse_for(seconds: int | None) -> None:
     if seconds is not None:
-        raise SignInThrottled(retry_after=seconds)
+        raise SignInThrottled(retry_after=seconds, limit=LIMIT)

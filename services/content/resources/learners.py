@@ -16,6 +16,8 @@ from services.content.schemas.learners import (
     EventAccessView,
     ListedEventView,
     PlaybackView,
+    PublicEventView,
+    ReadCatalogView,
     access_view,
     catalog_view,
     event_access_view,
@@ -115,6 +117,23 @@ class Catalog(LearnerResource):
         body_is_optional=True,
         response=CatalogView,
         errors=(EventAccessDenied, EventNotFound),
+        reads=(
+            Operation(
+                id="getPublicEvent",
+                summary="Return the event as a learner sees it.",
+                response=Item[PublicEventView],
+                errors=(EventAccessDenied, EventNotFound),
+                is_conditional=True,
+            ),
+            Operation(
+                id="getPublicCatalog",
+                summary="Return the event and its lessons with their status now, for caches.",
+                description="The time is in the header Server-Time.",
+                response=ReadCatalogView,
+                errors=(EventAccessDenied, EventNotFound),
+                is_conditional=True,
+            ),
+        ),
     )
     async def on_post(self, request: Request, response: Response, event_slug: str) -> None:
         """Return the event and its lessons with their status now."""
@@ -137,6 +156,15 @@ class LearnerLesson(LearnerResource):
         body_is_optional=True,
         response=AccessView,
         errors=(EventNotFound, LessonNotFound),
+        reads=(
+            Operation(
+                id="getPublicAccess",
+                summary="Return whether the lesson opens, and when.",
+                description="As the POST form. It is about this moment, so it has no ETag.",
+                response=AccessView,
+                errors=(EventNotFound, LessonNotFound),
+            ),
+        ),
     )
     async def on_post_access_check(
         self, request: Request, response: Response, event_slug: str, lesson_slug: str
@@ -170,6 +198,15 @@ class LearnerLesson(LearnerResource):
         body_is_optional=True,
         response=PlaybackView,
         errors=(LessonAccessDenied, EventNotFound, LessonNotFound),
+        reads=(
+            Operation(
+                id="getPublicPlayback",
+                summary="Return the video, the lesson and its neighbours, for a player, and for caches.",
+                response=PlaybackView,
+                errors=(LessonAccessDenied, EventNotFound, LessonNotFound),
+                is_conditional=True,
+            ),
+        ),
     )
     async def on_post_playback(self, request: Request, response: Response, event_slug: str, lesson_slug: str) -> None:
         """Return the video, the lesson and its neighbours, for a player."""
@@ -182,6 +219,15 @@ class LearnerLesson(LearnerResource):
         body_is_optional=True,
         response=Items[MaterialView],
         errors=(LessonAccessDenied, EventNotFound, LessonNotFound),
+        reads=(
+            Operation(
+                id="getPublicMaterials",
+                summary="List the lesson's materials in the order of their upload, for caches.",
+                response=Items[MaterialView],
+                errors=(LessonAccessDenied, EventNotFound, LessonNotFound),
+                is_conditional=True,
+            ),
+        ),
     )
     async def on_post_materials(self, request: Request, response: Response, event_slug: str, lesson_slug: str) -> None:
         """List the lesson's materials in the order of their upload."""

@@ -100,6 +100,13 @@ class CatalogView(TypedDict):
     serverTime: InstantText
 
 
+class ReadCatalogView(TypedDict):
+    """An event with its lessons, without a time."""
+
+    event: PublicEventView
+    catalog: CatalogListView
+
+
 def catalog_view(catalog: Catalog) -> CatalogView:
     """Return an event with its lessons; only a released lesson shows its video."""
     items = [

@@ -13,7 +13,7 @@ The kit defines the status, the service the code and the message.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 # Before Python 3.12 pydantic does not support the standard library's TypedDict.
 from typing_extensions import TypedDict
@@ -167,12 +167,24 @@ class PreconditionFailed(ServiceError):
     message = "It has been changed since: read it again, then repeat the change with its new ETag"
 
 
+class Limit(NamedTuple):
+    """A number of requests in a window of time, by a name that clients see."""
+
+    policy: str
+    quota: int
+    window_seconds: int
+
+
 class TooManyRequests(ServiceError):
-    """The caller sends too many requests."""
+    """The caller sends too many requests, against this limit."""
 
     status = 429
     code = "RATE_LIMITED"
     message = "Too many requests; try again later"
+
+    def __init__(self, message: str | None = None, *, retry_after: int | None = None, limit: Limit | None = None):
+        super().__init__(message, retry_after=retry_after)
+        self.limit = limit
 
 
 class Unavailable(ServiceError):

@@ -16,6 +16,7 @@ from services.kit.core.errors import (
     PayloadTooLarge,
     RequestError,
     ServiceError,
+    TooManyRequests,
     Unauthorized,
     UnsupportedCoding,
     UnsupportedMedia,
@@ -24,7 +25,7 @@ from services.kit.core.logging import REQUEST_ID_HEADER, current_request_id, log
 from services.kit.web.bodies import Receive, announces_body, receive_with_deadline
 from services.kit.web.documents import write_json
 from services.kit.web.guards import Route
-from services.kit.web.headers import SECURITY_HEADERS
+from services.kit.web.headers import SECURITY_HEADERS, rate_limit_headers
 
 WebApp = falcon.asgi.App[Any, Any]
 RefusalHeaders = Callable[[str | None], Mapping[str, str]]
@@ -180,6 +181,8 @@ def error_headers(error: ServiceError) -> dict[str, str]:
     headers: dict[str, str] = {}
     if error.retry_after is not None:
         headers["Retry-After"] = str(error.retry_after)
+    if isinstance(error, TooManyRequests) and error.limit is not None:
+        headers |= rate_limit_headers(error.limit, 0, error.retry_after)
     if isinstance(error, Unauthorized):
         headers["WWW-Authenticate"] = "Bearer"
     if isinstance(error, UnsupportedCoding):

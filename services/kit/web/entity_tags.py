@@ -12,7 +12,8 @@ IfMatch = frozenset[str] | None
 
 ANY_STATE: IfMatch = None
 
-_TAG = r'(?:W/)?"[\x21\x23-\x7e\x80-\xff]*"'
+_OPAQUE = r'"[\x21\x23-\x7e\x80-\xff]*"'
+_TAG = rf"(?:W/)?{_OPAQUE}"
 _TAGS = re.compile(rf"\s*{_TAG}\s*(?:,\s*{_TAG}\s*)*")
 
 
@@ -37,15 +38,19 @@ def entity_tag(record: Versioned) -> str:
 
 
 def if_match(header: str | None) -> IfMatch:
-    """Return the states that an If-Match header names; `*` names any. Raise ValidationFailed if it is malformed."""
+    """Return the states that an If-Match header names; `*` names any. Raise ValidationFailed if it is malformed.
+
+    A weak tag names the same state as the strong one. By RFC 9110 section 13.1.1 it would name none; but a proxy that
+    compresses makes our tags weak, and they are of records, not of bytes.
+    """
     if header is None or header.strip() == "*":
         return ANY_STATE
     if not _TAGS.fullmatch(header):
         raise ValidationFailed({"If-Match": ['must be * or ETags in quotes, such as "3-19d3f2a81c0"']})
-    return frozenset(re.findall(_TAG, header))
+    return frozenset(re.findall(_OPAQUE, header))
 
 
 def require_match(record: Versioned, states: IfMatch) -> None:
-    """Raise PreconditionFailed unless the record is in one of the states; a weak tag never matches."""
+    """Raise PreconditionFailed unless the record is in one of the states."""
     if states is not None and entity_tag(record) not in states:
         raise PreconditionFailed

@@ -21,7 +21,8 @@ class Operation:
     Without a `summary`, the first paragraph of the responder's docstring is the summary, and the rest is the
     description. `response` is the TypedDict of the body of a success, None if there is no body; `body` and `query` are
     the schemas that the responder validates with. `errors` are its own errors: those that follow from its other
-    declarations (401 behind a token, 412 with If-Match and so on) are added when the document is made::
+    declarations (401 behind a token, 412 with If-Match and so on) are added when the document is made. `reads` are the
+    GET forms that the gateway makes of the response; one that `is_conditional` has a weak ETag, and 304 for that::
 
         @Operation(id="getEvent", response=Item[EventView], errors=(EventNotFound,))
         async def on_get(self, request: Request, response: Response, event_id: str) -> None: ...
@@ -40,6 +41,8 @@ class Operation:
     takes_if_match: bool = False
     takes_idempotency_key: bool = False
     gives_entity_tag: bool = False
+    reads: tuple["Operation", ...] = ()
+    is_conditional: bool = False
 
     def __call__(self, responder: Responder) -> Responder:
         """Declare the request and response of the responder."""

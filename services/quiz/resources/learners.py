@@ -61,7 +61,20 @@ SUBMIT_ROUTE = "POST /api/public/events/{}/lessons/{}/quiz/submit"
 class LessonQuiz(QuizResource):
     """/internal/lessons/{lesson_id}/quiz: for a learner to whom content has opened the lesson."""
 
-    @Operation(id="getLessonQuiz", response=Item[LearnerQuizView], errors=(QuizNotFound,))
+    @Operation(
+        id="getLessonQuiz",
+        response=Item[LearnerQuizView],
+        errors=(QuizNotFound,),
+        reads=(
+            Operation(
+                id="getPublicQuiz",
+                summary="Return the lesson's quiz, without any trace of which option is right, for caches.",
+                response=Item[LearnerQuizView],
+                errors=(QuizNotFound,),
+                is_conditional=True,
+            ),
+        ),
+    )
     async def on_get(self, request: Request, response: Response, lesson_id: str) -> None:
         """Return the lesson's quiz, without any trace of which option is right."""
         version = await self._run(self._service.lesson_quiz_version, lesson_id)
