@@ -1,5 +1,6 @@
 """The resource of each public address: it calls a view or forwards the request to a service."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from urllib.parse import quote
@@ -7,9 +8,10 @@ from urllib.parse import quote
 from falcon.asgi import Request, Response
 
 from gateway.guesses import Guesses
+from gateway.representations import CODINGS, chosen_coding
 from gateway.routes import PublicRoute, View
 from gateway.sources import Service, Source
-from gateway.upstream import Upstream, UpstreamRequest, UpstreamResponse
+from gateway.upstream import HTTP_OK, Upstream, UpstreamRequest, UpstreamResponse
 from gateway.upstreams import Upstreams
 from services.kit.core.errors import UnsupportedMedia
 from services.kit.web.documents import read_body
@@ -35,12 +37,27 @@ def _responder(view: View, upstreams: Upstreams, guesses: Guesses, route: Public
             watch = guesses.watch(path_values[route.event_slug], upstream_request.client_address)
             upstream_request = replace(upstream_request, watch=watch)
         upstream_response = await view(upstreams, upstream_request, **path_values)
+        if route.is_compressed and upstream_request.method == "GET":
+            upstream_response = await _compressed(upstream_response, upstream_request.accept_encoding)
         response.status = upstream_response.status
         response.data = upstream_response.body or None
         for name, value in upstream_response.headers.items():
             response.set_header(name, value)
 
     return respond
+
+
+async def _compressed(response: UpstreamResponse, accept_encoding: str | None) -> UpstreamResponse:
+    """Return a success in the coding that the client likes best; a strong ETag would name one coding only."""
+    if response.status != HTTP_OK or "ETag" in response.headers:
+        return response
+    headers, body = {**response.headers, "Vary": "Origin, Accept-Encoding"}, response.body
+    coding = chosen_coding(accept_encoding, len(body))
+    if coding is not None:
+        headers["Content-Encoding"] = coding
+        # It is made for this request alone, so always beside the event loop.
+        body = await asyncio.to_thread(CODINGS[coding], body)
+    return replace(response, headers=headers, body=body)
 
 
 def _view(target: Service | Source | View) -> View:

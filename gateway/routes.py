@@ -22,12 +22,15 @@ class PublicRoute:
     wrong keys.
 
     `deadline_seconds` is the time that services get, where it is not GATEWAY_TIMEOUT_SECONDS.
+
+    `is_compressed` when GET may compress: a list that may be long and holds no secret, as those of events do.
     """
 
     path: str
     methods: Mapping[str, tuple[Guard, Service | Source | View]]
     event_slug: str | None = None
     deadline_seconds: float | None = None
+    is_compressed: bool = False
 
     @property
     def guards(self) -> Mapping[str, Guard]:
@@ -74,7 +77,7 @@ PUBLIC_ROUTES = (
     PublicRoute("/api/admin/users", {"GET": (OWNER, AUTH), "POST": (OWNER, AUTH)}, deadline_seconds=HASHING_SECONDS),
     PublicRoute(USER, {"GET": (OWNER, AUTH), "PUT": (OWNER, AUTH)}),
     PublicRoute(USER + "/password", {"POST": (OWNER, AUTH)}, deadline_seconds=HASHING_SECONDS),
-    PublicRoute("/api/admin/audit", {"GET": (OWNER, reports.audit)}),
+    PublicRoute("/api/admin/audit", {"GET": (OWNER, reports.audit)}, is_compressed=True),
     PublicRoute("/api/events", {"GET": (VIEWER, CONTENT), "POST": (EDITOR, CONTENT)}),
     PublicRoute(
         EVENT, {"GET": (VIEWER, CONTENT), "PUT": (EDITOR, CONTENT), "DELETE": (EDITOR, deletions.delete_event)}
@@ -83,16 +86,16 @@ PUBLIC_ROUTES = (
     PublicRoute(EVENT + "/branding/generate", {"POST": (EDITOR, CONTENT)}, deadline_seconds=GENERATION_SECONDS),
     PublicRoute(EVENT + "/access-preview", {"GET": (VIEWER, CONTENT)}),
     PublicRoute(EVENT + "/access", {"POST": (OPEN, learners.event_access)}, "event_id"),
-    PublicRoute(EVENT + "/lessons", {"GET": (VIEWER, CONTENT), "POST": (EDITOR, CONTENT)}),
+    PublicRoute(EVENT + "/lessons", {"GET": (VIEWER, CONTENT), "POST": (EDITOR, CONTENT)}, is_compressed=True),
     PublicRoute(
         LESSON, {"GET": (VIEWER, CONTENT), "PUT": (EDITOR, CONTENT), "DELETE": (EDITOR, deletions.delete_lesson)}
     ),
-    PublicRoute(LESSON + "/materials", {"GET": (VIEWER, CONTENT), "POST": (EDITOR, CONTENT)}),
+    PublicRoute(LESSON + "/materials", {"GET": (VIEWER, CONTENT), "POST": (EDITOR, CONTENT)}, is_compressed=True),
     PublicRoute(LESSON + "/materials/{material_id}", {"DELETE": (EDITOR, CONTENT)}),
-    PublicRoute(QUIZZES, {"GET": (VIEWER, QUIZ), "POST": (EDITOR, QUIZ)}),
+    PublicRoute(QUIZZES, {"GET": (VIEWER, QUIZ), "POST": (EDITOR, QUIZ)}, is_compressed=True),
     PublicRoute(QUIZZES + "/{quiz_id}", {"GET": (VIEWER, QUIZ), "PUT": (EDITOR, QUIZ), "DELETE": (EDITOR, QUIZ)}),
-    PublicRoute(QUIZZES + "/{quiz_id}/attempts", {"GET": (VIEWER, QUIZ)}),
-    PublicRoute(PUBLIC_EVENTS, {"GET": (OPEN, Source(CONTENT, "GET", learners.PUBLIC_EVENTS))}),
+    PublicRoute(QUIZZES + "/{quiz_id}/attempts", {"GET": (VIEWER, QUIZ)}, is_compressed=True),
+    PublicRoute(PUBLIC_EVENTS, {"GET": (OPEN, Source(CONTENT, "GET", learners.PUBLIC_EVENTS))}, is_compressed=True),
     PublicRoute(PUBLIC_EVENT, {"GET": (OPEN, reads.event)}, "event_slug"),
     PublicRoute(
         PUBLIC_EVENT + "/catalog", {"GET": (OPEN, reads.catalog), "POST": (OPEN, learners.catalog)}, "event_slug"

@@ -20,11 +20,14 @@ from hypothesis.stateful import RuleBasedStateMachine, rule
 from gateway.content_memory import ContentMemory
 from gateway.memory import read_version
 from gateway.upstream import JSON, Outgoing, UpstreamRequest, UpstreamResponse
+from gateway.upstreams import Upstreams
+from gateway.views import reads
 from services.content.migrations import MIGRATIONS
 from services.content.repository.contracts import ContentStore
 from services.content.repository.store import PeeweeContentStore
 from services.content.service import ContentService
 from services.kit.core.errors import ServiceError, Unavailable
+from services.kit.core.instants import format_instant
 from services.kit.storage.database import open_database
 from services.kit.web.freshness import FRESHNESS_HEADER
 from services.kit.web.judgements import Judgement
@@ -46,6 +49,13 @@ from tests.gateway.fakes import upstream
 from tests.kit.forging import nothing_revoked
 
 PUBLIC = "/internal/public/events"
+VIEWS: dict[str, Any] = {
+    "": reads.event,
+    "catalog": reads.catalog,
+    "access-check": reads.access_check,
+    "playback": reads.playback,
+    "materials": reads.materials,
+}
 OTHER_KEY = "another-key"
 PRIVATE = an_event(id="event-2", slug="secret", visibility="private", access_key=KEY)
 GRANT = learner_grant(PRIVATE)
@@ -99,6 +109,16 @@ class Remembering:
     async def ask(self, event: str, action: str, key: str | None = None, grant: str | None = None) -> UpstreamResponse:
         """Ask for a response of an event, such as `catalog`, through the memory."""
         return await self._memory.call(event, f"{PUBLIC}/{event}/{action}", _request(key), grant)
+
+    async def get(self, event: str, action: str, grant: str | None, if_none_match: str | None) -> UpstreamResponse:
+        """Read an address of the event by GET, through the memory."""
+        nothing: Any = None
+        upstreams = Upstreams(self._content, nothing, nothing, self._memory, nothing, nothing)
+        authorization = None if grant is None else f"Bearer {grant}"
+        request = UpstreamRequest("GET", "", authorization=authorization, if_none_match=if_none_match)
+        _lessons, *lesson_slug, last = ["", *action.split("/")] if "/" not in action else action.split("/")
+        response: UpstreamResponse = await VIEWS[last](upstreams, request, event, *lesson_slug)
+        return response
 
     async def ask_content(self, event: str, action: str, key: str | None, grant: str | None) -> UpstreamResponse:
         """Ask content itself for the same."""
@@ -297,6 +317,17 @@ ADDRESSES = st.sampled_from(
         ("nowhere", "catalog"),
     ]
 )
+READS = st.sampled_from(
+    [
+        *((event, action) for event in ("secret", "launch") for action in ("", "catalog", "lessons/first/playback")),
+        *(
+            ("secret", f"lessons/{slug}/{action}")
+            for slug in ("first", "new")
+            for action in ("access-check", "materials")
+        ),
+        ("nowhere", "catalog"),
+    ]
+)
 CREDENTIALS = st.sampled_from([(None, None), (KEY, None), (OTHER_KEY, None), (None, GRANT), ("wrong-key", GRANT)])
 STEPS = st.sampled_from([MILLISECOND, 400 * MILLISECOND, SECOND, timedelta(minutes=1), HOUR, timedelta(minutes=-2)])
 
@@ -367,6 +398,8 @@ class NeverWrong(RuleBasedStateMachine):
         self._workers = [Content(store, self._clock) for store in stores]
         self._gateways = [Remembering(*self._workers) for _ in range(2)]
         self._runner = asyncio.Runner()
+        # What a cache has of each address: the tag and the body.
+        self._cached: dict[tuple[object, ...], tuple[str, Any]] = {}
 
     def teardown(self) -> None:
         """Close the databases."""
@@ -390,6 +423,52 @@ class NeverWrong(RuleBasedStateMachine):
         with suppress(ServiceError):
             change(self._workers[worker].service, self._clock)
         self._compare(self._gateways[gateway], address, credentials)
+
+    @rule(
+        gateway=WORKERS,
+        worker=WORKERS,
+        address=READS,
+        grant=st.sampled_from([None, GRANT]),
+        change=CHANGES,
+        other_gateway=WORKERS,
+    )
+    def revalidate_around_a_change(
+        self,
+        gateway: int,
+        worker: int,
+        address: tuple[str, str],
+        grant: str | None,
+        change: Change,
+        other_gateway: int,
+    ) -> None:
+        """Read by GET, change something through a worker, and ask whether what was read still holds."""
+        self._revalidate(self._gateways[gateway], address, grant)
+        with suppress(ServiceError):
+            change(self._workers[worker].service, self._clock)
+        self._revalidate(self._gateways[other_gateway], address, grant)
+
+    def _revalidate(self, gateway: Remembering, address: tuple[str, str], grant: str | None) -> None:
+        event, action = address
+        tag, cached = self._cached.get((address, grant), (None, None))
+        response = self._runner.run(gateway.get(event, action, grant, tag))
+        asked = self._runner.run(gateway.ask_content(event, action or "catalog", None, grant))
+        expected = asked.document
+        if asked.status != 200:
+            # Whoever is not admitted learns nothing of what is cached.
+            assert (response.status, response.document["error"]) == (asked.status, expected["error"])
+            assert "ETag" not in response.headers
+            return
+        assert response.headers["Server-Time"] == format_instant(self._clock.at)
+        if action.endswith("access-check"):
+            assert (response.document, "ETag" in response.headers) == (expected, False)
+            return
+        expected.pop("serverTime", None)
+        expected = expected if action else {"item": expected["event"]}
+        assert (cached if response.status == 304 else response.document) == expected
+        assert (response.status == 304) == (cached == expected)
+        is_public = asked.judgement is not None and asked.judgement.is_public
+        assert response.headers["Cache-Control"] == ("public, no-cache" if is_public else "private, no-cache")
+        self._cached[(address, grant)] = (response.headers["ETag"], expected)
 
     def _compare(
         self, gateway: Remembering, address: tuple[str, str], credentials: tuple[str | None, str | None]
