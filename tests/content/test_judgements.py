@@ -13,7 +13,14 @@ from services.content.repository.store import PeeweeContentStore
 from services.content.service import ContentService, PresentedGrant
 from services.kit.core.errors import ServiceError, Unavailable
 from services.kit.web.freshness import Freshness
-from services.kit.web.judgements import JUDGEMENT_HEADER, Judgement, KeyJudgement, judgement_header, read_judgement
+from services.kit.web.judgements import (
+    JUDGEMENT_HEADER,
+    Judgement,
+    KeyJudgement,
+    PresentAddress,
+    judgement_header,
+    read_judgement,
+)
 from services.kit.web.tokens.grants import Grant
 from tests.clock import HOUR, MILLISECOND, NOON, StoppedClock
 from tests.content.client import Client, content_app, learner_grant, service_token
@@ -240,6 +247,8 @@ JUDGEMENTS: Sequence[Judgement] = (
     Judgement(None, False),
     Judgement("é vent\r\n-🎬", True, None, 'les"son'),
     Judgement("event-1", True, KeyJudgement("stale", "a" * 32, "b" * 64), "lesson-1"),
+    Judgement("event-1", True, None, None, PresentAddress("launch")),
+    Judgement("event-1", True, None, "lesson-1", PresentAddress("launch", 'ers"té')),
 )
 
 
@@ -250,3 +259,8 @@ def test_a_header_holds_any_id_and_is_read_again(judgement: Judgement) -> None:
     assert header.isprintable()
     assert read_judgement(header) == judgement
     assert read_judgement(header.replace("{", '{"later": 1, ', 1)) == judgement
+
+
+def test_content_of_the_release_before_tells_no_present_address() -> None:
+    header = judgement_header(Judgement("event-1", True)).replace(', "present_address": null', "")
+    assert read_judgement(header) == Judgement("event-1", True)
