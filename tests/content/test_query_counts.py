@@ -44,7 +44,7 @@ COSTS: list[Cost[ContentService]] = [
     Cost("list_events, a page", lambda service: service.list_events(PageRequest(20)), 1),
     Cost("list_public_events", lambda service: service.list_public_events(PageRequest()), 1),
     Cost("get_event", lambda service: service.get_event("event-1"), 1),
-    Cost("create_event", lambda service: service.create_event(event_fields()), 5, 2),
+    Cost("create_event", lambda service: service.create_event(event_fields()), 6, 2),
     Cost("update_event", lambda service: service.update_event("event-1", event_changes(title="Other")), 6, 2),
     Cost("update_event, its key", lambda service: service.update_event("keyed", event_changes(access_key="b")), 8, 2),
     Cost("brand_event", lambda service: service.brand_event(service.get_event("event-1"), LOOK), 7, 2),
@@ -53,7 +53,7 @@ COSTS: list[Cost[ContentService]] = [
     Cost("list_lessons", lambda service: service.list_lessons("event-1", PageRequest()), 2),
     Cost("list_lessons, a page", lambda service: service.list_lessons("event-1", PageRequest(20)), 2),
     Cost("get_lesson", lambda service: service.get_lesson("event-1", "lesson-1"), 2),
-    Cost("create_lesson", lambda service: service.create_lesson("event-1", lesson_fields()), 6, 2),
+    Cost("create_lesson", lambda service: service.create_lesson("event-1", lesson_fields()), 7, 2),
     Cost(
         "update_lesson",
         lambda service: service.update_lesson("event-1", "lesson-1", lesson_changes(title="Other")),
