@@ -166,11 +166,9 @@ class ContentInspection:
 
 def _is_taken(table: type[FormerEventSlugRow | FormerLessonSlugRow]) -> Any:
     if table is FormerEventSlugRow:
-        present = EventRow.select(SQL("1")).where(EventRow.slug_form == FormerEventSlugRow.slug_form)
-    else:
-        same_event = LessonRow.event == FormerLessonSlugRow.event
-        present = LessonRow.select(SQL("1")).where(same_event, LessonRow.slug_form == FormerLessonSlugRow.slug_form)
-    return fn.EXISTS(present)
+        return fn.EXISTS(EventRow.select(SQL("1")).where(EventRow.slug_form == table.slug_form))
+    same_event = LessonRow.event == table.event
+    return fn.EXISTS(LessonRow.select(SQL("1")).where(same_event, LessonRow.slug_form == table.slug_form))
 
 
 def _occurred_at(occurred_at: datetime) -> datetime:
