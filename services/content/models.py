@@ -127,6 +127,7 @@ class FormerEventSlugRow(peewee.Model):
     class Meta:
         table_name = "former_event_slugs"
         legacy_table_names = False
+        survives_rollbacks = True
 
 
 class FormerLessonSlugRow(peewee.Model):
@@ -140,6 +141,7 @@ class FormerLessonSlugRow(peewee.Model):
     class Meta:
         table_name = "former_lesson_slugs"
         legacy_table_names = False
+        survives_rollbacks = True
         indexes = ((("event", "slug_form"), True),)
 
 

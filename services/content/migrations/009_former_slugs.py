@@ -1,4 +1,4 @@
-"""The normal forms of slugs that events and lessons had before. A rollback forgets them."""
+"""The normal forms of slugs that events and lessons had before. A rollback keeps them for the next time."""
 
 from peewee import ForeignKeyField, Model, TextField
 

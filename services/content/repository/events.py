@@ -14,7 +14,7 @@ from services.content.repository.contracts import ALL
 from services.content.repository.feed import PeeweeChanges, event_change, lesson_change, material_change
 from services.content.repository.lessons import LESSONS
 from services.content.repository.materials import materials_of
-from services.content.repository.slugs import FormerSlugs, by_slug, columns, spellings, stored_form
+from services.content.repository.slugs import SlugForms, by_slug, columns, spellings, stored_form
 from services.kit.core.records import values_of
 from services.kit.storage.database import lock_rows, transaction
 from services.kit.storage.database_errors import violates_constraint
@@ -36,7 +36,7 @@ class PeeweeEvents:
         self._changes = changes
         by_id = EVENTS.where(EventRow.id == Parameter("event_id"))
         lessons = LESSONS.where(LessonRow.event == Parameter("event_id")).order_by(LessonRow.id)
-        others = EventRow.select(EventRow.id).where(EventRow.id != Parameter("event_id"))
+        others = EventRow.select(EventRow.id).where(EventRow.id != Parameter("event"))
         self._by_id = Statement(database, by_id, Event)
         self._by_id_for_update = Statement(database, lock_rows(by_id, database), Event)
         self._insert = Write(database, _insert())
@@ -45,14 +45,14 @@ class PeeweeEvents:
             FormerEventSlugRow.slug_form == Parameter("form")
         )
         self._by_any_slug = Statement(database, by_slug(EVENTS, EventRow, *_ORDER, former_owner=former), Event)
-        self._former = FormerSlugs(database, FormerEventSlugRow)
-        self._rivals = Statement(database, others.where(EventRow.slug_form == Parameter("form")).limit(1), str)
+        with_form = others.where(EventRow.slug_form == Parameter("slug_form"))
+        self._forms = SlugForms(database, with_form, FormerEventSlugRow)
         self._listed = Statement(database, paged(_LISTED, _ORDER, ALL), Event)
         self._lessons_for_update = Statement(database, lock_rows(lessons, database), Lesson)
 
     def add(self, event: Event, *, keeps_slug: bool = False) -> None:
         """Store a new event. Raise EventSlugTaken."""
-        with self._written(event, None, claims_slug=not keeps_slug):
+        with self._written(event, None, keeps_slug=keeps_slug):
             self._insert.run(**_columns(event))
 
     def get(self, event_id: str, *, for_update: bool = False) -> Event:
@@ -78,8 +78,7 @@ class PeeweeEvents:
         columns = _columns(event)
         del columns["position"]
         query = EventRow.update(columns).where(EventRow.id == columns.pop("id"))
-        before = self.get(event.id)
-        with self._written(event, before, claims_slug=before.slug != event.slug):
+        with self._written(event, self.get(event.id)):
             if not query.execute(self._database):
                 raise EventNotFound
 
@@ -116,7 +115,7 @@ class PeeweeEvents:
         return Statement(self._database, query, Event).all()
 
     @contextmanager
-    def _written(self, event: Event, before: Event | None, *, claims_slug: bool) -> Iterator[None]:
+    def _written(self, event: Event, before: Event | None, *, keeps_slug: bool = False) -> Iterator[None]:
         """Append the change after the block has written the event, which was `before`. Raise EventSlugTaken."""
         try:
             # A savepoint: PostgreSQL refuses every further statement of a transaction in which one has failed.
@@ -124,23 +123,21 @@ class PeeweeEvents:
                 yield
                 self._changes.append([event_change("created" if before is None else "changed", event)])
                 # The feed is locked now: of two transactions that claim one form the second one sees the first.
-                if claims_slug and self._has_rival(event, event.slug):
-                    raise EventSlugTaken(event.slug)
-                if before is None or before.slug != event.slug:
-                    self._replace_slug(before, event)
+                self._change_slug(before, event, keeps_slug=keeps_slug)
         except peewee.IntegrityError as error:
             if violates_constraint(error, "events_slug", ["events.slug"]):
                 raise EventSlugTaken(event.slug) from None
             raise
 
-    def _replace_slug(self, before: Event | None, event: Event) -> None:
-        # Where an old installation has the same form twice, the other one is still found by it.
-        is_former = before is not None and not self._has_rival(event, before.slug)
-        left = stored_form(EventRow, before.slug) if before is not None and is_former else None
-        self._former.replace(left, stored_form(EventRow, event.slug), event=event.id)
-
-    def _has_rival(self, event: Event, slug: str) -> bool:
-        return self._rivals.first(event_id=event.id, form=stored_form(EventRow, slug)) is not None
+    def _change_slug(self, before: Event | None, event: Event, *, keeps_slug: bool) -> None:
+        if before is not None and before.slug == event.slug:
+            return
+        taken = stored_form(EventRow, event.slug)
+        if not self._forms.take(taken, event=event.id) and not keeps_slug:
+            raise EventSlugTaken(event.slug)
+        left = None if before is None else stored_form(EventRow, before.slug)
+        if left is not None and left != taken:
+            self._forms.leave(left, event=event.id)
 
 
 def _insert() -> Any:

@@ -13,7 +13,7 @@ from services.content.models import FormerLessonSlugRow, LessonRow
 from services.content.repository.contracts import ALL
 from services.content.repository.feed import PeeweeChanges, lesson_change, material_change
 from services.content.repository.materials import materials_of
-from services.content.repository.slugs import FormerSlugs, by_slug, columns, spellings, stored_form
+from services.content.repository.slugs import SlugForms, by_slug, columns, spellings, stored_form
 from services.kit.core.records import values_of
 from services.kit.storage.database import lock_rows, transaction
 from services.kit.storage.database_errors import is_foreign_key_violation, violates_constraint
@@ -41,7 +41,7 @@ class PeeweeLessons:
         of_event = LESSONS.where(LessonRow.event == Parameter("event_id"))
         by_id = of_event.where(LessonRow.id == Parameter("lesson_id"))
         others = LessonRow.select(LessonRow.id).where(
-            LessonRow.event == Parameter("event_id"), LessonRow.id != Parameter("lesson_id")
+            LessonRow.event == Parameter("event"), LessonRow.id != Parameter("lesson")
         )
         self._by_id = Statement(database, by_id, Lesson)
         self._by_id_for_update = Statement(database, lock_rows(by_id, database), Lesson)
@@ -51,13 +51,13 @@ class PeeweeLessons:
         )
         self._by_slug = Statement(database, by_slug(of_event, LessonRow, *age), Lesson)
         self._by_any_slug = Statement(database, by_slug(of_event, LessonRow, *age, former_owner=former), Lesson)
-        self._former = FormerSlugs(database, FormerLessonSlugRow, FormerLessonSlugRow.event)
-        self._rivals = Statement(database, others.where(LessonRow.slug_form == Parameter("form")).limit(1), str)
+        with_form = others.where(LessonRow.slug_form == Parameter("slug_form"))
+        self._forms = SlugForms(database, with_form, FormerLessonSlugRow, FormerLessonSlugRow.event)
         self._of_event = Statement(database, paged(of_event, _ORDER, ALL), Lesson)
 
     def add(self, lesson: Lesson, *, keeps_slug: bool = False) -> None:
         """Store a new lesson. Raise EventNotFound, LessonSlugTaken, InvalidWindow."""
-        self._write(LessonRow.insert(_columns(lesson)), lesson, None, claims_slug=not keeps_slug)
+        self._write(LessonRow.insert(_columns(lesson)), lesson, None, keeps_slug=keeps_slug)
 
     def get(self, event_id: str, lesson_id: str, *, for_update: bool = False) -> Lesson:
         """Return the lesson. Raise LessonNotFound."""
@@ -81,7 +81,7 @@ class PeeweeLessons:
         columns = _columns(lesson)
         its_row = (LessonRow.id == columns.pop("id")) & (LessonRow.event == columns.pop("event"))
         before = self.get(lesson.event_id, lesson.id)
-        self._write(LessonRow.update(columns).where(its_row), lesson, before, claims_slug=before.slug != lesson.slug)
+        self._write(LessonRow.update(columns).where(its_row), lesson, before)
 
     def remove(self, event_id: str, lesson_id: str) -> None:
         """Delete the lesson with its materials. Raise LessonNotFound."""
@@ -125,17 +125,14 @@ class PeeweeLessons:
         existing = set(Statement(self._database, query, LessonReference).all())
         return [reference for reference in references if reference in existing]
 
-    def _write(self, query: Any, lesson: Lesson, before: Lesson | None, *, claims_slug: bool) -> None:
+    def _write(self, query: Any, lesson: Lesson, before: Lesson | None, *, keeps_slug: bool = False) -> None:
         try:
             with transaction(self._database):
                 if not query.execute(self._database):
                     raise LessonNotFound
                 self._changes.append([lesson_change("created" if before is None else "changed", lesson)])
                 # The feed is locked now: of two transactions that claim one form the second one sees the first.
-                if claims_slug and self._has_rival(lesson, lesson.slug):
-                    raise LessonSlugTaken(lesson.slug)
-                if before is None or before.slug != lesson.slug:
-                    self._replace_slug(before, lesson)
+                self._change_slug(before, lesson, keeps_slug=keeps_slug)
         except peewee.IntegrityError as error:
             if violates_constraint(error, "lessons_window", []):
                 raise InvalidWindow from None
@@ -145,15 +142,15 @@ class PeeweeLessons:
                 raise EventNotFound from None
             raise
 
-    def _replace_slug(self, before: Lesson | None, lesson: Lesson) -> None:
-        # Where an old installation has the same form twice, the other one is still found by it.
-        is_former = before is not None and not self._has_rival(lesson, before.slug)
-        left = stored_form(LessonRow, before.slug) if before is not None and is_former else None
-        self._former.replace(left, stored_form(LessonRow, lesson.slug), event=lesson.event_id, lesson=lesson.id)
-
-    def _has_rival(self, lesson: Lesson, slug: str) -> bool:
-        form = stored_form(LessonRow, slug)
-        return self._rivals.first(event_id=lesson.event_id, lesson_id=lesson.id, form=form) is not None
+    def _change_slug(self, before: Lesson | None, lesson: Lesson, *, keeps_slug: bool) -> None:
+        if before is not None and before.slug == lesson.slug:
+            return
+        taken, owner = stored_form(LessonRow, lesson.slug), {"event": lesson.event_id, "lesson": lesson.id}
+        if not self._forms.take(taken, **owner) and not keeps_slug:
+            raise LessonSlugTaken(lesson.slug)
+        left = None if before is None else stored_form(LessonRow, before.slug)
+        if left is not None and left != taken:
+            self._forms.leave(left, **owner)
 
 
 def _columns(lesson: Lesson) -> dict[str, Any]:

@@ -1,14 +1,15 @@
 """The lookup of a record by its slug, however it is spelled, of others with the same normal form; and former slugs."""
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import peewee
 import uuid_utils
+from peewee import fn
 
 from services.content.models import EventRow, FormerEventSlugRow, FormerLessonSlugRow, LessonRow
 from services.kit.core.texts import lower_form, slug_form
-from services.kit.storage.statements import Insertion, Parameter, Write
+from services.kit.storage.statements import Insertion, Parameter, Statement, Write
 
 FORMS: Mapping[type[EventRow | LessonRow], Callable[[str], str]] = {EventRow: slug_form, LessonRow: lower_form}
 """The function that makes the normal form of each table's slugs."""
@@ -43,26 +44,40 @@ def columns(table: type[EventRow | LessonRow]) -> list[Any]:
     return [each for each in table._meta.sorted_fields if each is not table.slug_form]
 
 
-class FormerSlugs:
-    """The slugs that records had before, by their normal forms; `scope` are the columns within which one is unique.
+class _Claim(NamedTuple):
+    is_taken: bool
+    is_former: bool
 
-    Write only after the change feed was appended to: its lock makes concurrent writers follow one another.
+
+class SlugForms:
+    """Which records have a normal form now, and which one had it before.
+
+    `others` selects those that have it now beside its owner, and `scope` are the columns within which a former one is
+    unique. Write only after the change feed was appended to: its lock makes concurrent writers follow one another.
     """
 
     def __init__(
         self,
         database: peewee.Database,
-        table: type[FormerEventSlugRow | FormerLessonSlugRow],
+        others: Any,
+        former: type[FormerEventSlugRow | FormerLessonSlugRow],
         *scope: peewee.Field,
     ):
-        of_form = [each == Parameter(each.name) for each in (table.slug_form, *scope)]
-        self._deletion = Write(database, table.delete().where(*of_form))
-        self._insertion = Insertion(database, table)
+        of_form = [each == Parameter(each.name) for each in (former.slug_form, *scope)]
+        had_it = former.select(former.id).where(*of_form)
+        flags = [fn.EXISTS(others).alias("is_taken"), fn.EXISTS(had_it).alias("is_former")]
+        self._claim = Statement(database, peewee.Select(columns=flags), _Claim)
+        self._deletion = Write(database, former.delete().where(*of_form))
+        self._insertion = Insertion(database, former)
 
-    def replace(self, left: str | None, taken: str | None, **owner: str) -> None:
-        """Store the form that the owner has left; the one that it has taken is nobody's former slug any more."""
-        # The release before may have let the owner take what was the former slug of another.
-        for form in {left, taken} - {None}:
+    def take(self, form: str | None, **owner: str) -> bool:
+        """Make the form nobody's former one, for good; return whether no other record has it now."""
+        claim = self._claim.first(slug_form=form, **owner)
+        if claim is not None and claim.is_former:
             self._deletion.run(slug_form=form, **owner)
-        if left not in (None, taken):
-            self._insertion.run(id=str(uuid_utils.uuid7()), slug_form=left, **owner)
+        return claim is None or not claim.is_taken
+
+    def leave(self, form: str, **owner: str) -> None:
+        """Store that the owner had the form before, unless another record has it now, as in old installations."""
+        if self.take(form, **owner):
+            self._insertion.run(id=str(uuid_utils.uuid7()), slug_form=form, **owner)
