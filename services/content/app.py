@@ -95,6 +95,7 @@ def routes(
         Route(PUBLIC_EVENTS, learners.PublicEvents(service, use_cases), Guard.SERVICE),
         Route(PUBLIC_EVENTS + "/{event_slug}/access", learners.EventAccess(service, use_cases), Guard.SERVICE),
         Route(PUBLIC_EVENTS + "/{event_slug}/catalog", learners.Catalog(service, use_cases, grants), Guard.SERVICE),
+        Route(PUBLIC_EVENTS + "/{event_slug}/calendar", learners.EventCalendar(service, use_cases), Guard.SERVICE),
         Route(PUBLIC_LESSON + "/access-check", learner_lesson, Guard.SERVICE, "access_check"),
         Route(PUBLIC_LESSON + "/admission", learner_lesson, Guard.SERVICE, "admission"),
         Route(PUBLIC_LESSON + "/playback", learner_lesson, Guard.SERVICE, "playback"),

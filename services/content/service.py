@@ -13,6 +13,7 @@ from typing import NamedTuple
 import uuid_utils
 
 from services.content import rules
+from services.content.calendar import event_calendar
 from services.content.entities import (
     Access,
     AccessPreview,
@@ -282,6 +283,15 @@ class ContentService:
         judgement = replace(judgement, present_address=_present_address(event, event_slug))
         tell(judgement, _freshness(version, rules.steady_between(lessons, server_time)))
         return Catalog(event, lessons, server_time)
+
+    def calendar(self, event_slug: str, tell: Tell = tell_nobody) -> str:
+        """Return the public event's lessons as an iCalendar. Raise EventNotFound, for a private event too."""
+        version = self._version_at(self._clock())
+        event, judgement = self._judged_event(event_slug, None, None, tell, version)
+        if not judgement.opened:
+            # Calendar programs send no token.
+            raise EventNotFound
+        return event_calendar(event, self._store.lessons.list(event.id))
 
     def check_access(
         self,

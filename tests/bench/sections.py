@@ -110,7 +110,7 @@ def beside(growth: Sequence[Growth]) -> list[str]:
     ]
     return [
         "## A large installation, and learners beside other work",
-        "1,000 events, 30,000 lessons, 10,000 quizzes and 100,000 attempts beside a hundredth of that, in turn, on "
+        "1,000 events, 30,000 lessons, 10,000 quizzes and 100,000 attempts beside a tenth of that, in turn, on "
         "SQLite; and the p99 of learners before and while a client signs in, or reads whole lists of the large "
         "installation, again and again.",
         table(("what", "before", "after", "times worse", "others", "target"), rows),

@@ -141,6 +141,16 @@ class Catalog(LearnerResource):
         write_rendered(response, await self._open(read, request, response, event_slug))
 
 
+class EventCalendar(ContentResource):
+    """/internal/public/events/{event_slug}/calendar."""
+
+    async def on_post(self, request: Request, response: Response, event_slug: str) -> None:
+        """Return the lessons of a public event as an iCalendar, in a member of a JSON object."""
+        with _told_in(response) as tell:
+            calendar = await self._run(self._service.calendar, event_slug, tell)
+        write_json(response, {"calendar": calendar})
+
+
 class LearnerLesson(LearnerResource):
     """/internal/public/events/{event_slug}/lessons/{lesson_slug}/...: a responder for each last segment."""
 
