@@ -32,6 +32,7 @@ LOSSES: dict[Migrations, dict[str, set[str]]] = {
         "001_initial": {"admins 3", "sessions 2", "signing_keys 2"},
     },
     CONTENT: {
+        "009_former_slugs": {"former_event_slugs 2", "former_lesson_slugs 2"},
         "007_seed_mark": {"seed_mark 1"},
         # Of two events of different instants each is the first.
         "006_slug_forms": {"events.position 1"},

@@ -8,7 +8,7 @@ import peewee
 from services.content import rules
 from services.content.entities import Event, FeedState, Lesson, Material
 from services.content.migrations import MIGRATIONS
-from services.content.models import EventRow, LessonRow
+from services.content.models import EventRow, FormerEventSlugRow, FormerLessonSlugRow, LessonRow
 from services.content.repository.inspection import ContentInspection, StoredSlug
 from services.content.repository.store import PeeweeContentStore
 from services.kit.core.findings import Finding, Progress, Violation, violation_findings
@@ -32,6 +32,8 @@ def examination(clock: Clock = now) -> Examination:
         yield from _record_findings("materials", inspection.materials(), rules.material_violations, progress)
         for table in (EventRow, LessonRow):
             yield from _form_findings(inspection, PeeweeContentStore(database, clock), table)
+        for former in (FormerEventSlugRow, FormerLessonSlugRow):
+            yield from _former_slug_findings(inspection, former)
         yield from _change_findings(inspection, inspection.feed())
 
     def between(database: peewee.Database, progress: Progress) -> Iterator[Finding]:
@@ -39,7 +41,8 @@ def examination(clock: Clock = now) -> Examination:
 
     def before_removal(database: peewee.Database, table: Table, row_id: str) -> None:
         changes = ContentInspection(database).removal(table, row_id)
-        PeeweeContentStore(database, clock).changes.append(changes)
+        if changes:
+            PeeweeContentStore(database, clock).changes.append(changes)
 
     return Examination(MIGRATIONS, domain, between, before_removal=before_removal)
 
@@ -69,6 +72,20 @@ def _form_findings(
 
         message = "only this spelling of its slug finds it: the release before wrote it"
         yield Finding(table._meta.table_name, row.id, "slug_form", message, renew)
+
+
+def _former_slug_findings(
+    inspection: ContentInspection, table: type[FormerEventSlugRow | FormerLessonSlugRow]
+) -> Iterator[Finding]:
+    for row_id in inspection.taken_former_slugs(table):
+
+        def remove(row_id: str = row_id) -> str:
+            # No response to learners changes: the present slug was found before.
+            inspection.remove_taken_former_slug(table, row_id)
+            return "deleted it"
+
+        message = "it is a present slug again: the release before, or another tool, wrote that"
+        yield Finding(table._meta.table_name, row_id, "former_slug_taken", message, remove)
 
 
 def _reader_findings(state: FeedState, clock: Clock) -> Iterator[Finding]:

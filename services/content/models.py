@@ -117,6 +117,34 @@ class MaterialRow(peewee.Model):
         )
 
 
+class FormerEventSlugRow(peewee.Model):
+    """The normal form of a slug that an event had before, until another event takes it."""
+
+    id = TextField(primary_key=True)
+    event = ForeignKeyField(EventRow, on_delete="CASCADE")
+    slug_form = TextField(unique=True)
+
+    class Meta:
+        table_name = "former_event_slugs"
+        legacy_table_names = False
+        survives_rollbacks = True
+
+
+class FormerLessonSlugRow(peewee.Model):
+    """The normal form of a slug that a lesson had before, until another lesson of its event takes it."""
+
+    id = TextField(primary_key=True)
+    event = ForeignKeyField(EventRow, on_delete="CASCADE", index=False)
+    lesson = ForeignKeyField(LessonRow, on_delete="CASCADE")
+    slug_form = TextField()
+
+    class Meta:
+        table_name = "former_lesson_slugs"
+        legacy_table_names = False
+        survives_rollbacks = True
+        indexes = ((("event", "slug_form"), True),)
+
+
 class ChangeRow(peewee.Model):
     """An entry of the change feed; its columns are the fields of entities.Change."""
 
@@ -180,7 +208,7 @@ class ReplacedKeyRow(peewee.Model):
 
 
 TABLES = (
-    *(EventRow, LessonRow, MaterialRow, ReplacedKeyRow),
+    *(EventRow, LessonRow, MaterialRow, ReplacedKeyRow, FormerEventSlugRow, FormerLessonSlugRow),
     *(ChangeRow, ChangeFeedRow, FeedReaderRow),
     *(IdempotentResponseRow, SeedMarkRow, AuditRow),
 )

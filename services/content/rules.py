@@ -3,7 +3,7 @@
 import hashlib
 import hmac
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, fields, replace
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
@@ -25,7 +25,7 @@ from services.content.entities import (
 from services.content.errors import FeedPositionLost, InvalidWindow
 from services.content.videos import embeds_nothing
 from services.kit.core.findings import Violation
-from services.kit.core.texts import as_seen
+from services.kit.core.texts import as_seen, lower_form, slug_form
 from services.kit.core.unset import UNSET
 from services.kit.web.schemas import is_web_address
 from services.kit.web.tokens.grants import Grant
@@ -61,6 +61,20 @@ def may_be_event_slug(slug: str) -> bool:
 def may_be_lesson_slug(slug: str) -> bool:
     """Return whether a lesson may be stored with this slug: once it needed no normal form of Unicode."""
     return slug == slug.strip().lower() and is_addressable(slug)
+
+
+def is_former_event_slug(typed: str, event: Event) -> bool:
+    """Return whether the slug that found the event is one that it had before, and no spelling of its present one."""
+    return _is_former_slug(typed, event.slug, slug_form)
+
+
+def is_former_lesson_slug(typed: str, lesson: Lesson) -> bool:
+    """Return whether the slug that found the lesson is one that it had before, and no spelling of its present one."""
+    return _is_former_slug(typed, lesson.slug, lower_form)
+
+
+def _is_former_slug(typed: str, present: str, form_of: Callable[[str], str]) -> bool:
+    return present not in (typed, typed.strip().lower()) and form_of(typed) != form_of(present)
 
 
 class Descriptions(NamedTuple):

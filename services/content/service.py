@@ -45,7 +45,7 @@ from services.kit.core.records import values_of
 from services.kit.storage.idempotency import Keep, keep_nothing
 from services.kit.web.entity_tags import ANY_STATE, IfMatch, entity_tag, require_match
 from services.kit.web.freshness import Freshness, Version
-from services.kit.web.judgements import Judgement, KeyJudgement
+from services.kit.web.judgements import Judgement, KeyJudgement, PresentAddress
 from services.kit.web.pages import Page, PageRequest, page_of
 from services.kit.web.tokens.grants import Grant
 
@@ -258,7 +258,8 @@ class ContentService:
 
     def event_access(self, event_slug: str, access_key: str | None, tell: Tell = tell_nobody) -> EventAccess:
         """Return the content of a grant for this key. Raise EventAccessDenied, for an unknown event too."""
-        event = self._find_event(event_slug)
+        # At once: an unknown event costs as many statements as a known one.
+        event = self._find_event(event_slug, at_once=True)
         judgement = self._judgement(event, access_key, None)
         tell(judgement, None)
         if not judgement.opened or event is None:
@@ -279,6 +280,7 @@ class ContentService:
         if not judgement.opened:
             raise _access_denied()
         lessons = self._store.lessons.list(event.id)
+        judgement = replace(judgement, present_address=_present_address(event, event_slug))
         tell(judgement, _freshness(version, rules.steady_between(lessons, server_time)))
         return Catalog(event, lessons, server_time)
 
@@ -374,9 +376,9 @@ class ContentService:
         lessons = self._store.lessons.find(lesson_ids, (), ())
         return {event.id for event in events}, {lesson.id for lesson in lessons}
 
-    def _find_event(self, event_slug: str) -> Event | None:
+    def _find_event(self, event_slug: str, *, at_once: bool = False) -> Event | None:
         with suppress(EventNotFound):
-            return self._store.events.get_by_slug(event_slug)
+            return self._store.events.get_by_slug(event_slug, at_once=at_once)
         return None
 
     def _opened(
@@ -402,7 +404,8 @@ class ContentService:
             # Do not look up the lesson: a guess must not reveal which lessons exist.
             return _Checked(Access("blocked_private", None, server_time), version, judgement)
         lesson = self._store.lessons.get_by_slug(event.id, lesson_slug)
-        judgement = replace(judgement, lesson_id=lesson.id)
+        address = _present_address(event, event_slug, lesson, lesson_slug)
+        judgement = replace(judgement, lesson_id=lesson.id, present_address=address)
         tell(judgement, _freshness(version, rules.counting_between(lesson, server_time)))
         return _Checked(Access(rules.lesson_status(lesson, server_time), lesson, server_time), version, judgement)
 
@@ -416,11 +419,12 @@ class ContentService:
         event = self._find_event(event_slug)
         judgement = self._judgement(event, access_key, grant)
         tell(judgement, Freshness(version))
-        if event is None:
-            raise EventNotFound
         if not judgement.opened and isinstance(grant, Unavailable):
             # The key did not open the event, so the learner needs the grant.
             raise grant
+        if event is None or (not judgement.opened and rules.is_former_event_slug(event_slug, event)):
+            # To outsiders a former slug of a private event is as an unknown one.
+            raise EventNotFound
         return event, judgement
 
     def _judgement(self, event: Event | None, access_key: str | None, grant: PresentedGrant) -> Judgement:
@@ -455,6 +459,17 @@ class ContentService:
         if through > feed.pruned_through:
             with self._store.transaction():
                 self._store.changes.prune(through)
+
+
+def _present_address(
+    event: Event, event_slug: str, lesson: Lesson | None = None, lesson_slug: str = ""
+) -> PresentAddress | None:
+    """Return the slugs of what these slugs have found, None unless one of them is a former one."""
+    if rules.is_former_event_slug(event_slug, event):
+        return PresentAddress(event.slug, None if lesson is None else lesson.slug)
+    if lesson is not None and rules.is_former_lesson_slug(lesson_slug, lesson):
+        return PresentAddress(event.slug, lesson.slug)
+    return None
 
 
 def _access_denied() -> EventAccessDenied:

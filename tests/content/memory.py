@@ -42,6 +42,9 @@ class _Rows:
     lessons: dict[str, Lesson] = field(default_factory=dict)
     materials: dict[str, Material] = field(default_factory=dict)
     replaced_keys: dict[str, datetime] = field(default_factory=dict)
+    # The ids of events and lessons by the normal forms of slugs that they had before; those of lessons with the event.
+    former_events: dict[str, str] = field(default_factory=dict)
+    former_lessons: dict[tuple[str, str], str] = field(default_factory=dict)
     changes: tuple[Change, ...] = ()
     feed: ChangeFeed = field(default_factory=lambda: ChangeFeed(str(uuid_utils.uuid7()), 0, 0))
     readers: dict[str, FeedReader] = field(default_factory=dict)
@@ -129,17 +132,23 @@ class InMemoryEvents:
     def get(self, event_id: str, *, for_update: bool = False) -> Event:
         return _first((each for each in self._all() if each.id == event_id), EventNotFound)
 
-    def get_by_slug(self, slug: str) -> Event:
-        return _first(_by_slug(sorted(self._all(), key=event_key), slug, slug_form), EventNotFound)
+    def get_by_slug(self, slug: str, *, at_once: bool = False) -> Event:
+        former = (each for each in self._all() if each.id == self._rows.former_events.get(slug_form(slug)))
+        return _first([*_by_slug(sorted(self._all(), key=event_key), slug, slug_form), *former], EventNotFound)
 
     def save(self, event: Event) -> None:
         stored = self.get(event.id)
         self._put(replace(event, position=stored.position), claims_slug=stored.slug != event.slug)
+        present = {slug_form(each.slug) for each in self._all()}
+        if slug_form(stored.slug) not in present:
+            self._rows.former_events[slug_form(stored.slug)] = event.id
         self._changes.append([event_change("changed", event)])
 
     def remove(self, event_id: str) -> None:
         event = self.get(event_id)
         del self._rows.events[event_id]
+        former = self._rows.former_events
+        self._rows.former_events = {form: owner for form, owner in former.items() if owner != event_id}
         orphans = [each for each in self._rows.lessons.values() if each.event_id == event_id]
         deletions = _remove_lessons(self._rows, orphans)
         self._changes.append([*deletions, event_change("deleted", event)])
@@ -164,6 +173,7 @@ class InMemoryEvents:
         if _is_taken(event.slug, others, slug_form, claims_slug=claims_slug):
             raise EventSlugTaken(event.slug)
         self._rows.events[event.id] = event
+        self._rows.former_events.pop(slug_form(event.slug), None)
 
 
 class InMemoryLessons:
@@ -185,11 +195,16 @@ class InMemoryLessons:
 
     def get_by_slug(self, event_id: str, slug: str) -> Lesson:
         by_age = sorted(self._of(event_id), key=lambda lesson: (lesson.created_at, lesson.id))
-        return _first(_by_slug(by_age, slug, lower_form), LessonNotFound)
+        former_id = self._rows.former_lessons.get((event_id, lower_form(slug)))
+        former = (each for each in by_age if each.id == former_id)
+        return _first([*_by_slug(by_age, slug, lower_form), *former], LessonNotFound)
 
     def save(self, lesson: Lesson) -> None:
         stored = self.get(lesson.event_id, lesson.id)
         self._put(lesson, claims_slug=stored.slug != lesson.slug)
+        present = {lower_form(each.slug) for each in self._of(lesson.event_id)}
+        if lower_form(stored.slug) not in present:
+            self._rows.former_lessons[lesson.event_id, lower_form(stored.slug)] = lesson.id
         self._changes.append([lesson_change("changed", lesson)])
 
     def remove(self, event_id: str, lesson_id: str) -> None:
@@ -221,6 +236,7 @@ class InMemoryLessons:
         if _is_taken(lesson.slug, others, lower_form, claims_slug=claims_slug):
             raise LessonSlugTaken(lesson.slug)
         self._rows.lessons[lesson.id] = lesson
+        self._rows.former_lessons.pop((lesson.event_id, lower_form(lesson.slug)), None)
 
 
 class InMemoryMaterials:
@@ -319,6 +335,7 @@ def _remove_lessons(rows: _Rows, lessons: Iterable[Lesson]) -> list[NewChange]:
     gone = {each.id: each for each in sorted(lessons, key=lambda lesson: lesson.id)}
     lost = [each for each in rows.materials.values() if each.lesson_id in gone]
     rows.lessons = {each.id: each for each in rows.lessons.values() if each.id not in gone}
+    rows.former_lessons = {form: owner for form, owner in rows.former_lessons.items() if owner not in gone}
     rows.materials = {each.id: each for each in rows.materials.values() if each.lesson_id not in gone}
     materials = sorted(lost, key=lambda each: (each.lesson_id, each.position))
     return [

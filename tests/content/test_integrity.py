@@ -90,6 +90,24 @@ VIOLATIONS = {
         gone=[("materials", "material-2")],
         tells=FEED_AND_AUDIT,
     ),
+    "an event's former slug that is present": Violation(
+        ["INSERT INTO former_event_slugs VALUES ('former-1', 'event-2', 'launch')"],
+        [("former_event_slugs", "former-1", "former_slug_taken")],
+        repaired=True,
+        gone=[("former_event_slugs", "former-1")],
+    ),
+    "a lesson's former slug that is present": Violation(
+        ["INSERT INTO former_lesson_slugs VALUES ('former-1', 'event-1', 'lesson-1', 'first')"],
+        [("former_lesson_slugs", "former-1", "former_slug_taken")],
+        repaired=True,
+        gone=[("former_lesson_slugs", "former-1")],
+    ),
+    "a former slug of no event": Violation(
+        ["INSERT INTO former_event_slugs VALUES ('former-1', 'nowhere', 'once')"],
+        [("former_event_slugs", "former-1", "foreign_key")],
+        repaired=True,
+        gone=[("former_event_slugs", "former-1")],
+    ),
     "changes that are missing": Violation(
         [*the_feed(9, 2), "DELETE FROM changes WHERE sequence IN (3, 5, 6, 9)"],
         [("changes", each, "feed_gap") for each in ("3", "5", "9")],

@@ -2,22 +2,31 @@
 
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 import peewee
 import pytest
 
 from services.content import rules
+from services.content.errors import EventNotFound
 from services.content.repository.contracts import ContentStore
 from services.content.repository.store import PeeweeContentStore
 from services.content.service import ContentService, PresentedGrant
 from services.kit.core.errors import ServiceError, Unavailable
 from services.kit.web.freshness import Freshness
-from services.kit.web.judgements import JUDGEMENT_HEADER, Judgement, KeyJudgement, judgement_header, read_judgement
+from services.kit.web.judgements import (
+    JUDGEMENT_HEADER,
+    Judgement,
+    KeyJudgement,
+    PresentAddress,
+    judgement_header,
+    read_judgement,
+)
 from services.kit.web.tokens.grants import Grant
 from tests.clock import HOUR, MILLISECOND, NOON, StoppedClock
 from tests.content.client import Client, content_app, learner_grant, service_token
-from tests.content.examples import KEY, SECRET, an_event, event_changes, with_two_events
+from tests.content.examples import KEY, SECRET, an_event, event_changes, lesson_changes, with_two_events
 from tests.content.memory import InMemoryContentStore
 from tests.content.resources.answers import PUBLIC
 
@@ -209,6 +218,57 @@ def test_a_changed_key_is_another_present_one(simple_door: Door) -> None:
     assert present() != before
 
 
+# Former slugs
+
+
+@pytest.fixture
+def renamed_door() -> Door:
+    """A door whose events and lessons have other slugs than before."""
+    door = Door(InMemoryContentStore())
+    for event_id, lesson_id, slug in (("event-1", "lesson-1", "launch"), ("event-2", "lesson-2", "secret")):
+        door.service.update_event(event_id, event_changes(slug=f"{slug}-2"))
+        door.service.update_lesson(event_id, lesson_id, lesson_changes(slug="first-2"))
+    return door
+
+
+@pytest.mark.parametrize(("slug", "lesson"), [("secret", "first"), ("SECRET", "first-2"), ("secret-2", " First")])
+@pytest.mark.parametrize(("key", "grant"), [(KEY, None), ("let-me-out", GRANT)])
+def test_whoever_opens_a_former_address_is_told_the_present_one(
+    renamed_door: Door, slug: str, lesson: str, key: str, grant: PresentedGrant
+) -> None:
+    judged = renamed_door.told(key, grant, slug, lesson)
+    present = renamed_door.told(key, grant, "Secret-2", "FIRST-2")
+    assert present.present_address is None
+    assert judged == replace(present, present_address=PresentAddress("secret-2", "first-2"))
+
+
+def test_a_former_address_of_a_catalog_is_told_and_one_of_no_lesson_is_not(renamed_door: Door) -> None:
+    told: list[Judgement] = []
+    for slug in ("launch", "launch-2"):
+        renamed_door.service.catalog(slug, None, None, lambda judgement, _freshness: told.append(judgement))
+    assert told[1] == replace(told[-1], present_address=PresentAddress("launch-2"))
+    former, present = (renamed_door.told(None, slug=slug, lesson="nothing") for slug in ("launch", "launch-2"))
+    assert (former, former.present_address) == (present, None)
+
+
+@pytest.mark.parametrize("key", [None, "let-me-out"])
+def test_to_outsiders_a_former_slug_of_a_private_event_is_unknown_and_their_key_a_guess_at_it(
+    renamed_door: Door, key: str | None
+) -> None:
+    for use_case in (
+        lambda slug, grant: renamed_door.service.catalog(slug, key, grant),
+        lambda slug, grant: renamed_door.service.check_access(slug, "first", key, grant),
+        lambda slug, grant: renamed_door.service.play(slug, "first", key, grant),
+    ):
+        for slug in ("secret", "nowhere"):
+            with pytest.raises(EventNotFound):
+                use_case(slug, FOREIGN_GRANT)
+            # Nobody can say whether the grant opens the event, if there is one.
+            with pytest.raises(Unavailable):
+                use_case(slug, Unavailable())
+    assert renamed_door.told(key, slug="secret") == renamed_door.told(key, slug="secret-2")
+
+
 # The header
 
 ACTIONS = ("access-check", "admission", "playback", "materials")
@@ -240,6 +300,8 @@ JUDGEMENTS: Sequence[Judgement] = (
     Judgement(None, False),
     Judgement("é vent\r\n-🎬", True, None, 'les"son'),
     Judgement("event-1", True, KeyJudgement("stale", "a" * 32, "b" * 64), "lesson-1"),
+    Judgement("event-1", True, None, None, PresentAddress("launch")),
+    Judgement("event-1", True, None, "lesson-1", PresentAddress("launch", 'ers"té')),
 )
 
 
@@ -250,3 +312,8 @@ def test_a_header_holds_any_id_and_is_read_again(judgement: Judgement) -> None:
     assert header.isprintable()
     assert read_judgement(header) == judgement
     assert read_judgement(header.replace("{", '{"later": 1, ', 1)) == judgement
+
+
+def test_content_of_the_release_before_tells_no_present_address() -> None:
+    header = judgement_header(Judgement("event-1", True)).replace(', "present_address": null', "")
+    assert read_judgement(header) == Judgement("event-1", True)

@@ -1,5 +1,6 @@
 """The migrations of content on rows that earlier releases have stored."""
 
+from dataclasses import replace
 from typing import Any
 
 import peewee
@@ -10,11 +11,12 @@ from services.content.service import ContentService
 from services.kit.storage.database import is_postgresql
 from services.kit.web.pages import PageRequest
 from tests.clock import StoppedClock
-from tests.content.examples import SECRET, a_lesson, an_event
+from tests.content.examples import SECRET, a_lesson, an_event, with_two_events
 from tests.content.test_integrity import EXAMINATION
 from tests.violations import found, named
 
 SLUG_FORMS = "006_slug_forms"
+FORMER_SLUGS = "009_former_slugs"
 # Stored in this order, at one instant.
 OLD_EVENTS = {"zoo": "launch---march", "Event 1": "launch-march", "b": "---", "a": "plain"}
 OLD_LESSONS = {"lesson-1": "café", "lesson-2": "cafe\u0301", "lesson-3": "first lesson"}
@@ -68,6 +70,23 @@ def test_code_of_the_release_before_goes_on_writing(database: peewee.Database) -
     assert store.events.get_by_slug("launch---march").position == 0
     assert store.lessons.get_by_slug("event-1", "cafe\u0301").id == "lesson-1"
     assert [each[2] for each in named(found(database, EXAMINATION))] == ["slug_form", "slug_form"]
+
+
+def test_former_slugs_come_back_after_a_rollback(database: peewee.Database) -> None:
+    MIGRATIONS.up(database)
+    store = with_two_events(PeeweeContentStore(database))
+    store.events.save(an_event(slug="renamed"))
+    store.events.save(replace(store.events.get("event-2"), slug="other"))
+    store.lessons.save(a_lesson(slug="renamed"))
+    before(database, FORMER_SLUGS)
+    # The release before takes one of them.
+    insert(database, "events", old_event("event-3", "secret") | {"slug_form": "secret"})
+
+    MIGRATIONS.up(database)
+
+    assert (store.events.get_by_slug("launch").id, store.events.get_by_slug("secret").id) == ("event-1", "event-3")
+    assert store.lessons.get_by_slug("event-1", "first").id == "lesson-1"
+    assert [each[2] for each in named(found(database, EXAMINATION))] == ["rolled_back", "former_slug_taken"]
 
 
 def old_event(event_id: str, slug: str) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from services.content.branding.rules import Brief, fallback_branding
 from services.content.entities import LessonReference, Upload
 from services.content.repository.store import PeeweeContentStore
 from services.content.service import ContentService
-from services.kit.core.errors import Forbidden
+from services.kit.core.errors import Forbidden, NotFound
 from services.kit.storage.database import is_postgresql
 from services.kit.web.pages import PageRequest
 from services.kit.web.tokens.grants import Grant
@@ -46,6 +46,7 @@ COSTS: list[Cost[ContentService]] = [
     Cost("get_event", lambda service: service.get_event("event-1"), 1),
     Cost("create_event", lambda service: service.create_event(event_fields()), 5, 2),
     Cost("update_event", lambda service: service.update_event("event-1", event_changes(title="Other")), 6, 2),
+    Cost("update_event, its slug", lambda service: service.update_event("event-1", event_changes(slug="b")), 9, 2),
     Cost("update_event, its key", lambda service: service.update_event("keyed", event_changes(access_key="b")), 8, 2),
     Cost("brand_event", lambda service: service.brand_event(service.get_event("event-1"), LOOK), 7, 2),
     Cost("delete_event", lambda service: service.delete_event("event-1"), 8, 2),
@@ -157,9 +158,34 @@ def test_a_failed_exchange_causes_the_same_statements_without_an_event(
     assert known == unknown
 
 
+@pytest.mark.parametrize("key", [None, "let-me-out"])
+def test_an_outsider_of_a_private_event_causes_the_same_statements_under_its_former_slug_as_without_it(
+    content_database: peewee.Database, key: str | None
+) -> None:
+    service = stocked(content_database, 0)
+    service.update_event("event-1", event_changes(visibility="private", access_key="let-me-in", slug="renamed"))
+    for use_case in (
+        *(lambda slug: service.catalog(slug, key), lambda slug: service.play(slug, "first", key)),
+        *(lambda slug: service.check_access(slug, "first", key), lambda slug: service.event_access(slug, key)),
+    ):
+        former, unknown = (statements_of(content_database, partial(use_case, slug)) for slug in ("launch", "nowhere"))
+        assert former == unknown
+
+
+def test_a_former_slug_costs_one_statement_more(content_database: peewee.Database) -> None:
+    service = stocked(content_database, 0)
+    service.update_event("event-1", event_changes(slug="renamed"))
+    service.update_lesson("event-1", "lesson-1", lesson_changes(slug="renamed"))
+    costs = [
+        split(statements_of(content_database, partial(service.play, *slugs, None)))[0]
+        for slugs in (("renamed", "renamed"), ("launch", "renamed"), ("renamed", "first"), ("launch", "first"))
+    ]
+    assert costs == [4, 5, 5, 6]
+
+
 def statements_of(database: peewee.Database, use_case: Callable[[], object]) -> Sequence[str]:
     """Return the statements of the use case, which may refuse afterwards."""
-    with counted(database) as statements, suppress(Forbidden):
+    with counted(database) as statements, suppress(Forbidden, NotFound):
         use_case()
     return list(statements)
 

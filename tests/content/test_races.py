@@ -16,7 +16,9 @@ from services.kit.web.pages import PageRequest
 from tests.audit import entries_in
 from tests.clock import StoppedClock
 from tests.content.examples import SECRET, a_lesson, an_event, event_changes, event_fields, lesson_fields
+from tests.content.test_integrity import EXAMINATION
 from tests.parallel import at_once
+from tests.violations import found
 
 
 @pytest.fixture
@@ -62,6 +64,23 @@ def test_of_two_renamings_to_one_form_one_is_refused(service: ContentService, st
         )
     )
     assert [type(each) for each in results if isinstance(each, ServiceError)] == [EventSlugTaken]
+
+
+def test_whoever_takes_a_slug_at_the_moment_it_is_left_keeps_it(
+    service: ContentService, store: PeeweeContentStore, database: peewee.Database
+) -> None:
+    for number in range(5):
+        left, event_id = store.events.get("event-1").slug, f"event-1{number}"
+        store.events.add(an_event(id=event_id, slug=f"other-{number}"))
+        results = at_once(
+            partial(service.update_event, "event-1", event_changes(slug=f"renamed-{number}")),
+            *[partial(service.update_event, event_id, event_changes(slug=left))] * 2,
+        )
+        assert {type(each) for each in results if isinstance(each, ServiceError)} <= {EventSlugTaken}
+        taken = store.events.get(event_id).slug == left
+        assert store.events.get_by_slug(left).id == (event_id if taken else "event-1")
+        assert store.events.get_by_slug(f"other-{number}").id == event_id
+        assert found(database, EXAMINATION) == []
 
 
 def test_concurrent_uploads_take_consecutive_positions(service: ContentService) -> None:

@@ -247,6 +247,101 @@ def test_stored_slugs_of_one_form_stay_when_other_fields_change(store: ContentSt
     assert store.lessons.get_by_slug("e1", "cafe\u0301") == replace(lesson, title="Changed")
 
 
+# Former slugs
+
+
+def renamed(store: ContentStore, event_id: str, slug: str) -> None:
+    """Give the event another slug."""
+    store.events.save(replace(store.events.get(event_id), slug=slug))
+
+
+def lesson_renamed(store: ContentStore, event_id: str, lesson_id: str, slug: str) -> None:
+    """Give the lesson another slug."""
+    store.lessons.save(replace(store.lessons.get(event_id, lesson_id), slug=slug))
+
+
+def test_every_slug_that_an_event_had_finds_it_in_any_spelling(stocked: ContentStore) -> None:
+    for slug in ("launch-2", "launch-3", "LAUNCH-3", "launch-2"):
+        renamed(stocked, "event-1", slug.lower())
+    for typed in ("launch", " Launch\u200b", "launch-2", "launch_3"):
+        for at_once in (False, True):
+            assert stocked.events.get_by_slug(typed, at_once=at_once) == stocked.events.get("event-1")
+    with pytest.raises(EventNotFound):
+        stocked.events.get_by_slug("launch-4")
+
+
+def test_a_former_event_slug_that_another_takes_is_lost_for_good(stocked: ContentStore) -> None:
+    renamed(stocked, "event-1", "renamed")
+    stocked.events.add(an_event(id="event-3", slug="launch"))
+    assert stocked.events.get_by_slug("launch").id == "event-3"
+    renamed(stocked, "event-3", "elsewhere")
+    assert stocked.events.get_by_slug("launch").id == "event-3"
+    renamed(stocked, "event-2", "launch")
+    assert stocked.events.get_by_slug("launch").id == "event-2"
+    stocked.events.remove("event-2")
+    for typed in ("launch", "second"):
+        with pytest.raises(EventNotFound):
+            stocked.events.get_by_slug(typed)
+
+
+def test_every_slug_that_a_lesson_had_finds_it_within_its_event(stocked: ContentStore) -> None:
+    stocked.lessons.add(a_lesson(id="lesson-2", event_id="event-2"))
+    lesson_renamed(stocked, "event-1", "lesson-1", "Café".lower())
+    lesson_renamed(stocked, "event-1", "lesson-1", "third")
+    for typed in ("first", "FIRST ", "cafe\u0301", "third"):
+        assert stocked.lessons.get_by_slug("event-1", typed).id == "lesson-1"
+    assert stocked.lessons.get_by_slug("event-2", "first").id == "lesson-2"
+    with pytest.raises(LessonNotFound):
+        stocked.lessons.get_by_slug("event-2", "third")
+
+
+def test_a_former_lesson_slug_that_another_takes_is_lost_for_good(stocked: ContentStore) -> None:
+    lesson_renamed(stocked, "event-1", "lesson-1", "renamed")
+    stocked.lessons.add(a_lesson(id="elsewhere", event_id="event-2"))
+    assert stocked.lessons.get_by_slug("event-1", "first").id == "lesson-1"
+    stocked.lessons.add(a_lesson(id="lesson-2"))
+    lesson_renamed(stocked, "event-1", "lesson-2", "again")
+    assert stocked.lessons.get_by_slug("event-1", "first").id == "lesson-2"
+    stocked.lessons.remove("event-1", "lesson-2")
+    for typed in ("first", "again"):
+        with pytest.raises(LessonNotFound):
+            stocked.lessons.get_by_slug("event-1", typed)
+    assert stocked.lessons.get_by_slug("event-2", "first").id == "elsewhere"
+
+
+def test_a_refused_renaming_leaves_no_former_slug(stocked: ContentStore) -> None:
+    stocked.lessons.add(a_lesson(id="lesson-2", slug="second"))
+    with pytest.raises(EventSlugTaken):
+        renamed(stocked, "event-1", "Second")
+    with pytest.raises(LessonSlugTaken):
+        lesson_renamed(stocked, "event-1", "lesson-1", "second")
+    stocked.lessons.remove("event-1", "lesson-1")
+    stocked.events.remove("event-1")
+    for use in (
+        lambda: stocked.events.get_by_slug("launch"),
+        lambda: stocked.lessons.get_by_slug("event-2", "first"),
+    ):
+        with pytest.raises((EventNotFound, LessonNotFound)):
+            use()
+
+
+def test_a_form_that_an_old_installation_has_twice_stays_with_the_other(store: ContentStore) -> None:
+    with_old_slugs(store)
+    store.events.remove("e0")
+    renamed(store, "e1", "renamed")
+    lesson_renamed(store, "e1", "l1", "renamed")
+    assert (store.events.get_by_slug("Launch March").id, store.events.get_by_slug("launch-march").id) == ("e2", "e2")
+    assert store.lessons.get_by_slug("e1", "café").id == "l3"
+    for event_id in ("e2", "e3"):
+        store.events.remove(event_id)
+    for lesson_id in ("l2", "l3"):
+        store.lessons.remove("e1", lesson_id)
+    with pytest.raises(EventNotFound):
+        store.events.get_by_slug("launch-march")
+    with pytest.raises(LessonNotFound):
+        store.lessons.get_by_slug("e1", "café")
+
+
 # Pages
 
 

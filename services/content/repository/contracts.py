@@ -29,7 +29,8 @@ ALL = PageRequest()
 class EventRepository(Protocol):
     """Events, in order of creation; of the same instant, in the order in which they were stored.
 
-    A slug is taken when another event's has the same normal form.
+    A slug is taken when another event's has the same normal form. The slug that an event had before still finds it,
+    until another event takes it: then it is no former slug any more, whatever becomes of that other event.
     """
 
     def add(self, event: Event, *, keeps_slug: bool = False) -> None:
@@ -41,8 +42,11 @@ class EventRepository(Protocol):
     def get(self, event_id: str, *, for_update: bool = False) -> Event:
         """Return the event; `for_update` locks it until the transaction ends. Raise EventNotFound."""
 
-    def get_by_slug(self, slug: str) -> Event:
-        """Return the event of this spelling, else the oldest of its normal form. Raise EventNotFound."""
+    def get_by_slug(self, slug: str, *, at_once: bool = False) -> Event:
+        """Return the event of this spelling, else the oldest of its normal form, else the one that had it before.
+
+        Without `at_once` former slugs cost a second statement, which unknown ones cost, too. Raise EventNotFound.
+        """
 
     def save(self, event: Event) -> None:
         """Replace the stored event of that id. Raise EventNotFound, EventSlugTaken for another slug than it had."""
@@ -63,7 +67,8 @@ class EventRepository(Protocol):
 class LessonRepository(Protocol):
     """Lessons of an event, in order of release.
 
-    A slug is taken when that of another lesson of the event has the same normal form.
+    A slug is taken when that of another lesson of the event has the same normal form. Former slugs are as those of
+    events, within the event.
     """
 
     def add(self, lesson: Lesson, *, keeps_slug: bool = False) -> None:
@@ -76,7 +81,10 @@ class LessonRepository(Protocol):
         """Return the lesson; `for_update` locks it. Raise LessonNotFound, also for a lesson of another event."""
 
     def get_by_slug(self, event_id: str, slug: str) -> Lesson:
-        """Return the lesson of this spelling, else the oldest of its normal form. Raise LessonNotFound."""
+        """Return the lesson of this spelling, else the oldest of its normal form, else the one that had it before.
+
+        Raise LessonNotFound.
+        """
 
     def save(self, lesson: Lesson) -> None:
         """Replace the stored lesson of that id.

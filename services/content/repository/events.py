@@ -7,14 +7,14 @@ from typing import Any
 import peewee
 from peewee import fn
 
-from services.content.entities import ChangeAction, Event, Lesson
+from services.content.entities import Event, Lesson
 from services.content.errors import EventNotFound, EventSlugTaken
-from services.content.models import EventRow, LessonRow
+from services.content.models import EventRow, FormerEventSlugRow, LessonRow
 from services.content.repository.contracts import ALL
 from services.content.repository.feed import PeeweeChanges, event_change, lesson_change, material_change
 from services.content.repository.lessons import LESSONS
 from services.content.repository.materials import materials_of
-from services.content.repository.slugs import by_slug, columns, spellings, stored_form
+from services.content.repository.slugs import SlugForms, by_slug, columns, spellings, stored_form
 from services.kit.core.records import values_of
 from services.kit.storage.database import lock_rows, transaction
 from services.kit.storage.database_errors import violates_constraint
@@ -36,18 +36,23 @@ class PeeweeEvents:
         self._changes = changes
         by_id = EVENTS.where(EventRow.id == Parameter("event_id"))
         lessons = LESSONS.where(LessonRow.event == Parameter("event_id")).order_by(LessonRow.id)
-        others = EventRow.select(EventRow.id).where(EventRow.id != Parameter("event_id"))
+        others = EventRow.select(EventRow.id).where(EventRow.id != Parameter("event"))
         self._by_id = Statement(database, by_id, Event)
         self._by_id_for_update = Statement(database, lock_rows(by_id, database), Event)
         self._insert = Write(database, _insert())
         self._by_slug = Statement(database, by_slug(EVENTS, EventRow, *_ORDER), Event)
-        self._rivals = Statement(database, others.where(EventRow.slug_form == Parameter("form")).limit(1), str)
+        former = FormerEventSlugRow.select(FormerEventSlugRow.event).where(
+            FormerEventSlugRow.slug_form == Parameter("form")
+        )
+        self._by_any_slug = Statement(database, by_slug(EVENTS, EventRow, *_ORDER, former_owner=former), Event)
+        with_form = others.where(EventRow.slug_form == Parameter("slug_form"))
+        self._forms = SlugForms(database, with_form, FormerEventSlugRow)
         self._listed = Statement(database, paged(_LISTED, _ORDER, ALL), Event)
         self._lessons_for_update = Statement(database, lock_rows(lessons, database), Lesson)
 
     def add(self, event: Event, *, keeps_slug: bool = False) -> None:
         """Store a new event. Raise EventSlugTaken."""
-        with self._written(event, "created", claims_slug=not keeps_slug):
+        with self._written(event, None, keeps_slug=keeps_slug):
             self._insert.run(**_columns(event))
 
     def get(self, event_id: str, *, for_update: bool = False) -> Event:
@@ -57,9 +62,13 @@ class PeeweeEvents:
             raise EventNotFound
         return event
 
-    def get_by_slug(self, slug: str) -> Event:
+    def get_by_slug(self, slug: str, *, at_once: bool = False) -> Event:
         """Return the event. Raise EventNotFound."""
-        event = self._by_slug.first(**spellings(EventRow, slug))
+        typed = spellings(EventRow, slug)
+        event = None if at_once else self._by_slug.first(**typed)
+        if event is None:
+            # With the present slugs again: one may have become present, and no former one, since.
+            event = self._by_any_slug.first(**typed)
         if event is None:
             raise EventNotFound
         return event
@@ -69,7 +78,7 @@ class PeeweeEvents:
         columns = _columns(event)
         del columns["position"]
         query = EventRow.update(columns).where(EventRow.id == columns.pop("id"))
-        with self._written(event, "changed", claims_slug=self.get(event.id).slug != event.slug):
+        with self._written(event, self.get(event.id)):
             if not query.execute(self._database):
                 raise EventNotFound
 
@@ -106,20 +115,29 @@ class PeeweeEvents:
         return Statement(self._database, query, Event).all()
 
     @contextmanager
-    def _written(self, event: Event, action: ChangeAction, *, claims_slug: bool) -> Iterator[None]:
-        """Append the change after the block has written the event. Raise EventSlugTaken."""
+    def _written(self, event: Event, before: Event | None, *, keeps_slug: bool = False) -> Iterator[None]:
+        """Append the change after the block has written the event, which was `before`. Raise EventSlugTaken."""
         try:
             # A savepoint: PostgreSQL refuses every further statement of a transaction in which one has failed.
             with transaction(self._database):
                 yield
-                self._changes.append([event_change(action, event)])
+                self._changes.append([event_change("created" if before is None else "changed", event)])
                 # The feed is locked now: of two transactions that claim one form the second one sees the first.
-                if claims_slug and self._rivals.first(event_id=event.id, form=stored_form(EventRow, event.slug)):
-                    raise EventSlugTaken(event.slug)
+                self._change_slug(before, event, keeps_slug=keeps_slug)
         except peewee.IntegrityError as error:
             if violates_constraint(error, "events_slug", ["events.slug"]):
                 raise EventSlugTaken(event.slug) from None
             raise
+
+    def _change_slug(self, before: Event | None, event: Event, *, keeps_slug: bool) -> None:
+        if before is not None and before.slug == event.slug:
+            return
+        taken = stored_form(EventRow, event.slug)
+        if not self._forms.take(taken, event=event.id) and not keeps_slug:
+            raise EventSlugTaken(event.slug)
+        left = None if before is None else stored_form(EventRow, before.slug)
+        if left is not None and left != taken:
+            self._forms.leave(left, event=event.id)
 
 
 def _insert() -> Any:

@@ -8,7 +8,15 @@ import peewee
 from peewee import SQL, fn
 
 from services.content.entities import ChangeFeed, Event, FeedReader, FeedState, Lesson, Material, NewChange
-from services.content.models import ChangeFeedRow, ChangeRow, EventRow, LessonRow, MaterialRow
+from services.content.models import (
+    ChangeFeedRow,
+    ChangeRow,
+    EventRow,
+    FormerEventSlugRow,
+    FormerLessonSlugRow,
+    LessonRow,
+    MaterialRow,
+)
 from services.content.repository.events import EVENTS
 from services.content.repository.feed import FEED, READERS
 from services.content.repository.lessons import LESSONS
@@ -83,6 +91,15 @@ class ContentInspection:
             return [NewChange("event", "changed", row.event_id, None, None, row.version)]
         return [NewChange("lesson", "changed", row.event_id, row.id, None, row.version)]
 
+    def taken_former_slugs(self, table: type[FormerEventSlugRow | FormerLessonSlugRow]) -> Iterator[str]:
+        """Yield the ids of former slugs whose form an event, or a lesson of the event, has now."""
+        for batch in batches(self._database, table.select(table.id).where(_is_taken(table)), (table.id,), str):
+            yield from batch
+
+    def remove_taken_former_slug(self, table: type[FormerEventSlugRow | FormerLessonSlugRow], row_id: str) -> None:
+        """Delete the former slug, unless its form has become free meanwhile."""
+        table.delete().where((table.id == row_id) & _is_taken(table)).execute(self._database)
+
     def feed(self) -> FeedState:
         """Return the bookkeeping of the feed, from one snapshot."""
         with snapshot(self._database):
@@ -102,8 +119,11 @@ class ContentInspection:
     def removal(self, table: Table, row_id: str) -> Sequence[NewChange]:
         """Return the changes for the deletion of an orphaned lesson, with its materials, or of an orphaned material.
 
-        Only the ids and the version are read: the rest of the row may be broken as well.
+        Only the ids and the version are read: the rest of the row may be broken as well. A former slug changes nothing:
+        without its event or lesson it finds nothing.
         """
+        if table in (FormerEventSlugRow, FormerLessonSlugRow):
+            return []
         if table is MaterialRow:
             material = MaterialRow.select(MaterialRow.lesson).where(MaterialRow.id == row_id)
             return [
@@ -142,6 +162,13 @@ class ContentInspection:
             unread = ChangeRow.select(ChangeRow.occurred_at).where(ChangeRow.sequence > reader.position)
             query = unread.order_by(ChangeRow.sequence).limit(1)
             yield reader, Statement(self._database, query, _occurred_at).first()
+
+
+def _is_taken(table: type[FormerEventSlugRow | FormerLessonSlugRow]) -> Any:
+    if table is FormerEventSlugRow:
+        return fn.EXISTS(EventRow.select(SQL("1")).where(EventRow.slug_form == table.slug_form))
+    same_event = LessonRow.event == table.event
+    return fn.EXISTS(LessonRow.select(SQL("1")).where(same_event, LessonRow.slug_form == table.slug_form))
 
 
 def _occurred_at(occurred_at: datetime) -> datetime:

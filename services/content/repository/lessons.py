@@ -7,13 +7,13 @@ from typing import Any, NamedTuple
 import peewee
 from peewee import fn
 
-from services.content.entities import ChangeAction, Lesson, LessonReference, StatusCounts
+from services.content.entities import Lesson, LessonReference, StatusCounts
 from services.content.errors import EventNotFound, InvalidWindow, LessonNotFound, LessonSlugTaken
-from services.content.models import LessonRow
+from services.content.models import FormerLessonSlugRow, LessonRow
 from services.content.repository.contracts import ALL
 from services.content.repository.feed import PeeweeChanges, lesson_change, material_change
 from services.content.repository.materials import materials_of
-from services.content.repository.slugs import by_slug, columns, spellings, stored_form
+from services.content.repository.slugs import SlugForms, by_slug, columns, spellings, stored_form
 from services.kit.core.records import values_of
 from services.kit.storage.database import lock_rows, transaction
 from services.kit.storage.database_errors import is_foreign_key_violation, violates_constraint
@@ -41,17 +41,23 @@ class PeeweeLessons:
         of_event = LESSONS.where(LessonRow.event == Parameter("event_id"))
         by_id = of_event.where(LessonRow.id == Parameter("lesson_id"))
         others = LessonRow.select(LessonRow.id).where(
-            LessonRow.event == Parameter("event_id"), LessonRow.id != Parameter("lesson_id")
+            LessonRow.event == Parameter("event"), LessonRow.id != Parameter("lesson")
         )
         self._by_id = Statement(database, by_id, Lesson)
         self._by_id_for_update = Statement(database, lock_rows(by_id, database), Lesson)
-        self._by_slug = Statement(database, by_slug(of_event, LessonRow, LessonRow.created_at, LessonRow.id), Lesson)
-        self._rivals = Statement(database, others.where(LessonRow.slug_form == Parameter("form")).limit(1), str)
+        age = (LessonRow.created_at, LessonRow.id)
+        former = FormerLessonSlugRow.select(FormerLessonSlugRow.lesson).where(
+            FormerLessonSlugRow.event == Parameter("event_id"), FormerLessonSlugRow.slug_form == Parameter("form")
+        )
+        self._by_slug = Statement(database, by_slug(of_event, LessonRow, *age), Lesson)
+        self._by_any_slug = Statement(database, by_slug(of_event, LessonRow, *age, former_owner=former), Lesson)
+        with_form = others.where(LessonRow.slug_form == Parameter("slug_form"))
+        self._forms = SlugForms(database, with_form, FormerLessonSlugRow, FormerLessonSlugRow.event)
         self._of_event = Statement(database, paged(of_event, _ORDER, ALL), Lesson)
 
     def add(self, lesson: Lesson, *, keeps_slug: bool = False) -> None:
         """Store a new lesson. Raise EventNotFound, LessonSlugTaken, InvalidWindow."""
-        self._write(LessonRow.insert(_columns(lesson)), lesson, "created", claims_slug=not keeps_slug)
+        self._write(LessonRow.insert(_columns(lesson)), lesson, None, keeps_slug=keeps_slug)
 
     def get(self, event_id: str, lesson_id: str, *, for_update: bool = False) -> Lesson:
         """Return the lesson. Raise LessonNotFound."""
@@ -63,7 +69,9 @@ class PeeweeLessons:
 
     def get_by_slug(self, event_id: str, slug: str) -> Lesson:
         """Return the lesson. Raise LessonNotFound."""
-        lesson = self._by_slug.first(event_id=event_id, **spellings(LessonRow, slug))
+        typed = spellings(LessonRow, slug)
+        # With the present slugs again: one may have become present, and no former one, since.
+        lesson = self._by_slug.first(event_id=event_id, **typed) or self._by_any_slug.first(event_id=event_id, **typed)
         if lesson is None:
             raise LessonNotFound
         return lesson
@@ -72,8 +80,8 @@ class PeeweeLessons:
         """Replace the stored lesson of that id. Raise LessonNotFound, LessonSlugTaken, InvalidWindow."""
         columns = _columns(lesson)
         its_row = (LessonRow.id == columns.pop("id")) & (LessonRow.event == columns.pop("event"))
-        claims_slug = self.get(lesson.event_id, lesson.id).slug != lesson.slug
-        self._write(LessonRow.update(columns).where(its_row), lesson, "changed", claims_slug=claims_slug)
+        before = self.get(lesson.event_id, lesson.id)
+        self._write(LessonRow.update(columns).where(its_row), lesson, before)
 
     def remove(self, event_id: str, lesson_id: str) -> None:
         """Delete the lesson with its materials. Raise LessonNotFound."""
@@ -117,15 +125,14 @@ class PeeweeLessons:
         existing = set(Statement(self._database, query, LessonReference).all())
         return [reference for reference in references if reference in existing]
 
-    def _write(self, query: Any, lesson: Lesson, action: ChangeAction, *, claims_slug: bool) -> None:
+    def _write(self, query: Any, lesson: Lesson, before: Lesson | None, *, keeps_slug: bool = False) -> None:
         try:
             with transaction(self._database):
                 if not query.execute(self._database):
                     raise LessonNotFound
-                self._changes.append([lesson_change(action, lesson)])
+                self._changes.append([lesson_change("created" if before is None else "changed", lesson)])
                 # The feed is locked now: of two transactions that claim one form the second one sees the first.
-                if claims_slug and self._has_rival(lesson):
-                    raise LessonSlugTaken(lesson.slug)
+                self._change_slug(before, lesson, keeps_slug=keeps_slug)
         except peewee.IntegrityError as error:
             if violates_constraint(error, "lessons_window", []):
                 raise InvalidWindow from None
@@ -135,9 +142,15 @@ class PeeweeLessons:
                 raise EventNotFound from None
             raise
 
-    def _has_rival(self, lesson: Lesson) -> bool:
-        form = stored_form(LessonRow, lesson.slug)
-        return self._rivals.first(event_id=lesson.event_id, lesson_id=lesson.id, form=form) is not None
+    def _change_slug(self, before: Lesson | None, lesson: Lesson, *, keeps_slug: bool) -> None:
+        if before is not None and before.slug == lesson.slug:
+            return
+        taken, owner = stored_form(LessonRow, lesson.slug), {"event": lesson.event_id, "lesson": lesson.id}
+        if not self._forms.take(taken, **owner) and not keeps_slug:
+            raise LessonSlugTaken(lesson.slug)
+        left = None if before is None else stored_form(LessonRow, before.slug)
+        if left is not None and left != taken:
+            self._forms.leave(left, **owner)
 
 
 def _columns(lesson: Lesson) -> dict[str, Any]:

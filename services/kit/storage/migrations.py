@@ -193,8 +193,11 @@ class Migrations:
             migrator()
 
         tables = [table._meta.table_name for table in migrator]
-        append_only = [each._meta.table_name for each in self.tables if getattr(each._meta, "append_only", False)]
-        return losses_of(database, tables, append_only, lambda: run(functions[1]), lambda: run(functions[0]))
+        append_only, surviving = self._tables_with("append_only"), self._tables_with("survives_rollbacks")
+        return losses_of(database, tables, append_only, surviving, lambda: run(functions[1]), lambda: run(functions[0]))
+
+    def _tables_with(self, option: str) -> list[str]:
+        return [each._meta.table_name for each in self.tables if getattr(each._meta, option, False)]
 
     def _refusal(self, name: str, losses: Losses) -> str:
         return (

@@ -2,7 +2,8 @@
 
 In the trial the migration is rolled back and applied again, so that what it computes anew does not count. The values
 of a column that goes are kept and put back when the migration is applied again: otherwise everyone would be what the
-column's default says, such as an active owner (docs/decisions/092-rollbacks-that-lose.md).
+column's default says, such as an active owner (docs/decisions/092-rollbacks-that-lose.md). So are the rows of a table
+whose model says `survives_rollbacks`.
 """
 
 import json
@@ -21,6 +22,8 @@ from services.kit.storage.database import InstantField, is_postgresql
 from services.kit.storage.schema import primary_key
 
 _ROWS_IN_ONE_STATEMENT = 150
+# In place of a column's name, where the value is the whole row.
+_ROW = "*"
 
 
 class RollbackRow(peewee.Model):
@@ -40,7 +43,7 @@ class RollbackRow(peewee.Model):
 
 
 class KeptValueRow(peewee.Model):
-    """The value of a column that a rollback removed; the row's primary key and the value are JSON."""
+    """The value of a column, or a whole row, that a rollback removed; the row's primary key and the value are JSON."""
 
     name = TextField()
     of_table = TextField()
@@ -55,7 +58,7 @@ class KeptValueRow(peewee.Model):
 
 
 class KeptValue(NamedTuple):
-    """A value that will be put back into the row with these values of its primary key."""
+    """A value that will be put back into the row with these values of its primary key, or that row, as column `*`."""
 
     table: str
     column: str
@@ -109,11 +112,13 @@ def losses_of(
     database: Any,
     tables: Iterable[str],
     append_only: Iterable[str],
+    surviving: Iterable[str],
     roll_back: Callable[[], None],
     apply: Callable[[], None],
 ) -> Losses:
     """Return what the rollback of the latest migration loses of these tables, changing nothing.
 
+    Nothing is kept of those that are `append_only`; whole rows are kept of those that are `surviving`.
     Nobody else writes from here to the end of the caller's transaction. The trial copies every table.
     """
     existing = sorted(set(tables) & set(database.get_tables()))
@@ -131,7 +136,7 @@ def losses_of(
         kept: list[KeptValue] = []
         for copy in copies:
             may_keep = set() if copy.table in append_only else removed[copy.table]
-            losses, values = _compared(database, copy, may_keep)
+            losses, values = _compared(database, copy, may_keep, keeps_rows=copy.table in surviving)
             found += losses
             kept += values
         trial.rollback()
@@ -172,6 +177,9 @@ def put_back(database: peewee.Database, name: str) -> None:
     )
     mine = KeptValueRow.name == name
     for row in list(KeptValueRow.select().where(mine).execute(database)):
+        if row.of_column == _ROW:
+            _insert(database, row.of_table, json.loads(row.value))
+            continue
         keys = primary_key(database, row.of_table)
         table: Any = peewee.Table(row.of_table, [*keys, row.of_column])
         conditions = [getattr(table, key) == value for key, value in zip(keys, json.loads(row.of_row), strict=True)]
@@ -197,6 +205,17 @@ def accept_rollbacks(database: peewee.Database) -> list[str]:
     return names
 
 
+def _insert(database: peewee.Database, table: str, row: dict[str, Any]) -> None:
+    """Insert the row, unless what it refers to is gone or another row has its place."""
+    for reference in database.get_foreign_keys(table):
+        parent = peewee.Table(reference.dest_table)
+        is_parent = getattr(parent.c, reference.dest_column) == row[reference.column]
+        if not parent.select(peewee.SQL("1")).where(is_parent).tuples().execute(database):
+            return
+    query: Any = peewee.Table(table, [*row]).insert(row)
+    query.on_conflict_ignore().execute(database)
+
+
 def _listed(losses: Iterable[Loss]) -> str:
     return ", ".join(map(str, losses))
 
@@ -217,24 +236,37 @@ def _columns(database: peewee.Database, table: str) -> list[str]:
     return [each.name for each in columns]
 
 
-def _compared(database: peewee.Database, copy: _Copy, may_keep: set[str]) -> tuple[list[Loss], list[KeptValue]]:
+def _compared(
+    database: peewee.Database, copy: _Copy, may_keep: set[str], *, keeps_rows: bool
+) -> tuple[list[Loss], list[KeptValue]]:
     remaining = _columns(database, copy.table)
     if not copy.key or not set(copy.key) <= set(remaining):
         return ([Loss(copy.table, None, copy.rows, copy.rows)] if copy.rows else []), []
     losses: list[Loss] = []
     if gone := copy.rows - _surviving_rows(database, copy):
-        losses.append(Loss(copy.table, None, gone, copy.rows))
+        losses.append(Loss(copy.table, None, gone, copy.rows, keeps_rows))
+    rows = list(_gone_rows(database, copy)) if gone and keeps_rows else []
     changes = list(_changes(database, copy, remaining))
     for column in copy.columns:
         if count := sum(each.column == column for each in changes):
             losses.append(Loss(copy.table, column, count, copy.rows, column in may_keep))
-    return losses, [KeptValue(copy.table, *each) for each in changes if each.column in may_keep]
+    kept = [*rows, *(each for each in changes if each.column in may_keep)]
+    return losses, [KeptValue(copy.table, *each) for each in kept]
 
 
 def _surviving_rows(database: peewee.Database, copy: _Copy) -> int:
     before, after = peewee.Table(copy.name).alias("before"), peewee.Table(copy.table).alias("after")
     query = before.select(peewee.fn.COUNT(peewee.SQL("*"))).join(after, on=_same_row(copy, before, after))
     return int(query.tuples().execute(database)[0][0])
+
+
+def _gone_rows(database: peewee.Database, copy: _Copy) -> Iterator[_Change]:
+    before, after = peewee.Table(copy.name).alias("before"), peewee.Table(copy.table).alias("after")
+    query = before.select(*(getattr(before.c, each) for each in copy.columns))
+    query = query.join(after, peewee.JOIN.LEFT_OUTER, on=_same_row(copy, before, after))
+    for values in query.where(getattr(after.c, copy.key[0]).is_null()).tuples().execute(database):
+        row = dict(zip(copy.columns, values, strict=True))
+        yield _Change(_ROW, tuple(row[each] for each in copy.key), row)
 
 
 def _changes(database: peewee.Database, copy: _Copy, remaining: Sequence[str]) -> Iterator[_Change]:

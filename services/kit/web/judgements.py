@@ -21,13 +21,25 @@ class KeyJudgement:
 
 
 @dataclass(frozen=True, slots=True)
+class PresentAddress:
+    """The slugs as they are stored now; `lesson_slug` is None where the address names no lesson."""
+
+    event_slug: str
+    lesson_slug: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Judgement:
-    """The event and the lesson that were found, whether the event opens, and the judgement of the key if it matters."""
+    """The event and the lesson that were found, whether the event opens, and the judgement of the key if it matters.
+
+    `present_address` is there when the address used a former slug, all that it names was found and the event opened.
+    """
 
     event_id: str | None
     opened: bool
     key: KeyJudgement | None = None
     lesson_id: str | None = None
+    present_address: PresentAddress | None = None
 
 
 def judgement_header(judgement: Judgement) -> str:
@@ -40,10 +52,12 @@ def read_judgement(header: str | None) -> Judgement | None:
     if header is None:
         return None
     members = json.loads(header)
-    key = members["key"]
+    # A content of the release before does not tell the address.
+    key, address = members["key"], members.get("present_address")
     return Judgement(
         members["event_id"],
         members["opened"],
         None if key is None else KeyJudgement(key["verdict"], key["digest"], key["present"]),
         members["lesson_id"],
+        None if address is None else PresentAddress(address["event_slug"], address["lesson_slug"]),
     )

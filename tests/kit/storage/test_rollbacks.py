@@ -157,6 +157,60 @@ def test_a_migration_that_cannot_be_applied_again_loses_all_it_made(database: pe
     assert migrations.up(database) == ["002_second"]
 
 
+REFERRING = second(
+    """
+    @migrator.create_model
+    class Reservation(pw.Model):
+        id = pw.TextField(primary_key=True)
+        book = pw.ForeignKeyField(migrator.orm["book"], on_delete="CASCADE")
+        place = pw.IntegerField(unique=True)
+        note = pw.TextField(null=True)
+
+        class Meta:
+            table_name = "reservation"
+""",
+    'migrator.remove_model("reservation")',
+)
+BOOKS = """
+import peewee as pw
+
+def migrate(migrator, database, *, fake=False):
+    @migrator.create_model
+    class Book(pw.Model):
+        id = pw.TextField(primary_key=True)
+
+        class Meta:
+            table_name = "book"
+
+def rollback(migrator, database, *, fake=False):
+    migrator.remove_model("book")
+"""
+RESERVATIONS = "INSERT INTO reservation VALUES ('1', 'a', 1, 'é ''ß'''), ('2', 'a', 2, NULL), ('3', 'b', 3, '')"
+
+
+@pytest.mark.parametrize("survives", [True, False])
+def test_rows_of_a_surviving_table_come_back_with_what_they_refer_to(
+    database: peewee.Database, folder: Path, survives: bool
+) -> None:
+    (folder / "001_initial.py").write_text(BOOKS)
+    (folder / "002_second.py").write_text(REFERRING)
+    meta = type("Meta", (), {"table_name": "reservation", "survives_rollbacks": survives})
+    migrations = library(folder, type("Reservation", (peewee.Model,), {"Meta": meta}))
+    migrations.up(database)
+    database.execute_sql("INSERT INTO book VALUES ('a'), ('b')")
+    database.execute_sql(RESERVATIONS)
+
+    migrations.down(database, accept_losses=True)
+    (noted,) = open_rollbacks(database)
+    losses = ("", "reservation (3 of 3 rows)")
+    assert (noted.lost, noted.kept) == (losses if survives else losses[::-1])
+    database.execute_sql("DELETE FROM book WHERE id = 'b'")
+    migrations.up(database)
+
+    rows = database.execute_sql("SELECT * FROM reservation ORDER BY id").fetchall()
+    assert list(map(tuple, rows)) == ([("1", "a", 1, "é 'ß'"), ("2", "a", 2, None)] if survives else [])
+
+
 def test_nothing_is_put_back_into_an_append_only_table(database: peewee.Database, folder: Path) -> None:
     meta = type("Meta", (), {"table_name": "loan", "append_only": True})
     loan = type("Loan", (peewee.Model,), {"Meta": meta})
