@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from urllib.parse import unquote_to_bytes
 
 from gunicorn.asgi.parser import InvalidHeader, InvalidRequestLine, InvalidRequestMethod, UnsupportedTransferCoding
 
@@ -46,6 +47,12 @@ def origin_form(method: bytes, target: bytes) -> bytes:
     if not absolute[2] and method == b"OPTIONS":
         return b"*"
     return absolute[2] if absolute[2].startswith(b"/") else b"/" + absolute[2]
+
+
+def path_of(target: bytes) -> str:
+    """Return the decoded path of a request target, as gunicorn gives it to the app."""
+    path = target.partition(b"?")[0]
+    return (unquote_to_bytes(path) if b"%" in path else path).decode("utf-8", "replace")
 
 
 def has_ended(rest: bytes) -> bool:

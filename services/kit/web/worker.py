@@ -30,33 +30,38 @@ import socket
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from functools import partial
+from functools import cached_property, partial
 from http import HTTPStatus
 from typing import Any
 
-import orjson
 import uuid_utils
 from gunicorn import glogging
+from gunicorn.asgi import protocol
 from gunicorn.asgi.parser import PythonProtocol
 from gunicorn.asgi.protocol import ASGIProtocol
 from gunicorn.workers import gasgi
 
-from services.kit.core.errors import RequestError, ServiceError, Unavailable
-from services.kit.core.logging import REQUEST_ID_HEADER, log, safe_message
+from services.kit.core.logging import log, request_id_of, safe_message
 from services.kit.core.processes import file_limit
-from services.kit.web.heads import check_head, has_ended, origin_form, origin_of
+from services.kit.web.heads import Headers, check_head, has_ended, origin_form, origin_of, path_of
 from services.kit.web.idle_connections import LOG_SECONDS, Connections, most_connections
+from services.kit.web.parser import Parser
+from services.kit.web.refusals import Bound, Leave, Refusals, refusal
 
 # The version of gunicorn whose private members below were last compared with this module. A test fails when another
 # version is installed.
 REVIEWED_VERSION = "27.0.1"
 PRIVATE_MEMBERS: Mapping[type, tuple[str, ...]] = {
     ASGIProtocol: (
-        *("_arm_keepalive_timer", "_close_transport", "_is_websocket_upgrade", "_keepalive_timeout"),
-        *("_on_headers_complete", "_resume_reading", "_safe_write", "_send_error_response", "_send_response_start"),
-        "_serve_http_request",
+        *("_arm_keepalive_timer", "_close_transport", "_feed_callback_parser", "_handle_connection"),
+        *("_is_websocket_upgrade", "_keepalive_timeout", "_on_headers_complete", "_resume_reading", "_safe_write"),
+        *("_send_error_response", "_send_response_start", "_serve_http_request"),
     ),
-    PythonProtocol: ("_buffer", "_headers_list"),
+    PythonProtocol: (
+        *("_buffer", "_finalize_headers", "_has_invalid_header_chars", "_header_count", "_headers_list"),
+        *("_is_valid_token", "_limit_request_field_size", "_limit_request_fields", "_limit_request_line"),
+        *("_parse_request_line", "_scan_from"),
+    ),
     gasgi.ASGIWorker: ("_serve", "_setup_event_loop", "_shutdown"),
 }
 
@@ -73,12 +78,6 @@ FILES_FOR_EACH = 100
 SENDING_SECONDS = 30
 
 TOO_LONG = (HTTPStatus.REQUEST_URI_TOO_LONG, HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
-REFUSALS: Mapping[int, str] = {
-    HTTPStatus.BAD_REQUEST: "The request is not HTTP/1.1 as RFC 9112 has it",
-    HTTPStatus.REQUEST_URI_TOO_LONG: "The address is too long",
-    HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE: "The headers are too many or too long",
-    HTTPStatus.NOT_IMPLEMENTED: "This transfer coding is not known here",
-}
 
 
 class Connection(ASGIProtocol):
@@ -92,9 +91,14 @@ class Connection(ASGIProtocol):
     _sending: tuple[int, int] | None = None
     _times_resumed = 0
     _closed: bool
+    # How to free the place of the request in progress.
+    _leave: Leave | None = None
+    # Whether the app has no place for the request whose head was read last.
+    _is_refused = False
 
     def connection_made(self, transport: Any) -> None:
         """Start the timer for the headers of the first request; gunicorn starts it for later ones only."""
+        self._bound: Bound | None = getattr(self.app, "bound", None)
         super().connection_made(transport)
         self._arm_keepalive_timer()
         self.worker.connections.add(self)
@@ -104,7 +108,7 @@ class Connection(ASGIProtocol):
         self.worker.connections.remove(self)
         super().connection_lost(exc)
 
-    @property
+    @cached_property
     def address(self) -> str:
         """The address of the other side's socket."""
         peer = self.transport.get_extra_info("peername")
@@ -168,7 +172,48 @@ class Connection(ASGIProtocol):
             self._refuse(HTTPStatus.SERVICE_UNAVAILABLE, has_head=True)
             self._close_after_refusal()
             return False
+        if self._bound is not None:
+            self._leave = self._bound.enter(path_of(parser.path), parser.headers, self.address)
+            if self._leave is None:
+                self._is_refused = True
+                return False
         return super()._on_headers_complete()
+
+    def _feed_callback_parser(self, data: bytes) -> bool:
+        """Parse the bytes; refuse a request that the app has no place for before a task or the app knows of it."""
+        goes_on = bool(super()._feed_callback_parser(data))
+        if not self._is_refused:
+            return goes_on
+        self._is_refused = False
+        return goes_on and self._refuse_early(self.app.bound.refusals, self._callback_parser)
+
+    def _refuse_early(self, refusals: Refusals, parser: Any) -> bool:
+        """Respond that there is no place; return whether the connection stays open.
+
+        It does not when a part of the body or of a further request has arrived: the former would be read as a request,
+        and of the latter as many could come at once as a client likes.
+        """
+        headers: Headers = parser.headers
+        claimed_id = next((value.decode("latin-1") for name, value in headers if name == b"x-request-id"), None)
+        stays = (
+            parser.is_complete
+            and not parser._buffer
+            and parser.should_keep_alive
+            and parser.http_version == (1, 1)
+            and parser.method != b"CONNECT"
+            and not self._flow_control.write_paused
+        )
+        response = refusals.response(
+            request_id_of(claimed_id), origin_of(headers), closes=not stays, has_body=parser.method != b"HEAD"
+        )
+        self._safe_write(response)
+        if not stays:
+            self._close_after_refusal()
+            return False
+        parser.reset()
+        self.worker.connections.end_request(self)
+        self._arm_keepalive_timer()
+        return True
 
     def _send_response_start(
         self, status: int, headers: Sequence[tuple[bytes, bytes]], request: Any, close: bool = False
@@ -177,12 +222,27 @@ class Connection(ASGIProtocol):
         super()._send_response_start(status, headers, request, close)
 
     async def _serve_http_request(self, request: Any, sockname: Any, peername: Any) -> bool:
-        keeps_alive = await super()._serve_http_request(request, sockname, peername)
+        try:
+            keeps_alive = await super()._serve_http_request(request, sockname, peername)
+        finally:
+            self._free_place()
         if not keeps_alive or self._app_closes:
             return False
         if not self._closed:
             self.worker.connections.end_request(self)
         return True
+
+    async def _handle_connection(self) -> None:
+        try:
+            await super()._handle_connection()
+        finally:
+            # Of a request whose client was gone before it was served.
+            self._free_place()
+
+    def _free_place(self) -> None:
+        leave, self._leave = self._leave, None
+        if leave is not None:
+            leave()
 
     def pause_writing(self) -> None:
         """Make the app wait, because the client does not take its response; watch whether it takes more of it."""
@@ -248,8 +308,9 @@ class Worker(gasgi.ASGIWorker):
     _further_servers: Sequence[asyncio.Server] = ()
 
     def init_process(self) -> None:
-        """Set the protocol, after the fork; gunicorn takes it from a global of its module."""
+        """Set the protocol and its parser, after the fork; gunicorn takes them from globals of its modules."""
         gasgi.ASGIProtocol = Connection
+        protocol.PythonProtocol = Parser
         self.connections = Connections(most_connections(file_limit(), self.cfg.worker_connections))
         super().init_process()
 
@@ -309,26 +370,3 @@ class Worker(gasgi.ASGIWorker):
             return
         except OSError as error:
             self._log_refused_file(error)
-
-
-def refusal(status: int, request_id: str, protecting_headers: Mapping[str, str]) -> bytes:
-    """Return a refusal as the bytes of the last response on a connection."""
-    error = _error(status)
-    body = orjson.dumps(error.envelope(request_id))
-    headers = {
-        "Content-Type": "application/json",
-        "Content-Length": str(len(body)),
-        REQUEST_ID_HEADER: request_id,
-        **({} if error.retry_after is None else {"Retry-After": str(error.retry_after)}),
-        **protecting_headers,
-        "Connection": "close",
-    }
-    lines = [f"HTTP/1.1 {status} {HTTPStatus(status).phrase}", *(f"{name}: {text}" for name, text in headers.items())]
-    return "".join(f"{line}\r\n" for line in [*lines, ""]).encode() + body
-
-
-def _error(status: int) -> ServiceError:
-    if status == HTTPStatus.SERVICE_UNAVAILABLE:
-        return Unavailable()
-    text = REFUSALS.get(status)
-    return ServiceError() if text is None else RequestError(text)
