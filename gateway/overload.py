@@ -13,12 +13,12 @@ from gateway.edge import HEALTH_PATHS, LEARNER_PATHS, client_address
 from gateway.limiter import network
 from services.kit.core.errors import too_many_waiting
 from services.kit.core.logging import log
-from services.kit.web.heads import Headers
+from services.kit.web.headers import Headers
 from services.kit.web.refusals import Leave, RefusalHeaders, Refusals
 
 # Everybody comes at once when a lesson opens. So for this time this many times the bound may be in flight, once the
 # bound was not reached for a while: answers come in batches, so under overload there are free places now and then.
-BURST_SECONDS = 0.5
+BURST_SECONDS = 0.25
 BURST_FACTOR = 16
 CALM_SECONDS = 2
 # This part of the bound is added for addresses that have less than their share.

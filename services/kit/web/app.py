@@ -101,8 +101,8 @@ class Lifespan:
 class BodyTimeoutApp(WebApp):
     """An app that limits the time in which a body must arrive, and lets `direct` respond first.
 
-    The server (services/kit/web/worker.py) takes from here the headers of the refusals that it sends without the app,
-    and which requests it refuses because too many are in flight.
+    Connections (services/kit/web/connection.py) take from here the headers of the refusals that they send without the
+    app, and which requests they refuse because too many are in flight.
     """
 
     body_seconds: float = BODY_SECONDS

@@ -1,13 +1,11 @@
 """The rules of RFC 9112 for the head of a request that gunicorn's parser does not check."""
 
 import re
-from collections.abc import Sequence
 from urllib.parse import unquote_to_bytes
 
 from gunicorn.asgi.parser import InvalidHeader, InvalidRequestLine, InvalidRequestMethod, UnsupportedTransferCoding
 
-Headers = Sequence[tuple[bytes, bytes]]
-"""Names in lower case, and values."""
+from services.kit.web.headers import Headers
 
 # RFC 3986 section 3.2.2: an IPv6 address or a name, and a port. No IPv4 address has a form that a name has not. A http
 # address has a host that is not empty, and no user (RFC 9110 sections 4.2.1 and 4.2.4).

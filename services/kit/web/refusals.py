@@ -9,7 +9,7 @@ import orjson
 
 from services.kit.core.errors import RequestError, ServiceError, Unavailable
 from services.kit.core.logging import REQUEST_ID_HEADER
-from services.kit.web.heads import Headers
+from services.kit.web.headers import Headers
 
 RefusalHeaders = Callable[[str | None], Mapping[str, str]]
 """Returns the headers of every refusal, for the Origin of its request or None."""

@@ -42,7 +42,7 @@ def outcome(kind: type[Any], parts: Sequence[bytes]) -> tuple[Any, ...]:
     """Return what a parser makes of the parts."""
     body: list[bytes] = []
     heads: list[tuple[Any, ...]] = []
-    parser = kind(
+    parser: Any = kind(
         on_headers_complete=lambda: heads.append((parser.method, parser.path, parser.http_version, parser.headers)),
         on_body=body.append,
         **LIMITS,

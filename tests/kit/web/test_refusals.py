@@ -1,4 +1,4 @@
-"""services.kit.web.worker in this process: what it refuses because the app has no place for it."""
+"""services.kit.web.connection in this process: what it refuses because the app has no place for it."""
 
 import asyncio
 import socket
@@ -8,8 +8,7 @@ import pytest
 import uvloop
 
 from services.kit.core.errors import too_many_waiting
-from services.kit.web.heads import Headers
-from services.kit.web.headers import SECURITY_HEADERS
+from services.kit.web.headers import SECURITY_HEADERS, Headers
 from services.kit.web.refusals import Leave, Refusals
 from tests.kit.web.test_connections import connected, read_to_the_end, worker_of
 
@@ -30,10 +29,12 @@ class Places:
         error = too_many_waiting()
         self.free = free
         self.asked: list[tuple[str, Headers, str]] = []
+        self.first = asyncio.Event()
         self.refusals = Refusals(error.status, error, lambda origin: {**SECURITY_HEADERS, "Vary": f"Origin {origin}"})
 
     def enter(self, path: str, headers: Headers, peer: str) -> Leave | None:
         self.asked.append((path, headers, peer))
+        self.first.set()
         if not self.free:
             return None
         self.free -= 1
@@ -125,8 +126,7 @@ def test_a_request_behind_one_in_progress_is_refused_in_its_turn() -> None:
         places = Places(1)
         client, _ = await connected(bounded(places))
         client.sendall(GET + b"\r\n")
-        while not places.asked:
-            await asyncio.sleep(0)
+        await places.first.wait()
         client.sendall(GET + b"Connection: close\r\n\r\n")
         # Another client takes the place that the first request frees.
         places.free -= 1
