@@ -1,8 +1,8 @@
 """gunicorn's settings for every process; the bind address and the number of workers come from the command line.
 
-The timeouts: the headers of a request must arrive within 10 s (`keepalive`, see services/kit/web/connection.py), its
-body within another 10 s (REQUEST_BODY_TIMEOUT_SECONDS). A call of the gateway may take 10 s; a request makes at most
-two. The gateway reuses a connection within 2 s of its last request, and the service keeps it for 10 s, so that the client
+The timeouts: the headers of a request must arrive within 10 s (`keepalive`, services/kit/web/connection.py), its body
+within another 10 s (REQUEST_BODY_TIMEOUT_SECONDS). A call of the gateway may take 10 s; a request makes at most two.
+The gateway reuses a connection within 2 s of its last request, and the service keeps it for 10 s, so that the client
 always closes first (docs/traps.md, 10). A stopping worker waits for idle connections too, hence the short times. It
 completes the requests in flight for at most 20 s, which must be less than the container's stop_grace_period. The
 generation of a look may take 40 s (GENERATION_SECONDS in gateway/routes.py), so content and the gateway have longer:

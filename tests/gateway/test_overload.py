@@ -3,7 +3,13 @@
 import pytest
 from structlog.testing import capture_logs
 
+from gateway.app import create_app
+from gateway.config import read_settings
 from gateway.overload import BURST_SECONDS, CALM_SECONDS, Overload, Places
+from services.kit.web.app import BodyTimeoutApp
+from tests.gateway.fakes import ALLOWED_ORIGIN, SECRET
+from tests.gateway.test_edge import READABLE
+from tests.gateway.test_security_headers import PROTECTION
 
 CATALOG = "/api/public/events/launch/catalog"
 QUIZ = "/api/public/events/launch/lessons/first/quiz"
@@ -112,3 +118,24 @@ def test_an_address_is_that_of_the_client_before_the_proxies(trusted_proxies: in
     with capture_logs() as lines:
         entered_ = [requests.enter(CATALOG, x_forwarded_for="2001:db8::7") for _ in range(2)]
     assert (entered_, [line["address"] for line in lines]) == ([True, False], [address])
+
+
+@pytest.mark.parametrize(
+    ("origin", "readable"), [(ALLOWED_ORIGIN, READABLE), ("https://evil.example", {"vary": "Origin"})]
+)
+def test_a_refusal_is_protected_and_readable_from_a_listed_origin(origin: str, readable: dict[str, str]) -> None:
+    app = create_app(read_settings({"SERVICE_TOKEN_SECRET": SECRET, "CORS_ORIGIN": ALLOWED_ORIGIN}))
+    assert isinstance(app, BodyTimeoutApp)
+    assert app.bound is not None
+    head, _, body = app.bound.refusals.response("request-1", origin, closes=False).partition(b"\r\n\r\n")
+    first, *lines = head.decode().split("\r\n")
+    headers = {name.lower(): text for name, text in (line.split(": ", 1) for line in lines)}
+    assert first == "HTTP/1.1 503 Service Unavailable"
+    assert headers == {
+        "content-type": "application/json",
+        "content-length": str(len(body)),
+        "retry-after": "1",
+        "x-request-id": "request-1",
+        **PROTECTION,
+        **readable,
+    }

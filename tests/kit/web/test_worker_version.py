@@ -11,10 +11,10 @@ from services.kit.web.parser import Parser
 from services.kit.web.worker import PRIVATE_MEMBERS, REVIEWED_VERSION, Worker
 
 INSTALLED = version("gunicorn")
-WHAT_TO_DO = f"""gunicorn {INSTALLED} is installed, and the worker, connection and parser of services/kit/web
-were written for {REVIEWED_VERSION}. Compare gunicorn/asgi/protocol.py, asgi/parser.py and workers/gasgi.py of both versions: the
-members in PRIVATE_MEMBERS, when they are called, and whether gunicorn now does itself what the three docstrings list.
-Correct them, run tests/kit/web (pytest -m "full or not full"), and only then set REVIEWED_VERSION."""
+WHAT_TO_DO = f"""gunicorn {INSTALLED} is installed; our worker, connection and parser are for {REVIEWED_VERSION}.
+Compare gunicorn/asgi/protocol.py, asgi/parser.py and workers/gasgi.py of both versions: the members in PRIVATE_MEMBERS,
+when they are called, and whether gunicorn now does itself what the three docstrings list. Correct them, run
+tests/kit/web (pytest -m "full or not full"), and only then set REVIEWED_VERSION."""
 
 
 def test_the_private_members_were_compared_with_the_installed_gunicorn() -> None:
