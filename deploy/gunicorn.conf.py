@@ -19,7 +19,7 @@ from services.kit.core.processes import end_with_parent, raise_file_limit
 
 worker_class = "services.kit.web.worker.Worker"
 asgi_loop = "uvloop"
-# Not the C parser, which is 1.25 times as fast: gunicorn 27 requires gunicorn_h1c 0.6.14, and the newest release is
+# Not the C parser (docs/decisions/067-python-http-parser.md): gunicorn 27 requires gunicorn_h1c 0.6.14, the newest is
 # 0.6.10. 0.6.9 buffers at most 64 KiB of a request that arrives while the previous one is being completed; gunicorn
 # then closes the connection without a response. A third of the longer bodies failed, also between services.
 http_parser = "python"

@@ -164,6 +164,7 @@ class Connection(ASGIProtocol):
             and parser.should_keep_alive
             and parser.http_version == (1, 1)
             and parser.method != b"CONNECT"
+            and self.worker.alive
             and not self._flow_control.write_paused
         )
         response = refusals.response(

@@ -112,6 +112,17 @@ def test_a_refusal_closes_a_connection_on_which_more_arrives(request_: bytes) ->
     assert uvloop.run(scenario()) == refusal(closes=True)
 
 
+def test_a_refusal_of_a_stopping_worker_closes_its_connection() -> None:
+    async def scenario() -> bytes:
+        worker = bounded(Places(0))
+        worker.alive = False
+        client, _ = await connected(worker)
+        client.sendall(GET + b"\r\n")
+        return await read_to_the_end(client)
+
+    assert uvloop.run(scenario()) == refusal(closes=True)
+
+
 def test_a_refused_head_request_has_no_body() -> None:
     async def scenario() -> bytes:
         client, _ = await connected(bounded(Places(0)))
