@@ -1,6 +1,6 @@
 """gunicorn's settings for every process; the bind address and the number of workers come from the command line.
 
-The timeouts: the headers of a request must arrive within 10 s (`keepalive`, see services/kit/web/worker.py), its body
+The timeouts: the headers of a request must arrive within 10 s (`keepalive`, services/kit/web/connection.py), its body
 within another 10 s (REQUEST_BODY_TIMEOUT_SECONDS). A call of the gateway may take 10 s; a request makes at most two.
 The gateway reuses a connection within 2 s of its last request, and the service keeps it for 10 s, so that the client
 always closes first (docs/traps.md, 10). A stopping worker waits for idle connections too, hence the short times. It
@@ -19,7 +19,7 @@ from services.kit.core.processes import end_with_parent, raise_file_limit
 
 worker_class = "services.kit.web.worker.Worker"
 asgi_loop = "uvloop"
-# Not the C parser, which is 1.25 times as fast: gunicorn 27 requires gunicorn_h1c 0.6.14, and the newest release is
+# Not the C parser (docs/decisions/067-python-http-parser.md): gunicorn 27 requires gunicorn_h1c 0.6.14, the newest is
 # 0.6.10. 0.6.9 buffers at most 64 KiB of a request that arrives while the previous one is being completed; gunicorn
 # then closes the connection without a response. A third of the longer bodies failed, also between services.
 http_parser = "python"

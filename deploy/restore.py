@@ -16,7 +16,7 @@ from pathlib import Path
 
 import uuid_utils
 
-from deploy import stack
+from deploy import commands, stack
 from deploy.archive import Archive, Manifest, open_archive
 from deploy.backup import (
     FOLDER,
@@ -135,7 +135,7 @@ def _checked_copy(archive: Archive, name: str, settings: ServiceSettings) -> Ite
 
 
 def _migrate(name: str, url: str) -> None:
-    if any(not each.applied for each in stack.SERVICES[name].migrations.status(open_database(url))):
+    if any(not each.applied for each in commands.SERVICES[name].migrations.status(open_database(url))):
         applied = _run(name, url, "migrate", "up")
         print_line(f"{name}: the backup is of an older release; {', '.join(applied)} to the copy")
 

@@ -1,25 +1,19 @@
 """`make run`: migrate, seed `demo` into a new installation, start the stack, and stop it on Ctrl-C."""
 
+import json
 import os
 import signal
 import sys
 import threading
 import time
 from collections.abc import Mapping
-from contextlib import closing, suppress
 from pathlib import Path
-
-import httpx
 
 from deploy import env_file, stack
 from deploy.folder_lock import locked, unwritable
 from deploy.supervision import Supervised
 from services.auth.config import Settings as AuthSettings
-from services.content.seed import counts_as_seeded
-from services.kit.core.config import ServerSettings, ServiceSettings, SettingsError
-from services.kit.core.errors import NoWrites
-from services.kit.storage.database import open_database
-from services.kit.storage.health import require_writes
+from services.kit.core.config import ServerSettings, SettingsError
 
 DATA = Path("data")
 LOGS = DATA / "logs"
@@ -52,7 +46,7 @@ def main() -> int:
 def _run(settings: Mapping[str, ServerSettings], stopping: threading.Event, lock: int) -> None:
     """Run the stack until `stopping` is set. Raise StartFailed when it does not start."""
     started_at = time.monotonic()
-    _prepare(settings)
+    stack.run_to_end("deploy.prepare", os.environ, [lock])
 
     def start(name: str) -> stack.Process:
         return stack.start(name, os.environ, LOGS, [lock])
@@ -82,35 +76,6 @@ def _make_folder(folder: Path) -> None:
         raise unwritable(folder, error) from None
 
 
-def _prepare(settings: Mapping[str, ServerSettings]) -> None:
-    for name in stack.SERVICES:
-        _print_line(f"{name}: migrating")
-        stack.run_command(name, "migrate", "up")
-        _require_writes(name, settings[name])
-    stack.run_command("auth", "seed")
-    content = settings["content"]
-    if content.profile == "local" and isinstance(content, ServiceSettings) and not _is_seeded(content):
-        _print_line("new installation: seeding demo")
-        # Content last: until it is seeded, the next start seeds what an interrupted one did not.
-        stack.run_command("quiz", "seed", "demo")
-        stack.run_command("content", "seed", "demo")
-
-
-def _require_writes(name: str, settings: ServerSettings) -> None:
-    if isinstance(settings, ServiceSettings):
-        with closing(open_database(settings.database_url)) as database:
-            try:
-                require_writes(database)
-            except NoWrites as error:
-                advice = f"let this user write, or set {name.upper()}_DATABASE_URL"
-                raise stack.StartFailed(f"{name}: {error} ({advice})") from None
-
-
-def _is_seeded(content: ServiceSettings) -> bool:
-    with closing(open_database(content.database_url)) as database:
-        return counts_as_seeded(database)
-
-
 def _welcome(address: str, settings: Mapping[str, ServerSettings], seconds: float) -> str:
     rows = {
         "API": address,
@@ -128,10 +93,8 @@ def _sign_in(address: str, auth: ServerSettings) -> str:
     """Return the credentials to sign in with, in the local profile and only if they work."""
     if auth.profile != "local" or not isinstance(auth, AuthSettings):
         return "as it was set up"
-    credentials = {"username": auth.admin_username, "password": auth.admin_password}
-    works = False
-    with suppress(httpx.HTTPError):
-        works = httpx.post(f"{address}/api/admin/login", json=credentials, timeout=10, trust_env=False).is_success
+    credentials = json.dumps({"username": auth.admin_username, "password": auth.admin_password}).encode()
+    works = stack.responds_well(address, "POST", "/api/admin/login", credentials)
     return f"{auth.admin_username} / {auth.admin_password}" if works else f"{auth.admin_username}, as it was set up"
 
 

@@ -1,6 +1,7 @@
 """The processes of Flix on one machine: their settings, and how to start, await and stop them.
 
-Used by `make run` and by the tests.
+Used by `make run` and by the tests. The process that supervises the others needs no more than this module and what it
+imports; what migrates and seeds is in commands.py.
 """
 
 import os
@@ -11,29 +12,39 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from http import HTTPStatus
+from http.client import HTTPConnection, HTTPException
 from pathlib import Path
-from typing import Any, TypeVar
-
-import httpx
+from typing import BinaryIO, TypeVar
+from urllib.parse import urlsplit
 
 import gateway.config
-from services.auth.__main__ import SERVICE as AUTH
-from services.content.__main__ import SERVICE as CONTENT
+import services.auth.config
+import services.content.config
+import services.quiz.config
 from services.kit.core.config import ServerSettings, ServiceSettings, SettingsError
-from services.kit.maintenance.command_line import Service, main
 from services.kit.web.serving import port_problem
-from services.quiz.__main__ import SERVICE as QUIZ
 
 AnySettings = TypeVar("AnySettings", bound=ServerSettings)
 
 ROOT = Path(__file__).parents[1]
 # In the order of their start: quiz calls content, and both call auth.
-SERVICES: Mapping[str, Service[Any]] = {"auth": AUTH, "content": CONTENT, "quiz": QUIZ}
+SERVICES: Mapping[str, Callable[[Mapping[str, str]], ServiceSettings]] = {
+    "auth": services.auth.config.read_settings,
+    "content": services.content.config.read_settings,
+    "quiz": services.quiz.config.read_settings,
+}
+"""How the settings of each service are read."""
 # The module and command of each process, in the order of their start.
 PROCESSES: Mapping[str, tuple[str, str]] = {
     **{name: (f"services.{name}", "serve") for name in SERVICES},
     "follow-quiz": ("services.quiz", "follow"),
     "gateway": ("gateway", "serve"),
+}
+# A hash takes 19 MiB. Without this glibc keeps two of them for good, for each worker; with it each goes back to the
+# system at once, and comes in huge pages, without which that would cost a fifth more processor time for a hash.
+VARIABLES: Mapping[str, Mapping[str, str]] = {
+    "auth": {"GLIBC_TUNABLES": "glibc.malloc.mmap_threshold=1048576:glibc.malloc.hugetlb=1"}
 }
 READY_SECONDS = 60
 # More than gunicorn's graceful_timeout.
@@ -67,18 +78,12 @@ class Process:
 
 def read_settings(environment: Mapping[str, str]) -> dict[str, ServerSettings]:
     """Return every process's settings by name; raise SettingsError with the problems of all of them, each once."""
-    readers: dict[str, Callable[[Mapping[str, str]], ServerSettings]] = {
-        **{name: service.read_settings for name, service in SERVICES.items()},
-        "gateway": gateway.config.read_settings,
-    }
-    return _read_all(readers, environment)
+    return _read_all({**SERVICES, "gateway": gateway.config.read_settings}, environment)
 
 
 def read_service_settings(environment: Mapping[str, str]) -> dict[str, ServiceSettings]:
     """Return every service's settings by name; raise SettingsError, or StartFailed when two share a database."""
-    settings: dict[str, ServiceSettings] = _read_all(
-        {name: service.read_settings for name, service in SERVICES.items()}, environment
-    )
+    settings = _read_all(SERVICES, environment)
     require_own_databases(settings.values())
     return settings
 
@@ -112,15 +117,6 @@ def require_free_ports(settings: Iterable[ServerSettings]) -> None:
         raise StartFailed("\n".join(problems))
 
 
-def run_command(name: str, *arguments: str) -> None:
-    """Run a service's command in this process.
-
-    Raise StartFailed without a message: the command has written the reason to standard error.
-    """
-    if main(SERVICES[name], arguments):
-        raise StartFailed
-
-
 def start(name: str, environment: Mapping[str, str], logs: Path, inherited: Sequence[int] = ()) -> Process:
     """Start a process that ends with this one (see deploy/child.py); append its output to a file in `logs`.
 
@@ -128,26 +124,38 @@ def start(name: str, environment: Mapping[str, str], logs: Path, inherited: Sequ
     """
     log = logs / f"{name}.log"
     try:
-        return Process(name, _popen(name, environment, log, inherited), log)
+        log.parent.mkdir(parents=True, exist_ok=True)
+        variables = {**VARIABLES.get(name, {}), **environment}
+        with log.open("ab") as output:
+            return Process(name, _popen(PROCESSES[name], variables, inherited, output), log)
     except OSError as error:
         what = f"let this user write {error.filename}" if error.filename else "end other processes"
         raise StartFailed(f"{name} cannot be started ({error.strerror}): {what}") from None
 
 
-def _popen(name: str, environment: Mapping[str, str], log: Path, inherited: Sequence[int]) -> subprocess.Popen[bytes]:
-    log.parent.mkdir(parents=True, exist_ok=True)
-    with log.open("ab") as output:
-        return subprocess.Popen(  # noqa: S603 our own modules, under our own interpreter
-            [sys.executable, "-m", "deploy.child", str(os.getpid()), *PROCESSES[name]],
-            cwd=ROOT,
-            env=dict(environment),
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            pass_fds=inherited,
-            # Ctrl-C in the terminal must reach only this process, which stops the others in order.
-            start_new_session=True,
-        )
+def run_to_end(module: str, environment: Mapping[str, str], inherited: Sequence[int] = ()) -> None:
+    """Run a module in a process as `start` does, with the output of this one, and wait for its end.
+
+    Raise StartFailed without a message: the module has written the reason to standard error.
+    """
+    if _popen([module], environment, inherited).wait():
+        raise StartFailed
+
+
+def _popen(
+    command: Sequence[str], environment: Mapping[str, str], inherited: Sequence[int], output: BinaryIO | None = None
+) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(  # noqa: S603 our own modules, under our own interpreter
+        [sys.executable, "-m", "deploy.child", str(os.getpid()), *command],
+        cwd=ROOT,
+        env=dict(environment),
+        stdin=subprocess.DEVNULL,
+        stdout=output,
+        stderr=output,
+        pass_fds=inherited,
+        # Ctrl-C in the terminal must reach only this process, which stops the others in order.
+        start_new_session=True,
+    )
 
 
 def wait_until(condition: Callable[[], bool], processes: Iterable[Process], seconds: float = READY_SECONDS) -> None:
@@ -165,10 +173,19 @@ def wait_until(condition: Callable[[], bool], processes: Iterable[Process], seco
 
 def is_ready(address: str) -> bool:
     """Return whether the process at this address reports that it is ready."""
+    return responds_well(address, "GET", "/health/ready", seconds=5)
+
+
+def responds_well(address: str, method: str, path: str, body: bytes | None = None, seconds: float = 10) -> bool:
+    """Return whether a request of JSON gets a response below 300 within `seconds` for each of its steps."""
+    connection = HTTPConnection(urlsplit(address).netloc, timeout=seconds)
     try:
-        return httpx.get(f"{address}/health/ready", timeout=5, trust_env=False).is_success
-    except httpx.HTTPError:
+        connection.request(method, path, body, {"Content-Type": "application/json"} if body is not None else {})
+        return connection.getresponse().status < HTTPStatus.MULTIPLE_CHOICES
+    except (OSError, HTTPException):
         return False
+    finally:
+        connection.close()
 
 
 def stop(processes: Iterable[Process], seconds: float = STOP_SECONDS) -> None:

@@ -54,7 +54,7 @@ def assemble(settings: Settings, upstreams: Upstreams, verifier: AccessTokenVeri
     body_seconds = settings.body_timeout_seconds
     direct = DirectResponses(upstreams, guesses, security, origins, rate_limit, body_seconds)
     overload = Overload(settings.requests_in_flight, settings.trusted_proxies, refusal_headers)
-    return create_web_app(table, middleware, body_seconds, refusal_headers, direct.respond, overload.handle)
+    return create_web_app(table, middleware, body_seconds, refusal_headers, direct.respond, overload)
 
 
 def routes(upstreams: Upstreams, guesses: Guesses) -> tuple[Route, ...]:

@@ -12,7 +12,7 @@ from typing import Any
 import httpx
 import pytest
 
-from deploy import stack
+from deploy import commands, stack
 from services.kit.storage.database import open_database
 from tests.clients import send_patiently
 from tests.leftovers import record_process
@@ -122,7 +122,7 @@ class Installation(Stack):
 
     def prepare(self, seed_set: str = "minimal") -> None:
         """Migrate and seed every service in this process, since starting six others takes seconds."""
-        for service in stack.SERVICES.values():
+        for service in commands.SERVICES.values():
             settings = service.read_settings(self.environment)
             with closing(open_database(settings.database_url)) as database:
                 service.migrations.up(database)

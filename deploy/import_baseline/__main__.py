@@ -10,6 +10,7 @@ from pathlib import Path
 import peewee
 
 from deploy import env_file, stack
+from deploy.commands import run_command
 from deploy.import_baseline import content, quiz
 from deploy.import_baseline.import_pass import Importer
 from deploy.import_baseline.old_file import BaselineError, open_old_file
@@ -57,7 +58,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _part(name: str, settings: ServiceSettings, connections: ExitStack) -> Part:
-    stack.run_command(name, "migrate", "up")
+    run_command(name, "migrate", "up")
     database = open_database(settings.database_url, f"flix-{name}-import")
     connections.enter_context(closing(database))
     return Part(name, IMPORTERS[name], database)

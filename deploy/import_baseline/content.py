@@ -35,8 +35,7 @@ from services.content.schemas.events import DEFAULT_VISUAL_STYLE
 from services.content.schemas.lessons import DEFAULT_PROVIDER
 from services.content.videos import Video, embeds_nothing, read_video
 from services.kit.core.instants import LAST_MILLISECOND, format_instant, from_milliseconds
-from services.kit.core.texts import slug_form
-from services.kit.web.schemas import is_web_address
+from services.kit.core.texts import is_web_address, slug_form
 
 SLUG_TAKEN = "slug is taken by another event of this installation"
 LESSON_SLUG_TAKEN = "slug is taken by another lesson of the event in this installation"

@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import quote
 
 from services.kit.core.instants import format_instant, from_milliseconds, parse_instant
-from services.kit.web.schemas import is_web_address
+from services.kit.core.texts import is_web_address
 
 MAXIMUM_ID_CHARACTERS = 200
 MAXIMUM_TEXT_BYTES = 1024 * 1024

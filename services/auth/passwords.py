@@ -15,7 +15,6 @@ from typing import Literal, TypeVar
 
 import argon2
 import bcrypt
-from zxcvbn import zxcvbn
 
 from services.auth.config import MINIMUM_PASSWORD_LENGTH
 
@@ -121,6 +120,9 @@ def initial_password_of(seed: bytes) -> str:
 
 
 def _is_easy_to_guess(password: str, username: str) -> bool:
+    # Imported here because its dictionaries take 13 MB, and most processes are asked for no new password.
+    from zxcvbn import zxcvbn  # noqa: PLC0415
+
     known_words = ["flix", username, *re.split(r"[\W_]+", username)]
     estimate = zxcvbn(password[:_SCORED_CHARACTERS], user_inputs=[each for each in known_words if each])
     return bool(estimate["score"] < _MINIMUM_SCORE)

@@ -12,7 +12,7 @@ from ipaddress import IPv4Address, IPv6Address, ip_network
 
 import idna
 
-from services.kit.web.schemas import is_web_address
+from services.kit.core.texts import is_web_address
 
 NO_WEB_ADDRESS = "must be an http or https address"
 CREDENTIALS = "must not contain a user name or a password"

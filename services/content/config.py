@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from services.kit.core.config import Environment, ServiceSettings
-from services.kit.web.schemas import is_web_address
+from services.kit.core.texts import is_web_address
 
 DEFAULT_ALLOWED_DOMAINS = "flix.app,www.flix.app"
 _KEY = re.compile(r"[!-~]*")

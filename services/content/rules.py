@@ -25,9 +25,8 @@ from services.content.entities import (
 from services.content.errors import FeedPositionLost, InvalidWindow
 from services.content.videos import embeds_nothing
 from services.kit.core.findings import Violation
-from services.kit.core.texts import as_seen, lower_form, slug_form
+from services.kit.core.texts import as_seen, is_web_address, lower_form, slug_form
 from services.kit.core.unset import UNSET
-from services.kit.web.schemas import is_web_address
 from services.kit.web.tokens.grants import Grant
 
 ACCESS_MESSAGES: Mapping[AccessStatus, str] = {

@@ -9,8 +9,7 @@ import peewee
 from services.kit.core.config import SettingsError
 from services.kit.core.errors import ServiceError
 from services.kit.core.logging import log
-from services.kit.storage.integrity import check_command
-from services.kit.storage.soundness import SoundnessWatch
+from services.kit.storage.soundness import SoundnessWatch, check_command
 from services.kit.storage.use_cases import UseCases
 from services.quiz.config import Settings
 from services.quiz.content import content_of

@@ -21,7 +21,8 @@ def entries(text: str) -> list[dict[str, Any]]:
     """Return the parsed entries, by the names of their properties."""
     calendar = vobject.readOne(text)
     return [
-        {name: lines[0].value for name, lines in entry.contents.items()} for entry in calendar.contents.get("vevent", [])
+        {name: lines[0].value for name, lines in entry.contents.items()}
+        for entry in calendar.contents.get("vevent", [])
     ]
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from deploy import stack
+from deploy import commands
 from services.kit.storage.database import delete_all_rows, is_postgresql, open_database
 from tests.clients import Clients
 from tests.deploy.copies import back_up, database_url, execute, restore, rows, tables
@@ -95,7 +95,7 @@ def delete_rows(built: Installation) -> None:
     """Empty every table while the stack serves."""
     for service in SERVICES:
         database = open_database(database_url(built, service))
-        delete_all_rows(database, stack.SERVICES[service].migrations.tables)
+        delete_all_rows(database, commands.SERVICES[service].migrations.tables)
         database.close()
 
 

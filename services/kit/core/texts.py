@@ -5,6 +5,7 @@ Released migrations import `lower_form`, `slug_form` and `name_form` from here: 
 
 import re
 import unicodedata
+from urllib.parse import urlsplit
 
 # Default_Ignorable_Code_Point of Unicode's DerivedCoreProperties.txt: the standard library does not have the property.
 _IGNORABLE_RANGES = (
@@ -72,3 +73,13 @@ def lower_form(text: str) -> str:
 def name_form(text: str) -> str:
     """Return the normal form of a user name: canonical caseless matching (Unicode 3.13, D145)."""
     return composed(unicodedata.normalize("NFD", as_seen(text)).casefold())
+
+
+def is_web_address(text: str) -> bool:
+    """Return whether the text is an http or https address with a host."""
+    try:
+        parts = urlsplit(text)
+        valid = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
+    return valid and not any(each.isspace() for each in text)

@@ -20,8 +20,6 @@ from services.kit.core.config import ServiceSettings, SettingsError
 from services.kit.core.errors import DiskFull, ReadOnly, ServiceError
 from services.kit.core.instants import format_instant
 from services.kit.core.logging import log_to_standard_error, logging_configuration, safe_message
-from services.kit.maintenance.check import check
-from services.kit.maintenance.check_lines import write_damage, write_findings
 from services.kit.maintenance.examination import Examination
 from services.kit.storage.audit.log import AuditLog
 from services.kit.storage.database import delete_all_rows, open_database, transaction, wait_until_ready
@@ -234,6 +232,10 @@ def _check(
     database: peewee.Database,
     options: argparse.Namespace,
 ) -> int:
+    # Imported here because no process that runs for days needs them.
+    from services.kit.maintenance.check import check  # noqa: PLC0415
+    from services.kit.maintenance.check_lines import write_damage, write_findings  # noqa: PLC0415
+
     log_to_standard_error()
     if options.worker == "damage":
         write_damage(database, service.migrations)

@@ -9,7 +9,7 @@ waits for the write lock and then replays the stored response.
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import NamedTuple, TypeVar
 
 import peewee
@@ -24,8 +24,10 @@ from services.kit.storage.statements import Insertion, Parameter, Parameters, St
 from services.kit.web.idempotency import IdempotencyKey, KeyInFlight, KeyReused, StoredResponse
 
 LIFETIME = timedelta(hours=24)
-# Each stored response removes at most this many expired ones; more than one, so that they do not accumulate.
+# Stored responses remove at most this many expired ones; more than they are, so that they do not accumulate.
 EXPIRED_AT_ONCE = 100
+# When none was expired, the next look for them comes after this time.
+NONE_EXPIRED = timedelta(seconds=1)
 _ID_DIGITS = 64
 
 Result = TypeVar("Result")
@@ -67,12 +69,13 @@ class NotTogether(Exception):
     """One of several requests failed, and nothing was stored: it turns out which one when each runs alone."""
 
 
-class _LiveRow(NamedTuple):
+class _Row(NamedTuple):
     id: str
     fingerprint: str
     status: int
     body: str
     entity_tag: str | None
+    expires_at: datetime
 
 
 class IdempotentRequests:
@@ -84,18 +87,18 @@ class IdempotentRequests:
         self._in_flight: set[str] = set()
         self._in_flight_lock = threading.Lock()
         row = IdempotentResponseRow
-        live = row.select(row.id, row.fingerprint, row.status, row.body, row.entity_tag)
-        live = live.where(row.expires_at > Parameter("at"))
+        rows = row.select(row.id, row.fingerprint, row.status, row.body, row.entity_tag, row.expires_at)
         in_range = row.id.between(Parameter("first"), Parameter("last"))
-        self._live = Statement(database, live.where(in_range), _LiveRow)
-        self._live_of = Statement(database, live.where(row.id.in_(Parameters("ids"))), _LiveRow)
+        self._rows_between = Statement(database, rows.where(in_range), _Row)
+        self._rows_of = Statement(database, rows.where(row.id.in_(Parameters("ids"))), _Row)
         self._insert = Insertion(database, row)
+        self._remove = Write(database, row.delete().where(row.id.in_(Parameters("ids"))))
         is_expired = row.expires_at <= Parameter("at")
-        self._remove_own = Write(database, row.delete().where(row.id.in_(Parameters("ids")), is_expired))
         oldest = row.select(row.id).where(is_expired).order_by(row.expires_at).limit(EXPIRED_AT_ONCE)
         # Skip the rows that another transaction is deleting.
         unlocked = lock_rows(oldest, database, "FOR UPDATE SKIP LOCKED")
         self._remove_others = Write(database, row.delete().where(row.id.in_(unlocked)))
+        self._next_removal = clock()
 
     def run(
         self,
@@ -172,16 +175,16 @@ class IdempotentRequests:
                 raise
             return stored
 
-    def _stored(self, key: IdempotencyKey) -> StoredResponse | None:
+    def _stored(self, key: IdempotencyKey, *, locked: bool = False) -> StoredResponse | None:
         # An id of a group alone is the beginning of its ids, which are hexadecimal and of one length.
         first, last = (key.id.ljust(_ID_DIGITS, digit) for digit in "0f")
-        rows = self._live.all(first=first, last=last, at=self._clock())
+        rows = self._live(self._rows_between.all(first=first, last=last), remove_others=locked)
         for row in rows:
             if row.fingerprint == key.fingerprint:
                 return _response(row)
         if rows:
             raise KeyReused
-        return None if key.former is None else self._stored(key.former)
+        return None if key.former is None else self._stored(key.former, locked=locked)
 
     def _find_stored(self, keys: Sequence[IdempotencyKey | None], outcomes: list[Outcome]) -> None:
         """Set the outcomes that are known, of keys that no other has in flight; those keys are locked."""
@@ -189,10 +192,19 @@ class IdempotentRequests:
         if not asked:
             return
         refused = self._locked_elsewhere(asked.values())
-        ids = [each.id for key in asked.values() for each in (key, key.former) if each is not None]
-        rows = {row.id: row for row in self._live_of.all(ids=ids, at=self._clock())}
+        locked = [key for key in asked.values() if _lock_number(key) not in refused]
+        ids = [each.id for key in locked for each in (key, key.former) if each is not None]
+        rows = {row.id: row for row in self._live(self._rows_of.all(ids=ids) if ids else [], remove_others=True)}
         for place, key in asked.items():
             outcomes[place] = KeyInFlight() if _lock_number(key) in refused else _replayed(key, rows)
+
+    def _live(self, rows: list[_Row], *, remove_others: bool) -> list[_Row]:
+        """Return the rows that have not expired. To remove the others, their keys must be locked."""
+        at = self._clock()
+        expired = [row.id for row in rows if row.expires_at <= at]
+        if expired and remove_others:
+            self._remove.run(ids=expired)
+        return [row for row in rows if row.expires_at > at]
 
     def _store(self, key: IdempotencyKey, response: StoredResponse) -> None:
         self._store_all([(key, response)])
@@ -214,8 +226,8 @@ class IdempotentRequests:
             if key is not None and isinstance(response, StoredResponse)
         ]
         if rows:
-            self._remove_own.run(ids=[row["id"] for row in rows], at=at)
-            self._remove_others.run(at=at)
+            if at >= self._next_removal and not self._remove_others.run(at=at):
+                self._next_removal = at + NONE_EXPIRED
             self._insert.run_all(rows)
 
     def _begin(self, key: IdempotencyKey) -> None:
@@ -226,7 +238,7 @@ class IdempotentRequests:
             if not cursor.fetchone()[0]:
                 raise KeyInFlight
         # Read it in a statement after the lock: the one that took it may see the rows of before.
-        if stored := self._stored(key):
+        if stored := self._stored(key, locked=True):
             raise _Overtaken(stored)
 
     def _locked_elsewhere(self, keys: Iterable[IdempotencyKey]) -> set[int]:
@@ -267,14 +279,14 @@ class IdempotentRequests:
             self._in_flight.discard(key.group)
 
 
-def _replayed(key: IdempotencyKey, rows: Mapping[str, _LiveRow]) -> Outcome:
+def _replayed(key: IdempotencyKey, rows: Mapping[str, _Row]) -> Outcome:
     row = rows.get(key.id)
     if row is None:
         return None if key.former is None else _replayed(key.former, rows)
     return _response(row) if row.fingerprint == key.fingerprint else KeyReused()
 
 
-def _response(row: _LiveRow) -> StoredResponse:
+def _response(row: _Row) -> StoredResponse:
     return StoredResponse(row.status, row.body.encode(), row.entity_tag, replayed=True)
 
 

@@ -4,7 +4,7 @@ import asyncio
 import threading
 from collections.abc import Callable, Iterable
 from datetime import datetime
-from typing import Literal, TypedDict
+from typing import TypedDict
 
 import falcon.asgi
 
@@ -12,7 +12,6 @@ from services.kit.core.background import BackgroundCommand
 from services.kit.core.findings import NOT_CHECKED, WHOLE_TABLE, Finding
 from services.kit.core.instants import format_instant, now
 from services.kit.core.logging import safe_message
-from services.kit.storage.use_cases import UseCases
 from services.kit.web.documents import write_json
 from services.kit.web.guards import Guard, Route
 from services.kit.web.reports import SHOWN_FINDINGS, FindingView, ReportView, finding_view
@@ -108,13 +107,3 @@ class Integrity:
 def integrity_route(check: BackgroundCommand) -> Route:
     """Return the row of a service's routes table for its check."""
     return Route(INTEGRITY, Integrity(check.lines), Guard.SERVICE)
-
-
-def check_command(service: str, what: Literal["findings", "damage"], use_cases: UseCases) -> BackgroundCommand:
-    """Return the command that checks the service's database, with the settings of the environment.
-
-    It ends when the database is found damaged, because a restore waits until nobody has the file open.
-    """
-    command = BackgroundCommand(f"services.{service}", "check", "--worker", what)
-    use_cases.at_damage.append(command.end)
-    return command

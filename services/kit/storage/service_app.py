@@ -9,9 +9,9 @@ from services.kit.core.config import ServerSettings, ServiceSettings
 from services.kit.storage.audit.log import AuditTrail
 from services.kit.storage.audit.resource import audit_route
 from services.kit.storage.health import health_routes
-from services.kit.storage.integrity import check_command, integrity_route
+from services.kit.storage.integrity import integrity_route
 from services.kit.storage.migrations import Migrations
-from services.kit.storage.soundness import SoundnessWatch
+from services.kit.storage.soundness import SoundnessWatch, check_command
 from services.kit.storage.use_cases import UseCases
 from services.kit.web.app import Direct, Lifespan, WebApp, create_web_app
 from services.kit.web.guards import Gatekeeper, Route

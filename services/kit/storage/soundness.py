@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import suppress
+from typing import Literal
 
 import peewee
 
@@ -161,3 +162,13 @@ def _damages(database: peewee.Database, migrations: Migrations, *, every_row: bo
         if every_row and is_postgresql(database):
             for table in migrations.tables:
                 table.select(peewee.fn.COUNT(peewee.SQL("t1.*"))).scalar(database)
+
+
+def check_command(service: str, what: Literal["findings", "damage"], use_cases: UseCases) -> BackgroundCommand:
+    """Return the command that checks the service's database, with the settings of the environment.
+
+    It ends when the database is found damaged, because a restore waits until nobody has the file open.
+    """
+    command = BackgroundCommand(f"services.{service}", "check", "--worker", what)
+    use_cases.at_damage.append(command.end)
+    return command

@@ -105,11 +105,11 @@ class _Prepared:
 
 
 class Write(_Prepared):
-    """A Peewee insert or delete with Parameters, of which nothing is returned."""
+    """A Peewee insert or delete with Parameters, of which no row is returned."""
 
-    def run(self, **values: object) -> None:
-        """Execute it with these values."""
-        self._execute(values)
+    def run(self, **values: object) -> int:
+        """Execute it with these values; return the number of rows that it wrote."""
+        return int(self._execute(values).rowcount)
 
 
 class Insertion(Write):

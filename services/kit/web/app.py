@@ -1,6 +1,6 @@
 """The web application of every process: guarded routes, and one envelope for all errors."""
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable
 from http import HTTPStatus
 from typing import Any
 
@@ -26,14 +26,11 @@ from services.kit.web.bodies import Receive, announces_body, receive_with_deadli
 from services.kit.web.documents import write_json
 from services.kit.web.guards import Route
 from services.kit.web.headers import SECURITY_HEADERS, rate_limit_headers
+from services.kit.web.refusals import Bound, RefusalHeaders
 
 WebApp = falcon.asgi.App[Any, Any]
-RefusalHeaders = Callable[[str | None], Mapping[str, str]]
 Direct = Callable[[Any, Receive, Any], Awaitable[bool]]
 """Responds to an ASGI request without Falcon; returns False, with nothing read, for one that Falcon must handle."""
-AsgiApp = Callable[[Any, Receive, Any], Awaitable[None]]
-Outermost = Callable[[AsgiApp, Any, Receive, Any], Awaitable[None]]
-"""Passes an ASGI request on to the app, or responds to it."""
 
 
 class RequestContext:
@@ -105,24 +102,20 @@ class Lifespan:
 class BodyTimeoutApp(WebApp):
     """An app that limits the time in which a body must arrive, and lets `direct` respond first.
 
-    `refusal_headers` returns the headers of a refusal that the server sends without the app, for its Origin or None.
+    Connections (services/kit/web/connection.py) take from here the headers of the refusals that they send without the
+    app, and which requests they refuse because too many are in flight.
     """
 
     body_seconds: float = BODY_SECONDS
     refusal_headers: RefusalHeaders
     direct: Direct | None = None
-    outermost: Outermost | None = None
+    bound: Bound | None = None
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:  # type: ignore[override]  # as in Falcon
         """Handle a request of the server (ASGI 3.0)."""
         if scope["type"] != "http":
             await super().__call__(scope, receive, send)
-        elif self.outermost is not None:
-            await self.outermost(self._handle, scope, receive, send)
-        else:
-            await self._handle(scope, receive, send)
-
-    async def _handle(self, scope: Any, receive: Any, send: Any) -> None:
+            return
         if self.direct is not None and await self.direct(scope, receive, send):
             return
         # ASGI allows an iterable that can be read once only, and the headers are read twice.
@@ -136,7 +129,7 @@ def create_web_app(
     body_seconds: float = BODY_SECONDS,
     refusal_headers: RefusalHeaders = lambda _origin: SECURITY_HEADERS,
     direct: Direct | None = None,
-    outermost: Outermost | None = None,
+    bound: Bound | None = None,
 ) -> WebApp:
     """Build a Falcon app with these routes, the request context outermost, and the contract's error envelope.
 
@@ -151,7 +144,7 @@ def create_web_app(
     app.body_seconds = body_seconds
     app.refusal_headers = refusal_headers
     app.direct = direct
-    app.outermost = outermost
+    app.bound = bound
     app.req_options.strip_url_path_trailing_slash = False
     app.req_options.auto_parse_qs_csv = False
     for route in routes:

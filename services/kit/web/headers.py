@@ -1,8 +1,11 @@
-"""The security headers of every response, and those that tell a limit."""
+"""The headers of requests as they arrive, the security headers of every response, and those that tell a limit."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from services.kit.core.errors import Limit
+
+Headers = Sequence[tuple[bytes, bytes]]
+"""Names in lower case, and values."""
 
 # No response is a page: a browser must not guess its type, store, frame or embed it. Sources: OWASP's cheat sheets on
 # REST security and on HTTP headers; ASVS 5.0 items 3.4.3 to 3.4.6, 3.5.8 and 14.3.2.

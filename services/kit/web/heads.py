@@ -1,12 +1,11 @@
 """The rules of RFC 9112 for the head of a request that gunicorn's parser does not check."""
 
 import re
-from collections.abc import Sequence
+from urllib.parse import unquote_to_bytes
 
 from gunicorn.asgi.parser import InvalidHeader, InvalidRequestLine, InvalidRequestMethod, UnsupportedTransferCoding
 
-Headers = Sequence[tuple[bytes, bytes]]
-"""Names in lower case, and values."""
+from services.kit.web.headers import Headers
 
 # RFC 3986 section 3.2.2: an IPv6 address or a name, and a port. No IPv4 address has a form that a name has not. A http
 # address has a host that is not empty, and no user (RFC 9110 sections 4.2.1 and 4.2.4).
@@ -46,6 +45,12 @@ def origin_form(method: bytes, target: bytes) -> bytes:
     if not absolute[2] and method == b"OPTIONS":
         return b"*"
     return absolute[2] if absolute[2].startswith(b"/") else b"/" + absolute[2]
+
+
+def path_of(target: bytes) -> str:
+    """Return the decoded path of a request target, as gunicorn gives it to the app."""
+    path = target.partition(b"?")[0]
+    return (unquote_to_bytes(path) if b"%" in path else path).decode("utf-8", "replace")
 
 
 def has_ended(rest: bytes) -> bool:

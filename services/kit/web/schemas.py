@@ -5,7 +5,6 @@ import re
 from collections.abc import Iterable
 from datetime import datetime
 from typing import Annotated, Any, Generic, NotRequired, TypeVar
-from urllib.parse import urlsplit
 
 import pydantic
 from pydantic import (
@@ -24,7 +23,7 @@ from typing_extensions import TypedDict
 
 from services.kit.core.errors import ValidationFailed
 from services.kit.core.instants import parse_instant
-from services.kit.core.texts import DIRECTION_OVERRIDES, IGNORABLE, LINE_BREAKS, composed, is_invisible
+from services.kit.core.texts import DIRECTION_OVERRIDES, IGNORABLE, LINE_BREAKS, composed, is_invisible, is_web_address
 from services.kit.core.unset import UNSET
 
 # Unicode's category Cc without tab and line breaks.
@@ -61,16 +60,6 @@ def _instant(value: object) -> datetime:
     if not isinstance(value, str):
         raise ValueError("must be an ISO 8601 instant in text")
     return parse_instant(value)
-
-
-def is_web_address(text: str) -> bool:
-    """Return whether the text is an http or https address with a host."""
-    try:
-        parts = urlsplit(text)
-        valid = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        return False
-    return valid and not any(each.isspace() for each in text)
 
 
 def _web_address(text: str) -> str:

@@ -1,19 +1,7 @@
-"""The gunicorn worker. It changes gunicorn's own asgi worker in ten ways:
+"""The gunicorn worker. It changes gunicorn's own asgi worker in four ways; its connections are in connection.py:
 
-- gunicorn waits without limit for the headers of a connection's first request. Here they must arrive within
-  `keepalive` seconds, as those of later requests.
-- gunicorn refuses malformed or too long requests in plain text that repeats parts of the request. Here the response is
-  the error envelope of the contract, with the security headers of every response and, where the Origin was read, those
-  that let a page read it. For the Origin, the rest of a head that is too long is read first.
-- gunicorn does not check what heads.py checks.
-- gunicorn keeps a connection open although the app responds with `Connection: close`. Here it is closed, and in stages
-  (RFC 9112 section 9.6): a client that still sends its body would otherwise lose the response.
 - A stopping gunicorn worker closes its listeners, which resets the connections that it has not accepted yet. Here
   they are accepted and served first.
-- gunicorn passes WebSockets to the app without any middleware. No address supports them, so they are handled as plain
-  requests here: a server may ignore Upgrade (RFC 9110 section 7.8).
-- gunicorn's asgi worker ignores `worker_connections`. Here idle_connections.py bounds them, and a client that takes
-  nothing of its response for SENDING_SECONDS loses its connection.
 - uvloop lets 100 connections wait to be accepted, and the kernel has each further one try again after a second. Here
   gunicorn's `backlog` of 2,048 may wait.
 - uvloop accepts one connection from a listener in a turn of its loop, and a busy worker has 20 turns a second: hundreds
@@ -28,208 +16,44 @@ import asyncio
 import os
 import socket
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
-from http import HTTPStatus
 from typing import Any
 
-import orjson
-import uuid_utils
 from gunicorn import glogging
+from gunicorn.asgi import protocol
 from gunicorn.asgi.parser import PythonProtocol
 from gunicorn.asgi.protocol import ASGIProtocol
 from gunicorn.workers import gasgi
 
-from services.kit.core.errors import RequestError, ServiceError, Unavailable
-from services.kit.core.logging import REQUEST_ID_HEADER, log, safe_message
+from services.kit.core.logging import log, safe_message
 from services.kit.core.processes import file_limit
-from services.kit.web.heads import check_head, has_ended, origin_form, origin_of
+from services.kit.web.connection import Connection
 from services.kit.web.idle_connections import LOG_SECONDS, Connections, most_connections
+from services.kit.web.parser import Parser
 
 # The version of gunicorn whose private members below were last compared with this module. A test fails when another
 # version is installed.
 REVIEWED_VERSION = "27.0.1"
 PRIVATE_MEMBERS: Mapping[type, tuple[str, ...]] = {
     ASGIProtocol: (
-        *("_arm_keepalive_timer", "_close_transport", "_is_websocket_upgrade", "_keepalive_timeout"),
-        *("_on_headers_complete", "_resume_reading", "_safe_write", "_send_error_response", "_send_response_start"),
-        "_serve_http_request",
+        *("_arm_keepalive_timer", "_close_transport", "_feed_callback_parser", "_handle_connection"),
+        *("_is_websocket_upgrade", "_keepalive_timeout", "_on_headers_complete", "_resume_reading", "_safe_write"),
+        *("_send_error_response", "_send_response_start", "_serve_http_request"),
     ),
-    PythonProtocol: ("_buffer", "_headers_list"),
+    PythonProtocol: (
+        *("_buffer", "_finalize_headers", "_has_invalid_header_chars", "_header_count", "_headers_list"),
+        *("_is_valid_token", "_limit_request_field_size", "_limit_request_fields", "_limit_request_line"),
+        *("_parse_request_line", "_scan_from"),
+    ),
     gasgi.ASGIWorker: ("_serve", "_setup_event_loop", "_shutdown"),
 }
 
-# What is read of a head that is too long, and for how long, before it is refused.
-LONG_HEAD_BYTES = 256 * 1024
-LONG_HEAD_SECONDS = 1
-# A client that still sends has this time to read the response, after which its connection is reset.
-LINGER_SECONDS = 1
 # Connections that are accepted in a turn of the loop; one that comes alone costs 1.3 microseconds more for each. Fewer
 # where the limit of open files is low: each takes two files.
 ACCEPTED_AT_ONCE = 32
 FILES_FOR_EACH = 100
-# A client that takes nothing of its response for this time loses its connection, within twice this time.
-SENDING_SECONDS = 30
-
-TOO_LONG = (HTTPStatus.REQUEST_URI_TOO_LONG, HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
-REFUSALS: Mapping[int, str] = {
-    HTTPStatus.BAD_REQUEST: "The request is not HTTP/1.1 as RFC 9112 has it",
-    HTTPStatus.REQUEST_URI_TOO_LONG: "The address is too long",
-    HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE: "The headers are too many or too long",
-    HTTPStatus.NOT_IMPLEMENTED: "This transfer coding is not known here",
-}
-
-
-class Connection(ASGIProtocol):
-    """A connection of one client."""
-
-    # The status with which a head will be refused that is still read.
-    _late_refusal: int | None = None
-    # Whether the response says `Connection: close`.
-    _app_closes = False
-    # While the client is watched: what it had not taken yet when that began, see _unsent().
-    _sending: tuple[int, int] | None = None
-    _times_resumed = 0
-    _closed: bool
-
-    def connection_made(self, transport: Any) -> None:
-        """Start the timer for the headers of the first request; gunicorn starts it for later ones only."""
-        super().connection_made(transport)
-        self._arm_keepalive_timer()
-        self.worker.connections.add(self)
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        """Give the connection's place to others."""
-        self.worker.connections.remove(self)
-        super().connection_lost(exc)
-
-    @property
-    def address(self) -> str:
-        """The address of the other side's socket."""
-        peer = self.transport.get_extra_info("peername")
-        return str(peer[0] if isinstance(peer, tuple) else peer)
-
-    @property
-    def is_sending(self) -> bool:
-        """Whether a part of the last response has not been sent yet."""
-        return bool(self.transport.get_write_buffer_size())
-
-    def close_idle(self) -> None:
-        """Close the connection, which has no request in progress, also while it waits for the rest of a long head."""
-        self._late_refusal = None
-        self._keepalive_timeout()
-
-    def _is_websocket_upgrade(self, request: Any) -> bool:
-        return False
-
-    def _send_error_response(self, status: int, message: str, extra_headers: Iterable[tuple[str, str]] = ()) -> None:
-        # gunicorn's message is dropped because it may repeat parts of the request.
-        if status in TOO_LONG and not self._has_head():
-            self._late_refusal = status
-            self.worker.loop.call_later(LONG_HEAD_SECONDS, self._refuse_late)
-        else:
-            self._refuse(status)
-
-    def data_received(self, data: bytes) -> None:
-        """Parse the bytes, except on a connection that is being refused or closed."""
-        if self._closed:
-            return
-        if self._late_refusal is None:
-            super().data_received(data)
-            return
-        buffer = self._callback_parser._buffer
-        buffer += data
-        if self._has_head() or len(buffer) > LONG_HEAD_BYTES:
-            self._refuse_late()
-
-    def _refuse_late(self) -> None:
-        status, self._late_refusal = self._late_refusal, None
-        if status is not None:
-            self._refuse(status)
-            self._close_transport()
-
-    def _refuse(self, status: int, has_head: bool = False) -> None:
-        parser = self._callback_parser
-        rest = b"" if has_head or self._current_request is not None else bytes(parser._buffer)
-        request_id = str(uuid_utils.uuid7())
-        log.debug("request_not_read", status=status, requestId=request_id)
-        headers = self.app.refusal_headers(origin_of(parser._headers_list, rest))
-        self._safe_write(refusal(status, request_id, headers))
-
-    def _has_head(self) -> bool:
-        return self._current_request is not None or has_ended(self._callback_parser._buffer)
-
-    def _on_headers_complete(self) -> Any:
-        parser = self._callback_parser
-        check_head(parser.method, parser.http_version, parser.headers)
-        parser.path = origin_form(parser.method, parser.path)
-        if not self.worker.connections.start_request(self):
-            self._refuse(HTTPStatus.SERVICE_UNAVAILABLE, has_head=True)
-            self._close_after_refusal()
-            return False
-        return super()._on_headers_complete()
-
-    def _send_response_start(
-        self, status: int, headers: Sequence[tuple[bytes, bytes]], request: Any, close: bool = False
-    ) -> None:
-        self._app_closes = (b"connection", b"close") in headers
-        super()._send_response_start(status, headers, request, close)
-
-    async def _serve_http_request(self, request: Any, sockname: Any, peername: Any) -> bool:
-        keeps_alive = await super()._serve_http_request(request, sockname, peername)
-        if not keeps_alive or self._app_closes:
-            return False
-        if not self._closed:
-            self.worker.connections.end_request(self)
-        return True
-
-    def pause_writing(self) -> None:
-        """Make the app wait, because the client does not take its response; watch whether it takes more of it."""
-        super().pause_writing()
-        self._watch_sending()
-
-    def resume_writing(self) -> None:
-        """Let the app go on, because the client has taken most of what was written."""
-        super().resume_writing()
-        self._times_resumed += 1
-
-    def _watch_sending(self) -> None:
-        if self._sending is None and self.is_sending:
-            self._sending = self._unsent()
-            self.worker.loop.call_later(SENDING_SECONDS, self._end_sending)
-
-    def _end_sending(self) -> None:
-        """Reset the connection if its client has taken nothing since the watch began, else begin again."""
-        before, self._sending = self._sending, None
-        if before == self._unsent():
-            self.transport.abort()
-        else:
-            self._watch_sending()
-
-    def _unsent(self) -> tuple[int, int]:
-        return self._times_resumed, self.transport.get_write_buffer_size()
-
-    def _close_transport(self) -> None:
-        if self._late_refusal is not None:
-            return
-        if self._closed or self._body_receiver is None or self._body_receiver._complete:
-            self._watch_sending()
-            super()._close_transport()
-        else:
-            self._close_in_stages()
-
-    def _close_after_refusal(self) -> None:
-        if self.worker.connections.has_room:
-            self._close_in_stages()
-        else:
-            self._close_transport()
-
-    def _close_in_stages(self) -> None:
-        self._closed = True
-        self.transport.write_eof()
-        self._resume_reading()
-        self.worker.loop.call_later(LINGER_SECONDS, self.transport.close)
 
 
 class Logger(glogging.Logger):
@@ -248,8 +72,9 @@ class Worker(gasgi.ASGIWorker):
     _further_servers: Sequence[asyncio.Server] = ()
 
     def init_process(self) -> None:
-        """Set the protocol, after the fork; gunicorn takes it from a global of its module."""
+        """Set the protocol and its parser, after the fork; gunicorn takes them from globals of its modules."""
         gasgi.ASGIProtocol = Connection
+        protocol.PythonProtocol = Parser
         self.connections = Connections(most_connections(file_limit(), self.cfg.worker_connections))
         super().init_process()
 
@@ -309,26 +134,3 @@ class Worker(gasgi.ASGIWorker):
             return
         except OSError as error:
             self._log_refused_file(error)
-
-
-def refusal(status: int, request_id: str, protecting_headers: Mapping[str, str]) -> bytes:
-    """Return a refusal as the bytes of the last response on a connection."""
-    error = _error(status)
-    body = orjson.dumps(error.envelope(request_id))
-    headers = {
-        "Content-Type": "application/json",
-        "Content-Length": str(len(body)),
-        REQUEST_ID_HEADER: request_id,
-        **({} if error.retry_after is None else {"Retry-After": str(error.retry_after)}),
-        **protecting_headers,
-        "Connection": "close",
-    }
-    lines = [f"HTTP/1.1 {status} {HTTPStatus(status).phrase}", *(f"{name}: {text}" for name, text in headers.items())]
-    return "".join(f"{line}\r\n" for line in [*lines, ""]).encode() + body
-
-
-def _error(status: int) -> ServiceError:
-    if status == HTTPStatus.SERVICE_UNAVAILABLE:
-        return Unavailable()
-    text = REFUSALS.get(status)
-    return ServiceError() if text is None else RequestError(text)

@@ -16,6 +16,7 @@ from services.kit.storage.database import transaction
 from services.kit.storage.idempotency import (
     EXPIRED_AT_ONCE,
     LIFETIME,
+    NONE_EXPIRED,
     IdempotentRequests,
     IdempotentResponseRow,
     Keep,
@@ -286,6 +287,18 @@ def test_new_responses_remove_expired_ones_a_few_at_a_time(notes: Notes) -> None
         notes.post(key=f"new-{number}")
         counts.append(notes.stored())
     assert counts == [3, 2, 3]
+
+
+def test_without_expired_ones_the_next_look_for_them_comes_a_second_later(notes: Notes) -> None:
+    notes.post(key="old")
+    notes.clock.at = NOON + LIFETIME - MILLISECOND
+    notes.post(key="none-expired")
+    counts = []
+    for number, at in enumerate((LIFETIME, LIFETIME - MILLISECOND + NONE_EXPIRED)):
+        notes.clock.at = NOON + at
+        notes.post(key=f"new-{number}")
+        counts.append(notes.stored())
+    assert counts == [3, 3]
 
 
 def test_a_replay_removes_nothing(notes: Notes) -> None:

@@ -26,8 +26,7 @@ from services.kit.core.errors import Unavailable
 from services.kit.storage.database import open_database
 from services.kit.storage.database_errors import is_damage
 from services.kit.storage.health import health_routes
-from services.kit.storage.integrity import check_command
-from services.kit.storage.soundness import APART_FROM_BYTES, SoundnessWatch, find_damage
+from services.kit.storage.soundness import APART_FROM_BYTES, SoundnessWatch, check_command, find_damage
 from services.kit.storage.use_cases import DAMAGED, UseCases
 from services.kit.web.app import create_web_app
 from services.kit.web.guards import Gatekeeper

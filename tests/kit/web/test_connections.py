@@ -1,4 +1,4 @@
-"""services.kit.web.worker in this process: deadlines of the first head and of reading, the bound, long heads, the end.
+"""services.kit.web.connection and worker in this process: deadlines of heads and of reading, the bound, long heads.
 
 The same under a real gunicorn is in test_slow_clients and test_stopping.
 """
@@ -13,9 +13,10 @@ import pytest
 import uvloop
 from gunicorn.config import Config
 
-from services.kit.web import worker as worker_module
+from services.kit.web import connection as connection_module
+from services.kit.web.connection import LONG_HEAD_BYTES, Connection
 from services.kit.web.idle_connections import Connections
-from services.kit.web.worker import ACCEPTED_AT_ONCE, LONG_HEAD_BYTES, Connection, Worker
+from services.kit.web.worker import ACCEPTED_AT_ONCE, Worker
 from tests.kit.web.notes import create_app
 
 REQUEST = b"GET /raw HTTP/1.1\r\nHost: notes\r\nConnection: close\r\n\r\n"
@@ -124,7 +125,7 @@ def test_a_request_beyond_the_bound_gets_503_and_others_end_as_ever() -> None:
 
 
 def test_a_client_that_takes_nothing_of_its_response_loses_its_connection(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(worker_module, "SENDING_SECONDS", 0.01)
+    monkeypatch.setattr(connection_module, "SENDING_SECONDS", 0.01)
 
     disconnected = asyncio.Event()
 

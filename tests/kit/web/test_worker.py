@@ -18,7 +18,7 @@ from deploy import stack
 from gateway.routes import GENERATION_SECONDS
 from gateway.upstream import KEEPALIVE_SECONDS
 from services.kit.web.headers import SECURITY_HEADERS
-from services.kit.web.worker import refusal
+from services.kit.web.refusals import refusal
 from tests.kit.web.notes import LONG_SECONDS
 from tests.serving import Address, exchange, read_until_closed, served
 

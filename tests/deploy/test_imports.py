@@ -1,0 +1,26 @@
+"""What the processes of `make run` do not load: it would stay in their memory as long as they run."""
+
+import subprocess
+import sys
+
+import pytest
+
+from deploy import stack
+
+LOADED_BY_FEW = {
+    "deploy.run": ("peewee", "pydantic", "falcon", "httpx", "zxcvbn", "gunicorn"),
+    "services.auth.__main__, services.auth.app": ("zxcvbn", "tqdm", "gunicorn"),
+    "services.content.__main__, services.content.app": ("tqdm", "gunicorn"),
+    "services.quiz.__main__, services.quiz.app": ("tqdm", "gunicorn"),
+    # Alone: what follows content.
+    "services.quiz.__main__": ("pydantic", "falcon", "tqdm", "gunicorn"),
+}
+
+
+@pytest.mark.parametrize("modules", LOADED_BY_FEW)
+def test_a_process_loads_nothing_that_only_others_need(modules: str) -> None:
+    script = f"import {modules}, sys; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", script], cwd=stack.ROOT, capture_output=True, text=True, check=True)
+    loaded = set(done.stdout.split())
+    assert set(modules.split(", ")) <= loaded
+    assert loaded.isdisjoint(LOADED_BY_FEW[modules])

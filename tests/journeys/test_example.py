@@ -1,0 +1,115 @@
+"""The example page for learners, walked in a browser."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from deploy.stack import ROOT
+from services.kit.core.instants import format_instant, now
+from tests.browsers import chromium, visit
+from tests.clock import SECOND
+from tests.contract.samples import ACCESS_KEY, attached, new_event, new_lesson, new_quiz, private_event
+from tests.installation import Installation, installation
+
+EXAMPLE = ROOT / "docs/example"
+MOST_LINES = 120
+OPENS_AFTER = 15 * SECOND
+
+
+class Quiet(SimpleHTTPRequestHandler):
+    """Serves files, and writes no log."""
+
+    def log_message(self, *_message: object) -> None:
+        """Write nothing."""
+
+
+@contextmanager
+def served(folder: Path) -> Iterator[str]:
+    """Serve the folder's files, and return their address."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(folder))) as server:
+        thread = Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}"
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def test_the_example_is_short() -> None:
+    assert len((EXAMPLE / "index.html").read_text().splitlines()) <= MOST_LINES
+
+
+@pytest.mark.full
+def test_a_learner_goes_the_whole_way_on_the_example(tmp_path: Path) -> None:
+    with served(EXAMPLE) as site, installation(tmp_path, CORS_ORIGIN=site) as stack:
+        stack.prepare()
+        stack.start()
+        launch(stack)
+        # Without the players of others, which a test must not load.
+        with chromium() as browser, visit(browser, f"{site}/index.html?api={stack.address}") as visited:
+            visited.page.route("https://**", lambda route: route.fulfill(body=""))
+            see_the_list(visited.page)
+            open_with_the_key(visited.page)
+            see_a_lesson_open(visited.page)
+            be_graded(visited.page)
+        with stack.admin() as admin:
+            [quiz] = admin.get("/api/quizzes").json()["items"]
+            attempts = admin.get(f"/api/quizzes/{quiz['id']}/attempts").json()["items"]
+        assert [each["scorePercentage"] for each in attempts] == [50, 100]
+
+
+def launch(stack: Installation) -> None:
+    """Create a public event, and a private one with an open lesson and one that opens while the page is shown."""
+    with stack.admin() as admin:
+        new_event(admin, title="For all", isActive=True)
+        event = private_event(admin, title="Bread in a week", slug="bread")
+        lesson = new_lesson(admin, event, title="The starter", slug="der Sauerteig", videoId="aqz-KE-bpKQ")
+        new_lesson(admin, event, title="The oven", slug="oven", releaseAt=format_instant(now() + OPENS_AFTER))
+        attached(admin, lesson)
+        new_quiz(admin, lesson, title="Alive?")
+
+
+def see_the_list(page: Page) -> None:
+    """See the public event, and go to the private one by its name."""
+    expect(page.get_by_role("link", name="For all")).to_be_visible()
+    page.get_by_label("Another launch").fill("Bread")
+    page.get_by_role("button", name="Go").click()
+
+
+def open_with_the_key(page: Page) -> None:
+    """Mistype the key once, then open the event."""
+    page.get_by_label("Access key").fill("not-the-key")
+    page.get_by_role("button", name="Open").click()
+    expect(page.get_by_role("alert")).to_have_text("Private event access is required")
+    page.get_by_label("Access key").fill(ACCESS_KEY)
+    page.get_by_role("button", name="Open").click()
+    expect(page.get_by_role("heading", name="Bread in a week")).to_be_visible()
+
+
+def see_a_lesson_open(page: Page) -> None:
+    """See the countdown, and the second lesson open without a reload."""
+    expect(page.get_by_role("link", name="The oven")).to_be_visible(timeout=60_000)
+
+
+def be_graded(page: Page) -> None:
+    """Play the first lesson, take its quiz, correct an answer, and press twice."""
+    page.get_by_role("link", name="The starter").click()
+    expect(page.get_by_title("The starter")).to_have_attribute(
+        "src", "https://www.youtube-nocookie.com/embed/aqz-KE-bpKQ"
+    )
+    expect(page.get_by_role("link", name="canvas.pdf")).to_have_attribute("href", "https://files.example/canvas.pdf")
+    page.get_by_role("group", name="Question 1?").get_by_label("right").check()
+    page.get_by_role("group", name="Question 2?").get_by_label("wrong").check()
+    page.get_by_role("button", name="Submit").click()
+    expect(page.get_by_role("status")).to_have_text("failed: 50%, and 70% were needed")
+    page.get_by_role("group", name="Question 2?").get_by_label("right").check()
+    for _press in range(2):
+        page.get_by_role("button", name="Submit").click()
+        expect(page.get_by_role("status")).to_have_text("passed: 100%, and 70% were needed")
