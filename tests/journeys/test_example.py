@@ -65,7 +65,7 @@ def test_a_learner_goes_the_whole_way_on_the_example(tmp_path: Path) -> None:
         oven = launch(stack)
         # Without the players of others, which a test must not load.
         with chromium() as browser, visit(browser, f"{site}/index.html?api={stack.address}") as visited:
-            visited.page.route("https://**", lambda route: route.fulfill(body="The player"))
+            visited.page.route("https://**", lambda route: route.fulfill(body="The player", content_type="text/html"))
             see_the_list(visited.page)
             open_with_the_key(visited.page)
             see_a_lesson_open(visited.page, stack, oven)
