@@ -31,8 +31,6 @@ REMEMBERED_ORIGINS = 256
 # Slugs as they are stored. Another spelling of an address is unusual.
 _ADDRESS = re.compile(r"/api/public/events/([a-z0-9-]{1,200})(?:/lessons/([a-z0-9-]{1,200}))?(/[a-z/-]{1,30})?")
 _UNUSUAL_FIELDS = frozenset(("content-encoding", "expect", "transfer-encoding"))
-# Headers of every response that a view may set otherwise.
-_REPLACED = ("Cache-Control", "Vary")
 
 
 class _Usual(NamedTuple):
@@ -132,7 +130,8 @@ class DirectResponses:
         fields = usual.fields
         self._origins.require_allowed(fields.get("origin"))
         address, headers = await self._rate_limit.count_learner(fields.get("x-forwarded-for"), usual.peer)
-        limits.update(headers)
+        if headers:
+            limits.update(headers)
         request = UpstreamRequest(
             method="GET" if usual.method == "HEAD" else usual.method,
             path=usual.path,
@@ -156,16 +155,25 @@ class DirectResponses:
             own["Content-Length"] = str(len(response.body))
         if closes:
             own["Connection"] = "close"
-        replaced = tuple(name for name in _REPLACED if name in response.headers)
-        of_every_response = self._of_every_response(usual.fields.get("origin"), replaced)
-        headers = [*of_every_response, *_encoded({**own, **response.headers})]
+        set_by_view = response.headers
+        common = self._of_every_response(
+            usual.fields.get("origin"), "Cache-Control" in set_by_view, "Vary" in set_by_view
+        )
+        headers = [*common, *_encoded({**own, **set_by_view})]
         body = b"" if usual.method == "HEAD" else response.body
         await send({"type": "http.response.start", "status": response.status, "headers": headers})
         await send({"type": "http.response.body", "body": body})
 
-    def _headers_of_every_response(self, origin: str | None, replaced: tuple[str, ...]) -> list[tuple[bytes, bytes]]:
+    def _headers_of_every_response(
+        self, origin: str | None, without_cache_control: bool, without_vary: bool
+    ) -> list[tuple[bytes, bytes]]:
+        """Return them but for those that the view has set otherwise."""
         headers = {**self._security.headers, **self._origins.headers(origin)}
-        return _encoded({name: value for name, value in headers.items() if name not in replaced})
+        if without_cache_control:
+            del headers["Cache-Control"]
+        if without_vary:
+            del headers["Vary"]
+        return _encoded(headers)
 
 
 def _views(method: str) -> dict[str, View]:

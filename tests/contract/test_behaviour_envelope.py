@@ -162,7 +162,7 @@ def test_an_unknown_route_is_not_found(admin: httpx.Client, path: str) -> None:
         ("DELETE", "/api/events", "GET, HEAD, POST, OPTIONS"),
         ("POST", "/api/events/x", "GET, HEAD, PUT, DELETE, OPTIONS"),
         ("GET", "/api/admin/login", "POST, OPTIONS"),
-        ("GET", "/api/public/events/x/catalog", "POST, OPTIONS"),
+        ("GET", "/api/events/x/access", "POST, OPTIONS"),
         ("POST", "/health", "GET, HEAD, OPTIONS"),
     ],
 )
@@ -229,7 +229,8 @@ def test_head_is_answered_as_get_is_without_a_body(admin: httpx.Client, learner:
     quiz = new_quiz(admin, lesson)
     ids = {"event_id": event["id"], "lesson_id": lesson["id"], "quiz_id": quiz["id"], "user_id": "nobody"}
     for route in PUBLIC_ROUTES:
-        if "GET" not in route.methods or route.path == "/api/admin/integrity":
+        # tests/contract/test_behaviour_reads.py reads what has a clock in its headers.
+        if "GET" not in route.methods or route.path == "/api/admin/integrity" or route.event_slug:
             continue
         address = route.path.format(**ids)
         got, head = (admin.request(method, address, headers=SAME_REQUEST) for method in ("GET", "HEAD"))
@@ -327,7 +328,8 @@ def test_a_preflight_of_a_listed_origin_names_what_it_may_send(learner: httpx.Cl
         "access-control-allow-methods": "GET, HEAD, POST, PUT, DELETE, OPTIONS",
         "access-control-allow-headers": "Authorization, Content-Type, Idempotency-Key, If-Match, X-Request-ID, "
         "Cache-Control, If-None-Match, baggage, sentry-trace, traceparent, tracestate",
-        "access-control-expose-headers": "ETag, Idempotency-Replayed, Retry-After, X-Request-ID",
+        "access-control-expose-headers": "ETag, Idempotency-Replayed, Link, RateLimit, RateLimit-Policy, "
+        "Retry-After, Server-Time, X-Request-ID",
         "access-control-max-age": "600",
     }
 

@@ -149,9 +149,10 @@ def test_a_client_over_its_limit_gets_the_same_refusal() -> None:
         falcon._app.direct = None
         for each in (direct, falcon):
             respond(each)
-            assert each.statuses(2, "POST", CATALOG) == [200, 200]
-        last = [seen(each, "POST", CATALOG, {"json": {}}) for each in (direct, falcon)]
+            assert each.statuses(1, "POST", CATALOG) == [200]
+        last = [[seen(each, "POST", CATALOG, {"json": {}}) for _ in range(2)] for each in (direct, falcon)]
     assert last[0] == last[1]
+    assert [headers["ratelimit"][:14] for _, headers, _ in last[0]] == ['"learners";r=0'] * 2  # type: ignore[index]
 
 
 def test_a_crash_gets_the_envelope_and_is_logged(gateways: tuple[Gateway, Gateway]) -> None:

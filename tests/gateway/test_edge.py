@@ -1,8 +1,10 @@
 """gateway.edge in the assembled app: which pages may call it, and how often learners, people and addresses may."""
 
+import httpx
 import pytest
 from joserfc.jwk import OKPKey
 
+from services.kit.web.judgements import JUDGEMENT_HEADER, Judgement, KeyJudgement, judgement_header
 from tests.gateway.fakes import ALLOWED_ORIGIN, EVENTS, Gateway, access_token, cors, gateway_with, own_error, parsed
 from tests.valkey import Valkey
 
@@ -29,6 +31,11 @@ FOREIGN_ORIGINS = [
 ]
 
 
+def limits(response: httpx.Response) -> tuple[str | None, str | None]:
+    """Return the headers that tell the limit."""
+    return response.headers.get("RateLimit-Policy"), response.headers.get("RateLimit")
+
+
 def test_a_page_of_a_listed_origin_may_read_the_response() -> None:
     # A slash at the end of a listed origin does not matter.
     for listed in (f"{ALLOWED_ORIGIN}, http://localhost:5173", f"{ALLOWED_ORIGIN}/, http://localhost:5173/"):
@@ -37,9 +44,10 @@ def test_a_page_of_a_listed_origin_may_read_the_response() -> None:
                 response = gateway.send("GET", EVENTS, headers={"Origin": origin, "Cookie": "session=1"})
                 assert parsed(response) == (200, {"items": []})
                 # Without Access-Control-Allow-Credentials.
-                assert cors(response) == {**READABLE, "access-control-allow-origin": origin}
+                vary = "Origin, Accept-Encoding"
+                assert cors(response) == {**READABLE, "vary": vary, "access-control-allow-origin": origin}
             without_origin = gateway.send("GET", EVENTS)
-            assert (without_origin.status_code, cors(without_origin)) == (200, {"vary": "Origin"})
+            assert (without_origin.status_code, cors(without_origin)) == (200, {"vary": "Origin, Accept-Encoding"})
 
 
 @pytest.mark.parametrize("origin", FOREIGN_ORIGINS)
@@ -76,8 +84,32 @@ def test_an_address_over_the_limit_gets_the_seconds_to_wait() -> None:
         assert gateway.statuses(3, "GET", EVENTS) == [200] * 3
         response = gateway.send("GET", EVENTS, headers={"Origin": ALLOWED_ORIGIN})
         assert (parsed(response), cors(response)) == ((429, RATE_LIMITED), READABLE)
-        assert 3500 < int(response.headers["Retry-After"]) <= 3600
+        seconds = response.headers["Retry-After"]
+        assert 3500 < int(seconds) <= 3600
+        assert limits(response) == ('"learners";q=3;w=3600', f'"learners";r=0;t={seconds}')
         assert len(gateway.content.targets) == 3
+
+
+@pytest.mark.parametrize(
+    ("method", "address", "policy"), [("GET", EVENTS, "learners"), ("GET", "/api/events", "requests")]
+)
+def test_who_has_used_more_than_half_learns_how_many_are_left(method: str, address: str, policy: str) -> None:
+    limit = {"RATE_LIMIT_ADDRESS_MAX": "4", "RATE_LIMIT_MAX": "4", "RATE_LIMIT_WINDOW_MS": HOUR_MS}
+    with gateway_with(**limit) as gateway:
+        told = [limits(gateway.send(method, address)) for _ in range(4)]
+    assert told[:2] == [(None, None)] * 2
+    assert [each[0] for each in told[2:]] == [f'"{policy}";q=4;w=3600'] * 2
+    assert [(each[1] or "").partition(";t=")[0] for each in told[2:]] == [f'"{policy}";r={left}' for left in (1, 0)]
+
+
+def test_wrong_keys_beyond_their_limit_are_told_with_it() -> None:
+    wrong = {JUDGEMENT_HEADER: judgement_header(Judgement("event-1", False, KeyJudgement("wrong", "digest", "now")))}
+    with gateway_with(ACCESS_KEY_GUESSES_MAX="1", ACCESS_KEY_GUESSES_WINDOW_MS=HOUR_MS) as gateway:
+        gateway.content.responds("POST /internal/public/events/x/catalog", {}, 403, **wrong)
+        responses = [gateway.send("POST", f"{EVENTS}/x/catalog", json={"eventAccessKey": "a-wrong-one"}) for _ in "12"]
+    assert [response.status_code for response in responses] == [403, 429]
+    seconds = responses[1].headers["Retry-After"]
+    assert limits(responses[1]) == ('"access-keys";q=1;w=3600', f'"access-keys";r=0;t={seconds}')
 
 
 def test_every_client_has_its_own_count() -> None:
