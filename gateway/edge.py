@@ -22,7 +22,7 @@ ALLOWED_HEADERS = ", ".join(
         *("Cache-Control", "If-None-Match", "baggage", "sentry-trace", "traceparent", "tracestate"),
     )
 )
-EXPOSED_HEADERS = "ETag, Idempotency-Replayed, Retry-After, X-Request-ID"
+EXPOSED_HEADERS = "ETag, Idempotency-Replayed, Link, Retry-After, X-Request-ID"
 PREFLIGHT_SECONDS = "600"
 _WITH_PORT = re.compile(r"\[([^\]]*)\](?::[0-9]+)?|([0-9.]+):[0-9]+")
 HEALTH_PATHS = ("/health", "/health/live", "/health/ready")

@@ -27,7 +27,7 @@ CONNECT_SECONDS = 2
 DNS_SECONDS = 1
 # 0 is no limit: auth bounds the sign-ins that wait for it, and they must not take the connections of a refresh.
 CONNECTIONS: Mapping[str, int] = {"content": 256, "quiz": 256, "auth": 0}
-FORWARDED_HEADERS = ("Content-Type", "ETag", "Idempotency-Replayed", "Retry-After", "WWW-Authenticate", "Allow")
+FORWARDED_HEADERS = ("Content-Type", "ETag", "Idempotency-Replayed", "Link", "Retry-After", "WWW-Authenticate", "Allow")
 
 # A service that breaks every connection gets a fifth more requests at most, after the first few.
 MOST_RETRIES = 10

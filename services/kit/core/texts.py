@@ -1,6 +1,7 @@
 """What people type, compared by what they see (docs/contract/BEHAVIOUR.md, "Envelope" and "Events").
 
-Released migrations import `lower_form`, `slug_form` and `name_form` from here: the names stay (docs/traps.md, 3).
+Released migrations import `lower_form`, `slug_form`, `name_form` and `search_form` from here: the names stay
+(docs/traps.md, 3).
 """
 
 import re
@@ -34,6 +35,8 @@ LINE_BREAKS = "\n\v\f\r\x85\u2028\u2029"
 
 DIRECTION_OVERRIDES = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
 """Embeddings, overrides and isolates (Annex 9), which reorder what is around them; directional marks do not."""
+
+SEARCHED_BYTES = 2_000
 
 _OUTSIDE_SLUG = re.compile(r"[^a-z0-9]+")
 
@@ -72,3 +75,11 @@ def lower_form(text: str) -> str:
 def name_form(text: str) -> str:
     """Return the normal form of a user name: canonical caseless matching (Unicode 3.13, D145)."""
     return composed(unicodedata.normalize("NFD", as_seen(text)).casefold())
+
+
+def search_form(*texts: str) -> str:
+    """Return what searches look into and titles are sorted by: the texts without regard to case, one on each line.
+
+    It ends after 2,000 bytes: PostgreSQL refuses a row whose part in an index is longer than 2,700.
+    """
+    return "\n".join(map(name_form, texts)).encode()[:SEARCHED_BYTES].decode(errors="ignore")

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.kit.core.instants import format_instant
-from services.kit.storage.audit.log import AuditFilter, AuditTrail, audit_key
+from services.kit.storage.audit.log import AUDIT_ORDERS, AuditFilter, AuditTrail
 from services.kit.storage.audit.resource import audit_view
 from services.kit.web.pages import page_of, page_request
 from tests.audit import KeptAudit
@@ -99,8 +99,8 @@ PLACES = st.lists(st.tuples(st.sampled_from(SERVICES), st.integers(0, 3)), max_s
 def page_of_service(name: str, trail: AuditTrail, cursor: str | None, limit: int) -> dict[str, Any]:
     """Return the page as the service makes it."""
     wanted = page_request(str(limit), cursor, (int, str))
-    found = page_of(trail.list(AuditFilter(), wanted), wanted, audit_key)
-    return page(*(dict(audit_view(name, each)) for each in found.items), cursor=found.next_cursor)
+    found = page_of(trail.list(AuditFilter(), wanted), wanted, AUDIT_ORDERS)
+    return page(*(dict(audit_view(name, each)) for each in found.items), cursor=wanted.cursor_after(found.next_key))
 
 
 @settings(max_examples=50)
