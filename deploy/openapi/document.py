@@ -181,6 +181,8 @@ def _responses(described: Described, all_described: list[Described], schemas: Sc
         headers["ETag"] = {"$ref": "#/components/headers/ETag"}
     if declared.takes_idempotency_key:
         headers["Idempotency-Replayed"] = {"$ref": "#/components/headers/IdempotencyReplayed"}
+    if declared.is_paged:
+        headers["Link"] = {"$ref": "#/components/headers/Link"}
     success: Json = {"description": _description(described.response, schemas), "headers": headers}
     if described.response:
         success["content"] = {"application/json": {"schema": described.response}}

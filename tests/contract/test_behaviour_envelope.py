@@ -327,7 +327,7 @@ def test_a_preflight_of_a_listed_origin_names_what_it_may_send(learner: httpx.Cl
         "access-control-allow-methods": "GET, HEAD, POST, PUT, DELETE, OPTIONS",
         "access-control-allow-headers": "Authorization, Content-Type, Idempotency-Key, If-Match, X-Request-ID, "
         "Cache-Control, If-None-Match, baggage, sentry-trace, traceparent, tracestate",
-        "access-control-expose-headers": "ETag, Idempotency-Replayed, Retry-After, X-Request-ID",
+        "access-control-expose-headers": "ETag, Idempotency-Replayed, Link, Retry-After, X-Request-ID",
         "access-control-max-age": "600",
     }
 

@@ -12,7 +12,7 @@ RATE_LIMITED = own_error("RATE_LIMITED", "Too many requests; try again later")
 READABLE = {
     "vary": "Origin",
     "access-control-allow-origin": ALLOWED_ORIGIN,
-    "access-control-expose-headers": "ETag, Idempotency-Replayed, Retry-After, X-Request-ID",
+    "access-control-expose-headers": "ETag, Idempotency-Replayed, Link, Retry-After, X-Request-ID",
 }
 PREFLIGHT = {"Origin": ALLOWED_ORIGIN, "Access-Control-Request-Method": "DELETE"}
 FOREIGN_ORIGINS = [

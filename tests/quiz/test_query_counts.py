@@ -4,7 +4,7 @@ import peewee
 import pytest
 
 from services.kit.web.pages import PageRequest
-from services.quiz.entities import Answers, QuizFilter
+from services.quiz.entities import Answers, AttemptFilter, QuizFilter
 from services.quiz.repository.contracts import ALL
 from services.quiz.repository.store import PeeweeQuizStore
 from services.quiz.service import QuizService
@@ -22,6 +22,8 @@ from tests.quiz.examples import (
 
 THIRTY = tuple(new_question(f"Question {number}", None, *[True] * 10) for number in range(30))
 
+BY_TITLE, PASSED = PageRequest(20, sort="title"), AttemptFilter(passed=True)
+
 # A savepoint and its release are two.
 COSTS: list[Cost[QuizService]] = [
     Cost("list_quizzes", lambda service: service.list_quizzes(QuizFilter(), ALL), 1),
@@ -36,6 +38,8 @@ COSTS: list[Cost[QuizService]] = [
     Cost("update_quiz, thirty", lambda service: service.update_quiz("quiz-1", quiz_changes(questions=THIRTY)), 11),
     # The lock, the read for If-Match, the replaced revision, the quiz, the audit entry, outdated revisions.
     Cost("delete_quiz", lambda service: service.delete_quiz("quiz-1"), 6),
+    Cost("list_quizzes, filtered", lambda service: service.list_quizzes(QuizFilter(), BY_TITLE, "a"), 1),
+    Cost("list_attempts, filtered", lambda service: service.list_attempts("quiz-1", PageRequest(50), PASSED), 2),
     Cost("list_attempts", lambda service: service.list_attempts("quiz-1", PageRequest(50)), 2),
     Cost("lesson_quiz_version", lambda service: service.lesson_quiz_version("lesson-1"), 1),
     Cost("get_lesson_quiz", lambda service: service.get_lesson_quiz("lesson-1"), 1),
