@@ -123,7 +123,8 @@ class QuizService:
     def list_attempts(self, quiz_id: str, request: PageRequest, which: AttemptFilter = ANY_ATTEMPT) -> AttemptHistory:
         """Return a page of attempts. Raise QuizNotFound without such a quiz or attempt."""
         page = page_of(self._store.attempts.list(quiz_id, request, which), request, ATTEMPT_ORDERS)
-        if not page.items:
+        # Attempts outlive their quiz, also those that do not match.
+        if not page.items and not self._store.attempts.list(quiz_id, PageRequest(1)):
             self._store.quizzes.get(quiz_id)
         revisions = self._store.attempts.revisions({attempt.revision_id for attempt in page.items})
         return AttemptHistory(page, revisions)

@@ -5,6 +5,7 @@ from datetime import timedelta
 from functools import partial
 
 import peewee
+import pytest
 
 from services.kit.web.pages import PageRequest
 from services.quiz.entities import AttemptFilter, QuizFilter
@@ -23,7 +24,7 @@ from tests.query_plans import plans, reads_whole
 from tests.quiz.examples import an_attempt, numbered_quiz
 
 ANY = QuizFilter()
-QUIZZES = 600
+QUIZZES, ATTEMPTS, BATCH = 4000, 1000, 500
 PAGE = 20
 Read = Callable[[QuizStore], object]
 
@@ -52,6 +53,7 @@ PAGES: dict[str, tuple[Read, str]] = {
 }
 
 
+@pytest.mark.full
 def test_every_page_comes_from_an_index(quiz_database: peewee.Database) -> None:
     database = quiz_database
     quizzes = [
@@ -60,13 +62,15 @@ def test_every_page_comes_from_an_index(quiz_database: peewee.Database) -> None:
     ]
     attempts = [
         an_attempt(id=f"a{n}", quiz_id=f"quiz-{n % 2}", submitted_at=NOON + n * SECOND, revision_id="revision-1")
-        for n in range(QUIZZES)
+        for n in range(ATTEMPTS)
     ]
     with database.atomic():
-        RevisionRow.insert_many(map(revision_columns, quizzes)).execute(database)
-        QuizRow.insert_many(map(quiz_columns, quizzes)).execute(database)
-        QuestionRow.insert_many([row for each in quizzes for row in question_columns(each)]).execute(database)
-        OptionRow.insert_many([row for each in quizzes for row in option_columns(each)]).execute(database)
+        for start in range(0, QUIZZES, BATCH):
+            some = quizzes[start : start + BATCH]
+            RevisionRow.insert_many(map(revision_columns, some)).execute(database)
+            QuizRow.insert_many(map(quiz_columns, some)).execute(database)
+            QuestionRow.insert_many([row for each in some for row in question_columns(each)]).execute(database)
+            OptionRow.insert_many([row for each in some for row in option_columns(each)]).execute(database)
         AttemptRow.insert_many(map(attempt_columns, attempts)).execute(database)
     database.execute_sql("ANALYZE")
     store = PeeweeQuizStore(database)
