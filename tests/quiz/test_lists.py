@@ -24,7 +24,7 @@ from tests.query_plans import plans, reads_whole
 from tests.quiz.examples import an_attempt, numbered_quiz
 
 ANY = QuizFilter()
-QUIZZES, ATTEMPTS, BATCH = 4000, 1000, 500
+QUIZZES, ATTEMPTS, BATCH = 10_000, 1000, 500
 PAGE = 20
 Read = Callable[[QuizStore], object]
 
