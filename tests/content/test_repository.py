@@ -738,7 +738,7 @@ def test_the_database_refuses_an_invalid_event(database_store: PeeweeContentStor
     assert everything(database_store) == STOCK
 
 
-@pytest.mark.parametrize("changes", [{"video_provider": "dailymotion"}, {"slug": ""}, {"title": None}])
+@pytest.mark.parametrize("changes", [{"video_provider": "dailymotion"}, {"slug": ""}, {"description": None}])
 def test_the_database_refuses_an_invalid_lesson(database_store: PeeweeContentStore, changes: dict[str, Any]) -> None:
     with pytest.raises(peewee.IntegrityError):
         database_store.lessons.add(a_lesson(**{"id": "lesson-2", "slug": "second", **changes}))

@@ -75,7 +75,8 @@ class ContentInspection:
             table.id, event_id, table.title, table.slug, table.slug_form, table.search_form, table.version
         )
         for batch in batches(self._database, query, (table.id,), StoredForms):
-            for row in batch:
+            # The check of rows names a title or slug that is no text.
+            for row in (each for each in batch if isinstance(each.title, str) and isinstance(each.slug, str)):
                 expected, stored = forms(table, row.title, row.slug), row._asdict()
                 if stale := [name for name, form in expected.items() if form != stored[name]]:
                     yield row, stale

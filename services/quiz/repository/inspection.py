@@ -86,7 +86,9 @@ class QuizInspection:
         """Yield the quizzes whose stored form is not that of their title."""
         query = QuizRow.select(QuizRow.id, QuizRow.title, QuizRow.search_form)
         for batch in batches(self._database, query, (QuizRow.id,), StoredTitle):
-            yield from (each for each in batch if each.search_form != search_form(each.title))
+            # The check of rows names a title that is no text.
+            titled = (each for each in batch if isinstance(each.title, str))
+            yield from (each for each in titled if each.search_form != search_form(each.title))
 
     def renew_form(self, row: StoredTitle) -> None:
         """Store the form of the title, unless it has been changed meanwhile."""
