@@ -11,10 +11,11 @@ import peewee
 from services.kit.core.actor import set_actor, set_anonymous_actor
 from services.kit.core.instants import Clock
 from services.kit.core.logging import start_request
-from services.kit.storage.audit.log import AuditFilter, AuditLog, AuditTrail, audit_key
+from services.kit.storage.audit.log import AUDIT_ORDERS, AuditFilter, AuditLog, AuditTrail
 from services.kit.storage.audit.model import AuditEntry, AuditRecord, record_of
 from services.kit.web.pages import PageRequest
 from tests.clock import NOON, StoppedClock
+from tests.stores import paged
 
 ALL = PageRequest()
 EVERYTHING = AuditFilter()
@@ -40,12 +41,7 @@ class InMemoryAudit:
 
     def list(self, filters: AuditFilter, request: PageRequest) -> Sequence[AuditRecord]:
         """Return a page of the matching entries, newest first."""
-        found = [
-            each
-            for each in self._rows.entries
-            if _matches(each, filters) and (request.after is None or audit_key(each) < request.after)
-        ]
-        return sorted(found, key=audit_key, reverse=True)[: request.fetch_limit]
+        return paged((each for each in self._rows.entries if _matches(each, filters)), AUDIT_ORDERS, request)
 
 
 @dataclass

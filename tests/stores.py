@@ -1,14 +1,15 @@
 """The common parts of the tests of every service's store."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import replace
 from typing import Protocol, TypeVar
 
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
-from services.kit.web.pages import PageRequest, SortKey, page_of
+from services.kit.web.pages import KeyOrders, PageRequest, page_of
 
 Item = TypeVar("Item")
 
@@ -39,15 +40,23 @@ def undone(store: Store) -> Iterator[None]:
 
 
 def turned_over(
-    fetch: Callable[[PageRequest], Sequence[Item]], key: Callable[[Item], SortKey], limit: int
+    fetch: Callable[[PageRequest], Sequence[Item]], orders: KeyOrders[Item], limit: int, sort: str = ""
 ) -> Sequence[Item]:
     """Return all items, fetched page by page."""
     items: list[Item] = []
-    request = PageRequest(limit)
+    request = PageRequest(limit, sort=sort)
     while True:
-        page = page_of(fetch(request), request, key)
+        page = page_of(fetch(request), request, orders)
         assert len(page.items) <= limit
         items += page.items
-        if page.next_cursor is None:
+        if page.next_key is None:
             return items
-        request = PageRequest(limit, key(page.items[-1]))
+        request = replace(request, after=page.next_key)
+
+
+def paged(items: Iterable[Item], orders: KeyOrders[Item], request: PageRequest) -> Sequence[Item]:
+    """Return the page as the in-memory twins of the repositories do: with one item more."""
+    key, is_reversed = orders.of(request.sort)
+    after = request.after
+    following = [each for each in items if after is None or (key(each) < after if is_reversed else key(each) > after)]
+    return sorted(following, key=key, reverse=is_reversed)[: request.fetch_limit]

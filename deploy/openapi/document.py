@@ -188,6 +188,8 @@ def _responses(described: Described, all_described: list[Described], schemas: Sc
         headers |= {name: {"$ref": f"#/components/headers/{place}"} for name, place in _OF_CACHES.items()}
     if declared.takes_idempotency_key:
         headers["Idempotency-Replayed"] = {"$ref": "#/components/headers/IdempotencyReplayed"}
+    if declared.is_paged:
+        headers["Link"] = {"$ref": "#/components/headers/Link"}
     success: Json = {"description": _description(described.response, schemas), "headers": headers}
     if described.response:
         success["content"] = {"application/json": {"schema": described.response}}

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from heapq import merge
 from typing import Annotated, Any, Literal, cast, get_args
 from urllib.parse import parse_qs
@@ -13,8 +14,9 @@ from gateway.upstream import HTTP_OK, Upstream, UpstreamRequest, UpstreamRespons
 from gateway.upstreams import ServiceName, Upstreams
 from services.kit.core.errors import ServiceError, ValidationFailed
 from services.kit.core.instants import parse_instant, to_milliseconds
+from services.kit.web.list_queries import list_request
 from services.kit.web.operations import Operation
-from services.kit.web.pages import DEFAULT_LIMIT, PageRequest, SortKey, page_of
+from services.kit.web.pages import KeyOrders, Orders, PageRequest, SortKey, page_of
 from services.kit.web.reports import AuditFilters, ReportView
 from services.kit.web.schemas import InstantText, Item
 
@@ -65,7 +67,7 @@ class AuditPageView(TypedDict):
 
 
 class AuditQuery(AuditFilters):
-    """The query of the audit log. The services validate it; the gateway itself reads `service` and `limit` only."""
+    """The query of the audit log. The services validate it, too; `service` is the gateway's."""
 
     service: Annotated[ServiceName | None, Field(description="only entries of this service")] = None
 
@@ -98,18 +100,21 @@ async def integrity(upstreams: Upstreams, request: UpstreamRequest) -> UpstreamR
 async def audit(upstreams: Upstreams, request: UpstreamRequest) -> UpstreamResponse:
     """Merge the audit logs of all services, or return that of the query's `service`.
 
-    Raise ValidationFailed for another `service`, and Unavailable or UpstreamTimeout when one does not respond.
+    Raise ValidationFailed for a wrong query, and Unavailable or UpstreamTimeout when one does not respond.
     """
-    query = parse_qs(request.query, keep_blank_values=True)
-    audited = _chosen(upstreams, query.get("service"))
+    given = parse_qs(request.query, keep_blank_values=True)
+    audited = _chosen(upstreams, given.get("service"))
+    once = {name: values[0] if len(values) == 1 else values for name, values in given.items()}
+    requested = list_request(AuditQuery, once)
     responses = await asyncio.gather(*(each.call("GET", "/internal/audit", request) for each in audited))
     for response in responses:
         if response.status != HTTP_OK:
             # Every service validates the same query in the same way.
             return response
-    # A service has validated the limit.
-    limit = int(query.get("limit", [str(DEFAULT_LIMIT)])[0])
-    return json_response(_merged([response.document for response in responses], limit))
+    merged = _merged([response.document for response in responses], requested.page)
+    link = requested.link(merged["nextCursor"])
+    response = json_response(merged)
+    return response if link is None else replace(response, headers={**response.headers, "Link": link})
 
 
 def _chosen(upstreams: Upstreams, names: Sequence[str] | None) -> Sequence[Upstream]:
@@ -121,17 +126,20 @@ def _chosen(upstreams: Upstreams, names: Sequence[str] | None) -> Sequence[Upstr
     return [services[names[0]]]
 
 
-def _merged(pages: Sequence[AuditPageView], limit: int) -> AuditPageView:
+def _merged(pages: Sequence[AuditPageView], requested: PageRequest) -> AuditPageView:
     # Each page is the first one of its service after the same cursor, in the same order.
     items = list(merge(*(page["items"] for page in pages), key=_entry_key, reverse=True))
-    page = page_of(items, PageRequest(limit), _entry_key)
+    page = page_of(items, requested, _ORDERS)
     # Where all items fit and a service still has more, that service alone filled the page: return its cursor.
     service_cursor = next((page["nextCursor"] for page in pages if page["nextCursor"] is not None), None)
-    return {"items": list(page.items), "nextCursor": page.next_cursor or service_cursor}
+    return {"items": list(page.items), "nextCursor": requested.cursor_after(page.next_key) or service_cursor}
 
 
 def _entry_key(entry: AuditEntryView) -> SortKey:
     return (to_milliseconds(parse_instant(entry["occurredAt"])), entry["id"])
+
+
+_ORDERS: KeyOrders[AuditEntryView] = Orders("-occurredAt", {"occurredAt": _entry_key})
 
 
 async def _report(upstream: Upstream) -> ReportView | UnavailableReportView:

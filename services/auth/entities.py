@@ -30,6 +30,15 @@ class Admin:
     initial_password_digest: str | None = field(default=None, repr=False)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AdminFilter:
+    """A filter of admins; None means any. `q` is in the name, in any case."""
+
+    role: Role | None = None
+    disabled: bool | None = None
+    q: str | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class PersonChanges:
     """The changes that an owner makes to a person; None leaves a field as it is."""

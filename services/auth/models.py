@@ -31,6 +31,7 @@ class AdminRow(peewee.Model):
     class Meta:
         table_name = "admins"
         legacy_table_names = False
+        indexes = ((("created_at", "id"), False),)
         constraints = (Check("username <> ''", name="admins_username_not_empty"),)
 
 

@@ -84,6 +84,15 @@ class Event(EventFields):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class EventFilter:
+    """A filter of events; None means any. `q` is in the title or the slug, in any case."""
+
+    is_active: bool | None = None
+    visibility: Visibility | None = None
+    q: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Branding:
     """A generated look of an event's page, and what made it."""
 
@@ -144,6 +153,18 @@ class Lesson(LessonFields):
     created_at: datetime
     updated_at: datetime
     version: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LessonFilter:
+    """A filter of lessons; None means any. `q` is in the title or the slug, in any case.
+
+    `since` is included, `until` is not; both are about `release_at`.
+    """
+
+    q: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from services.content import rules
 from services.content.entities import Event, FeedState, Lesson, Material
 from services.content.migrations import MIGRATIONS
 from services.content.models import EventRow, FormerEventSlugRow, FormerLessonSlugRow, LessonRow
-from services.content.repository.inspection import ContentInspection, StoredSlug
+from services.content.repository.inspection import ContentInspection, StoredForms
 from services.content.repository.store import PeeweeContentStore
 from services.kit.core.findings import Finding, Progress, Violation, violation_findings
 from services.kit.core.instants import Clock, now
@@ -17,6 +17,10 @@ from services.kit.maintenance.examination import Examination
 from services.kit.storage.batches import Table
 
 CHANGES = "changes"
+_STALE = {
+    "slug_form": "only this spelling of its slug finds it: the release before wrote it",
+    "search_form": "no search finds it, and by title it is in another place: the release before wrote it",
+}
 
 Record = TypeVar("Record", Event, Lesson, Material)
 
@@ -62,16 +66,16 @@ def _record_findings(
 def _form_findings(
     inspection: ContentInspection, store: PeeweeContentStore, table: type[EventRow | LessonRow]
 ) -> Iterator[Finding]:
-    for row in inspection.stale_forms(table):
+    for row, stale in inspection.stale_forms(table):
 
-        def renew(row: StoredSlug = row) -> str:
+        def renew(row: StoredForms = row) -> str:
             # Other responses to learners are right from now on: the feed tells it.
             with store.transaction():
-                store.changes.append(inspection.renew_form(table, row))
+                store.changes.append(inspection.renew_forms(table, row))
             return "stored its normal form"
 
-        message = "only this spelling of its slug finds it: the release before wrote it"
-        yield Finding(table._meta.table_name, row.id, "slug_form", message, renew)
+        # A repair of the first renews both.
+        yield Finding(table._meta.table_name, row.id, stale[0], _STALE[stale[0]], renew)
 
 
 def _former_slug_findings(

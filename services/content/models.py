@@ -24,7 +24,7 @@ def _one_of(column: str, values: Any) -> str:
 
 
 class EventRow(peewee.Model):
-    """An event; its columns are the fields of entities.Event, and the normal form of its slug."""
+    """An event; its columns are the fields of entities.Event, its slug's normal form, and what searches look into."""
 
     id = TextField(primary_key=True)
     title = TextField()
@@ -51,11 +51,13 @@ class EventRow(peewee.Model):
     # Null where the release before wrote the row; its place among the events of the same instant is then 0.
     slug_form = TextField(null=True, index=True)
     position = IntegerField(default=0, constraints=[SQL("DEFAULT 0")])
+    # Empty where the release before wrote the row.
+    search_form = TextField(default="", constraints=[SQL("DEFAULT ''")])
 
     class Meta:
         table_name = "events"
         legacy_table_names = False
-        indexes = ((("created_at", "position", "id"), False),)
+        indexes = ((("created_at", "position", "id"), False), (("search_form", "id"), False))
         constraints = (
             Check(_one_of("visibility", Visibility), name="events_visibility"),
             Check("slug <> ''", name="events_slug_not_empty"),
@@ -63,7 +65,7 @@ class EventRow(peewee.Model):
 
 
 class LessonRow(peewee.Model):
-    """A lesson; its columns are the fields of entities.Lesson, and the normal form of its slug."""
+    """A lesson; its columns are the fields of entities.Lesson, its slug's normal form, and what searches look into."""
 
     id = TextField(primary_key=True)
     event = ForeignKeyField(EventRow, on_delete="CASCADE", index=False)
@@ -78,6 +80,7 @@ class LessonRow(peewee.Model):
     updated_at = InstantField()
     version = IntegerField(default=1, constraints=[SQL("DEFAULT 1")])
     slug_form = TextField(null=True)
+    search_form = TextField(default="", constraints=[SQL("DEFAULT ''")])
 
     class Meta:
         table_name = "lessons"
@@ -86,6 +89,7 @@ class LessonRow(peewee.Model):
             (("event", "slug"), True),
             (("event", "slug_form"), False),
             (("event", "release_at", "created_at", "id"), False),
+            (("event", "search_form", "id"), False),
         )
         constraints = (
             Check("expires_at IS NULL OR expires_at > release_at", name="lessons_window"),

@@ -25,10 +25,12 @@ from services.content.entities import (
     EventAccess,
     EventChanges,
     EventFields,
+    EventFilter,
     FeedReader,
     Lesson,
     LessonChanges,
     LessonFields,
+    LessonFilter,
     LessonReference,
     Material,
     OpenMaterials,
@@ -37,7 +39,14 @@ from services.content.entities import (
     Upload,
 )
 from services.content.errors import EventAccessDenied, EventChanged, EventNotFound, LessonAccessDenied
-from services.content.repository.contracts import ContentStore, event_key, lesson_key, material_key
+from services.content.repository.contracts import (
+    ANY_EVENT,
+    ANY_LESSON,
+    EVENT_ORDERS,
+    LESSON_ORDERS,
+    MATERIAL_ORDERS,
+    ContentStore,
+)
 from services.content.schedule import schedule_warnings
 from services.kit.core.errors import Unavailable
 from services.kit.core.instants import Clock, now, to_milliseconds
@@ -85,13 +94,13 @@ class ContentService:
 
     # Events
 
-    def list_events(self, request: PageRequest) -> Page[Event]:
-        """Return every event, or a page of them, oldest first."""
-        return page_of(self._store.events.list(request), request, event_key)
+    def list_events(self, request: PageRequest, which: EventFilter = ANY_EVENT) -> Page[Event]:
+        """Return the events that match, or a page of them."""
+        return page_of(self._store.events.list(request, which), request, EVENT_ORDERS)
 
-    def list_public_events(self, request: PageRequest) -> Page[Event]:
-        """Return the active public events, or a page of them, oldest first."""
-        return page_of(self._store.events.list(request, listed_only=True), request, event_key)
+    def list_public_events(self, request: PageRequest, q: str | None = None) -> Page[Event]:
+        """Return the active public events with `q` in their title or slug, or a page of them."""
+        return self.list_events(request, EventFilter(is_active=True, visibility="public", q=q))
 
     def get_event(self, event_id: str) -> Event:
         """Return the event. Raise EventNotFound."""
@@ -157,10 +166,10 @@ class ContentService:
 
     # Lessons
 
-    def list_lessons(self, event_id: str, request: PageRequest) -> Page[Lesson]:
-        """Return the lessons of an event, or a page of them, in order of release. Raise EventNotFound."""
+    def list_lessons(self, event_id: str, request: PageRequest, which: LessonFilter = ANY_LESSON) -> Page[Lesson]:
+        """Return the lessons of an event that match, or a page of them. Raise EventNotFound."""
         self._store.events.get(event_id)
-        return page_of(self._store.lessons.list(event_id, request), request, lesson_key)
+        return page_of(self._store.lessons.list(event_id, request, which), request, LESSON_ORDERS)
 
     def get_lesson(self, event_id: str, lesson_id: str) -> Lesson:
         """Return the lesson. Raise EventNotFound, LessonNotFound."""
@@ -219,7 +228,7 @@ class ContentService:
         Raise EventNotFound, LessonNotFound.
         """
         self.get_lesson(event_id, lesson_id)
-        return page_of(self._store.materials.list(lesson_id, request), request, material_key)
+        return page_of(self._store.materials.list(lesson_id, request), request, MATERIAL_ORDERS)
 
     def add_materials(
         self, event_id: str, lesson_id: str, uploads: Sequence[Upload], keep: Keep[Sequence[Material]] = keep_nothing

@@ -197,6 +197,15 @@ class QuizFilter:
     lesson_id: str | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttemptFilter:
+    """A filter of attempts; None means any. `since` is included, `until` is not; both are about `submitted_at`."""
+
+    passed: bool | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class AttemptHistory:
     """A page of attempts and the revisions that they refer to, by id."""

@@ -14,7 +14,7 @@ from services.quiz import rules
 from services.quiz.entities import Attempt, ContentChange, FeedHead, LessonReference, Revision
 from services.quiz.errors import FeedPositionLost
 from services.quiz.migrations import MIGRATIONS
-from services.quiz.repository.inspection import QuizInspection, QuizReference
+from services.quiz.repository.inspection import QuizInspection, QuizReference, StoredTitle
 
 QUIZZES = "quizzes"
 REVISIONS = "quiz_revisions"
@@ -43,6 +43,7 @@ def examination(content: Content, clock: Clock = now) -> Examination:
     def domain(database: peewee.Database, progress: Progress) -> Iterator[Finding]:
         inspection = QuizInspection(database)
         yield from _quiz_findings(inspection, progress)
+        yield from _form_findings(inspection)
         yield from _revision_findings(inspection)
         yield from _attempt_findings(inspection, progress)
 
@@ -100,6 +101,17 @@ def _missing_lesson(inspection: QuizInspection, reference: QuizReference, remove
 
     message = f"content has no lesson {reference.lesson.lesson_id} of the event {reference.lesson.event_id}"
     return Finding(QUIZZES, reference.quiz_id, "lesson_exists", message, remove)
+
+
+def _form_findings(inspection: QuizInspection) -> Iterator[Finding]:
+    for row in inspection.stale_forms():
+
+        def renew(row: StoredTitle = row) -> str:
+            inspection.renew_form(row)
+            return "stored its normal form"
+
+        message = "no search finds it, and by title it is in another place: the release before wrote it"
+        yield Finding(QUIZZES, row.id, "search_form", message, renew)
 
 
 def _revision_findings(inspection: QuizInspection) -> Iterator[Finding]:

@@ -43,11 +43,13 @@ class QuizRow(peewee.Model):
     created_at = InstantField()
     updated_at = InstantField()
     version = IntegerField(default=1, constraints=[SQL("DEFAULT 1")])
+    # What searches look into; empty where the release before wrote the row.
+    search_form = TextField(default="", constraints=[SQL("DEFAULT ''")])
 
     class Meta:
         table_name = "quizzes"
         legacy_table_names = False
-        indexes = ((("created_at", "id"), False),)
+        indexes = ((("created_at", "id"), False), (("search_form", "id"), False))
         constraints = (Check("pass_percentage BETWEEN 0 AND 100", name="quizzes_pass_percentage"),)
 
 

@@ -21,6 +21,7 @@ from services.quiz.entities import (
     Answer,
     Answers,
     Attempt,
+    AttemptFilter,
     AttemptHistory,
     Grade,
     Quiz,
@@ -32,7 +33,7 @@ from services.quiz.entities import (
     Submission,
 )
 from services.quiz.errors import EventNotFound, InvalidAttempt, LessonNotFound, QuizChanged, QuizNotFound
-from services.quiz.repository.contracts import QuizStore, attempt_key, quiz_key
+from services.quiz.repository.contracts import ANY_ATTEMPT, ATTEMPT_ORDERS, QUIZ_ORDERS, QuizStore
 
 # Raises EventNotFound or LessonNotFound unless the event has the lesson, Unavailable when content does not respond.
 RequireLesson = Callable[[str, str], None]
@@ -47,9 +48,9 @@ class QuizService:
         self._clock = clock
         self._rendering = rendering
 
-    def list_quizzes(self, which: QuizFilter, request: PageRequest) -> Page[Quiz]:
-        """Return the quizzes that match, oldest first."""
-        return page_of(self._store.quizzes.list(which, request), request, quiz_key)
+    def list_quizzes(self, which: QuizFilter, request: PageRequest, q: str | None = None) -> Page[Quiz]:
+        """Return the quizzes that match, with `q` in their titles, or a page of them."""
+        return page_of(self._store.quizzes.list(which, request, q), request, QUIZ_ORDERS)
 
     def get_quiz(self, quiz_id: str) -> Quiz:
         """Return the quiz. Raise QuizNotFound."""
@@ -119,10 +120,11 @@ class QuizService:
             self._store.quizzes.remove(quiz_id, deleted_at)
             self._store.quizzes.remove_replaced(quiz.lesson_id, rules.graded_since(deleted_at))
 
-    def list_attempts(self, quiz_id: str, request: PageRequest) -> AttemptHistory:
-        """Return a page of attempts, newest first. Raise QuizNotFound without such a quiz or attempt."""
-        page = page_of(self._store.attempts.list(quiz_id, request), request, attempt_key)
-        if not page.items:
+    def list_attempts(self, quiz_id: str, request: PageRequest, which: AttemptFilter = ANY_ATTEMPT) -> AttemptHistory:
+        """Return a page of attempts. Raise QuizNotFound without such a quiz or attempt."""
+        page = page_of(self._store.attempts.list(quiz_id, request, which), request, ATTEMPT_ORDERS)
+        # Attempts outlive their quiz, also those that do not match.
+        if not page.items and not self._store.attempts.list(quiz_id, PageRequest(1)):
             self._store.quizzes.get(quiz_id)
         revisions = self._store.attempts.revisions({attempt.revision_id for attempt in page.items})
         return AttemptHistory(page, revisions)

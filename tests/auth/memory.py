@@ -8,15 +8,16 @@ from datetime import datetime
 
 import peewee
 
-from services.auth.entities import Admin, RefreshToken, Session, SigningKey, Throttle
+from services.auth.entities import Admin, AdminFilter, RefreshToken, Session, SigningKey, Throttle
 from services.auth.errors import AdminNotFound, SessionNotFound, UsernameTaken
-from services.auth.repository.contracts import ALL, admin_key
+from services.auth.repository.contracts import ADMIN_ORDERS, ALL, ANY_ADMIN
 from services.auth.repository.usernames import the_one_named
 from services.kit.core.instants import Clock, now
-from services.kit.core.texts import name_form
+from services.kit.core.texts import name_form, search_form
 from services.kit.storage.audit.model import AuditRecord
 from services.kit.web.pages import PageRequest
 from tests.audit import InMemoryAudit
+from tests.stores import paged
 
 
 @dataclass
@@ -86,11 +87,8 @@ class InMemoryAdmins(_OverRows):
             raise AdminNotFound
         return self._rows.admins[admin_id]
 
-    def list(self, request: PageRequest = ALL) -> Sequence[Admin]:
-        found = sorted(self._rows.admins.values(), key=admin_key)
-        return [each for each in found if request.after is None or admin_key(each) > request.after][
-            : request.fetch_limit
-        ]
+    def list(self, request: PageRequest = ALL, which: AdminFilter = ANY_ADMIN) -> Sequence[Admin]:
+        return paged((each for each in self._rows.admins.values() if _is_among(each, which)), ADMIN_ORDERS, request)
 
     def lock_owners(self) -> Sequence[Admin]:
         return sorted((each for each in self._rows.admins.values() if each.role == "owner"), key=lambda each: each.id)
@@ -229,3 +227,11 @@ class InMemoryThrottles(_OverRows):
 def _refuse_known(new_id: str, known: Iterable[str]) -> None:
     if new_id in known:
         raise peewee.IntegrityError("the id is taken")
+
+
+def _is_among(admin: Admin, which: AdminFilter) -> bool:
+    return (
+        which.role in (None, admin.role)
+        and which.disabled in (None, admin.disabled_at is not None)
+        and (which.q is None or search_form(which.q) in name_form(admin.username))
+    )

@@ -15,21 +15,32 @@ from services.content.entities import (
     Change,
     ChangeFeed,
     Event,
+    EventFilter,
     FeedReader,
     Lesson,
+    LessonFilter,
     LessonReference,
     Material,
     NewChange,
     StatusCounts,
 )
 from services.content.errors import EventNotFound, EventSlugTaken, LessonNotFound, LessonSlugTaken, MaterialNotFound
-from services.content.repository.contracts import ALL, event_key, lesson_key, material_key
+from services.content.repository.contracts import (
+    ALL,
+    ANY_EVENT,
+    ANY_LESSON,
+    EVENT_ORDERS,
+    LESSON_ORDERS,
+    MATERIAL_ORDERS,
+    event_key,
+)
 from services.content.repository.feed import event_change, lesson_change, material_change
 from services.kit.core.instants import Clock, now
-from services.kit.core.texts import lower_form, slug_form
+from services.kit.core.texts import lower_form, search_form, slug_form
 from services.kit.storage.audit.model import AuditRecord
-from services.kit.web.pages import PageRequest, SortKey
+from services.kit.web.pages import PageRequest
 from tests.audit import InMemoryAudit
+from tests.stores import paged
 
 Item = TypeVar("Item")
 
@@ -153,10 +164,8 @@ class InMemoryEvents:
         deletions = _remove_lessons(self._rows, orphans)
         self._changes.append([*deletions, event_change("deleted", event)])
 
-    def list(self, request: PageRequest = ALL, *, listed_only: bool = False) -> Sequence[Event]:
-        events = self._all()
-        listed = (each for each in events if each.is_active and each.visibility == "public")
-        return _paged(listed if listed_only else events, event_key, request)
+    def list(self, request: PageRequest = ALL, which: EventFilter = ANY_EVENT) -> Sequence[Event]:
+        return paged((each for each in self._all() if _is_among_events(each, which)), EVENT_ORDERS, request)
 
     def count(self) -> int:
         return len(self._rows.events)
@@ -211,8 +220,9 @@ class InMemoryLessons:
         lesson = self.get(event_id, lesson_id)
         self._changes.append(_remove_lessons(self._rows, [lesson]))
 
-    def list(self, event_id: str, request: PageRequest = ALL) -> Sequence[Lesson]:
-        return _paged(self._of(event_id), lesson_key, request)
+    def list(self, event_id: str, request: PageRequest = ALL, which: LessonFilter = ANY_LESSON) -> Sequence[Lesson]:
+        found = (each for each in self._of(event_id) if _is_among_lessons(each, which))
+        return paged(found, LESSON_ORDERS, request)
 
     def count_by_status(self, now: datetime) -> StatusCounts:
         statuses = [rules.lesson_status(each, now) for each in self._rows.lessons.values()]
@@ -277,7 +287,7 @@ class InMemoryMaterials:
         self._changes.append([material_change("deleted", material, self._event_id(material))])
 
     def list(self, lesson_id: str, request: PageRequest = ALL) -> Sequence[Material]:
-        return _paged(self._of(lesson_id), material_key, request)
+        return paged(self._of(lesson_id), MATERIAL_ORDERS, request)
 
     def _event_id(self, material: Material) -> str:
         return self._rows.lessons[material.lesson_id].event_id
@@ -324,10 +334,24 @@ def _refuse_known(new_id: str, known: Iterable[str]) -> None:
         raise peewee.IntegrityError("the id is taken")
 
 
-def _paged(items: Iterable[Item], key: Callable[[Item], SortKey], request: PageRequest) -> Sequence[Item]:
-    after = request.after
-    following = [each for each in items if after is None or key(each) > after]
-    return sorted(following, key=key)[: request.fetch_limit]
+def _is_among_events(event: Event, which: EventFilter) -> bool:
+    return (
+        which.is_active in (None, event.is_active)
+        and which.visibility in (None, event.visibility)
+        and _contains(event, which.q)
+    )
+
+
+def _is_among_lessons(lesson: Lesson, which: LessonFilter) -> bool:
+    return (
+        (which.since is None or lesson.release_at >= which.since)
+        and (which.until is None or lesson.release_at < which.until)
+        and _contains(lesson, which.q)
+    )
+
+
+def _contains(record: Event | Lesson, q: str | None) -> bool:
+    return q is None or search_form(q) in search_form(record.title, record.slug)
 
 
 def _remove_lessons(rows: _Rows, lessons: Iterable[Lesson]) -> list[NewChange]:

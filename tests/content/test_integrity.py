@@ -8,12 +8,14 @@ import pytest
 
 from services.content import seed
 from services.content.config import read_settings
-from services.content.entities import Change, NewChange
+from services.content.entities import Change, EventFilter, NewChange
 from services.content.integrity import examination
 from services.content.models import LessonRow
+from services.content.repository.slugs import forms
 from services.content.repository.store import PeeweeContentStore
 from services.content.service import ContentService
 from services.kit.core.instants import now, to_milliseconds
+from services.kit.core.texts import search_form
 from tests.audit import entries_in
 from tests.clock import NOON, StoppedClock
 from tests.content.examples import (
@@ -57,16 +59,27 @@ def broken(table: str, row_id: str, values: str, *rules: str) -> Violation:
 
 VIOLATIONS = {
     "a slug that is not normal": broken(
-        "events", "event-1", "slug = 'The Launch', slug_form = 'the-launch'", "event_slug_form"
+        "events",
+        "event-1",
+        f"slug = 'The Launch', slug_form = 'the-launch', search_form = '{search_form(an_event().title, 'The Launch')}'",
+        "event_slug_form",
     ),
-    "an empty slug": broken("events", "event-1", "slug = '', slug_form = NULL", "events_slug_not_empty"),
+    "an empty slug": broken(
+        "events",
+        "event-1",
+        f"slug = '', slug_form = NULL, search_form = '{search_form(an_event().title, '')}'",
+        "events_slug_not_empty",
+    ),
     "a visibility that is none": broken("events", "event-1", "visibility = 'hidden'", "events_visibility"),
     "a link that runs code": broken("events", "event-2", "logo_url = 'javascript:alert(1)'", "event_link"),
     "a link to a file": broken("events", "event-2", "highlight_video_url = 'file:///x'", "event_link"),
     "an instant that no calendar has": broken("events", "event-1", "created_at = 999999999999999999", "instant"),
     "a window that ends too early": broken("lessons", "lesson-1", "expires_at = release_at - 1", "lessons_window"),
     "a lesson's slug with a slash": broken(
-        "lessons", "lesson-1", "slug = 'a/b', slug_form = 'a/b'", "lesson_slug_form"
+        "lessons",
+        "lesson-1",
+        f"slug = 'a/b', slug_form = 'a/b', search_form = '{search_form(a_lesson().title, 'a/b')}'",
+        "lesson_slug_form",
     ),
     "a lesson's slug in capitals": broken(
         "lessons", "lesson-1", "slug = 'First', slug_form = 'first'", "lesson_slug_form"
@@ -155,6 +168,7 @@ def test_the_forms_of_slugs_that_the_release_before_wrote_are_stored_by_a_repair
     store = with_two_events(PeeweeContentStore(content_database, StoppedClock()))
     original = store.events.list(), store.lessons.list("event-1")
     execute(content_database, "UPDATE events SET slug_form = NULL", "UPDATE lessons SET slug_form = 'other'")
+    execute(content_database, "UPDATE events SET search_form = ''")
     changes = store.changes.feed().last_sequence
 
     forms = [(each.table, each.id) for each in found(content_database, EXAMINATION) if each.rule == "slug_form"]
@@ -164,6 +178,7 @@ def test_the_forms_of_slugs_that_the_release_before_wrote_are_stored_by_a_repair
     ]
     assert repair(content_database, EXAMINATION)[0] == 0
     assert store.events.get_by_slug("LAUNCH").id == "event-1"
+    assert [each.id for each in store.events.list(which=EventFilter(q="LAUNCH"))] == ["event-1", "event-2"]
     assert store.lessons.get_by_slug("event-1", "FIRST").id == "lesson-1"
     assert (store.events.list(), store.lessons.list("event-1")) == original
     # So the gateway's memory of 404 ends.
@@ -308,7 +323,10 @@ def test_more_violations_than_a_batch_are_all_found(content_database: peewee.Dat
     PeeweeContentStore(content_database, StoppedClock()).events.add(an_event())
     lessons = [a_lesson(id=f"lesson-{number:05}", slug=f"lesson-{number:05}") for number in range(1_050)]
     fields = LessonRow._meta.sorted_fields
-    rows = [[{**asdict(lesson), "slug_form": lesson.slug}[field.column_name] for field in fields] for lesson in lessons]
+    rows = [
+        [{**asdict(lesson), **forms(LessonRow, lesson.title, lesson.slug)}[field.column_name] for field in fields]
+        for lesson in lessons
+    ]
     LessonRow.insert_many(rows, fields=fields).execute(content_database)
     execute(content_database, "DELETE FROM events")
 

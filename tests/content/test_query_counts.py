@@ -8,7 +8,7 @@ import peewee
 import pytest
 
 from services.content.branding.rules import Brief, fallback_branding
-from services.content.entities import LessonReference, Upload
+from services.content.entities import EventFilter, LessonFilter, LessonReference, Upload
 from services.content.repository.store import PeeweeContentStore
 from services.content.service import ContentService
 from services.kit.core.errors import Forbidden, NotFound
@@ -35,6 +35,7 @@ UPLOAD = Upload("notes.txt", "text/plain", 1, "https://files.flix.app/notes.txt"
 
 
 LOOK = fallback_branding(an_event(), Brief("a calm blue", None))
+BY_TITLE = PageRequest(20, sort="title")
 LESSON = LessonReference("event-1", "lesson-1")
 
 # A savepoint and its release are two statements; every write makes one savepoint. Three statements number the changes
@@ -42,6 +43,8 @@ LESSON = LessonReference("event-1", "lesson-1")
 COSTS: list[Cost[ContentService]] = [
     Cost("list_events", lambda service: service.list_events(PageRequest()), 1),
     Cost("list_events, a page", lambda service: service.list_events(PageRequest(20)), 1),
+    Cost("list_events, filtered", lambda service: service.list_events(BY_TITLE, EventFilter(is_active=True, q="a")), 1),
+    Cost("list_public_events, filtered", lambda service: service.list_public_events(BY_TITLE, "a"), 1),
     Cost("list_public_events", lambda service: service.list_public_events(PageRequest()), 1),
     Cost("get_event", lambda service: service.get_event("event-1"), 1),
     Cost("create_event", lambda service: service.create_event(event_fields()), 5, 2),
@@ -53,6 +56,7 @@ COSTS: list[Cost[ContentService]] = [
     Cost("preview_access", lambda service: service.preview_access("event-1"), 2),
     Cost("list_lessons", lambda service: service.list_lessons("event-1", PageRequest()), 2),
     Cost("list_lessons, a page", lambda service: service.list_lessons("event-1", PageRequest(20)), 2),
+    Cost("list_lessons, filtered", lambda service: service.list_lessons("event-1", BY_TITLE, LessonFilter(q="a")), 2),
     Cost("get_lesson", lambda service: service.get_lesson("event-1", "lesson-1"), 2),
     Cost("create_lesson", lambda service: service.create_lesson("event-1", lesson_fields()), 6, 2),
     Cost(

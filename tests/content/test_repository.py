@@ -1,5 +1,6 @@
 """The contract of ContentStore: one suite for the in-memory twin, SQLite and PostgreSQL."""
 
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -10,7 +11,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.content.entities import Event, Lesson, LessonReference, Material, StatusCounts, Visibility
+from services.content.entities import (
+    Event,
+    EventFilter,
+    Lesson,
+    LessonFilter,
+    LessonReference,
+    Material,
+    StatusCounts,
+    Visibility,
+)
 from services.content.errors import (
     EventNotFound,
     EventSlugTaken,
@@ -20,8 +30,16 @@ from services.content.errors import (
     MaterialNotFound,
 )
 from services.content.models import MaterialRow
-from services.content.repository.contracts import ContentStore, event_key, lesson_key, material_key
+from services.content.repository.contracts import (
+    EVENT_ORDERS,
+    LESSON_ORDERS,
+    MATERIAL_ORDERS,
+    ContentStore,
+    event_key,
+    material_key,
+)
 from services.content.repository.store import PeeweeContentStore
+from services.kit.core.texts import search_form
 from services.kit.storage.audit.model import AuditEntry
 from services.kit.web.pages import PageRequest
 from tests.audit import entries_in
@@ -345,37 +363,110 @@ def test_a_form_that_an_old_installation_has_twice_stays_with_the_other(store: C
 # Pages
 
 
+# What people type, and titles that are like it to a database, a LIKE, or a person.
+TITLES = st.sampled_from(
+    [
+        "Über uns",
+        "u\u0308BER",
+        "Strasse",
+        "STRAẞE",
+        "İzmir",
+        "izmir",
+        "100 %",
+        "1000",
+        "a_b",
+        "a\\b",
+        "ab",
+        "🎓 Uni",
+        "b",
+    ]
+)
+QS = st.none() | st.sampled_from(["über", "STRASSE", "iZMIR", "0 %", "0%", "_", "\\", "🎓", "U", "zz", "s-1", "S-2"])
+SECONDS = st.integers(0, 2)
+LIMITS = st.integers(1, 4)
+
+
 @over_one_store
 @given(
-    places=st.lists(st.tuples(st.integers(0, 3), st.booleans(), st.sampled_from(["public", "private"])), max_size=12),
-    limit=st.integers(1, 5),
-    listed_only=st.booleans(),
+    rows=st.lists(st.tuples(SECONDS, st.booleans(), st.sampled_from(["public", "private"]), TITLES), max_size=12),
+    which=st.builds(
+        EventFilter, is_active=st.none() | st.booleans(), visibility=st.sampled_from([None, "public", "private"]), q=QS
+    ),
+    sort=st.sampled_from(["", "createdAt", "-createdAt", "title", "-title"]),
+    limit=LIMITS,
+    late=st.integers(0, 6),
 )
-def test_event_pages_neither_skip_nor_repeat(
-    store: ContentStore, places: list[tuple[int, bool, Visibility]], limit: int, listed_only: bool
+def test_pages_of_events_have_each_that_matches_once_while_others_come_and_go(
+    store: ContentStore,
+    rows: list[tuple[int, bool, Visibility, str]],
+    which: EventFilter,
+    sort: str,
+    limit: int,
+    late: int,
 ) -> None:
     with undone(store):
         events = [
             an_event(
                 id=f"e{number}",
-                slug=f"s{number}",
+                slug=f"s-{number}",
                 created_at=NOON + timedelta(seconds=second),
                 is_active=active,
                 visibility=visibility,
+                title=title,
             )
-            for number, (second, active, visibility) in enumerate(places)
+            for number, (second, active, visibility, title) in enumerate(rows)
         ]
-        for event in events:
+        passing, staying = events[:late], events[late:]
+        for event in (*staying, *passing[::2]):
             store.events.add(event)
-        pages = turned_over(lambda request: store.events.list(request, listed_only=listed_only), event_key, limit)
-        listed = [each for each in events if each.is_active and each.visibility == "public"]
-        assert pages == sorted(listed if listed_only else events, key=lambda event: event.created_at)
-        assert store.events.list(listed_only=listed_only) == pages
+
+        def fetch(request: PageRequest) -> Sequence[Event]:
+            if passing:
+                event = passing.pop()
+                if event.id in {each.id for each in store.events.list()}:
+                    store.events.remove(event.id)
+                else:
+                    store.events.add(event)
+            return store.events.list(request, which)
+
+        found = turned_over(fetch, EVENT_ORDERS, limit, sort)
+        key, is_reversed = EVENT_ORDERS.of(sort)
+        assert list(found) == sorted(found, key=key, reverse=is_reversed)
+        assert len({each.id for each in found}) == len(found)
+        assert {each.id for each in found} >= {each.id for each in staying if matches(each, which)}
+        assert all(matches(each, which) for each in found)
+        assert turned_over(lambda request: store.events.list(request, which), EVENT_ORDERS, limit, sort) == (
+            store.events.list(PageRequest(sort=sort), which)
+        )
+
+
+def matches(event: Event, which: EventFilter) -> bool:
+    """Return whether the event matches, by what Unicode says of letters in its normal form NFC."""
+    folded = [unicodedata.normalize("NFC", each).casefold() for each in (event.title, event.slug, which.q or "")]
+    return (
+        which.is_active in (None, event.is_active)
+        and which.visibility in (None, event.visibility)
+        and any(folded[2] in each for each in folded[:2])
+    )
 
 
 @over_one_store
-@given(places=st.lists(st.tuples(st.integers(0, 2), st.integers(0, 2)), max_size=12), limit=st.integers(1, 5))
-def test_lesson_pages_neither_skip_nor_repeat(store: ContentStore, places: list[tuple[int, int]], limit: int) -> None:
+@given(
+    rows=st.lists(st.tuples(SECONDS, SECONDS, TITLES), max_size=12),
+    bounds=st.tuples(*[st.none() | SECONDS.map(lambda after: NOON + timedelta(milliseconds=after))] * 2),
+    q=QS,
+    sort=st.sampled_from(["", "releaseAt", "-releaseAt", "title", "-title"]),
+    limit=LIMITS,
+)
+def test_pages_of_lessons_have_each_that_matches_once(
+    store: ContentStore,
+    rows: list[tuple[int, int, str]],
+    bounds: tuple[datetime | None, datetime | None],
+    q: str | None,
+    sort: str,
+    limit: int,
+) -> None:
+    since, until = bounds
     with undone(store):
         store.events.add(an_event())
         store.events.add(an_event(id="event-2", slug="second"))
@@ -383,18 +474,28 @@ def test_lesson_pages_neither_skip_nor_repeat(store: ContentStore, places: list[
         lessons = [
             a_lesson(
                 id=f"l{number}",
-                slug=f"s{number}",
+                slug=f"s-{number}",
+                title=title,
                 release_at=NOON + timedelta(milliseconds=released),
                 created_at=NOON + timedelta(milliseconds=created),
                 expires_at=None,
             )
-            for number, (released, created) in enumerate(places)
+            for number, (released, created, title) in enumerate(rows)
         ]
         for lesson in lessons:
             store.lessons.add(lesson)
-        pages = turned_over(lambda request: store.lessons.list("event-1", request), lesson_key, limit)
-        assert pages == sorted(lessons, key=lesson_key)
-        assert store.lessons.list("event-1") == pages
+        which = LessonFilter(q=q, since=since, until=until)
+        pages = turned_over(lambda request: store.lessons.list("event-1", request, which), LESSON_ORDERS, limit, sort)
+        key, is_reversed = LESSON_ORDERS.of(sort)
+        matching = [
+            each
+            for each in lessons
+            if (since is None or each.release_at >= since)
+            and (until is None or each.release_at < until)
+            and (q is None or search_form(q) in search_form(each.title, each.slug))
+        ]
+        assert pages == sorted(matching, key=key, reverse=is_reversed)
+        assert store.lessons.list("event-1", PageRequest(sort=sort), which) == pages
 
 
 @over_one_store
@@ -407,7 +508,7 @@ def test_material_pages_neither_skip_nor_repeat(store: ContentStore, positions: 
         store.materials.add_all([a_material(id="elsewhere", lesson_id="lesson-2")])
         materials = [a_material(id=f"m{position}", position=position) for position in positions]
         store.materials.add_all(materials)
-        pages = turned_over(lambda request: store.materials.list("lesson-1", request), material_key, limit)
+        pages = turned_over(lambda request: store.materials.list("lesson-1", request), MATERIAL_ORDERS, limit)
         assert pages == sorted(materials, key=material_key)
         assert store.materials.list("lesson-1") == pages
         assert store.materials.last_position("lesson-1") == max(positions, default=0)
@@ -732,7 +833,7 @@ def test_the_database_refuses_an_invalid_event(database_store: PeeweeContentStor
     assert everything(database_store) == STOCK
 
 
-@pytest.mark.parametrize("changes", [{"video_provider": "dailymotion"}, {"slug": ""}, {"title": None}])
+@pytest.mark.parametrize("changes", [{"video_provider": "dailymotion"}, {"slug": ""}, {"description": None}])
 def test_the_database_refuses_an_invalid_lesson(database_store: PeeweeContentStore, changes: dict[str, Any]) -> None:
     with pytest.raises(peewee.IntegrityError):
         database_store.lessons.add(a_lesson(**{"id": "lesson-2", "slug": "second", **changes}))

@@ -1,7 +1,12 @@
 """Additions to the baseline: single records, deletions, filters, attempts, the public list and pages."""
 
-import httpx
+from urllib.parse import urljoin
+from uuid import uuid4
 
+import httpx
+import yaml
+
+from tests.contract.openapi import GATEWAY
 from tests.contract.samples import (
     FUTURE,
     HERO,
@@ -182,3 +187,66 @@ def test_a_limit_or_a_cursor_that_no_list_knows_is_named(admin: httpx.Client, le
             "Wzk5OTk5OTk5OTk5OTk5OTk5OTk5LCJhIl0",
         ):
             assert parsed(client.get(address, params={"cursor": cursor})) == NO_CURSOR
+
+
+# Filters, searches and orders
+
+
+def test_a_list_is_searched_filtered_and_sorted_and_its_link_leads_on(admin: httpx.Client) -> None:
+    mark = uuid4().hex
+    titles = ["Über 100 %", "ÜBER A_B", "u\u0308ber Strasse", "STRAẞE", "Zebra"]
+    events = [
+        new_event(admin, title=f"{title} {mark}", isActive=number != 0, slug=f"{mark}-{number}")
+        for number, title in enumerate(titles)
+    ]
+
+    def found(**parameters: str) -> list[int]:
+        status, body = parsed(admin.get("/api/events", params=parameters))
+        assert status == 200, body
+        return [events.index(each) for each in body["items"]]
+
+    assert found(q=mark) == [0, 1, 2, 3, 4]
+    assert found(q=f"{mark}-2") == [2]
+    assert found(q=f"strasse {mark}") == [2, 3]
+    assert found(q=f"b {mark.upper()}") == [1]
+    assert (found(q=f"100 % {mark}"), found(q=f"100 _ {mark}")) == ([0], [])
+    assert found(q=mark, isActive="false") == [0]
+    assert found(q=mark, sort="-createdAt") == [4, 3, 2, 1, 0]
+    # By the numbers of the characters in lower case.
+    assert found(q=mark, sort="title") == [3, 4, 0, 1, 2]
+
+    address, places = "/api/events", list[int]()
+    parameters = {"q": mark, "sort": "-title", "limit": "2"}
+    response = admin.get(address, params=parameters)
+    while True:
+        places += [events.index(each) for each in response.json()["items"]]
+        if "next" not in response.links:
+            break
+        response = admin.get(urljoin(str(response.url), response.links["next"]["url"]))
+    assert (places, response.json()["nextCursor"]) == ([2, 1, 0, 4, 3], None)
+
+    cursor = admin.get(address, params=parameters).json()["nextCursor"]
+    refused = invalid({"cursor": ["must be a nextCursor of this list with the same filters and the same sort"]})
+    for other in ({"sort": "title"}, {"q": "x"}, {"isActive": "true"}):
+        assert parsed(admin.get(address, params={**parameters, **other, "cursor": cursor})) == refused
+
+
+def test_every_list_names_the_parameters_that_the_document_has(admin: httpx.Client, learner: httpx.Client) -> None:
+    lesson = new_lesson(admin, new_event(admin))
+    ids = {"{eventId}": lesson["eventId"], "{lessonId}": lesson["id"], "{quizId}": UNKNOWN}
+    lists = 0
+    for path, operations in yaml.safe_load(GATEWAY.read_text())["paths"].items():
+        documented = operations.get("get", {}).get("parameters", ())
+        names = [each["name"] for each in documented if each.get("in") == "query"]
+        if {"$ref": "#/components/parameters/limit"} not in documented:
+            continue
+        lists += 1
+        known = [*names, "limit", "cursor"]
+        address = path
+        for name, value in ids.items():
+            address = address.replace(name, value)
+        client = learner if path.startswith("/api/public") else admin
+        text = f"is no parameter of this list, which takes {', '.join(known)}"
+        assert parsed(client.get(address, params={"x": "1"})) == invalid({"x": [text]}), path
+        assert parsed(client.get(address, params={"x": ["1", "2"]})) == invalid({"x": [text]}), path
+    assert lists == 8

@@ -251,7 +251,7 @@ class CanaryLaunch:
         }
         assert anyone.get("/api/public/events", headers=strange).status_code == 200
         assert anyone.get("/api/public/events", headers={"Origin": new("key as an origin")}).status_code == 403
-        assert anyone.get("/api/public/events", params={"access_token": new("token in a query")}).status_code == 200
+        assert anyone.get("/api/public/events", params={"access_token": new("token in a query")}).status_code == 400
         assert anyone.get(f"/api/{new('key as an address of nothing')}").status_code == 404
         assert anyone.post(f"/api/public/events/{new('key as a slug')}/catalog").status_code == 404
         assert anyone.delete(f"/api/public/events/{new('key with a wrong method')}/catalog").status_code == 405

@@ -10,10 +10,12 @@ from typing import NamedTuple
 import peewee
 
 from services.kit.core.instants import Clock, now
+from services.kit.core.texts import search_form
 from services.kit.storage.audit.model import AuditRecord
 from services.kit.web.pages import PageRequest
 from services.quiz.entities import (
     Attempt,
+    AttemptFilter,
     ContentKey,
     FeedPosition,
     LessonReference,
@@ -24,8 +26,9 @@ from services.quiz.entities import (
     Revision,
 )
 from services.quiz.errors import EventNotFound, LessonHasQuiz, LessonNotFound, QuizNotFound
-from services.quiz.repository.contracts import ALL, attempt_key, quiz_key
+from services.quiz.repository.contracts import ALL, ANY_ATTEMPT, ATTEMPT_ORDERS, QUIZ_ORDERS, quiz_key
 from tests.audit import InMemoryAudit
+from tests.stores import paged
 
 
 class _Replaced(NamedTuple):
@@ -139,10 +142,9 @@ class InMemoryQuizzes:
     def remove_replaced(self, lesson_id: str, replaced_until: datetime) -> None:
         self._remove_replaced(lambda each: each.lesson_id == lesson_id and each.replaced_at <= replaced_until)
 
-    def list(self, which: QuizFilter, request: PageRequest = ALL) -> Sequence[Quiz]:
-        after = request.after
-        quizzes = [each for each in self._matching(which) if after is None or quiz_key(each) > after]
-        return sorted(quizzes, key=quiz_key)[: request.fetch_limit]
+    def list(self, which: QuizFilter, request: PageRequest = ALL, q: str | None = None) -> Sequence[Quiz]:
+        found = (each for each in self._matching(which) if q is None or search_form(q) in search_form(each.title))
+        return paged(found, QUIZ_ORDERS, request)
 
     def references(self, at_once: int) -> Iterator[Sequence[LessonReference]]:
         quizzes = sorted(self._rows.quizzes.values(), key=lambda quiz: quiz.lesson_id)
@@ -206,10 +208,9 @@ class InMemoryAttempts:
             self._rows.attempts = before
             raise
 
-    def list(self, quiz_id: str, request: PageRequest) -> Sequence[Attempt]:
-        attempts = (each for each in self._rows.attempts.values() if each.quiz_id == quiz_id)
-        page = [each for each in attempts if request.after is None or attempt_key(each) < request.after]
-        return sorted(page, key=attempt_key, reverse=True)[: request.fetch_limit]
+    def list(self, quiz_id: str, request: PageRequest, which: AttemptFilter = ANY_ATTEMPT) -> Sequence[Attempt]:
+        attempts = (each for each in self._rows.attempts.values() if each.quiz_id == quiz_id and _is_among(each, which))
+        return paged(attempts, ATTEMPT_ORDERS, request)
 
     def revision(self, revision_id: str) -> Revision:
         return self._rows.revisions[revision_id]
@@ -247,6 +248,14 @@ class InMemoryFollowing:
             raise EventNotFound
         if ContentKey("lesson", lesson_id) in self._rows.tombstones:
             raise LessonNotFound
+
+
+def _is_among(attempt: Attempt, which: AttemptFilter) -> bool:
+    return (
+        which.passed in (None, attempt.grade.passed)
+        and (which.since is None or attempt.submitted_at >= which.since)
+        and (which.until is None or attempt.submitted_at < which.until)
+    )
 
 
 def _matches(record: Quiz | _Replaced, which: QuizFilter) -> bool:

@@ -30,10 +30,10 @@ def back_to_the_release_before(database: peewee.Database) -> None:
 def store(database: peewee.Database) -> PeeweeQuizStore:
     """Rows as the release before left them: two replaced versions, a deleted quiz, and a version that nothing uses."""
     MIGRATIONS.up(database)
-    back_to_the_release_before(database)
     store = PeeweeQuizStore(database)
+    store.quizzes.add(CURRENT)
+    back_to_the_release_before(database)
     with store.transaction():
-        store.quizzes.add(CURRENT)
         for quiz in (FIRST, SECOND, DELETED, UNUSED):
             RevisionRow.insert(revision_columns(quiz)).execute(database)
         attempt(store, "attempt-1", FIRST, 0)

@@ -1,14 +1,16 @@
 """How many statements each use case sends: the same for any number of rows."""
 
+from datetime import timedelta
+
 import peewee
 import pytest
 
 from services.kit.web.pages import PageRequest
-from services.quiz.entities import Answers, QuizFilter
+from services.quiz.entities import Answers, AttemptFilter, QuizFilter
 from services.quiz.repository.contracts import ALL
 from services.quiz.repository.store import PeeweeQuizStore
 from services.quiz.service import QuizService
-from tests.clock import StoppedClock
+from tests.clock import NOON, StoppedClock
 from tests.query_counts import Cost, counted, split
 from tests.quiz.examples import (
     a_quiz,
@@ -21,6 +23,9 @@ from tests.quiz.examples import (
 )
 
 THIRTY = tuple(new_question(f"Question {number}", None, *[True] * 10) for number in range(30))
+
+BY_TITLE, FAILED = PageRequest(20, sort="title"), AttemptFilter(passed=False)
+NONE = AttemptFilter(since=NOON + timedelta(days=9))
 
 # A savepoint and its release are two.
 COSTS: list[Cost[QuizService]] = [
@@ -36,6 +41,9 @@ COSTS: list[Cost[QuizService]] = [
     Cost("update_quiz, thirty", lambda service: service.update_quiz("quiz-1", quiz_changes(questions=THIRTY)), 11),
     # The lock, the read for If-Match, the replaced revision, the quiz, the audit entry, outdated revisions.
     Cost("delete_quiz", lambda service: service.delete_quiz("quiz-1"), 6),
+    Cost("list_quizzes, filtered", lambda service: service.list_quizzes(QuizFilter(), BY_TITLE, "a"), 1),
+    Cost("list_attempts, filtered", lambda service: service.list_attempts("quiz-1", PageRequest(50), FAILED), 2),
+    Cost("list_attempts, none", lambda service: service.list_attempts("quiz-1", PageRequest(50), NONE), 3),
     Cost("list_attempts", lambda service: service.list_attempts("quiz-1", PageRequest(50)), 2),
     Cost("lesson_quiz_version", lambda service: service.lesson_quiz_version("lesson-1"), 1),
     Cost("get_lesson_quiz", lambda service: service.get_lesson_quiz("lesson-1"), 1),

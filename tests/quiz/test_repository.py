@@ -1,6 +1,6 @@
 """The contract of QuizStore, on the in-memory twin, SQLite and PostgreSQL, and what only a database sees."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 from services.kit.web.pages import PageRequest
 from services.quiz import rules
 from services.quiz.entities import (
+    Attempt,
+    AttemptFilter,
     ContentKey,
     FeedPosition,
     LessonReference,
@@ -23,7 +25,7 @@ from services.quiz.entities import (
 )
 from services.quiz.errors import EventNotFound, LessonHasQuiz, LessonNotFound, QuizNotFound
 from services.quiz.models import AttemptRow, OptionRow, QuestionRow, QuizRow, RevisionRow
-from services.quiz.repository.contracts import ALL, QuizStore, attempt_key, quiz_key
+from services.quiz.repository.contracts import ALL, ATTEMPT_ORDERS, QUIZ_ORDERS, QuizStore, quiz_key
 from services.quiz.repository.store import PeeweeQuizStore
 from tests.audit import entries_in
 from tests.clock import LATER, NOON, SECOND
@@ -270,14 +272,29 @@ def test_quizzes_are_listed_by_creation_and_then_by_id(store: QuizStore) -> None
 
 
 @over_one_store
-@given(seconds=st.lists(st.integers(0, 2), max_size=7), limit=st.integers(1, 8))
-def test_pages_of_quizzes_neither_skip_nor_repeat(store: QuizStore, seconds: list[int], limit: int) -> None:
-    stored = [numbered_quiz(number, created_at=NOON + second * SECOND) for number, second in enumerate(seconds)]
+@given(
+    rows=st.lists(
+        st.tuples(st.integers(0, 2), st.sampled_from(["Über uns", "über", "STRAẞE", "a%", "A_", "a"])), max_size=7
+    ),
+    q=st.sampled_from([None, "Über", "strasse", "%", "_", "A"]),
+    sort=st.sampled_from(["", "createdAt", "-createdAt", "title", "-title"]),
+    limit=st.integers(1, 8),
+)
+def test_pages_of_quizzes_have_each_that_matches_once(
+    store: QuizStore, rows: list[tuple[int, str]], q: str | None, sort: str, limit: int
+) -> None:
+    stored = [
+        numbered_quiz(number, created_at=NOON + second * SECOND, title=title)
+        for number, (second, title) in enumerate(rows)
+    ]
     with undone(store):
         for quiz in stored:
             store.quizzes.add(quiz)
-        pages = turned_over(lambda request: store.quizzes.list(ANY, request), quiz_key, limit)
-        assert pages == sorted(stored, key=quiz_key)
+        pages = turned_over(lambda request: store.quizzes.list(ANY, request, q), QUIZ_ORDERS, limit, sort)
+        key, is_reversed = QUIZ_ORDERS.of(sort)
+        matching = [each for each in stored if q is None or q.casefold() in each.title.casefold()]
+        assert pages == sorted(matching, key=key, reverse=is_reversed)
+        assert store.quizzes.list(ANY, PageRequest(sort=sort), q) == pages
 
 
 # Attempts
@@ -316,16 +333,51 @@ def test_attempts_are_listed_newest_first_and_then_by_id(store: QuizStore) -> No
     assert store.attempts.list("quiz-1", ALL) == [newest, tied, also_tied, oldest]
 
 
+BOUNDS = st.none() | st.integers(0, 3).map(lambda after: NOON + after * SECOND)
+
+
 @over_one_store
-@given(seconds=st.lists(st.integers(0, 2), max_size=7), limit=st.integers(1, 8))
-def test_pages_of_attempts_neither_skip_nor_repeat(store: QuizStore, seconds: list[int], limit: int) -> None:
-    stored = [an_attempt(id=f"a-{number}", submitted_at=NOON + each * SECOND) for number, each in enumerate(seconds)]
+@given(
+    rows=st.lists(st.tuples(st.integers(0, 2), st.booleans()), max_size=7),
+    which=st.builds(AttemptFilter, passed=st.none() | st.booleans(), since=BOUNDS, until=BOUNDS),
+    sort=st.sampled_from(["", "submittedAt", "-submittedAt"]),
+    limit=st.integers(1, 8),
+)
+def test_pages_of_attempts_have_each_that_matches_once_while_others_are_submitted(
+    store: QuizStore, rows: list[tuple[int, bool]], which: AttemptFilter, sort: str, limit: int
+) -> None:
+    def attempt(number: int, second: int, passed: bool) -> Attempt:
+        grade = replace(an_attempt().grade, score_percentage=70 if passed else 69, pass_percentage=70)
+        return an_attempt(id=f"a-{number}", submitted_at=NOON + second * SECOND, grade=grade)
+
+    stored = [attempt(number, *row) for number, row in enumerate(rows)]
+    late = [attempt(number + 10, *row) for number, row in enumerate(rows)]
     with undone(store):
         store.quizzes.add(a_quiz())
-        for attempt in stored:
-            store.attempts.add(attempt)
-        pages = turned_over(lambda request: store.attempts.list("quiz-1", request), attempt_key, limit)
-        assert pages == sorted(stored, key=attempt_key, reverse=True)
+        for each in stored:
+            store.attempts.add(each)
+
+        def fetch(request: PageRequest) -> Sequence[Attempt]:
+            if late:
+                store.attempts.add(late.pop())
+            return store.attempts.list("quiz-1", request, which)
+
+        found = turned_over(fetch, ATTEMPT_ORDERS, limit, sort)
+        assert len({each.id for each in found}) == len(found)
+        assert {each.id for each in found} >= {each.id for each in stored if matches(each, which)}
+        everyone = store.attempts.list("quiz-1", PageRequest(sort=sort), which)
+        key, is_reversed = ATTEMPT_ORDERS.of(sort)
+        assert everyone == sorted((each for each in everyone if matches(each, which)), key=key, reverse=is_reversed)
+        assert [each for each in everyone if each in found] == found
+
+
+def matches(attempt: Attempt, which: AttemptFilter) -> bool:
+    """Return whether the attempt matches."""
+    return (
+        which.passed in (None, attempt.grade.score_percentage == 70)
+        and (which.since is None or attempt.submitted_at >= which.since)
+        and (which.until is None or attempt.submitted_at < which.until)
+    )
 
 
 # Revisions

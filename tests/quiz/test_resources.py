@@ -207,13 +207,18 @@ def test_pages_neither_skip_nor_repeat(world: World, limit: int) -> None:
     assert ids_of_all_pages(world, ATTEMPTS, limit) == ["attempt-3", "attempt-2", "attempt-1"]
 
 
+OF_ANOTHER_LIST = "must be a nextCursor of this list with the same filters and the same sort"
+UNKNOWN = "is no parameter of this list, which takes eventId, lessonId, q, sort, limit, cursor"
+SORTS = "Input should be 'submittedAt' or '-submittedAt'"
 BAD_QUERIES: list[tuple[str, str, dict[str, list[Any]]]] = [
     (QUIZZES, "limit=0", {"limit": ["must be a whole number from 1 to 100"]}),
     (ATTEMPTS, "limit=101", {"limit": ["must be a whole number from 1 to 100"]}),
-    (QUIZZES, "cursor=WyJhIiwxXQ", {"cursor": ["must be a nextCursor of this list"]}),
+    (QUIZZES, "cursor=WyJhIiwxXQ", {"cursor": [OF_ANOTHER_LIST]}),
     (ATTEMPTS, "cursor=nonsense", {"cursor": ["must be a nextCursor of this list"]}),
     (QUIZZES, "eventId=", {"eventId": [Matching(".+")]}),
-    (QUIZZES, "eventId=a&eventId=b", {"eventId": [Matching(".+")]}),
+    (QUIZZES, "eventId=a&eventId=b&event_id=c", {"eventId": ["must be given once"], "event_id": [UNKNOWN]}),
+    (ATTEMPTS, "passed=1", {"passed": ["must be true or false"]}),
+    (ATTEMPTS, "from=noon&sort=createdAt", {"from": [Matching(".+")], "sort": [SORTS]}),
 ]
 
 

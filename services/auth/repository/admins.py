@@ -1,25 +1,25 @@
 """Admins in SQLite or PostgreSQL."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, fields
 from typing import Any
 
 import peewee
 
-from services.auth.entities import Admin
+from services.auth.entities import Admin, AdminFilter
 from services.auth.errors import AdminNotFound, UsernameTaken
 from services.auth.models import AdminRow
-from services.auth.repository.contracts import ALL
+from services.auth.repository.contracts import ALL, ANY_ADMIN
 from services.auth.repository.usernames import the_one_named
 from services.kit.core.texts import name_form
 from services.kit.storage.database import is_postgresql, lock_rows, transaction
 from services.kit.storage.database_errors import violates_constraint
-from services.kit.storage.pages import paged
+from services.kit.storage.pages import ANY_ROW, contains, paged
 from services.kit.storage.statements import Parameter, Statement
-from services.kit.web.pages import PageRequest
+from services.kit.web.pages import Orders, PageRequest
 
 ADMINS = AdminRow.select(*(getattr(AdminRow, each.name) for each in fields(Admin)))
-_ORDER = (AdminRow.created_at, AdminRow.id)
+_ORDERS = Orders("createdAt", {"createdAt": (AdminRow.created_at, AdminRow.id)})
 
 
 class PeeweeAdmins:
@@ -62,9 +62,10 @@ class PeeweeAdmins:
             raise AdminNotFound
         return admin
 
-    def list(self, request: PageRequest = ALL) -> Sequence[Admin]:
-        """Return the admins by creation, oldest first."""
-        return Statement(self._database, paged(ADMINS, _ORDER, request), Admin).all()
+    def list(self, request: PageRequest = ALL, which: AdminFilter = ANY_ADMIN) -> Sequence[Admin]:
+        """Return the admins that match, in one of ADMIN_ORDERS."""
+        query = paged(ADMINS.where(ANY_ROW, *self._conditions(which)), _ORDERS, request)
+        return Statement(self._database, query, Admin).all()
 
     def lock_owners(self) -> Sequence[Admin]:
         """Lock and return every owner, by id, until the transaction ends."""
@@ -89,6 +90,16 @@ class PeeweeAdmins:
     def costliest_bcrypt_hash(self) -> str | None:
         """Return the hash of the old baseline that takes longest to check, or None when no such hash is left."""
         return self._costliest_bcrypt_hash.first()
+
+    def _conditions(self, which: AdminFilter) -> Iterator[Any]:
+        if which.role is not None:
+            yield AdminRow.role == which.role
+        if which.disabled is not None:
+            yield AdminRow.disabled_at.is_null(not which.disabled)
+        if which.q is not None:
+            # A release before stored admins without a key.
+            key = peewee.fn.COALESCE(AdminRow.username_key, peewee.fn.LOWER(AdminRow.username))
+            yield contains(self._database, key, which.q)
 
     def _write(self, query: Any) -> None:
         try:

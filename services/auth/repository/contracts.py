@@ -5,12 +5,13 @@ from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Any, Protocol
 
-from services.auth.entities import Admin, RefreshToken, Session, SigningKey, Throttle
+from services.auth.entities import Admin, AdminFilter, RefreshToken, Session, SigningKey, Throttle
 from services.kit.core.instants import to_milliseconds
 from services.kit.storage.audit.log import AuditTrail
-from services.kit.web.pages import PageRequest, SortKey
+from services.kit.web.pages import KeyOrders, Orders, PageRequest, SortKey
 
 ALL = PageRequest()
+ANY_ADMIN = AdminFilter()
 
 
 class AdminRepository(Protocol):
@@ -25,8 +26,8 @@ class AdminRepository(Protocol):
     def get_by_username(self, username: str) -> Admin:
         """Return the admin with this name; of names that are one, the one spelled so. Raise AdminNotFound."""
 
-    def list(self, request: PageRequest = ALL) -> Sequence[Admin]:
-        """Return the admins by creation, oldest first."""
+    def list(self, request: PageRequest = ALL, which: AdminFilter = ANY_ADMIN) -> Sequence[Admin]:
+        """Return the admins that match, in one of ADMIN_ORDERS."""
 
     def lock_owners(self) -> Sequence[Admin]:
         """Lock and return every owner, by id, until the transaction ends."""
@@ -157,3 +158,6 @@ class AuthStore(Protocol):
 def admin_key(admin: Admin) -> SortKey:
     """Return the sort key of the admin in its list."""
     return (to_milliseconds(admin.created_at), admin.id)
+
+
+ADMIN_ORDERS: KeyOrders[Admin] = Orders("createdAt", {"createdAt": admin_key})

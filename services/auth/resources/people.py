@@ -13,6 +13,7 @@ from services.auth.schemas.people import (
     InvitationView,
     NewPerson,
     PersonPatch,
+    PersonQuery,
     PersonView,
     invitation_view,
     person_view,
@@ -23,29 +24,29 @@ from services.kit.web.documents import (
     read_document,
     read_json,
     write_json,
-    write_rendered,
+    write_list,
     write_stored_response,
 )
 from services.kit.web.idempotency import IdempotencyKey, StoredResponse, stored_response
+from services.kit.web.list_queries import list_request
 from services.kit.web.operations import Operation
-from services.kit.web.pages import Page, PageRequest, page_request
+from services.kit.web.pages import Page, PageRequest
 from services.kit.web.schemas import Item, Items, validated
-
-SORT_KEY = (int, str)
 
 
 class People(AuthResource):
     """/api/admin/users."""
 
-    @Operation(id="listPeople", response=Items[PersonView], is_paged=True)
+    @Operation(id="listPeople", query=PersonQuery, response=Items[PersonView], is_paged=True)
     async def on_get(self, request: Request, response: Response) -> None:
         """List all people, disabled or not, oldest first."""
-        requested = page_request(request.get_param("limit"), request.get_param("cursor"), SORT_KEY)
+        requested = list_request(PersonQuery, request.params)
+        which = requested.query.filter()
 
         def read(piece: PageRequest) -> Page[PersonView]:
-            return self._service.people.list(piece).of(person_view)
+            return self._service.people.list(piece, which).of(person_view)
 
-        write_rendered(response, await self._run_list(read, requested))
+        write_list(response, requested, await self._run_list(read, requested.page))
 
     @Operation(
         id="invitePerson",

@@ -1,14 +1,15 @@
 """People, for owners and for themselves."""
 
-from typing import Annotated
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
 # Before Python 3.12 pydantic does not support the standard library's TypedDict.
 from typing_extensions import TypedDict
 
-from services.auth.entities import Admin, Invitation, PersonChanges, Role
+from services.auth.entities import Admin, AdminFilter, Invitation, PersonChanges, Role
 from services.kit.core.instants import format_instant
+from services.kit.web.list_queries import Flag, Keys, ListQuery, Search
 from services.kit.web.schemas import InstantText, OneLineText, Patch, Schema, absent, line_length
 
 MINIMUM_USERNAME_LENGTH = 3
@@ -38,6 +39,22 @@ class PersonPatch(Patch):
     def changes(self) -> PersonChanges:
         """Return the changes; fields that were not sent are None."""
         return PersonChanges(role=self.role, disabled=self.disabled)
+
+
+class PersonQuery(ListQuery):
+    """The query of GET /api/admin/users."""
+
+    list_name = "people"
+    keys: ClassVar[Keys] = {"createdAt": (int, str)}
+
+    role: PersonRole = absent()
+    disabled: Annotated[Flag, Field(description="only disabled ones, or only others")] = absent()
+    q: Annotated[Search, Field(description="only those with this text in their username, in any case")] = absent()
+    sort: Annotated[Literal["createdAt", "-createdAt"], Field(description="the order; a - reverses it")] = "createdAt"
+
+    def filter(self) -> AdminFilter:
+        """Return the filter."""
+        return AdminFilter(role=self.role, disabled=self.disabled, q=self.q)
 
 
 class PersonView(TypedDict):

@@ -7,9 +7,9 @@ import argon2
 import uuid_utils
 
 from services.auth import passwords
-from services.auth.entities import Admin, Invitation, PersonChanges, Role
+from services.auth.entities import Admin, AdminFilter, Invitation, PersonChanges, Role
 from services.auth.errors import LastOwner
-from services.auth.repository.contracts import AuthStore, admin_key
+from services.auth.repository.contracts import ADMIN_ORDERS, ANY_ADMIN, AuthStore
 from services.auth.rules import invitations, people
 from services.auth.rules.keys import derive_key
 from services.auth.service.sessions import Sessions
@@ -33,9 +33,9 @@ class People:
         self._hasher = hasher
         self._clock = clock
 
-    def list(self, request: PageRequest) -> Page[Admin]:
-        """Return all people, disabled or not, oldest first."""
-        return page_of(self._store.admins.list(request), request, admin_key)
+    def list(self, request: PageRequest, which: AdminFilter = ANY_ADMIN) -> Page[Admin]:
+        """Return the people that match, disabled or not, or a page of them."""
+        return page_of(self._store.admins.list(request, which), request, ADMIN_ORDERS)
 
     def get(self, admin_id: str) -> Admin:
         """Return the person. Raise AdminNotFound."""

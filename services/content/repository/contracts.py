@@ -12,18 +12,22 @@ from services.content.entities import (
     Change,
     ChangeFeed,
     Event,
+    EventFilter,
     FeedReader,
     Lesson,
+    LessonFilter,
     LessonReference,
     Material,
     NewChange,
     StatusCounts,
 )
 from services.kit.core.instants import to_milliseconds
+from services.kit.core.texts import search_form
 from services.kit.storage.audit.log import AuditTrail
-from services.kit.web.pages import PageRequest, SortKey
+from services.kit.web.pages import KeyOrders, Orders, PageRequest, SortKey
 
 ALL = PageRequest()
+ANY_EVENT, ANY_LESSON = EventFilter(), LessonFilter()
 
 
 class EventRepository(Protocol):
@@ -54,8 +58,8 @@ class EventRepository(Protocol):
     def remove(self, event_id: str) -> None:
         """Delete the event with its lessons and their materials. Raise EventNotFound."""
 
-    def list(self, request: PageRequest = ALL, *, listed_only: bool = False) -> Sequence[Event]:
-        """Return events by creation, oldest first; `listed_only` leaves out private and inactive ones."""
+    def list(self, request: PageRequest = ALL, which: EventFilter = ANY_EVENT) -> Sequence[Event]:
+        """Return the events that match, in one of EVENT_ORDERS."""
 
     def count(self) -> int:
         """Return the number of events."""
@@ -95,8 +99,8 @@ class LessonRepository(Protocol):
     def remove(self, event_id: str, lesson_id: str) -> None:
         """Delete the lesson with its materials. Raise LessonNotFound."""
 
-    def list(self, event_id: str, request: PageRequest = ALL) -> Sequence[Lesson]:
-        """Return the event's lessons by release, then creation, then id."""
+    def list(self, event_id: str, request: PageRequest = ALL, which: LessonFilter = ANY_LESSON) -> Sequence[Lesson]:
+        """Return the event's lessons that match, in one of LESSON_ORDERS."""
 
     def count_by_status(self, now: datetime) -> StatusCounts:
         """Count the lessons of all events."""
@@ -203,15 +207,25 @@ class ContentStore(Protocol):
 
 
 def event_key(event: Event) -> SortKey:
-    """Return the sort key of the event in its list."""
+    """Return the sort key of the event by creation; of the same instant, as they were stored."""
     return (to_milliseconds(event.created_at), event.position, event.id)
 
 
 def lesson_key(lesson: Lesson) -> SortKey:
-    """Return the sort key of the lesson in its list."""
+    """Return the sort key of the lesson by release, then creation."""
     return (to_milliseconds(lesson.release_at), to_milliseconds(lesson.created_at), lesson.id)
 
 
 def material_key(material: Material) -> SortKey:
-    """Return the sort key of the material in its list."""
+    """Return the sort key of the material in order of upload."""
     return (material.position,)
+
+
+def title_key(record: Event | Lesson) -> SortKey:
+    """Return the sort key by title, then slug, by the numbers of their characters in lower case."""
+    return (search_form(record.title, record.slug), record.id)
+
+
+EVENT_ORDERS: KeyOrders[Event] = Orders("createdAt", {"createdAt": event_key, "title": title_key})
+LESSON_ORDERS: KeyOrders[Lesson] = Orders("releaseAt", {"releaseAt": lesson_key, "title": title_key})
+MATERIAL_ORDERS: KeyOrders[Material] = Orders("position", {"position": material_key})

@@ -7,25 +7,25 @@ from typing import Any
 import peewee
 from peewee import fn
 
-from services.content.entities import Event, Lesson
+from services.content.entities import Event, EventFilter, Lesson
 from services.content.errors import EventNotFound, EventSlugTaken
 from services.content.models import EventRow, FormerEventSlugRow, LessonRow
-from services.content.repository.contracts import ALL
+from services.content.repository.contracts import ALL, ANY_EVENT
 from services.content.repository.feed import PeeweeChanges, event_change, lesson_change, material_change
 from services.content.repository.lessons import LESSONS
 from services.content.repository.materials import materials_of
-from services.content.repository.slugs import SlugForms, by_slug, columns, spellings, stored_form
+from services.content.repository.slugs import SlugForms, by_slug, columns, forms, spellings, stored_form
 from services.kit.core.records import values_of
 from services.kit.storage.database import lock_rows, transaction
 from services.kit.storage.database_errors import violates_constraint
-from services.kit.storage.pages import paged
+from services.kit.storage.pages import ANY_ROW, contains, paged
 from services.kit.storage.statements import Parameter, Statement, Write
-from services.kit.web.pages import PageRequest
+from services.kit.web.pages import Orders, PageRequest
 
 EVENTS = EventRow.select(*columns(EventRow))
 
-_ORDER = (EventRow.created_at, EventRow.position, EventRow.id)
-_LISTED = EVENTS.where(EventRow.is_active, EventRow.visibility == "public")
+_BY_AGE = (EventRow.created_at, EventRow.position, EventRow.id)
+_ORDERS = Orders("createdAt", {"createdAt": _BY_AGE, "title": (EventRow.search_form, EventRow.id)})
 
 
 class PeeweeEvents:
@@ -40,14 +40,13 @@ class PeeweeEvents:
         self._by_id = Statement(database, by_id, Event)
         self._by_id_for_update = Statement(database, lock_rows(by_id, database), Event)
         self._insert = Write(database, _insert())
-        self._by_slug = Statement(database, by_slug(EVENTS, EventRow, *_ORDER), Event)
+        self._by_slug = Statement(database, by_slug(EVENTS, EventRow, *_BY_AGE), Event)
         former = FormerEventSlugRow.select(FormerEventSlugRow.event).where(
             FormerEventSlugRow.slug_form == Parameter("form")
         )
-        self._by_any_slug = Statement(database, by_slug(EVENTS, EventRow, *_ORDER, former_owner=former), Event)
+        self._by_any_slug = Statement(database, by_slug(EVENTS, EventRow, *_BY_AGE, former_owner=former), Event)
         with_form = others.where(EventRow.slug_form == Parameter("slug_form"))
         self._forms = SlugForms(database, with_form, FormerEventSlugRow)
-        self._listed = Statement(database, paged(_LISTED, _ORDER, ALL), Event)
         self._lessons_for_update = Statement(database, lock_rows(lessons, database), Lesson)
 
     def add(self, event: Event, *, keeps_slug: bool = False) -> None:
@@ -98,11 +97,9 @@ class PeeweeEvents:
                 ]
             )
 
-    def list(self, request: PageRequest = ALL, *, listed_only: bool = False) -> Sequence[Event]:
-        """Return events by creation, oldest first."""
-        if listed_only and request == ALL:
-            return self._listed.all()
-        query = paged(_LISTED if listed_only else EVENTS, _ORDER, request)
+    def list(self, request: PageRequest = ALL, which: EventFilter = ANY_EVENT) -> Sequence[Event]:
+        """Return the events that match, in one of EVENT_ORDERS."""
+        query = paged(EVENTS.where(ANY_ROW, *self._conditions(which)), _ORDERS, request)
         return Statement(self._database, query, Event).all()
 
     def count(self) -> int:
@@ -113,6 +110,14 @@ class PeeweeEvents:
         """Return the events with one of the ids or one of the slugs, in any order."""
         query = EVENTS.where(EventRow.id.in_([*event_ids]) | EventRow.slug.in_([*slugs]))
         return Statement(self._database, query, Event).all()
+
+    def _conditions(self, which: EventFilter) -> Iterator[Any]:
+        if which.is_active is not None:
+            yield EventRow.is_active == which.is_active
+        if which.visibility is not None:
+            yield EventRow.visibility == which.visibility
+        if which.q is not None:
+            yield contains(self._database, EventRow.search_form, which.q)
 
     @contextmanager
     def _written(self, event: Event, before: Event | None, *, keeps_slug: bool = False) -> Iterator[None]:
@@ -149,4 +154,4 @@ def _insert() -> Any:
 
 
 def _columns(event: Event) -> dict[str, Any]:
-    return {**values_of(event), "slug_form": stored_form(EventRow, event.slug)}
+    return {**values_of(event), **forms(EventRow, event.title, event.slug)}

@@ -20,7 +20,7 @@ from services.content.models import (
 from services.content.repository.events import EVENTS
 from services.content.repository.feed import FEED, READERS
 from services.content.repository.lessons import LESSONS
-from services.content.repository.slugs import stored_form
+from services.content.repository.slugs import forms
 from services.kit.storage.batches import BATCH_ROWS, Table, batches
 from services.kit.storage.database import snapshot, transaction
 from services.kit.storage.statements import Statement
@@ -30,13 +30,15 @@ NO_FEED = ChangeFeed("", 0, 0)
 UNKNOWN_EVENT = ""
 
 
-class StoredSlug(NamedTuple):
-    """A row's slug, and the normal form that was stored with it; an event is its own."""
+class StoredForms(NamedTuple):
+    """A row's title and slug, and the forms that were stored with them; an event is its own."""
 
     id: str
     event_id: str
+    title: str
     slug: str
     slug_form: str | None
+    search_form: str
     version: int
 
 
@@ -74,18 +76,23 @@ class ContentInspection:
         """Yield all materials, in batches."""
         return batches(self._database, MaterialRow.select(), (MaterialRow.id,), Material)
 
-    def stale_forms(self, table: type[EventRow | LessonRow]) -> Iterator[StoredSlug]:
-        """Yield the rows of events or lessons whose stored form is not that of their slug."""
+    def stale_forms(self, table: type[EventRow | LessonRow]) -> Iterator[tuple[StoredForms, list[str]]]:
+        """Yield the rows of events or lessons whose stored forms are not theirs, with the columns that are not."""
         event_id = EventRow.id.alias("event_id") if table is EventRow else LessonRow.event
-        query = table.select(table.id, event_id, table.slug, table.slug_form, table.version)
-        for batch in batches(self._database, query, (table.id,), StoredSlug):
-            yield from (each for each in batch if each.slug_form != stored_form(table, each.slug))
+        query = table.select(
+            table.id, event_id, table.title, table.slug, table.slug_form, table.search_form, table.version
+        )
+        for batch in batches(self._database, query, (table.id,), StoredForms):
+            # The check of rows names a title or slug that is no text.
+            for row in (each for each in batch if isinstance(each.title, str) and isinstance(each.slug, str)):
+                expected, stored = forms(table, row.title, row.slug), row._asdict()
+                if stale := [name for name, form in expected.items() if form != stored[name]]:
+                    yield row, stale
 
-    def renew_form(self, table: type[EventRow | LessonRow], row: StoredSlug) -> Sequence[NewChange]:
-        """Store the normal form of the slug and return the change; none when the row has been changed meanwhile."""
-        form = {table.slug_form: stored_form(table, row.slug)}
+    def renew_forms(self, table: type[EventRow | LessonRow], row: StoredForms) -> Sequence[NewChange]:
+        """Store the forms and return the change; none when the row has been changed meanwhile."""
         is_unchanged = (table.id == row.id) & (table.version == row.version)
-        if not table.update(form).where(is_unchanged).execute(self._database):
+        if not table.update(forms(table, row.title, row.slug)).where(is_unchanged).execute(self._database):
             return []
         if table is EventRow:
             return [NewChange("event", "changed", row.event_id, None, None, row.version)]

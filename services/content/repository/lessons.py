@@ -1,29 +1,35 @@
 """Lessons in SQLite or PostgreSQL."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
 import peewee
 from peewee import fn
 
-from services.content.entities import Lesson, LessonReference, StatusCounts
+from services.content.entities import Lesson, LessonFilter, LessonReference, StatusCounts
 from services.content.errors import EventNotFound, InvalidWindow, LessonNotFound, LessonSlugTaken
 from services.content.models import FormerLessonSlugRow, LessonRow
-from services.content.repository.contracts import ALL
+from services.content.repository.contracts import ALL, ANY_LESSON
 from services.content.repository.feed import PeeweeChanges, lesson_change, material_change
 from services.content.repository.materials import materials_of
-from services.content.repository.slugs import SlugForms, by_slug, columns, spellings, stored_form
+from services.content.repository.slugs import SlugForms, by_slug, columns, forms, spellings, stored_form
 from services.kit.core.records import values_of
 from services.kit.storage.database import lock_rows, transaction
 from services.kit.storage.database_errors import is_foreign_key_violation, violates_constraint
-from services.kit.storage.pages import paged
+from services.kit.storage.pages import contains, paged
 from services.kit.storage.statements import Parameter, Statement
-from services.kit.web.pages import PageRequest
+from services.kit.web.pages import Orders, PageRequest
 
 LESSONS = LessonRow.select(*columns(LessonRow))
 
-_ORDER = (LessonRow.release_at, LessonRow.created_at, LessonRow.id)
+_ORDERS = Orders(
+    "releaseAt",
+    {
+        "releaseAt": (LessonRow.release_at, LessonRow.created_at, LessonRow.id),
+        "title": (LessonRow.search_form, LessonRow.id),
+    },
+)
 
 
 class _Counts(NamedTuple):
@@ -53,7 +59,7 @@ class PeeweeLessons:
         self._by_any_slug = Statement(database, by_slug(of_event, LessonRow, *age, former_owner=former), Lesson)
         with_form = others.where(LessonRow.slug_form == Parameter("slug_form"))
         self._forms = SlugForms(database, with_form, FormerLessonSlugRow, FormerLessonSlugRow.event)
-        self._of_event = Statement(database, paged(of_event, _ORDER, ALL), Lesson)
+        self._of_event = Statement(database, paged(of_event, _ORDERS, ALL), Lesson)
 
     def add(self, lesson: Lesson, *, keeps_slug: bool = False) -> None:
         """Store a new lesson. Raise EventNotFound, LessonSlugTaken, InvalidWindow."""
@@ -92,11 +98,12 @@ class PeeweeLessons:
             deletions = [material_change("deleted", each, event_id) for each in materials]
             self._changes.append([*deletions, lesson_change("deleted", lesson)])
 
-    def list(self, event_id: str, request: PageRequest = ALL) -> Sequence[Lesson]:
-        """Return the event's lessons by release, then creation, then id."""
-        if request == ALL:
+    def list(self, event_id: str, request: PageRequest = ALL, which: LessonFilter = ANY_LESSON) -> Sequence[Lesson]:
+        """Return the event's lessons that match, in one of LESSON_ORDERS."""
+        if request == ALL and which == ANY_LESSON:
             return self._of_event.all(event_id=event_id)
-        query = paged(LESSONS.where(LessonRow.event == event_id), _ORDER, request)
+        matching = LESSONS.where(LessonRow.event == event_id, *self._conditions(which))
+        query = paged(matching, _ORDERS, request)
         return Statement(self._database, query, Lesson).all()
 
     def count_by_status(self, now: datetime) -> StatusCounts:
@@ -124,6 +131,14 @@ class PeeweeLessons:
         query = LessonRow.select(LessonRow.event, LessonRow.id.alias("lesson_id")).where(named)
         existing = set(Statement(self._database, query, LessonReference).all())
         return [reference for reference in references if reference in existing]
+
+    def _conditions(self, which: LessonFilter) -> Iterator[Any]:
+        if which.q is not None:
+            yield contains(self._database, LessonRow.search_form, which.q)
+        if which.since is not None:
+            yield LessonRow.release_at >= which.since
+        if which.until is not None:
+            yield LessonRow.release_at < which.until
 
     def _write(self, query: Any, lesson: Lesson, before: Lesson | None, *, keeps_slug: bool = False) -> None:
         try:
@@ -154,6 +169,6 @@ class PeeweeLessons:
 
 
 def _columns(lesson: Lesson) -> dict[str, Any]:
-    columns = {**values_of(lesson), "slug_form": stored_form(LessonRow, lesson.slug)}
+    columns = {**values_of(lesson), **forms(LessonRow, lesson.title, lesson.slug)}
     columns["event"] = columns.pop("event_id")
     return columns

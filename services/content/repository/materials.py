@@ -15,9 +15,9 @@ from services.kit.core.records import values_of
 from services.kit.storage.database import lock_rows, transaction
 from services.kit.storage.pages import paged
 from services.kit.storage.statements import Parameter, Statement
-from services.kit.web.pages import PageRequest
+from services.kit.web.pages import Orders, PageRequest
 
-_ORDER = (MaterialRow.position,)
+_ORDERS = Orders("position", {"position": (MaterialRow.position,)})
 
 
 class _LastPosition(NamedTuple):
@@ -33,7 +33,7 @@ class PeeweeMaterials:
         self._changes = changes
         of_lesson = MaterialRow.select().where(MaterialRow.lesson == Parameter("lesson_id"))
         one_of_lesson = of_lesson.where(MaterialRow.id == Parameter("material_id"))
-        self._of_lesson = Statement(database, paged(of_lesson, _ORDER, ALL), Material)
+        self._of_lesson = Statement(database, paged(of_lesson, _ORDERS, ALL), Material)
         self._one_for_update = Statement(database, lock_rows(one_of_lesson, database), Material)
 
     def add_all(self, materials: Sequence[Material]) -> None:
@@ -73,7 +73,7 @@ class PeeweeMaterials:
         """Return the lesson's materials in order of upload."""
         if request == ALL:
             return self._of_lesson.all(lesson_id=lesson_id)
-        query = paged(MaterialRow.select().where(MaterialRow.lesson == lesson_id), _ORDER, request)
+        query = paged(MaterialRow.select().where(MaterialRow.lesson == lesson_id), _ORDERS, request)
         return Statement(self._database, query, Material).all()
 
     def _event_ids(self, lesson_ids: Iterable[str]) -> Mapping[str, str]:

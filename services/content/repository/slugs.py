@@ -8,7 +8,7 @@ import uuid_utils
 from peewee import fn
 
 from services.content.models import EventRow, FormerEventSlugRow, FormerLessonSlugRow, LessonRow
-from services.kit.core.texts import lower_form, slug_form
+from services.kit.core.texts import lower_form, search_form, slug_form
 from services.kit.storage.statements import Insertion, Parameter, Statement, Write
 
 FORMS: Mapping[type[EventRow | LessonRow], Callable[[str], str]] = {EventRow: slug_form, LessonRow: lower_form}
@@ -41,7 +41,12 @@ def stored_form(table: type[EventRow | LessonRow], slug: str) -> str | None:
 
 def columns(table: type[EventRow | LessonRow]) -> list[Any]:
     """Return the columns of the table that are fields of its record."""
-    return [each for each in table._meta.sorted_fields if each is not table.slug_form]
+    return [each for each in table._meta.sorted_fields if each.name not in ("slug_form", "search_form")]
+
+
+def forms(table: type[EventRow | LessonRow], title: str, slug: str) -> dict[str, str | None]:
+    """Return the other columns: the normal form of the slug, and what searches look into."""
+    return {"slug_form": stored_form(table, slug), "search_form": search_form(title, slug)}
 
 
 class _Claim(NamedTuple):

@@ -16,6 +16,7 @@ from services.content.schemas.events import (
     event_view,
     snapshot_view,
 )
+from services.content.schemas.lists import EventQuery
 from services.content.schemas.previews import AccessPreviewView, PreviewQuery, access_preview_view
 from services.kit.core.errors import NotFound, ValidationFailed
 from services.kit.web.documents import (
@@ -23,31 +24,31 @@ from services.kit.web.documents import (
     read_document,
     read_if_match,
     write_json,
-    write_rendered,
+    write_list,
     write_stored_response,
     write_versioned,
 )
 from services.kit.web.entity_tags import entity_tag
 from services.kit.web.idempotency import StoredResponse, stored_response
+from services.kit.web.list_queries import list_request
 from services.kit.web.operations import Operation
-from services.kit.web.pages import Page, PageRequest, page_request
+from services.kit.web.pages import Page, PageRequest
 from services.kit.web.schemas import Item, Items, validated
-
-SORT_KEY = (int, int, str)
 
 
 class Events(ContentResource):
     """/api/events."""
 
-    @Operation(id="listEvents", response=Items[EventView], is_paged=True)
+    @Operation(id="listEvents", query=EventQuery, response=Items[EventView], is_paged=True)
     async def on_get(self, request: Request, response: Response) -> None:
         """List every event, oldest first."""
-        requested = page_request(request.get_param("limit"), request.get_param("cursor"), SORT_KEY)
+        requested = list_request(EventQuery, request.params)
+        which = requested.query.filter()
 
         def read(piece: PageRequest) -> Page[EventView]:
-            return self._service.list_events(piece).of(event_view)
+            return self._service.list_events(piece, which).of(event_view)
 
-        write_rendered(response, await self._run_list(read, requested))
+        write_list(response, requested, await self._run_list(read, requested.page))
 
     @Operation(
         id="createEvent",

@@ -25,18 +25,18 @@ from services.content.schemas.learners import (
     public_event_view,
 )
 from services.content.schemas.lessons import LessonView, MaterialView, lesson_view, materials_view
+from services.content.schemas.lists import PublicEventQuery
 from services.content.service import ContentService, PresentedGrant, Tell
 from services.kit.core.errors import Unauthorized, Unavailable
 from services.kit.storage.use_cases import UseCases
-from services.kit.web.documents import read_json, rendered, write_json, write_rendered
+from services.kit.web.documents import read_json, rendered, write_json, write_list, write_rendered
 from services.kit.web.freshness import FRESHNESS_HEADER, Freshness, freshness_header
 from services.kit.web.judgements import JUDGEMENT_HEADER, Judgement, judgement_header
+from services.kit.web.list_queries import list_request
 from services.kit.web.operations import Operation
-from services.kit.web.pages import Page, PageRequest, page_request
+from services.kit.web.pages import Page, PageRequest
 from services.kit.web.schemas import Item, Items
 from services.kit.web.tokens.grants import GRANT_HEADER, GrantVerifier
-
-SORT_KEY = (int, int, str)
 
 Result = TypeVar("Result")
 
@@ -44,15 +44,16 @@ Result = TypeVar("Result")
 class PublicEvents(ContentResource):
     """/internal/public/events."""
 
-    @Operation(id="listPublicEvents", response=Items[ListedEventView], is_paged=True)
+    @Operation(id="listPublicEvents", query=PublicEventQuery, response=Items[ListedEventView], is_paged=True)
     async def on_get(self, request: Request, response: Response) -> None:
         """List the active public events, oldest first."""
-        requested = page_request(request.get_param("limit"), request.get_param("cursor"), SORT_KEY)
+        requested = list_request(PublicEventQuery, request.params)
+        q = requested.query.q
 
         def read(piece: PageRequest) -> Page[ListedEventView]:
-            return self._service.list_public_events(piece).of(public_event_view)
+            return self._service.list_public_events(piece, q).of(public_event_view)
 
-        write_rendered(response, await self._run_list(read, requested))
+        write_list(response, requested, await self._run_list(read, requested.page))
 
 
 class ContentVersion(ContentResource):

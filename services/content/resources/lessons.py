@@ -18,6 +18,7 @@ from services.content.schemas.lessons import (
     lesson_view,
     material_view,
 )
+from services.content.schemas.lists import LessonQuery, MaterialQuery
 from services.content.service import ContentService
 from services.kit.core.errors import NotFound
 from services.kit.storage.use_cases import UseCases
@@ -26,32 +27,31 @@ from services.kit.web.documents import (
     read_document,
     read_if_match,
     write_json,
-    write_rendered,
+    write_list,
     write_stored_response,
     write_versioned,
 )
 from services.kit.web.entity_tags import entity_tag
 from services.kit.web.idempotency import StoredResponse, stored_response
+from services.kit.web.list_queries import list_request
 from services.kit.web.operations import Operation
-from services.kit.web.pages import Page, PageRequest, page_request
+from services.kit.web.pages import Page, PageRequest
 from services.kit.web.schemas import Item, Items, validated
-
-LESSON_SORT_KEY = (int, int, str)
-MATERIAL_SORT_KEY = (int,)
 
 
 class Lessons(ContentResource):
     """/api/events/{event_id}/lessons."""
 
-    @Operation(id="listLessons", response=Items[LessonView], errors=(EventNotFound,), is_paged=True)
+    @Operation(id="listLessons", query=LessonQuery, response=Items[LessonView], errors=(EventNotFound,), is_paged=True)
     async def on_get(self, request: Request, response: Response, event_id: str) -> None:
         """List the event's lessons by releaseAt, earliest first."""
-        requested = page_request(request.get_param("limit"), request.get_param("cursor"), LESSON_SORT_KEY)
+        requested = list_request(LessonQuery, request.params, event_id)
+        which = requested.query.filter()
 
         def read(piece: PageRequest) -> Page[LessonView]:
-            return self._service.list_lessons(event_id, piece).of(lesson_view)
+            return self._service.list_lessons(event_id, piece, which).of(lesson_view)
 
-        write_rendered(response, await self._run_list(read, requested))
+        write_list(response, requested, await self._run_list(read, requested.page))
 
     @Operation(
         id="createLesson",
@@ -126,16 +126,22 @@ class Materials(ContentResource):
         super().__init__(service, use_cases)
         self._context = {"public_only": public_only}
 
-    @Operation(id="listMaterials", response=Items[MaterialView], errors=(EventNotFound, LessonNotFound), is_paged=True)
+    @Operation(
+        id="listMaterials",
+        query=MaterialQuery,
+        response=Items[MaterialView],
+        errors=(EventNotFound, LessonNotFound),
+        is_paged=True,
+    )
     async def on_get(self, request: Request, response: Response, event_id: str, lesson_id: str) -> None:
         """List the lesson's materials in the order of their upload."""
-        requested = page_request(request.get_param("limit"), request.get_param("cursor"), MATERIAL_SORT_KEY)
+        requested = list_request(MaterialQuery, request.params, event_id, lesson_id)
 
         def read(piece: PageRequest) -> Page[MaterialView]:
             page = self._service.list_materials(event_id, lesson_id, piece)
             return page.of(partial(material_view, event_id=event_id))
 
-        write_rendered(response, await self._run_list(read, requested))
+        write_list(response, requested, await self._run_list(read, requested.page))
 
     @Operation(
         id="attachMaterials",

@@ -1,6 +1,7 @@
 """What people type, compared by what they see (docs/contract/BEHAVIOUR.md, "Envelope" and "Events").
 
-Released migrations import `lower_form`, `slug_form` and `name_form` from here: the names stay (docs/traps.md, 3).
+Released migrations import `lower_form`, `slug_form`, `name_form` and `search_form` from here: the names stay
+(docs/traps.md, 3).
 """
 
 import re
@@ -35,6 +36,8 @@ LINE_BREAKS = "\n\v\f\r\x85\u2028\u2029"
 
 DIRECTION_OVERRIDES = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
 """Embeddings, overrides and isolates (Annex 9), which reorder what is around them; directional marks do not."""
+
+SEARCHED_BYTES = 2_000
 
 _OUTSIDE_SLUG = re.compile(r"[^a-z0-9]+")
 
@@ -83,3 +86,11 @@ def is_web_address(text: str) -> bool:
     except ValueError:
         return False
     return valid and not any(each.isspace() for each in text)
+
+
+def search_form(*texts: str) -> str:
+    """Return what searches look into and titles are sorted by: the texts without regard to case, one on each line.
+
+    It ends after 2,000 bytes: PostgreSQL refuses a row whose part in an index is longer than 2,700.
+    """
+    return "\n".join(map(name_form, texts)).encode()[:SEARCHED_BYTES].decode(errors="ignore")

@@ -19,7 +19,7 @@ from services.kit.storage.database import close_if_ended, is_postgresql, snapsho
 from services.kit.storage.database_errors import DATABASE_ERRORS, is_damage, is_outage, refused_write
 from services.kit.storage.gathering import Gathering
 from services.kit.storage.idempotency import IdempotentRequests, Keep, NotTogether, Outcome, keep_nothing
-from services.kit.storage.lists import ReadPage, render_long, render_page, render_short
+from services.kit.storage.lists import ReadPage, RenderedList, render_long, render_page, render_short
 from services.kit.storage.open_files import (
     FileIdentity,
     FilesGone,
@@ -169,7 +169,7 @@ class UseCases:
             outcomes[place] = outcome
         return [outcome for outcome in outcomes if outcome is not None]
 
-    async def run_list(self, read: ReadPage, requested: PageRequest) -> bytes:
+    async def run_list(self, read: ReadPage, requested: PageRequest) -> RenderedList:
         """Return the JSON of the requested page, or of the whole list as of one moment. Raise as `run` and `read` do.
 
         A page has `nextCursor` and a whole list has not, as old clients expect. At most one thread is busy with long
@@ -177,13 +177,13 @@ class UseCases:
         """
         if requested.limit is not None:
             return await self.run(render_page, read, requested)
-        short = await self.run(render_short, read)
+        short = await self.run(render_short, read, requested)
         if short is not None:
             return short
         given_up = threading.Event()
         async with self._long_lists:
             try:
-                return await self.run(self._render_long, read, given_up)
+                return await self.run(self._render_long, read, requested, given_up)
             finally:
                 # The client may be gone.
                 given_up.set()
@@ -305,9 +305,9 @@ class UseCases:
         request.begin()
         return await self.run_once(request.key, request.use_case, request.render)
 
-    def _render_long(self, read: ReadPage, given_up: threading.Event) -> bytes:
+    def _render_long(self, read: ReadPage, requested: PageRequest, given_up: threading.Event) -> RenderedList:
         with snapshot(self._database):
-            return render_long(read, given_up)
+            return render_long(read, requested, given_up)
 
     def _close_connections(self) -> None:
         """Let every thread of the pool, and the event loop, close its connection, which no other may do."""

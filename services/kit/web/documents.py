@@ -12,6 +12,7 @@ from services.kit.core.errors import PayloadTooLarge, RequestError
 from services.kit.web.bodies import TooDeep, is_too_deep, require_json, require_plain_body
 from services.kit.web.entity_tags import IfMatch, Versioned, entity_tag, if_match
 from services.kit.web.idempotency import KEY_HEADER, REPLAYED_HEADER, IdempotencyKey, StoredResponse, request_key
+from services.kit.web.list_queries import ListRequest
 from services.kit.web.schemas import validated
 
 BODY_LIMIT_BYTES = 1024 * 1024
@@ -96,6 +97,17 @@ def write_rendered(response: falcon.asgi.Response, body: bytes, status: int = 20
     response.status = status
     response.content_type = falcon.MEDIA_JSON
     response.data = body
+
+
+def write_list(
+    response: falcon.asgi.Response, requested: ListRequest[Any], rendered_list: tuple[bytes, str | None]
+) -> None:
+    """Respond with the list or page that was requested, and where there is a next page with its Link."""
+    body, next_cursor = rendered_list
+    write_rendered(response, body)
+    link = requested.link(next_cursor)
+    if link is not None:
+        response.set_header("Link", link)
 
 
 def rendered(use_case: Callable[Parameters, Result], view: Callable[[Result], object]) -> Callable[Parameters, bytes]:

@@ -1,7 +1,7 @@
 """The reports that each service gives the gateway: the check of its database, and the query of its audit log."""
 
 import re
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import AfterValidator, Field
 
@@ -9,7 +9,9 @@ from pydantic import AfterValidator, Field
 from typing_extensions import TypedDict
 
 from services.kit.core.findings import Finding
-from services.kit.web.schemas import ExactText, Instant, InstantText, Schema, length
+from services.kit.web.list_queries import Keys, ListQuery
+from services.kit.web.pages import DEFAULT_LIMIT
+from services.kit.web.schemas import ExactText, Instant, InstantText, length
 
 # At most this many findings are in one response; the command `check` prints all.
 SHOWN_FINDINGS = 200
@@ -68,8 +70,12 @@ Identifier = Annotated[ExactText, length(1, 200)]
 Action = Annotated[Identifier, AfterValidator(_action), Field(json_schema_extra={"pattern": f"^{_ACTION}$"})]
 
 
-class AuditFilters(Schema):
-    """The filters of the audit log."""
+class AuditFilters(ListQuery):
+    """The filters of the audit log, which the gateway and the services read in the same way."""
+
+    list_name = "audit"
+    keys: ClassVar[Keys] = {"occurredAt": (int, str)}
+    default_limit = DEFAULT_LIMIT
 
     actor_id: Annotated[Identifier | None, Field(description="only entries of this person")] = None
     action: Annotated[Action | None, Field(description="only this action, or this kind with its dot: event.")] = None

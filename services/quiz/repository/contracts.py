@@ -10,10 +10,12 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from services.kit.core.instants import to_milliseconds
+from services.kit.core.texts import search_form
 from services.kit.storage.audit.log import AuditTrail
-from services.kit.web.pages import PageRequest, SortKey
+from services.kit.web.pages import KeyOrders, Orders, PageRequest, SortKey
 from services.quiz.entities import (
     Attempt,
+    AttemptFilter,
     ContentKey,
     FeedPosition,
     LessonReference,
@@ -25,6 +27,7 @@ from services.quiz.entities import (
 )
 
 ALL = PageRequest()
+ANY_ATTEMPT = AttemptFilter()
 
 
 class QuizRepository(Protocol):
@@ -69,8 +72,8 @@ class QuizRepository(Protocol):
     def remove_replaced(self, lesson_id: str, replaced_until: datetime) -> None:
         """Delete the lesson's revisions that were replaced until then and that no attempt points to."""
 
-    def list(self, which: QuizFilter, request: PageRequest = ALL) -> Sequence[Quiz]:
-        """Return the quizzes that match, oldest first."""
+    def list(self, which: QuizFilter, request: PageRequest = ALL, q: str | None = None) -> Sequence[Quiz]:
+        """Return the quizzes that match, with `q` in their titles in any case, in one of QUIZ_ORDERS."""
 
     def references(self, at_once: int) -> Iterator[Sequence[LessonReference]]:
         """Yield the lessons of all quizzes, at most `at_once` at a time."""
@@ -94,8 +97,8 @@ class AttemptRepository(Protocol):
     def add_all(self, attempts: Sequence[Attempt]) -> None:
         """Store new attempts, one or more, all or none."""
 
-    def list(self, quiz_id: str, request: PageRequest) -> Sequence[Attempt]:
-        """Return the attempts at a quiz, newest first; they outlive the quiz."""
+    def list(self, quiz_id: str, request: PageRequest, which: AttemptFilter = ANY_ATTEMPT) -> Sequence[Attempt]:
+        """Return the attempts at a quiz that match, in one of ATTEMPT_ORDERS; they outlive the quiz."""
 
     def revision(self, revision_id: str) -> Revision:
         """Return the revision that the row of a quiz names. It never changes, so it may come from memory."""
@@ -157,3 +160,12 @@ def quiz_key(quiz: Quiz) -> SortKey:
 def attempt_key(attempt: Attempt) -> SortKey:
     """Return the sort key of the attempt in its list."""
     return (to_milliseconds(attempt.submitted_at), attempt.id)
+
+
+def quiz_title_key(quiz: Quiz) -> SortKey:
+    """Return the sort key by title, by the numbers of its characters in lower case."""
+    return (search_form(quiz.title), quiz.id)
+
+
+QUIZ_ORDERS: KeyOrders[Quiz] = Orders("createdAt", {"createdAt": quiz_key, "title": quiz_title_key})
+ATTEMPT_ORDERS: KeyOrders[Attempt] = Orders("-submittedAt", {"submittedAt": attempt_key})

@@ -4,11 +4,12 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import peewee
 from peewee import JOIN, SQL, fn
 
+from services.kit.core.texts import search_form
 from services.kit.storage.audit.log import AuditLog
 from services.kit.storage.batches import batches, fetch_rows
 from services.kit.storage.database import snapshot, transaction
@@ -32,6 +33,14 @@ BATCH_QUIZZES = 100
 KEPT_REVISIONS = 500
 
 Record = TypeVar("Record")
+
+
+class StoredTitle(NamedTuple):
+    """A quiz's title, and the form that was stored with it."""
+
+    id: str
+    title: str
+    search_form: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +81,19 @@ class QuizInspection:
                 quizzes = assembled(parts)
                 revisions = self._revisions({quiz.revision_id for quiz in quizzes})
             yield [(quiz, revisions.get(quiz.revision_id)) for quiz in quizzes]
+
+    def stale_forms(self) -> Iterator[StoredTitle]:
+        """Yield the quizzes whose stored form is not that of their title."""
+        query = QuizRow.select(QuizRow.id, QuizRow.title, QuizRow.search_form)
+        for batch in batches(self._database, query, (QuizRow.id,), StoredTitle):
+            # The check of rows names a title that is no text.
+            titled = (each for each in batch if isinstance(each.title, str))
+            yield from (each for each in titled if each.search_form != search_form(each.title))
+
+    def renew_form(self, row: StoredTitle) -> None:
+        """Store the form of the title, unless it has been changed meanwhile."""
+        is_unchanged = (QuizRow.id == row.id) & (QuizRow.title == row.title)
+        QuizRow.update(search_form=search_form(row.title)).where(is_unchanged).execute(self._database)
 
     def unreadable_revisions(self) -> Iterator[list[str]]:
         """Yield the ids of the revisions whose frozen questions cannot be read."""

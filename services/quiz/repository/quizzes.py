@@ -11,14 +11,15 @@ from services.kit.storage.audit.log import AuditTrail
 from services.kit.storage.batches import batches
 from services.kit.storage.database import lock_rows, transaction
 from services.kit.storage.database_errors import violates_constraint
-from services.kit.storage.pages import paged
+from services.kit.storage.pages import ANY_ROW, contains, ordering, paged
 from services.kit.storage.statements import Parameter, Parameters, Statement
-from services.kit.web.pages import PageRequest
+from services.kit.web.pages import Orders, PageRequest
 from services.quiz.entities import LessonReference, Quiz, QuizFilter, QuizReference, ReplacedRevision
 from services.quiz.errors import LessonHasQuiz, QuizNotFound
 from services.quiz.models import AttemptRow, OptionRow, QuestionRow, QuizRow, RevisionRow
 from services.quiz.repository.contracts import ALL
 from services.quiz.repository.rows import (
+    BY_AGE,
     QuizPart,
     assembled,
     option_columns,
@@ -28,7 +29,7 @@ from services.quiz.repository.rows import (
     select_parts,
 )
 
-_ORDER = (QuizRow.created_at, QuizRow.id)
+_ORDERS = Orders("createdAt", {"createdAt": BY_AGE, "title": (QuizRow.search_form, QuizRow.id)})
 WITHOUT_ATTEMPT = ~fn.EXISTS(AttemptRow.select(peewee.SQL("1")).where(AttemptRow.revision == RevisionRow.id))
 
 
@@ -132,10 +133,12 @@ class PeeweeQuizzes:
         """Delete the lesson's revisions that were replaced until then and that no attempt points to."""
         self._remove_replaced(RevisionRow.lesson_id == lesson_id, RevisionRow.replaced_at <= replaced_until)
 
-    def list(self, which: QuizFilter, request: PageRequest = ALL) -> Sequence[Quiz]:
-        """Return the quizzes that match, oldest first."""
+    def list(self, which: QuizFilter, request: PageRequest = ALL, q: str | None = None) -> Sequence[Quiz]:
+        """Return the quizzes that match, with `q` in their titles, in one of QUIZ_ORDERS."""
         matching = QuizRow.select(QuizRow.id).where(*_conditions(QuizRow, which))
-        return self._select(QuizRow.id.in_(paged(matching, _ORDER, request)))
+        if q is not None:
+            matching = matching.where(contains(self._database, QuizRow.search_form, q))
+        return self._select(QuizRow.id.in_(paged(matching, _ORDERS, request)), ordering(_ORDERS, request))
 
     def references(self, at_once: int) -> Iterator[Sequence[LessonReference]]:
         """Yield the lessons of all quizzes, at most `at_once` at a time."""
@@ -154,8 +157,8 @@ class PeeweeQuizzes:
         """Return those of the ids that an option of any question has."""
         return self._taken(OptionRow.id, option_ids)
 
-    def _select(self, condition: Any) -> Sequence[Quiz]:
-        return assembled(Statement(self._database, select_parts(condition), QuizPart).all())
+    def _select(self, condition: Any, order: Sequence[Any] = BY_AGE) -> Sequence[Quiz]:
+        return assembled(Statement(self._database, select_parts(condition, order=order), QuizPart).all())
 
     def _taken(self, column: Any, ids: Iterable[str]) -> set[str]:
         query = column.model.select(column).where(column.in_([*ids]))
@@ -190,7 +193,7 @@ def _only(parts: Iterable[QuizPart]) -> Quiz:
 
 
 def _conditions(table: type[QuizRow | RevisionRow], which: QuizFilter) -> list[Any]:
-    conditions: list[Any] = [peewee.SQL("1 = 1")]
+    conditions: list[Any] = [ANY_ROW]
     if which.event_id is not None:
         conditions.append(table.event_id == which.event_id)
     if which.lesson_id is not None:

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple, TypeVar
 import orjson
 from peewee import JOIN
 
+from services.kit.core.texts import search_form
 from services.quiz.entities import Attempt, Grade, GradedAnswer, Option, Question, Quiz, Revision
 from services.quiz.models import OptionRow, QuestionRow, QuizRow, RevisionRow
 
@@ -20,6 +21,9 @@ Columns = dict[str, Any]
 
 # The format of new documents. A document without a version is of format 1.
 FORMAT = 1
+
+# The order of lists that name no other.
+BY_AGE = (QuizRow.created_at, QuizRow.id)
 
 
 class QuizPart(NamedTuple):
@@ -95,14 +99,14 @@ class StoredAttempt(NamedTuple):
         )
 
 
-def select_parts(condition: Any, join: str = JOIN.INNER) -> Any:
-    """Return the select of the QuizParts of the quizzes that match, oldest quiz first, questions and options in order.
+def select_parts(condition: Any, join: str = JOIN.INNER, order: Sequence[Any] = BY_AGE) -> Any:
+    """Return the select of the QuizParts of the quizzes that match, in this order, questions and options in theirs.
 
     One statement reads everything, so that a quiz never comes with the questions of another of its revisions.
     """
     return (
         QuizRow.select(
-            *QuizRow._meta.sorted_fields,
+            *(each for each in QuizRow._meta.sorted_fields if each.name != "search_form"),
             QuestionRow.id.alias("question_id"),
             QuestionRow.prompt,
             QuestionRow.position.alias("order"),
@@ -114,7 +118,7 @@ def select_parts(condition: Any, join: str = JOIN.INNER) -> Any:
         # Outer: a question without options must not disappear.
         .join(OptionRow, JOIN.LEFT_OUTER)
         .where(condition)
-        .order_by(QuizRow.created_at, QuizRow.id, QuestionRow.position, OptionRow.position)
+        .order_by(*order, QuestionRow.position, OptionRow.position)
     )
 
 
@@ -141,6 +145,7 @@ def quiz_columns(quiz: Quiz) -> Columns:
         "created_at": quiz.created_at,
         "updated_at": quiz.updated_at,
         "version": quiz.version,
+        "search_form": search_form(quiz.title),
     }
 
 

@@ -9,22 +9,21 @@ from services.kit.web.documents import (
     admin_idempotency_key,
     read_document,
     read_if_match,
-    write_rendered,
+    write_list,
     write_stored_response,
     write_versioned,
 )
 from services.kit.web.entity_tags import entity_tag
 from services.kit.web.idempotency import StoredResponse, stored_response
+from services.kit.web.list_queries import list_request
 from services.kit.web.operations import Operation
-from services.kit.web.pages import DEFAULT_LIMIT, Page, PageRequest, page_request
+from services.kit.web.pages import Page, PageRequest
 from services.kit.web.schemas import Item, Items, validated
 from services.quiz.entities import Quiz
 from services.quiz.errors import EventNotFound, LessonHasQuiz, LessonNotFound, MissingCorrectOption, QuizNotFound
 from services.quiz.resources.resource import QuizResource
-from services.quiz.schemas.attempts import AttemptPageView, AttemptView, attempt_view
+from services.quiz.schemas.attempts import AttemptPageView, AttemptQuery, AttemptView, attempt_view
 from services.quiz.schemas.quizzes import NewQuiz, QuizQuery, QuizUpdate, QuizView, quiz_changes, quiz_view
-
-SORT_KEY = (int, str)
 
 
 class Quizzes(QuizResource):
@@ -33,13 +32,13 @@ class Quizzes(QuizResource):
     @Operation(id="listQuizzes", query=QuizQuery, response=Items[QuizView], is_paged=True)
     async def on_get(self, request: Request, response: Response) -> None:
         """List quizzes with their right options, oldest first."""
-        requested = page_request(request.get_param("limit"), request.get_param("cursor"), SORT_KEY)
-        which = validated(QuizQuery, dict(request.params)).filter()
+        requested = list_request(QuizQuery, request.params)
+        which, q = requested.query.filter(), requested.query.q
 
         def read(piece: PageRequest) -> Page[QuizView]:
-            return self._service.list_quizzes(which, piece).of(quiz_view)
+            return self._service.list_quizzes(which, piece, q).of(quiz_view)
 
-        write_rendered(response, await self._run_list(read, requested))
+        write_list(response, requested, await self._run_list(read, requested.page))
 
     @Operation(
         id="createQuiz",
@@ -100,19 +99,20 @@ class QuizItem(QuizResource):
 class Attempts(QuizResource):
     """/api/quizzes/{quiz_id}/attempts."""
 
-    @Operation(id="listAttempts", response=AttemptPageView, errors=(QuizNotFound,), is_paged=True)
+    @Operation(id="listAttempts", query=AttemptQuery, response=AttemptPageView, errors=(QuizNotFound,), is_paged=True)
     async def on_get(self, request: Request, response: Response, quiz_id: str) -> None:
         """List a page of the quiz's attempts, newest first; they outlive the quiz.
 
         Without a limit a page has 50 of them.
         """
-        requested = page_request(request.get_param("limit"), request.get_param("cursor"), SORT_KEY, DEFAULT_LIMIT)
+        requested = list_request(AttemptQuery, request.params, quiz_id)
+        which = requested.query.filter()
 
         def read(piece: PageRequest) -> Page[AttemptView]:
-            history = self._service.list_attempts(quiz_id, piece)
+            history = self._service.list_attempts(quiz_id, piece, which)
             return history.page.of(partial(attempt_view, history))
 
-        write_rendered(response, await self._run_list(read, requested))
+        write_list(response, requested, await self._run_list(read, requested.page))
 
 
 def _created(quiz: Quiz) -> StoredResponse:

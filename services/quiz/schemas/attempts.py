@@ -1,13 +1,15 @@
 """The results of attempts, and the attempts of a quiz for admins."""
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 from typing_extensions import TypedDict
 
 from services.kit.core.instants import format_instant
-from services.kit.web.schemas import InstantText
-from services.quiz.entities import Attempt, AttemptHistory, GradedAnswer
+from services.kit.web.list_queries import Flag, Keys, ListQuery
+from services.kit.web.pages import DEFAULT_LIMIT
+from services.kit.web.schemas import Instant, InstantText, absent
+from services.quiz.entities import Attempt, AttemptFilter, AttemptHistory, GradedAnswer
 from services.quiz.schemas.quizzes import QuestionView, question_view
 
 Score = Annotated[int, Field(ge=0, le=100)]
@@ -65,6 +67,25 @@ def _graded_answer_view(answer: GradedAnswer) -> GradedAnswerView:
     }
 
 
+class AttemptQuery(ListQuery):
+    """The query of GET /api/quizzes/{quizId}/attempts."""
+
+    list_name = "attempts"
+    keys: ClassVar[Keys] = {"submittedAt": (int, str)}
+    default_limit = DEFAULT_LIMIT
+
+    passed: Annotated[Flag, Field(description="only passed ones, or only others")] = absent()
+    since: Annotated[Instant, Field(alias="from", description="only submitted from this instant on")] = absent()
+    until: Annotated[Instant, Field(alias="to", description="only submitted before this instant")] = absent()
+    sort: Annotated[Literal["submittedAt", "-submittedAt"], Field(description="the order; a - reverses it")] = (
+        "-submittedAt"
+    )
+
+    def filter(self) -> AttemptFilter:
+        """Return the filter."""
+        return AttemptFilter(passed=self.passed, since=self.since, until=self.until)
+
+
 class AskedQuizView(TypedDict):
     """The quiz as it was asked."""
 
@@ -84,7 +105,7 @@ class AttemptView(ResultView):
 
 
 class AttemptPageView(TypedDict):
-    """A page of attempts, newest first."""
+    """A page of attempts."""
 
     items: list[AttemptView]
     nextCursor: Annotated[str | None, Field(description="where the next page begins; null on the last one")]

@@ -1,6 +1,6 @@
 """Quizzes for admins."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import (
     AfterValidator,
@@ -17,6 +17,7 @@ from pydantic_core import PydanticKnownError
 from typing_extensions import TypedDict
 
 from services.kit.core.instants import format_instant
+from services.kit.web.list_queries import Keys, ListQuery, Search
 from services.kit.web.schemas import (
     Creation,
     ExactText,
@@ -202,11 +203,18 @@ def quiz_changes(document: Any, stored: Quiz) -> QuizChanges:
     return validated(QuizUpdate, document, context).changes()
 
 
-class QuizQuery(Schema):
+class QuizQuery(ListQuery):
     """The query of GET /api/quizzes."""
+
+    list_name = "quizzes"
+    keys: ClassVar[Keys] = {"createdAt": (int, str), "title": (str, str)}
 
     event_id: Annotated[Reference, Field(description="only those of this event")] = absent()
     lesson_id: Annotated[Reference, Field(description="only that of this lesson")] = absent()
+    q: Annotated[Search, Field(description="only those with this text in their title, in any case")] = absent()
+    sort: Annotated[
+        Literal["createdAt", "-createdAt", "title", "-title"], Field(description="the order; a - reverses it")
+    ] = "createdAt"
 
     def filter(self) -> QuizFilter:
         """Return the filter; an absent id is None."""

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.auth.entities import Throttle
+from services.auth.entities import AdminFilter, Role, Throttle
 from services.auth.errors import AdminNotFound, SessionNotFound, UsernameTaken
 from services.auth.models import AdminRow
-from services.auth.repository.contracts import AuthStore, admin_key
+from services.auth.repository.contracts import ADMIN_ORDERS, AuthStore, admin_key
 from services.auth.repository.store import PeeweeAuthStore
 from services.kit.web.pages import PageRequest
 from tests.audit import entries_in
@@ -19,6 +19,7 @@ from tests.auth.examples import a_key, a_refresh_token, a_session, an_admin
 from tests.clock import LATER, MILLISECOND, NOON, SECOND
 from tests.stores import TEXTS, over_one_store, turned_over, undone
 
+ROLES: list[Role] = ["owner", "editor", "viewer"]
 GRACE = an_admin(id="admin-2", username="grace", role="editor")
 
 
@@ -113,12 +114,43 @@ def test_admins_are_counted_and_listed_by_creation_then_id(store: AuthStore) -> 
 
 
 @over_one_store
-@given(st.lists(st.integers(0, 3), max_size=7), st.integers(1, 4))
-def test_pages_contain_each_admin_once(store: AuthStore, seconds: list[int], limit: int) -> None:
+@given(
+    rows=st.lists(st.tuples(st.integers(0, 3), st.sampled_from(ROLES), st.booleans()), max_size=7),
+    which=st.builds(
+        AdminFilter,
+        role=st.none() | st.sampled_from(ROLES),
+        disabled=st.none() | st.booleans(),
+        q=st.sampled_from([None, "É", "é", "n%", "_", "ME 1"]),
+    ),
+    sort=st.sampled_from(["", "createdAt", "-createdAt"]),
+    limit=st.integers(1, 4),
+)
+def test_pages_contain_each_admin_that_matches_once(
+    store: AuthStore, rows: list[tuple[int, Role, bool]], which: AdminFilter, sort: str, limit: int
+) -> None:
     with undone(store):
-        for number, second in enumerate(seconds):
-            store.admins.add(an_admin(id=f"{number}", username=f"name {number}", created_at=NOON + second * SECOND))
-        assert turned_over(store.admins.list, admin_key, limit) == store.admins.list()
+        admins = [
+            an_admin(
+                id=f"{number}",
+                username=f"{'Né' if number % 2 else 'name'} {number}",
+                created_at=NOON + second * SECOND,
+                role=role,
+                disabled_at=NOON if disabled else None,
+            )
+            for number, (second, role, disabled) in enumerate(rows)
+        ]
+        for admin in admins:
+            store.admins.add(admin)
+        key, is_reversed = ADMIN_ORDERS.of(sort)
+        matching = [
+            each
+            for each in admins
+            if which.role in (None, each.role)
+            and which.disabled in (None, each.disabled_at is not None)
+            and (which.q or "").casefold() in each.username.casefold()
+        ]
+        pages = turned_over(lambda request: store.admins.list(request, which), ADMIN_ORDERS, limit, sort)
+        assert pages == sorted(matching, key=key, reverse=is_reversed)
 
 
 def test_owners_are_locked_by_id_whether_disabled_or_not(store: AuthStore) -> None:

@@ -20,12 +20,13 @@ LISTS: list[tuple[str, Callable[[], str]]] = [
 
 @pytest.mark.parametrize(("path", "token"), LISTS)
 def test_wrong_limits_and_cursors_are_refused(client: Client, path: str, token: Callable[[], str]) -> None:
-    # tests/kit/web/test_pages.py refuses many more; the last cursor is ["a","b","c"], which is no list's sort key.
+    # tests/kit/web/test_pages.py refuses many more; the last cursor is ["a","b","c"], bound to no list.
     refused = client.send("GET", path, token(), params={"limit": "101"})
     assert refused == invalid({"limit": ["must be a whole number from 1 to 100"]})
-    for cursor in ("garbage", "WyJhIiwiYiIsImMiXQ"):
-        refused = client.send("GET", path, token(), params={"cursor": cursor})
-        assert refused == invalid({"cursor": ["must be a nextCursor of this list"]}), cursor
+    refused = client.send("GET", path, token(), params={"cursor": "garbage"})
+    assert refused == invalid({"cursor": ["must be a nextCursor of this list"]})
+    refused = client.send("GET", path, token(), params={"cursor": "WyJhIiwiYiIsImMiXQ"})
+    assert refused == invalid({"cursor": ["must be a nextCursor of this list with the same filters and the same sort"]})
 
 
 def full_store(database: peewee.Database) -> PeeweeContentStore:

@@ -11,9 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.kit.core.instants import format_instant
-from services.kit.storage.audit.log import AuditFilter, AuditTrail, audit_key
-from services.kit.storage.audit.resource import audit_view
-from services.kit.web.pages import page_of, page_request
+from services.kit.storage.audit.log import AUDIT_ORDERS, AuditFilter, AuditTrail
+from services.kit.storage.audit.resource import AuditQuery, audit_view
+from services.kit.web.list_queries import list_request
+from services.kit.web.pages import page_of
 from tests.audit import KeptAudit
 from tests.clock import NOON, SECOND
 from tests.gateway.fakes import UNAVAILABLE, Gateway, parsed, service_error
@@ -53,11 +54,37 @@ def test_three_lists_are_merged_newest_first(gateway: Gateway) -> None:
 
 
 def test_filters_and_cursor_go_to_every_service(gateway: Gateway) -> None:
-    query = "actorId=ada&action=event.&subjectId=event+1&from=2026-03-01T12%3A00%3A00%2B02%3A00&limit=5&cursor=abc"
+    filters = "actorId=ada&action=event.&subjectId=event+1&from=2026-03-01T12%3A00%3A00%2B02%3A00"
+    query = f"{filters}&limit=2"
     for service in gateway.services.values():
-        service.responds(f"{TARGET}?{query}", page())
-    assert parsed(gateway.as_admin("GET", f"{ADDRESS}?{query}")) == (200, page())
-    assert gateway.targets == [f"{TARGET}?{query}"] * 3
+        service.responds(f"{TARGET}?{query}", page(entry("auth", 2), entry("auth", 1)))
+    first = gateway.as_admin("GET", f"{ADDRESS}?{query}")
+    cursor = first.json()["nextCursor"]
+    link = f"?{query}&cursor={cursor}"
+    assert first.headers["Link"] == f'<{link}>; rel="next"'
+    for service in gateway.services.values():
+        service.responds(TARGET + link, page())
+    last = gateway.as_admin("GET", ADDRESS + link)
+    assert (parsed(last), "Link" in last.headers) == ((200, page()), False)
+    assert sorted(gateway.targets) == [f"{TARGET}?{query}"] * 3 + [TARGET + link] * 3
+
+
+@pytest.mark.parametrize(
+    ("query", "field", "text"),
+    [
+        ("limit=0", "limit", "must be a whole number from 1 to 100"),
+        ("actorId=a&actorId=b", "actorId", "must be given once"),
+        (
+            "isActive=true",
+            "isActive",
+            "is no parameter of this list, which takes actorId, action, subjectId, from, to, service, limit, cursor",
+        ),
+    ],
+)
+def test_a_wrong_query_asks_no_service(gateway: Gateway, query: str, field: str, text: str) -> None:
+    document = gateway.as_admin("GET", f"{ADDRESS}?{query}").json()
+    details = {"formErrors": [], "fieldErrors": {field: [text]}}
+    assert (document["error"], document["details"], gateway.targets) == ("VALIDATION_ERROR", details, [])
 
 
 @pytest.mark.parametrize("name", SERVICES)
@@ -98,9 +125,9 @@ PLACES = st.lists(st.tuples(st.sampled_from(SERVICES), st.integers(0, 3)), max_s
 
 def page_of_service(name: str, trail: AuditTrail, cursor: str | None, limit: int) -> dict[str, Any]:
     """Return the page as the service makes it."""
-    wanted = page_request(str(limit), cursor, (int, str))
-    found = page_of(trail.list(AuditFilter(), wanted), wanted, audit_key)
-    return page(*(dict(audit_view(name, each)) for each in found.items), cursor=found.next_cursor)
+    wanted = list_request(AuditQuery, {"limit": str(limit), **({"cursor": cursor} if cursor else {})}).page
+    found = page_of(trail.list(AuditFilter(), wanted), wanted, AUDIT_ORDERS)
+    return page(*(dict(audit_view(name, each)) for each in found.items), cursor=wanted.cursor_after(found.next_key))
 
 
 @settings(max_examples=50)

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.kit.core.actor import set_actor
-from services.kit.storage.audit.log import AuditFilter, AuditLog, audit_key
+from services.kit.storage.audit.log import AUDIT_ORDERS, AuditFilter, AuditLog
 from services.kit.storage.audit.model import AuditRecord
 from services.kit.storage.database import is_postgresql, transaction
 from services.kit.web.pages import PageRequest
@@ -142,8 +142,8 @@ def test_every_filter_and_page_agrees_with_the_twin(
         twin = InMemoryAudit(rows, kept.clock)
         expected = twin.list(filters, ALL)
         assert (len(rows.entries), kept.trail.list(filters, ALL)) == (len(entries), expected)
-        assert turned_over(lambda request: kept.trail.list(filters, request), audit_key, limit) == expected
-        assert turned_over(lambda request: twin.list(filters, request), audit_key, limit) == expected
+        assert turned_over(lambda request: kept.trail.list(filters, request), AUDIT_ORDERS, limit) == expected
+        assert turned_over(lambda request: twin.list(filters, request), AUDIT_ORDERS, limit) == expected
         raise Undo
 
 

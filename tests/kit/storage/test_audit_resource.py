@@ -84,7 +84,7 @@ def test_only_a_service_may_list_entries(client: tuple[Client, KeptAudit]) -> No
         ("to=2026-03-01T14:00:00Z", ["two", "one"]),
         ("from=2026-03-01T15:00:00%2B02:00&to=2026-03-01T14:00:00.001Z", ["three", "two"]),
         ("actorId=ada&action=event.&from=2026-03-01T12:00:00Z&limit=100", ["four", "one"]),
-        ("service=content&something=else", ["five", "four", "three", "two", "one"]),
+        ("service=content", ["five", "four", "three", "two", "one"]),
     ],
 )
 def test_a_filter_lists_the_matching_entries(client: tuple[Client, KeptAudit], query: str, subjects: list[str]) -> None:
@@ -116,6 +116,8 @@ def test_pages_follow_one_another_without_a_gap(client: tuple[Client, KeptAudit]
 NO_ACTION = "must be an action such as event.created, or a kind with its dot, such as event."
 NO_INSTANT = "must be an ISO 8601 instant with a zone, such as 2026-03-01T12:00:00.000Z"
 NO_LIMIT = "must be a whole number from 1 to 100"
+OF_ANOTHER_LIST = "must be a nextCursor of this list with the same filters and the same sort"
+UNKNOWN = "is no parameter of this list, which takes actorId, action, subjectId, from, to, service, limit, cursor"
 NO_CURSOR = "must be a nextCursor of this list"
 
 
@@ -124,7 +126,7 @@ NO_CURSOR = "must be a nextCursor of this list"
     [
         ("actorId=%00", {"actorId": "must not contain control characters"}),
         (f"actorId={'a' * 201}", {"actorId": "must have at most 200 characters"}),
-        ("actorId=a&actorId=b", {"actorId": "Input should be a valid string"}),
+        ("actorId=a&actorId=b", {"actorId": "must be given once"}),
         ("subjectId=", {"subjectId": "must have at least 1 characters"}),
         *(
             (f"action={each}", {"action": NO_ACTION})
@@ -134,7 +136,9 @@ NO_CURSOR = "must be a nextCursor of this list"
         ("from=2026-03-01T12:00:00", {"from": NO_INSTANT}),
         ("to=2026-02-30T12:00:00Z", {"to": "must be an instant that exists, between the years 0001 and 9999"}),
         *((f"limit={each}", {"limit": NO_LIMIT}) for each in (0, 101)),
-        ("cursor=WyJhIiwiYiJd", {"cursor": NO_CURSOR}),
+        ("cursor=WyJhIiwiYiJd", {"cursor": OF_ANOTHER_LIST}),
+        ("cursor=e30", {"cursor": NO_CURSOR}),
+        ("something=else", {"something": UNKNOWN}),
         ("action=x&from=x&to=x", {"action": NO_ACTION, "from": NO_INSTANT, "to": NO_INSTANT}),
     ],
 )

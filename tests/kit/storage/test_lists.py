@@ -5,16 +5,18 @@ import json
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import peewee
 import pytest
 
 from services.kit.storage.database import open_database
-from services.kit.storage.lists import PIECE_ITEMS
+from services.kit.storage.lists import PIECE_ITEMS, RenderedList
 from services.kit.storage.use_cases import UseCases
-from services.kit.web.pages import Page, PageRequest, page_of
+from services.kit.web.pages import KeyOrders, Orders, Page, PageRequest, page_of, page_request
 
+BY_NUMBER: KeyOrders[int] = Orders("number", {"number": lambda number: (number,)})
 LONG = 2 * PIECE_ITEMS + 1
 
 
@@ -61,7 +63,7 @@ def reading(
             f"SELECT number FROM notes WHERE number > {after[0]} AND number <= {last} ORDER BY number LIMIT {fetched}"
         )
         numbers = [number for (number,) in database.execute_sql(query).fetchall()]
-        return page_of(numbers, requested, lambda number: (number,)).of(str)
+        return page_of(numbers, requested, BY_NUMBER).of(str)
 
     return read
 
@@ -74,14 +76,26 @@ def texts(first: int, last: int) -> list[str]:
 @pytest.mark.parametrize("last", [0, 1, PIECE_ITEMS, PIECE_ITEMS + 1, 2 * PIECE_ITEMS, LONG])
 def test_a_whole_list_has_every_item_and_no_cursor(notes: peewee.Database, use_cases: UseCases, last: int) -> None:
     body = asyncio.run(use_cases.run_list(reading(notes, last), PageRequest()))
-    assert json.loads(body) == {"items": texts(1, last)}
+    assert json.loads(body.body) == {"items": texts(1, last)}
 
 
 def test_a_page_has_a_cursor_until_the_last_one(notes: peewee.Database, use_cases: UseCases) -> None:
-    first = json.loads(asyncio.run(use_cases.run_list(reading(notes, 3), PageRequest(2))))
-    last = json.loads(asyncio.run(use_cases.run_list(reading(notes, 3), PageRequest(2, (2,)))))
-    assert first == {"items": ["1", "2"], "nextCursor": Page([], (2,)).next_cursor}
-    assert last == {"items": ["3"], "nextCursor": None}
+    requested = PageRequest(2, binding="notes")
+    first, cursor = asyncio.run(use_cases.run_list(reading(notes, 3), requested))
+    last, none = asyncio.run(use_cases.run_list(reading(notes, 3), replace(requested, after=(2,))))
+    assert json.loads(first) == {"items": ["1", "2"], "nextCursor": cursor}
+    assert page_request("2", cursor, (int,), binding="notes") == replace(requested, after=(2,))
+    assert (json.loads(last), none) == ({"items": ["3"], "nextCursor": None}, None)
+
+
+def test_every_piece_of_a_long_list_has_the_order_that_was_requested(
+    notes: peewee.Database, use_cases: UseCases
+) -> None:
+    sorts: list[str] = []
+    read = reading(notes, before=lambda requested: sorts.append(requested.sort))
+    asyncio.run(use_cases.run_list(read, PageRequest(sort="number")))
+    # The first piece is read again, from the snapshot.
+    assert sorts == ["number"] * 4
 
 
 def test_a_long_list_is_as_of_one_moment(notes: peewee.Database, use_cases: UseCases, database_url: str) -> None:
@@ -93,7 +107,7 @@ def test_a_long_list_is_as_of_one_moment(notes: peewee.Database, use_cases: UseC
             other.close()
 
     body = asyncio.run(use_cases.run_list(reading(notes, LONG + 10, write), PageRequest()))
-    assert json.loads(body) == {"items": texts(1, LONG)}
+    assert json.loads(body.body) == {"items": texts(1, LONG)}
 
 
 def test_between_the_pieces_of_a_long_list_other_requests_are_answered(
@@ -105,16 +119,16 @@ def test_between_the_pieces_of_a_long_list_other_requests_are_answered(
         assert threading.current_thread() is not threading.main_thread()
         answered.acquire()
 
-    async def request_others(listing: asyncio.Task[bytes]) -> None:
+    async def request_others(listing: asyncio.Task[RenderedList]) -> None:
         while not listing.done():
             await use_cases.run(answered.release)
 
-    async def both() -> bytes:
+    async def both() -> RenderedList:
         listing = asyncio.create_task(use_cases.run_list(reading(notes, LONG, wait_for_another_answer), PageRequest()))
         await request_others(listing)
         return listing.result()
 
-    assert json.loads(asyncio.run(both())) == {"items": texts(1, LONG)}
+    assert json.loads(asyncio.run(both()).body) == {"items": texts(1, LONG)}
 
 
 def test_long_lists_take_one_thread_in_all(notes: peewee.Database, use_cases: UseCases) -> None:
@@ -131,11 +145,11 @@ def test_long_lists_take_one_thread_in_all(notes: peewee.Database, use_cases: Us
             running.pop()
         return page
 
-    async def request() -> list[bytes]:
+    async def request() -> list[RenderedList]:
         return await asyncio.gather(*(use_cases.run_list(read, PageRequest()) for _ in range(4)))
 
     bodies = asyncio.run(request())
-    assert [json.loads(body) for body in bodies] == [{"items": texts(1, LONG)}] * 4
+    assert [json.loads(body.body) for body in bodies] == [{"items": texts(1, LONG)}] * 4
     assert max(most) == 1
 
 

@@ -11,13 +11,15 @@ from peewee import fn
 from services.kit.core.instants import Clock, now, to_milliseconds
 from services.kit.core.records import values_of
 from services.kit.storage.audit.model import AuditEntry, AuditRecord, AuditRow, record_of
-from services.kit.storage.pages import paged
+from services.kit.storage.pages import ANY_ROW, paged
 from services.kit.storage.statements import Insertion, Statement
-from services.kit.web.pages import PageRequest, SortKey
+from services.kit.web.pages import KeyOrders, Orders, PageRequest, SortKey
 
 # An action up to and including this character is its kind.
 KIND_END = "."
+NEWEST_FIRST = "-occurredAt"
 
+_ORDERS = Orders(NEWEST_FIRST, {"occurredAt": (AuditRow.occurred_at, AuditRow.id)})
 _ROWS_IN_ONE_STATEMENT = 500
 
 
@@ -62,14 +64,16 @@ class AuditLog:
 
     def list(self, filters: AuditFilter, request: PageRequest) -> Sequence[AuditRecord]:
         """Return a page of the matching entries, newest first."""
-        matching = AuditRow.select().where(peewee.SQL("1 = 1"), *_conditions(filters))
-        query = paged(matching, (AuditRow.occurred_at, AuditRow.id), request, descending=True)
+        query = paged(AuditRow.select().where(ANY_ROW, *_conditions(filters)), _ORDERS, request)
         return Statement(self._database, query, AuditRecord).all()
 
 
 def audit_key(record: AuditRecord) -> SortKey:
     """Return the sort key of an entry."""
     return (to_milliseconds(record.occurred_at), record.id)
+
+
+AUDIT_ORDERS: KeyOrders[AuditRecord] = Orders(NEWEST_FIRST, {"occurredAt": audit_key})
 
 
 def _conditions(filters: AuditFilter) -> Iterator[Any]:

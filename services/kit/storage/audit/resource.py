@@ -6,24 +6,23 @@ import falcon.asgi
 from typing_extensions import TypedDict
 
 from services.kit.core.instants import format_instant
-from services.kit.storage.audit.log import AuditFilter, AuditTrail, audit_key
+from services.kit.storage.audit.log import AUDIT_ORDERS, AuditFilter, AuditTrail
 from services.kit.storage.audit.model import AuditRecord
 from services.kit.storage.use_cases import UseCases
-from services.kit.web.documents import write_rendered
+from services.kit.web.documents import write_list
 from services.kit.web.guards import Guard, Route
-from services.kit.web.pages import DEFAULT_LIMIT, Page, PageRequest, page_of, page_request
+from services.kit.web.list_queries import list_request
+from services.kit.web.pages import Page, PageRequest, page_of
 from services.kit.web.reports import AuditFilters
-from services.kit.web.schemas import InstantText, validated
+from services.kit.web.schemas import InstantText
 
 AUDIT = "/internal/audit"
-SORT_KEY = (int, str)
 
 
 class AuditQuery(AuditFilters):
-    """The query of the list."""
+    """The query of the list. The gateway reads `service`; cursors are bound to it."""
 
-    limit: str | None = None
-    cursor: str | None = None
+    service: str | None = None
 
     def filters(self) -> AuditFilter:
         """Return the filter for the audit log."""
@@ -61,14 +60,14 @@ class AuditEntries:
 
     async def on_get(self, request: falcon.asgi.Request, response: falcon.asgi.Response) -> None:
         """Respond with a page of entries, newest first; the order by instant and id is the same in all services."""
-        query = validated(AuditQuery, dict(request.params))
-        requested = page_request(query.limit, query.cursor, SORT_KEY, DEFAULT_LIMIT)
+        requested = list_request(AuditQuery, request.params)
+        filters = requested.query.filters()
 
         def read(piece: PageRequest) -> Page[AuditEntryView]:
-            page = page_of(self._trail.list(query.filters(), piece), piece, audit_key)
+            page = page_of(self._trail.list(filters, piece), piece, AUDIT_ORDERS)
             return page.of(partial(audit_view, self._service))
 
-        write_rendered(response, await self._run_list(read, requested))
+        write_list(response, requested, await self._run_list(read, requested.page))
 
 
 def audit_route(service: str, trail: AuditTrail, use_cases: UseCases) -> Route:
