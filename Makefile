@@ -3,10 +3,10 @@
 SHELL := /bin/sh
 PYTHON ?= python3
 PYTEST = .venv/bin/pytest -n auto --dist loadfile --no-loadscope-reorder
-INSTALL = .venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes
+INSTALL = .venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes
 COMPILE = uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-header --quiet
 
-.PHONY: help run import-baseline backup restore test test-full test-compose proof bench bench-spike release-check format openapi lock clean
+.PHONY: help run import-baseline backup restore test test-full test-compose proof bench bench-spike release-check format openapi openapi-examples lock clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST)
@@ -72,6 +72,9 @@ format: .venv/test ## Let ruff rewrite the sources
 
 openapi: .venv/test ## Generate gateway/openapi.yaml from the routes and the declarations of responders
 	@.venv/bin/python -m deploy.openapi
+
+openapi-examples: .venv/test ## Record the responses that the document shows, from a new installation of the demo season
+	@.venv/bin/python -m tests.tools.record
 
 lock: ## Resolve the dependencies again (needs uv)
 	$(COMPILE) -o requirements.lock

@@ -119,7 +119,7 @@ class DirectResponses:
 
     async def _response(self, usual: _Usual, body: Callable[[], Awaitable[bytes]]) -> UpstreamResponse:
         fields = usual.fields
-        self._origins.require_allowed(fields.get("origin"))
+        self._origins.require_allowed(fields.get("origin"), fields.get("host"))
         address = await self._rate_limit.count_learner(fields.get("x-forwarded-for"), usual.peer)
         request = UpstreamRequest(
             method="POST",

@@ -57,8 +57,8 @@ async def watch_nothing(_response: "UpstreamResponse") -> None:
 class UpstreamRequest:
     """The parts of a client's request that a service needs.
 
-    `deadline_seconds` replaces the upstream's deadline for this call. `watch` gets content's response before the client
-    does, and may raise in its place.
+    `accept` and `if_none_match` are for views of the gateway alone. `deadline_seconds` replaces the upstream's deadline
+    for this call. `watch` gets content's response before the client does, and may raise in its place.
     """
 
     method: str
@@ -70,6 +70,8 @@ class UpstreamRequest:
     idempotency_key: str | None = None
     if_match: str | None = None
     client_address: str | None = None
+    accept: str | None = None
+    if_none_match: str | None = None
     learner_grant: str | None = None
     deadline_seconds: float | None = None
     watch: Watch = watch_nothing

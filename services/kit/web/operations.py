@@ -19,9 +19,10 @@ class Operation:
     """The decorator of a responder: one method of one address, as the published document describes it.
 
     Without a `summary`, the first paragraph of the responder's docstring is the summary, and the rest is the
-    description. `response` is the TypedDict of the body of a success, None if there is no body; `body` and `query` are
-    the schemas that the responder validates with. `errors` are its own errors: those that follow from its other
-    declarations (401 behind a token, 412 with If-Match and so on) are added when the document is made::
+    description. `response` is the TypedDict of the body of a success, None if there is no JSON; `texts` are the media
+    types of bodies that are no JSON. `body` and `query` are the schemas that the responder validates with. `errors` are
+    its own errors: those that follow from its other declarations (401 behind a token, 412 with If-Match and so on) are
+    added when the document is made. With `is_conditional` If-None-Match is looked at::
 
         @Operation(id="getEvent", response=Item[EventView], errors=(EventNotFound,))
         async def on_get(self, request: Request, response: Response, event_id: str) -> None: ...
@@ -34,12 +35,14 @@ class Operation:
     body_is_optional: bool = False
     query: type[BaseModel] | None = None
     response: Any = None
+    texts: tuple[str, ...] = ()
     status: int = 200
     errors: tuple[type[ServiceError], ...] = ()
     is_paged: bool = False
     takes_if_match: bool = False
     takes_idempotency_key: bool = False
     gives_entity_tag: bool = False
+    is_conditional: bool = False
 
     def __call__(self, responder: Responder) -> Responder:
         """Declare the request and response of the responder."""
