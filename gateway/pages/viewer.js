@@ -4,6 +4,6 @@ window.ui = SwaggerUIBundle({
   dom_id: "#viewer",
   deepLinking: true,
   displayRequestDuration: true,
-  docExpansion: "none",
+  docExpansion: "list",
   validatorUrl: "none",
 });

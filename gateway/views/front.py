@@ -15,7 +15,8 @@ from services.kit.core.errors import NotFound
 from services.kit.web.operations import Operation
 
 HTTP_NOT_MODIFIED = 304
-HTML, CSS, SCRIPT, YAML = "text/html", "text/css", "text/javascript", "application/yaml"
+# YAML by the older name of its type (RFC 9512): browsers show it, and generators of clients read it as a text.
+HTML, CSS, SCRIPT, YAML = "text/html", "text/css", "text/javascript", "text/yaml"
 DESCRIPTION = "The open back end for online course launches"
 # What a page of ours may load: files from here and the pictures inside Swagger UI's style sheet. It may call this API.
 PAGE_POLICY = "; ".join(

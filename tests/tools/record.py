@@ -8,29 +8,25 @@ from typing import Any
 
 from deploy.openapi.document import DOCUMENT, DOCUMENT_JSON, document, document_json, document_text
 from deploy.openapi.examples import RESPONSES
-from tests.installation import installation
+from tests.tools.season import demo_season
 from tests.tools.walk import Json, Taken, same_form, walk
 
 # Its own response is long: examples.yaml has the start of it.
 WRITTEN_BY_HAND = "getOpenapiJson"
 # What nobody should publish, an installation's that is gone or not.
 HIDDEN = {"accessToken": "an-access-token", "refreshToken": "a-refresh-token", "initialPassword": "an-initial-password"}
-LOCAL_ADMIN = {"ADMIN_USERNAME": "admin", "ADMIN_PASSWORD": "admin123"}
 
 
 def main() -> int:
     """Record every response whose form is not that of the example."""
     known: Json = json.loads(RESPONSES.read_text())
     recorded: Json = {}
-    with tempfile.TemporaryDirectory() as folder, installation(Path(folder), None, **LOCAL_ADMIN) as stack:
-        stack.prepare("demo")
-        stack.start()
-        with stack.client() as client:
-            for taken in walk(document(), client):
-                if not taken.response.is_success:
-                    sys.stderr.write(f"{taken.step.id}: {taken.response.status_code} {taken.response.text}\n")
-                    return 1
-                recorded[taken.step.id] = _example(taken, client, known.get(taken.step.id, {}))
+    with tempfile.TemporaryDirectory() as folder, demo_season(Path(folder)) as stack, stack.client() as client:
+        for taken in walk(document(), client):
+            if not taken.response.is_success:
+                sys.stderr.write(f"{taken.step.id}: {taken.response.status_code} {taken.response.text}\n")
+                return 1
+            recorded[taken.step.id] = _example(taken, client, known.get(taken.step.id, {}))
     RESPONSES.write_text(json.dumps(recorded, indent=1, ensure_ascii=False, sort_keys=True) + "\n")
     DOCUMENT.write_text(document_text())
     DOCUMENT_JSON.write_text(document_json())

@@ -56,7 +56,10 @@ def _text_or_none(value: object) -> str | None:
 
 
 # Each kind of value by itself: openapi-python-client takes a list of types for text and null only.
-_ANY_VALUE = [{"type": each} for each in ("null", "string", "number", "boolean", "object", "array")]
+_ANY_VALUE = [
+    *({"type": each} for each in ("null", "string", "number", "boolean", "object")),
+    {"type": "array", "items": {}},
+]
 KeptId = Annotated[
     str | None,
     BeforeValidator(_text_or_none),
