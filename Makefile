@@ -29,7 +29,7 @@ restore: .venv/run ## Verify a backup, then replace every database by it: FILE=f
 test: checks ## Format, lint, types, import walls, migration drift, and the tests that take under five minutes
 	@$(PYTEST) -m "not full" -rfEs
 
-test-full: checks ## What CI runs: every test on both engines, then the deployment in containers (needs Docker)
+test-full: checks tests/tools/node_modules/.package-lock.json ## What CI runs: every test on both engines, then the deployment in containers (needs Docker)
 	@$(PYTEST) -rfEs
 	@$(MAKE) --no-print-directory test-compose
 
@@ -95,6 +95,10 @@ clean: ## Remove the environment and the caches, never data/
 	@echo "installing the packages of requirements.lock"
 	@$(INSTALL) -r requirements.lock
 	@touch $@
+
+# Public tools for the published document; without npm their tests are skipped, and fail in CI.
+tests/tools/node_modules/.package-lock.json: tests/tools/package-lock.json
+	@if command -v npm >/dev/null; then cd tests/tools && npm ci --silent --no-audit --no-fund && touch node_modules/.package-lock.json; fi
 
 .venv/test: .venv/bin/python requirements-dev.lock
 	@echo "installing the packages of requirements-dev.lock"

@@ -39,12 +39,13 @@ class SecurityHeaders:
     def __init__(self, transport_security: str):
         strict = {"Strict-Transport-Security": transport_security} if transport_security else {}
         self.headers: Mapping[str, str] = {**SECURITY_HEADERS, **strict}
+        self._lower_case = [(name.lower(), value) for name, value in self.headers.items()]
 
     async def process_response(self, request: Request, response: Response, resource: object, succeeded: bool) -> None:
         """Set the headers that the response does not have. Falcon calls this after errors as well."""
         # A page has a policy of its own (gateway/views/front.py).
         own = response.headers
-        response.set_headers([(name, value) for name, value in self.headers.items() if name.lower() not in own])
+        response.set_headers([header for header in self._lower_case if header[0] not in own])
 
 
 class Origins:
