@@ -3,10 +3,10 @@
 SHELL := /bin/sh
 PYTHON ?= python3
 PYTEST = .venv/bin/pytest -n auto --dist loadfile --no-loadscope-reorder
-INSTALL = .venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes
+INSTALL = .venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes
 COMPILE = uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-header --quiet
 
-.PHONY: help run import-baseline backup restore test test-full test-compose proof bench bench-spike release-check format openapi lock clean
+.PHONY: help run import-baseline backup restore test test-full test-compose proof bench bench-spike release-check format openapi openapi-examples lock clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST)
@@ -29,7 +29,7 @@ restore: .venv/run ## Verify a backup, then replace every database by it: FILE=f
 test: checks ## Format, lint, types, import walls, migration drift, and the tests that take under five minutes
 	@$(PYTEST) -m "not full" -rfEs
 
-test-full: checks ## What CI runs: every test on both engines, then the deployment in containers (needs Docker)
+test-full: checks tests/tools/node_modules/.package-lock.json ## What CI runs: every test on both engines, then the deployment in containers (needs Docker)
 	@$(PYTEST) -rfEs
 	@$(MAKE) --no-print-directory test-compose
 
@@ -73,6 +73,9 @@ format: .venv/test ## Let ruff rewrite the sources
 openapi: .venv/test ## Generate gateway/openapi.yaml from the routes and the declarations of responders
 	@.venv/bin/python -m deploy.openapi
 
+openapi-examples: .venv/test ## Record the responses that the document shows, from a new installation of the demo season
+	@.venv/bin/python -m tests.tools.record
+
 lock: ## Resolve the dependencies again (needs uv)
 	$(COMPILE) -o requirements.lock
 	$(COMPILE) --extra dev -o requirements-dev.lock
@@ -92,6 +95,10 @@ clean: ## Remove the environment and the caches, never data/
 	@echo "installing the packages of requirements.lock"
 	@$(INSTALL) -r requirements.lock
 	@touch $@
+
+# Public tools for the published document; without npm their tests are skipped, and fail in CI.
+tests/tools/node_modules/.package-lock.json: tests/tools/package-lock.json
+	@if command -v npm >/dev/null; then cd tests/tools && npm ci --silent --no-audit --no-fund && touch node_modules/.package-lock.json; fi
 
 .venv/test: .venv/bin/python requirements-dev.lock
 	@echo "installing the packages of requirements-dev.lock"

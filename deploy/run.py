@@ -79,6 +79,7 @@ def _make_folder(folder: Path) -> None:
 def _welcome(address: str, settings: Mapping[str, ServerSettings], seconds: float) -> str:
     rows = {
         "API": address,
+        "docs": f"{address}/docs",
         "health": f"{address}/health/ready",
         "logs": f"{LOGS}/*.log",
         "try next": f"curl -s {address}/api/public/events",

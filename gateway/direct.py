@@ -128,7 +128,7 @@ class DirectResponses:
     ) -> UpstreamResponse:
         """Return the response; put the headers that tell of a limit into `limits`, also for an error."""
         fields = usual.fields
-        self._origins.require_allowed(fields.get("origin"))
+        self._origins.require_allowed(fields.get("origin"), fields.get("host"))
         address, headers = await self._rate_limit.count_learner(fields.get("x-forwarded-for"), usual.peer)
         if headers:
             limits.update(headers)

@@ -52,12 +52,13 @@ class SecurityHeaders:
     def __init__(self, transport_security: str):
         strict = {"Strict-Transport-Security": transport_security} if transport_security else {}
         self.headers: Mapping[str, str] = {**SECURITY_HEADERS, **strict}
+        self._lower_case = [(name.lower(), value) for name, value in self.headers.items()]
 
     async def process_response(self, request: Request, response: Response, resource: object, succeeded: bool) -> None:
-        """Set the headers but those that the responder has set. Falcon calls this after errors as well."""
-        for name, value in self.headers.items():
-            if response.get_header(name) is None:
-                response.set_header(name, value)
+        """Set the headers that the response does not have. Falcon calls this after errors as well."""
+        # A page has a policy of its own (gateway/views/front.py).
+        own = response.headers
+        response.set_headers([header for header in self._lower_case if header[0] not in own])
 
 
 class Origins:
@@ -73,16 +74,16 @@ class Origins:
             headers |= {"Access-Control-Allow-Origin": origin, "Access-Control-Expose-Headers": EXPOSED_HEADERS}
         return headers
 
-    def require_allowed(self, origin: str | None) -> None:
-        """Raise Forbidden for the origin of a page that is not listed."""
-        if origin is not None and origin not in self._allowed:
+    def require_allowed(self, origin: str | None, host: str | None) -> None:
+        """Raise Forbidden for the origin of a page that is neither listed nor ours."""
+        if origin is not None and origin not in self._allowed and not is_own_origin(origin, host):
             raise Forbidden("This origin may not call the API")
 
     async def process_request(self, request: Request, response: Response) -> None:
         """Respond to a preflight, allow a listed origin or a request without one, raise Forbidden for another."""
         origin = request.get_header("Origin")
         response.set_headers(self.headers(origin))
-        self.require_allowed(origin)
+        self.require_allowed(origin, request.get_header("Host"))
         if origin is not None and request.method == "OPTIONS" and request.get_header("Access-Control-Request-Method"):
             response.set_header("Access-Control-Allow-Methods", ALLOWED_METHODS)
             response.set_header("Access-Control-Allow-Headers", ALLOWED_HEADERS)
@@ -96,6 +97,17 @@ class Counted(NamedTuple):
 
     address: str
     headers: Mapping[str, str]
+
+
+def is_own_origin(origin: str, host: str | None) -> bool:
+    """Return whether the origin is that of our own pages: the Host of the request, by an IP address or as localhost.
+
+    Another name could be a stranger's that leads here (DNS rebinding), so CORS_ORIGIN must list it.
+    """
+    if host is None or origin.partition("://")[2] != host:
+        return False
+    name = host.rpartition(":")[0] if re.search(r":[0-9]+$", host) else host
+    return name == "localhost" or _address(name.strip("[]")) is not None
 
 
 class RateLimit:

@@ -105,8 +105,9 @@ async def _upstream_request(request: Request, deadline_seconds: float | None) ->
         authorization=request.get_header("Authorization"),
         idempotency_key=_ascii(request.get_header("Idempotency-Key")),
         if_match=_ascii(request.get_header("If-Match")),
-        if_none_match=request.get_header("If-None-Match"),
+        accept=request.get_header("Accept"),
         accept_encoding=request.get_header("Accept-Encoding"),
+        if_none_match=request.get_header("If-None-Match"),
         client_address=request.context.client_address,
         deadline_seconds=deadline_seconds,
     )

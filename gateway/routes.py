@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from gateway.sources import Service, Source, source_of
 from gateway.upstream import UpstreamResponse
-from gateway.views import deletions, health, learners, reads, reports, sessions
+from gateway.views import deletions, front, health, learners, reads, reports, sessions
 from services.kit.web.guards import Guard
 
 View = Callable[..., Awaitable[UpstreamResponse]]
@@ -62,6 +62,11 @@ PUBLIC_EVENT = PUBLIC_EVENTS + "/{event_slug}"
 PUBLIC_LESSON = PUBLIC_EVENT + "/lessons/{lesson_slug}"
 
 PUBLIC_ROUTES = (
+    PublicRoute("/", {"GET": (OPEN, front.front_page)}),
+    PublicRoute("/docs", {"GET": (OPEN, front.viewer)}),
+    PublicRoute("/docs/{file}", {"GET": (OPEN, front.viewer_file)}),
+    PublicRoute("/openapi.json", {"GET": (OPEN, front.document_json)}),
+    PublicRoute("/openapi.yaml", {"GET": (OPEN, front.document_yaml)}),
     PublicRoute("/health", {"GET": (OPEN, health.health)}),
     PublicRoute("/health/live", {"GET": (OPEN, health.live)}),
     PublicRoute("/health/ready", {"GET": (OPEN, health.ready)}),

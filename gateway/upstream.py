@@ -62,7 +62,7 @@ async def watch_nothing(_response: "UpstreamResponse") -> None:
 class UpstreamRequest:
     """The parts of a client's request that a service needs.
 
-    `if_none_match` and `accept_encoding` are for the gateway's views alone.
+    `accept`, `accept_encoding` and `if_none_match` are for the gateway's views alone.
     `deadline_seconds` replaces the upstream's deadline for this call. `watch` gets content's response before the client
     does, and may raise in its place.
     """
@@ -76,6 +76,7 @@ class UpstreamRequest:
     idempotency_key: str | None = None
     if_match: str | None = None
     if_none_match: str | None = None
+    accept: str | None = None
     accept_encoding: str | None = None
     client_address: str | None = None
     learner_grant: str | None = None

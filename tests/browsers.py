@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
 
 from tests.without import do_without
 
@@ -15,6 +15,11 @@ FLAGS = [
     *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"),
     *("--disable-component-update", "--disable-sync"),
 ]
+
+
+# Longer than a loaded machine needs.
+PATIENCE_MS = 120_000
+expect.set_options(timeout=PATIENCE_MS)
 
 
 @dataclass
@@ -48,6 +53,7 @@ def chromium() -> Iterator[Browser]:
 def visit(browser: Browser, address: str) -> Iterator[Visit]:
     """Open the address in a fresh context, without cookies of other visits."""
     with browser.new_context() as context:
+        context.set_default_timeout(PATIENCE_MS)
         page = context.new_page()
         opened = Visit(page)
         page.on("console", opened.note)

@@ -1,8 +1,8 @@
-"""`python -m deploy.openapi`: write gateway/openapi.yaml."""
+"""`python -m deploy.openapi`: write gateway/openapi.yaml and openapi.json."""
 
 import sys
 
-from deploy.openapi.document import DOCUMENT, document_text
+from deploy.openapi.document import DOCUMENT, DOCUMENT_JSON, document_json, document_text
 from deploy.openapi.operations import MissingDeclaration
 
 
@@ -10,6 +10,7 @@ def main() -> int:
     """Write the document, or print what is not declared."""
     try:
         DOCUMENT.write_text(document_text())
+        DOCUMENT_JSON.write_text(document_json())
     except MissingDeclaration as error:
         sys.stderr.write(f"{error}\n")
         return 1

@@ -1,26 +1,31 @@
 """Join the document: the frame, and a path item for every row of the gateway's routes table."""
 
+import json
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from deploy.openapi.examples import Example, examples
 from deploy.openapi.links import Described, links
 from deploy.openapi.operations import PublicOperation, public_operations
 from deploy.openapi.refusals import error_schemas, refusals, response, response_name
 from deploy.openapi.schemas import COMPONENTS, Json, Schemas
 from services.kit.web.guards import Guard
+from services.kit.web.tokens.access import ROLES
 
 DOCUMENT = Path(__file__).parents[2] / "gateway" / "openapi.yaml"
+DOCUMENT_JSON = DOCUMENT.with_suffix(".json")
 COMMAND = "make openapi"
 _FRAME = Path(__file__).with_name("frame.yaml")
 _HEADING = (
     f"# Made by `{COMMAND}` from gateway/routes.py, the @Operation declarations and deploy/openapi/frame.yaml.\n"
     "# Do not edit: a test makes it anew and compares.\n"
 )
+_FIRST_PARTS = {"health": "health", "docs": "front door", "openapi.json": "front door", "openapi.yaml": "front door"}
 _ADMIN_TAGS = {"users": "people", "audit": "audit", "dashboard": "dashboard", "integrity": "dashboard"}
 # The headers of a response that a cache may keep.
-_OF_CACHES = {"ETag": "WeakETag", "Cache-Control": "CacheControl"}
+_OF_CACHES = {"ETag": "State", "Cache-Control": "CacheControl"}
 # Wide enough for one line for each leaf, so that a difference shows what changed.
 _WIDTH = 1000
 
@@ -32,6 +37,11 @@ def document_text() -> str:
     )
 
 
+def document_json() -> str:
+    """Return the document as JSON, in one line. Raise MissingDeclaration."""
+    return json.dumps(document(), separators=(",", ":")) + "\n"
+
+
 def document() -> Json:
     """Return the document. Raise MissingDeclaration."""
     frame: Json = yaml.safe_load(_FRAME.read_text())
@@ -41,20 +51,23 @@ def document() -> Json:
     errors = dict.fromkeys(error for each in refused for error in each)
     schemas = Schemas([*_types(operations), *(error.members for error in errors if error.members)])
     described = [_described(each, schemas) for each in operations]
+    shown = examples()
     paths: Json = {}
     for each in described:
         path_item = paths.setdefault(each.operation.path, _path_item(each.operation))
-        responses = _responses(each, described, schemas)
-        path_item[each.operation.method.lower()] = {**_operation(each), "responses": responses}
+        example = shown.of(each.operation.declared.id)
+        responses = _responses(each, described, schemas, example)
+        path_item[each.operation.method.lower()] = {
+            **_operation(each, example, components["parameters"]),
+            "responses": responses,
+        }
     names = dict.fromkeys(name for each in operations for name in each.path_parameters)
-    components["parameters"] |= {
-        name: {"name": name, "in": "path", "required": True, "schema": {"type": "string"}} for name in names
-    }
+    components["parameters"] |= {name: _path_parameter(name, shown.values.get(name)) for name in names}
     error_responses = {response_name(each): response(each) for each in refused}
     components["responses"] = {name: error_responses[name] for name in sorted(error_responses)}
     envelope = components["schemas"]["Error"]
-    all_schemas = {"Error": envelope, **error_schemas(errors, schemas, envelope), **schemas.components}
-    components["schemas"] = _referred(all_schemas, paths, components["responses"])
+    all_schemas = {"Error": envelope, **error_schemas(refused, schemas, envelope), **schemas.components}
+    components["schemas"] = _referred(all_schemas, paths, components["responses"], {"$ref": COMPONENTS + "Error"})
     return {**frame, "paths": paths, "components": components}
 
 
@@ -123,21 +136,35 @@ def _path_item(operation: PublicOperation) -> Json:
     return {"parameters": parameters} if parameters else {}
 
 
-def _operation(described: Described) -> Json:
+def _path_parameter(name: str, example: Any) -> Json:
+    shown = {} if example is None else {"example": example}
+    return {"name": name, "in": "path", "required": True, **shown, "schema": {"type": "string"}}
+
+
+def _operation(described: Described, example: Example, shared: Json) -> Json:
     operation, declared = described.operation, described.operation.declared
-    parameters = _parameters(described)
-    content = {"application/json": {"schema": described.body}}
+    parameters = _parameters(described, example, shared)
+    content = {"application/json": {"schema": described.body, **example.shown("body")}}
     members: Json = {
         "operationId": declared.id,
         "tags": [_tag(operation)],
         **_security(operation),
         "summary": declared.summary,
-        "description": " ".join(declared.description.split()),
+        "description": " ".join(f"{declared.description} {_callers(operation)}".split()),
         "parameters": parameters,
         "requestBody": {"required": not operation.body_is_optional, "content": content} if described.body else None,
     }
     # An empty list of security requirements means that the operation is open.
     return {name: value for name, value in members.items() if value or name == "security"}
+
+
+def _callers(operation: PublicOperation) -> str:
+    """Return who may call the operation, in words."""
+    if operation.guard is not Guard.OPEN:
+        return f"For {' and '.join(f'{each}s' for each in ROLES[ROLES.index(operation.guard.value) :])}."
+    if operation.takes_learner_grant:
+        return "For everyone; a private event opens with its access key or a learner grant."
+    return "For everyone."
 
 
 def _security(operation: PublicOperation) -> Json:
@@ -149,8 +176,8 @@ def _security(operation: PublicOperation) -> Json:
 
 def _tag(operation: PublicOperation) -> str:
     segments = [each for each in operation.path.split("/") if each and not each.startswith("{")]
-    if segments[0] == "health":
-        return "health"
+    if segments == [] or segments[0] in _FIRST_PARTS:
+        return _FIRST_PARTS[segments[0]] if segments else "front door"
     if segments[1] == "admin":
         return _ADMIN_TAGS.get(segments[2], "auth")
     if operation.guard is Guard.OPEN:
@@ -158,26 +185,36 @@ def _tag(operation: PublicOperation) -> str:
     return next(each for each in reversed(segments) if each in ("events", "lessons", "materials", "quizzes"))
 
 
-def _parameters(described: Described) -> list[Json]:
+def _parameters(described: Described, example: Example, shared: Json) -> list[Json]:
     declared = described.operation.declared
-    shared = {
+    takes = {
         "limit": declared.is_paged,
-        "cursor": declared.is_paged,
+        "cursor": declared.is_paged and "cursor" not in example.query,
         "idempotencyKey": declared.takes_idempotency_key,
         "ifMatch": declared.takes_if_match,
         "ifNoneMatch": declared.is_conditional,
     }
-    parameters: list[Json] = [
-        {"$ref": f"#/components/parameters/{name}"} for name, is_taken in shared.items() if is_taken
-    ]
-    for name, schema in described.query.items():
-        description = {key: text for key, text in schema.items() if key == "description"}
-        without = {key: value for key, value in schema.items() if key != "description"}
-        parameters.append({"name": name, "in": "query", **description, "schema": without})
-    return parameters
+    parameters = [_path_parameter(name, value) for name, value in example.path.items()]
+    parameters += [{"$ref": f"#/components/parameters/{name}"} for name, is_taken in takes.items() if is_taken]
+    own = [shared["cursor"]] if declared.is_paged and not takes["cursor"] else []
+    own += [_query_parameter(name, schema) for name, schema in described.query.items()]
+    return [*parameters, *(_with_example(each, example.query.get(each["name"])) for each in own)]
 
 
-def _responses(described: Described, all_described: list[Described], schemas: Schemas) -> Json:
+def _query_parameter(name: str, schema: Json) -> Json:
+    description = {key: text for key, text in schema.items() if key == "description"}
+    without = {key: value for key, value in schema.items() if key != "description"}
+    return {"name": name, "in": "query", **description, "schema": without}
+
+
+def _with_example(parameter: Json, example: Any) -> Json:
+    if example is None:
+        return parameter
+    # In the schema, which viewers only show; they would send an example of the parameter.
+    return {**parameter, "schema": {**parameter["schema"], "examples": [example]}}
+
+
+def _responses(described: Described, all_described: list[Described], schemas: Schemas, example: Example) -> Json:
     operation, declared = described.operation, described.operation.declared
     headers = {"X-Request-ID": {"$ref": "#/components/headers/RequestId"}}
     if declared.gives_entity_tag:
@@ -190,33 +227,38 @@ def _responses(described: Described, all_described: list[Described], schemas: Sc
         headers["Idempotency-Replayed"] = {"$ref": "#/components/headers/IdempotencyReplayed"}
     if declared.is_paged:
         headers["Link"] = {"$ref": "#/components/headers/Link"}
-    success: Json = {"description": _description(described.response, schemas), "headers": headers}
-    if described.response:
-        success["content"] = {"application/json": {"schema": described.response}}
+    success: Json = {"description": _description(described, schemas), "headers": headers}
+    content: Json = {"application/json": {"schema": described.response, **example.shown("response")}}
+    texts = {each: {"schema": {"type": "string"}, **example.shown("text")} for each in declared.texts}
+    if described.response or texts:
+        success["content"] = {**(content if described.response else {}), **texts}
     if made := links(described, all_described, schemas):
         success["links"] = made
     errors = {
         str(status): {"$ref": f"#/components/responses/{response_name(errors)}"}
         for status, errors in refusals(operation).items()
     }
-    return {str(declared.status): success, **_of_read_form(operation, headers), **errors}
+    return {str(declared.status): success, **_without_body(operation, headers), **errors}
 
 
-def _of_read_form(operation: PublicOperation, headers: Json) -> Json:
-    """Return what a GET form responds besides the success and its errors; neither has a body."""
-    if not operation.is_read_form:
-        return {}
-    location = {"X-Request-ID": headers["X-Request-ID"], "Location": {"$ref": "#/components/headers/Location"}}
-    moved = {"308": {"description": "The address has a former slug; this is the present one.", "headers": location}}
-    if not operation.declared.is_conditional:
-        return moved
-    return {"304": {"description": "What If-None-Match names still holds.", "headers": headers}, **moved}
+def _without_body(operation: PublicOperation, headers: Json) -> Json:
+    """Return what the operation responds without a body besides the success and its errors."""
+    responses: Json = {}
+    if operation.declared.is_conditional:
+        responses["304"] = {"description": "What If-None-Match names still holds.", "headers": headers}
+    if operation.is_read_form:
+        own = {"X-Request-ID": headers["X-Request-ID"], "Location": {"$ref": "#/components/headers/Location"}}
+        responses["308"] = {"description": "The address has a former slug; this is the present one.", "headers": own}
+    return responses
 
 
-def _description(response: Json | None, schemas: Schemas) -> str:
+def _description(described: Described, schemas: Schemas) -> str:
     """Return the description of the view that the response shows."""
+    response = described.response
     if response is None:
-        return "Done. The response has no body."
+        return "A text." if described.operation.declared.texts else "Done. The response has no body."
+    if "$ref" not in response:
+        return "A JSON object."
     members, name = schemas.resolved(response)["properties"], response["$ref"]
     if name.endswith("Items"):
         text: str = schemas.resolved(members["items"]["items"])["description"]

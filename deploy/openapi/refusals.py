@@ -37,6 +37,10 @@ class HeadersTooLarge(RequestError):
     status = 431
 
 
+class InternalError(ServiceError):
+    """Something went wrong on our side; the id of the request finds it in the log."""
+
+
 RATE_LIMIT_HEADERS = ("RateLimit", "RateLimit-Policy")
 # Responses to these name the seconds after which a retry makes sense.
 WITH_RETRY_AFTER = (TooManyRequests, Unavailable, UpstreamTimeout, KeyInFlight)
@@ -75,17 +79,21 @@ def response(errors: Errors) -> Json:
     }
 
 
-def error_schemas(errors: Iterable[type[ServiceError]], schemas: Schemas, envelope: Json) -> Json:
-    """Return the schemas of errors that have more members than the envelope, by their names."""
+def error_schemas(responses: Iterable[Errors], schemas: Schemas, envelope: Json) -> Json:
+    """Return the schemas of the errors of these responses by their names: the envelope with the codes it may have.
+
+    Errors that have more members than the envelope have a schema each; the others of a response share one.
+    """
     found: Json = {}
-    for error in errors:
-        if error.members is not None:
-            members = schemas.resolved(schemas.reference(error.members))
-            code = {"error": {"type": "string", "enum": [error.code]}}
-            found[_schema_name(error)] = {
+    for errors in responses:
+        for each in _alternatives(errors):
+            members = schemas.resolved(schemas.reference(each[0].members)) if each[0].members else {}
+            code = {"error": {"type": "string", "enum": _codes(each)}}
+            found[_schema_name(each)] = {
                 "type": "object",
-                "required": [*envelope["required"], *members["required"]],
-                "properties": {**envelope["properties"], **code, **members["properties"]},
+                "description": f"The envelope of {' and '.join(_codes(each))}.",
+                "required": [*envelope["required"], *members.get("required", ())],
+                "properties": {**envelope["properties"], **code, **members.get("properties", {})},
             }
     return found
 
@@ -93,10 +101,12 @@ def error_schemas(errors: Iterable[type[ServiceError]], schemas: Schemas, envelo
 def _errors_of_kind(operation: PublicOperation) -> list[type[ServiceError]]:
     declared = operation.declared
     # gunicorn refuses the last three before the gateway sees the request; 403 is for pages of origins not allowed.
-    errors: list[type[ServiceError]] = [Forbidden, AddressTooLong, HeadersTooLarge, Unavailable]
-    # Health checks have no rate limit and are not forwarded.
+    errors: list[type[ServiceError]] = [Forbidden, AddressTooLong, HeadersTooLarge, InternalError, Unavailable]
+    # Health checks have no rate limit, and the gateway answers what is not below /api by itself.
     if not operation.path.startswith("/health"):
-        errors += (TooManyRequests, UpstreamTimeout)
+        errors.append(TooManyRequests)
+    if operation.path.startswith("/api/"):
+        errors.append(UpstreamTimeout)
     if operation.guard is not Guard.OPEN:
         errors.append(Unauthorized)
     if operation.path_parameters:
@@ -128,14 +138,23 @@ def _description(errors: Errors) -> str:
 
 
 def _schema(errors: Errors) -> Json:
-    alternatives: list[Json] = [{"$ref": COMPONENTS + _schema_name(error)} for error in errors if error.members]
-    plain = list(dict.fromkeys(error.code for error in errors if not error.members))
-    if plain:
-        codes = {"error": {"type": "string", "enum": plain}}
-        alternatives.append({"$ref": COMPONENTS + "Error", "properties": codes})
-    return alternatives[0] if len(alternatives) == 1 else {"oneOf": alternatives}
+    alternatives = _alternatives(errors)
+    references = [{"$ref": COMPONENTS + _schema_name(each)} for each in alternatives]
+    if len(references) == 1:
+        return references[0]
+    mapping = {code: COMPONENTS + _schema_name(each) for each in alternatives for code in _codes(each)}
+    return {"oneOf": references, "discriminator": {"propertyName": "error", "mapping": mapping}}
 
 
-def _schema_name(error: type[ServiceError]) -> str:
+def _alternatives(errors: Errors) -> list[Errors]:
+    plain = [error for error in errors if not error.members]
+    return [*([error] for error in errors if error.members), *([plain] if plain else [])]
+
+
+def _codes(errors: Errors) -> list[str]:
+    return list(dict.fromkeys(error.code for error in errors))
+
+
+def _schema_name(errors: Errors) -> str:
     # ValidationError for VALIDATION_ERROR.
-    return "".join(word.capitalize() for word in error.code.split("_"))
+    return "Or".join("".join(word.capitalize() for word in code.split("_")) for code in _codes(errors))

@@ -147,7 +147,7 @@ def test_malformed_json_is_a_request_error(admin: httpx.Client) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["/", "/api", "/api/event", "//api/events", "/internal/login", "/.well-known/jwks.json"]
+    "path", ["/nowhere", "/api", "/api/event", "//api/events", "/internal/login", "/.well-known/jwks.json"]
 )
 def test_an_unknown_route_is_not_found(admin: httpx.Client, path: str) -> None:
     """NOT_FOUND for an unknown route (404)"""
@@ -227,7 +227,13 @@ def test_head_is_answered_as_get_is_without_a_body(admin: httpx.Client, learner:
     event = new_event(admin)
     lesson = new_lesson(admin, event)
     quiz = new_quiz(admin, lesson)
-    ids = {"event_id": event["id"], "lesson_id": lesson["id"], "quiz_id": quiz["id"], "user_id": "nobody"}
+    ids = {
+        "event_id": event["id"],
+        "lesson_id": lesson["id"],
+        "quiz_id": quiz["id"],
+        "user_id": "nobody",
+        "file": "viewer.js",
+    }
     for route in PUBLIC_ROUTES:
         # tests/contract/test_behaviour_reads.py reads what has a clock in its headers.
         if "GET" not in route.methods or route.path == "/api/admin/integrity" or route.event_slug:

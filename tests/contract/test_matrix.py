@@ -40,7 +40,12 @@ GUARDS: Mapping[str, Guard] = {
 NAMES_EVENT = [operation for operation in GUARDS if is_for_learners(operation) and "{" in operation]
 OF_EVENT = (CATALOG, ACCESS, f"GET {PUBLIC_EVENT}", CATALOG.replace("POST", "GET"))
 CHECKS = (ACCESS_CHECK, ACCESS_CHECK.replace("POST", "GET"))
-MISSING = {"eventId": "EVENT_NOT_FOUND", "quizId": "QUIZ_NOT_FOUND", "userId": "ADMIN_NOT_FOUND"}
+MISSING = {
+    "eventId": "EVENT_NOT_FOUND",
+    "quizId": "QUIZ_NOT_FOUND",
+    "userId": "ADMIN_NOT_FOUND",
+    "file": "NOT_FOUND",
+}
 
 
 class Callers:
@@ -62,7 +67,7 @@ class Callers:
         return self.scene.request(
             operation,
             self.scene.learner,
-            dict.fromkeys(self.scene.ids, UNKNOWN) if let_in and not is_learners else {},
+            dict.fromkeys((*self.scene.ids, "file"), UNKNOWN) if let_in and not is_learners else {},
             headers={} if token is None else {"Authorization": f"Bearer {token}"},
             json=None if operation.startswith(("GET", "DELETE")) else body,
         )
@@ -111,7 +116,8 @@ def actual(response: httpx.Response) -> Response:
     """Return the whole refusal, or how far the caller came."""
     if response.status_code in (401, 403) and response.json()["error"] in ("UNAUTHORIZED", "FORBIDDEN"):
         return parsed(response)
-    return Response(response.status_code, response.json().get("error") if response.content else None)
+    is_json = response.headers.get("Content-Type") == "application/json"
+    return Response(response.status_code, response.json().get("error") if is_json else None)
 
 
 def test_the_matrix_covers_every_mounted_operation() -> None:

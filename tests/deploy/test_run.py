@@ -101,6 +101,7 @@ def test_it_prints_working_credentials_and_stops_with_the_terminal(tmp_path: Pat
         assert EventRow.select().count(content) == 0
     expected = {
         "API": address,
+        "docs": f"{address}/docs",
         "health": f"{address}/health/ready",
         "logs": "data/logs/*.log",
         "try": f"next  curl -s {address}/api/public/events",

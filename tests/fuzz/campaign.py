@@ -40,7 +40,7 @@ RULES = {"LESSON_INVALID_WINDOW", "QUIZ_INVALID_ATTEMPT", "BRANDING_PROVIDER_INV
 # Fields whose rules no schema can state: a cursor, orders of questions that must differ, and addresses of videos.
 UNSTATED = ({"cursor"}, {"questions"}, {"videoId"}, {"videoProvider"})
 # A failed precondition and a reused key are responses to valid requests.
-ANSWERS_TO_VALID_DATA = ["2xx", "401", "403", "404", "409", "412", "422"]
+ANSWERS_TO_VALID_DATA = ["2xx", "304", "401", "403", "404", "409", "412", "422"]
 # A failed precondition may come before the body is judged (RFC 9110 section 13.2.1). No 5xx is a refusal.
 ANSWERS_TO_INVALID_DATA = ["400", "401", "403", "404", "405", "406", "409", "412", "415", "422", "429"]
 # After too many attempts to sign in every request is refused.

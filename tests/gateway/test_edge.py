@@ -59,6 +59,31 @@ def test_a_page_of_another_origin_is_refused_and_not_reflected(gateway: Gateway,
     assert gateway.targets == []
 
 
+@pytest.mark.parametrize(
+    ("origin", "host", "status"),
+    [
+        ("http://127.0.0.1:3001", "127.0.0.1:3001", 200),
+        ("http://[::1]:3001", "[::1]:3001", 200),
+        ("https://localhost", "localhost", 200),
+        ("http://127.0.0.1:3002", "127.0.0.1:3001", 403),
+        # A name that a stranger may have pointed here.
+        ("http://evil.example:3001", "evil.example:3001", 403),
+        ("http://127.0.0.1.evil.example", "127.0.0.1.evil.example", 403),
+        ("null", "null", 403),
+    ],
+)
+def test_our_own_pages_may_call_by_address_or_as_localhost(
+    gateway: Gateway, origin: str, host: str, status: int
+) -> None:
+    gateway.content.responds("GET /internal/public/events", {"items": []})
+    gateway.content.responds("POST /internal/public/events/a/catalog", {})
+    responses = [gateway.send("GET", EVENTS, headers={"Origin": origin, "Host": host})]
+    responses.append(gateway.send("POST", f"{EVENTS}/a/catalog", headers={"Origin": origin, "Host": host}))
+    assert [response.status_code for response in responses] == [status] * 2
+    # They need no permission to read.
+    assert [cors(response) for response in responses] == [{"vary": "Origin"}] * 2
+
+
 def test_two_origins_in_one_request_are_refused(gateway: Gateway) -> None:
     for origins in ([ALLOWED_ORIGIN, "https://evil.example"], [ALLOWED_ORIGIN] * 2):
         response = gateway.send("GET", EVENTS, headers=[("Origin", origin) for origin in origins])

@@ -4,15 +4,17 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+import orjson
 import pytest
 import schemathesis
 import yaml
 from schemathesis.core.result import Err
 
-from deploy.openapi.document import COMMAND, DOCUMENT, document_text
+from deploy.openapi.document import COMMAND, DOCUMENT, DOCUMENT_JSON, document_json, document_text
 from gateway.routes import PUBLIC_ROUTES
 from services.kit.web.guards import Guard
 from tests.contract.openapi import BASELINE, GATEWAY, METHODS, Contract
+from tests.tools.walk import steps
 
 Json = Mapping[str, Any]
 
@@ -27,6 +29,29 @@ FOR_PEOPLE |= {"or all three are empty"}
 def test_the_document_is_as_the_declarations_make_it() -> None:
     assert GATEWAY == DOCUMENT
     assert GATEWAY.read_text() == document_text(), f"gateway/openapi.yaml is out of date: run `{COMMAND}`"
+    assert DOCUMENT_JSON.read_text() == document_json(), f"gateway/openapi.json is out of date: run `{COMMAND}`"
+
+
+def test_every_operation_has_an_example_of_each_part() -> None:
+    described = steps(orjson.loads(DOCUMENT_JSON.read_bytes()))
+    missing = [
+        f"{step.id}: {each['name']}"
+        for step in described
+        for each in step.parameters
+        if each["in"] != "header" and each["name"] not in step.values(each["in"])
+    ]
+    contents = [(each, each.definition.get("requestBody", {}).get("content", {})) for each in described]
+    contents += [(each, each.success[1].get("content", {})) for each in described]
+    missing += [f"{step.id}: {kind}" for step, all_ in contents for kind, each in all_.items() if "example" not in each]
+    assert missing == [], "add them to deploy/openapi/examples.yaml and run `make openapi-examples`"
+
+
+def test_every_operation_has_a_tag_a_summary_and_a_description() -> None:
+    tags = {each["name"] for each in PUBLISHED["tags"] if each["description"]}
+    for name, operation in PUBLISHED_OPERATIONS.items():
+        assert {*operation["tags"]} <= tags, name
+        assert operation["summary"] and operation["description"], name
+    assert {tag for operation in PUBLISHED_OPERATIONS.values() for tag in operation["tags"]} == tags
 
 
 def shape(path: str) -> str:
@@ -77,10 +102,10 @@ def test_an_operation_is_open_or_has_a_role(name: str) -> None:
 
 def expected_statuses(name: str, operation: Json) -> set[str]:
     """Return the statuses that follow from the kind of operation."""
-    statuses = {"403", "414", "431"}
+    statuses = {"403", "414", "431", "500", "503"}
     if "/health" in name:
         return {"200", *statuses}
-    statuses |= {"429", "503", "504"}
+    statuses |= {"429", "504"} if "/api" in name else {"429"}
     if "x-role" in operation:
         statuses.add("401")
     if "requestBody" in operation:

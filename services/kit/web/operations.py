@@ -19,10 +19,11 @@ class Operation:
     """The decorator of a responder: one method of one address, as the published document describes it.
 
     Without a `summary`, the first paragraph of the responder's docstring is the summary, and the rest is the
-    description. `response` is the TypedDict of the body of a success, None if there is no body; `body` and `query` are
-    the schemas that the responder validates with. `errors` are its own errors: those that follow from its other
-    declarations (401 behind a token, 412 with If-Match and so on) are added when the document is made. `reads` are the
-    GET forms that the gateway makes of the response; one that `is_conditional` has a weak ETag, and 304 for that::
+    description. `response` is the TypedDict of the body of a success, None if there is no JSON; `texts` are the media
+    types of bodies that are no JSON. `body` and `query` are the schemas that the responder validates with. `errors` are
+    its own errors: those that follow from its other declarations (401 behind a token, 412 with If-Match and so on) are
+    added when the document is made. `reads` are the GET forms that the gateway makes of the response. With
+    `is_conditional` the response has an ETag, and If-None-Match is looked at::
 
         @Operation(id="getEvent", response=Item[EventView], errors=(EventNotFound,))
         async def on_get(self, request: Request, response: Response, event_id: str) -> None: ...
@@ -35,6 +36,7 @@ class Operation:
     body_is_optional: bool = False
     query: type[BaseModel] | None = None
     response: Any = None
+    texts: tuple[str, ...] = ()
     status: int = 200
     errors: tuple[type[ServiceError], ...] = ()
     is_paged: bool = False

@@ -56,7 +56,11 @@ def _text_or_none(value: object) -> str | None:
     return value if isinstance(value, str) else None
 
 
-_ANY_VALUE = [{"type": "null"}, {"type": "string"}, {"type": ["number", "boolean", "object", "array"]}]
+# Each kind of value by itself: openapi-python-client takes a list of types for text and null only.
+_ANY_VALUE = [
+    *({"type": each} for each in ("null", "string", "number", "boolean", "object")),
+    {"type": "array", "items": {}},
+]
 KeptId = Annotated[
     str | None,
     BeforeValidator(_text_or_none),
