@@ -102,6 +102,7 @@ PUBLIC_ROUTES = (
     PublicRoute(QUIZZES + "/{quiz_id}/attempts", {"GET": (VIEWER, QUIZ)}, is_compressed=True),
     PublicRoute(PUBLIC_EVENTS, {"GET": (OPEN, Source(CONTENT, "GET", learners.PUBLIC_EVENTS))}, is_compressed=True),
     PublicRoute(PUBLIC_EVENT, {"GET": (OPEN, reads.event)}, "event_slug"),
+    PublicRoute(PUBLIC_EVENT + "/calendar.ics", {"GET": (OPEN, reads.calendar)}),
     PublicRoute(
         PUBLIC_EVENT + "/catalog", {"GET": (OPEN, reads.catalog), "POST": (OPEN, learners.catalog)}, "event_slug"
     ),

@@ -40,6 +40,7 @@ from services.kit.web.judgements import Judgement, PresentAddress
 ADDRESS = "/api/public/events"
 SERVER_TIME_HEADER = "Server-Time"
 VARY = {"Vary": "Authorization, Origin, Accept-Encoding"}
+CALENDAR = "text/calendar; charset=utf-8"
 # A cache may keep the response and asks each time whether it still holds (RFC 9111 section 5.2.2.4).
 PUBLIC, PRIVATE = "public, no-cache", "private, no-cache"
 
@@ -55,6 +56,10 @@ def _without_time(response: UpstreamResponse) -> bytes:
 
 def _event_alone(response: UpstreamResponse) -> bytes:
     return orjson.dumps({"item": response.document["event"]})
+
+
+def _calendar_text(response: UpstreamResponse) -> bytes:
+    return str(response.document["calendar"]).encode()
 
 
 def _unchanged(response: UpstreamResponse) -> bytes:
@@ -120,6 +125,13 @@ async def quiz(upstreams: Upstreams, request: UpstreamRequest, event_slug: str, 
     return await _shown(request, told._replace(at=admission.at), _unchanged, admission.response.judgement)
 
 
+@declared_by(Source(Service.CONTENT, "POST", PUBLIC_EVENT + "/calendar", read="getPublicCalendar"))
+async def calendar(upstreams: Upstreams, request: UpstreamRequest, event_slug: str) -> UpstreamResponse:
+    """Return the lessons of a public event as an iCalendar. Calendar programs send no token, so none opens it."""
+    told = await tell_content(upstreams, replace(_read(request), authorization=None), event_slug, "calendar")
+    return _moved(told.response, "/calendar.ics") or await _shown(request, told, _calendar_text, media_type=CALENDAR)
+
+
 async def _of_lesson(
     upstreams: Upstreams, request: UpstreamRequest, event_slug: str, lesson_slug: str, action: str
 ) -> UpstreamResponse:
@@ -156,7 +168,7 @@ def _address(present: PresentAddress) -> str:
 
 
 async def _shown(
-    request: UpstreamRequest, told: Told, show: Show, judgement: Judgement | None = None
+    request: UpstreamRequest, told: Told, show: Show, judgement: Judgement | None = None, media_type: str = JSON
 ) -> UpstreamResponse:
     """Return the response to those who ask for what they do not have yet, else 304."""
     response, judgement = told.response, judgement or told.response.judgement
@@ -175,7 +187,7 @@ async def _shown(
         headers["Age"] = response.headers["Age"]
     if representation.is_named_by(request.if_none_match):
         return UpstreamResponse(HTTP_NOT_MODIFIED, b"", headers)
-    headers["Content-Type"] = JSON
+    headers["Content-Type"] = media_type
     coding = chosen_coding(request.accept_encoding, len(representation.body))
     if coding is not None:
         headers["Content-Encoding"] = coding

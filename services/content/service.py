@@ -300,6 +300,7 @@ class ContentService:
         if not judgement.opened:
             # Calendar programs send no token.
             raise EventNotFound
+        tell(replace(judgement, present_address=_present_address(event, event_slug)), Freshness(version))
         return event_calendar(event, self._store.lessons.list(event.id))
 
     def check_access(

@@ -12,6 +12,7 @@ from services.content.resources.resource import ContentResource
 from services.content.schemas.learners import (
     AccessRequest,
     AccessView,
+    CalendarView,
     CatalogView,
     EventAccessView,
     ListedEventView,
@@ -145,6 +146,21 @@ class Catalog(LearnerResource):
 class EventCalendar(ContentResource):
     """/internal/public/events/{event_slug}/calendar."""
 
+    @Operation(
+        id="makeCalendar",
+        response=CalendarView,
+        errors=(EventNotFound,),
+        reads=(
+            Operation(
+                id="getPublicCalendar",
+                summary="Subscribe to the lessons of a public event in a calendar program.",
+                description="An iCalendar (RFC 5545) with an entry for each lesson, from its release to its expiry.",
+                texts=("text/calendar",),
+                errors=(EventNotFound,),
+                is_conditional=True,
+            ),
+        ),
+    )
     async def on_post(self, request: Request, response: Response, event_slug: str) -> None:
         """Return the lessons of a public event as an iCalendar, in a member of a JSON object."""
         with _told_in(response) as tell:

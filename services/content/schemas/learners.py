@@ -133,6 +133,12 @@ def _catalog_lesson_view(lesson: Lesson, status: LessonStatus) -> CatalogLessonV
     }
 
 
+class CalendarView(TypedDict):
+    """The lessons of an event as an iCalendar."""
+
+    calendar: str
+
+
 class TimingView(TypedDict):
     """The times of a lesson; null when the event is not open to the learner."""
 
