@@ -58,7 +58,7 @@ def document() -> Json:
         example = shown.of(each.operation.declared.id)
         responses = _responses(each, described, schemas, example)
         path_item[each.operation.method.lower()] = {
-            **_operation(each, example, components["parameters"]),
+            **_operation(each, example),
             "responses": responses,
         }
     names = dict.fromkeys(name for each in operations for name in each.path_parameters)
@@ -141,9 +141,9 @@ def _path_parameter(name: str, example: Any) -> Json:
     return {"name": name, "in": "path", "required": True, **shown, "schema": {"type": "string"}}
 
 
-def _operation(described: Described, example: Example, shared: Json) -> Json:
+def _operation(described: Described, example: Example) -> Json:
     operation, declared = described.operation, described.operation.declared
-    parameters = _parameters(described, example, shared)
+    parameters = _parameters(described, example)
     content = {"application/json": {"schema": described.body, **example.shown("body")}}
     members: Json = {
         "operationId": declared.id,
@@ -185,19 +185,18 @@ def _tag(operation: PublicOperation) -> str:
     return next(each for each in reversed(segments) if each in ("events", "lessons", "materials", "quizzes"))
 
 
-def _parameters(described: Described, example: Example, shared: Json) -> list[Json]:
+def _parameters(described: Described, example: Example) -> list[Json]:
     declared = described.operation.declared
     takes = {
         "limit": declared.is_paged,
-        "cursor": declared.is_paged and "cursor" not in example.query,
+        "cursor": declared.is_paged,
         "idempotencyKey": declared.takes_idempotency_key,
         "ifMatch": declared.takes_if_match,
         "ifNoneMatch": declared.is_conditional,
     }
     parameters = [_path_parameter(name, value) for name, value in example.path.items()]
     parameters += [{"$ref": f"#/components/parameters/{name}"} for name, is_taken in takes.items() if is_taken]
-    own = [shared["cursor"]] if declared.is_paged and not takes["cursor"] else []
-    own += [_query_parameter(name, schema) for name, schema in described.query.items()]
+    own = [_query_parameter(name, schema) for name, schema in described.query.items()]
     return [*parameters, *(_with_example(each, example.query.get(each["name"])) for each in own)]
 
 

@@ -1,4 +1,4 @@
-"""Learners' reads by GET: docs/api-rules.md, "Reading by GET". The figures of the POST forms hold: one rule, two forms."""
+"""Learners' reads by GET: docs/api-rules.md, "Reading by GET". One rule, two forms."""
 
 import re
 from collections.abc import Iterator

@@ -81,7 +81,7 @@ def test_our_own_pages_may_call_by_address_or_as_localhost(
     responses.append(gateway.send("POST", f"{EVENTS}/a/catalog", headers={"Origin": origin, "Host": host}))
     assert [response.status_code for response in responses] == [status] * 2
     # They need no permission to read.
-    assert [cors(response) for response in responses] == [{"vary": "Origin"}] * 2
+    assert [cors(response).keys() - {"vary"} for response in responses] == [set(), set()]
 
 
 def test_two_origins_in_one_request_are_refused(gateway: Gateway) -> None:

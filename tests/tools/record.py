@@ -26,22 +26,20 @@ def main() -> int:
             if not taken.response.is_success:
                 sys.stderr.write(f"{taken.step.id}: {taken.response.status_code} {taken.response.text}\n")
                 return 1
-            recorded[taken.step.id] = _example(taken, client, known.get(taken.step.id, {}))
+            recorded[taken.step.id] = _example(taken, known.get(taken.step.id, {}))
     RESPONSES.write_text(json.dumps(recorded, indent=1, ensure_ascii=False, sort_keys=True) + "\n")
     DOCUMENT.write_text(document_text())
     DOCUMENT_JSON.write_text(document_json())
     return 0
 
 
-def _example(taken: Taken, client: Any, known: Json) -> Json:
+def _example(taken: Taken, known: Json) -> Json:
     response, example = taken.response, {}
     if not response.content or taken.step.id == WRITTEN_BY_HAND:
         return {}
     if response.headers["Content-Type"] != "application/json":
         return {"text": response.text.partition("\n")[0]}
     example["response"] = _without_secrets(response.json())
-    if taken.step.is_paged:
-        example["query"] = {"cursor": response.json()["nextCursor"] or _cursor(client, response.request.url.path)}
     return known if same_form(known, example) else example
 
 
@@ -51,13 +49,6 @@ def _without_secrets(node: Any) -> Any:
     if isinstance(node, dict):
         return {name: HIDDEN.get(name) or _without_secrets(value) for name, value in node.items()}
     return node
-
-
-def _cursor(client: Any, path: str) -> str:
-    """Return the cursor of the second page of the whole list."""
-    cursor = client.get(path, params={"limit": 1}).json()["nextCursor"]
-    assert cursor, path
-    return str(cursor)
 
 
 if __name__ == "__main__":

@@ -37,11 +37,6 @@ class Step:
         status = next(each for each in self.definition["responses"] if each.startswith("2"))
         return int(status), self.definition["responses"][status]
 
-    @property
-    def is_paged(self) -> bool:
-        """Whether it takes a cursor."""
-        return any(each["name"] == "cursor" for each in self.parameters)
-
     def values(self, place: str) -> Json:
         """Return the examples of the parameters in this place by name."""
         examples = {
@@ -94,7 +89,7 @@ def steps(document: Json) -> list[Step]:
 
 
 def walk(document: Json, client: httpx.Client) -> Iterator[Taken]:
-    """Send the example of each operation; a page is followed by the one that its cursor example names."""
+    """Send the example of each operation. A cursor comes from the response of a page, so none is sent."""
     taken: dict[str, Taken] = {}
     for step in steps(document):
         link = taken[LINKED[step.id]] if step.id in LINKED else None
