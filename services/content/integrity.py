@@ -34,14 +34,15 @@ def examination(clock: Clock = now) -> Examination:
         yield from _record_findings("events", inspection.events(), rules.event_violations, progress)
         yield from _record_findings("lessons", inspection.lessons(), rules.lesson_violations, progress)
         yield from _record_findings("materials", inspection.materials(), rules.material_violations, progress)
+        yield from _change_findings(inspection, inspection.feed())
+
+    def between(database: peewee.Database, progress: Progress) -> Iterator[Finding]:
+        inspection = ContentInspection(database)
         for table in (EventRow, LessonRow):
             yield from _form_findings(inspection, PeeweeContentStore(database, clock), table)
         for former in (FormerEventSlugRow, FormerLessonSlugRow):
             yield from _former_slug_findings(inspection, former)
-        yield from _change_findings(inspection, inspection.feed())
-
-    def between(database: peewee.Database, progress: Progress) -> Iterator[Finding]:
-        yield from _reader_findings(ContentInspection(database).feed(), clock)
+        yield from _reader_findings(inspection.feed(), clock)
 
     def before_removal(database: peewee.Database, table: Table, row_id: str) -> None:
         changes = ContentInspection(database).removal(table, row_id)

@@ -43,12 +43,12 @@ def examination(content: Content, clock: Clock = now) -> Examination:
     def domain(database: peewee.Database, progress: Progress) -> Iterator[Finding]:
         inspection = QuizInspection(database)
         yield from _quiz_findings(inspection, progress)
-        yield from _form_findings(inspection)
         yield from _revision_findings(inspection)
         yield from _attempt_findings(inspection, progress)
 
     def between(database: peewee.Database, progress: Progress) -> Iterator[Finding]:
         inspection = QuizInspection(database)
+        yield from _form_findings(inspection)
         try:
             yield from _missing_lessons(inspection, content, clock())
             yield from violation_findings(FEED_POSITION, WHOLE_TABLE, _position_violations(inspection, content, clock))

@@ -74,6 +74,7 @@ COSTS: list[Cost[ContentService]] = [
     Cost("delete_material", lambda service: service.delete_material("event-1", "lesson-1", "material-1"), 8, 2),
     Cost("event_access", lambda service: service.event_access("launch", None), 1),
     Cost("catalog", lambda service: service.catalog("launch", None), 3),
+    Cost("calendar", lambda service: service.calendar("launch"), 3),
     Cost("check_access", lambda service: service.check_access("launch", "first", None), 3),
     Cost("open_lesson", lambda service: service.open_lesson("launch", "first", None), 3),
     Cost("play", lambda service: service.play("launch", "first", None), 4),

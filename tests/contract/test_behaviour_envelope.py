@@ -235,8 +235,8 @@ def test_head_is_answered_as_get_is_without_a_body(admin: httpx.Client, learner:
         "file": "viewer.js",
     }
     for route in PUBLIC_ROUTES:
-        # tests/contract/test_behaviour_reads.py reads what has a clock in its headers.
-        if "GET" not in route.methods or route.path == "/api/admin/integrity" or route.event_slug:
+        # tests/contract/test_reads.py reads what has a clock in its headers.
+        if "GET" not in route.methods or route.path == "/api/admin/integrity" or "{event_slug}" in route.path:
             continue
         address = route.path.format(**ids)
         got, head = (admin.request(method, address, headers=SAME_REQUEST) for method in ("GET", "HEAD"))

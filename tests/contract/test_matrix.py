@@ -37,9 +37,11 @@ GUARDS: Mapping[str, Guard] = {
         for method, guard in route.guards.items()
     },
 }
-NAMES_EVENT = [operation for operation in GUARDS if is_for_learners(operation) and "{" in operation]
 OF_EVENT = (CATALOG, ACCESS, f"GET {PUBLIC_EVENT}", CATALOG.replace("POST", "GET"))
 CHECKS = (ACCESS_CHECK, ACCESS_CHECK.replace("POST", "GET"))
+# Nothing opens that of a private event.
+CALENDAR = f"GET {PUBLIC_EVENT}/calendar.ics"
+NAMES_EVENT = [each for each in GUARDS if is_for_learners(each) and "{" in each and each != CALENDAR]
 MISSING = {
     "eventId": "EVENT_NOT_FOUND",
     "quizId": "QUIZ_NOT_FOUND",
@@ -102,6 +104,8 @@ def expected(caller: str, operation: str) -> Response:
     if not is_let_in(caller, GUARDS[operation]):
         return FORBIDDEN if caller in ADMINS else UNAUTHORIZED
     named = re.search(r"\{(\w+)\}", operation)
+    if operation == CALENDAR:
+        return Response(404, "EVENT_NOT_FOUND")
     if operation in NAMES_EVENT:
         denied = "EVENT_ACCESS_DENIED" if operation in OF_EVENT else "LESSON_ACCESS_DENIED"
         return Response(200, None) if operation in CHECKS else Response(403, denied)

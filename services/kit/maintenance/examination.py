@@ -24,7 +24,7 @@ Domain = Callable[[peewee.Database, Progress], Iterable[Finding]]
 
 @dataclass(frozen=True)
 class Examination:
-    """The parts of a service's check: its own rules, and the rules `between` it and other services.
+    """The parts of a service's check: its own rules, and those `between` it and other services or the release before.
 
     After a repair `tidy` removes expired rows, which break no rule, and returns the lines to print.
     `before_removal` is called in the same transaction before a repair deletes a row.
@@ -48,7 +48,7 @@ def examine(
     """Yield each finding at once, so that it may be repaired before the next is requested.
 
     `files` compares the models with the migration files, which a serving process must not do.
-    `alone` leaves out the rules between services, and what rollbacks have lost: such a database must be restorable.
+    `alone` leaves out the rules `between`, and what rollbacks have lost: such a database must be restorable.
     """
     if alone:
         examination = replace(examination, between=None)
