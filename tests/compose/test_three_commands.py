@@ -1,5 +1,6 @@
 """Production as docs/operations.md has it, word for word: three commands, TLS, and a backup."""
 
+import json
 import os
 import re
 import shutil
@@ -22,6 +23,7 @@ from services.kit.core.version import VERSION
 from tests.compose.project import ComposeProject
 from tests.installation import SERVICES
 from tests.ports import free_port
+from tests.waiting import until
 
 CHAPTER = (ROOT / "docs/operations.md").read_text().split("\n## Production\n")[1].split("\n## ")[0]
 PRODUCTION, TLS, BACKUP = re.findall(r"```sh\n(.*?)```", CHAPTER, re.S)
@@ -131,8 +133,34 @@ def test_three_commands_serve_production_then_tls_and_backups(
     # Through nginx too the address is that of the connection: not what the client claims, and not nginx's own.
     front = project.engine.networks.get(f"{project.name}_front").attrs["IPAM"]["Config"][0]["Gateway"]
     assert project.sql("auth", "SELECT DISTINCT address FROM audit_log WHERE address IS NOT NULL") == [[front]]
+    # A renewed certificate is a new file.
+    for file in certificate.values():
+        Path(file).unlink()
+    renewed = ssl.create_default_context(cafile=write_certificate(tmp_path)["TLS_CERTIFICATE"])
+    paste("docker compose restart door")
+    with httpx.Client(trust_env=False, verify=renewed, base_url=f"https://127.0.0.1:{https}") as client:
+        until(lambda: is_served(client), "nginx serves the renewed certificate")
+
     published = {name for each in project.containers() for name in each.ports if each.ports[name]}
     assert published == {"3443/tcp", "3080/tcp"}
+
+    # The folder belongs to somebody else.
+    paste("docker compose up --detach --no-deps backups", BACKUP_USER="10009:10009")
+    check = project.container("backups").attrs["Config"]["Healthcheck"]["Test"][1:]
+    until(lambda: "backup_failed" in project.log("backups"), "a backup has failed")
+    until(lambda: project.execute("backups", *check).returncode == 1, "the container is not healthy")
+    assert json.loads(project.log("backups").splitlines()[-1])["reason"].endswith(
+        "cannot be written (Permission denied): give another folder"
+    )
+    assert {*folder.iterdir()} == {first, second}
+
+
+def is_served(client: httpx.Client) -> bool:
+    """Whether the API responds over a connection that the client trusts."""
+    try:
+        return client.get("/health").status_code == 200
+    except httpx.TransportError:
+        return False
 
 
 def test_what_is_not_given_is_asked_and_what_is_there_stays(clone: Path) -> None:
@@ -145,13 +173,20 @@ def test_what_is_not_given_is_asked_and_what_is_there_stays(clone: Path) -> None
     refused = run("")
     assert (refused.returncode, refused.stdout) == (1, "")
     assert refused.stderr.endswith("\nCORS_ORIGIN is missing: deploy/production-env SITES ADMIN\n")
-    for sites in ("learn.example", "https://learn.example 'x'", "https://a.example\nADMIN_PASSWORD=x"):
+    for sites in (
+        "learn.example",
+        "https://learn.example/path",
+        "https://a.example,",
+        "https://learn.example 'x'",
+        "https://a.example\nADMIN_PASSWORD=x",
+    ):
         assert run("", sites).returncode == 1
     assert not (clone / "secrets").exists()
 
-    done = run("https://learn.example,https://admin.example\n")
+    sites = "https://learn.example,http://localhost:5173"
+    done = run(f"{sites}\n")
     assert (done.returncode, done.stderr) == (0, "Which sites may call the API (https://learn.example, with commas)? ")
     lines = (clone / ".env").read_text().splitlines()
     assert lines[:2] == ["POSTGRES_PASSWORD=my-own-password-here", "ADMIN_USERNAME=bob"]
-    assert "CORS_ORIGIN=https://learn.example,https://admin.example" in lines
+    assert f"CORS_ORIGIN={sites}" in lines
     assert len([line for line in lines if line.endswith("_PASSWORD") or line.endswith("_SECRET")]) == 9

@@ -79,7 +79,7 @@ def test_every_documented_name_reaches_who_reads_it(files: tuple[str, ...]) -> N
     expected |= {"JWT_ACCESS_TTL": {"auth"}, "LEARNER_GRANT_TTL": {"auth"}}
     expected |= {f"BACKUP_{name}": {"backups"} for name in ("EVERY_HOURS", "KEEP", "FOLDER", "USER")}
     everything = {*ALL, "backups", "secrets", "postgres", door, *(["valkey"] if production else [])}
-    expected |= {name: everything for name in ("LOG_MEGABYTES", "LOG_FILES")}
+    expected |= dict.fromkeys(("LOG_MEGABYTES", "LOG_FILES"), everything)
     if {REPLICAS, TLS} & {*files}:
         expected["TRUSTED_PROXIES"] = {"gateway", "secrets"}
     if TLS in files:
