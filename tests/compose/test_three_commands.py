@@ -164,7 +164,7 @@ def is_served(client: httpx.Client) -> bool:
 
 
 def test_what_is_not_given_is_asked_and_what_is_there_stays(clone: Path) -> None:
-    (clone / ".env").write_text("POSTGRES_PASSWORD=my-own-password-here\nADMIN_USERNAME=bob")
+    (clone / ".env").write_text("POSTGRES_PASSWORD=mine\nADMIN_USERNAME=bob")
 
     def run(answers: str, *arguments: str) -> "subprocess.CompletedProcess[str]":
         command = [str(clone / "deploy/production-env"), *arguments]
@@ -187,6 +187,6 @@ def test_what_is_not_given_is_asked_and_what_is_there_stays(clone: Path) -> None
     done = run(f"{sites}\n")
     assert (done.returncode, done.stderr) == (0, "Which sites may call the API (https://learn.example, with commas)? ")
     lines = (clone / ".env").read_text().splitlines()
-    assert lines[:2] == ["POSTGRES_PASSWORD=my-own-password-here", "ADMIN_USERNAME=bob"]
+    assert lines[:2] == ["POSTGRES_PASSWORD=mine", "ADMIN_USERNAME=bob"]
     assert f"CORS_ORIGIN={sites}" in lines
     assert len([line for line in lines if line.endswith("_PASSWORD") or line.endswith("_SECRET")]) == 9
