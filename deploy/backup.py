@@ -40,7 +40,14 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m deploy.backup", description="Back up every database.")
     parser.add_argument("--to", type=Path, default=FOLDER, metavar="FOLDER", help="the folder for the file")
     options = parser.parse_args()
-    return run_as_command(lambda: _back_up(options.to))
+    started_at = time.monotonic()
+
+    def work() -> None:
+        target = back_up(options.to)
+        seconds, size = time.monotonic() - started_at, readable_size(target.stat().st_size)
+        print_line(f"{target}: {size} in {seconds:.1f} s; to go back to it: {restore_command(target)}")
+
+    return run_as_command(work)
 
 
 def run_as_command(work: Callable[[], None]) -> int:
@@ -123,8 +130,8 @@ def readable_size(number: int) -> str:
     return f"{tqdm.format_sizeof(number, divisor=1000)}B"
 
 
-def _back_up(folder: Path) -> None:
-    started_at = time.monotonic()
+def back_up(folder: Path) -> Path:
+    """Write a new backup into the folder and return its file. Raise BackupError, SettingsError or StartFailed."""
     services = stack.read_service_settings(os.environ)
     require_servers(services)
     databases = {name: services[name].database_url for name in ORDER}
@@ -133,9 +140,7 @@ def _back_up(folder: Path) -> None:
             raise BackupError(f"{name} has no database yet, or not where {name.upper()}_DATABASE_URL says")
     target = folder / file_name(now())
     write_backup(databases, target)
-    seconds = time.monotonic() - started_at
-    size = readable_size(target.stat().st_size)
-    print_line(f"{target}: {size} in {seconds:.1f} s; to go back to it: {restore_command(target)}")
+    return target
 
 
 def _write(databases: Mapping[str, str], folder: Path) -> Manifest:

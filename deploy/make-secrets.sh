@@ -45,6 +45,16 @@ refuse() {
   elif [ -n "$given" ] && [ "$given" != "$2" ]; then complain "$1 is not read in containers: $3"; fi
 }
 
+# check_pem NAME WORDS MEANING: a file in the form PEM, which nginx reads; Compose mounts it
+check_pem() {
+  eval "file=\${$1:-}"
+  if [ -z "$file" ]; then complain "$1 is missing: $3"; return 0; fi
+  if ! given=$(cat "/run/secrets/$(echo "$1" | tr A-Z a-z)" 2>&1); then complain "$1: $file cannot be read (${given##*: })"
+  else
+    case $given in *"$2-----"*) ;; *) complain "$1: $file holds no $2 in the form PEM" ;; esac
+  fi
+}
+
 # keep FILE NAME: write the given secret; without one keep the present one, or generate it
 keep() {
   read_given "$2"
@@ -81,6 +91,17 @@ else
 fi
 if [ "${REPLICAS:-}" = 1 ] && [ "${TRUSTED_PROXIES:-}" = 0 ]; then
   complain "TRUSTED_PROXIES must count nginx of deploy/compose.replicas.yml too: 1, or 2 behind a proxy of yours"
+fi
+if [ "${TLS:-}" = 1 ]; then
+  check_pem TLS_CERTIFICATE "CERTIFICATE" "the path of the certificate and those that signed it"
+  check_pem TLS_KEY "PRIVATE KEY" "the path of the certificate's key"
+  [ "${TRUSTED_PROXIES:-}" != 0 ] || complain "TRUSTED_PROXIES must count nginx of deploy/compose.tls.yml too: 1, or 2 behind a proxy of yours"
+  refuse API_PORT 3001 "set HTTPS_PORT and HTTP_PORT, at which nginx of deploy/compose.tls.yml is published"
+fi
+if [ "${PRODUCTION:-}" = 1 ]; then
+  [ -n "${API_BIND:-}" ] || complain "API_BIND is missing: the address of this machine at which the API is published, 127.0.0.1 for a proxy on this machine; at any other clients reach it past the firewall, and without TLS unless deploy/compose.tls.yml is used"
+  [ -n "${CORS_ORIGIN:-}" ] || complain "CORS_ORIGIN is missing: the sites whose pages may call the API, separated by commas"
+  [ -n "${ADMIN_USERNAME:-}" ] || complain "ADMIN_USERNAME is missing: the first admin's name"
 fi
 if [ "${PRODUCTION:-}" = 1 ] && [ "${DATABASE_PROFILE:-managed}" != managed ]; then
   complain "DATABASE_PROFILE is $DATABASE_PROFILE, and deploy/compose.production.yml is managed: remove it"

@@ -9,7 +9,7 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
-from deploy import env_file, stack
+from deploy import env_file, log_files, stack
 from deploy.folder_lock import locked, unwritable
 from deploy.supervision import Supervised
 from services.auth.config import Settings as AuthSettings
@@ -30,11 +30,13 @@ def main() -> int:
     try:
         env_file.load()
         settings = stack.read_settings(os.environ)
+        bounds = log_files.read_bounds(os.environ)
         stack.require_own_databases(settings.values())
         _make_folder(LOGS)
         with locked(DATA) as lock:
             stack.require_free_ports(settings.values())
-            _run(settings, stopping, lock)
+            log_files.rotate_all(LOGS, bounds)
+            _run(settings, stopping, lock, bounds)
     except (stack.StartFailed, SettingsError) as error:
         # A command that failed has written the reason itself.
         sys.stderr.write(f"{error}\n" if str(error) else "")
@@ -43,7 +45,9 @@ def main() -> int:
     return 0
 
 
-def _run(settings: Mapping[str, ServerSettings], stopping: threading.Event, lock: int) -> None:
+def _run(
+    settings: Mapping[str, ServerSettings], stopping: threading.Event, lock: int, bounds: log_files.Bounds
+) -> None:
     """Run the stack until `stopping` is set. Raise StartFailed when it does not start."""
     started_at = time.monotonic()
     stack.run_to_end("deploy.prepare", os.environ, [lock])
@@ -62,6 +66,7 @@ def _run(settings: Mapping[str, ServerSettings], stopping: threading.Event, lock
         while not stopping.wait(WATCH_SECONDS):
             for each in supervised:
                 each.look()
+                log_files.rotate_grown(each.process.log, bounds)
     finally:
         stack.stop(each.process for each in supervised)
 

@@ -9,6 +9,7 @@ from gateway.upstream import HTTP_OK, Upstream, UpstreamRequest, UpstreamRespons
 from gateway.upstreams import Upstreams
 from services.kit.core.errors import DiskFull, ReadOnly, ServiceError, Unavailable
 from services.kit.core.instants import format_instant, now
+from services.kit.core.version import VERSION
 from services.kit.web.operations import Operation
 from services.kit.web.schemas import InstantText
 
@@ -16,11 +17,12 @@ _PUBLIC_REASONS = {ReadOnly: " (read-only)", DiskFull: " (disk full)"}
 
 
 class HealthView(TypedDict):
-    """The health of the API in the form of the baseline."""
+    """The health of the API in the form of the baseline, and its version."""
 
     status: Literal["ok"]
     service: Literal["@flix/api"]
     timestamp: InstantText
+    version: str
 
 
 class StatusView(TypedDict):
@@ -37,7 +39,12 @@ class StatusView(TypedDict):
 )
 async def health(upstreams: Upstreams, request: UpstreamRequest) -> UpstreamResponse:
     """Respond in the form of the baseline."""
-    view: HealthView = {"status": "ok", "service": "@flix/api", "timestamp": format_instant(now())}
+    view: HealthView = {
+        "status": "ok",
+        "service": "@flix/api",
+        "timestamp": format_instant(now()),
+        "version": VERSION,
+    }
     return json_response(view)
 
 

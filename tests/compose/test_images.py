@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from services.kit.core.version import VERSION
 from tests.compose.project import ComposeProject
 from tests.compose.stacks import Figure
 from tests.installation import PROCESSES, SERVERS, SERVICES
@@ -28,6 +29,21 @@ def test_an_image_holds_the_kit_and_its_own_package_only(project: ComposeProject
     # No build tools and no tests.
     assert project.execute(part, "sh", "-c", "command -v gcc pip").stdout == ""
     assert not imports("pytest")
+
+
+def test_an_image_names_its_version_and_revision(images: str, project: ComposeProject) -> None:
+    labelled = ComposeProject(f"{images}-labelled", FLIX_REVISION="0123abc", FLIX_CREATED="2026-03-01T12:00:00Z")
+    labelled.compose("--profile=tools", "build", "--quiet", "gateway", "backup")
+    names = ("title", "version", "revision", "created")
+
+    def labels(image: str) -> list[str]:
+        found = project.engine.images.get(image).labels
+        return [found[f"org.opencontainers.image.{name}"] for name in names]
+
+    assert {part: labels(f"{images}-labelled-{part}") for part in ("gateway", "tools")} == {
+        part: [f"flix-{part}", VERSION, "0123abc", "2026-03-01T12:00:00Z"] for part in ("gateway", "tools")
+    }
+    assert labels(f"{images}-auth") == ["flix-auth", VERSION, "unknown", "1970-01-01T00:00:00Z"]
 
 
 @pytest.mark.parametrize("part", PROCESSES)

@@ -1,10 +1,14 @@
 """docker-compose.yml passes on the variables of .env.example; tests/compose/test_variables.py asks Compose itself."""
 
 import re
+import tomllib
 
 import yaml
 
 from deploy.stack import ROOT
+from services.kit.core.version import VERSION
+
+FILES = ("docker-compose.yml", *(f"deploy/{file.name}" for file in (ROOT / "deploy").glob("compose.*.yml")))
 
 # Empty, so that the gateway, or the container `secrets`, takes its own default.
 DEFAULTS_ELSEWHERE = re.compile(
@@ -20,7 +24,7 @@ def test_compose_passes_every_variable_on_with_the_same_default() -> None:
     compose = (ROOT / "docker-compose.yml").read_text()
     passed = dict(re.findall(r"(?:\w+|published|host_ip): \"?\$\{(\w+):-(.*?)\}", compose))
     files = {name: text for name, text in passed.items() if name.endswith("_FILE")}
-    others = {"SEED", "FLIX_IMAGES", "COMPOSE_PROJECT_NAME"}
+    others = {"SEED", "FLIX_IMAGES", "COMPOSE_PROJECT_NAME", "FLIX_REVISION", "FLIX_CREATED"}
     assert {name: text for name, text in passed.items() if name not in {*files, *others}} == documented
     assert set(files.values()) <= {"", "/dev/null"}
 
@@ -30,19 +34,46 @@ def test_the_door_is_published_on_this_machine_unless_told_otherwise() -> None:
         name: [
             block["ports"] for block in yaml.safe_load(_without_tags(name))["services"].values() if block.get("ports")
         ]
-        for name in ("docker-compose.yml", "deploy/compose.replicas.yml", "deploy/compose.production.yml")
+        for name in FILES
     }
     door = [{"target": 3001, "published": "${API_PORT:-3001}", "host_ip": "${API_BIND:-127.0.0.1}"}]
     assert ports == {
         "docker-compose.yml": [door],
         "deploy/compose.replicas.yml": [door],
         "deploy/compose.production.yml": [],
+        "deploy/compose.branding.yml": [],
+        "deploy/compose.tls.yml": [
+            [
+                {"target": 3443, "published": "${HTTPS_PORT:-443}", "host_ip": "${API_BIND:-127.0.0.1}"},
+                {"target": 3080, "published": "${HTTP_PORT:-80}", "host_ip": "${API_BIND:-127.0.0.1}"},
+            ]
+        ],
     }
-    assert "${API_BIND:?" in (ROOT / "deploy" / "compose.production.yml").read_text()
+
+
+def test_the_logs_of_every_container_are_bounded() -> None:
+    services = [
+        (file, name, block)
+        for file in FILES
+        for name, block in yaml.safe_load(_without_tags(file))["services"].items()
+        # The others only add to a service of docker-compose.yml.
+        if "image" in block
+    ]
+    bound = {"driver": "json-file", "options": {"max-size": "${LOG_MEGABYTES:-20}m", "max-file": "${LOG_FILES:-5}"}}
+
+    assert [f"{file}: {name}" for file, name, block in services if block.get("logging") != bound] == []
+    assert {name for _, name, _ in services} >= {"secrets", "postgres", "gateway", "backups", "valkey", "door"}
+
+
+def test_one_version_is_in_the_project_the_code_and_the_labels() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+    labels = re.findall(r"ARG VERSION=(\S+) ", (ROOT / "deploy/Dockerfile").read_text())
+
+    assert (VERSION, set(labels), len(labels)) == (project, {project}, 2)
 
 
 def _without_tags(name: str) -> str:
-    return (ROOT / name).read_text().replace("!reset", "")
+    return re.sub("!reset|!override", "", (ROOT / name).read_text())
 
 
 def test_only_content_leaves_the_machine_and_only_with_the_file_for_it() -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from deploy.stack import ROOT
 
-PAGES = [ROOT / "README.md", ROOT / "SECURITY.md", *(ROOT / "docs").rglob("*.md")]
+PAGES = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]
 README_WORDS = 600
 # `tests/...`, with or without the name of one test.
 NAMED_TESTS = re.compile(r"`(tests/[\w/]+(?:\.py)?)(?:::(\w+))?`")

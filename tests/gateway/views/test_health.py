@@ -5,19 +5,20 @@ import pytest
 
 from services.kit.core.errors import DiskFull, NoWrites, ReadOnly
 from services.kit.core.instants import now, parse_instant
+from services.kit.core.version import VERSION
 from tests.gateway.fakes import Gateway, own_error, parsed, service_error
 
 READY = "GET /health/ready"
 
 
-def test_health_responds_as_the_baseline_did(gateway: Gateway) -> None:
+def test_health_responds_as_the_baseline_did_and_names_the_version(gateway: Gateway) -> None:
     before = now()
     response = gateway.send("GET", "/health")
     after = now()
     document = response.json()
     assert (response.status_code, response.headers["Content-Type"]) == (200, "application/json")
     assert before <= parse_instant(document.pop("timestamp")) <= after
-    assert (document, gateway.targets) == ({"status": "ok", "service": "@flix/api"}, [])
+    assert (document, gateway.targets) == ({"status": "ok", "service": "@flix/api", "version": VERSION}, [])
 
 
 def test_liveness_calls_no_service(gateway: Gateway) -> None:

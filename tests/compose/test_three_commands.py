@@ -1,0 +1,192 @@
+"""Production as docs/operations.md has it, word for word: three commands, TLS, and a backup."""
+
+import json
+import os
+import re
+import shutil
+import ssl
+import subprocess
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
+from pathlib import Path
+
+import httpx
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from deploy.archive import open_archive
+from deploy.stack import ROOT
+from services.kit.core.version import VERSION
+from tests.compose.project import ComposeProject
+from tests.installation import SERVICES
+from tests.ports import free_port
+from tests.waiting import until
+
+CHAPTER = (ROOT / "docs/operations.md").read_text().split("\n## Production\n")[1].split("\n## ")[0]
+PRODUCTION, TLS, BACKUP = re.findall(r"```sh\n(.*?)```", CHAPTER, re.S)
+# The project's own, so that .env decides.
+DECIDED = (
+    "COMPOSE_FILE",
+    "COMPOSE_PROFILES",
+    "RATE_LIMIT_MAX",
+    "ACCESS_KEY_GUESSES_MAX",
+    "ACCESS_KEY_GUESSES_OF_EVENT_MAX",
+)
+
+
+def write_certificate(folder: Path) -> dict[str, str]:
+    """Write a certificate for 127.0.0.1 that is signed by its own key; return the variables that name the files."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "127.0.0.1")])
+    now = datetime.now(UTC)
+    address = x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))])
+    made = x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number(), now, now + timedelta(1))
+    certificate = made.add_extension(address, critical=False).sign(key, hashes.SHA256())
+    files = {"TLS_CERTIFICATE": folder / "certificate.pem", "TLS_KEY": folder / "key.pem"}
+    files["TLS_CERTIFICATE"].write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+    files["TLS_KEY"].touch(mode=0o600)
+    files["TLS_KEY"].write_bytes(
+        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    )
+    return {variable: str(file) for variable, file in files.items()}
+
+
+@pytest.fixture
+def clone(tmp_path: Path) -> Path:
+    """A copy of what a clone would have."""
+    listed = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    names = subprocess.run(listed, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    for name in filter(None, names.split("\0")):
+        if (ROOT / name).is_file():
+            (tmp_path / "clone" / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / name, tmp_path / "clone" / name)
+    return tmp_path / "clone"
+
+
+@pytest.fixture
+def paste(other_stack: Callable[..., ComposeProject], clone: Path) -> Iterator[Callable[..., ComposeProject]]:
+    """Run a block of the page in the clone; .env there decides everything but names, ports and images."""
+    # For the end, when all of it is removed.
+    project = other_stack("deploy/compose.production.yml", "deploy/compose.tls.yml", COMPOSE_PROFILES="backups")
+    environment = {name: text for name, text in project.environment.items() if name not in DECIDED}
+
+    def run(block: str, **variables: str) -> ComposeProject:
+        environment.update(variables)
+        shell = ["sh", "-euc", block]
+        done = subprocess.run(
+            shell, cwd=clone, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stderr
+        return project
+
+    yield run
+
+
+def test_three_commands_serve_production_then_tls_and_backups(
+    paste: Callable[..., ComposeProject], clone: Path, tmp_path: Path
+) -> None:
+    assert len(PRODUCTION.splitlines()) == 3
+    project = paste(PRODUCTION)
+    secrets = {file.name: file.read_text() for file in (clone / "secrets").iterdir()}
+    assert len({*secrets.values()}) == len(secrets) == 10
+    assert {file.stat().st_mode & 0o777 for file in [*(clone / "secrets").iterdir(), clone / ".env"]} == {0o600}
+    sign_in = {"username": "ada", "password": secrets["ADMIN_PASSWORD"]}
+    with httpx.Client(base_url=project.address, trust_env=False) as client:
+        assert client.post("/api/admin/login", json=sign_in).status_code == 200
+        assert client.get("/api/public/events", headers={"Origin": "https://learn.example"}).status_code == 200
+        assert client.get("/health").json()["version"] == VERSION
+
+    # A second time nothing changes.
+    before = (clone / ".env").read_text()
+    paste(PRODUCTION.splitlines()[0])
+    assert (clone / ".env").read_text() == before
+
+    folder = clone / "data/backups"
+    project.wait_until_healthy("backups")
+    (first,) = folder.glob("flix-*.tar")
+    paste(BACKUP)
+    second = max(folder.iterdir())
+    assert {*folder.iterdir()} == {first, second}
+    assert (second.stat().st_uid, second.stat().st_mode & 0o777) == (os.getuid(), 0o600)
+    with open_archive(second) as archive:
+        assert {*archive.manifest.services} == {*SERVICES}
+
+    certificate = write_certificate(tmp_path)
+    https, http = str(free_port()), str(free_port())
+    # The page publishes at every address of the machine.
+    environment = {"HTTPS_PORT": https, "HTTP_PORT": http, "API_PORT": "", "API_BIND": "127.0.0.1", **certificate}
+    paste(TLS, **environment)
+    trusted = ssl.create_default_context(cafile=certificate["TLS_CERTIFICATE"])
+    with httpx.Client(trust_env=False, verify=trusted, headers={"X-Forwarded-For": "203.0.113.7"}) as client:
+        moved = client.post(f"http://127.0.0.1:{http}/api/admin/login?a=b", json=sign_in)
+        assert (moved.status_code, moved.headers["Location"]) == (
+            308,
+            f"https://127.0.0.1:{https}/api/admin/login?a=b",
+        )
+        response = client.post(moved.headers["Location"], json=sign_in)
+        assert response.status_code == 200
+        assert response.headers.get_list("Strict-Transport-Security") == ["max-age=63072000"]
+        assert "Strict-Transport-Security" not in moved.headers
+    # Through nginx too the address is that of the connection: not what the client claims, and not nginx's own.
+    front = project.engine.networks.get(f"{project.name}_front").attrs["IPAM"]["Config"][0]["Gateway"]
+    assert project.sql("auth", "SELECT DISTINCT address FROM audit_log WHERE address IS NOT NULL") == [[front]]
+    # A renewed certificate is a new file.
+    for file in certificate.values():
+        Path(file).unlink()
+    renewed = ssl.create_default_context(cafile=write_certificate(tmp_path)["TLS_CERTIFICATE"])
+    paste("docker compose restart door")
+    with httpx.Client(trust_env=False, verify=renewed, base_url=f"https://127.0.0.1:{https}") as client:
+        until(lambda: is_served(client), "nginx serves the renewed certificate")
+
+    published = {name for each in project.containers() for name in each.ports if each.ports[name]}
+    assert published == {"3443/tcp", "3080/tcp"}
+
+    # The folder belongs to somebody else.
+    paste("docker compose up --detach --no-deps backups", BACKUP_USER="10009:10009")
+    check = project.container("backups").attrs["Config"]["Healthcheck"]["Test"][1:]
+    until(lambda: "backup_failed" in project.log("backups"), "a backup has failed")
+    until(lambda: project.execute("backups", *check).returncode == 1, "the container is not healthy")
+    assert json.loads(project.log("backups").splitlines()[-1])["reason"].endswith(
+        "cannot be written (Permission denied): give another folder"
+    )
+    assert {*folder.iterdir()} == {first, second}
+
+
+def is_served(client: httpx.Client) -> bool:
+    """Whether the API responds over a connection that the client trusts."""
+    try:
+        return client.get("/health").status_code == 200
+    except httpx.TransportError:
+        return False
+
+
+def test_what_is_not_given_is_asked_and_what_is_there_stays(clone: Path) -> None:
+    (clone / ".env").write_text("POSTGRES_PASSWORD=mine\nADMIN_USERNAME=bob")
+
+    def run(answers: str, *arguments: str) -> "subprocess.CompletedProcess[str]":
+        command = [str(clone / "deploy/production-env"), *arguments]
+        return subprocess.run(command, input=answers, capture_output=True, text=True, check=False)
+
+    refused = run("")
+    assert (refused.returncode, refused.stdout) == (1, "")
+    assert refused.stderr.endswith("\nCORS_ORIGIN is missing: deploy/production-env SITES ADMIN\n")
+    for sites in (
+        "learn.example",
+        "https://learn.example/path",
+        "https://a.example,",
+        "https://learn.example 'x'",
+        "https://a.example\nADMIN_PASSWORD=x",
+    ):
+        assert run("", sites).returncode == 1
+    assert not (clone / "secrets").exists()
+
+    sites = "https://learn.example,http://localhost:5173"
+    done = run(f"{sites}\n")
+    assert (done.returncode, done.stderr) == (0, "Which sites may call the API (https://learn.example, with commas)? ")
+    lines = (clone / ".env").read_text().splitlines()
+    assert lines[:2] == ["POSTGRES_PASSWORD=mine", "ADMIN_USERNAME=bob"]
+    assert f"CORS_ORIGIN={sites}" in lines
+    assert len([line for line in lines if line.endswith("_PASSWORD") or line.endswith("_SECRET")]) == 9
