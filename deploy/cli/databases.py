@@ -1,0 +1,31 @@
+"""The services' databases, opened for commands."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TypeVar
+
+import peewee
+
+from deploy.commands import SERVICES
+from services.kit.core.config import ServiceSettings
+from services.kit.core.failures import CommandFailed
+from services.kit.core.logging import log_to_standard_error
+from services.kit.maintenance.command_line import Service, opened
+
+AnySettings = TypeVar("AnySettings", bound=ServiceSettings)
+
+
+@contextmanager
+def opened_current(service: Service[AnySettings]) -> Iterator[tuple[AnySettings, peewee.Database]]:
+    """Give a service's settings and database, whose schema is the code's. Raise CommandFailed."""
+    log_to_standard_error()
+    with opened(service, create=False) as (settings, database):
+        service.migrations.require_current(database)
+        yield settings, database
+
+
+def chosen(names: Sequence[str]) -> list[str]:
+    """Return the named services in the order of their start, all without names. Raise CommandFailed."""
+    if unknown := [each for each in names if each not in SERVICES]:
+        raise CommandFailed(f"there is no service {unknown[0]!r}: name {', '.join(SERVICES)}")
+    return [each for each in SERVICES if each in names or not names]
