@@ -11,6 +11,7 @@ from services.kit.core.config import ServiceSettings
 from services.kit.core.failures import CommandFailed
 from services.kit.core.logging import log_to_standard_error
 from services.kit.maintenance.command_line import Service, opened
+from services.kit.storage.migrations import SchemaBehind
 
 AnySettings = TypeVar("AnySettings", bound=ServiceSettings)
 
@@ -20,7 +21,10 @@ def opened_current(service: Service[AnySettings]) -> Iterator[tuple[AnySettings,
     """Give a service's settings and database, whose schema is the code's. Raise CommandFailed."""
     log_to_standard_error()
     with opened(service, create=False) as (settings, database):
-        service.migrations.require_current(database)
+        try:
+            service.migrations.require_current(database)
+        except SchemaBehind as error:
+            raise CommandFailed(f"the schema of {service.name} is behind the code: run flix migrate") from error
         yield settings, database
 
 

@@ -163,7 +163,9 @@ def _secrets(settings: Mapping[str, ServiceSettings]) -> Iterator[Diagnosis]:
         "secrets",
         "problem" if is_open else "warning",
         f"{', '.join(published)}: the default that everybody knows",
-        "others reach this gateway: run flix secrets" if is_open else "fine on this machine alone; else flix secrets",
+        "others reach this gateway: set each in .env"
+        if is_open
+        else "fine while only this machine reaches the gateway",
     )
 
 

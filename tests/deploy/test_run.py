@@ -1,4 +1,4 @@
-"""`make run` with real processes in a folder of its own."""
+"""`flix up` with real processes in a folder of its own."""
 
 import os
 import signal
@@ -35,9 +35,9 @@ def environment(tmp_path: Path) -> dict[str, str]:
 
 @contextmanager
 def running(folder: Path, environment: Mapping[str, str]) -> Iterator[Run]:
-    """Run `make run` in this folder and end it afterwards."""
+    """Run `flix up` in this folder and end it afterwards."""
     with subprocess.Popen(
-        [sys.executable, "-m", "deploy.run"],
+        [sys.executable, "-m", "deploy.cli", "up"],
         cwd=folder,
         env=dict(environment),
         stdout=subprocess.PIPE,
