@@ -103,6 +103,7 @@ def _confirm(options: Options, manifest: Manifest, services: Services) -> None:
     try:
         answer = input()
     except EOFError:
+        sys.stderr.write("\n")
         answer = ""
     if answer.strip() != "yes":
         raise BackupError("nothing was replaced")

@@ -66,7 +66,9 @@ def addresses() -> dict[str, str]:
     services = {name: environment.address(name, port) for name, port in _PORTS.items()}
     host = environment.option("API_HOST", "127.0.0.1")
     shown = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)  # noqa: S104
-    return {**services, "gateway": f"http://{shown}:{environment.option('API_PORT', '3001')}"}
+    local = f"http://{shown}:{environment.option('API_PORT', '3001')}"
+    # Set in the tools container, which is not on the machine of the gateway.
+    return {**services, "gateway": environment.option("GATEWAY_URL", local)}
 
 
 def health_of(address: str) -> Health:
