@@ -13,7 +13,7 @@ import peewee
 
 from deploy import env_file, stack
 from deploy.cli.answer import readable_size
-from deploy.cli.status import BACKUPS, DATA, Health, addresses, disk, health_of, latest_backup
+from deploy.cli.status import BACKUPS, DATA, Health, addresses, disk, health_of, is_apart, latest_backup
 from deploy.commands import SERVICES
 from services.auth.config import LOCAL_ADMIN_PASSWORD, LOCAL_SIGNING_KEY_SECRET
 from services.auth.config import Settings as AuthSettings
@@ -70,7 +70,8 @@ def diagnoses() -> Iterator[Diagnosis]:
     yield Diagnosis("settings", "ok", f"valid, profile {settings['content'].profile}")
     yield from _folders()
     yield _disk()
-    yield _backup_age()
+    if not is_apart():
+        yield _backup_age()
     healths = {name: health_of(address) for name, address in addresses().items()}
     yield from _ports(settings, healths)
     yield from _secrets(settings)
@@ -100,7 +101,7 @@ def _env_file() -> Iterator[Diagnosis]:
 
 
 def _folders() -> Iterator[Diagnosis]:
-    for folder in (DATA, DATA / "logs", BACKUPS):
+    for folder in () if is_apart() else (DATA, DATA / "logs", BACKUPS):
         place = next(each for each in (folder.absolute(), *folder.absolute().parents) if each.exists())
         if not place.is_dir():
             yield Diagnosis("folders", "problem", f"{place} is no folder", "move the file away")
@@ -134,6 +135,8 @@ def _ports(settings: Mapping[str, ServerSettings], healths: Mapping[str, Health]
             yield Diagnosis("processes", "ok", f"{name} is ready")
         elif health.state == "not ready":
             yield Diagnosis("processes", "problem", f"{name} is not ready: {health.message}", "see its log")
+        elif is_apart():
+            yield Diagnosis("processes", "problem", f"{name} does not answer", "see docker compose ps, and its log")
         elif name in settings and (problem := port_problem(settings[name])):
             yield Diagnosis("processes", "problem", f"{name}: {problem}")
         else:

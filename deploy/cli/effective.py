@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 import gateway.config
 from deploy import env_file, stack
+from deploy.cli.status import is_apart
 from services.kit.core.config import Environment, Reading, Recorded, SettingsError
 from services.kit.maintenance.command_line import without_password
 
@@ -42,7 +43,9 @@ def effective_settings() -> Effective:
     own = dict(os.environ)
     of_file = {each.name: each.value for each in variables}
     recorded = Recorded({**of_file, **own})
-    readers: list[Callable[[Mapping[str, str]], Any]] = [*stack.SERVICES.values(), gateway.config.read_settings]
+    readers: list[Callable[[Mapping[str, str]], Any]] = [*stack.SERVICES.values()]
+    if not is_apart():
+        readers.append(gateway.config.read_settings)
     for read in readers:
         try:
             read(recorded)

@@ -30,6 +30,8 @@ from services.quiz.models import FeedPositionRow
 DATA = Path("data")
 BACKUPS = DATA / "backups"
 HEALTH_SECONDS = 5
+# The gateway's address, which only the tools container is given.
+APART = "GATEWAY_URL"
 _PORTS = {"auth": 3013, "content": 3011, "quiz": 3012}
 
 
@@ -67,8 +69,12 @@ def addresses() -> dict[str, str]:
     host = environment.option("API_HOST", "127.0.0.1")
     shown = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)  # noqa: S104
     local = f"http://{shown}:{environment.option('API_PORT', '3001')}"
-    # Set in the tools container, which is not on the machine of the gateway.
-    return {**services, "gateway": environment.option("GATEWAY_URL", local)}
+    return {**services, "gateway": environment.option(APART, local)}
+
+
+def is_apart() -> bool:
+    """Return whether this is the tools container: the processes, their folders and their settings are elsewhere."""
+    return bool(os.environ.get(APART))
 
 
 def health_of(address: str) -> Health:

@@ -9,6 +9,7 @@ from deploy import stack
 
 LOADED_BY_FEW = {
     "deploy.run": ("peewee", "pydantic", "falcon", "httpx", "zxcvbn", "gunicorn", "typer", "rich"),
+    "gateway.__main__, gateway.app": ("rich", "gunicorn"),
     "services.auth.__main__, services.auth.app": ("zxcvbn", "rich", "gunicorn"),
     "services.content.__main__, services.content.app": ("rich", "gunicorn"),
     "services.quiz.__main__, services.quiz.app": ("rich", "gunicorn"),

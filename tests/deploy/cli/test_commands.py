@@ -266,3 +266,15 @@ def test_the_launcher_works_from_anywhere_and_in_a_folder_with_a_space(folder: P
     assert (done.returncode, done.stderr) == (0, "")
     assert Path(json.loads(done.stdout)["file"]).parent == elsewhere / "here"
     assert len(list((elsewhere / "here").iterdir())) == 1
+
+
+def test_in_the_tools_container_folders_are_not_judged_and_silent_processes_are(
+    flix: Flix, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GATEWAY_URL", f"http://127.0.0.1:{os.environ['API_PORT']}")
+    assert {name: state for name, state in states(flix).items() if state != "ok"} == {
+        "processes": "problem",
+        "secrets": "warning",
+    }
+    shown = {each["name"] for each in flix("config", "--json").document["settings"]}
+    assert ("CORS_ORIGIN" in shown, "CONTENT_DATABASE_URL" in shown) == (False, True)
