@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import peewee
 
@@ -21,11 +21,16 @@ def opened_current(service: Service[AnySettings]) -> Iterator[tuple[AnySettings,
     """Give a service's settings and database, whose schema is the code's. Raise CommandFailed."""
     log_to_standard_error()
     with opened(service, create=False) as (settings, database):
-        try:
-            service.migrations.require_current(database)
-        except SchemaBehind as error:
-            raise CommandFailed(f"the schema of {service.name} is behind the code: run flix migrate") from error
+        require_current(service, database)
         yield settings, database
+
+
+def require_current(service: Service[Any], database: peewee.Database) -> None:
+    """Raise CommandFailed or MigrationError when the database's schema is not the code's."""
+    try:
+        service.migrations.require_current(database)
+    except SchemaBehind as error:
+        raise CommandFailed(f"the schema of {service.name} is behind the code: run flix migrate") from error
 
 
 def chosen(names: Sequence[str]) -> list[str]:

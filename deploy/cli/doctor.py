@@ -13,6 +13,7 @@ import peewee
 
 from deploy import env_file, stack
 from deploy.cli.answer import readable_size
+from deploy.cli.databases import require_current
 from deploy.cli.status import BACKUPS, DATA, Health, addresses, disk, health_of, is_apart, latest_backup
 from deploy.commands import SERVICES
 from services.auth.config import LOCAL_ADMIN_PASSWORD, LOCAL_SIGNING_KEY_SECRET
@@ -188,13 +189,13 @@ def _database(name: str) -> Iterator[Diagnosis]:
                 state: State = "warning" if damage == "the file is gone" else "problem"
                 yield Diagnosis(check, state, damage, advice)
                 return
-            service.migrations.require_current(database)
+            require_current(service, database)
             yield Diagnosis(check, "ok", "sound, and its schema is the code's")
             if name == "auth":
                 yield from _published_passwords(database)
             yield from _future(check, database)
     except CommandFailed as error:
-        yield from (Diagnosis(check, "problem", line, "flix migrate, or see flix status") for line in error.lines)
+        yield from (Diagnosis(check, "problem", line, "flix status shows more") for line in error.lines)
 
 
 def _published_passwords(database: peewee.Database) -> Iterator[Diagnosis]:

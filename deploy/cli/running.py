@@ -30,8 +30,9 @@ def status(json: Json = False) -> None:
         for line in ["processes:", *columns(processes), "databases:", *columns(databases)]:
             answer.line(line if line.endswith(":") else f"  {line}")
         feed, disk, latest = found["feed"], found["disk"], found["latestBackup"]
-        followed = "never" if feed["followedAt"] is None else feed["followedAt"]
-        answer.line(f"feed: quiz has {feed['lag']} changes of content to follow; last moved: {followed}")
+        followed = f"last moved at {feed['followedAt']}" if feed["followedAt"] else "it has followed none yet"
+        lag = "unknown" if feed["lag"] is None else f"quiz has {feed['lag']} changes of content to follow; {followed}"
+        answer.line(f"feed: {lag}")
         answer.line(f"backup: {latest['file']}, {latest['at']}" if latest else "backup: none here yet (flix backup)")
         answer.line(f"disk: {readable_size(disk['freeBytes'])} free of {readable_size(disk['totalBytes'])}")
         answer.line(f"version: {found['version']}, Python {found['python']}")

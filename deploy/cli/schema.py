@@ -105,8 +105,8 @@ def check(
             _check(name, findings, answer, repair=repair, alone=alone)
         remaining = sum(not each["repaired"] for each in findings)
         if remaining:
-            hint = "" if repair else ": flix check --repair does those that are certain"
-            answer.problems.append(f"{remaining} findings remain{hint}")
+            hint = "" if repair else " (flix check --repair does those that are certain)"
+            answer.problems.append(f"findings that remain: {remaining}{hint}")
 
 
 def _check(name: str, findings: list[dict[str, object]], answer: Answer, *, repair: bool, alone: bool) -> None:

@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 import peewee
 
 from deploy import stack
+from deploy.cli.databases import require_current
 from deploy.commands import SERVICES
 from services.content.models import ChangeFeedRow
 from services.kit.core.config import Environment, ServiceSettings
@@ -24,7 +25,7 @@ from services.kit.core.failures import CommandFailed
 from services.kit.core.instants import format_instant
 from services.kit.maintenance.command_line import opened
 from services.kit.storage.database import is_postgresql
-from services.kit.storage.migrations import MigrationError, SchemaBehind
+from services.kit.storage.migrations import MigrationError
 from services.quiz.models import FeedPositionRow
 
 DATA = Path("data")
@@ -149,9 +150,12 @@ def _schema(name: str, database: peewee.Database, problems: list[str]) -> Mappin
     rows = migrations.status(database)
     state = "current"
     try:
-        migrations.require_current(database)
+        require_current(SERVICES[name], database)
+    except CommandFailed as error:
+        state = "behind"
+        problems.append(str(error))
     except MigrationError as error:
-        state = "behind" if isinstance(error, SchemaBehind) else "differs"
+        state = "differs"
         problems.append(f"{name}: {error}")
     applied = [each.name for each in rows if each.applied]
     return {
