@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from services.content.repository.store import PeeweeContentStore
     from services.content.service import ContentService
 
-app = typer.Typer(help="List events, and open or close them for learners.", no_args_is_help=True)
+app = typer.Typer(help="List events, and put them on the public list or take them off.", no_args_is_help=True)
 
 Slug = Annotated[str, typer.Argument(help="The event's slug, also a former one, or its id.")]
 
@@ -50,13 +50,13 @@ def show(event: Slug, json: Json = False) -> None:
 
 @app.command("open")
 def open_event(event: Slug, json: Json = False) -> None:
-    """Let learners see the event (isActive)."""
+    """Put the event on the public list (isActive)."""
     _switch(event, json, is_active=True)
 
 
 @app.command()
 def close(event: Slug, json: Json = False) -> None:
-    """Hide the event from learners; nothing of it is deleted."""
+    """Take the event off the public list; its address, with its key, still opens it."""
     _switch(event, json, is_active=False)
 
 
