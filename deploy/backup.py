@@ -83,7 +83,7 @@ def progress_of(task: str, unit: str) -> Iterator[Progress]:
         yield meter.advance
 
 
-def back_up(folder: Path) -> Made:
+def make_backup(folder: Path) -> Made:
     """Write every service's database into a new file in the folder, while the stack serves. Raise CommandFailed."""
     started_at = time.monotonic()
     services = stack.read_service_settings(os.environ)

@@ -16,9 +16,9 @@ def backup(
 ) -> None:
     """Copy every database into one file while Flix serves."""
     with answering(as_json=json) as answer:
-        from deploy.backup import back_up, restore_command
+        from deploy.backup import make_backup, restore_command
 
-        made = back_up(to)
+        made = make_backup(to)
         answer.members |= {
             "file": str(made.file),
             "bytes": made.bytes,

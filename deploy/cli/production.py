@@ -17,7 +17,12 @@ SECRETS = (
     "SERVICE_TOKEN_SECRET",
     "SIGNING_KEY_SECRET",
 )
-FIXED = {"COMPOSE_FILE": "docker-compose.yml:deploy/compose.production.yml"}
+FIXED = {
+    "COMPOSE_FILE": "docker-compose.yml:deploy/compose.production.yml",
+    "COMPOSE_PROFILES": "backups",
+    # Who owns the backups in data/backups.
+    "BACKUP_USER": f"{os.getuid()}:{os.getgid()}",
+}
 QUESTIONS = {
     "CORS_ORIGIN": "The site whose pages call the API, such as https://learn.example.org",
     "ADMIN_USERNAME": "The name of the first admin",
@@ -49,7 +54,8 @@ def write_production(folder: Path, given: Mapping[str, str | None], ask: Callabl
     for name in missing:
         _make_secret(folder / "secrets" / name)
         # Compose reads a relative path from the folder of its first file, make from the folder of the Makefile.
-        values[f"{name}_FILE"] = f"./secrets/{name}"
+        values[f"{name}_FILE"] = f"secrets/{name}"
+    (folder / "data" / "backups").mkdir(parents=True, exist_ok=True)
     if values:
         _append(file, "".join(f"{name}='{value}'\n" for name, value in values.items()))
     wanted = [*FIXED, "API_BIND", *QUESTIONS, *(f"{name}_FILE" for name in SECRETS)]

@@ -22,7 +22,9 @@ def status(json: Json = False) -> None:
         found = read_status()
         answer.members |= found
         answer.problems += found.pop("problems")
-        processes = [(each["name"], each["state"], each["address"]) for each in found["processes"]]
+        processes = [
+            (each["name"], each["state"], each["version"] or "-", each["address"]) for each in found["processes"]
+        ]
         databases = [
             (each["service"], each["schema"], each["migration"] or "none", readable_size(each["bytes"] or 0))
             for each in found["databases"]

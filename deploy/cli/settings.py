@@ -48,4 +48,4 @@ def secrets(
         answer.line(f"{done.file}: {len(done.made)} made, {len(done.kept)} were there")
         answer.line("keep a copy of secrets/SIGNING_KEY_SECRET elsewhere: no backup holds it")
         answer.line(f"the first admin signs in with the password in {done.file.parent / 'secrets' / 'ADMIN_PASSWORD'}")
-        answer.line("next: docker compose up --detach --build, then docker compose run --rm auth seed")
+        answer.line("next: docker compose up --detach --build --wait, then docker compose run --rm auth seed")

@@ -4,12 +4,11 @@ import json
 import os
 import platform
 import shutil
-import tomllib
 from collections.abc import Mapping
 from contextlib import closing
 from datetime import UTC, datetime
 from http import HTTPStatus
-from http.client import HTTPConnection, HTTPException, HTTPSConnection
+from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
@@ -23,6 +22,7 @@ from services.content.models import ChangeFeedRow
 from services.kit.core.config import Environment, ServiceSettings
 from services.kit.core.failures import CommandFailed
 from services.kit.core.instants import format_instant
+from services.kit.core.version import VERSION
 from services.kit.maintenance.command_line import opened
 from services.kit.storage.database import is_postgresql
 from services.kit.storage.migrations import MigrationError
@@ -51,7 +51,7 @@ def status() -> dict[str, Any]:
     problems: list[str] = []
     processes = [_process(name, address, problems) for name, address in addresses().items()]
     return {
-        "version": own_version(),
+        "version": VERSION,
         "python": platform.python_version(),
         "profile": settings["content"].profile,
         "processes": processes,
@@ -84,14 +84,19 @@ def health_of(address: str) -> Health:
     connect = HTTPSConnection if parts.scheme == "https" else HTTPConnection
     with closing(connect(parts.netloc, timeout=HEALTH_SECONDS)) as connection:
         try:
-            connection.request("GET", f"{parts.path.rstrip('/')}/health/ready")
-            response = connection.getresponse()
-            body = json.loads(response.read() or b"{}")
+            body, response = _get(connection, f"{parts.path}/health/ready")
+            version = _get(connection, f"{parts.path}/health")[0].get("version")
         except (OSError, HTTPException, ValueError):
             return Health("down", None, None, None)
     state = "ready" if response.status == HTTPStatus.OK else "not ready"
-    version = body.get("version")
     return Health(state, body.get("message"), None if version is None else str(version), response.getheader("Date"))
+
+
+def _get(connection: HTTPConnection, path: str) -> tuple[dict[str, Any], HTTPResponse]:
+    connection.request("GET", path)
+    response = connection.getresponse()
+    body = json.loads(response.read() or b"{}")
+    return body if isinstance(body, dict) else {}, response
 
 
 def disk(folder: Path) -> dict[str, Any]:
@@ -109,14 +114,6 @@ def latest_backup(folder: Path) -> dict[str, Any] | None:
     found = files[-1].stat()
     at = format_instant(datetime.fromtimestamp(found.st_mtime, UTC))
     return {"file": str(files[-1]), "at": at, "bytes": found.st_size}
-
-
-def own_version() -> str:
-    """Return the version of this code: of an image from its environment, else from pyproject.toml."""
-    file = stack.ROOT / "pyproject.toml"
-    if not file.exists():
-        return os.environ.get("FLIX_VERSION", "unknown")
-    return str(tomllib.loads(file.read_text(encoding="utf-8"))["project"]["version"])
 
 
 def _process(name: str, address: str, problems: list[str]) -> dict[str, Any]:

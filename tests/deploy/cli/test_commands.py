@@ -216,7 +216,7 @@ def test_secrets_writes_all_that_production_needs_and_replaces_nothing(flix: Fli
     values = {each.name: each.value for each in env_file.read(site / ".env")}
     urls = {f"{name.upper()}_DATABASE_URL": f"postgresql://u:p@h/{name}" for name in stack.SERVICES}
     places = {f"{name.upper()}_URL": f"http://{name}" for name in stack.SERVICES}
-    files = {name: str(site / value) for name, value in values.items() if value.startswith("./secrets/")}
+    files = {name: str(site / value) for name, value in values.items() if value.startswith("secrets/")}
     settings = stack.read_settings({**values, **files, **urls, **places, "DATABASE_PROFILE": "managed"})
     assert settings["gateway"].profile == "managed"
     secret_files = list((site / "secrets").iterdir())
@@ -226,7 +226,7 @@ def test_secrets_writes_all_that_production_needs_and_replaces_nothing(flix: Fli
     assert not any(text in made.output + made.errors for text in texts)
 
     again = flix("secrets", "--to", site, "--json")
-    assert (again.code, again.document["made"], len(again.document["kept"])) == (0, [], 14)
+    assert (again.code, again.document["made"], len(again.document["kept"])) == (0, [], 16)
     assert {each.read_text() for each in secret_files} == texts
     assert LOCAL_ADMIN_PASSWORD not in texts
 
