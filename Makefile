@@ -1,4 +1,5 @@
-# The two commands: `make run` serves Flix on this machine, `make test` checks what a change can break.
+# The two commands: `make run` serves Flix on this machine, `make test` checks what a change can break. What operators
+# need beyond these is in ./flix, the command line; run, import-baseline, backup and restore call it.
 .DEFAULT_GOAL := help
 SHELL := /bin/sh
 PYTHON ?= python3
@@ -12,19 +13,19 @@ help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST)
 
 run: .venv/run ## Migrate, seed demo into a new installation, serve until Ctrl-C
-	@exec .venv/bin/python -m deploy.run
+	@exec ./flix up
 
 # TO, FILE, YES and SAFETY reach the shell as environment variables, so that it does not interpret their text.
 import-baseline: .venv/run ## FILE=flix.sqlite: import an old installation [DRY_RUN=1] [SKIP_INVALID=1]
 	@test -n "$$FILE" || { echo "name the old installation's file: make import-baseline FILE=flix.sqlite" >&2; exit 2; }
-	@.venv/bin/python -m deploy.import_baseline $(if $(filter 1,$(DRY_RUN)),--dry-run) $(if $(filter 1,$(SKIP_INVALID)),--skip-invalid) -- "$$FILE"
+	@exec ./flix import $(if $(filter 1,$(DRY_RUN)),--dry-run) $(if $(filter 1,$(SKIP_INVALID)),--skip-invalid) -- "$$FILE"
 
 backup: .venv/run ## Copy every database into one file while Flix serves [TO=folder]
-	@exec .venv/bin/python -m deploy.backup $${TO:+--to "$$TO"}
+	@exec ./flix backup $${TO:+--to "$$TO"}
 
 restore: .venv/run ## Verify a backup, then replace every database by it: FILE=file [YES=1] [SAFETY=no]
-	@exec .venv/bin/python -m deploy.restore "$${FILE:?is missing: make restore FILE=data/backups/flix-....tar}" \
-	  $${YES:+--yes} $$([ "$$SAFETY" != no ] || echo --without-safety-backup)
+	@exec ./flix restore $${YES:+--yes} $$([ "$$SAFETY" != no ] || echo --without-safety-backup) \
+	  -- "$${FILE:?is missing: make restore FILE=data/backups/flix-....tar}"
 
 test: checks ## Format, lint, types, import walls, migration drift, and the tests that take under five minutes
 	@$(PYTEST) -m "not full" -rfEs

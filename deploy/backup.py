@@ -1,74 +1,45 @@
-"""`make backup`: copy every service's database into one file while the stack serves.
+"""`flix backup`: copy every service's database into one file while the stack serves.
 
 The file has every write that was acknowledged before the backup began. Each copy is of one moment, but not of the same
 one: quiz is copied first, so that its position in content's feed is never ahead of the copy of content.
 """
 
-import argparse
 import os
 import shlex
 import shutil
-import signal
-import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 from io import BytesIO
 from pathlib import Path
+from typing import NamedTuple
 
 import peewee
-from tqdm import tqdm
 
-from deploy import env_file, stack
+from deploy import stack
 from deploy.archive import FORMAT, MANIFEST, ArchiveWriter, Copy, Manifest
 from deploy.engines import engine_of
 from deploy.engines.common import BackupError, Progress
-from services.kit.core.config import ServiceSettings, SettingsError
+from services.kit.core.config import ServiceSettings
 from services.kit.core.instants import format_instant, now
+from services.kit.maintenance.progress import Meter
 from services.kit.storage.database import open_database, wait_until_ready
 
 FOLDER = Path("data/backups")
-_MAKE = "make restore FILE="
+_FLIX = "./flix restore "
 # The reverse of the order in which services start.
 ORDER = tuple(reversed(tuple(stack.SERVICES)))
 
 
-def main() -> int:
-    """Return 0 when the file is written, 1 when nothing is."""
-    parser = argparse.ArgumentParser(prog="python -m deploy.backup", description="Back up every database.")
-    parser.add_argument("--to", type=Path, default=FOLDER, metavar="FOLDER", help="the folder for the file")
-    options = parser.parse_args()
-    started_at = time.monotonic()
+class Made(NamedTuple):
+    """A finished backup: its file, its size in bytes, and the seconds that it took."""
 
-    def work() -> None:
-        target = back_up(options.to)
-        seconds, size = time.monotonic() - started_at, readable_size(target.stat().st_size)
-        print_line(f"{target}: {size} in {seconds:.1f} s; to go back to it: {restore_command(target)}")
-
-    return run_as_command(work)
-
-
-def run_as_command(work: Callable[[], None]) -> int:
-    """Run a command with the settings of `make run`; write an error as one line and return the exit code."""
-    # Copies contain password hashes and signing keys.
-    os.umask(0o077)
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.default_int_handler)
-    try:
-        env_file.load()
-        work()
-    except (BackupError, SettingsError, stack.StartFailed) as error:
-        sys.stderr.write(f"{error}\n")
-        return 1
-    except OSError as error:
-        sys.stderr.write(f"{error.filename or 'the system'}: {error.strerror}\n")
-        return 1
-    except KeyboardInterrupt:
-        sys.stderr.write("stopped\n")
-        return 1
-    return 0
+    file: Path
+    bytes: int
+    seconds: float
+    manifest: Manifest
 
 
 def require_servers(services: Mapping[str, ServiceSettings]) -> None:
@@ -101,37 +72,20 @@ def file_name(begun: datetime, kind: str = "flix") -> str:
 
 def restore_command(file: Path) -> str:
     """Return the command that restores the file, as a shell takes it; containers have another one."""
-    command = os.environ.get("RESTORE_COMMAND", _MAKE)
-    # make expands what it is given, before the shell of its recipe sees it.
-    name = str(file).replace("$", "$$") if command == _MAKE else str(file)
-    return command + shlex.quote(name)
+    return os.environ.get("RESTORE_COMMAND", _FLIX) + shlex.quote(str(file))
 
 
 @contextmanager
-def progress_bar(task: str, unit: str) -> Iterator[Progress]:
-    """Show a progress bar on a terminal; remove it at the end."""
-    with tqdm(desc=task, unit=unit, unit_scale=True, disable=None, leave=False) as bar:
-
-        def progress(done: int, total: int | None) -> None:
-            bar.total = total
-            bar.update(done)
-
-        yield progress
+def progress_of(task: str, unit: str) -> Iterator[Progress]:
+    """Show the progress of a task, whose end is not known yet."""
+    with Meter("", unit) as meter:
+        meter.begin(task, 0)
+        yield meter.advance
 
 
-def print_line(text: str) -> None:
-    """Write a line to standard output and flush it."""
-    sys.stdout.write(text + "\n")
-    sys.stdout.flush()
-
-
-def readable_size(number: int) -> str:
-    """Return a number of bytes in a form for people."""
-    return f"{tqdm.format_sizeof(number, divisor=1000)}B"
-
-
-def back_up(folder: Path) -> Path:
-    """Write a new backup into the folder and return its file. Raise BackupError, SettingsError or StartFailed."""
+def make_backup(folder: Path) -> Made:
+    """Write every service's database into a new file in the folder, while the stack serves. Raise CommandFailed."""
+    started_at = time.monotonic()
     services = stack.read_service_settings(os.environ)
     require_servers(services)
     databases = {name: services[name].database_url for name in ORDER}
@@ -139,8 +93,8 @@ def back_up(folder: Path) -> Path:
         if engine_of(url).is_empty(url):
             raise BackupError(f"{name} has no database yet, or not where {name.upper()}_DATABASE_URL says")
     target = folder / file_name(now())
-    write_backup(databases, target)
-    return target
+    manifest = write_backup(databases, target)
+    return Made(target, target.stat().st_size, time.monotonic() - started_at, manifest)
 
 
 def _write(databases: Mapping[str, str], folder: Path) -> Manifest:
@@ -161,7 +115,7 @@ def _add(archive: ArchiveWriter, name: str, url: str, folder: Path) -> Copy:
     """Copy one database into the archive; its own file is removed before the next is copied."""
     engine, file = engine_of(url), folder / f"{name}.{engine_of(url).NAME}"
     try:
-        with progress_bar(f"{name}: copying", engine.UNIT) as progress:
+        with progress_of(f"{name}: copying", engine.UNIT) as progress:
             content = engine.dump(url, file, progress)
     except BackupError as error:
         raise BackupError(f"{name}: {error}") from None
@@ -196,7 +150,3 @@ def _sync(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

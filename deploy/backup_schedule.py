@@ -18,10 +18,10 @@ from typing import NoReturn
 import peewee
 
 from deploy.archive import open_archive
-from deploy.backup import FOLDER, back_up
+from deploy.backup import FOLDER, make_backup
 from deploy.engines.common import BackupError
-from deploy.stack import StartFailed
 from services.kit.core.config import Environment, SettingsError
+from services.kit.core.failures import CommandFailed
 from services.kit.core.logging import log, logging_configuration
 
 # Read by the health check of docker-compose.yml.
@@ -32,7 +32,7 @@ RETRY_SECONDS = 900.0
 LONGEST_SLEEP_SECONDS = 60.0
 # Neither the copies that a restore makes first, nor other files.
 PATTERN = "flix-[0-9]*.tar"
-FAILURES = (BackupError, SettingsError, StartFailed, OSError, peewee.PeeweeException)
+FAILURES = (CommandFailed, OSError, peewee.PeeweeException)
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,11 @@ def read_schedule(variables: Mapping[str, str]) -> Schedule:
     return schedule
 
 
-def turn(folder: Path, keep: int, make: Callable[[Path], Path] = back_up) -> bool:
+def _back_up(folder: Path) -> Path:
+    return make_backup(folder).file
+
+
+def turn(folder: Path, keep: int, make: Callable[[Path], Path] = _back_up) -> bool:
     """Make a backup, verify it and remove the oldest ones; log what was done. Return whether it is good."""
     started_at = time.monotonic()
     try:

@@ -8,10 +8,12 @@ import sys
 from contextlib import closing
 
 from deploy import stack
-from deploy.commands import run_command
+from deploy.commands import SERVICES
 from services.content.seed import counts_as_seeded
-from services.kit.core.config import ServiceSettings, SettingsError
+from services.kit.core.config import ServiceSettings
 from services.kit.core.errors import NoWrites
+from services.kit.core.failures import CommandFailed
+from services.kit.maintenance.command_line import execute
 from services.kit.storage.database import open_database
 from services.kit.storage.health import require_writes
 
@@ -20,9 +22,8 @@ def main() -> int:
     """Return 0, or 1 with the reason on standard error."""
     try:
         _prepare()
-    except (stack.StartFailed, SettingsError) as error:
-        # A command that failed has written the reason itself.
-        sys.stderr.write(f"{error}\n" if str(error) else "")
+    except CommandFailed as error:
+        sys.stderr.writelines(f"{line}\n" for line in error.lines)
         return 1
     return 0
 
@@ -31,15 +32,15 @@ def _prepare() -> None:
     settings = stack.read_service_settings(os.environ)
     for name in stack.SERVICES:
         _print_line(f"{name}: migrating")
-        run_command(name, "migrate", "up")
+        execute(SERVICES[name], ["migrate", "up"])
         _require_writes(name, settings[name])
-    run_command("auth", "seed")
+    execute(SERVICES["auth"], ["seed"])
     content = settings["content"]
     if content.profile == "local" and not _is_seeded(content):
         _print_line("new installation: seeding demo")
         # Content last: until it is seeded, the next start seeds what an interrupted one did not.
-        run_command("quiz", "seed", "demo")
-        run_command("content", "seed", "demo")
+        execute(SERVICES["quiz"], ["seed", "demo"])
+        execute(SERVICES["content"], ["seed", "demo"])
 
 
 def _require_writes(name: str, settings: ServiceSettings) -> None:

@@ -1,32 +1,29 @@
-"""`make restore FILE=`: replace every database by its copy in a backup, once all copies have passed their checks.
+"""`flix restore FILE`: replace every database by its copy in a backup, once all copies have passed their checks.
 
 Each copy is unpacked beside the live database, migrated if it is of an older release, and checked by its service.
 Before anything is replaced, the present data is backed up.
 """
 
-import argparse
 import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import uuid_utils
 
 from deploy import commands, stack
 from deploy.archive import Archive, Manifest, open_archive
 from deploy.backup import (
-    FOLDER,
     ORDER,
     file_name,
-    print_line,
-    progress_bar,
+    progress_of,
     require_servers,
     restore_command,
-    run_as_command,
     write_backup,
 )
 from deploy.engines import engine_of
@@ -37,11 +34,12 @@ from services.kit.core.instants import now
 from services.kit.storage.database import open_database
 
 Services = Mapping[str, ServiceSettings]
+Say = Callable[[str], None]
 
 
 @dataclass(frozen=True)
 class Options:
-    """The options of the command."""
+    """The backup, whether somebody has confirmed, and whether and where the present data is backed up first."""
 
     file: Path
     confirmed: bool
@@ -49,19 +47,20 @@ class Options:
     safety_folder: Path
 
 
-def main() -> int:
-    """Return 0 when everything is replaced; 1 when nothing is, or only the databases that the message names."""
-    parser = argparse.ArgumentParser(prog="python -m deploy.restore", description="Restore a backup.")
-    parser.add_argument("file", type=Path, metavar="FILE", help="a file that make backup has written")
-    parser.add_argument("--yes", action="store_true", help="do not ask")
-    parser.add_argument("--without-safety-backup", action="store_true", help="do not back up the present data first")
-    parser.add_argument("--safety-to", type=Path, default=FOLDER, metavar="FOLDER", help="the folder for that backup")
-    given = parser.parse_args()
-    options = Options(given.file, given.yes, not given.without_safety_backup, given.safety_to)
-    return run_as_command(lambda: _restore(options))
+class Restored(NamedTuple):
+    """A finished restore: the backup's manifest, the safety backup, the services left as before, and the seconds."""
+
+    manifest: Manifest
+    safety_backup: Path | None
+    left: Sequence[str]
+    seconds: float
 
 
-def _restore(options: Options) -> None:
+def restore(options: Options, say: Say) -> Restored:
+    """Replace every database by its copy; `say` gets a line for each step. Raise CommandFailed.
+
+    Nothing is replaced then, or only the databases that the message names.
+    """
     started_at = time.monotonic()
     services = stack.read_service_settings(os.environ)
     with open_archive(options.file) as archive, ExitStack() as scratches:
@@ -71,10 +70,13 @@ def _restore(options: Options) -> None:
         # Content before quiz: a restored quiz must not follow the feed of the content that is being replaced.
         wanted = {name: services[name] for name in stack.SERVICES if name in archive.manifest.services}
         _require_stopped_where_needed(wanted)
-        copies = {name: scratches.enter_context(_checked_copy(archive, name, wanted[name])) for name in wanted}
+        copies = {name: scratches.enter_context(_checked_copy(archive, name, wanted[name], say)) for name in wanted}
         safety_backup = _back_up_present(wanted, options.safety_folder) if options.keep_present else None
+        if safety_backup is not None:
+            say(f"the present data is backed up in {safety_backup}")
         _replace_all(copies, wanted, safety_backup)
-    print_line(_summary(options.file, archive.manifest, services, time.monotonic() - started_at))
+    left = [name for name in services if name not in archive.manifest.services]
+    return Restored(archive.manifest, safety_backup, left, time.monotonic() - started_at)
 
 
 def _require_same_engines(manifest: Manifest, services: Services) -> None:
@@ -93,11 +95,15 @@ def _confirm(options: Options, manifest: Manifest, services: Services) -> None:
     if options.confirmed:
         return
     if any(each.profile == "managed" for each in services.values()):
-        raise BackupError("restore replaces every row: in the managed profile it needs --yes (make restore YES=1)")
+        raise BackupError("restore replaces every row: in the managed profile it needs --yes")
     names = ", ".join(sorted(manifest.services))
+    # Not on standard output, which may be a script's.
+    sys.stderr.write(f"Replace every row of {names} by the backup of {manifest.begun_at}? Type yes to continue: ")
+    sys.stderr.flush()
     try:
-        answer = input(f"Replace every row of {names} by the backup of {manifest.begun_at}? Type yes to continue: ")
+        answer = input()
     except EOFError:
+        sys.stderr.write("\n")
         answer = ""
     if answer.strip() != "yes":
         raise BackupError("nothing was replaced")
@@ -116,28 +122,28 @@ def _require_stopped_where_needed(services: Services) -> None:
 
 
 @contextmanager
-def _checked_copy(archive: Archive, name: str, settings: ServiceSettings) -> Iterator[str]:
+def _checked_copy(archive: Archive, name: str, settings: ServiceSettings, say: Say) -> Iterator[str]:
     """Unpack the service's copy into a scratch database, migrate and check it; yield its URL."""
     engine = engine_of(settings.database_url)
     with ExitStack() as contexts:
         try:
             source = contexts.enter_context(archive.copy_of(name))
-            with progress_bar(f"{name}: unpacking", "B") as progress:
+            with progress_of(f"{name}: unpacking", "B") as progress:
                 url = contexts.enter_context(engine.scratch(settings.database_url, source, progress))
-            _migrate(name, url)
+            _migrate(name, url, say)
             if name == "content":
                 _renew_feed_id(url)
             _run(name, url, "check", "--alone")
         except BackupError as error:
             raise BackupError(f"{name}: {error}; nothing was replaced") from None
-        print_line(f"{name}: the copy is good")
+        say(f"{name}: the copy is good")
         yield url
 
 
-def _migrate(name: str, url: str) -> None:
+def _migrate(name: str, url: str, say: Say) -> None:
     if any(not each.applied for each in commands.SERVICES[name].migrations.status(open_database(url))):
         applied = _run(name, url, "migrate", "up")
-        print_line(f"{name}: the backup is of an older release; {', '.join(applied)} to the copy")
+        say(f"{name}: the backup is of an older release; {', '.join(applied)} to the copy")
 
 
 def _renew_feed_id(url: str) -> None:
@@ -180,9 +186,8 @@ def _back_up_present(services: Services, folder: Path) -> Path | None:
     except BackupError as error:
         raise BackupError(
             f"the present data cannot be backed up ({error}); nothing was replaced: "
-            "to give it up, use --without-safety-backup (make restore SAFETY=no)"
+            "to give it up, use --without-safety-backup"
         ) from None
-    print_line(f"the present data is backed up in {target}")
     return target
 
 
@@ -197,13 +202,3 @@ def _replace_all(copies: Mapping[str, str], services: Services, safety_backup: P
             so_far = f"{' and '.join(replaced)} already replaced, {back}" if replaced else "nothing was replaced"
             raise BackupError(f"{name}: {error}; {so_far}; or correct the cause and restore again") from None
         replaced.append(name)
-
-
-def _summary(file: Path, manifest: Manifest, services: Services, seconds: float) -> str:
-    left = [name for name in services if name not in manifest.services]
-    rest = f"; {' and '.join(left)}, not in it, as before" if left else ""
-    return f"restored {file}, begun {manifest.begun_at}, in {seconds:.1f} s{rest}"
-
-
-if __name__ == "__main__":
-    sys.exit(main())

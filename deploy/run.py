@@ -1,4 +1,8 @@
-"""`make run`: migrate, seed `demo` into a new installation, start the stack, and stop it on Ctrl-C."""
+"""`flix up`: migrate, seed `demo` into a new installation, start the stack, and stop it on Ctrl-C.
+
+`flix` gives its process over to `python -m deploy.run`, which stays as long as the stack and loads little. With --json
+standard output gets one document when everything is ready, or when nothing could be started.
+"""
 
 import json
 import os
@@ -6,22 +10,26 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from deploy import env_file, log_files, stack
 from deploy.folder_lock import locked, unwritable
 from deploy.supervision import Supervised
 from services.auth.config import Settings as AuthSettings
-from services.kit.core.config import ServerSettings, SettingsError
+from services.kit.core.config import ServerSettings
+from services.kit.core.failures import CommandFailed
 
 DATA = Path("data")
 LOGS = DATA / "logs"
 WATCH_SECONDS = 0.5
+Say = Callable[[str], None]
 
 
 def main() -> int:
     """Return 0 after Ctrl-C, 1 when the stack could not start."""
+    as_json = sys.argv[1:] == ["--json"]
+    say = _print_error if as_json else _print_line
     # The databases contain password hashes and signing keys.
     os.umask(0o077)
     stopping = threading.Event()
@@ -36,33 +44,43 @@ def main() -> int:
         with locked(DATA) as lock:
             stack.require_free_ports(settings.values())
             log_files.rotate_all(LOGS, bounds)
-            _run(settings, stopping, lock, bounds)
-    except (stack.StartFailed, SettingsError) as error:
-        # A command that failed has written the reason itself.
-        sys.stderr.write(f"{error}\n" if str(error) else "")
+            _run(settings, stopping, lock, bounds, say, as_json=as_json)
+    except CommandFailed as error:
+        # Where another process failed, it has written the reason itself.
+        if as_json:
+            _print_line(json.dumps({"ok": False, "problems": error.lines or ["see standard error"]}))
+        else:
+            sys.stderr.writelines(f"{line}\n" for line in error.lines)
         return 1
-    _print_line("stopped")
+    say("stopped")
     return 0
 
 
 def _run(
-    settings: Mapping[str, ServerSettings], stopping: threading.Event, lock: int, bounds: log_files.Bounds
+    settings: Mapping[str, ServerSettings],
+    stopping: threading.Event,
+    lock: int,
+    bounds: log_files.Bounds,
+    say: Say,
+    *,
+    as_json: bool,
 ) -> None:
     """Run the stack until `stopping` is set. Raise StartFailed when it does not start."""
     started_at = time.monotonic()
-    stack.run_to_end("deploy.prepare", os.environ, [lock])
+    stack.run_to_end("deploy.prepare", os.environ, [lock], sys.stderr.buffer if as_json else None)
 
     def start(name: str) -> stack.Process:
         return stack.start(name, os.environ, LOGS, [lock])
 
     supervised: list[Supervised] = []
     try:
-        supervised.extend(Supervised(start(name), start, _print_line) for name in stack.PROCESSES)
+        supervised.extend(Supervised(start(name), start, say) for name in stack.PROCESSES)
         address = f"http://{settings['gateway'].host}:{settings['gateway'].port}"
         processes = [each.process for each in supervised]
         stack.wait_until(lambda: stopping.is_set() or stack.is_ready(address), processes)
         if not stopping.is_set():
-            _print_line(_welcome(address, settings, time.monotonic() - started_at))
+            seconds = time.monotonic() - started_at
+            _print_line(_document(address, seconds) if as_json else _welcome(address, settings, seconds))
         while not stopping.wait(WATCH_SECONDS):
             for each in supervised:
                 each.look()
@@ -79,6 +97,11 @@ def _make_folder(folder: Path) -> None:
         (folder / ".writable").unlink()
     except OSError as error:
         raise unwritable(folder, error) from None
+
+
+def _document(address: str, seconds: float) -> str:
+    document = {"ok": True, "problems": [], "address": address, "logs": str(LOGS), "seconds": round(seconds, 1)}
+    return json.dumps(document)
 
 
 def _welcome(address: str, settings: Mapping[str, ServerSettings], seconds: float) -> str:
@@ -107,6 +130,11 @@ def _sign_in(address: str, auth: ServerSettings) -> str:
 def _print_line(text: str) -> None:
     sys.stdout.write(text + "\n")
     sys.stdout.flush()
+
+
+def _print_error(text: str) -> None:
+    sys.stderr.write(text + "\n")
+    sys.stderr.flush()
 
 
 if __name__ == "__main__":

@@ -23,6 +23,7 @@ import services.auth.config
 import services.content.config
 import services.quiz.config
 from services.kit.core.config import ServerSettings, ServiceSettings, SettingsError
+from services.kit.core.failures import CommandFailed
 from services.kit.web.serving import port_problem
 
 AnySettings = TypeVar("AnySettings", bound=ServerSettings)
@@ -52,8 +53,8 @@ STOP_SECONDS = 50
 POLL_SECONDS = 0.1
 
 
-class StartFailed(Exception):
-    """The stack cannot be started; the message is one line for people."""
+class StartFailed(CommandFailed):
+    """The stack cannot be started."""
 
 
 @dataclass(frozen=True)
@@ -133,12 +134,14 @@ def start(name: str, environment: Mapping[str, str], logs: Path, inherited: Sequ
         raise StartFailed(f"{name} cannot be started ({error.strerror}): {what}") from None
 
 
-def run_to_end(module: str, environment: Mapping[str, str], inherited: Sequence[int] = ()) -> None:
-    """Run a module in a process as `start` does, with the output of this one, and wait for its end.
+def run_to_end(
+    module: str, environment: Mapping[str, str], inherited: Sequence[int] = (), output: BinaryIO | None = None
+) -> None:
+    """Run a module in a process as `start` does, with the output of this one or another, and wait for its end.
 
     Raise StartFailed without a message: the module has written the reason to standard error.
     """
-    if _popen([module], environment, inherited).wait():
+    if _popen([module], environment, inherited, output).wait():
         raise StartFailed
 
 

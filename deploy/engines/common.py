@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Protocol
 
+from services.kit.core.failures import CommandFailed
+
 # Bytes per read.
 CHUNK = 1 << 20
 LEDGER = "schema_ledger"
@@ -14,8 +16,8 @@ LEDGER = "schema_ledger"
 Progress = Callable[[int, int | None], None]
 
 
-class BackupError(Exception):
-    """A backup or a restore cannot be done; the message is one line that says why and what to do."""
+class BackupError(CommandFailed):
+    """A backup or a restore cannot be done."""
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from typing import Any
 from urllib.parse import quote
 
 from deploy.import_baseline.old_row import MAXIMUM_TEXT_BYTES, Damaged, OldRow
+from services.kit.core.failures import CommandFailed
 
 BATCH_ROWS = 100
 
@@ -54,8 +55,8 @@ _WAL_VERSION = 2
 _TOO_LONG = b"\xfftoo long"
 
 
-class BaselineError(Exception):
-    """The old data cannot be moved; the message is one line that says what to do."""
+class BaselineError(CommandFailed):
+    """The old data cannot be moved."""
 
 
 class OldFile:

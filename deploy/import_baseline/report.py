@@ -1,10 +1,7 @@
 """The report of an import: the rules that rows break, and what becomes of the rows of each table."""
 
-import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-
-from tqdm import tqdm
 
 _COLUMNS = ("table", "found", "to move", "changed", "already there", "invalid")
 
@@ -47,12 +44,6 @@ class Tally:
     def invalid(self) -> int:
         """The number of rows that break a rule, alone or together with the rows that belong to them."""
         return self.found - self.new - self.present
-
-
-def write_lines(*lines: object) -> None:
-    """Write to standard output, above a progress bar where one is drawn."""
-    for line in lines:
-        tqdm.write(str(line), file=sys.stdout)
 
 
 def table_lines(tallies: Sequence[Tally]) -> Iterator[str]:

@@ -1,22 +1,21 @@
 """The whole import: check the rows of every service, print one report, then move service by service."""
 
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 
 import peewee
-from tqdm import tqdm
 
 from deploy.import_baseline.import_pass import Importer, ImportPass
 from deploy.import_baseline.old_file import BaselineError, OldFile
-from deploy.import_baseline.report import Change, Finding, Tally, moved_line, table_lines, write_lines
+from deploy.import_baseline.report import Change, Finding, Tally, moved_line, table_lines
+from services.kit.maintenance.progress import Meter
 from services.kit.storage.database import is_postgresql, transaction
 from services.kit.storage.seed_mark import mark_seeded
 
-_ADVICE = (
+ADVICE = (
     "nothing was moved: correct the rows that cannot be moved in a copy of the old file, or leave them out with "
-    "--skip-invalid (SKIP_INVALID=1); rows whose id or name is taken here can only move into an empty installation"
+    "--skip-invalid; rows whose id or name is taken here can only move into an empty installation"
 )
 
 
@@ -29,29 +28,31 @@ class Part:
     database: peewee.Database
 
 
-def run_import(old: OldFile, parts: Sequence[Part], *, skip_invalid: bool, dry_run: bool) -> bool:
-    """Return whether the import went through; it does not when there are invalid rows that may not be skipped.
+def run_import(
+    old: OldFile, parts: Sequence[Part], say: Callable[[str], None], *, skip_invalid: bool, dry_run: bool
+) -> Sequence[Tally]:
+    """Move the rows and return the numbers of the check before; `say` gets the lines of the report.
 
-    Raise BaselineError when a row has become invalid between the check and the move.
+    Raise BaselineError with ADVICE when there are invalid rows that may not be skipped, and when a row has become
+    invalid between the check and the move.
     """
-    tallies = [tally for part in parts for tally in _run_pass(old, part, write_lines, writes=False)]
-    write_lines(*table_lines(tallies))
+    tallies = [tally for part in parts for tally in _run_pass(old, part, lambda each: say(str(each)), writes=False)]
+    for line in table_lines(tallies):
+        say(line)
     if not skip_invalid and any(tally.invalid for tally in tallies):
-        sys.stderr.write(f"{_ADVICE}\n")
-        return False
+        raise BaselineError(ADVICE)
     for part in () if dry_run else parts:
         # The check has reported the rows that are skipped.
         report = (lambda _finding: None) if skip_invalid else _stop
-        write_lines(moved_line(part.name, _run_pass(old, part, report, writes=True)))
-    return True
+        say(moved_line(part.name, _run_pass(old, part, report, writes=True)))
+    return tallies
 
 
 def _run_pass(old: OldFile, part: Part, report: Callable[[Finding | Change], None], *, writes: bool) -> Sequence[Tally]:
-    task = f"{'moving' if writes else 'checking'} {part.name}"
-    # The bar is for a person: it is not drawn into a file or a pipe.
-    with tqdm(desc=task, unit=" rows", leave=False, disable=None) as bar:
-        one_pass = ImportPass(old, part.importer.tables, report, bar.update, writes=writes)
-        bar.total = sum(tally.found for tally in one_pass.tallies.values())
+    with Meter("") as meter:
+        one_pass = ImportPass(old, part.importer.tables, report, meter.advance, writes=writes)
+        found = sum(tally.found for tally in one_pass.tallies.values())
+        meter.begin(f"{'moving' if writes else 'checking'} {part.name}", found)
         with _long_transaction(part.database) if writes else nullcontext():
             part.importer.run(part.database, one_pass)
             if writes:

@@ -7,6 +7,7 @@ from services.auth.config import read_settings
 from services.auth.integrity import examination
 from services.auth.keys import COMMAND as KEYS
 from services.auth.migrations import MIGRATIONS
+from services.auth.users import COMMAND as USERS
 from services.kit.maintenance.command_line import Seeder, Service, main
 
 SERVICE = Service(
@@ -16,7 +17,7 @@ SERVICE = Service(
     migrations=MIGRATIONS,
     seeder=Seeder(seed.SETS, seed.seed_database),
     examination=examination,
-    commands=(KEYS,),
+    commands=(KEYS, USERS),
 )
 
 if __name__ == "__main__":

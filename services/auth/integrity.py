@@ -45,10 +45,10 @@ def _findings_by_settings(settings: Settings, database: peewee.Database, progres
     encryption_key = keys.derive_key(settings.signing_key_secret, keys.KEY_ENCRYPTION)
     yield from _private_key_findings(encryption_key, database, progress)
     if settings.profile == "managed":
-        yield from _default_password_findings(database, progress)
+        yield from default_password_findings(database, progress)
 
 
-def _default_password_findings(database: peewee.Database, progress: Progress) -> Iterator[Finding]:
+def default_password_findings(database: peewee.Database, progress: Progress) -> Iterator[Finding]:
     """Yield the accounts that a known default opens. Each account costs three hashes: 0.1 s, by bcrypt about 1 s."""
     progress.begin("passwords that are known defaults", PeeweeAuthStore(database).admins.count())
     for admins in all_admins(database):

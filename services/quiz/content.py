@@ -5,11 +5,10 @@ from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 from urllib.parse import quote
 
-import httpx
-
 from services.kit.core.deadlines import DEADLINE_HEADER, deadline_header, require_time_left, seconds_left
 from services.kit.core.errors import NotFound, Unavailable
 from services.kit.core.instants import Clock, now, parse_instant
+from services.kit.core.lean_httpx import httpx
 from services.kit.core.logging import REQUEST_ID_HEADER, current_request_id, log
 from services.kit.web.tokens.service import issue_service_token
 from services.quiz.config import Settings

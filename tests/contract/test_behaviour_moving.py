@@ -56,7 +56,7 @@ def moved(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     with installation(folder, server) as built:
         file = write_baseline(folder / "flix.sqlite", ROWS)
         done = subprocess.run(
-            [sys.executable, "-m", "deploy.import_baseline", str(file)],
+            [sys.executable, "-m", "deploy.cli", "import", str(file)],
             cwd=ROOT,
             env=built.environment,
             capture_output=True,

@@ -22,9 +22,9 @@ Digests = dict[str, dict[str, tuple[int, str]]]
 
 
 def run(built: Installation, command: str, *arguments: object, **variables: str) -> subprocess.CompletedProcess[str]:
-    """Run `python -m deploy.<command>` in the installation's folder, without a terminal."""
+    """Run `flix` with this command in the installation's folder, without a terminal."""
     return subprocess.run(
-        [sys.executable, "-m", f"deploy.{command}", *map(str, arguments)],
+        [sys.executable, "-m", "deploy.cli", command, *map(str, arguments)],
         cwd=built.logs.parent,
         env=environment(built, **variables),
         stdin=subprocess.DEVNULL,

@@ -1,4 +1,4 @@
-"""`make backup`: the content of its file, and what is left when it cannot be made."""
+"""`flix backup`: the content of its file, and what is left when it cannot be made."""
 
 import os
 import re
@@ -51,8 +51,8 @@ def test_its_last_line_names_the_file_and_the_command_to_restore_it(built_on_sql
     shown = f"data/backups/{file.name}"
     assert (done.returncode, done.stderr) == (0, "")
     # Three small databases.
-    assert re.match(rf"{re.escape(shown)}: [2-4]\d\dkB in ", done.stdout)
-    assert done.stdout.endswith(f" s; to go back to it: make restore FILE={shown}\n")
+    assert re.match(rf"{re.escape(shown)}: [2-4]\d\d\.\d kB in ", done.stdout)
+    assert done.stdout.endswith(f" s; to go back to it: ./flix restore {shown}\n")
 
 
 @pytest.mark.parametrize("name", ["plain", "my backups", "it's $HOME", '"a" & b;c'])
@@ -60,13 +60,10 @@ def test_the_printed_command_names_the_file_whatever_its_name(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file = tmp_path / name / "flix.tar"
-    makefile = tmp_path / "Makefile"
-    makefile.write_text('restore:\n\t@printf %s "$$FILE"\n')
-    by_make = f"{restore_command(file).replace('make', f'make --silent --file={makefile}', 1)}"
+    assert restore_command(file).startswith("./flix restore ")
     monkeypatch.setenv("RESTORE_COMMAND", "printf %s ")
-    for command in (by_make, restore_command(file)):
-        done = subprocess.run(["sh", "-c", command], cwd=tmp_path, capture_output=True, text=True, check=True)
-        assert done.stdout == str(file)
+    done = subprocess.run(["sh", "-c", restore_command(file)], capture_output=True, text=True, check=True)
+    assert done.stdout == str(file)
 
 
 @pytest.mark.full
@@ -75,7 +72,7 @@ def test_a_backup_in_a_folder_with_a_space_is_restored_by_the_printed_command(
 ) -> None:
     done = run(built_on_sqlite, "backup", "--to", tmp_path / "my backups")
     [*_, argument] = shlex.split(done.stdout.partition("to go back to it: ")[2])
-    restored = run(built_on_sqlite, "restore", argument.removeprefix("FILE="), "--yes")
+    restored = run(built_on_sqlite, "restore", argument, "--yes")
     assert (restored.returncode, restored.stderr) == (0, "")
 
 
@@ -84,6 +81,7 @@ def test_make_gives_the_name_of_a_file_on_unchanged() -> None:
     name = '/nowhere/my "old" `file`.sqlite'
     make = ["make", "--silent", "--old-file=.venv/run", "import-baseline", f"FILE={name}"]
     done = subprocess.run(make, cwd=stack.ROOT, capture_output=True, text=True, check=False)
+    # What make says of a recipe that fails.
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith(name)
 
@@ -212,7 +210,7 @@ def test_an_interrupted_backup_leaves_no_file_that_looks_like_one(
         "import sys, signal\n"
         # A background job of a shell, and its children, ignore SIGINT.
         "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
-        "from deploy import backup\n"
+        "from deploy.cli.app import app\n"
         "from deploy.engines import sqlite\n"
         "dump = sqlite.dump\n"
         "def stopping(url, file, progress):\n"
@@ -221,9 +219,9 @@ def test_an_interrupted_backup_leaves_no_file_that_looks_like_one(
         "        signal.pause()\n"
         "    return dump(url, file, progress)\n"
         "sqlite.dump = stopping\n"
-        "sys.exit(backup.main())\n"
+        "app()\n"
     )
-    command = [sys.executable, "-c", program, "--to", str(folder)]
+    command = [sys.executable, "-c", program, "backup", "--to", str(folder)]
     with subprocess.Popen(
         command, cwd=tmp_path, env=environment(built_on_sqlite), stderr=subprocess.PIPE, text=True
     ) as process:

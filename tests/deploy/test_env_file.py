@@ -158,9 +158,10 @@ def test_a_module_is_run_with_the_exact_values(clone: Path) -> None:
     "command",
     [
         ["deploy.run"],
-        ["deploy.backup"],
-        ["deploy.restore", "file"],
-        ["deploy.import_baseline", "file"],
+        ["deploy.cli", "backup"],
+        ["deploy.cli", "restore", "file"],
+        ["deploy.cli", "import", "file"],
+        ["deploy.cli", "user", "list"],
         ["deploy.env_file"],
         ["deploy.env_file", "services.auth", "seed"],
     ],

@@ -8,12 +8,13 @@ import pytest
 from deploy import stack
 
 LOADED_BY_FEW = {
-    "deploy.run": ("peewee", "pydantic", "falcon", "httpx", "zxcvbn", "gunicorn"),
-    "services.auth.__main__, services.auth.app": ("zxcvbn", "tqdm", "gunicorn"),
-    "services.content.__main__, services.content.app": ("tqdm", "gunicorn"),
-    "services.quiz.__main__, services.quiz.app": ("tqdm", "gunicorn"),
+    "deploy.run": ("peewee", "pydantic", "falcon", "httpx", "zxcvbn", "gunicorn", "typer", "rich"),
+    "gateway.__main__, gateway.app": ("rich", "gunicorn"),
+    "services.auth.__main__, services.auth.app": ("zxcvbn", "rich", "gunicorn"),
+    "services.content.__main__, services.content.app": ("rich", "gunicorn"),
+    "services.quiz.__main__, services.quiz.app": ("rich", "gunicorn"),
     # Alone: what follows content.
-    "services.quiz.__main__": ("pydantic", "falcon", "tqdm", "gunicorn"),
+    "services.quiz.__main__": ("pydantic", "falcon", "rich", "gunicorn"),
 }
 
 

@@ -1,4 +1,4 @@
-"""`make restore`: which backups are refused, and what the databases hold afterwards."""
+"""`flix restore`: which backups are refused, and what the databases hold afterwards."""
 
 import json
 import os
@@ -226,9 +226,12 @@ def test_an_unfit_backup_is_refused_and_nothing_is_replaced(built: Installation,
 
 @pytest.mark.full
 def test_nothing_is_replaced_without_confirmation(built: Installation, tmp_path: Path) -> None:
-    managed = "restore replaces every row: in the managed profile it needs --yes (make restore YES=1)"
+    managed = "restore replaces every row: in the managed profile it needs --yes"
     expected = managed if built.environment["DATABASE_PROFILE"] == "managed" else "nothing was replaced"
-    assert refusal(built, back_up(built, tmp_path)) == expected
+    file, before = back_up(built, tmp_path), digests(built)
+    done = run(built, "restore", file)
+    assert (done.returncode, done.stdout, done.stderr.splitlines()[-1]) == (1, "", expected)
+    assert digests(built) == before
 
 
 @pytest.mark.parametrize(
@@ -240,7 +243,7 @@ def test_only_a_typed_yes_on_a_local_installation_stands_for_the_option(
 ) -> None:
     manifest: Any = SimpleNamespace(services={"quiz": None}, begun_at="2026-03-01T12:00:00.000Z")
     services: Any = {"auth": SimpleNamespace(profile="local"), "quiz": SimpleNamespace(profile=profile)}
-    monkeypatch.setattr("builtins.input", lambda _question: typed)
+    monkeypatch.setattr("builtins.input", lambda: typed)
     with pytest.raises(BackupError, match=reason):
         _confirm(Options(Path("backup.tar"), False, True, FOLDER), manifest, services)
     _confirm(Options(Path("backup.tar"), True, True, FOLDER), manifest, services)
@@ -266,7 +269,7 @@ def test_a_failure_in_the_middle_names_what_is_replaced_and_the_way_back(
     assert (done.returncode, done.stderr) == (
         1,
         f"quiz: {sqlite_file(built, 'quiz')} cannot be written (attempt to write a readonly database); auth and "
-        f"content already replaced, to go back: make restore FILE=data/backups/{safety.name}; "
+        f"content already replaced, to go back: ./flix restore data/backups/{safety.name}; "
         "or correct the cause and restore again\n",
     )
     assert restored_digests(built) == without_feed({**original, "quiz": damaged["quiz"]})
@@ -291,7 +294,7 @@ def test_an_unreadable_file_is_set_aside_once_its_service_is_stopped(
     built.stop()
     assert error() == (
         f"the present data cannot be backed up (quiz: {live} cannot be copied (file is not a database)); nothing was "
-        "replaced: to give it up, use --without-safety-backup (make restore SAFETY=no)\n"
+        "replaced: to give it up, use --without-safety-backup\n"
     )
 
     restore(built, file, "--without-safety-backup")

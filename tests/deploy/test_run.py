@@ -1,5 +1,6 @@
-"""`make run` with real processes in a folder of its own."""
+"""`flix up` with real processes in a folder of its own."""
 
+import json
 import os
 import signal
 import subprocess
@@ -34,10 +35,10 @@ def environment(tmp_path: Path) -> dict[str, str]:
 
 
 @contextmanager
-def running(folder: Path, environment: Mapping[str, str]) -> Iterator[Run]:
-    """Run `make run` in this folder and end it afterwards."""
+def running(folder: Path, environment: Mapping[str, str], *options: str) -> Iterator[Run]:
+    """Run `flix up` in this folder and end it afterwards."""
     with subprocess.Popen(
-        [sys.executable, "-m", "deploy.run"],
+        [sys.executable, "-m", "deploy.cli", "up", *options],
         cwd=folder,
         env=dict(environment),
         stdout=subprocess.PIPE,
@@ -112,6 +113,31 @@ def test_it_prints_working_credentials_and_stops_with_the_terminal(tmp_path: Pat
     # The second start has moved the files of the first.
     logs = [f"{name}.log{number}" for name in stack.PROCESSES for number in ("", ".1")]
     assert sorted(file.name for file in (tmp_path / "data" / "logs").iterdir()) == sorted(logs)
+
+
+@pytest.mark.full
+def test_its_document_comes_when_all_is_ready_and_status_agrees(tmp_path: Path, environment: dict[str, str]) -> None:
+    address = f"http://127.0.0.1:{environment['API_PORT']}"
+    with running(tmp_path, environment, "--json") as run:
+        assert run.stdout is not None
+        document = json.loads(run.stdout.readline())
+        seconds = document.pop("seconds")
+        ready = {"ok": True, "problems": [], "address": address, "logs": "data/logs"}
+        assert (document, seconds > 0) == (ready, True)
+        with running(tmp_path, environment, "--json") as second:
+            output, _ = second.communicate()
+        assert (second.returncode, json.loads(output)["ok"]) == (1, False)
+
+        command = [sys.executable, "-m", "deploy.cli", "status", "--json"]
+
+        def caught_up() -> bool:
+            done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+            found = json.loads(done.stdout)
+            assert (done.returncode, {each["state"] for each in found["processes"]}) == (0, {"ready"})
+            return bool(found["feed"]["lag"] == 0)
+
+        until(caught_up, "quiz has followed content")
+        assert end(run, signal.SIGTERM)[:2] == (0, "")
 
 
 @pytest.mark.full

@@ -311,7 +311,7 @@ def run_commands(stack: Installation, cage: Cage) -> None:
         cage.responses.append((f"{service} without a database", _output(stack, service, ("check",))))
         stack.environment[variable] = sound
     backup = subprocess.run(
-        [sys.executable, "-m", "deploy.backup", "--to", str(stack.logs / "backups")],
+        [sys.executable, "-m", "deploy.cli", "backup", "--to", str(stack.logs / "backups")],
         cwd=stack.logs.parent,
         env={**stack.environment, "PYTHONPATH": str(processes.ROOT)},
         capture_output=True,

@@ -77,14 +77,17 @@ class People:
             self._store.audit.append(people.audit_entries(admin, changed))
         return changed
 
-    def reset_password(self, admin_id: str) -> Invitation:
-        """Replace a lost password by a new initial one. Raise AdminNotFound, LastOwner."""
+    def reset_password(self, admin_id: str, *, even_of_last_owner: bool = False) -> Invitation:
+        """Replace a lost password by a new initial one. Raise AdminNotFound, LastOwner.
+
+        Only who can repeat it without signing in may do so `even_of_last_owner`.
+        """
         password = passwords.new_initial_password()
         hash_and_digest = self._hash_and_digest(password)
         with self._store.transaction():
             owners, admin = self._locked(admin_id)
             changed = people.with_initial_password(admin, *hash_and_digest, self._clock())
-            self._save(changed, owners)
+            self._save(changed, () if even_of_last_owner else owners)
             self._sessions.end_all_of(admin_id)
             self._store.audit.append([("admin.password_reset", admin_id)])
         return Invitation(changed, password)

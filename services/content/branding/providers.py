@@ -11,11 +11,11 @@ from functools import cache
 from typing import Any, Protocol
 from urllib.parse import quote
 
-import httpx
 import orjson
 
 from services.content.branding.rules import is_look
 from services.content.config import ProviderSettings
+from services.kit.core.lean_httpx import httpx
 
 MAXIMUM_BYTES = 256 * 1024
 
@@ -81,7 +81,7 @@ async def _post(url: str, headers: Mapping[str, str], document: object) -> Any:
     headers = {**headers, "Content-Type": "application/json", "Accept-Encoding": "identity"}
     try:
         async with (
-            httpx.AsyncClient(verify=_certificates(), timeout=None, trust_env=False) as client,  # noqa: S113 the caller's
+            httpx.AsyncClient(verify=_certificates(), timeout=None, trust_env=False) as client,
             client.stream("POST", url, headers=headers, content=orjson.dumps(document)) as response,
         ):
             if response.status_code != httpx.codes.OK:

@@ -11,9 +11,10 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, Self, cast
+from typing import Any, Literal, NamedTuple, Self, cast
 
 from services.kit.core.database_url import DatabaseUrlError, read_database_url
+from services.kit.core.failures import CommandFailed
 
 Profile = Literal["local", "managed"]
 
@@ -24,12 +25,27 @@ BODY_SECONDS = 10
 _WHOLE_NUMBER = re.compile(r"\d{1,9}", re.ASCII)
 
 
-class SettingsError(Exception):
+class SettingsError(CommandFailed):
     """The environment is not valid; `problems` has one line for each variable that must change."""
 
     def __init__(self, problems: list[str]):
         super().__init__("\n".join(problems))
         self.problems = problems
+
+
+class Reading(NamedTuple):
+    """How a setting was read: its value and its default, empty where there is none."""
+
+    value: str
+    default: str
+
+
+class Recorded(dict[str, str]):
+    """Variables that keep how each of them was read, for `flix config`."""
+
+    def __init__(self, variables: Mapping[str, str]):
+        super().__init__(variables)
+        self.readings: dict[str, Reading] = {}
 
 
 class Environment:
@@ -44,6 +60,7 @@ class Environment:
     def text(self, name: str, local: str, meaning: str) -> str:
         """Read a value that has a default in the local profile only; `meaning` tells the operator what to set."""
         value = self._value(name)
+        self._record(name, value, local if self.profile == "local" else "")
         if self.profile == "local":
             return value or local
         if not value and name not in self._unreadable:
@@ -61,7 +78,9 @@ class Environment:
 
     def option(self, name: str, default: str) -> str:
         """Read a value that has a default in every profile."""
-        return self._value(name) or default
+        value = self._value(name)
+        self._record(name, value, default)
+        return value or default
 
     def choice(self, name: str, default: str, choices: Sequence[str]) -> str:
         """Read one of the choices, in any case; return it in lower case."""
@@ -112,6 +131,10 @@ class Environment:
             self._unreadable.add(name)
             self.problems.append(problem)
         return value
+
+    def _record(self, name: str, value: str, default: str) -> None:
+        if isinstance(self._variables, Recorded):
+            self._variables.readings[name] = Reading(value or default, default)
 
     def _profile(self) -> Profile:
         value = self.option("DATABASE_PROFILE", "local")

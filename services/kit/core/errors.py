@@ -78,7 +78,8 @@ class ValidationFailed(Invalid):
         field_errors: Mapping[str, Sequence[str]] | None = None,
         form_errors: Sequence[str] = (),
     ):
-        details = {"formErrors": list(form_errors), "fieldErrors": dict(field_errors or {})}
+        self.field_errors = dict(field_errors or {})
+        details = {"formErrors": list(form_errors), "fieldErrors": self.field_errors}
         super().__init__(extra={"details": details})
 
 

@@ -8,8 +8,9 @@ from contextvars import ContextVar
 from typing import Any
 
 import orjson
-import structlog
 import uuid_utils
+
+from services.kit.core.lean_structlog import structlog
 
 log = structlog.stdlib.get_logger("flix")
 

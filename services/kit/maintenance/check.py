@@ -1,23 +1,35 @@
 """The command `check`: findings on standard output, progress on standard error."""
 
-import sys
-import time
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
 
 import peewee
-from tqdm import tqdm
 
 from services.kit.core.errors import ServiceError
-from services.kit.core.findings import Finding
+from services.kit.core.findings import Finding, Progress
 from services.kit.core.logging import safe_message
 from services.kit.maintenance.examination import Examination, examine
+from services.kit.maintenance.progress import Meter
 from services.kit.storage.database_errors import DATABASE_ERRORS
 
-# Without a terminal a line of progress is written at this interval, so a short check writes none.
-LINE_SECONDS = 5.0
-
 Print = Callable[[str], None]
+
+
+class Checked(NamedTuple):
+    """A finding, whether it is repaired, and the line that says so."""
+
+    finding: Finding
+    is_repaired: bool
+    line: str
+
+
+def checked_findings(
+    database: peewee.Database, examination: Examination, progress: Progress, *, repair: bool, alone: bool = False
+) -> Iterator[Checked]:
+    """Yield every finding, with `repair` after its repair."""
+    for finding in examine(database, examination, progress, alone=alone):
+        is_repaired, line = _repaired(finding) if repair else (False, finding.line())
+        yield Checked(finding, is_repaired, line)
 
 
 def check(
@@ -26,11 +38,10 @@ def check(
     """Print every finding, with `repair` also its repair, and return the number of findings that remain."""
     remaining = count = 0
     with Meter() as meter:
-        for finding in examine(database, examination, meter, alone=alone):
+        for each in checked_findings(database, examination, meter, repair=repair, alone=alone):
             count += 1
-            is_repaired, line = _repaired(finding) if repair else (False, finding.line())
-            remaining += not is_repaired
-            print_line(line)
+            remaining += not each.is_repaired
+            print_line(each.line)
     if repair and examination.tidy is not None and not remaining:
         for line in examination.tidy(database):
             print_line(line)
@@ -47,47 +58,3 @@ def _repaired(finding: Finding) -> tuple[bool, str]:
         return True, f"{finding.line()}: repaired: {finding.repair()}"
     except (*DATABASE_ERRORS, ServiceError) as error:
         return False, f"{finding.line()}: not repaired: {' '.join(safe_message(error).split())}"
-
-
-class Meter:
-    """A progress bar on a terminal, a line every few seconds elsewhere."""
-
-    def __init__(self) -> None:
-        self._terminal = sys.stderr.isatty()
-        self._bar: Any = None
-        self._stage, self._done, self._total = "", 0, 0
-        self._written_at = time.monotonic()
-
-    def __enter__(self) -> "Meter":
-        return self
-
-    def __exit__(self, *_exception: object) -> None:
-        self._close()
-
-    def begin(self, stage: str, total: int) -> None:
-        """Begin a stage of this many rows; 0 when they are not counted."""
-        self._close()
-        self._stage, self._done, self._total = stage, 0, total
-        if self._terminal:
-            self._bar = tqdm(desc=stage, total=total or None, unit="row", leave=False, file=sys.stderr)
-        self._write_line()
-
-    def advance(self, rows: int) -> None:
-        """Add to the number of checked rows."""
-        self._done += rows
-        if self._bar is not None:
-            self._bar.update(rows)
-        self._write_line()
-
-    def _write_line(self) -> None:
-        if self._terminal or time.monotonic() - self._written_at < LINE_SECONDS:
-            return
-        self._written_at = time.monotonic()
-        of = f": {self._done} of {self._total}" if self._total else ""
-        sys.stderr.write(f"checking {self._stage}{of}\n")
-        sys.stderr.flush()
-
-    def _close(self) -> None:
-        if self._bar is not None:
-            self._bar.close()
-            self._bar = None

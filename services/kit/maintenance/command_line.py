@@ -8,7 +8,8 @@ import errno
 import logging.config
 import os
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -16,8 +17,9 @@ from typing import Generic, Protocol, TypeVar
 
 import peewee
 
-from services.kit.core.config import ServiceSettings, SettingsError
+from services.kit.core.config import ServiceSettings
 from services.kit.core.errors import DiskFull, ReadOnly, ServiceError
+from services.kit.core.failures import CommandFailed
 from services.kit.core.instants import format_instant
 from services.kit.core.logging import log_to_standard_error, logging_configuration, safe_message
 from services.kit.maintenance.examination import Examination
@@ -82,28 +84,50 @@ class Service(Generic[AnySettings]):
 _NO_PLACE = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOENT, errno.ENOTDIR, errno.EEXIST)
 
 
-class Refused(Exception):
-    """The command was refused; the text is the line to print."""
+class Refused(CommandFailed):
+    """The command was refused."""
 
 
 def main(service: Service[AnySettings], arguments: Sequence[str] | None = None) -> int:
-    """Run one command and return its exit code."""
-    options = _parser(service).parse_args(arguments)
+    """Run one command and return its exit code; write a failure to standard error."""
     try:
-        settings = service.read_settings(os.environ)
-        creates = options.creates and options.worker is None
-        database = open_database(settings.database_url, f"flix-{service.name}-cli", create=creates)
-        if options.worker is None:
-            wait_until_ready(database, settings.database_wait_seconds)
+        return execute(service, arguments)
+    except CommandFailed as error:
+        sys.stderr.writelines(f"{line}\n" for line in error.lines)
+        return 1
+
+
+def execute(service: Service[AnySettings], arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code. Raise CommandFailed."""
+    options = _parser(service).parse_args(arguments)
+    is_worker = options.worker is not None
+    with opened(service, create=options.creates and not is_worker, waits=not is_worker) as (settings, database):
         return int(options.command(service, settings, database, options) or 0)
-    except SettingsError as error:
-        return _fail(*error.problems)
-    except (MigrationError, Refused, ServiceError) as error:
-        return _fail(str(error))
+
+
+@contextmanager
+def opened(
+    service: Service[AnySettings], *, create: bool = True, waits: bool = True
+) -> Iterator[tuple[AnySettings, peewee.Database]]:
+    """Give a command the service's settings and database; raise CommandFailed for every error that people can mend.
+
+    With `create` an absent SQLite file is created; with `waits` the server gets its time to start.
+    """
+    settings = service.read_settings(os.environ)
+    database = open_database(settings.database_url, f"flix-{service.name}-cli", create=create)
+    try:
+        if waits:
+            wait_until_ready(database, settings.database_wait_seconds)
+        yield settings, database
+    except (MigrationError, ServiceError) as error:
+        raise CommandFailed(str(error)) from None
     except (peewee.DatabaseError, peewee.InterfaceError, OSError) as error:
         reason = " ".join(safe_message(error).split())
-        place = _without_password(settings.database_url)
-        return _fail(f"{service.name}: the database at {place} failed: {reason}{_advice(error, service.name)}")
+        place = without_password(settings.database_url)
+        advice = _advice(error, service.name)
+        raise CommandFailed(f"{service.name}: the database at {place} failed: {reason}{advice}") from None
+    finally:
+        database.close()
 
 
 def _advice(error: Exception, name: str) -> str:
@@ -187,8 +211,7 @@ def _migrate(
 ) -> int:
     match options.action:
         case "up":
-            _prepare_folder(settings.database_url)
-            applied = service.migrations.up(database)
+            applied = migrate_up(service, settings, database)
             _print_lines(*(f"applied {name}" for name in applied) if applied else ["nothing to do"])
         case "down":
             name = service.migrations.down(database, accept_losses=options.yes)
@@ -266,7 +289,7 @@ def _confirm_reset(name: str, settings: ServiceSettings, *, confirmed: bool) -> 
         return
     try:
         answer = input(
-            f"Delete every row of {name} in {_without_password(settings.database_url)}? Type yes to continue: "
+            f"Delete every row of {name} in {without_password(settings.database_url)}? Type yes to continue: "
         )
     except EOFError:
         answer = ""
@@ -274,12 +297,15 @@ def _confirm_reset(name: str, settings: ServiceSettings, *, confirmed: bool) -> 
         raise Refused("nothing was deleted")
 
 
-def _prepare_folder(database_url: str) -> None:
-    if database_url.startswith("sqlite:///"):
-        Path(database_url.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
+def migrate_up(service: Service[AnySettings], settings: AnySettings, database: peewee.Database) -> list[str]:
+    """Apply the missing migrations, make a SQLite file's folder first, and return their names."""
+    if settings.database_url.startswith("sqlite:///"):
+        Path(settings.database_url.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
+    return service.migrations.up(database)
 
 
-def _without_password(url: str) -> str:
+def without_password(url: str) -> str:
+    """Return the URL without the password in it."""
     scheme, separator, rest = url.partition("://")
     user, at, place = rest.rpartition("@")
     return f"{scheme}{separator}{user.partition(':')[0]}{at}{place}"
@@ -289,9 +315,3 @@ def _print_lines(*lines: str) -> None:
     for line in lines:
         sys.stdout.write(line + "\n")
     sys.stdout.flush()
-
-
-def _fail(*lines: str) -> int:
-    for line in lines:
-        sys.stderr.write(line + "\n")
-    return 1

@@ -27,12 +27,12 @@ def quiz_database(request: pytest.FixtureRequest) -> peewee.Database:
 
 
 @pytest.fixture
-def content_import(content_database: peewee.Database, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Import:
+def content_import(content_database: peewee.Database, tmp_path: Path) -> Import:
     """Imports of events, lessons and materials."""
-    return Import(content.IMPORTER, content_database, tmp_path, capsys)
+    return Import(content.IMPORTER, content_database, tmp_path)
 
 
 @pytest.fixture
-def quiz_import(quiz_database: peewee.Database, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Import:
+def quiz_import(quiz_database: peewee.Database, tmp_path: Path) -> Import:
     """Imports of quizzes."""
-    return Import(quiz.IMPORTER, quiz_database, tmp_path, capsys)
+    return Import(quiz.IMPORTER, quiz_database, tmp_path)

@@ -1,4 +1,4 @@
-"""`make import-baseline` on a whole installation of real processes."""
+"""`flix import` on a whole installation of real processes."""
 
 import signal
 import sqlite3
@@ -45,7 +45,7 @@ def built(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Installati
 def start_import(built: Installation, *arguments: object) -> subprocess.Popen[str]:
     """Start the import in the environment of the installation."""
     return subprocess.Popen(
-        [sys.executable, "-m", "deploy.import_baseline", *map(str, arguments)],
+        [sys.executable, "-m", "deploy.cli", "import", *map(str, arguments)],
         cwd=stack.ROOT,
         env={**built.environment, "PYTHONUNBUFFERED": "1"},
         stdout=subprocess.PIPE,

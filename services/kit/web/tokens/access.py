@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-import httpx
 from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
 
 from services.kit.core.errors import Forbidden, ServiceError, Unauthorized, Unavailable
 from services.kit.core.instants import Clock, ElapsedClock, elapsed, now
+from services.kit.core.lean_httpx import httpx
 from services.kit.core.logging import log
 from services.kit.core.recently_used import RecentlyUsed
 from services.kit.web.tokens.claims import check_claims, read_claims, read_header

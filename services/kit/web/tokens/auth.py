@@ -5,10 +5,9 @@ import ssl
 from functools import cache
 from typing import Any
 
-import httpx
-
 from services.kit.core.config import ServerSettings
 from services.kit.core.instants import now
+from services.kit.core.lean_httpx import httpx
 from services.kit.web.tokens.access import AccessTokenVerifier, FetchKeys
 from services.kit.web.tokens.revocation import FetchRevoked, RevocationList
 from services.kit.web.tokens.service import issue_service_token

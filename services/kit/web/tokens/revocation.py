@@ -6,9 +6,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-import httpx
-
 from services.kit.core.instants import ElapsedClock, elapsed
+from services.kit.core.lean_httpx import httpx
 from services.kit.core.logging import log
 
 # The longest time for which an access token is accepted after its session has ended.

@@ -1,12 +1,12 @@
-"""services.kit.maintenance.check.Meter: a long check shows its progress, on a terminal and in a log."""
+"""services.kit.maintenance.progress.Meter: long work shows its progress, on a terminal and in a log."""
 
 import io
 import sys
 
 import pytest
 
-from services.kit.maintenance import check
-from services.kit.maintenance.check import Meter
+from services.kit.maintenance import progress
+from services.kit.maintenance.progress import Meter
 
 
 class Terminal(io.StringIO):
@@ -17,7 +17,7 @@ class Terminal(io.StringIO):
 def output_of_two_stages(monkeypatch: pytest.MonkeyPatch, output: io.StringIO, line_seconds: float = 5) -> str:
     """Return what a check of 1,500 rows and of something uncounted writes."""
     monkeypatch.setattr(sys, "stderr", output)
-    monkeypatch.setattr(check, "LINE_SECONDS", line_seconds)
+    monkeypatch.setattr(progress, "LINE_SECONDS", line_seconds)
     with Meter() as meter:
         meter.begin("attempts", 1500)
         for _ in range(3):
@@ -42,5 +42,6 @@ def test_a_short_check_writes_nothing_into_a_log(monkeypatch: pytest.MonkeyPatch
 
 def test_a_terminal_shows_a_bar_that_is_gone_at_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
     output = output_of_two_stages(monkeypatch, Terminal())
-    assert all(text in output for text in ("attempts:   0%", "/1500 [", "the file"))
-    assert output.rpartition("\r")[2].strip() == ""
+    assert all(text in output for text in ("attempts", "1500/1500", "the file"))
+    # The last control sequence clears the line of the bar.
+    assert output.endswith("\x1b[1A\x1b[2K")

@@ -1,0 +1,244 @@
+"""The checks of `flix doctor`: each says what is so, and what to do where it is wrong."""
+
+import os
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from ipaddress import ip_address
+from typing import Literal, NamedTuple
+
+import peewee
+
+from deploy import env_file, stack
+from deploy.cli.answer import readable_size
+from deploy.cli.databases import require_current
+from deploy.cli.status import BACKUPS, DATA, Health, addresses, disk, health_of, is_apart, latest_backup
+from deploy.commands import SERVICES
+from services.auth.config import LOCAL_ADMIN_PASSWORD, LOCAL_SIGNING_KEY_SECRET
+from services.auth.config import Settings as AuthSettings
+from services.auth.integrity import default_password_findings
+from services.kit.core.config import LOCAL_SERVICE_SECRET, ServerSettings, ServiceSettings
+from services.kit.core.failures import CommandFailed
+from services.kit.core.findings import Finding
+from services.kit.core.instants import from_milliseconds, now, parse_instant
+from services.kit.maintenance.command_line import opened
+from services.kit.storage.audit.model import AuditRow
+from services.kit.storage.database import is_postgresql
+from services.kit.storage.soundness import find_damage
+from services.kit.web.serving import port_problem
+
+State = Literal["ok", "warning", "problem"]
+
+# Tokens and grants tolerate less than a minute between two clocks.
+CLOCK_SECONDS = 30
+FREE_BYTES, LITTLE_FREE_BYTES = 1_000_000_000, 100_000_000
+BACKUP_AGE = timedelta(days=7)
+# No code of ours is older.
+RELEASED = datetime(2026, 1, 1, tzinfo=UTC)
+PYTHON = (3, 11)
+
+
+class Diagnosis(NamedTuple):
+    """One check and its result; `advice` says what to do."""
+
+    check: str
+    state: State
+    message: str
+    advice: str = ""
+
+
+class _NoProgress:
+    def begin(self, stage: str, total: int) -> None:
+        """Nobody waits long."""
+
+    def advance(self, rows: int) -> None:
+        """Nobody waits long."""
+
+
+def diagnoses() -> Iterator[Diagnosis]:
+    """Yield the result of each check; those that need the settings come only when these can be read."""
+    yield _python()
+    yield from _env_file()
+    try:
+        settings = stack.read_service_settings(os.environ)
+    except CommandFailed as error:
+        yield from (Diagnosis("settings", "problem", line, "flix config shows all of them") for line in error.lines)
+        yield from _folders()
+        yield _disk()
+        return
+    yield Diagnosis("settings", "ok", f"valid, profile {settings['content'].profile}")
+    yield from _folders()
+    yield _disk()
+    if not is_apart():
+        yield _backup_age()
+    healths = {name: health_of(address) for name, address in addresses().items()}
+    yield from _ports(settings, healths)
+    yield from _secrets(settings)
+    for name in SERVICES:
+        yield from _database(name)
+    yield from _clocks(healths)
+
+
+def _python() -> Diagnosis:
+    version = ".".join(map(str, sys.version_info[:3]))
+    if sys.version_info < PYTHON:
+        return Diagnosis("python", "problem", f"Python {version} is too old", "install Python 3.11 or later")
+    return Diagnosis("python", "ok", f"Python {version}")
+
+
+def _env_file() -> Iterator[Diagnosis]:
+    try:
+        variables = env_file.read(env_file.ROOT / ".env")
+    except CommandFailed as error:
+        yield from (Diagnosis("env file", "problem", line, "correct the line") for line in error.lines)
+        return
+    env_file.add(variables, os.environ)
+    unknown = env_file.unknown_names(variables)
+    yield from (Diagnosis("env file", "warning", line, "correct the name, or remove the line") for line in unknown)
+    if not unknown:
+        yield Diagnosis("env file", "ok", f"{len(variables)} variables" if variables else "none: all defaults")
+
+
+def _folders() -> Iterator[Diagnosis]:
+    for folder in () if is_apart() else (DATA, DATA / "logs", BACKUPS):
+        place = next(each for each in (folder.absolute(), *folder.absolute().parents) if each.exists())
+        if not place.is_dir():
+            yield Diagnosis("folders", "problem", f"{place} is no folder", "move the file away")
+        elif not os.access(place, os.W_OK | os.X_OK):
+            yield Diagnosis("folders", "problem", f"{place} cannot be written to", "let this user write there")
+        else:
+            yield Diagnosis("folders", "ok", f"{folder} can be written to")
+
+
+def _disk() -> Diagnosis:
+    free = int(disk(DATA)["freeBytes"])
+    message = f"{readable_size(free)} free"
+    if free >= FREE_BYTES:
+        return Diagnosis("disk", "ok", message)
+    return Diagnosis("disk", "problem" if free < LITTLE_FREE_BYTES else "warning", message, "make room on the disk")
+
+
+def _backup_age() -> Diagnosis:
+    latest = latest_backup(BACKUPS)
+    if latest is None:
+        return Diagnosis("backup", "warning", f"none in {BACKUPS}", "make one: flix backup")
+    age = now() - parse_instant(latest["at"])
+    if age > BACKUP_AGE:
+        return Diagnosis("backup", "warning", f"the latest is {age.days} days old", "make one: flix backup")
+    return Diagnosis("backup", "ok", f"the latest is {latest['file']}")
+
+
+def _ports(settings: Mapping[str, ServerSettings], healths: Mapping[str, Health]) -> Iterator[Diagnosis]:
+    for name, health in healths.items():
+        if health.state == "ready":
+            yield Diagnosis("processes", "ok", f"{name} is ready")
+        elif health.state == "not ready":
+            yield Diagnosis("processes", "problem", f"{name} is not ready: {health.message}", "see its log")
+        elif is_apart():
+            yield Diagnosis("processes", "problem", f"{name} does not answer", "see docker compose ps, and its log")
+        elif name in settings and (problem := port_problem(settings[name])):
+            yield Diagnosis("processes", "problem", f"{name}: {problem}")
+        else:
+            yield Diagnosis("processes", "ok", f"{name} does not run here (flix up)")
+
+
+def _secrets(settings: Mapping[str, ServiceSettings]) -> Iterator[Diagnosis]:
+    """Tell which secrets are those that this repository publishes, which matters where others reach the gateway."""
+    auth = settings["auth"]
+    published = [
+        name
+        for name, is_published in (
+            ("SERVICE_TOKEN_SECRET", auth.service_secret == LOCAL_SERVICE_SECRET),
+            (
+                "SIGNING_KEY_SECRET",
+                isinstance(auth, AuthSettings) and auth.signing_key_secret == LOCAL_SIGNING_KEY_SECRET,
+            ),
+            ("ADMIN_PASSWORD", isinstance(auth, AuthSettings) and auth.admin_password == LOCAL_ADMIN_PASSWORD),
+        )
+        if is_published
+    ]
+    if not published:
+        yield Diagnosis("secrets", "ok", "none is a published default")
+        return
+    is_open = not _is_loopback(os.environ.get("API_HOST", "127.0.0.1"))
+    yield Diagnosis(
+        "secrets",
+        "problem" if is_open else "warning",
+        f"{', '.join(published)}: the default that everybody knows",
+        "others reach this gateway: set each in .env"
+        if is_open
+        else "fine while only this machine reaches the gateway",
+    )
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host.strip() or "127.0.0.1").is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _database(name: str) -> Iterator[Diagnosis]:
+    service, check = SERVICES[name], f"{name} data"
+    try:
+        with opened(service, create=False, waits=False) as (_, database):
+            if damage := find_damage(database, service.migrations):
+                advice = "flix up makes it" if damage == "the file is gone" else "stop Flix, then flix restore a backup"
+                state: State = "warning" if damage == "the file is gone" else "problem"
+                yield Diagnosis(check, state, damage, advice)
+                return
+            require_current(service, database)
+            yield Diagnosis(check, "ok", "sound, and its schema is the code's")
+            if name == "auth":
+                yield from _published_passwords(database)
+            yield from _future(check, database)
+    except CommandFailed as error:
+        yield from (Diagnosis(check, "problem", line, "flix status shows more") for line in error.lines)
+
+
+def _published_passwords(database: peewee.Database) -> Iterator[Diagnosis]:
+    is_open = not _is_loopback(os.environ.get("API_HOST", "127.0.0.1"))
+    found: Finding
+    for found in default_password_findings(database, _NoProgress()):
+        yield Diagnosis("passwords", "problem" if is_open else "warning", found.message)
+
+
+def _future(check: str, database: peewee.Database) -> Iterator[Diagnosis]:
+    latest = AuditRow.select(peewee.fn.MAX(AuditRow.occurred_at)).scalar(database)
+    if latest is not None:
+        at = latest if isinstance(latest, datetime) else from_milliseconds(int(latest))
+        if at > now() + timedelta(seconds=CLOCK_SECONDS):
+            yield Diagnosis(
+                check, "problem", f"it has entries of {at:%Y-%m-%d %H:%M}, which is yet to come", "set the clock"
+            )
+
+
+def _clocks(healths: Mapping[str, Health]) -> Iterator[Diagnosis]:
+    if now() < RELEASED:
+        yield Diagnosis("clock", "problem", f"this machine says it is {now():%Y-%m-%d}", "set the clock (NTP)")
+        return
+    differences = dict(_differences(healths))
+    wrong = {name: seconds for name, seconds in differences.items() if abs(seconds) > CLOCK_SECONDS}
+    for name, seconds in wrong.items():
+        yield Diagnosis("clock", "problem", f"that of {name} differs by {seconds:.0f} s", "set both clocks (NTP)")
+    if not wrong:
+        yield Diagnosis(
+            "clock", "ok", f"compared with {', '.join(differences)}" if differences else "nobody to compare with"
+        )
+
+
+def _differences(healths: Mapping[str, Health]) -> Iterator[tuple[str, float]]:
+    """Yield by how many seconds the clock of each process and database server is ahead of this machine's."""
+    for name, health in healths.items():
+        if health.date:
+            yield name, parsedate_to_datetime(health.date).timestamp() - time.time()
+    for name, service in SERVICES.items():
+        try:
+            with opened(service, create=False, waits=False) as (_, database):
+                if is_postgresql(database):
+                    [at] = database.execute_sql("SELECT extract(epoch FROM clock_timestamp())").fetchone()
+                    yield f"{name}'s database server", float(at) - time.time()
+        except CommandFailed:
+            continue

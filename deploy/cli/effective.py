@@ -1,0 +1,84 @@
+"""The effective settings: as every process reads them, with where each value comes from."""
+
+import os
+import re
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+from urllib.parse import urlsplit
+
+import gateway.config
+from deploy import env_file, stack
+from deploy.cli.status import is_apart
+from services.kit.core.config import Environment, Reading, Recorded, SettingsError
+from services.kit.maintenance.command_line import without_password
+
+HIDDEN = "(hidden)"
+_SECRET = re.compile(r".*_(PASSWORD|SECRET|API_KEY)")
+
+
+class Setting(NamedTuple):
+    """A setting: its value, and whether the environment, `.env`, a file or the default gave it."""
+
+    name: str
+    value: str
+    source: str
+    secret: bool
+
+
+class Effective(NamedTuple):
+    """The settings by name, a line for each unknown name of `.env`, and what is wrong."""
+
+    settings: list[Setting]
+    unknown: list[str]
+    problems: list[str]
+
+
+def effective_settings() -> Effective:
+    """Read the settings as every process does, and as restore does, which alone reads RESTORE_SCRATCH_URL."""
+    problems: list[str] = []
+    try:
+        variables = env_file.read(env_file.ROOT / ".env")
+    except SettingsError as error:
+        variables, problems = [], error.problems
+    own = dict(os.environ)
+    of_file = {each.name: each.value for each in variables}
+    recorded = Recorded({**of_file, **own})
+    readers: list[Callable[[Mapping[str, str]], Any]] = [*stack.SERVICES.values()]
+    if not is_apart():
+        readers.append(gateway.config.read_settings)
+    for read in readers:
+        try:
+            read(recorded)
+        except SettingsError as error:
+            problems += error.problems
+    Environment(recorded).option("RESTORE_SCRATCH_URL", "")
+    settings = [_setting(name, reading, own, of_file) for name, reading in sorted(recorded.readings.items())]
+    return Effective(settings, env_file.unknown_names(variables), list(dict.fromkeys(problems)))
+
+
+def _setting(name: str, reading: Reading, own: Mapping[str, str], of_file: Mapping[str, str]) -> Setting:
+    is_secret = bool(_SECRET.fullmatch(name))
+    value = HIDDEN if is_secret and reading.value else _shown(reading.value)
+    return Setting(name, value, _source(name, own, of_file), is_secret)
+
+
+def _shown(value: str) -> str:
+    """Return the value without the password of a URL."""
+    return without_password(value) if "://" in value and _has_password(value) else value
+
+
+def _has_password(value: str) -> bool:
+    try:
+        return urlsplit(value).password is not None
+    except ValueError:
+        # Not a URL, and perhaps a secret.
+        return True
+
+
+def _source(name: str, own: Mapping[str, str], of_file: Mapping[str, str]) -> str:
+    if own.get(f"{name}_FILE", of_file.get(f"{name}_FILE", "")):
+        return "file"
+    # An empty value counts as none; the environment's hides that of `.env`.
+    if name in own:
+        return "environment" if own[name].strip() else "default"
+    return ".env" if of_file.get(name, "").strip() else "default"

@@ -1,0 +1,58 @@
+"""`flix up`, `flix status` and `flix doctor`."""
+
+import os
+import sys
+
+from deploy.cli.answer import Json, answering, columns, readable_size
+
+
+def up(json: Json = False) -> None:
+    """Migrate, seed demo into a new installation, and serve until Ctrl-C."""
+    # In the place of this process, which holds Typer and Rich: the other one stays as long as the stack.
+    arguments = [sys.executable, "-m", "deploy.run", *(["--json"] if json else [])]
+    sys.stdout.flush()
+    os.execv(sys.executable, arguments)  # noqa: S606 our own module
+
+
+def status(json: Json = False) -> None:
+    """Show processes, versions, schema, what quiz has yet to follow, backups and disk."""
+    with answering(as_json=json) as answer:
+        from deploy.cli.status import status as read_status
+
+        found = read_status()
+        answer.members |= found
+        answer.problems += found.pop("problems")
+        processes = [
+            (each["name"], each["state"], each["version"] or "-", each["address"]) for each in found["processes"]
+        ]
+        databases = [
+            (each["service"], each["schema"], each["migration"] or "none", readable_size(each["bytes"] or 0))
+            for each in found["databases"]
+        ]
+        for line in ["processes:", *columns(processes), "databases:", *columns(databases)]:
+            answer.line(line if line.endswith(":") else f"  {line}")
+        feed, disk, latest = found["feed"], found["disk"], found["latestBackup"]
+        followed = f"last moved at {feed['followedAt']}" if feed["followedAt"] else "it has followed none yet"
+        lag = "unknown" if feed["lag"] is None else f"quiz has {feed['lag']} changes of content to follow; {followed}"
+        answer.line(f"feed: {lag}")
+        answer.line(f"backup: {latest['file']}, {latest['at']}" if latest else "backup: none here yet (flix backup)")
+        answer.line(f"disk: {readable_size(disk['freeBytes'])} free of {readable_size(disk['totalBytes'])}")
+        answer.line(f"version: {found['version']}, Python {found['python']}")
+
+
+def doctor(json: Json = False) -> None:
+    """Look for what is wrong, and say what to do about it."""
+    with answering(as_json=json, with_env_file=False) as answer:
+        from deploy.cli.doctor import diagnoses
+
+        checks = []
+        for each in diagnoses():
+            checks.append(
+                {"check": each.check, "state": each.state, "message": each.message, "advice": each.advice or None}
+            )
+            advice = f": {each.advice}" if each.advice else ""
+            answer.line(f"{each.state:<7}  {each.check:<10}  {each.message}{advice}")
+        answer.members["checks"] = checks
+        wrong = sum(each["state"] == "problem" for each in checks)
+        if wrong:
+            answer.problems.append(f"{wrong} of {len(checks)} checks found a problem")

@@ -1,0 +1,140 @@
+"""`flix migrate` and `flix check`: of every service, or of those that are named."""
+
+from enum import StrEnum
+from typing import Annotated, Any
+
+import typer
+
+from deploy.cli.answer import Answer, Json, answering
+
+ServiceNames = Annotated[
+    list[str], typer.Option("--service", metavar="NAME", help="Only this service: auth, content or quiz.")
+]
+
+
+class Action(StrEnum):
+    """What to do with the schema."""
+
+    up = "up"
+    status = "status"
+    check = "check"
+    down = "down"
+    accept = "accept"
+
+
+def migrate(
+    action: Annotated[Action, typer.Argument(help="up applies what is missing; down rolls back one migration.")] = (
+        Action.up
+    ),
+    service: ServiceNames = [],  # noqa: B006 Typer copies it
+    yes: Annotated[bool, typer.Option("--yes", help="Let down lose the rows and values that it names.")] = False,
+    json: Json = False,
+) -> None:
+    """Bring the schema up to date, or inspect it."""
+    if action in (Action.down, Action.accept) and len(service) != 1:
+        raise typer.BadParameter(f"{action.value} needs one --service", param_hint="--service")
+    with answering(as_json=json) as answer:
+        from deploy.cli.databases import chosen
+
+        done: dict[str, Any] = {}
+        answer.members |= {"action": action.value, "services": done}
+        for name in chosen(service):
+            done[name] = _migrate(name, action, answer, accept_losses=yes)
+
+
+def _migrate(name: str, action: Action, answer: Answer, *, accept_losses: bool) -> Any:
+    from deploy.commands import SERVICES
+    from services.kit.core.instants import format_instant
+    from services.kit.maintenance.command_line import migrate_up, opened
+    from services.kit.storage.rollbacks import accept_rollbacks
+
+    service = SERVICES[name]
+    with opened(service) as (settings, database):
+        match action:
+            case Action.up:
+                names = migrate_up(service, settings, database)
+                lines = [f"applied {each}" for each in names] or ["nothing to do"]
+                result: Any = {"applied": names}
+            case Action.status:
+                rows = service.migrations.status(database)
+                result = {
+                    "migrations": [
+                        {
+                            "name": each.name,
+                            "applied": each.applied,
+                            "appliedAt": None if each.applied_at is None else format_instant(each.applied_at),
+                        }
+                        for each in rows
+                    ]
+                }
+                lines = [
+                    f"{each['name']}  {each['appliedAt'] or ('applied' if each['applied'] else 'pending')}"
+                    for each in result["migrations"]
+                ]
+            case Action.check:
+                lines = service.migrations.check(database)
+                result = {"findings": lines}
+                answer.problems += [f"{name}: {each}" for each in lines]
+                lines = [] if lines else ["no findings"]
+            case Action.down:
+                rolled_back = service.migrations.down(database, accept_losses=accept_losses)
+                lines = [f"rolled back {rolled_back}" if rolled_back else "nothing to do"]
+                result = {"rolledBack": rolled_back}
+            case Action.accept:
+                accepted = accept_rollbacks(database)
+                lines = [f"accepted what the rollback of {each} lost" for each in accepted] or ["nothing to do"]
+                result = {"accepted": accepted}
+    for line in lines:
+        answer.line(f"{name}: {line}")
+    return result
+
+
+def check(
+    service: ServiceNames = [],  # noqa: B006 Typer copies it
+    repair: Annotated[bool, typer.Option("--repair", help="Do each repair that is certain.")] = False,
+    alone: Annotated[bool, typer.Option("--alone", help="Skip the rules between services.")] = False,
+    json: Json = False,
+) -> None:
+    """Check schema, rows and their contents; exit with 1 if a finding remains."""
+    with answering(as_json=json) as answer:
+        from deploy.cli.databases import chosen
+
+        findings: list[dict[str, object]] = []
+        answer.members["findings"] = findings
+        for name in chosen(service):
+            _check(name, findings, answer, repair=repair, alone=alone)
+        remaining = sum(not each["repaired"] for each in findings)
+        if remaining:
+            hint = "" if repair else " (flix check --repair does those that are certain)"
+            answer.problems.append(f"findings that remain: {remaining}{hint}")
+
+
+def _check(name: str, findings: list[dict[str, object]], answer: Answer, *, repair: bool, alone: bool) -> None:
+    from deploy.commands import SERVICES
+    from services.kit.core.logging import log_to_standard_error
+    from services.kit.maintenance.check import checked_findings
+    from services.kit.maintenance.command_line import opened
+    from services.kit.maintenance.progress import Meter
+
+    log_to_standard_error()
+    service, before = SERVICES[name], len(findings)
+    with opened(service) as (settings, database), Meter(f"checking {name}: ") as meter:
+        examination = service.examination(settings)
+        for each in checked_findings(database, examination, meter, repair=repair, alone=alone):
+            finding = each.finding
+            findings.append(
+                {
+                    "service": name,
+                    "table": finding.table,
+                    "id": finding.id,
+                    "rule": finding.rule,
+                    "message": finding.message,
+                    "repaired": each.is_repaired,
+                }
+            )
+            answer.line(f"{name}: {each.line}")
+        if repair and examination.tidy is not None and all(each["repaired"] for each in findings[before:]):
+            for line in examination.tidy(database):
+                answer.line(f"{name}: {line}")
+    if len(findings) == before:
+        answer.line(f"{name}: no findings")

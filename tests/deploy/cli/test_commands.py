@@ -1,0 +1,282 @@
+"""What the commands of `flix` say and do; the work itself is tested where it is."""
+
+import json
+import os
+import socket
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from deploy import env_file, stack
+from services.auth.config import LOCAL_ADMIN_PASSWORD
+from tests.deploy.cli.conftest import Flix
+
+SLUG, EVENT_ID = "flix-mvp-launch-event", "event-public-1"
+
+
+def rows(name: str, query: str) -> list[Any]:
+    with closing(sqlite3.connect(f"data/{name}.sqlite")) as connection:
+        return connection.execute(query).fetchall()
+
+
+def test_an_event_is_closed_and_opened_once_with_entries_of_a_command(flix: Flix) -> None:
+    before = len(rows("content", "SELECT * FROM audit_log"))
+    closed = [flix("event", "close", SLUG) for _ in range(2)]
+    assert [each[:2] for each in closed] == [(0, f"{SLUG}: closed, public\n")] * 2
+    assert flix("event", "open", EVENT_ID, "--json").document["item"]["isActive"] is True
+    entries = "SELECT action, subject_id, actor_id, address FROM audit_log ORDER BY occurred_at, id"
+    assert rows("content", entries)[before:] == [("event.changed", EVENT_ID, None, None)] * 2
+
+
+def test_an_event_is_shown_without_its_access_key(flix: Flix) -> None:
+    ((key,),) = rows("content", "SELECT access_key FROM events WHERE id = 'event-private-1'")
+    shown = [flix("event", "show", "event-private-1", *more) for more in ((), ("--json",))]
+    assert shown[1].document["item"]["hasAccessKey"] is True
+    assert key and not any(key in each.output for each in shown)
+
+
+def test_people_get_failures_in_one_line_and_scripts_in_the_document(flix: Flix) -> None:
+    reason = "there is no event 'nope': flix event list shows them"
+    assert flix("event", "close", "nope") == (1, "", f"{reason}\n")
+    assert flix("event", "close", "nope", "--json").document == {"ok": False, "problems": [reason]}
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [("user", "add", "ada"), ("restore",), ("migrate", "down"), ("nothing",), ("user", "role", "a", "king")],
+)
+def test_wrong_usage_is_exit_code_2(flix: Flix, arguments: tuple[str, ...]) -> None:
+    done = flix(*arguments)
+    assert (done.code, done.output, done.errors.startswith("Usage: flix")) == (2, "", True)
+
+
+def test_a_schema_behind_the_code_names_the_command_that_mends_it(flix: Flix) -> None:
+    assert flix("migrate", "down", "--service", "auth", "--yes").code == 0
+    line = "the schema of auth is behind the code: run flix migrate"
+    assert flix("user", "list") == (1, "", f"{line}\n")
+    assert line in flix("status").errors.splitlines()
+    assert flix("migrate", "--json").document["services"] == {
+        "auth": {"applied": ["006_names_and_invitations"]},
+        "content": {"applied": []},
+        "quiz": {"applied": []},
+    }
+    assert flix("user", "list").code == 0
+
+
+def test_check_counts_what_it_cannot_repair(flix: Flix) -> None:
+    with closing(sqlite3.connect("data/auth.sqlite")) as connection, connection:
+        connection.execute("UPDATE admins SET username = ' '")
+    done = flix("check", "--alone", "--service", "auth", "--json")
+    [finding] = done.document["findings"]
+    assert (done.code, finding["service"], finding["table"], finding["repaired"]) == (1, "auth", "admins", False)
+    assert done.document["problems"] == ["findings that remain: 1 (flix check --repair does those that are certain)"]
+
+
+def test_config_names_the_source_of_each_value_and_hides_secrets(
+    flix: Flix, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    secret = "a secret that nobody may read in the output"
+    (folder / "secret").write_text(secret)
+    (folder / ".env").write_text(
+        f"RATE_LIMIT_MAX=7\nAPI_PORT=1\nSIGNING_KEY_SECRET_FILE={folder}/secret\nTRUSTED_PROXY=1\n"
+        f"REDIS_URL='valkey://me:{secret.replace(' ', '')}@store:6379'\nSERVICE_TOKEN_SECRET='{secret}'\n"
+    )
+    monkeypatch.setenv("LOG_LEVEL", "error")
+    shown, done = flix("config"), flix("config", "--json")
+    found = {each["name"]: (each["value"], each["source"]) for each in done.document["settings"]}
+    assert (shown.code, done.code) == (1, 1)
+    assert found["RATE_LIMIT_MAX"] == ("7", ".env")
+    assert found["RATE_LIMIT_ADDRESS_MAX"] == ("140", "default")
+    assert found["API_PORT"] == (os.environ["API_PORT"], "environment")
+    assert found["LOG_LEVEL"] == ("error", "environment")
+    assert found["SIGNING_KEY_SECRET"] == ("(hidden)", "file")
+    assert found["SERVICE_TOKEN_SECRET"] == ("(hidden)", ".env")
+    assert found["REDIS_URL"] == ("valkey://me@store:6379", ".env")
+    line = ".env, line 4: Flix has no variable TRUSTED_PROXY; the nearest is TRUSTED_PROXIES"
+    assert (done.document["unknown"], done.document["problems"]) == ([line], [line])
+    assert not any(text in shown.output + done.output for text in (secret, secret.replace(" ", "")))
+
+
+def test_config_shows_every_variable_that_processes_here_read(flix: Flix) -> None:
+    documented = {each.name for each in env_file.read(stack.ROOT / ".env.example")}
+    shown = {each["name"] for each in flix("config", "--json").document["settings"]}
+    assert documented - shown == {"API_BIND"}
+    assert shown - documented == {"FOLLOW_HEARTBEAT"}
+
+
+def states(flix: Flix) -> dict[str, str]:
+    """Return the worst state of each check."""
+    found: dict[str, str] = {}
+    for each in flix("doctor", "--json").document["checks"]:
+        found[each["check"]] = max(
+            found.get(each["check"], ""), each["state"], key=["", "ok", "warning", "problem"].index
+        )
+    return found
+
+
+def test_doctor_finds_nothing_wrong_with_a_new_installation(flix: Flix) -> None:
+    sound = dict.fromkeys(("python", "env file", "settings", "folders", "disk", "processes", "clock"), "ok")
+    data = {f"{name} data": "ok" for name in stack.SERVICES}
+    # A public password and no backup are fine on a machine of one's own.
+    assert states(flix) == {**sound, **data, "secrets": "warning", "backup": "warning"}
+
+
+def damage(_folder: Path, _monkeypatch: pytest.MonkeyPatch) -> None:
+    with Path("data/quiz.sqlite").open("r+b") as file:
+        file.seek(4096)
+        file.write(os.urandom(16384))
+
+
+def drift(_folder: Path, _monkeypatch: pytest.MonkeyPatch) -> None:
+    with closing(sqlite3.connect("data/content.sqlite")) as connection, connection:
+        connection.execute("UPDATE schema_ledger SET checksum = 'edited' WHERE name = '001_initial'")
+
+
+def wrong_setting(folder: Path, _monkeypatch: pytest.MonkeyPatch) -> None:
+    (folder / ".env").write_text("SERVICE_THREADS=many\n")
+
+
+def wrong_line(folder: Path, _monkeypatch: pytest.MonkeyPatch) -> None:
+    (folder / ".env").write_text("ADMIN_PASSWORD=pa$word\n")
+
+
+def file_for_folder(_folder: Path, _monkeypatch: pytest.MonkeyPatch) -> None:
+    Path("data/backups").write_text("")
+
+
+def others_reach_it(_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("API_HOST", "0.0.0.0")
+
+
+def later_entry(_folder: Path, _monkeypatch: pytest.MonkeyPatch) -> None:
+    with closing(sqlite3.connect("data/auth.sqlite")) as connection, connection:
+        connection.execute("DROP TRIGGER audit_log_no_UPDATE")
+        connection.execute("UPDATE audit_log SET occurred_at = 4000000000000")
+
+
+@pytest.mark.parametrize(
+    ("spoil", "check"),
+    [
+        (damage, "quiz data"),
+        (drift, "content data"),
+        (wrong_setting, "settings"),
+        (wrong_line, "env file"),
+        (file_for_folder, "folders"),
+        (others_reach_it, "secrets"),
+        (later_entry, "auth data"),
+    ],
+)
+def test_doctor_finds_what_is_wrong(
+    flix: Flix, folder: Path, monkeypatch: pytest.MonkeyPatch, spoil: Any, check: str
+) -> None:
+    spoil(folder, monkeypatch)
+    assert states(flix)[check] == "problem"
+    assert flix("doctor").code == 1
+
+
+def test_doctor_names_a_port_that_another_program_uses(flix: Flix) -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", int(os.environ["QUIZ_PORT"])))
+        found = [each for each in flix("doctor", "--json").document["checks"] if each["state"] == "problem"]
+    [message] = [each["message"] for each in found]
+    assert message.startswith(f"quiz: port {os.environ['QUIZ_PORT']} on 127.0.0.1 cannot be used")
+    assert message.endswith(": stop what uses it, or set QUIZ_PORT")
+
+
+def test_status_says_what_does_not_run_and_what_the_databases_hold(flix: Flix) -> None:
+    done = flix("status", "--json").document
+    assert {each["name"]: each["state"] for each in done["processes"]} == {
+        "auth": "down",
+        "content": "down",
+        "quiz": "down",
+        "gateway": "down",
+    }
+    assert len(done["problems"]) == 4
+    assert [(each["service"], each["schema"], each["pending"]) for each in done["databases"]] == [
+        (name, "current", []) for name in stack.SERVICES
+    ]
+    assert all(each["bytes"] > 0 for each in done["databases"])
+    changes = rows("content", "SELECT last_sequence FROM change_feed")[0][0]
+    assert done["feed"] == {"changes": changes, "followed": None, "lag": changes, "followedAt": None}
+    assert done["latestBackup"] is None
+    file = flix("backup", "--json").document["file"]
+    assert flix("status", "--json").document["latestBackup"]["file"] == file
+
+
+def test_secrets_writes_all_that_production_needs_and_replaces_nothing(flix: Flix, folder: Path) -> None:
+    site = folder / "my site"
+    site.mkdir()
+    made = flix("secrets", "--to", site, typed="https://learn.example\nada\n")
+    assert made.code == 0
+    values = {each.name: each.value for each in env_file.read(site / ".env")}
+    urls = {f"{name.upper()}_DATABASE_URL": f"postgresql://u:p@h/{name}" for name in stack.SERVICES}
+    places = {f"{name.upper()}_URL": f"http://{name}" for name in stack.SERVICES}
+    files = {name: str(site / value) for name, value in values.items() if value.startswith("secrets/")}
+    settings = stack.read_settings({**values, **files, **urls, **places, "DATABASE_PROFILE": "managed"})
+    assert settings["gateway"].profile == "managed"
+    secret_files = list((site / "secrets").iterdir())
+    texts = {each.read_text() for each in secret_files}
+    assert len(texts) == len(secret_files) == len(files) == 10
+    assert {each.stat().st_mode & 0o777 for each in (*secret_files, site / ".env")} == {0o600}
+    assert not any(text in made.output + made.errors for text in texts)
+
+    again = flix("secrets", "--to", site, "--json")
+    assert (again.code, again.document["made"], len(again.document["kept"])) == (0, [], 16)
+    assert {each.read_text() for each in secret_files} == texts
+    assert LOCAL_ADMIN_PASSWORD not in texts
+
+
+@pytest.mark.parametrize("origin", ["learn.example", "https://a.example'\nX=1"])
+def test_secrets_writes_nothing_after_a_wrong_answer(flix: Flix, folder: Path, origin: str) -> None:
+    before = set(folder.iterdir())
+    done = flix("secrets", "--origin", origin, "--admin", "ada")
+    assert (done.code, done.errors != "", set(folder.iterdir())) == (1, True, before)
+
+
+def test_the_completion_script_is_generated(flix: Flix, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("_FLIX_COMPLETE", "source_bash")
+    done = flix()
+    assert (done.code, "complete -o default -F _flix_completion flix" in done.output) == (0, True)
+
+
+def test_help_loads_no_database_driver_and_no_settings() -> None:
+    script = "import deploy.cli.app, sys; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", script], cwd=stack.ROOT, capture_output=True, text=True, check=True)
+    assert {"typer"} <= set(done.stdout.split())
+    assert {"peewee", "pydantic", "falcon", "httpx", "cryptography", "deploy.stack"}.isdisjoint(done.stdout.split())
+
+
+def test_the_launcher_works_from_anywhere_and_in_a_folder_with_a_space(folder: Path) -> None:
+    clone, elsewhere = folder / "my clone", folder / "else where"
+    for each in (clone, elsewhere):
+        each.mkdir()
+    for name in ("deploy", "services", "gateway", "flix", "Makefile", ".venv", "requirements.lock", ".env.example"):
+        (clone / name).symlink_to(stack.ROOT / name)
+    (clone / "flix").unlink()
+    (clone / "flix").write_bytes((stack.ROOT / "flix").read_bytes())
+    (clone / "flix").chmod(0o755)
+    (folder / "data").rename(clone / "data")
+
+    command = [str(clone / "flix"), "backup", "--to", "here", "--json"]
+    done = subprocess.run(command, cwd=elsewhere, capture_output=True, text=True, check=False)
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert Path(json.loads(done.stdout)["file"]).parent == elsewhere / "here"
+    assert len(list((elsewhere / "here").iterdir())) == 1
+
+
+def test_in_the_tools_container_folders_are_not_judged_and_silent_processes_are(
+    flix: Flix, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GATEWAY_URL", f"http://127.0.0.1:{os.environ['API_PORT']}")
+    assert {name: state for name, state in states(flix).items() if state != "ok"} == {
+        "processes": "problem",
+        "secrets": "warning",
+    }
+    shown = {each["name"] for each in flix("config", "--json").document["settings"]}
+    assert ("CORS_ORIGIN" in shown, "CONTENT_DATABASE_URL" in shown) == (False, True)
