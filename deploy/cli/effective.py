@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 import gateway.config
-from deploy import env_file, stack
+from deploy import backup_schedule, env_file, log_files, stack
 from deploy.cli.status import is_apart
 from services.kit.core.config import Environment, Reading, Recorded, SettingsError
 from services.kit.maintenance.command_line import without_password
@@ -43,7 +43,11 @@ def effective_settings() -> Effective:
     own = dict(os.environ)
     of_file = {each.name: each.value for each in variables}
     recorded = Recorded({**of_file, **own})
-    readers: list[Callable[[Mapping[str, str]], Any]] = [*stack.SERVICES.values()]
+    readers: list[Callable[[Mapping[str, str]], Any]] = [
+        *stack.SERVICES.values(),
+        log_files.read_bounds,
+        backup_schedule.read_schedule,
+    ]
     if not is_apart():
         readers.append(gateway.config.read_settings)
     for read in readers:

@@ -21,13 +21,8 @@ def config(json: Json = False) -> None:
 
 
 def secrets(
-    origin: Annotated[
-        str | None, typer.Option(help="The site whose pages call the API, such as https://learn.example.org.")
-    ] = None,
+    origin: Annotated[str | None, typer.Option(help="The sites whose pages call the API, with commas.")] = None,
     admin: Annotated[str | None, typer.Option(help="The name of the first admin.")] = None,
-    bind: Annotated[
-        str, typer.Option(help="The address of this machine at which the API is published to your TLS proxy.")
-    ] = "127.0.0.1",
     to: Annotated[
         Path, typer.Option(parser=given_path, metavar="FOLDER", help="The folder for .env and secrets/.")
     ] = Path(),
@@ -43,7 +38,7 @@ def secrets(
         def ask(question: str) -> str:
             return str(typer.prompt(question, err=True))
 
-        done = write_production(to, {"CORS_ORIGIN": origin, "ADMIN_USERNAME": admin, "API_BIND": bind}, ask)
+        done = write_production(to, {"CORS_ORIGIN": origin, "ADMIN_USERNAME": admin}, ask)
         answer.members |= {"file": str(done.file), "made": done.made, "kept": done.kept}
         answer.line(f"{done.file}: {len(done.made)} made, {len(done.kept)} were there")
         answer.line("keep a copy of secrets/SIGNING_KEY_SECRET elsewhere: no backup holds it")
