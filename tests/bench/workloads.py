@@ -88,7 +88,7 @@ def _groups(actors: Actors) -> list[list[Workload]]:
     engine, public, private = actors.engine, actors.public, actors.private
     submit = public.lesson("quiz/submit"), {"answers": public.answers}
     return [
-        _reads(actors, "catalog", public.catalog, private.catalog, PUBLIC_CATALOG),
+        [*_reads(actors, "catalog", public.catalog, private.catalog, PUBLIC_CATALOG), *_reads_by_get(actors)],
         *(_reads(actors, action, public.lesson(action), private.lesson(action)) for action in LESSON_READS),
         [
             Workload("quiz view", engine, [post(public.lesson("quiz"), {})], QUIZ_VIEW),
@@ -115,6 +115,19 @@ def _on_its_stack(workload: Workload) -> Workload:
     if workload.subject == SQLITE or workload.target is None:
         return workload
     return replace(workload, target=ON_POSTGRESQL.get(workload.target) if workload.subject == POSTGRESQL else None)
+
+
+def _reads_by_get(actors: Actors) -> list[Workload]:
+    """Return the GET forms of the catalog, which run from the same memory; on SQLite only, to save time."""
+    if actors.engine != SQLITE:
+        return []
+    public, private = actors.public.catalog, actors.private.catalog
+    granted = [get(private, Authorization=f"Bearer {grant}") for grant in actors.grants]
+    return [
+        Workload("catalog by GET, public", SQLITE, [get(public)], PUBLIC_READ),
+        Workload("catalog by GET, not modified", SQLITE, [get(public, **{"If-None-Match": "*"})], PUBLIC_READ),
+        Workload("catalog by GET, private by grant", SQLITE, granted, PRIVATE_READ),
+    ]
 
 
 def _reads(
