@@ -29,6 +29,7 @@ from tests.contract.samples import (
 from tests.installation import Installation, installation
 
 EXAMPLE = ROOT / "docs/example"
+API = "http://127.0.0.1:3001"
 MOST_LINES = 120
 AN_HOUR_LATER = "() => { const before = Date.now; Date.now = () => before() + 3_600_000; }"
 
@@ -59,12 +60,16 @@ def test_the_example_is_short() -> None:
 
 @pytest.mark.full
 def test_a_learner_goes_the_whole_way_on_the_example(tmp_path: Path) -> None:
-    with served(EXAMPLE) as site, installation(tmp_path, CORS_ORIGIN=site) as stack:
+    (pages := tmp_path / "pages").mkdir()
+    with served(pages) as site, installation(tmp_path, CORS_ORIGIN=site) as stack:
+        (pages / "index.html").write_text((EXAMPLE / "index.html").read_text().replace(API, stack.address))
         stack.prepare()
         stack.start()
         oven = launch(stack)
+        # A link that names another installation must not lead the learner's key and grant there.
+        link = f"{site}/index.html?api={site}"
         # Without the players of others, which a test must not load.
-        with chromium() as browser, visit(browser, f"{site}/index.html?api={stack.address}") as visited:
+        with chromium() as browser, visit(browser, link) as visited:
             visited.page.route(
                 re.compile("^https:"), lambda route: route.fulfill(body="The player", content_type="text/html")
             )
