@@ -133,8 +133,10 @@ async def document_yaml(upstreams: Upstreams, request: UpstreamRequest) -> Upstr
 async def _shown(request: UpstreamRequest, path: Path, media_type: str) -> UpstreamResponse:
     """Respond with the file, or with 304 to those who have it (RFC 9110 section 13.1.2)."""
     file = _file(path)
-    # A browser asks before it shows its copy again.
+    # A browser asks before it shows its copy again, and gives the copy the headers of the 304 (RFC 9111 section 4.3.4):
+    # with the policy of other responses the page would load nothing.
     headers = {"ETag": file.entity_tag, "Cache-Control": "no-cache", "Vary": "Origin, Accept-Encoding"}
+    headers |= _policy(media_type)
     if file.is_named_by(request.if_none_match):
         return UpstreamResponse(HTTP_NOT_MODIFIED, b"", headers)
     coding = chosen_coding(request.accept_encoding, len(file.body))
@@ -149,8 +151,12 @@ def _file(path: Path) -> Representation:
 
 
 def _headers(media_type: str) -> dict[str, str]:
-    headers = {"Content-Type": f"{media_type}; charset=utf-8" if media_type.startswith("text/") else media_type}
-    return {**headers, "Content-Security-Policy": PAGE_POLICY} if media_type == HTML else headers
+    content_type = f"{media_type}; charset=utf-8" if media_type.startswith("text/") else media_type
+    return {"Content-Type": content_type, **_policy(media_type)}
+
+
+def _policy(media_type: str) -> dict[str, str]:
+    return {"Content-Security-Policy": PAGE_POLICY} if media_type == HTML else {}
 
 
 @cache

@@ -36,6 +36,7 @@ from gateway.views.learners import (
 from services.kit.core.errors import ValidationFailed
 from services.kit.core.instants import format_instant, from_milliseconds
 from services.kit.web.judgements import Judgement, PresentAddress
+from services.kit.web.list_queries import MOST_NAMED
 
 ADDRESS = "/api/public/events"
 SERVER_TIME_HEADER = "Server-Time"
@@ -145,9 +146,10 @@ async def _of_lesson(
 def _read(request: UpstreamRequest) -> UpstreamRequest:
     """Return the request without a body, which could hold a key. Raise ValidationFailed if it has a query."""
     if request.query:
-        names = [name for name, _value in parse_qsl(request.query, keep_blank_values=True)]
+        names = dict(parse_qsl(request.query, keep_blank_values=True))
         if names:
-            raise ValidationFailed({name: ["is not a known parameter: this address takes none"] for name in names})
+            refusal = ["is not a known parameter: this address takes none"]
+            raise ValidationFailed(dict.fromkeys([*names][:MOST_NAMED], refusal))
     return replace(request, body=b"", query="") if request.body or request.query else request
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from threading import Thread
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from deploy.stack import ROOT
 from services.kit.core.instants import format_instant, now
@@ -29,6 +29,7 @@ from tests.contract.samples import (
 from tests.installation import Installation, installation
 
 EXAMPLE = ROOT / "docs/example"
+API = "http://127.0.0.1:3001"
 MOST_LINES = 120
 AN_HOUR_LATER = "() => { const before = Date.now; Date.now = () => before() + 3_600_000; }"
 
@@ -59,15 +60,20 @@ def test_the_example_is_short() -> None:
 
 @pytest.mark.full
 def test_a_learner_goes_the_whole_way_on_the_example(tmp_path: Path) -> None:
-    with served(EXAMPLE) as site, installation(tmp_path, CORS_ORIGIN=site) as stack:
+    (pages := tmp_path / "pages").mkdir()
+    with served(pages) as site, installation(tmp_path, CORS_ORIGIN=site) as stack:
+        (pages / "index.html").write_text((EXAMPLE / "index.html").read_text().replace(API, stack.address))
         stack.prepare()
         stack.start()
         oven = launch(stack)
+        # A link that names another installation must not lead the learner's key and grant there.
+        link = f"{site}/index.html?api={site}"
         # Without the players of others, which a test must not load.
-        with chromium() as browser, visit(browser, f"{site}/index.html?api={stack.address}") as visited:
+        with chromium() as browser, visit(browser, link) as visited:
             visited.page.route(
                 re.compile("^https:"), lambda route: route.fulfill(body="The player", content_type="text/html")
             )
+            return_before_the_answer(visited.page)
             see_the_list(visited.page)
             open_with_the_key(visited.page)
             see_a_lesson_open(visited.page, stack, oven)
@@ -87,6 +93,25 @@ def launch(stack: Installation) -> Json:
         attached(admin, lesson)
         new_quiz(admin, lesson, title="Alive?")
         return new_lesson(admin, event, title="The oven", slug="oven", releaseAt=format_instant(now() + HOUR))
+
+
+def return_before_the_answer(page: Page) -> None:
+    """Go to the public event and back while its catalog is on its way; the list stays when it arrives."""
+    catalog, held = re.compile("/catalog$"), list[Route]()
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    page.route(catalog, hold)
+    with page.expect_request(catalog):
+        page.get_by_role("link", name="For all").click()
+    page.go_back()
+    page.unroute(catalog)
+    with page.expect_response(catalog) as late:
+        held.pop().continue_()
+    late.value.finished()
+    page.evaluate("() => new Promise(requestAnimationFrame)")
+    expect(page.get_by_role("heading")).to_have_text("Launches")
 
 
 def see_the_list(page: Page) -> None:

@@ -14,7 +14,7 @@ from services.kit.web.pages import PageRequest, page_request
 from services.kit.web.schemas import OneLineText, Schema, line_length, validated
 
 # A response names so many unknown parameters at most.
-_NAMED = 10
+MOST_NAMED = 10
 _BINDING_BYTES = 6
 
 # The parameters as a server's framework gives them: a list of those that were given several times.
@@ -68,7 +68,7 @@ def list_request(query: type[Query], parameters: Parameters, *parents: str) -> L
     refused = {name: _refusal(name, value, known) for name, value in parameters.items()}
     wrong = {name: [refusal] for name, refusal in refused.items() if refusal}
     if wrong:
-        raise ValidationFailed(dict([*wrong.items()][:_NAMED]))
+        raise ValidationFailed(dict([*wrong.items()][:MOST_NAMED]))
     given = dict(parameters)
     read = validated(query, {name: value for name, value in given.items() if name not in ("limit", "cursor")})
     sort = str(getattr(read, "sort", ""))

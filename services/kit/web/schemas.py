@@ -4,6 +4,7 @@ import math
 import re
 from collections.abc import Iterable
 from datetime import datetime
+from itertools import islice
 from typing import Annotated, Any, Generic, NotRequired, TypeVar
 
 import pydantic
@@ -25,6 +26,9 @@ from services.kit.core.errors import ValidationFailed
 from services.kit.core.instants import parse_instant
 from services.kit.core.texts import DIRECTION_OVERRIDES, IGNORABLE, LINE_BREAKS, composed, is_invisible, is_web_address
 from services.kit.core.unset import UNSET
+
+# A response tells so many errors at most. A form of 100 fields shows all of its own.
+MOST_ERRORS = 100
 
 # Unicode's category Cc without tab and line breaks.
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
@@ -255,7 +259,7 @@ def validated(schema: type[Model], document: object, context: Any = None) -> Mod
 def _failure(errors: Iterable[Any]) -> ValidationFailed:
     field_errors: dict[str, list[str]] = {}
     form_errors: list[str] = []
-    for error in errors:
+    for error in islice(errors, MOST_ERRORS):
         field, *path = [str(part) for part in error["loc"]] or [""]
         message = _message(error)
         if field:

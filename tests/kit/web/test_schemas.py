@@ -11,6 +11,7 @@ from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from services.kit.core.errors import ValidationFailed
 from services.kit.core.texts import DIRECTION_OVERRIDES, as_seen, composed
 from services.kit.web.schemas import (
+    MOST_ERRORS,
     Instant,
     Integer,
     OneLineText,
@@ -135,6 +136,13 @@ def test_no_value_is_coerced(field: str, values: list[object]) -> None:
     for value in values:
         actual = details(Outer, {field: value})
         assert (actual["formErrors"], list(actual["fieldErrors"])) == ([], [field])
+
+
+def test_a_refusal_of_a_document_is_not_many_times_as_long() -> None:
+    names = [f"x{number}" for number in range(2 * MOST_ERRORS)]
+    with pytest.raises(ValidationFailed) as refused:
+        validated(Inner, dict.fromkeys(names, 1))
+    assert [*refused.value.field_errors] == names[:MOST_ERRORS]
 
 
 def test_all_wrong_fields_are_named_and_no_value_is_repeated() -> None:
