@@ -23,8 +23,15 @@ Digests = dict[str, dict[str, tuple[int, str]]]
 
 def run(built: Installation, command: str, *arguments: object, **variables: str) -> subprocess.CompletedProcess[str]:
     """Run `flix` with this command in the installation's folder, without a terminal."""
+    return run_module(built, "deploy.cli", command, *arguments, **variables)
+
+
+def run_module(
+    built: Installation, module: str, *arguments: object, **variables: str
+) -> subprocess.CompletedProcess[str]:
+    """Run the module in the installation's folder, without a terminal."""
     return subprocess.run(
-        [sys.executable, "-m", "deploy.cli", command, *map(str, arguments)],
+        [sys.executable, "-m", module, *map(str, arguments)],
         cwd=built.logs.parent,
         env=environment(built, **variables),
         stdin=subprocess.DEVNULL,

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from deploy.backup_schedule import due_at, remove_oldest, turn
-from tests.deploy.copies import back_up, run
+from tests.deploy.copies import back_up, run_module
 from tests.installation import Installation
 
 
@@ -19,7 +19,7 @@ def test_a_turn_backs_up_and_removes_the_oldest(built_on_sqlite: Installation, t
     mine = [folder / name for name in ("flix-before-restore-2020-01-01T00-00-00.000Z.tar", "flix.tar", "notes.txt")]
     for file in mine:
         file.touch()
-    done = run(built_on_sqlite, "backup_schedule", "--to", folder, "--once", BACKUP_KEEP="2")
+    done = run_module(built_on_sqlite, "deploy.backup_schedule", "--to", folder, "--once", BACKUP_KEEP="2")
 
     assert (done.returncode, done.stderr) == (0, "")
     (line,) = map(json.loads, done.stdout.splitlines())
@@ -33,7 +33,7 @@ def test_a_turn_backs_up_and_removes_the_oldest(built_on_sqlite: Installation, t
     }
     assert {*folder.iterdir()} == {second, made, *mine}
 
-    refused = run(built_on_sqlite, "backup_schedule", "--once", BACKUP_KEEP="0")
+    refused = run_module(built_on_sqlite, "deploy.backup_schedule", "--once", BACKUP_KEEP="0")
     assert (refused.returncode, refused.stdout, refused.stderr) == (
         1,
         "",

@@ -109,7 +109,9 @@ def damage_rows(built: Installation) -> None:
 
 def drop_tables(built: Installation) -> None:
     """Drop tables while the stack serves."""
-    execute(database_url(built, "content"), "DROP TABLE materials", "DROP TABLE lessons")
+    execute(
+        database_url(built, "content"), "DROP TABLE materials", "DROP TABLE former_lesson_slugs", "DROP TABLE lessons"
+    )
     execute(database_url(built, "quiz"), "DROP TABLE quiz_options", "DROP TABLE quiz_questions")
 
 
