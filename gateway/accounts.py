@@ -7,18 +7,18 @@ import asyncio
 import random
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
-from contextvars import ContextVar
 from datetime import UTC, datetime
-from typing import NamedTuple
 
 import falcon.asgi
 import orjson
 from falcon.routing import CompiledRouter
 
+from services.kit.core import metrics
 from services.kit.core.actor import current_actor
 from services.kit.core.logging import current_request_id
-from services.kit.core.metrics import KNOWN_METHODS, UNKNOWN_ROUTE, Counter, Histogram, before_reading, count_request
+from services.kit.core.metrics import KNOWN_METHODS, REQUEST_SECONDS, REQUESTS, UNKNOWN_ROUTE, Histogram, before_reading
 
 # Requests are counted and logged when the first of them has waited for so long. What a worker has gathered when it is
 # killed is lost.
@@ -30,44 +30,14 @@ NOBODY = "-"
 # Of those who send a token, as a learner's grant, that names no person.
 BEARER = "bearer"
 
-RESPONSE_BYTES = Counter("flix_response_bytes", "Bytes of responses' bodies", ("route",))
+RESPONSE_BYTES = metrics.Counter("flix_response_bytes", "Bytes of responses' bodies", ("route",))
 UPSTREAM_SECONDS = Histogram("flix_upstream_seconds", "Time of a call of a service", ("upstream",))
-UPSTREAM_FAILURES = Counter("flix_upstream_failures", "Calls without a response of a service", ("upstream", "reason"))
+UPSTREAM_FAILURES = metrics.Counter(
+    "flix_upstream_failures", "Calls without a response of a service", ("upstream", "reason")
+)
 
-_waited: ContextVar[list[float] | None] = ContextVar("waited", default=None)
-
-
-def begin_waiting() -> list[float]:
-    """Begin a request; return the list whose one number becomes the seconds that it waited for services."""
-    waited = [0.0]
-    _waited.set(waited)
-    return waited
-
-
-def share_waiting() -> None:
-    """In a task that works for several requests: what it waits is counted where they wait for the task."""
-    _waited.set(None)
-
-
-def count_waiting(began_at: float) -> None:
-    """Count the time since `began_at` as waiting for a service."""
-    waited = _waited.get()
-    if waited is not None:
-        waited[0] += time.perf_counter() - began_at
-
-
-class Answered(NamedTuple):
-    """A request that was answered: `who` is its principal, `at` the end in seconds since 1970."""
-
-    route: str
-    method: str
-    status: int
-    seconds: float
-    size: int
-    waited: float
-    who: str
-    request_id: str
-    at: float
+_Gathered = tuple[str, str, int, float, int, float, str, str, float]
+"""Route, method, status, seconds, bytes, seconds for services, principal, request id, seconds since 1970."""
 
 
 class AccessLog:
@@ -78,28 +48,29 @@ class AccessLog:
         self._write = write
         self._is_chosen = is_chosen
 
-    def write(self, requests: Sequence[Answered]) -> None:
+    def write(self, requests: Sequence[_Gathered]) -> None:
         """Write the lines of these requests."""
         if self._write is not None and (lines := b"".join(map(_line, filter(self._is_logged, requests)))):
             self._write(lines)
 
-    def _is_logged(self, request: Answered) -> bool:
-        return request.status >= FIRST_REFUSAL or self._percent == ALL_PERCENT or self._is_chosen(self._percent)
+    def _is_logged(self, request: _Gathered) -> bool:
+        return request[2] >= FIRST_REFUSAL or self._percent == ALL_PERCENT or self._is_chosen(self._percent)
 
 
-def _line(request: Answered) -> bytes:
+def _line(gathered: _Gathered) -> bytes:
+    route, method, status, seconds, size, waited, who, request_id, at = gathered
     members = {
         "event": "request",
-        "route": request.route,
-        "method": request.method,
-        "status": request.status,
-        "milliseconds": round(request.seconds * 1000, 2),
-        "bytes": request.size,
-        "upstreamMilliseconds": round(request.waited * 1000, 2),
-        "principal": request.who,
-        "requestId": request.request_id,
+        "route": route,
+        "method": method,
+        "status": status,
+        "milliseconds": round(seconds * 1000, 2),
+        "bytes": size,
+        "upstreamMilliseconds": round(waited * 1000, 2),
+        "principal": who,
+        "requestId": request_id,
         "level": "info",
-        "timestamp": datetime.fromtimestamp(request.at, UTC),
+        "timestamp": datetime.fromtimestamp(at, UTC),
         "service": "gateway",
     }
     return orjson.dumps(members, option=_OPTIONS)
@@ -132,7 +103,7 @@ class Accounts:
     def __init__(self, log: AccessLog, router: CompiledRouter):
         self._log = log
         self._router = router
-        self._gathered: list[Answered] = []
+        self._gathered: list[_Gathered] = []
         before_reading(self.flush)
 
     def answered(
@@ -140,7 +111,8 @@ class Accounts:
     ) -> None:
         """Gather a request that was answered."""
         gathered = self._gathered
-        gathered.append(Answered(route, method, status, seconds, size, waited, who, current_request_id(), time.time()))
+        # A plain tuple takes a third of the time of one with names.
+        gathered.append((route, method, status, seconds, size, waited, who, current_request_id(), time.time()))
         if len(gathered) >= MOST_GATHERED:
             self.flush()
         elif len(gathered) == 1:
@@ -149,26 +121,23 @@ class Accounts:
     def flush(self) -> None:
         """Count and log what was gathered."""
         gathered, self._gathered = self._gathered, []
-        for request in gathered:
-            count_request(request.route, request.method, request.status, request.seconds)
-            RESPONSE_BYTES.add((request.route,), request.size)
+        for labels, count in Counter([each[:3] for each in gathered]).items():
+            REQUESTS.add(labels, count)
+        sizes: dict[str, int] = {}
+        for route, _method, _status, seconds, size, *_rest in gathered:
+            REQUEST_SECONDS.observe(seconds, (route,))
+            sizes[route] = sizes.get(route, 0) + size
+        for route, size in sizes.items():
+            RESPONSE_BYTES.add((route,), size)
         self._log.write(gathered)
 
     def answered_by_falcon(self, request: falcon.asgi.Request, response: falcon.asgi.Response, seconds: float) -> None:
         """Do so for a request that Falcon handled."""
-        waited = _waited.get() or [0.0]
+        waited = getattr(request.context, "waited", 0.0)
         size = 0 if request.method == "HEAD" else len(response.data or b"") or len(response.text or "")
         who = current_actor().id or (BEARER if request.get_header("Authorization") else NOBODY)
         method = request.method if request.method in KNOWN_METHODS else "other"
         route = request.uri_template
         if route is None and (found := self._router.find(request.path)) is not None:
             route = found[3]
-        self.answered(route or UNKNOWN_ROUTE, method, response.status_code, seconds, size, waited[0], who)
-
-
-class Waiting:
-    """Middleware: begins to count the time for which a request waits for services."""
-
-    async def process_request(self, request: falcon.asgi.Request, response: falcon.asgi.Response) -> None:
-        """Begin."""
-        begin_waiting()
+        self.answered(route or UNKNOWN_ROUTE, method, response.status_code, seconds, size, waited, who)

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 from falcon.routing import CompiledRouter
 
-from gateway.accounts import Accounts, Waiting, access_log
+from gateway.accounts import Accounts, access_log
 from gateway.config import Settings, read_settings
 from gateway.direct import DirectResponses
 from gateway.edge import Origins, RateLimit, SecurityHeaders
@@ -52,7 +52,6 @@ def assemble(settings: Settings, upstreams: Upstreams, verifier: AccessTokenVeri
     rate_limit = RateLimit(counts, settings, verifier)
     accounts = Accounts(access_log(settings.log_level, settings.access_log_percent), _router(table))
     middleware = [
-        Waiting(),
         security,
         origins,
         rate_limit,

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from gateway.accounts import BEARER, NOBODY, Accounts, begin_waiting
+from gateway.accounts import BEARER, NOBODY, Accounts
 from gateway.edge import Origins, RateLimit, SecurityHeaders
 from gateway.guesses import Guesses
 from gateway.routes import PUBLIC_EVENT, PUBLIC_LESSON, PUBLIC_ROUTES, View
@@ -77,7 +77,7 @@ class DirectResponses:
         usual = self._usual(scope)
         if usual is None:
             return False
-        began_at, waited = time.perf_counter(), begin_waiting()
+        began_at, waited = time.perf_counter(), [0.0]
         start_request(usual.fields.get("x-request-id"), usual.method, usual.template)
         unread = [usual.length > 0]
 
@@ -90,7 +90,7 @@ class DirectResponses:
 
         limits: dict[str, str] = {}
         try:
-            response = await self._response(usual, body, limits)
+            response = await self._response(usual, body, limits, waited)
         except ServiceError as error:
             response = _error_response(error)
         except Exception as error:
@@ -138,9 +138,12 @@ class DirectResponses:
         return _Usual(method, view, template, slugs, scope["path"], fields, int(length), scope["client"][0])
 
     async def _response(
-        self, usual: _Usual, body: Callable[[], Awaitable[bytes]], limits: dict[str, str]
+        self, usual: _Usual, body: Callable[[], Awaitable[bytes]], limits: dict[str, str], waited: list[float]
     ) -> UpstreamResponse:
-        """Return the response; put the headers that tell of a limit into `limits`, also for an error."""
+        """Return the response; put the headers that tell of a limit into `limits`, also for an error.
+
+        The number in `waited` becomes the seconds of the view, which waits for services.
+        """
         fields = usual.fields
         self._origins.require_allowed(fields.get("origin"), fields.get("host"))
         address, headers = await self._rate_limit.count_learner(fields.get("x-forwarded-for"), usual.peer)
@@ -159,7 +162,11 @@ class DirectResponses:
             client_address=address,
             watch=self._guesses.watch(usual.slugs["event_slug"], address),
         )
-        return await usual.view(self._upstreams, request, **usual.slugs)
+        asked_at = time.perf_counter()
+        try:
+            return await usual.view(self._upstreams, request, **usual.slugs)
+        finally:
+            waited[0] = time.perf_counter() - asked_at
 
     async def _send(
         self, send: Send, usual: _Usual, response: UpstreamResponse, limits: Fields, *, closes: bool
