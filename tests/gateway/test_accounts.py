@@ -47,7 +47,7 @@ def without_times(lines: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 @pytest.mark.parametrize("is_direct", [True, False])
 def test_each_line_says_what_was_answered_to_whom(written: Written, *, is_direct: bool) -> None:
-    with gateway_with() as gateway:
+    with gateway_with(ACCESS_LOG_PERCENT="100") as gateway:
         if not is_direct:
             gateway._app.direct = None
         gateway.content.responds("POST /internal/public/events/launch/catalog", {"items": []})
