@@ -1,10 +1,15 @@
 """The gateway's composition root: its parts and its routes."""
 
 import os
+from collections.abc import Iterable
 
+from falcon.routing import CompiledRouter
+
+from gateway.accounts import Accounts, access_log
 from gateway.config import Settings, read_settings
 from gateway.direct import DirectResponses
 from gateway.edge import Origins, RateLimit, SecurityHeaders
+from gateway.gauges import show_gauges
 from gateway.guesses import Guesses
 from gateway.limiter import Counts, store_at
 from gateway.overload import Overload
@@ -37,6 +42,7 @@ def assemble(settings: Settings, upstreams: Upstreams, verifier: AccessTokenVeri
         await deletions.finish()
         await upstreams.close()
         await counts.close()
+        accounts.flush()
 
     security, origins = SecurityHeaders(settings.strict_transport_security), Origins(settings.cors_origins)
 
@@ -44,6 +50,7 @@ def assemble(settings: Settings, upstreams: Upstreams, verifier: AccessTokenVeri
         return {**security.headers, **origins.headers(origin)}
 
     rate_limit = RateLimit(counts, settings, verifier)
+    accounts = Accounts(access_log(settings.log_level, settings.access_log_percent), _router(table))
     middleware = [
         security,
         origins,
@@ -52,9 +59,19 @@ def assemble(settings: Settings, upstreams: Upstreams, verifier: AccessTokenVeri
         Lifespan(verifier.prepare, close),
     ]
     body_seconds = settings.body_timeout_seconds
-    direct = DirectResponses(upstreams, guesses, security, origins, rate_limit, body_seconds)
+    direct = DirectResponses(upstreams, guesses, security, origins, rate_limit, body_seconds, accounts)
     overload = Overload(settings.requests_in_flight, settings.trusted_proxies, refusal_headers)
-    return create_web_app(table, middleware, body_seconds, refusal_headers, direct.respond, overload)
+    show_gauges(upstreams, overload)
+    return create_web_app(
+        table, middleware, body_seconds, refusal_headers, direct.respond, overload, accounts.answered_by_falcon
+    )
+
+
+def _router(table: Iterable[Route]) -> CompiledRouter:
+    router = CompiledRouter()
+    for route in table:
+        router.add_route(route.path, route.resource, suffix=route.suffix, _asgi=True)
+    return router
 
 
 def routes(upstreams: Upstreams, guesses: Guesses) -> tuple[Route, ...]:

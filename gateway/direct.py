@@ -5,12 +5,14 @@ any way, is left to Falcon. tests/gateway/test_direct.py compares the two.
 """
 
 import re
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from functools import lru_cache
 from typing import Any, NamedTuple
 
 import orjson
 
+from gateway.accounts import BEARER, NOBODY, Accounts
 from gateway.edge import Origins, RateLimit, SecurityHeaders
 from gateway.guesses import Guesses
 from gateway.routes import PUBLIC_EVENT, PUBLIC_LESSON, PUBLIC_ROUTES, View
@@ -57,6 +59,7 @@ class DirectResponses:
         origins: Origins,
         rate_limit: RateLimit,
         body_seconds: float,
+        accounts: Accounts,
     ):
         self._upstreams = upstreams
         self._guesses = guesses
@@ -64,6 +67,7 @@ class DirectResponses:
         self._origins = origins
         self._rate_limit = rate_limit
         self._body_seconds = body_seconds
+        self._accounts = accounts
         self._views = {method: _views(method) for method in ("GET", "POST")}
         self._views["HEAD"] = self._views["GET"]
         self._of_every_response = lru_cache(maxsize=REMEMBERED_ORIGINS)(self._headers_of_every_response)
@@ -73,6 +77,7 @@ class DirectResponses:
         usual = self._usual(scope)
         if usual is None:
             return False
+        began_at, waited = time.perf_counter(), [0.0]
         start_request(usual.fields.get("x-request-id"), usual.method, usual.template)
         unread = [usual.length > 0]
 
@@ -85,7 +90,7 @@ class DirectResponses:
 
         limits: dict[str, str] = {}
         try:
-            response = await self._response(usual, body, limits)
+            response = await self._response(usual, body, limits, waited)
         except ServiceError as error:
             response = _error_response(error)
         except Exception as error:
@@ -93,6 +98,15 @@ class DirectResponses:
             response = _error_response(ServiceError())
         await self._send(send, usual, response, limits, closes=any(unread))
         log.debug("request_answered", status=response.status)
+        self._accounts.answered(
+            usual.template,
+            usual.method,
+            response.status,
+            time.perf_counter() - began_at,
+            0 if usual.method == "HEAD" else len(response.body),
+            waited[0],
+            BEARER if "authorization" in usual.fields else NOBODY,
+        )
         return True
 
     def _usual(self, scope: Any) -> _Usual | None:
@@ -124,9 +138,12 @@ class DirectResponses:
         return _Usual(method, view, template, slugs, scope["path"], fields, int(length), scope["client"][0])
 
     async def _response(
-        self, usual: _Usual, body: Callable[[], Awaitable[bytes]], limits: dict[str, str]
+        self, usual: _Usual, body: Callable[[], Awaitable[bytes]], limits: dict[str, str], waited: list[float]
     ) -> UpstreamResponse:
-        """Return the response; put the headers that tell of a limit into `limits`, also for an error."""
+        """Return the response; put the headers that tell of a limit into `limits`, also for an error.
+
+        The number in `waited` becomes the seconds of the view, which waits for services.
+        """
         fields = usual.fields
         self._origins.require_allowed(fields.get("origin"), fields.get("host"))
         address, headers = await self._rate_limit.count_learner(fields.get("x-forwarded-for"), usual.peer)
@@ -145,7 +162,11 @@ class DirectResponses:
             client_address=address,
             watch=self._guesses.watch(usual.slugs["event_slug"], address),
         )
-        return await usual.view(self._upstreams, request, **usual.slugs)
+        asked_at = time.perf_counter()
+        try:
+            return await usual.view(self._upstreams, request, **usual.slugs)
+        finally:
+            waited[0] = time.perf_counter() - asked_at
 
     async def _send(
         self, send: Send, usual: _Usual, response: UpstreamResponse, limits: Fields, *, closes: bool

@@ -1,6 +1,7 @@
 """The resource of each public address: it calls a view or forwards the request to a service."""
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from urllib.parse import quote
@@ -36,7 +37,11 @@ def _responder(view: View, upstreams: Upstreams, guesses: Guesses, route: Public
         if route.event_slug is not None:
             watch = guesses.watch(path_values[route.event_slug], upstream_request.client_address)
             upstream_request = replace(upstream_request, watch=watch)
-        upstream_response = await view(upstreams, upstream_request, **path_values)
+        asked_at = time.perf_counter()
+        try:
+            upstream_response = await view(upstreams, upstream_request, **path_values)
+        finally:
+            request.context.waited = time.perf_counter() - asked_at
         if route.is_compressed and upstream_request.method == "GET":
             upstream_response = await _compressed(upstream_response, upstream_request.accept_encoding)
         response.status = upstream_response.status

@@ -228,8 +228,8 @@ def passed_on(files: tuple[str, ...]) -> tuple[list[str], list[str]]:
     """Return the variables that every container gets under the same name, and the others that must be set."""
     text = "\n".join((env_file.ROOT / name).read_text() for name in files)
     names = {name for name, same in re.findall(r"(\w+): \"?\$\{(\w+):[-?][^}]*\}\"?[\s,}]", text) if name == same}
-    # Some containers get an address, a path or a profile of theirs under such a name.
-    names -= set(re.findall(r"(\w+): (?:/|http:|managed|\$\{\w+:\+)", text))
+    # Some containers get an address, a port, a path or a profile of theirs under such a name.
+    names -= set(re.findall(r"(\w+): (?:/|http:|managed|0\.0\.0\.0|9100|\$\{\w+:\+)", text))
     return sorted(names), sorted({*re.findall(r"\$\{(\w+):\?", text)} - names)
 
 
