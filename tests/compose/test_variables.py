@@ -102,7 +102,7 @@ def test_only_the_door_is_published_and_on_this_machine_alone(files: tuple[str, 
     rendered = json.loads(ComposeProject("flix", *files).compose("config", "--format=json"))
 
     published = {name: block["ports"] for name, block in rendered["services"].items() if block.get("ports")}
-    watching = dict.fromkeys(("prometheus", "grafana") if OBSERVABILITY in files else (), ["127.0.0.1"])
+    watching = {name: ["127.0.0.1"] for name in ("prometheus", "grafana") if OBSERVABILITY in files}
     assert {name: [each["host_ip"] for each in ports] for name, ports in published.items()} == {
         "door" if {REPLICAS, TLS} & {*files} else "gateway": ["127.0.0.1"] * (2 if TLS in files else 1),
         **watching,
