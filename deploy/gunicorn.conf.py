@@ -16,6 +16,8 @@ from typing import Any
 
 from services.kit.core.logging import log, logging_configuration
 from services.kit.core.processes import end_with_parent, raise_file_limit
+from services.kit.web.metrics_board import MasterBoard
+from services.kit.web.metrics_port import listen
 
 worker_class = "services.kit.web.worker.Worker"
 asgi_loop = "uvloop"
@@ -64,12 +66,33 @@ def post_worker_init(worker: Any) -> None:
     gc.set_threshold(*GARBAGE_THRESHOLDS)
 
 
+# The listener for scrapes and the workers' numbers, where METRICS_PORT is not 0. After a reload both sets of workers
+# live for a while.
+METRICS_OF_WORKERS = 4
+metrics: dict[str, Any] = {}
+
+
 def on_starting(server: Any) -> None:
     """Clean up what was imported, and raise the limit of open files, before the workers are forked."""
+    host, _, port = os.environ.get("FLIX_METRICS", "").rpartition(":")
+    if port and (listener := listen(host, int(port))) is not None:
+        metrics.update(listener=listener, board=MasterBoard(METRICS_OF_WORKERS * server.cfg.workers))
     gc.collect()
     gc.freeze()
     before, files = raise_file_limit()
     log.info("file_limit_raised", before=before, files=files)
+
+
+def pre_fork(server: Any, worker: Any) -> None:
+    """Give a new worker a place for its numbers."""
+    if metrics:
+        worker.metrics_listener, worker.metrics_place = metrics["listener"], metrics["board"].give(worker.age)
+
+
+def child_exit(server: Any, worker: Any) -> None:
+    """Keep the numbers of a worker that has ended."""
+    if metrics:
+        metrics["board"].take_back(worker.age)
 
 
 def post_fork(server: Any, worker: Any) -> None:

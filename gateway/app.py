@@ -2,9 +2,11 @@
 
 import os
 
+from gateway.accounts import Accounts, Waiting, access_log
 from gateway.config import Settings, read_settings
 from gateway.direct import DirectResponses
 from gateway.edge import Origins, RateLimit, SecurityHeaders
+from gateway.gauges import show_gauges
 from gateway.guesses import Guesses
 from gateway.limiter import Counts, store_at
 from gateway.overload import Overload
@@ -37,6 +39,7 @@ def assemble(settings: Settings, upstreams: Upstreams, verifier: AccessTokenVeri
         await deletions.finish()
         await upstreams.close()
         await counts.close()
+        accounts.log.flush()
 
     security, origins = SecurityHeaders(settings.strict_transport_security), Origins(settings.cors_origins)
 
@@ -44,7 +47,9 @@ def assemble(settings: Settings, upstreams: Upstreams, verifier: AccessTokenVeri
         return {**security.headers, **origins.headers(origin)}
 
     rate_limit = RateLimit(counts, settings, verifier)
+    accounts = Accounts(access_log(settings.log_level, settings.access_log_percent))
     middleware = [
+        Waiting(),
         security,
         origins,
         rate_limit,
@@ -52,9 +57,12 @@ def assemble(settings: Settings, upstreams: Upstreams, verifier: AccessTokenVeri
         Lifespan(verifier.prepare, close),
     ]
     body_seconds = settings.body_timeout_seconds
-    direct = DirectResponses(upstreams, guesses, security, origins, rate_limit, body_seconds)
+    direct = DirectResponses(upstreams, guesses, security, origins, rate_limit, body_seconds, accounts)
     overload = Overload(settings.requests_in_flight, settings.trusted_proxies, refusal_headers)
-    return create_web_app(table, middleware, body_seconds, refusal_headers, direct.respond, overload)
+    show_gauges(upstreams, overload)
+    return create_web_app(
+        table, middleware, body_seconds, refusal_headers, direct.respond, overload, accounts.answered_by_falcon
+    )
 
 
 def routes(upstreams: Upstreams, guesses: Guesses) -> tuple[Route, ...]:

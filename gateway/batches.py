@@ -14,6 +14,7 @@ from typing import Any
 
 import orjson
 
+from gateway.accounts import counted_as_waiting, share_waiting
 from gateway.upstream import (
     FORWARDED_HEADERS,
     HTTP_BAD_REQUEST,
@@ -28,7 +29,9 @@ from gateway.upstream import (
 )
 from services.kit.core.errors import Unavailable, UpstreamTimeout, too_many_waiting
 from services.kit.core.logging import current_request_id, log
+from services.kit.core.metrics import Histogram
 from services.kit.core.outcomes import set_outcomes
+from services.kit.core.refusal_log import RefusalLog
 
 SUBMISSIONS = "/internal/submissions"
 SUBMISSION_BATCHES = "/internal/submission-batches"
@@ -39,6 +42,8 @@ MOST_BYTES = 512 * 1024
 MOST_WAITING = 2048
 # Quiz of the release before has no batches. It is asked again after this time.
 SINGLY_SECONDS = 5
+
+BATCH_SIZE = Histogram("flix_batch_size", "Submissions of a batch", bounds=(1, 2, 4, 8, 16, 32, 64))
 
 NO_BATCHES = (HTTP_NOT_FOUND, HTTP_METHOD_NOT_ALLOWED)
 # Quiz could not read the batch, and has graded nothing: sent singly, one submission cannot refuse the others.
@@ -78,6 +83,12 @@ class SubmissionBatches:
         self._keys: set[str | None] = set()
         self._call: asyncio.Task[None] | None = None
         self._singly_until = float("-inf")
+        self._full = RefusalLog("batch_full", "batch_full", clock)
+
+    @property
+    def waiting(self) -> int:
+        """The submissions that wait for a batch."""
+        return len(self._waiting)
 
     async def submit(self, request: UpstreamRequest) -> UpstreamResponse:
         """Return quiz's response to the submission. Raise Unavailable or UpstreamTimeout, or as a call of quiz does."""
@@ -86,6 +97,7 @@ class SubmissionBatches:
         if self._clock() < self._singly_until or key in self._keys:
             return await self._quiz.call("POST", SUBMISSIONS, request)
         if len(self._waiting) >= MOST_WAITING:
+            self._full.count(most=MOST_WAITING)
             raise too_many_waiting()
         response: asyncio.Future[UpstreamResponse] = asyncio.get_running_loop().create_future()
         if key is not None:
@@ -96,7 +108,7 @@ class SubmissionBatches:
         try:
             # When the client leaves, its item is cancelled as well, and is not sent if it still waits.
             async with asyncio.timeout(self._timeout):
-                return await response
+                return await counted_as_waiting(response)
         except TimeoutError:
             log.warning("upstream_timeout", upstream="quiz")
             raise UpstreamTimeout from None
@@ -109,7 +121,9 @@ class SubmissionBatches:
             self._call.add_done_callback(self._begin_next)
 
     async def _send(self) -> None:
+        share_waiting()
         batch = self._next_batch()
+        BATCH_SIZE.observe(len(batch))
         try:
             responses = await self._responses(batch)
         except Exception as error:  # Each client gets it.

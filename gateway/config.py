@@ -32,7 +32,7 @@ class Settings(ServerSettings):
     `access_key_guesses` wrong access keys of an event, all clients together `access_key_guesses_of_event`.
     `strict_transport_security` is the header of that name, which is not sent when it is empty. A worker keeps
     `cache_bytes` of each service's responses; while content does not respond it repeats those of public events for
-    `cache_stale_seconds`.
+    `cache_stale_seconds`. Of `access_log_percent` of the requests that succeed a line is logged, of others always.
     """
 
     content_url: str
@@ -51,6 +51,7 @@ class Settings(ServerSettings):
     strict_transport_security: str
     cache_bytes: int
     cache_stale_seconds: int
+    access_log_percent: int
 
 
 def read_settings(variables: Mapping[str, str]) -> Settings:
@@ -77,6 +78,7 @@ def read_settings(variables: Mapping[str, str]) -> Settings:
         strict_transport_security=_transport_security(environment),
         cache_bytes=environment.integer("CACHE_MEGABYTES", 32, minimum=0, maximum=1024) * 1024 * 1024,
         cache_stale_seconds=environment.integer("CACHE_SERVE_STALE_SECONDS", 0, minimum=0, maximum=3600),
+        access_log_percent=environment.integer("ACCESS_LOG_PERCENT", 100, minimum=0, maximum=100),
     )
     environment.raise_problems()
     return settings

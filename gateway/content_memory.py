@@ -7,13 +7,14 @@ The rules stay in content: it says at which times a response holds, and whom it 
 
 import hashlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import orjson
 
 from gateway.memory import (
+    CACHE_REQUESTS,
     REPEATED,
     AskVersion,
     RememberedResponse,
@@ -31,6 +32,8 @@ from services.kit.web.freshness import Version
 from services.kit.web.judgements import KeyJudgement
 from services.kit.web.tokens.claims import read_header, read_unverified_claims
 from services.kit.web.tokens.revocation import Revocations
+
+_HIT, _MISS = ("content", "hit"), ("content", "miss")
 
 VERSION = "/internal/version"
 # About 400 bytes each.
@@ -125,7 +128,14 @@ class ContentMemory:
             # Content says what is wrong with the request. The service token replaces the learner's token.
             return told_now(await self._content.call("POST", path, replace(request, learner_grant=grant)))
         question = _Question(event, path, credentials, credentials.digest)
-        return to_this_request(await self._remembered(question) or told_now(await self._fetches(question)))
+        remembered = await self._remembered(question)
+        CACHE_REQUESTS.add(_MISS if remembered is None else _HIT)
+        return to_this_request(remembered or told_now(await self._fetches(question)))
+
+    @property
+    def responses(self) -> Mapping[str, RecentlyUsed[str, RememberedResponse]]:
+        """The responses that are kept, of opened events and refusals."""
+        return {"content": self._opened, "content-refusals": self._refused}
 
     async def _remembered(self, question: _Question) -> Told | None:
         event, path, _credentials, digest = question

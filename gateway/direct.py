@@ -5,12 +5,14 @@ any way, is left to Falcon. tests/gateway/test_direct.py compares the two.
 """
 
 import re
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from functools import lru_cache
 from typing import Any, NamedTuple
 
 import orjson
 
+from gateway.accounts import GRANTED, NOBODY, Accounts, begin_waiting
 from gateway.edge import Origins, RateLimit, SecurityHeaders
 from gateway.guesses import Guesses
 from gateway.routes import PUBLIC_EVENT, PUBLIC_LESSON, PUBLIC_ROUTES, View
@@ -57,6 +59,7 @@ class DirectResponses:
         origins: Origins,
         rate_limit: RateLimit,
         body_seconds: float,
+        accounts: Accounts,
     ):
         self._upstreams = upstreams
         self._guesses = guesses
@@ -64,6 +67,7 @@ class DirectResponses:
         self._origins = origins
         self._rate_limit = rate_limit
         self._body_seconds = body_seconds
+        self._accounts = accounts
         self._views = {method: _views(method) for method in ("GET", "POST")}
         self._views["HEAD"] = self._views["GET"]
         self._of_every_response = lru_cache(maxsize=REMEMBERED_ORIGINS)(self._headers_of_every_response)
@@ -73,6 +77,7 @@ class DirectResponses:
         usual = self._usual(scope)
         if usual is None:
             return False
+        began_at, waited = time.perf_counter(), begin_waiting()
         start_request(usual.fields.get("x-request-id"), usual.method, usual.template)
         unread = [usual.length > 0]
 
@@ -93,6 +98,15 @@ class DirectResponses:
             response = _error_response(ServiceError())
         await self._send(send, usual, response, limits, closes=any(unread))
         log.debug("request_answered", status=response.status)
+        self._accounts.answered(
+            usual.template,
+            usual.method,
+            response.status,
+            time.perf_counter() - began_at,
+            0 if usual.method == "HEAD" else len(response.body),
+            waited[0],
+            GRANTED if "authorization" in usual.fields else NOBODY,
+        )
         return True
 
     def _usual(self, scope: Any) -> _Usual | None:

@@ -12,6 +12,7 @@ from falcon.asgi import Request, Response
 from gateway.config import Settings
 from gateway.limiter import REMEMBERED_ADDRESSES, Counts, Throttle, network
 from services.kit.core.errors import Forbidden, TooManyRequests, Unauthorized, Unavailable
+from services.kit.core.refusal_log import RefusalLog
 from services.kit.web.headers import SECURITY_HEADERS, rate_limit_headers
 from services.kit.web.tokens.access import AccessTokenVerifier, bearer_token
 
@@ -35,6 +36,7 @@ EXPOSED_HEADERS = ", ".join(
         "X-Request-ID",
     )
 )
+SHOWN_OF_ORIGIN = 100
 PREFLIGHT_SECONDS = "600"
 _WITH_PORT = re.compile(r"\[([^\]]*)\](?::[0-9]+)?|([0-9.]+):[0-9]+")
 HEALTH_PATHS = ("/health", "/health/live", "/health/ready")
@@ -66,6 +68,7 @@ class Origins:
 
     def __init__(self, allowed: Iterable[str]):
         self._allowed = frozenset(allowed)
+        self._refusals = RefusalLog("origin_refused", "origin")
 
     def headers(self, origin: str | None) -> Mapping[str, str]:
         """Return the headers that let a page of the origin read a response, if it is listed."""
@@ -77,6 +80,7 @@ class Origins:
     def require_allowed(self, origin: str | None, host: str | None) -> None:
         """Raise Forbidden for the origin of a page that is neither listed nor ours."""
         if origin is not None and origin not in self._allowed and not is_own_origin(origin, host):
+            self._refusals.count(origin=origin[:SHOWN_OF_ORIGIN])
             raise Forbidden("This origin may not call the API")
 
     async def process_request(self, request: Request, response: Response) -> None:
@@ -165,6 +169,7 @@ async def _counted(throttle: Throttle, *name: str) -> Mapping[str, str]:
     """Count a request and return the headers that tell that few are left. Raise TooManyRequests."""
     left, seconds = await throttle.count(*name)
     if left < 0:
+        throttle.refusals.count(policy=throttle.limit.policy, most=throttle.limit.quota)
         raise TooManyRequests(retry_after=seconds, limit=throttle.limit)
     return rate_limit_headers(throttle.limit, left, seconds) if throttle.is_low(left) else _NOT_TOLD
 

@@ -15,7 +15,7 @@ from gateway.distinct import Bounds, DistinctKeys, JudgedKey
 from gateway.limiter import Counts, network
 from gateway.upstream import UpstreamResponse, Watch
 from services.kit.core.errors import Limit, TooManyRequests
-from services.kit.core.logging import log
+from services.kit.core.refusal_log import RefusalLog
 from services.kit.core.texts import slug_form
 from services.kit.web.judgements import Judgement, KeyJudgement
 
@@ -44,6 +44,7 @@ class Guesses:
         self._limit = Limit("access-keys", of_client, window_seconds)
         self._pause = pause
         self._clock = clock
+        self._refusals = RefusalLog("access_key_guesses_refused", "access_key_guesses", clock)
 
     def watch(self, event_slug: str, client_address: str | None) -> Watch:
         """Return the check of content's responses to one request of a learner, which begins now.
@@ -60,7 +61,7 @@ class Guesses:
             key = _judged_key(event_slug, network(client_address or ""), judgement, judgement.key)
             seconds = await self._keys.seconds_until_told(key)
             if seconds:
-                log.warning("access_key_guesses_refused", eventSlug=event_slug)
+                self._refusals.count(eventSlug=event_slug)
                 await self._pause(REFUSAL_STEP_SECONDS - (self._clock() - began_at) % REFUSAL_STEP_SECONDS)
                 message = "Too many wrong access keys; try again later"
                 raise TooManyRequests(message, retry_after=seconds, limit=self._limit)

@@ -16,6 +16,7 @@ from valkey.asyncio import ConnectionPool
 
 from services.kit.core.errors import Limit
 from services.kit.core.logging import log
+from services.kit.core.refusal_log import RefusalLog
 
 # Count in this worker when the store takes longer: a wrong count is better than a client that waits.
 STORE_SECONDS = 1
@@ -200,6 +201,7 @@ class Throttle:
 
     def __init__(self, counts: Counts, purpose: str, maximum: int, window_seconds: int, policy: str = ""):
         self.limit = Limit(policy or purpose, maximum, window_seconds)
+        self.refusals = RefusalLog("rate_limit_refused", "rate_limit")
         self._counts = counts
         self._limit = RateLimitItemPerSecond(maximum, window_seconds, namespace=purpose)
 

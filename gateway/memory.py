@@ -10,8 +10,13 @@ from gateway.representations import Representation
 from gateway.upstream import HTTP_FORBIDDEN, HTTP_NOT_FOUND, HTTP_OK, Upstream, UpstreamResponse
 from services.kit.core.instants import format_instant, from_milliseconds, now, to_milliseconds
 from services.kit.core.logging import current_request_id
+from services.kit.core.metrics import Counter
 from services.kit.core.recently_used import RecentlyUsed
 from services.kit.web.freshness import Freshness, Version, version_of
+
+CACHE_REQUESTS = Counter(
+    "flix_cache_requests", "Requests that memory may answer, and whether it did", ("cache", "result")
+)
 
 REPEATED = (HTTP_OK, HTTP_FORBIDDEN, HTTP_NOT_FOUND)
 # Most responses have 1 to 10 KB. A short one takes more than its body.

@@ -13,6 +13,7 @@ from gateway.edge import HEALTH_PATHS, LEARNER_PATHS, client_address
 from gateway.limiter import network
 from services.kit.core.errors import too_many_waiting
 from services.kit.core.logging import log
+from services.kit.core.metrics import REFUSED
 from services.kit.web.headers import Headers
 from services.kit.web.refusals import Leave, RefusalHeaders, Refusals
 
@@ -26,6 +27,8 @@ OTHERS_PART = 8
 # Auth bounds the sign-ins that wait for it, 800 for each of its workers.
 AUTH_FACTOR = 8
 LOG_SECONDS = 60
+_OVERLOAD = ("overload",)
+REFUSED.values.setdefault(_OVERLOAD, 0)
 
 
 class Places:
@@ -33,9 +36,9 @@ class Places:
 
     def __init__(self, kind: str, most: int, clock: Callable[[], float] = time.monotonic):
         self._kind = kind
-        self._most = most
+        self.most = most
         self._clock = clock
-        self._in_flight = 0
+        self.in_flight = 0
         self._held: Counter[str] = Counter()
         self._full_at = self._burst_ends_at = float("-inf")
         self._refused = 0
@@ -45,30 +48,31 @@ class Places:
         """Give a request from the address a place; return False when it must be refused."""
         if not self._has_place(address):
             self._refused += 1
+            REFUSED.add(_OVERLOAD)
             self._log()
             return False
-        self._in_flight += 1
+        self.in_flight += 1
         self._held[address] += 1
         return True
 
     def leave(self, address: str) -> None:
         """Free the place of a request."""
-        self._in_flight -= 1
+        self.in_flight -= 1
         self._held[address] -= 1
         if not self._held[address]:
             del self._held[address]
 
     def _has_place(self, address: str) -> bool:
-        if self._in_flight < self._most:
+        if self.in_flight < self.most:
             return True
         now = self._clock()
         if now > self._full_at + CALM_SECONDS:
             self._burst_ends_at = now + BURST_SECONDS
         self._full_at = now
         if now < self._burst_ends_at:
-            return self._in_flight < self._most * BURST_FACTOR
-        has_its_share = self._held[address] * len(self._held) >= self._in_flight
-        return not has_its_share and self._in_flight < self._most + self._most // OTHERS_PART
+            return self.in_flight < self.most * BURST_FACTOR
+        has_its_share = self._held[address] * len(self._held) >= self.in_flight
+        return not has_its_share and self.in_flight < self.most + self.most // OTHERS_PART
 
     def _log(self) -> None:
         """Log the number since the last line, at most once a minute."""
@@ -76,7 +80,7 @@ class Places:
             return
         self._log_at = self._clock() + LOG_SECONDS
         [(address, held)] = self._held.most_common(1)
-        log.warning("overloaded", kind=self._kind, most=self._most, refused=self._refused, address=address, held=held)
+        log.warning("overloaded", kind=self._kind, most=self.most, refused=self._refused, address=address, held=held)
         self._refused = 0
 
 
@@ -92,7 +96,7 @@ class Overload:
     ):
         kinds = {"catalogs": most, "quizzes": most, "admins-content": most, "admins-quizzes": most}
         bounds = {**kinds, "auth": most * AUTH_FACTOR}
-        self._places = {kind: Places(kind, bound, clock) for kind, bound in bounds.items()}
+        self.places = {kind: Places(kind, bound, clock) for kind, bound in bounds.items()}
         self._trusted_proxies = trusted_proxies
         error = too_many_waiting()
         self.refusals = Refusals(error.status, error, refusal_headers)
@@ -101,7 +105,7 @@ class Overload:
         """Give a request a place; return how to free it, or None without one. Health checks are not counted."""
         if path in HEALTH_PATHS:
             return _nothing
-        places, address = self._places[_kind(path)], self._address(headers, peer)
+        places, address = self.places[_kind(path)], self._address(headers, peer)
         return partial(places.leave, address) if places.enter(address) else None
 
     def _address(self, headers: Headers, peer: str) -> str:

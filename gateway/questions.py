@@ -6,12 +6,14 @@ Only the usual exchange is understood. After anything else the question is asked
 
 import asyncio
 import re
+import time
 from contextlib import suppress
 from typing import cast
 from urllib.parse import urlsplit
 
 import orjson
 
+from gateway.accounts import UPSTREAM_FAILURES, UPSTREAM_SECONDS
 from gateway.memory import read_version
 from gateway.upstream import CONNECT_SECONDS, KEEPALIVE_SECONDS, Upstream
 from services.kit.core.errors import UpstreamTimeout
@@ -118,6 +120,7 @@ class Questions:
         self._host, self._port = (parts.hostname or "", parts.port or 80)
         self._authority = parts.netloc
         self._is_plain = parts.scheme == "http" and parts.path in ("", "/")
+        self._labels = (upstream.name,)
         self._idle: list[_Connection] = []
 
     async def version(self, path: str) -> Version | None:
@@ -127,6 +130,7 @@ class Questions:
                 async with asyncio.timeout(self._timeout):
                     return await self._ask(path)
             except TimeoutError:
+                UPSTREAM_FAILURES.add((self._upstream.name, "timeout"))
                 log.warning("upstream_timeout", upstream=self._upstream.name)
                 raise UpstreamTimeout from None
             except (_Unusual, OSError, orjson.JSONDecodeError):
@@ -142,7 +146,9 @@ class Questions:
         connection = await self._connection()
         token = self._upstream.service_token()
         request = f"GET {path} HTTP/1.1\r\nHost: {self._authority}\r\nAuthorization: Bearer {token}\r\n\r\n"
+        began_at = time.perf_counter()
         body = await connection.ask(request.encode())
+        UPSTREAM_SECONDS.observe(time.perf_counter() - began_at, self._labels)
         self._idle.append(connection)
         return version_of(orjson.loads(body))
 

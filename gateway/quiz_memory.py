@@ -1,6 +1,7 @@
 """Quizzes of lessons as learners see them, kept in memory and never wrong: quiz says which version a lesson has."""
 
 from gateway.memory import (
+    CACHE_REQUESTS,
     REPEATED,
     AskVersion,
     RememberedResponse,
@@ -11,6 +12,9 @@ from gateway.memory import (
 )
 from gateway.shared_calls import SharedCalls
 from gateway.upstream import Upstream, UpstreamResponse
+from services.kit.core.recently_used import RecentlyUsed
+
+_HIT, _MISS = ("quiz", "hit"), ("quiz", "miss")
 
 
 class QuizMemory:
@@ -31,7 +35,14 @@ class QuizMemory:
 
     async def tell(self, path: str) -> Told:
         """Return what `call` returns, and what was made of the response before."""
-        return to_this_request(await self._remembered(path) or told_now(await self._fetches(path)))
+        remembered = await self._remembered(path)
+        CACHE_REQUESTS.add(_MISS if remembered is None else _HIT)
+        return to_this_request(remembered or told_now(await self._fetches(path)))
+
+    @property
+    def responses(self) -> RecentlyUsed[str, RememberedResponse]:
+        """The responses that are kept."""
+        return self._responses
 
     async def _remembered(self, path: str) -> Told | None:
         known = self._responses.get(path)

@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Generic, TypeVar
 
+from gateway.accounts import counted_as_waiting, share_waiting
 from services.kit.core.errors import UpstreamTimeout
 
 Key = TypeVar("Key")
@@ -30,9 +31,10 @@ class SharedCall(Generic[Result]):
             # All who asked may be gone when it fails.
             self._next.add_done_callback(lambda task: task.cancelled() or task.exception())
         # A client that disconnects does not end the call of the others.
-        return await asyncio.shield(self._next)
+        return await counted_as_waiting(asyncio.shield(self._next))
 
     async def _run_after(self, current: asyncio.Task[Result] | None) -> Result:
+        share_waiting()
         if current is not None:
             await asyncio.wait([current])
         self._current, self._next = self._next, None

@@ -1,6 +1,7 @@
 """Calls to the services. Only this module knows aiohttp; the others use UpstreamRequest and UpstreamResponse."""
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -10,6 +11,7 @@ import aiohttp
 import orjson
 from yarl import URL
 
+from gateway.accounts import UPSTREAM_FAILURES, UPSTREAM_SECONDS, counted_as_waiting
 from services.kit.core.actor import CLIENT_ADDRESS_HEADER
 from services.kit.core.deadlines import DEADLINE_HEADER, deadline_header
 from services.kit.core.errors import ServiceError, Unauthorized, Unavailable, UpstreamTimeout
@@ -216,13 +218,18 @@ class Upstream:
         seconds = request.deadline_seconds or self._timeout
         connect_seconds = request.deadline_seconds or min(CONNECT_SECONDS, seconds)
         headers[DEADLINE_HEADER] = deadline_header(seconds)
+        outgoing = Outgoing(request.method, target, headers, request.body, connect_seconds)
+        began_at = time.perf_counter()
         try:
             async with asyncio.timeout(seconds):
-                response = await self._send(Outgoing(request.method, target, headers, request.body, connect_seconds))
+                response = await counted_as_waiting(self._send(outgoing))
         except (TimeoutError, aiohttp.ClientError) as error:
             raise self._failure(error) from error
+        finally:
+            UPSTREAM_SECONDS.observe(time.perf_counter() - began_at, (self.name,))
         if response.body and response.headers.get("Content-Type") != JSON:
             # The sender is not our service, but a load balancer in front of it or another process on its port.
+            self._count_failure("unintelligible")
             log.warning("upstream_unintelligible", upstream=self.name, status=response.status)
             raise Unavailable
         forwarded = {name: response.headers[name] for name in FORWARDED_HEADERS if name in response.headers}
@@ -251,11 +258,16 @@ class Upstream:
         """Close the connections."""
         await self._close()
 
+    def _count_failure(self, reason: str) -> None:
+        UPSTREAM_FAILURES.add((self.name, reason))
+
     def _failure(self, error: Exception) -> ServiceError:
         # aiohttp's own TimeoutError is that of a connection.
         if not isinstance(error, aiohttp.ClientError):
+            self._count_failure("timeout")
             log.warning("upstream_timeout", upstream=self.name)
             return UpstreamTimeout()
+        self._count_failure("unavailable")
         log.warning("upstream_unavailable", upstream=self.name, error=_description(error))
         return Unavailable()
 

@@ -102,6 +102,8 @@ class Installation(Stack):
             # Longer than a loaded machine needs: where a deadline itself is tested, the test sets it.
             "GATEWAY_TIMEOUT_SECONDS": "50",
             "UPSTREAM_TIMEOUT_SECONDS": "40",
+            # Of the tests' stacks nobody reads metrics, but for those that set a port.
+            "METRICS_PORT": "0",
             "API_PORT": str(ports["gateway"]),
             **{f"{name.upper()}_PORT": str(ports[name]) for name in SERVICES},
             **{f"{name.upper()}_URL": addresses[name] for name in SERVICES},

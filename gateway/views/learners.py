@@ -16,7 +16,15 @@ from gateway.upstream import HTTP_FORBIDDEN, HTTP_NOT_FOUND, HTTP_OK, UpstreamRe
 from gateway.upstreams import Upstreams
 from services.kit.core.errors import Unauthorized
 from services.kit.core.logging import log
+from services.kit.core.metrics import Counter
 from services.kit.web.tokens.access import bearer_token
+
+ACCESS_STATUSES = ("released", "locked", "expired", "blocked_private", "other")
+ACCESS_DECISIONS = Counter(
+    "flix_access_decisions", "Decisions on access to a lesson", ("status",), [(each,) for each in ACCESS_STATUSES]
+)
+SUBMIT_RESULTS = ("passed", "failed", "replayed", "refused")
+SUBMITS = Counter("flix_submits", "Submissions of quizzes", ("result",), [(each,) for each in SUBMIT_RESULTS])
 
 PUBLIC_EVENTS = "/internal/public/events"
 PUBLIC_EVENT = PUBLIC_EVENTS + "/{event_slug}"
@@ -97,6 +105,14 @@ async def submit_quiz(
     upstreams: Upstreams, request: UpstreamRequest, event_slug: str, lesson_slug: str
 ) -> UpstreamResponse:
     """Grade the answers of a learner whom content admits; quiz gets the lesson's id and title from that admission."""
+    response = await _submitted(upstreams, request, event_slug, lesson_slug)
+    SUBMITS.add((_submit_result(response),))
+    return response
+
+
+async def _submitted(
+    upstreams: Upstreams, request: UpstreamRequest, event_slug: str, lesson_slug: str
+) -> UpstreamResponse:
     slugs = {"eventSlug": event_slug, "lessonSlug": lesson_slug}
     admission = await _open_lesson(upstreams, request, event_slug, lesson_slug, "admission")
     if admission.status != HTTP_OK:
@@ -109,6 +125,14 @@ async def submit_quiz(
     if response.status == HTTP_OK and "Idempotency-Replayed" not in response.headers:
         _log_submission(response.document["result"])
     return response
+
+
+def _submit_result(response: UpstreamResponse) -> str:
+    if response.status != HTTP_OK:
+        return "refused"
+    if "Idempotency-Replayed" in response.headers:
+        return "replayed"
+    return "passed" if response.document["result"]["passed"] else "failed"
 
 
 async def tell_content(upstreams: Upstreams, request: UpstreamRequest, *segments: str) -> Told:
@@ -173,6 +197,7 @@ def log_access_check(response: UpstreamResponse) -> None:
     """Log the outcome of an access check."""
     if response.status == HTTP_OK:
         access = response.document
+        _count_decision(access["status"])
         log.info("lesson_access_evaluated", status=access["status"], authorized=access["authorized"])
         log.info("kpi_lesson_access_check", status=access["status"], authorized=access["authorized"])
 
@@ -180,11 +205,17 @@ def log_access_check(response: UpstreamResponse) -> None:
 def log_access(response: UpstreamResponse) -> None:
     """Log whether content has opened a lesson."""
     if response.status == HTTP_OK:
+        _count_decision("released")
         log.info("lesson_access_evaluated", status="released", authorized=True)
         return
     refusal: dict[str, Any] = response.document
     if "status" in refusal:
+        _count_decision(refusal["status"])
         log.info("lesson_access_evaluated", status=refusal["status"], authorized=False)
+
+
+def _count_decision(status: str) -> None:
+    ACCESS_DECISIONS.add((status if status in ACCESS_STATUSES else "other",))
 
 
 def _log_submission(result: dict[str, Any]) -> None:

@@ -4,9 +4,13 @@ from gateway.sources import Service, Source, declared_by
 from gateway.upstream import HTTP_NO_CONTENT, HTTP_OK, UpstreamRequest, UpstreamResponse
 from gateway.upstreams import Upstreams
 from services.kit.core.actor import current_actor
-from services.kit.core.errors import ServiceError
+from services.kit.core.errors import ServiceError, TooManyRequests
 from services.kit.core.logging import log
+from services.kit.core.metrics import Counter
 
+SIGN_INS = Counter(
+    "flix_sign_ins", "Sign-ins", ("result",), [(each,) for each in ("succeeded", "refused", "limited", "failed")]
+)
 LOGIN = "/internal/login"
 TOKEN_REFRESH = "/internal/token/refresh"  # noqa: S105
 
@@ -20,6 +24,7 @@ async def login(upstreams: Upstreams, request: UpstreamRequest) -> UpstreamRespo
     elif response.status < ServiceError.status:
         log.info("admin_auth_failed", reason=response.document["error"])
     log.info("kpi_auth_login", success=response.status == HTTP_OK)
+    SIGN_INS.add((_result(response.status),))
     return response
 
 
@@ -52,3 +57,11 @@ async def change_password(upstreams: Upstreams, request: UpstreamRequest) -> Ups
     elif response.status < ServiceError.status:
         log.info("admin_password_unchanged", username=current_actor().name, reason=response.document["error"])
     return response
+
+
+def _result(status: int) -> str:
+    if status == HTTP_OK:
+        return "succeeded"
+    if status == TooManyRequests.status:
+        return "limited"
+    return "refused" if status < ServiceError.status else "failed"

@@ -10,12 +10,14 @@ from services.kit.core.config import Environment, ServiceSettings
 class Settings(ServiceSettings):
     """The settings of quiz: the address of content, and the seconds that it may take to respond.
 
-    After each step the follower touches the file `follow_heartbeat`; an empty name means no file.
+    After each step the follower touches the file `follow_heartbeat`; an empty name means no file. It shows its metrics on
+    `follow_metrics_port`.
     """
 
     content_url: str
     content_timeout_seconds: int
     follow_heartbeat: str
+    follow_metrics_port: int
 
 
 def read_settings(variables: Mapping[str, str]) -> Settings:
@@ -28,6 +30,7 @@ def read_settings(variables: Mapping[str, str]) -> Settings:
         content_url=environment.address("content", 3011),
         content_timeout_seconds=environment.integer("UPSTREAM_TIMEOUT_SECONDS", 5, maximum=60),
         follow_heartbeat=environment.option("FOLLOW_HEARTBEAT", ""),
+        follow_metrics_port=environment.metrics_port("follow-quiz"),
     )
     environment.raise_problems()
     return settings

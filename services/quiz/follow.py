@@ -2,6 +2,8 @@
 
 import signal
 import threading
+import time
+from functools import partial
 from pathlib import Path
 
 import peewee
@@ -9,8 +11,10 @@ import peewee
 from services.kit.core.config import SettingsError
 from services.kit.core.errors import ServiceError
 from services.kit.core.logging import log
+from services.kit.core.metrics import Counter, Gauge
 from services.kit.storage.soundness import SoundnessWatch, check_command
 from services.kit.storage.use_cases import UseCases
+from services.kit.web.metrics_port import serve_own
 from services.quiz.config import Settings
 from services.quiz.content import content_of
 from services.quiz.following import Follower
@@ -21,6 +25,10 @@ from services.quiz.repository.store import PeeweeQuizStore
 WAIT_SECONDS = 5
 # The delay before the next attempt while content or the database is unavailable.
 RETRY_SECONDS = 0.5
+FEED_SEQUENCE = Gauge("flix_feed_sequence", "The position in content's feed")
+FEED_READ_AT = Gauge("flix_feed_last_read_timestamp_seconds", "When content's feed was read last")
+FEED_CHANGES = Counter("flix_feed_changes", "Changes of content that were applied")
+FEED_FAILURES = Counter("flix_feed_failures", "Attempts to read content's feed that failed")
 
 
 def follow(database: peewee.Database, settings: Settings) -> None:
@@ -40,10 +48,15 @@ def follow(database: peewee.Database, settings: Settings) -> None:
     watch.start()
     follower = Follower(PeeweeQuizStore(database), content_of(settings))
     log.info("following_content", content=settings.content_url)
+    FEED_SEQUENCE.read = lambda: {(): follower.sequence}
+    serve_own("follow-quiz", settings.metrics_host, settings.follow_metrics_port)
     while not stopping.is_set():
         try:
-            use_cases.run_in_this_thread(follower.step, WAIT_SECONDS)
+            FEED_CHANGES.add(amount=use_cases.run_in_this_thread(follower.step, WAIT_SECONDS))
+            read_at = time.time()
+            FEED_READ_AT.read = partial(dict, {(): read_at})
         except ServiceError as error:
+            FEED_FAILURES.add()
             log.warning("following_interrupted", reason=error.code, message=str(error))
             stopping.wait(RETRY_SECONDS)
         _touch(settings.follow_heartbeat)

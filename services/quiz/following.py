@@ -44,6 +44,8 @@ class Follower:
         self._store = store
         self._content = content
         self._clock = clock
+        # The position that was read last; 0 before the first.
+        self.sequence = 0
 
     def catch_up(self) -> int:
         """Apply every change of the feed so far, and return their number."""
@@ -70,6 +72,7 @@ class Follower:
         changes = self._content.changes(position.feed_id, position.sequence, CHANGES_AT_ONCE, wait_seconds)
         if changes:
             self._apply(position, changes)
+        self.sequence = changes[-1].sequence if changes else position.sequence
         return len(changes)
 
     def _apply(self, read_from: FeedPosition, changes: Sequence[ContentChange]) -> None:

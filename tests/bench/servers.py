@@ -35,9 +35,11 @@ VARIABLES = {
     "UPSTREAM_TIMEOUT_SECONDS": "5",
     "JWT_ACCESS_TTL": "12h",
     "LEARNER_GRANT_TTL": "12h",
+    # The defaults.
+    "METRICS_PORT": "",
 }
 # Variables of the shell that reach the stack, so that they can be compared.
-SETTABLE = ("LOG_LEVEL", "REDIS_URL", "SERVICE_THREADS")
+SETTABLE = ("LOG_LEVEL", "REDIS_URL", "SERVICE_THREADS", "METRICS_PORT", "ACCESS_LOG_PERCENT")
 
 
 @contextmanager

@@ -42,6 +42,9 @@ DEFAULTS = Settings(
     strict_transport_security="",
     cache_bytes=32 * 1024 * 1024,
     cache_stale_seconds=0,
+    metrics_host="127.0.0.1",
+    metrics_port=3101,
+    access_log_percent=100,
 )
 STORES = ("redis://valkey", "rediss://:secret@valkey:6379/0", "valkey://[::1]:6379", "valkeys://g:s@v:6380/1")
 STRICT = (

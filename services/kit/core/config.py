@@ -21,6 +21,8 @@ Profile = Literal["local", "managed"]
 LOCAL_SERVICE_SECRET = "local-only-service-secret-change-me"  # noqa: S105 refused in the managed profile
 MINIMUM_SECRET_LENGTH = 32
 BODY_SECONDS = 10
+# Next to the default ports of the same processes on one machine.
+METRICS_PORTS = {"gateway": 3101, "content": 3111, "quiz": 3112, "auth": 3113, "follow-quiz": 3114}
 
 _WHOLE_NUMBER = re.compile(r"\d{1,9}", re.ASCII)
 
@@ -103,6 +105,10 @@ class Environment:
         local = f"http://127.0.0.1:{port}"
         return self.text(f"{service.upper()}_URL", local, f"the address of the {service} service")
 
+    def metrics_port(self, process: str) -> int:
+        """Read the port for scrapes of this process, which has a default of its own; 0 is none."""
+        return self.integer("METRICS_PORT", METRICS_PORTS[process], minimum=0, maximum=65535)
+
     def database_url(self, name: str, local: str) -> str:
         """Read the URL in `name`, else in DATABASE_URL; the managed profile takes PostgreSQL only."""
         own = self._value(name) or name in self._unreadable
@@ -167,7 +173,8 @@ def _read_file(variable: str, file: str) -> tuple[str, str | None]:
 class ServerSettings:
     """Settings of every process that serves HTTP.
 
-    `service_secret` signs the calls between services. A request body must arrive within `body_timeout_seconds`.
+    `service_secret` signs the calls between services. A request body must arrive within `body_timeout_seconds`. Nobody
+    can read metrics when `metrics_port` is 0.
     """
 
     name: str
@@ -179,6 +186,8 @@ class ServerSettings:
     service_secret: str
     auth_url: str
     body_timeout_seconds: int
+    metrics_host: str
+    metrics_port: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -224,4 +233,6 @@ def server_settings(
         ),
         "auth_url": environment.address("auth", 3013),
         "body_timeout_seconds": environment.integer("REQUEST_BODY_TIMEOUT_SECONDS", BODY_SECONDS, maximum=600),
+        "metrics_host": environment.option("METRICS_HOST", "127.0.0.1"),
+        "metrics_port": environment.metrics_port(name),
     }

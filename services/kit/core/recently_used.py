@@ -17,6 +17,14 @@ class RecentlyUsed(Generic[Key, Value]):
         self._total = 0
         self._values: OrderedDict[Key, Value] = OrderedDict()
 
+    @property
+    def total(self) -> int:
+        """The size of all values."""
+        return self._total
+
+    def __len__(self) -> int:
+        return len(self._values)
+
     def get(self, key: Key) -> Value | None:
         """Return the value, which counts as used now."""
         value = self._values.get(key)

@@ -15,6 +15,8 @@ import peewee
 from services.kit.core.deadlines import require_time_left
 from services.kit.core.errors import ServiceError, Unavailable, too_many_waiting
 from services.kit.core.logging import log, safe_message
+from services.kit.core.metrics import Gauge
+from services.kit.core.refusal_log import RefusalLog
 from services.kit.storage.database import close_if_ended, is_postgresql, snapshot, transaction
 from services.kit.storage.database_errors import DATABASE_ERRORS, is_damage, is_outage, refused_write
 from services.kit.storage.gathering import Gathering
@@ -36,6 +38,10 @@ WAITING_LIMIT = 512
 CLOSING_SECONDS = 60
 NOT_AVAILABLE = "The database is not available; try again shortly"
 DAMAGED = "The database is damaged: nothing is read or written until it has been restored"
+
+POOL_THREADS = Gauge("flix_pool_threads", "Threads for use cases")
+POOL_IN_USE = Gauge("flix_pool_in_use", "Use cases that run or wait for a thread")
+POOL_LIMIT = Gauge("flix_pool_limit", "Use cases that may run or wait")
 
 Parameters = ParamSpec("Parameters")
 Request = TypeVar("Request")
@@ -67,7 +73,12 @@ class UseCases:
         self._idempotent_requests = IdempotentRequests(database)
         self.threads = threads
         self._pool = self._new_pool()
-        self._free_places = threading.Semaphore(threads + waiting_limit)
+        self._places = threads + waiting_limit
+        self._free_places = threading.Semaphore(self._places)
+        self._full = RefusalLog("pool_full", "pool_full")
+        POOL_THREADS.read = lambda: {(): self.threads}
+        POOL_IN_USE.read = lambda: {(): self._places - self._free_places._value}
+        POOL_LIMIT.read = lambda: {(): self._places}
         self.damaged = False
         self._lost_log_of: FileIdentity | None = None
         # The file itself: kept open, because a deleted file's identity may be given to the next one.
@@ -89,6 +100,7 @@ class UseCases:
         if self.damaged:
             raise Unavailable(DAMAGED)
         if not self._free_places.acquire(blocking=False):
+            self._full.count(most=self._places)
             raise too_many_waiting()
         call = partial(copy_context().run, partial(self.run_in_this_thread, use_case, *args, **kwargs))
         # The executor's own future, cancelled with its client, would stay in its queue without being counted.

@@ -1,5 +1,6 @@
 """The web application of every process: guarded routes, and one envelope for all errors."""
 
+import time
 from collections.abc import Awaitable, Callable, Iterable
 from http import HTTPStatus
 from typing import Any
@@ -22,6 +23,7 @@ from services.kit.core.errors import (
     UnsupportedMedia,
 )
 from services.kit.core.logging import REQUEST_ID_HEADER, current_request_id, log, start_request
+from services.kit.core.metrics import count_request
 from services.kit.web.bodies import Receive, announces_body, receive_with_deadline
 from services.kit.web.documents import write_json
 from services.kit.web.guards import Route
@@ -31,13 +33,26 @@ from services.kit.web.refusals import Bound, RefusalHeaders
 WebApp = falcon.asgi.App[Any, Any]
 Direct = Callable[[Any, Receive, Any], Awaitable[bool]]
 """Responds to an ASGI request without Falcon; returns False, with nothing read, for one that Falcon must handle."""
+Account = Callable[[falcon.asgi.Request, falcon.asgi.Response, float], None]
+
+
+def count_answered(request: falcon.asgi.Request, response: falcon.asgi.Response, seconds: float) -> None:
+    """Count a request by the template of its address."""
+    count_request(request.uri_template, request.method, response.status_code, seconds)
 
 
 class RequestContext:
-    """Middleware: the id, the deadline, the anonymous actor and the log line of each request."""
+    """Middleware: the id, the deadline, the anonymous actor and the log line of each request.
+
+    `account` gets each request, its response and its seconds at the end.
+    """
+
+    def __init__(self, account: Account = count_answered):
+        self._account = account
 
     async def process_request(self, request: falcon.asgi.Request, response: falcon.asgi.Response) -> None:
         """Use the caller's X-Request-ID or a new one, and return it in the response."""
+        request.context.started = time.perf_counter()
         request_id = start_request(request.get_header(REQUEST_ID_HEADER), request.method)
         response.set_header(REQUEST_ID_HEADER, request_id)
         set_anonymous_actor(request.get_header(CLIENT_ADDRESS_HEADER))
@@ -56,6 +71,7 @@ class RequestContext:
             response.set_header("Connection", "close")
         # The log context has the route. The address itself may contain a secret that a client typed.
         log.debug("request_answered", status=response.status_code)
+        self._account(request, response, time.perf_counter() - request.context.started)
 
 
 class ServerOptions:
@@ -130,6 +146,7 @@ def create_web_app(
     refusal_headers: RefusalHeaders = lambda _origin: SECURITY_HEADERS,
     direct: Direct | None = None,
     bound: Bound | None = None,
+    account: Account = count_answered,
 ) -> WebApp:
     """Build a Falcon app with these routes, the request context outermost, and the contract's error envelope.
 
@@ -140,7 +157,7 @@ def create_web_app(
         if (responder := getattr(route.resource, _responder_name("GET", route), None)) is not None:
             # Falcon omits the body.
             setattr(route.resource, _responder_name("HEAD", route), responder)
-    app = BodyTimeoutApp(middleware=[RequestContext(), *middleware, ServerOptions(routes)])
+    app = BodyTimeoutApp(middleware=[RequestContext(account), *middleware, ServerOptions(routes)])
     app.body_seconds = body_seconds
     app.refusal_headers = refusal_headers
     app.direct = direct

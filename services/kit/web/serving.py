@@ -43,6 +43,8 @@ def serve(settings: ServerSettings, app: str) -> None:
     _require_port(settings)
     import_module(app.partition(":")[0])
     os.environ.update(FLIX_PROCESS=settings.name, LOG_LEVEL=settings.log_level)
+    if settings.metrics_port:
+        os.environ["FLIX_METRICS"] = f"{settings.metrics_host}:{settings.metrics_port}"
     # The workers read the settings again, and refuse both.
     os.environ.pop("LOG_LEVEL_FILE", None)
     options = ["--config", str(GUNICORN_SETTINGS), "--bind", f"{settings.host}:{settings.port}"]

@@ -12,11 +12,15 @@ import orjson
 
 from services.kit.core.errors import ServiceError
 from services.kit.core.instants import now
+from services.kit.core.metrics import REQUESTS
 from services.kit.web.app import Direct
 from services.kit.web.bodies import Receive
 from services.kit.web.freshness import Version
 from services.kit.web.tokens.access import bearer_token
 from services.kit.web.tokens.service import verify_service_token
+
+# One route for all of them: the template of the address is known to Falcon only.
+_ANSWERED = ("versions", "GET", "200")
 
 
 def direct_versions(
@@ -36,6 +40,7 @@ def direct_versions(
         headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         await send({"type": "http.response.body", "body": body})
+        REQUESTS.add(_ANSWERED)
         return True
 
     return respond

@@ -31,6 +31,8 @@ from services.kit.core.logging import log, safe_message
 from services.kit.core.processes import file_limit
 from services.kit.web.connection import Connection
 from services.kit.web.idle_connections import LOG_SECONDS, Connections, most_connections
+from services.kit.web.metrics_board import WorkerPlace
+from services.kit.web.metrics_port import Scrape
 from services.kit.web.parser import Parser
 
 # The version of gunicorn whose private members below were last compared with this module. A test fails when another
@@ -67,9 +69,12 @@ class Worker(gasgi.ASGIWorker):
 
     alive: bool
     connections: Connections
-    _log_files_at = 0.0
+    _log_files_at = _log_metrics_at = 0.0
     # Not in gunicorn's `servers`: it waits for each of those when it stops.
     _further_servers: Sequence[asyncio.Server] = ()
+    # The place of this worker's numbers, and the listener for scrapes; None where nobody shows them.
+    metrics_place: WorkerPlace | None = None
+    metrics_listener: socket.socket | None = None
 
     def init_process(self) -> None:
         """Set the protocol and its parser, after the fork; gunicorn takes them from globals of its modules."""
@@ -80,7 +85,8 @@ class Worker(gasgi.ASGIWorker):
 
     def _setup_event_loop(self) -> None:
         super()._setup_event_loop()
-        create_server = partial(self.loop.create_server, backlog=self.cfg.backlog)
+        self._create_server = self.loop.create_server
+        create_server = partial(self._create_server, backlog=self.cfg.backlog)
         self.loop.create_server = partial(self._create_servers, create_server)
 
     async def _create_servers(self, create_server: Any, protocol: Any, *, sock: socket.socket, **options: Any) -> Any:
@@ -89,14 +95,33 @@ class Worker(gasgi.ASGIWorker):
         self._further_servers = [*self._further_servers, *further]
         return await create_server(protocol, sock=sock, **options)
 
+    async def _serve(self) -> None:
+        if self.metrics_place is None or self.metrics_listener is None:
+            await super()._serve()
+            return
+        scrape = partial(Scrape, os.environ["FLIX_PROCESS"], self.metrics_place)
+        scrapes = await self._create_server(scrape, sock=self.metrics_listener.dup())
+        try:
+            await super()._serve()
+        finally:
+            scrapes.close()
+            self.metrics_place.write()
+
     def notify(self) -> None:
         """Tell the master each second that the worker lives; if no file can be opened, close idle connections."""
         super().notify()
+        if self.metrics_place is not None and not self.metrics_place.write():
+            self._log_lost_metrics()
         try:
             os.close(os.open(os.devnull, os.O_RDONLY))
         except OSError as error:
             self._log_refused_file(error)
             self.connections.make_room()
+
+    def _log_lost_metrics(self) -> None:
+        if time.monotonic() >= self._log_metrics_at:
+            self._log_metrics_at = time.monotonic() + LOG_SECONDS
+            log.error("metrics_too_many")
 
     def _log_refused_file(self, error: OSError) -> None:
         """Log at most once a minute that no file can be opened."""

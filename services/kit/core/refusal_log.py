@@ -1,0 +1,30 @@
+"""Warnings about what may happen thousands of times a second: a line a minute, with the count since the line before."""
+
+import time
+from collections.abc import Callable
+
+from services.kit.core.logging import log
+from services.kit.core.metrics import REFUSED
+
+LOG_SECONDS = 60
+
+
+class RefusalLog:
+    """Counts refusals of one reason, and logs them as `event` at most once a minute, the first at once."""
+
+    def __init__(self, event: str, reason: str, clock: Callable[[], float] = time.monotonic):
+        self._event = event
+        self._labels = (reason,)
+        self._clock = clock
+        self._count = 0
+        self._log_at = float("-inf")
+        REFUSED.values.setdefault(self._labels, 0)
+
+    def count(self, **latest: object) -> None:
+        """Count a refusal; the line shows `latest` of the one that brings it about."""
+        REFUSED.add(self._labels)
+        self._count += 1
+        if self._clock() >= self._log_at:
+            self._log_at = self._clock() + LOG_SECONDS
+            log.warning(self._event, refused=self._count, **latest)
+            self._count = 0
