@@ -8,6 +8,7 @@ import pytest
 import yaml
 
 from deploy.stack import ROOT
+from gateway.routes import PUBLIC_ROUTES
 from tests.deploy.observability.expressions import ALERTS, FOLDER
 from tests.prometheus import promtool
 
@@ -28,6 +29,14 @@ def test_each_alert_fires_and_does_not() -> None:
 
     tests = yaml.safe_load(UNIT_TESTS.read_text())["tests"]
     assert _alerts(tests, fires=True) == _alerts(tests, fires=False) == {*NAMES}
+
+
+def test_the_routes_in_the_rules_exist() -> None:
+    patterns = [found for rule in ALERTS for found in re.findall('route[!=]~"(.*?)"', rule["expr"])]
+    routes = [route.path for route in PUBLIC_ROUTES]
+    alternatives = {each for pattern in patterns for each in pattern.split("|")}
+
+    assert [each for each in alternatives if not any(re.fullmatch(each, route) for route in routes)] == []
 
 
 def _alerts(tests: Iterable[dict[str, Any]], *, fires: bool) -> set[str]:
