@@ -14,6 +14,7 @@ from typing import TypeVar
 
 import falcon.asgi
 import orjson
+from falcon.routing import CompiledRouter
 
 from services.kit.core.actor import current_actor
 from services.kit.core.logging import current_request_id
@@ -25,8 +26,8 @@ MOST_GATHERED = 500
 ALL_PERCENT = 100
 FIRST_REFUSAL = 400
 NOBODY = "-"
-# A learner who shows a grant has no name.
-GRANTED = "grant"
+# Of those who send a token, as a learner's grant, that names no person.
+BEARER = "bearer"
 
 RESPONSE_BYTES = Counter("flix_response_bytes", "Bytes of responses' bodies", ("route",))
 UPSTREAM_SECONDS = Histogram("flix_upstream_seconds", "Time of a call of a service", ("upstream",))
@@ -90,10 +91,10 @@ class AccessLog:
             "service": "gateway",
         }
         self._lines.append(orjson.dumps(line, option=_OPTIONS))
-        if len(self._lines) == 1:
-            asyncio.get_running_loop().call_later(GATHER_SECONDS, self.flush)
-        elif len(self._lines) >= MOST_GATHERED:
+        if len(self._lines) >= MOST_GATHERED:
             self.flush()
+        elif len(self._lines) == 1:
+            asyncio.get_running_loop().call_later(GATHER_SECONDS, self.flush)
 
     def flush(self) -> None:
         """Write what was gathered."""
@@ -121,10 +122,14 @@ def _is_in_sample(percent: int) -> bool:
 
 
 class Accounts:
-    """Counts and logs the requests of this worker."""
+    """Counts and logs the requests of this worker.
 
-    def __init__(self, log: AccessLog):
+    The `router` knows the routes of what was refused before Falcon looked for it: preflights, origins, limits.
+    """
+
+    def __init__(self, log: AccessLog, router: CompiledRouter):
         self.log = log
+        self._router = router
 
     def answered(
         self, route: str | None, method: str, status: int, seconds: float, size: int, waited: float, who: str
@@ -139,9 +144,12 @@ class Accounts:
         """Do so for a request that Falcon handled."""
         waited = _waited.get() or [0.0]
         size = 0 if request.method == "HEAD" else len(response.data or b"") or len(response.text or "")
-        who = current_actor().id or NOBODY
+        who = current_actor().id or (BEARER if request.get_header("Authorization") else NOBODY)
         method = request.method if request.method in KNOWN_METHODS else "other"
-        self.answered(request.uri_template, method, response.status_code, seconds, size, waited[0], who)
+        route = request.uri_template
+        if route is None and (found := self._router.find(request.path)) is not None:
+            route = found[3]
+        self.answered(route, method, response.status_code, seconds, size, waited[0], who)
 
 
 class Waiting:

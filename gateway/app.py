@@ -1,6 +1,9 @@
 """The gateway's composition root: its parts and its routes."""
 
 import os
+from collections.abc import Iterable
+
+from falcon.routing import CompiledRouter
 
 from gateway.accounts import Accounts, Waiting, access_log
 from gateway.config import Settings, read_settings
@@ -47,7 +50,7 @@ def assemble(settings: Settings, upstreams: Upstreams, verifier: AccessTokenVeri
         return {**security.headers, **origins.headers(origin)}
 
     rate_limit = RateLimit(counts, settings, verifier)
-    accounts = Accounts(access_log(settings.log_level, settings.access_log_percent))
+    accounts = Accounts(access_log(settings.log_level, settings.access_log_percent), _router(table))
     middleware = [
         Waiting(),
         security,
@@ -63,6 +66,13 @@ def assemble(settings: Settings, upstreams: Upstreams, verifier: AccessTokenVeri
     return create_web_app(
         table, middleware, body_seconds, refusal_headers, direct.respond, overload, accounts.answered_by_falcon
     )
+
+
+def _router(table: Iterable[Route]) -> CompiledRouter:
+    router = CompiledRouter()
+    for route in table:
+        router.add_route(route.path, route.resource, suffix=route.suffix, _asgi=True)
+    return router
 
 
 def routes(upstreams: Upstreams, guesses: Guesses) -> tuple[Route, ...]:

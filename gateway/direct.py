@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from gateway.accounts import GRANTED, NOBODY, Accounts, begin_waiting
+from gateway.accounts import BEARER, NOBODY, Accounts, begin_waiting
 from gateway.edge import Origins, RateLimit, SecurityHeaders
 from gateway.guesses import Guesses
 from gateway.routes import PUBLIC_EVENT, PUBLIC_LESSON, PUBLIC_ROUTES, View
@@ -105,7 +105,7 @@ class DirectResponses:
             time.perf_counter() - began_at,
             0 if usual.method == "HEAD" else len(response.body),
             waited[0],
-            GRANTED if "authorization" in usual.fields else NOBODY,
+            BEARER if "authorization" in usual.fields else NOBODY,
         )
         return True
 

@@ -10,8 +10,8 @@ from services.kit.core.config import Environment, ServiceSettings
 class Settings(ServiceSettings):
     """The settings of quiz: the address of content, and the seconds that it may take to respond.
 
-    After each step the follower touches the file `follow_heartbeat`; an empty name means no file. It shows its metrics on
-    `follow_metrics_port`.
+    After each step the follower touches the file `follow_heartbeat`; an empty name means no file. Its metrics are
+    on `follow_metrics_port`.
     """
 
     content_url: str

@@ -8,7 +8,7 @@ from bisect import bisect_left
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-Labels = tuple[str, ...]
+Labels = tuple[str | int, ...]
 Values = dict[str, dict[Labels, Any]]
 """Of each metric the value for each combination of its labels: a number, or the list of a histogram."""
 
@@ -25,7 +25,10 @@ class Counter:
 
     def add(self, labels: Labels = (), amount: float = 1) -> None:
         """Add to the number of these labels."""
-        self.values[labels] = self.values.get(labels, 0) + amount
+        try:
+            self.values[labels] += amount
+        except KeyError:
+            self.values[labels] = amount
 
 
 class Histogram:
@@ -73,7 +76,7 @@ REFUSED = Counter("flix_requests_refused", "Requests that met a bound, by which"
 def count_request(route: str | None, method: str, status: int, seconds: float) -> None:
     """Count a request that was answered; `route` is the template of its address, None where it has none."""
     route = route or UNKNOWN_ROUTE
-    REQUESTS.add((route, method if method in KNOWN_METHODS else "other", str(status)))
+    REQUESTS.add((route, method if method in KNOWN_METHODS else "other", status))
     REQUEST_SECONDS.observe(seconds, (route,))
 
 

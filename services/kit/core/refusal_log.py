@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from contextvars import Context
 
 from services.kit.core.logging import log
 from services.kit.core.metrics import REFUSED
@@ -26,5 +27,6 @@ class RefusalLog:
         self._count += 1
         if self._clock() >= self._log_at:
             self._log_at = self._clock() + LOG_SECONDS
-            log.warning(self._event, refused=self._count, **latest)
+            # In an empty context: the line is about many requests.
+            Context().run(log.warning, self._event, refused=self._count, **latest)
             self._count = 0

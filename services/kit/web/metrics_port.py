@@ -50,13 +50,13 @@ class Sums(Collector):
         if isinstance(metric, Histogram):
             histogram = HistogramMetricFamily(name, metric.about, labels=labels)
             for own, counts in series:
-                histogram.add_metric((self._service, *own), *_cumulated(metric, counts))
+                histogram.add_metric((self._service, *map(str, own)), *_cumulated(metric, counts))
             return histogram
         family = (CounterMetricFamily if isinstance(metric, Counter) else GaugeMetricFamily)(
             name, metric.about, labels=labels
         )
         for own, value in series:
-            family.add_metric((self._service, *own), value)
+            family.add_metric((self._service, *map(str, own)), value)
         return family
 
 

@@ -20,7 +20,7 @@ from services.kit.web.tokens.access import bearer_token
 from services.kit.web.tokens.service import verify_service_token
 
 # One route for all of them: the template of the address is known to Falcon only.
-_ANSWERED = ("versions", "GET", "200")
+_ANSWERED = ("versions", "GET", 200)
 
 
 def direct_versions(

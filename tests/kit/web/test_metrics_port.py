@@ -1,0 +1,100 @@
+"""services.kit.web.metrics_port: scrapes of a real gunicorn whose workers die."""
+
+import os
+import signal
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from services.kit.core.version import VERSION
+from tests.ports import free_port
+from tests.processes import children
+from tests.serving import gunicorn
+from tests.waiting import until
+
+
+class Scraped:
+    """A gunicorn with two workers, and the port of its metrics."""
+
+    def __init__(self, address: str, port: int, master: int):
+        self.address, self.master = address, master
+        self._metrics = f"http://127.0.0.1:{port}"
+        self._client = httpx.Client(timeout=120, trust_env=False, verify=False)
+
+    def ask(self, times: int) -> None:
+        for _ in range(times):
+            # A connection each, so that both workers get some.
+            assert self._client.get(f"{self.address}/notes", headers={"Connection": "close"}).is_success
+
+    def get(self, path: str) -> httpx.Response:
+        return self._client.get(f"{self._metrics}{path}")
+
+    def sample(self, name: str, **labels: str) -> float:
+        families = list(text_string_to_metric_families(self.get("/metrics").text))
+        expected = {"service": "tested", **labels}
+        [value] = [
+            each.value for family in families for each in family.samples if (each.name, each.labels) == (name, expected)
+        ]
+        return value
+
+    def answers(self) -> float:
+        return self.sample("flix_requests_total", route="/notes", method="GET", status="200")
+
+
+@pytest.fixture(scope="module")
+def scraped(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scraped]:
+    folder: Path = tmp_path_factory.mktemp("metrics")
+    port = free_port()
+    variables = {
+        "STREAMING_DATABASE_URL": f"sqlite:///{folder / 'streaming.sqlite'}",
+        "FLIX_METRICS": f"127.0.0.1:{port}",
+    }
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        at = ("--bind", f"fd://{listener.fileno()}", "--workers", "2")
+        app = "tests.kit.web.notes:create_streaming_app()"
+        with gunicorn(app, variables, *at, inherit=(listener.fileno(),)) as master:
+            started = Scraped(f"http://127.0.0.1:{listener.getsockname()[1]}", port, master.pid)
+            started.ask(1)
+            until(lambda: started.sample("flix_workers") == 2, "both workers report")
+            yield started
+
+
+@pytest.mark.full
+def test_counters_go_on_when_workers_are_killed_and_replaced(scraped: Scraped) -> None:
+    before = scraped.answers()
+    for exits in (1, 2):
+        scraped.ask(20)
+        # Not written by a timer: the scrape itself writes what it shows, unless the other worker has it.
+        until(lambda: scraped.answers() == before + 20, "all answers are shown")
+        os.kill(children(scraped.master)[0], signal.SIGKILL)
+        seen = [before + 20]
+        until(
+            lambda: (
+                seen.append(scraped.answers())
+                or (scraped.sample("flix_worker_exits_total"), scraped.sample("flix_workers")) == (exits, 2)
+            ),
+            "the master has added the dead worker and started another",
+        )
+        assert set(seen) == {before + 20}
+        before += 20
+
+
+def test_a_scrape_is_text_of_prometheus(scraped: Scraped) -> None:
+    scraped.ask(1)
+    response = scraped.get("/metrics")
+    assert response.headers["Content-Type"] == "text/plain; version=0.0.4; charset=utf-8"
+    assert scraped.sample("flix_build_info", version=VERSION) == 1
+    count, bucket = (
+        scraped.sample("flix_request_seconds_count", route="/notes"),
+        scraped.sample("flix_request_seconds_bucket", route="/notes", le="+Inf"),
+    )
+    assert count == bucket > 0
+    assert scraped.sample("flix_requests_refused_total", reason="pool_full") == 0
+    assert scraped.sample("flix_pool_in_use") == 0
+    assert (scraped.get("/notes").status_code, scraped.get("/notes").text) == (404, "GET /metrics\n")
