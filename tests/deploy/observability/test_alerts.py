@@ -10,6 +10,7 @@ import yaml
 from deploy.stack import ROOT
 from gateway.routes import PUBLIC_ROUTES
 from tests.deploy.observability.expressions import ALERTS, FOLDER
+from tests.installation import PROCESSES
 from tests.prometheus import promtool
 
 UNIT_TESTS = ROOT / "tests/deploy/observability/alerts.yml"
@@ -21,6 +22,16 @@ def test_prometheus_reads_the_configuration_with_its_rules() -> None:
 
     assert (checked.returncode, checked.stderr) == (0, "")
     assert f"{len(NAMES)} rules found" in checked.stdout
+
+
+def test_prometheus_asks_every_container_where_it_shows_its_metrics() -> None:
+    services = yaml.safe_load((FOLDER / "compose.yml").read_text())["services"]
+    (job,) = yaml.safe_load((FOLDER / "prometheus.yml").read_text())["scrape_configs"]
+    (asked,) = job["dns_sd_configs"]
+
+    assert {*asked["names"]} == {*PROCESSES}
+    expected = {"METRICS_HOST": "0.0.0.0", "METRICS_PORT": asked["port"]}
+    assert [services[name]["environment"] for name in PROCESSES] == [expected] * len(PROCESSES)
 
 
 def test_each_alert_fires_and_does_not() -> None:

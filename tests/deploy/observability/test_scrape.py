@@ -42,7 +42,6 @@ def prometheus(stack: Installation, tmp_path: Path) -> Iterator[Prometheus]:
     """A Prometheus with our configuration, but with the addresses of the installation, which it asks each second."""
     config = yaml.safe_load((FOLDER / "prometheus.yml").read_text())
     (job,) = config["scrape_configs"]
-    assert {*job["dns_sd_configs"][0]["names"]} == {*PROCESSES}
     del job["dns_sd_configs"], job["relabel_configs"]
     job["static_configs"] = [
         {"targets": [f"127.0.0.1:{port}"], "labels": {"service": name}} for name, port in stack.metrics_ports.items()
