@@ -77,6 +77,8 @@ for service in CONTENT QUIZ AUTH; do
   refuse "${service}_URL" "http://127.0.0.1:$port" "$name is at http://$name:$port there; remove it"
 done
 refuse RESTORE_SCRATCH_URL "" "restore uses the container postgres; remove it"
+refuse METRICS_HOST 127.0.0.1 "containers show metrics on their own network, at port 9100; remove it"
+refuse METRICS_PORT "" "containers show metrics on their own network, at port 9100; remove it"
 refuse SERVICE_HOST 127.0.0.1 "services listen on a network of their own; remove it"
 refuse API_HOST 127.0.0.1 "set API_BIND, the address of this machine at which the gateway is published"
 if [ "${BRANDING:-}" = 1 ]; then

@@ -1,16 +1,16 @@
 """What is counted and logged of each request: its numbers, and the access line (docs/decisions/114-metrics.md).
 
-A learner's request from memory takes some 100 microseconds, so lines are gathered and written together.
+A learner's request from memory takes some 100 microseconds, so requests are gathered, and counted and logged together.
 """
 
 import asyncio
 import random
 import sys
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Sequence
 from contextvars import ContextVar
 from datetime import UTC, datetime
-from typing import TypeVar
+from typing import NamedTuple
 
 import falcon.asgi
 import orjson
@@ -18,9 +18,10 @@ from falcon.routing import CompiledRouter
 
 from services.kit.core.actor import current_actor
 from services.kit.core.logging import current_request_id
-from services.kit.core.metrics import KNOWN_METHODS, UNKNOWN_ROUTE, Counter, Histogram, count_request
+from services.kit.core.metrics import KNOWN_METHODS, UNKNOWN_ROUTE, Counter, Histogram, before_reading, count_request
 
-# Lines are written when the first of them has waited for so long. What a worker has gathered when it is killed is lost.
+# Requests are counted and logged when the first of them has waited for so long. What a worker has gathered when it is
+# killed is lost.
 GATHER_SECONDS = 0.1
 MOST_GATHERED = 500
 ALL_PERCENT = 100
@@ -32,8 +33,6 @@ BEARER = "bearer"
 RESPONSE_BYTES = Counter("flix_response_bytes", "Bytes of responses' bodies", ("route",))
 UPSTREAM_SECONDS = Histogram("flix_upstream_seconds", "Time of a call of a service", ("upstream",))
 UPSTREAM_FAILURES = Counter("flix_upstream_failures", "Calls without a response of a service", ("upstream", "reason"))
-
-Result = TypeVar("Result")
 
 _waited: ContextVar[list[float] | None] = ContextVar("waited", default=None)
 
@@ -50,15 +49,25 @@ def share_waiting() -> None:
     _waited.set(None)
 
 
-async def counted_as_waiting(call: Awaitable[Result]) -> Result:
-    """Wait for a service, or for a task that waits for one."""
-    began_at = time.perf_counter()
-    try:
-        return await call
-    finally:
-        waited = _waited.get()
-        if waited is not None:
-            waited[0] += time.perf_counter() - began_at
+def count_waiting(began_at: float) -> None:
+    """Count the time since `began_at` as waiting for a service."""
+    waited = _waited.get()
+    if waited is not None:
+        waited[0] += time.perf_counter() - began_at
+
+
+class Answered(NamedTuple):
+    """A request that was answered: `who` is its principal, `at` the end in seconds since 1970."""
+
+    route: str
+    method: str
+    status: int
+    seconds: float
+    size: int
+    waited: float
+    who: str
+    request_id: str
+    at: float
 
 
 class AccessLog:
@@ -68,39 +77,32 @@ class AccessLog:
         self._percent = percent
         self._write = write
         self._is_chosen = is_chosen
-        self._lines: list[bytes] = []
 
-    def add(self, route: str, method: str, status: int, seconds: float, size: int, waited: float, who: str) -> None:
-        """Add the line of a request that was answered."""
-        if self._write is None:
-            return
-        if status < FIRST_REFUSAL and self._percent < ALL_PERCENT and not self._is_chosen(self._percent):
-            return
-        line = {
-            "event": "request",
-            "route": route,
-            "method": method,
-            "status": status,
-            "milliseconds": round(seconds * 1000, 2),
-            "bytes": size,
-            "upstreamMilliseconds": round(waited * 1000, 2),
-            "principal": who,
-            "requestId": current_request_id(),
-            "level": "info",
-            "timestamp": datetime.now(UTC),
-            "service": "gateway",
-        }
-        self._lines.append(orjson.dumps(line, option=_OPTIONS))
-        if len(self._lines) >= MOST_GATHERED:
-            self.flush()
-        elif len(self._lines) == 1:
-            asyncio.get_running_loop().call_later(GATHER_SECONDS, self.flush)
+    def write(self, requests: Sequence[Answered]) -> None:
+        """Write the lines of these requests."""
+        if self._write is not None and (lines := b"".join(map(_line, filter(self._is_logged, requests)))):
+            self._write(lines)
 
-    def flush(self) -> None:
-        """Write what was gathered."""
-        if self._lines and self._write is not None:
-            lines, self._lines = self._lines, []
-            self._write(b"".join(lines))
+    def _is_logged(self, request: Answered) -> bool:
+        return request.status >= FIRST_REFUSAL or self._percent == ALL_PERCENT or self._is_chosen(self._percent)
+
+
+def _line(request: Answered) -> bytes:
+    members = {
+        "event": "request",
+        "route": request.route,
+        "method": request.method,
+        "status": request.status,
+        "milliseconds": round(request.seconds * 1000, 2),
+        "bytes": request.size,
+        "upstreamMilliseconds": round(request.waited * 1000, 2),
+        "principal": request.who,
+        "requestId": request.request_id,
+        "level": "info",
+        "timestamp": datetime.fromtimestamp(request.at, UTC),
+        "service": "gateway",
+    }
+    return orjson.dumps(members, option=_OPTIONS)
 
 
 _OPTIONS = orjson.OPT_APPEND_NEWLINE | orjson.OPT_UTC_Z
@@ -122,23 +124,35 @@ def _is_in_sample(percent: int) -> bool:
 
 
 class Accounts:
-    """Counts and logs the requests of this worker.
+    """Counts and logs the requests of this worker, many at a time: so it costs each of them half.
 
     The `router` knows the routes of what was refused before Falcon looked for it: preflights, origins, limits.
     """
 
     def __init__(self, log: AccessLog, router: CompiledRouter):
-        self.log = log
+        self._log = log
         self._router = router
+        self._gathered: list[Answered] = []
+        before_reading(self.flush)
 
     def answered(
-        self, route: str | None, method: str, status: int, seconds: float, size: int, waited: float, who: str
+        self, route: str, method: str, status: int, seconds: float, size: int, waited: float, who: str
     ) -> None:
-        """Count a request and add its line; `who` is the principal."""
-        count_request(route, method, status, seconds)
-        route = route or UNKNOWN_ROUTE
-        RESPONSE_BYTES.add((route,), size)
-        self.log.add(route, method, status, seconds, size, waited, who)
+        """Gather a request that was answered."""
+        gathered = self._gathered
+        gathered.append(Answered(route, method, status, seconds, size, waited, who, current_request_id(), time.time()))
+        if len(gathered) >= MOST_GATHERED:
+            self.flush()
+        elif len(gathered) == 1:
+            asyncio.get_running_loop().call_later(GATHER_SECONDS, self.flush)
+
+    def flush(self) -> None:
+        """Count and log what was gathered."""
+        gathered, self._gathered = self._gathered, []
+        for request in gathered:
+            count_request(request.route, request.method, request.status, request.seconds)
+            RESPONSE_BYTES.add((request.route,), request.size)
+        self._log.write(gathered)
 
     def answered_by_falcon(self, request: falcon.asgi.Request, response: falcon.asgi.Response, seconds: float) -> None:
         """Do so for a request that Falcon handled."""
@@ -149,7 +163,7 @@ class Accounts:
         route = request.uri_template
         if route is None and (found := self._router.find(request.path)) is not None:
             route = found[3]
-        self.answered(route, method, response.status_code, seconds, size, waited[0], who)
+        self.answered(route or UNKNOWN_ROUTE, method, response.status_code, seconds, size, waited[0], who)
 
 
 class Waiting:

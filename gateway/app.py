@@ -42,7 +42,7 @@ def assemble(settings: Settings, upstreams: Upstreams, verifier: AccessTokenVeri
         await deletions.finish()
         await upstreams.close()
         await counts.close()
-        accounts.log.flush()
+        accounts.flush()
 
     security, origins = SecurityHeaders(settings.strict_transport_security), Origins(settings.cors_origins)
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import orjson
 
-from gateway.accounts import counted_as_waiting, share_waiting
+from gateway.accounts import count_waiting, share_waiting
 from gateway.upstream import (
     FORWARDED_HEADERS,
     HTTP_BAD_REQUEST,
@@ -105,13 +105,16 @@ class SubmissionBatches:
         self._waiting.append(_Item(request, current_request_id(), key, copy_context(), response))
         if self._call is None:
             self._begin_next()
+        began_at = time.perf_counter()
         try:
             # When the client leaves, its item is cancelled as well, and is not sent if it still waits.
             async with asyncio.timeout(self._timeout):
-                return await counted_as_waiting(response)
+                return await response
         except TimeoutError:
             log.warning("upstream_timeout", upstream="quiz")
             raise UpstreamTimeout from None
+        finally:
+            count_waiting(began_at)
 
     def _begin_next(self, _ended: object = None) -> None:
         self._call = None

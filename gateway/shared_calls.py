@@ -1,11 +1,12 @@
 """Share a call among all who wait for the same, and never answer one with what began before they asked."""
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Generic, TypeVar
 
-from gateway.accounts import counted_as_waiting, share_waiting
+from gateway.accounts import count_waiting, share_waiting
 from services.kit.core.errors import UpstreamTimeout
 
 Key = TypeVar("Key")
@@ -31,7 +32,11 @@ class SharedCall(Generic[Result]):
             # All who asked may be gone when it fails.
             self._next.add_done_callback(lambda task: task.cancelled() or task.exception())
         # A client that disconnects does not end the call of the others.
-        return await counted_as_waiting(asyncio.shield(self._next))
+        began_at = time.perf_counter()
+        try:
+            return await asyncio.shield(self._next)
+        finally:
+            count_waiting(began_at)
 
     async def _run_after(self, current: asyncio.Task[Result] | None) -> Result:
         share_waiting()

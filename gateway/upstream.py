@@ -11,7 +11,7 @@ import aiohttp
 import orjson
 from yarl import URL
 
-from gateway.accounts import UPSTREAM_FAILURES, UPSTREAM_SECONDS, counted_as_waiting
+from gateway.accounts import UPSTREAM_FAILURES, UPSTREAM_SECONDS, count_waiting
 from services.kit.core.actor import CLIENT_ADDRESS_HEADER
 from services.kit.core.deadlines import DEADLINE_HEADER, deadline_header
 from services.kit.core.errors import ServiceError, Unauthorized, Unavailable, UpstreamTimeout
@@ -222,10 +222,11 @@ class Upstream:
         began_at = time.perf_counter()
         try:
             async with asyncio.timeout(seconds):
-                response = await counted_as_waiting(self._send(outgoing))
+                response = await self._send(outgoing)
         except (TimeoutError, aiohttp.ClientError) as error:
             raise self._failure(error) from error
         finally:
+            count_waiting(began_at)
             UPSTREAM_SECONDS.observe(time.perf_counter() - began_at, (self.name,))
         if response.body and response.headers.get("Content-Type") != JSON:
             # The sender is not our service, but a load balancer in front of it or another process on its port.

@@ -45,6 +45,8 @@ REASONS = {
     **{f"{name.upper()}_PORT": f"{name} listens at {{}} there; remove it" for name in SERVICES},
     **{f"{name.upper()}_URL": f"{name} is at http://{name}:{{}} there; remove it" for name in SERVICES},
     "RESTORE_SCRATCH_URL": "restore uses the container postgres; remove it",
+    "METRICS_HOST": "containers show metrics on their own network, at port 9100; remove it",
+    "METRICS_PORT": "containers show metrics on their own network, at port 9100; remove it",
     "SERVICE_HOST": "services listen on a network of their own; remove it",
     "API_HOST": "set API_BIND, the address of this machine at which the gateway is published",
     **dict.fromkeys(KEYS, "add deploy/compose.branding.yml to COMPOSE_FILE"),

@@ -7,7 +7,7 @@ import orjson
 import pytest
 
 from gateway import accounts
-from gateway.accounts import AccessLog
+from gateway.accounts import AccessLog, Answered
 from services.kit.core.metrics import REQUESTS, values_now
 from tests.gateway.fakes import Gateway, gateway_with
 
@@ -75,8 +75,7 @@ def test_each_line_says_what_was_answered_to_whom(written: Written, *, is_direct
 def test_successes_are_sampled_and_the_others_are_not(written: Written) -> None:
     chosen = iter([True, False, False])
     log = AccessLog(30, written, lambda percent: percent == 30 and next(chosen))
-    for status in (200, 204, 404, 304, 503):
-        log.add("/", "GET", status, 0.1, 0, 0.05, "-")
+    log.write([Answered("/", "GET", status, 0.1, 0, 0.05, "-", "1", 0) for status in (200, 204, 404, 304, 503)])
     assert [line["status"] for line in written.lines()] == [200, 404, 503]
 
 

@@ -1,9 +1,11 @@
 """`python -m services.quiz follow` as a process, beside a real content; quiz does not serve."""
 
+import re
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
+import httpx
 import pytest
 
 from deploy import stack
@@ -18,6 +20,7 @@ from services.quiz.follow import RETRY_SECONDS, follow
 from services.quiz.repository.store import PeeweeQuizStore
 from services.quiz.seed.minimal import MINIMAL
 from tests.installation import Installation, installation
+from tests.ports import free_port
 from tests.waiting import until
 
 PROMISED_SECONDS = 2
@@ -29,6 +32,7 @@ class Processes:
 
     def __init__(self, built: Installation, folder: Path):
         self.heartbeat = folder / "followed"
+        self.metrics_port = free_port()
         self._environment = {
             **built.environment,
             "FOLLOW_HEARTBEAT": str(self.heartbeat),
@@ -40,7 +44,8 @@ class Processes:
 
     def start(self, name: str) -> stack.Process:
         """Start the follower; or content, and wait until it is ready."""
-        process = stack.start(name, self._environment, self._built.logs)
+        metrics = {"METRICS_PORT": str(self.metrics_port)} if name == "follow-quiz" else {}
+        process = stack.start(name, self._environment | metrics, self._built.logs)
         self._running.append(process)
         if name == "content":
             until(lambda: stack.is_ready(self._built.addresses["content"]), "content is ready")
@@ -90,6 +95,10 @@ def test_it_follows_until_a_signal_stops_it(processes: Processes) -> None:
     processes.delete_a_lesson()
     until(lambda: not processes.has_quiz(), "the quiz of the deleted lesson is gone")
     processes.wait_for_a_step()
+    numbers = httpx.get(f"http://127.0.0.1:{processes.metrics_port}/metrics", trust_env=False, timeout=60).text
+    assert re.search(r'^flix_feed_changes_total\{service="follow-quiz"\} [1-9]', numbers, re.MULTILINE)
+    assert re.search(r'^flix_feed_sequence\{service="follow-quiz"\} [1-9]', numbers, re.MULTILINE)
+    assert "flix_feed_last_read_timestamp_seconds{" in numbers
     stack.stop([follower])
 
     assert follower.popen.returncode == 0

@@ -107,7 +107,7 @@ class Environment:
 
     def metrics_port(self, process: str) -> int:
         """Read the port for scrapes of this process, which has a default of its own; 0 is none."""
-        return self.integer("METRICS_PORT", METRICS_PORTS[process], minimum=0, maximum=65535)
+        return self.integer("METRICS_PORT", METRICS_PORTS.get(process, 0), minimum=0, maximum=65535)
 
     def database_url(self, name: str, local: str) -> str:
         """Read the URL in `name`, else in DATABASE_URL; the managed profile takes PostgreSQL only."""

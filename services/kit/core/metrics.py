@@ -80,8 +80,18 @@ def count_request(route: str | None, method: str, status: int, seconds: float) -
     REQUEST_SECONDS.observe(seconds, (route,))
 
 
+_before_reading: Callable[[], object] = dict
+
+
+def before_reading(count: Callable[[], object]) -> None:
+    """Let `count` count what it has gathered before the values are read."""
+    global _before_reading  # noqa: PLW0603 the metrics are the process's as well
+    _before_reading = count
+
+
 def values_now() -> Values:
     """Return the values of every metric of this process."""
+    _before_reading()
     return {name: dict(metric.values) for name, metric in METRICS.items()}
 
 

@@ -34,6 +34,8 @@ DEFAULTS = {
     "service_secret": LOCAL_SERVICE_SECRET,
     "auth_url": "http://127.0.0.1:3013",
     "body_timeout_seconds": 10,
+    "metrics_host": "127.0.0.1",
+    "metrics_port": 0,
     "database_url": "sqlite:///data/mine.sqlite",
     "threads": 8,
     "database_wait_seconds": 30,
@@ -85,6 +87,8 @@ def test_all_variables_are_read() -> None:
         LOG_LEVEL="Warning",
         SERVICE_THREADS="64",
         REQUEST_BODY_TIMEOUT_SECONDS="4",
+        METRICS_HOST="::1",
+        METRICS_PORT="9100",
     )
     assert asdict(read(variables)) == DEFAULTS | {
         "profile": "managed",
@@ -95,6 +99,8 @@ def test_all_variables_are_read() -> None:
         "service_secret": SECRET,
         "auth_url": "http://auth:3013",
         "body_timeout_seconds": 4,
+        "metrics_host": "::1",
+        "metrics_port": 9100,
         "database_url": "postgresql://flix:secret@db.example/mine",
         "threads": 64,
     }
