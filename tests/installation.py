@@ -135,7 +135,7 @@ class Installation(Stack):
     def start(self, *names: str) -> None:
         for name in names or PROCESSES:
             if name not in self._processes:
-                metrics = {"METRICS_PORT": str(self.metrics_ports.get(name, 0))}
+                metrics = {"METRICS_PORT": str(self.metrics_ports[name])} if name in self.metrics_ports else {}
                 self._processes[name] = stack.start(name, {**self.environment, **metrics}, self.logs)
                 record_process(self.pid(name))
         stack.wait_until(lambda: stack.is_ready(self.address), self._processes.values())

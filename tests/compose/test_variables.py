@@ -9,7 +9,7 @@ import pytest
 
 from deploy.stack import ROOT
 from tests.compose.project import PORTS, ComposeProject
-from tests.installation import PROCESSES, SERVICES
+from tests.installation import SERVICES
 
 BRANDING, PRODUCTION, REPLICAS, TLS = (
     f"deploy/compose.{name}.yml" for name in ("branding", "production", "replicas", "tls")
@@ -84,8 +84,6 @@ def test_every_documented_name_reaches_who_reads_it(files: tuple[str, ...]) -> N
     everything = {*ALL, "backups", "secrets", "postgres", door, *(["valkey"] if production else [])}
     if OBSERVABILITY in files:
         everything |= {"prometheus", "grafana"}
-        # It says itself where metrics are.
-        expected |= {name: expected[name] - {*PROCESSES} for name in ("METRICS_HOST", "METRICS_PORT")}
     expected |= dict.fromkeys(("LOG_MEGABYTES", "LOG_FILES"), everything)
     if {REPLICAS, TLS} & {*files}:
         expected["TRUSTED_PROXIES"] = {"gateway", "secrets"}

@@ -25,13 +25,15 @@ def test_prometheus_reads_the_configuration_with_its_rules() -> None:
 
 
 def test_prometheus_asks_every_container_where_it_shows_its_metrics() -> None:
-    services = yaml.safe_load((FOLDER / "compose.yml").read_text())["services"]
+    services = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
     (job,) = yaml.safe_load((FOLDER / "prometheus.yml").read_text())["scrape_configs"]
     (asked,) = job["dns_sd_configs"]
 
     assert {*asked["names"]} == {*PROCESSES}
-    expected = {"METRICS_HOST": "0.0.0.0", "METRICS_PORT": asked["port"]}
-    assert [services[name]["environment"] for name in PROCESSES] == [expected] * len(PROCESSES)
+    places = [
+        tuple(services[name]["environment"][f"METRICS_{each}"] for each in ("HOST", "PORT")) for name in PROCESSES
+    ]
+    assert places == [("0.0.0.0", asked["port"])] * len(PROCESSES)
 
 
 def test_each_alert_fires_and_does_not() -> None:
