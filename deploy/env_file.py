@@ -155,7 +155,7 @@ def _literal(text: str) -> str:
 
 def _known_names() -> set[str]:
     """Return the names in `.env.example`, those that Compose files use, and NAME_FILE for each."""
-    files = (*ROOT.glob(".env.example"), *ROOT.glob("docker-compose.yml"), *ROOT.glob("deploy/compose*.yml"))
+    files = (*ROOT.glob(".env.example"), *ROOT.glob("docker-compose.yml"), *ROOT.glob("deploy/**/compose*.yml"))
     text = "\n".join(file.read_text(encoding="utf-8") for file in files)
     names = {"DATABASE_URL", *re.findall(r"(?:^|\$\{)([A-Z_]+)(?==|[:}?-])", text, re.MULTILINE)}
     return names | {f"{name}_FILE" for name in names}

@@ -109,7 +109,7 @@ if [ "${PRODUCTION:-}" = 1 ] && [ "${DATABASE_PROFILE:-managed}" != managed ]; t
   complain "DATABASE_PROFILE is $DATABASE_PROFILE, and deploy/compose.production.yml is managed: remove it"
 fi
 for name in $passwords SERVICE_TOKEN_SECRET SIGNING_KEY_SECRET; do check "$name"; done
-for name in ADMIN_PASSWORD REDIS_URL; do read_given $name; done
+for name in ADMIN_PASSWORD REDIS_URL GRAFANA_ADMIN_PASSWORD; do read_given $name; done
 if [ "${PRODUCTION:-}" = 1 ]; then
   for name in $passwords SERVICE_TOKEN_SECRET SIGNING_KEY_SECRET ADMIN_PASSWORD; do
     eval "given=\${$name:-} file=\${${name}_FILE:-}"
@@ -120,7 +120,7 @@ fi
 if [ -n "$problems" ]; then printf %s "$problems" >&2; exit 1; fi
 if [ -n "$shown" ]; then echo "docker inspect shows these; name files instead (NAME_FILE):$shown" >&2; fi
 
-mkdir -p "$folder/postgres" "$folder/shared" "$folder/auth_keys" "$folder/valkey" "$folder/gateway" "$folder/branding"
+mkdir -p "$folder/postgres" "$folder/shared" "$folder/auth_keys" "$folder/valkey" "$folder/gateway" "$folder/branding" "$folder/grafana"
 keep "$folder/postgres/superuser" POSTGRES_PASSWORD
 # For deploy.restore, which creates databases to check copies in.
 printf %s "postgresql://postgres:$(cat "$folder/postgres/superuser")@postgres:5432/postgres" >"$folder/postgres/database_url"
@@ -135,6 +135,9 @@ printf 'requirepass %s\n' "$(cat "$folder/valkey/password")" >"$folder/valkey/va
 rm -f "$folder/valkey/redis_url"
 read_given REDIS_URL
 printf %s "${given:-valkey://:$(cat "$folder/valkey/password")@valkey:6379/0}" >"$folder/gateway/redis_url"
+
+# For deploy/observability/compose.yml.
+keep "$folder/grafana/admin_password" GRAFANA_ADMIN_PASSWORD
 
 for provider in GEMINI OPENAI; do
   read_given "BRANDING_${provider}_API_KEY"
@@ -158,4 +161,5 @@ share "$folder/auth_keys" "0:20007"
 share "$folder/valkey" "0:20010"
 share "$folder/gateway" "0:20011"
 share "$folder/branding" "0:20012"
+share "$folder/grafana" "0:20013"
 chmod 755 "$folder"

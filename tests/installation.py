@@ -110,6 +110,8 @@ class Installation(Stack):
             **{f"{name.upper()}_DATABASE_URL": database_urls[name] for name in SERVICES},
             **variables,
         }
+        # Of each process whose metrics a test reads.
+        self.metrics_ports: dict[str, int] = {}
         self._processes: dict[str, stack.Process] = {}
 
     def command(self, service: str, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -133,7 +135,8 @@ class Installation(Stack):
     def start(self, *names: str) -> None:
         for name in names or PROCESSES:
             if name not in self._processes:
-                self._processes[name] = stack.start(name, self.environment, self.logs)
+                metrics = {"METRICS_PORT": str(self.metrics_ports[name])} if name in self.metrics_ports else {}
+                self._processes[name] = stack.start(name, {**self.environment, **metrics}, self.logs)
                 record_process(self.pid(name))
         stack.wait_until(lambda: stack.is_ready(self.address), self._processes.values())
 

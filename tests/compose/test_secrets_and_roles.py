@@ -13,6 +13,7 @@ SECRETS = (
     "postgres/database_url",
     "valkey/password",
     "gateway/redis_url",
+    "grafana/admin_password",
     *(f"{service}_{role}/database_url" for service in SERVICES for role in ("owner", "runtime")),
 )
 

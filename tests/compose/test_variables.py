@@ -14,6 +14,7 @@ from tests.installation import SERVICES
 BRANDING, PRODUCTION, REPLICAS, TLS = (
     f"deploy/compose.{name}.yml" for name in ("branding", "production", "replicas", "tls")
 )
+OBSERVABILITY = "deploy/observability/compose.yml"
 COMBINATIONS = [
     (),
     (BRANDING,),
@@ -21,7 +22,7 @@ COMBINATIONS = [
     (PRODUCTION,),
     (PRODUCTION, REPLICAS),
     (PRODUCTION, TLS),
-    (PRODUCTION, REPLICAS, BRANDING, TLS),
+    (PRODUCTION, REPLICAS, BRANDING, TLS, OBSERVABILITY),
 ]
 DOCUMENTED = dict(re.findall(r"^([A-Z_]+)=(.*)$", (ROOT / ".env.example").read_text(), re.MULTILINE))
 KEYS = ("BRANDING_GEMINI_API_KEY", "BRANDING_OPENAI_API_KEY")
@@ -82,6 +83,8 @@ def test_every_documented_name_reaches_who_reads_it(files: tuple[str, ...]) -> N
     expected |= {"JWT_ACCESS_TTL": {"auth"}, "LEARNER_GRANT_TTL": {"auth"}}
     expected |= {f"BACKUP_{name}": {"backups"} for name in ("EVERY_HOURS", "KEEP", "FOLDER", "USER")}
     everything = {*ALL, "backups", "secrets", "postgres", door, *(["valkey"] if production else [])}
+    if OBSERVABILITY in files:
+        everything |= {"prometheus", "grafana"}
     expected |= dict.fromkeys(("LOG_MEGABYTES", "LOG_FILES"), everything)
     if {REPLICAS, TLS} & {*files}:
         expected["TRUSTED_PROXIES"] = {"gateway", "secrets"}
@@ -102,8 +105,10 @@ def test_only_the_door_is_published_and_on_this_machine_alone(files: tuple[str, 
     rendered = json.loads(ComposeProject("flix", *files).compose("config", "--format=json"))
 
     published = {name: block["ports"] for name, block in rendered["services"].items() if block.get("ports")}
+    watching = {name: ["127.0.0.1"] for name in ("prometheus", "grafana") if OBSERVABILITY in files}
     assert {name: [each["host_ip"] for each in ports] for name, ports in published.items()} == {
-        "door" if {REPLICAS, TLS} & {*files} else "gateway": ["127.0.0.1"] * (2 if TLS in files else 1)
+        "door" if {REPLICAS, TLS} & {*files} else "gateway": ["127.0.0.1"] * (2 if TLS in files else 1),
+        **watching,
     }
 
 

@@ -120,7 +120,7 @@ def test_the_environment_has_precedence_even_when_empty(file: Path) -> None:
 
 def test_an_unknown_name_like_one_of_ours_is_named_with_it(file: Path) -> None:
     file.write_text(
-        "ACCES_KEY_GUESSES_MAX=5\nTRUSTED_PROXY=1\ncors_origin=x\nPOSTGRES_PASWORD=x\n"
+        "ACCES_KEY_GUESSES_MAX=5\nTRUSTED_PROXY=1\ncors_origin=x\nPOSTGRES_PASWORD=x\nGRAFANA_PROT=1\n"
         # Ours, Compose's, and those of other programs.
         "TRUSTED_PROXIES=1\nADMIN_PASSWORD_FILE=x\nDATABASE_URL=x\nSEED=demo\nCOMPOSE_FILE=x\nCOMPOSE_PROFILES=x\n"
         "POSTGRES_USER=x\nOPENAI_API_KEY=x\nPORT=1\nHOME=x\nTZ=x\nNODE_ENV=x\n"
@@ -131,6 +131,7 @@ def test_an_unknown_name_like_one_of_ours_is_named_with_it(file: Path) -> None:
         ".env, line 2: Flix has no variable TRUSTED_PROXY; the nearest is TRUSTED_PROXIES",
         ".env, line 3: Flix has no variable cors_origin; the nearest is CORS_ORIGIN",
         ".env, line 4: Flix has no variable POSTGRES_PASWORD; the nearest is POSTGRES_PASSWORD",
+        ".env, line 5: Flix has no variable GRAFANA_PROT; the nearest is GRAFANA_PORT",
     ]
 
 

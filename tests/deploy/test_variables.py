@@ -8,7 +8,7 @@ import yaml
 from deploy.stack import ROOT
 from services.kit.core.version import VERSION
 
-FILES = ("docker-compose.yml", *(f"deploy/{file.name}" for file in (ROOT / "deploy").glob("compose.*.yml")))
+FILES = ("docker-compose.yml", *(str(file.relative_to(ROOT)) for file in ROOT.glob("deploy/**/compose*.yml")))
 
 # Empty, so that the gateway, or the container `secrets`, takes its own default.
 DEFAULTS_ELSEWHERE = re.compile(
@@ -48,6 +48,11 @@ def test_the_door_is_published_on_this_machine_unless_told_otherwise() -> None:
                 {"target": 3080, "published": "${HTTP_PORT:-80}", "host_ip": "${API_BIND:-127.0.0.1}"},
             ]
         ],
+        # Whatever API_BIND says.
+        "deploy/observability/compose.yml": [
+            [{"target": 9090, "published": "${PROMETHEUS_PORT:-9090}", "host_ip": "127.0.0.1"}],
+            [{"target": 3000, "published": "${GRAFANA_PORT:-3030}", "host_ip": "127.0.0.1"}],
+        ],
     }
 
 
@@ -62,7 +67,16 @@ def test_the_logs_of_every_container_are_bounded() -> None:
     bound = {"driver": "json-file", "options": {"max-size": "${LOG_MEGABYTES:-20}m", "max-file": "${LOG_FILES:-5}"}}
 
     assert [f"{file}: {name}" for file, name, block in services if block.get("logging") != bound] == []
-    assert {name for _, name, _ in services} >= {"secrets", "postgres", "gateway", "backups", "valkey", "door"}
+    assert {name for _, name, _ in services} >= {
+        "secrets",
+        "postgres",
+        "gateway",
+        "backups",
+        "valkey",
+        "door",
+        "prometheus",
+        "grafana",
+    }
 
 
 def test_one_version_is_in_the_project_the_code_and_the_labels() -> None:
