@@ -126,8 +126,13 @@ def _load(address: str, seed: int, examples: int, scenarios: int, stages: Sequen
 
 def _known(stages: Sequence[Stage]) -> dict[str, Any]:
     """Return the settings by which most requests name records that exist."""
+    # Schemathesis reads the YAML before it compares it with the schema of a text.
+    as_text = {
+        "include-operation-id": "getOpenapiYaml",
+        "checks": {"response_schema_conformance": {"enabled": False}},
+    }
     if not stages:
-        return {}
+        return {"operations": [as_text]}
     one = stages[-1]
     words = {
         "events": [stage.event_slug for stage in stages],
@@ -144,6 +149,7 @@ def _known(stages: Sequence[Stage]) -> dict[str, Any]:
         "dictionaries": {name: {"values": values} for name, values in words.items()},
         "parameters": learners | people,
         "operations": [
+            as_text,
             {
                 "include-operation-id": "deleteMaterial",
                 # Three ids that must belong together.
