@@ -114,15 +114,11 @@ class ContentMemory:
         self._refused = remembered_responses(maximum_bytes)
         self._admissions: RecentlyUsed[tuple[str, bytes], Admission] = RecentlyUsed(MAXIMUM_ADMISSIONS)
 
-    async def call(self, event: str, path: str, request: UpstreamRequest, grant: str | None) -> UpstreamResponse:
+    async def tell(self, event: str, path: str, request: UpstreamRequest, grant: str | None) -> Told:
         """Return content's response at `path`, of the event with that slug, as it is after the request has arrived.
 
         Raise what a call of content raises. The caller applies the limits of guesses to the judgement.
         """
-        return (await self.tell(event, path, request, grant)).response
-
-    async def tell(self, event: str, path: str, request: UpstreamRequest, grant: str | None) -> Told:
-        """Return what `call` returns, content's time, and what was made of the response before."""
         credentials = _credentials(request, grant)
         if credentials is None:
             # Content says what is wrong with the request. The service token replaces the learner's token.

@@ -26,15 +26,11 @@ class QuizMemory:
         self._fetches = SharedCalls(self._fetch)
         self._responses = remembered_responses(maximum_bytes)
 
-    async def call(self, path: str) -> UpstreamResponse:
+    async def tell(self, path: str) -> Told:
         """Return quiz's response to a GET of this path, as it is after the request has arrived. Raise as a call does.
 
         Content has admitted the learner: to all of them the response is the same.
         """
-        return (await self.tell(path)).response
-
-    async def tell(self, path: str) -> Told:
-        """Return what `call` returns, and what was made of the response before."""
         remembered = await self._remembered(path)
         CACHE_REQUESTS.add(_MISS if remembered is None else _HIT)
         return to_this_request(remembered or told_now(await self._fetches(path)))
