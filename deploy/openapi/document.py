@@ -11,6 +11,7 @@ from deploy.openapi.links import Described, links
 from deploy.openapi.operations import PublicOperation, public_operations
 from deploy.openapi.refusals import error_schemas, refusals, response, response_name
 from deploy.openapi.schemas import COMPONENTS, Json, Schemas
+from services.kit.core.version import VERSION
 from services.kit.web.guards import Guard
 from services.kit.web.tokens.access import ROLES
 
@@ -45,6 +46,7 @@ def document_json() -> str:
 def document() -> Json:
     """Return the document. Raise MissingDeclaration."""
     frame: Json = yaml.safe_load(_FRAME.read_text())
+    frame["info"]["version"] = VERSION
     components = frame.pop("components")
     operations = public_operations()
     refused = [errors for each in operations for errors in refusals(each).values()]

@@ -5,13 +5,13 @@ from functools import cache
 from importlib.metadata import distribution
 from pathlib import Path
 
-import orjson
 from typing_extensions import TypedDict
 
 from gateway.representations import Representation, chosen_coding
 from gateway.upstream import HTTP_NOT_MODIFIED, HTTP_OK, JSON, UpstreamRequest, UpstreamResponse, json_response
 from gateway.upstreams import Upstreams
 from services.kit.core.errors import NotFound
+from services.kit.core.version import VERSION
 from services.kit.web.operations import Operation
 
 # YAML by the older name of its type (RFC 9512): browsers show it, and generators of clients read it as a text.
@@ -74,7 +74,7 @@ LINKS: LinksView = {
 )
 async def front_page(upstreams: Upstreams, request: UpstreamRequest) -> UpstreamResponse:
     """Respond with the page, or with its links."""
-    view: FrontView = {"name": "Flix", "description": DESCRIPTION, "version": _version(), "links": LINKS}
+    view: FrontView = {"name": "Flix", "description": DESCRIPTION, "version": VERSION, "links": LINKS}
     response = _page() if _prefers_page(request.accept or "") else json_response(view)
     return replace(response, headers={**response.headers, "Vary": "Accept, Origin"})
 
@@ -142,7 +142,8 @@ async def _shown(request: UpstreamRequest, path: Path, media_type: str) -> Upstr
     coding = chosen_coding(request.accept_encoding, len(file.body))
     if coding is not None:
         headers["Content-Encoding"] = coding
-    return UpstreamResponse(HTTP_OK, await file.coded(coding), {**headers, **_headers(media_type)})
+    headers["Content-Type"] = _content_type(media_type)
+    return UpstreamResponse(HTTP_OK, await file.coded(coding), headers)
 
 
 @cache
@@ -150,9 +151,8 @@ def _file(path: Path) -> Representation:
     return Representation(path.read_bytes())
 
 
-def _headers(media_type: str) -> dict[str, str]:
-    content_type = f"{media_type}; charset=utf-8" if media_type.startswith("text/") else media_type
-    return {"Content-Type": content_type, **_policy(media_type)}
+def _content_type(media_type: str) -> str:
+    return f"{media_type}; charset=utf-8" if media_type.startswith("text/") else media_type
 
 
 def _policy(media_type: str) -> dict[str, str]:
@@ -161,13 +161,8 @@ def _policy(media_type: str) -> dict[str, str]:
 
 @cache
 def _page() -> UpstreamResponse:
-    text = (_PAGES / "front.html").read_text().replace("DESCRIPTION", DESCRIPTION).replace("VERSION", _version())
-    return UpstreamResponse(HTTP_OK, text.encode(), _headers(HTML))
-
-
-@cache
-def _version() -> str:
-    return str(orjson.loads((_GATEWAY / "openapi.json").read_bytes())["info"]["version"])
+    text = (_PAGES / "front.html").read_text().replace("DESCRIPTION", DESCRIPTION).replace("VERSION", VERSION)
+    return UpstreamResponse(HTTP_OK, text.encode(), {"Content-Type": _content_type(HTML), **_policy(HTML)})
 
 
 def _prefers_page(accept: str) -> bool:
