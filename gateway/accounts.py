@@ -18,7 +18,7 @@ from falcon.routing import CompiledRouter
 from services.kit.core import metrics
 from services.kit.core.actor import current_actor
 from services.kit.core.logging import current_request_id
-from services.kit.core.metrics import KNOWN_METHODS, REQUEST_SECONDS, REQUESTS, UNKNOWN_ROUTE, Histogram, before_reading
+from services.kit.core.metrics import REQUEST_SECONDS, REQUESTS, UNKNOWN_ROUTE, Histogram, before_reading, known_method
 
 # Requests are counted and logged when the first of them has waited for so long. What a worker has gathered when it is
 # killed is lost.
@@ -136,7 +136,7 @@ class Accounts:
         waited = getattr(request.context, "waited", 0.0)
         size = 0 if request.method == "HEAD" else len(response.data or b"") or len(response.text or "")
         who = current_actor().id or (BEARER if request.get_header("Authorization") else NOBODY)
-        method = request.method if request.method in KNOWN_METHODS else "other"
+        method = known_method(request.method)
         route = request.uri_template
         if route is None and (found := self._router.find(request.path)) is not None:
             route = found[3]
