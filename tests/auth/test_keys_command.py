@@ -2,29 +2,20 @@
 
 import re
 from collections.abc import Callable
-from typing import NamedTuple
+from functools import partial
 
 import pytest
 
-from services.auth.__main__ import SERVICE
 from services.auth.migrations import MIGRATIONS
 from services.auth.repository.store import PeeweeAuthStore
 from services.kit.core.instants import parse_instant
-from services.kit.maintenance.command_line import main
 from services.kit.storage.database import open_database
+from tests.auth.commands import Outcome, outcome_of
 from tests.auth.examples import a_service
 
 SECRET = "a secret that encrypts the keys of this installation"
 INSTANT = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z"
 KEY_ID = r"[0-9a-f-]{36}"
-
-
-class Outcome(NamedTuple):
-    """The exit code and the lines of a command."""
-
-    code: int
-    output: list[str]
-    errors: list[str]
 
 
 Keys = Callable[..., Outcome]
@@ -37,11 +28,7 @@ def keys(sqlite_url: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captur
     monkeypatch.setenv("AUTH_DATABASE_URL", sqlite_url)
     monkeypatch.setenv("SIGNING_KEY_SECRET", SECRET)
 
-    def run(*arguments: str) -> Outcome:
-        code, captured = main(SERVICE, ["keys", *arguments]), capsys.readouterr()
-        return Outcome(code, captured.out.splitlines(), captured.err.splitlines())
-
-    return run
+    return partial(outcome_of, capsys, "keys")
 
 
 def seconds_between(earlier: str, later: str) -> float:

@@ -3,7 +3,8 @@
 import json
 import re
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from functools import partial
+from typing import Any
 
 import pytest
 
@@ -11,17 +12,10 @@ from services.auth.__main__ import SERVICE
 from services.auth.migrations import MIGRATIONS
 from services.kit.maintenance.command_line import main
 from services.kit.storage.database import open_database
+from tests.auth.commands import Outcome, outcome_of
 
 PASSWORD = re.compile(r"initial password: ((?:[0-9a-z]{4}-){6}[0-9a-z]{4})")
 NOBODY = "nobody is named {!r}; there are: {}"
-
-
-class Outcome(NamedTuple):
-    """The exit code and the lines of a command."""
-
-    code: int
-    output: list[str]
-    errors: list[str]
 
 
 User = Callable[..., Outcome]
@@ -33,11 +27,7 @@ def user(sqlite_url: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captur
     MIGRATIONS.up(open_database(sqlite_url))
     monkeypatch.setenv("AUTH_DATABASE_URL", sqlite_url)
 
-    def run(*arguments: str) -> Outcome:
-        code, captured = main(SERVICE, ["user", *arguments]), capsys.readouterr()
-        return Outcome(code, captured.out.splitlines(), captured.err.splitlines())
-
-    return run
+    return partial(outcome_of, capsys, "user")
 
 
 def audit_entries(url: str) -> list[Any]:
