@@ -13,7 +13,7 @@ from services.kit.core.errors import ValidationFailed
 from services.kit.web.pages import PageRequest, page_request
 from services.kit.web.schemas import OneLineText, Schema, line_length, validated
 
-# A response names so many unknown parameters at most.
+# The most unknown parameters that a response names.
 MOST_NAMED = 10
 _BINDING_BYTES = 6
 

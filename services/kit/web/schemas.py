@@ -27,7 +27,7 @@ from services.kit.core.instants import parse_instant
 from services.kit.core.texts import DIRECTION_OVERRIDES, IGNORABLE, LINE_BREAKS, composed, is_invisible, is_web_address
 from services.kit.core.unset import UNSET
 
-# A response tells so many errors at most. A form of 100 fields shows all of its own.
+# The most errors that a response names: all of a form with 100 fields.
 MOST_ERRORS = 100
 
 # Unicode's category Cc without tab and line breaks.
