@@ -52,7 +52,7 @@ def test_the_tools_image_imports_everything(images: str, project: ComposeProject
 
 def test_an_image_names_its_version_and_revision(images: str, project: ComposeProject) -> None:
     labelled = ComposeProject(f"{images}-labelled", FLIX_REVISION="0123abc", FLIX_CREATED="2026-03-01T12:00:00Z")
-    labelled.compose("--profile=tools", "build", "--quiet", "gateway", "backup")
+    labelled.compose("--profile=tools", "build", "--quiet", "gateway", "tools")
     names = ("title", "version", "revision", "created")
 
     def labels(image: str) -> list[str]:
