@@ -5,7 +5,7 @@ SHELL := /bin/sh
 PYTHON ?= python3
 PYTEST = .venv/bin/pytest -n auto --dist loadfile --no-loadscope-reorder
 INSTALL = .venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes
-COMPILE = uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-header --quiet
+COMPILE = uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --quiet
 
 .PHONY: help run import-baseline backup restore test test-full test-compose proof bench bench-spike release-check format openapi openapi-examples lock clean
 
@@ -78,9 +78,9 @@ openapi-examples: .venv/test ## Record the responses that the document shows, fr
 	@.venv/bin/python -m tests.tools.record
 
 lock: ## Resolve the dependencies again (needs uv)
-	$(COMPILE) -o requirements.lock
-	$(COMPILE) --extra dev -o requirements-dev.lock
-	$(subst pyproject.toml,tests/bench/peer/requirements.in,$(COMPILE)) -o tests/bench/peer/requirements.lock
+	$(COMPILE) --group tools -o requirements.lock
+	$(COMPILE) --group dev -o requirements-dev.lock
+	$(COMPILE) tests/bench/peer/requirements.in -o tests/bench/peer/requirements.lock
 
 clean: ## Remove the environment and the caches, never data/
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

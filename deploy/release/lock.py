@@ -14,7 +14,7 @@ from deploy.release.verdict import Verdict, verdict_of
 
 RUNTIME, DEVELOPMENT = "requirements.lock", "requirements-dev.lock"
 # uv writes this under a package that pyproject.toml names.
-_DIRECT = re.compile(r"#\s+(via )?flix \(pyproject\.toml\)")
+_DIRECT = re.compile(r"#\s+(via )?flix \(pyproject\.toml:(tools|dev)\)")
 _HASH = re.compile(r"--hash=sha256:([0-9a-f]{64})(?=\s|$)")
 
 
@@ -42,13 +42,13 @@ class Locked:
 
 def check_lock(root: Path) -> Verdict:
     """Check that both lock files agree with pyproject.toml and allow no other file than the locked ones."""
-    wanted = _wanted(root / "pyproject.toml")
+    groups = dependency_groups(root / "pyproject.toml")
     runtime, development = read_lock(root / RUNTIME), read_lock(root / DEVELOPMENT)
     findings = [
         *_unfixed(RUNTIME, runtime),
         *_unfixed(DEVELOPMENT, development),
-        *_unwanted(RUNTIME, runtime, wanted["runtime"]),
-        *_unwanted(DEVELOPMENT, development, wanted["runtime"] | wanted["development"]),
+        *_unwanted(RUNTIME, runtime, groups["tools"]),
+        *_unwanted(DEVELOPMENT, development, groups["dev"]),
         *_differing(runtime, development),
     ]
     return verdict_of("lock", findings, f"{len(runtime)} packages, {len(development)} with those for development")
@@ -76,10 +76,18 @@ def _read(entry: str) -> Locked:
     return Locked(str(canonicalize_name(requirement.name)), requirement, hashes, _DIRECT.search(entry) is not None)
 
 
-def _wanted(pyproject: Path) -> Mapping[str, set[str]]:
-    project: Any = tomllib.loads(pyproject.read_text())["project"]
-    named = {"runtime": project["dependencies"], "development": project["optional-dependencies"]["dev"]}
-    return {kind: {canonicalize_name(Requirement(each).name) for each in names} for kind, names in named.items()}
+def dependency_groups(pyproject: Path) -> Mapping[str, set[str]]:
+    """Return the packages of each group of pyproject.toml, with those of the groups that it includes (PEP 735)."""
+    groups: Any = tomllib.loads(pyproject.read_text())["dependency-groups"]
+
+    def packages(group: str) -> Iterator[str]:
+        for entry in groups[group]:
+            if isinstance(entry, str):
+                yield canonicalize_name(Requirement(entry).name)
+            else:
+                yield from packages(entry["include-group"])
+
+    return {group: set(packages(group)) for group in groups}
 
 
 def _unfixed(file: str, packages: Sequence[Locked]) -> Iterator[str]:

@@ -118,6 +118,9 @@ class ComposeProject:
     def down(self, *options: str) -> None:
         """Remove everything that the options do not keep."""
         self.compose("down", "--remove-orphans", *options)
+        # Compose keeps networks of files that were added by `with_files`.
+        for network in self.engine.networks.list(filters={"label": f"com.docker.compose.project={self.name}"}):
+            network.remove()
 
     def wait_until_healthy(self, *services: str) -> None:
         """Wait until every container of these services, or of all servers, is healthy."""

@@ -42,8 +42,11 @@ def images(figure: Figure) -> Iterator[str]:
     builder.compose("--profile=tools", "build", "--quiet")
     figure(f"images built in {time.monotonic() - started:.1f} s")
     yield prefix
-    for image in builder.engine.images.list(filters={"reference": f"{prefix}-*"}):
-        builder.engine.images.remove(str(image.id), force=True)
+    # The scripts deploy/*-compose build the tools again, for their project, so the first image loses its name.
+    unnamed = {"label": f"com.docker.compose.project={prefix}", "dangling": "true"}
+    for filters in ({"reference": f"{prefix}-*"}, unnamed):
+        for image in builder.engine.images.list(filters=filters):
+            builder.engine.images.remove(str(image.id), force=True)
 
 
 @pytest.fixture(scope="session")

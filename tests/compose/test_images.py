@@ -9,6 +9,14 @@ from tests.compose.project import ComposeProject
 from tests.compose.stacks import Figure
 from tests.installation import PROCESSES, SERVERS, SERVICES
 
+# Imports every module of these packages.
+IMPORT = """
+import importlib, pkgutil, sys
+for name in sys.argv[1:]:
+    for each in pkgutil.walk_packages(importlib.import_module(name).__path__, f"{name}."):
+        if not each.name.endswith(".__main__"):
+            importlib.import_module(each.name)
+"""
 PACKAGES = {"gateway": "gateway", **{service: f"services.{service}" for service in SERVICES}}
 
 
@@ -26,14 +34,25 @@ def test_an_image_holds_the_kit_and_its_own_package_only(project: ComposeProject
     listed = project.execute(part, "ls", "/app", "/app/services").stdout.split()
     top = ["deploy", *(["gateway"] if part == "gateway" else []), "services"]
     assert listed == ["/app:", *top, "/app/services:", *sorted(["__init__.py", "__pycache__", "kit", *own])]
-    # No build tools and no tests.
-    assert project.execute(part, "sh", "-c", "command -v gcc pip").stdout == ""
-    assert not imports("pytest")
+    # No build tools and no tests, nothing of the command line.
+    assert project.execute(part, "sh", "-c", "command -v gcc").stdout == ""
+    assert [name for name in ("pytest", "rich", "typer") if imports(name)] == []
+    # The gateway loads no database, which import-linter checks.
+    packages = ["gateway", "services.kit.core", "services.kit.web"] if part == "gateway" else ["services"]
+    assert project.execute(part, "python", "-c", IMPORT, *packages).stderr == ""
+
+
+def test_the_tools_image_imports_everything(images: str, project: ComposeProject, figure: Figure) -> None:
+    name = f"{images}-tools"
+    figure(f"image of tools: {project.engine.images.get(name).attrs['Size'] / 1e6:.0f} MB")
+
+    command = ["python", "-c", IMPORT, "services", "gateway", "deploy"]
+    assert project.engine.containers.run(name, command, network_disabled=True, remove=True, stderr=True) == b""
 
 
 def test_an_image_names_its_version_and_revision(images: str, project: ComposeProject) -> None:
     labelled = ComposeProject(f"{images}-labelled", FLIX_REVISION="0123abc", FLIX_CREATED="2026-03-01T12:00:00Z")
-    labelled.compose("--profile=tools", "build", "--quiet", "gateway", "backup")
+    labelled.compose("--profile=tools", "build", "--quiet", "gateway", "tools")
     names = ("title", "version", "revision", "created")
 
     def labels(image: str) -> list[str]:

@@ -199,3 +199,12 @@ def test_a_provider_and_a_proxy_are_demanded_where_a_file_needs_them(project: Co
             "TRUSTED_PROXIES must count nginx of deploy/compose.replicas.yml too: 1, or 2 behind a proxy of yours",
         ],
     )
+
+
+def test_the_end_of_a_project_leaves_no_network_of_an_added_file(project: ComposeProject) -> None:
+    project.with_files(BRANDING).run("secrets")
+    project.down("--volumes")
+
+    label = {"label": f"com.docker.compose.project={project.name}"}
+    assert project.engine.networks.list(filters=label) == []
+    assert project.engine.volumes.list(filters=label) == []

@@ -81,9 +81,17 @@ def test_the_logs_of_every_container_are_bounded() -> None:
 
 def test_one_version_is_in_the_project_the_code_and_the_labels() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
-    labels = re.findall(r"ARG VERSION=(\S+) ", (ROOT / "deploy/Dockerfile").read_text())
+    labels = re.findall(r"\bVERSION=(\S+)", (ROOT / "deploy/Dockerfile").read_text())
 
-    assert (VERSION, set(labels), len(labels)) == (project, {project}, 2)
+    assert (VERSION, labels) == (project, [project])
+
+
+def test_every_image_is_built_with_its_revision_and_time() -> None:
+    services = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
+    arguments = {name: block["build"].get("args", {}) for name, block in services.items() if "build" in block}
+
+    assert {name for name, given in arguments.items() if {"REVISION", "CREATED"} <= set(given)} == set(arguments)
+    assert {"content", "quiz", "auth", "gateway", "tools"} <= set(arguments)
 
 
 def _without_tags(name: str) -> str:

@@ -2,6 +2,7 @@
 
 import sys
 import time
+from importlib.util import find_spec
 from typing import Any
 
 # Without a terminal a line of progress is written at this interval, so short work writes none.
@@ -13,7 +14,8 @@ class Meter:
 
     def __init__(self, prefix: str = "checking ", unit: str = "rows"):
         self._prefix, self._unit = prefix, unit
-        self._terminal = sys.stderr.isatty()
+        # The images of services hold no Rich.
+        self._terminal = sys.stderr.isatty() and find_spec("rich") is not None
         self._bar: Any = None
         self._stage, self._done, self._total = "", 0, 0
         self._written_at = time.monotonic()

@@ -12,19 +12,18 @@ from deploy.stack import ROOT
 PYPROJECT = """
 [project]
 name = "flix"
-dependencies = ["Alpha_One", "beta[extra]>=2"]
 
-[project.optional-dependencies]
-dev = ["gamma"]
+[dependency-groups]
+tools = ["Alpha_One", "beta[extra]>=2"]
+dev = [{include-group = "tools"}, "gamma"]
 """
 HASH = "--hash=sha256:" + "a1" * 32
 OTHER_HASH = "--hash=sha256:" + "b2" * 32
-ALPHA = f"alpha-one==1.0 \\\n    {HASH} \\\n    {OTHER_HASH}\n    # via flix (pyproject.toml)\n"
-BETA = (
-    f"beta==2.1 ; sys_platform == 'linux' \\\n    {HASH}\n    # via\n    #   alpha-one\n    #   flix (pyproject.toml)\n"
-)
+DIRECT = "flix (pyproject.toml:tools)"
+ALPHA = f"alpha-one==1.0 \\\n    {HASH} \\\n    {OTHER_HASH}\n    # via {DIRECT}\n"
+BETA = f"beta==2.1 ; sys_platform == 'linux' \\\n    {HASH}\n    # via\n    #   alpha-one\n    #   {DIRECT}\n"
 DELTA = f"delta==0.1 \\\n    {HASH}\n    # via beta\n"
-GAMMA = f"gamma==3.0 \\\n    {HASH}\n    # via flix (pyproject.toml)\n"
+GAMMA = f"gamma==3.0 \\\n    {HASH}\n    # via {DIRECT}\n"
 NO_HASH = "requirements.lock: delta has no hash, so pip would take any file of that name"
 RUNTIME, DEVELOPMENT = ALPHA + BETA + DELTA, ALPHA + BETA + DELTA + GAMMA
 
@@ -82,7 +81,7 @@ def test_a_package_for_another_system_does_not_apply(tmp_path: Path) -> None:
         (ALPHA, "", "requirements.lock: alpha-one is missing, and pyproject.toml names it: make lock"),
         (
             "# via beta",
-            "# via flix (pyproject.toml)",
+            f"# via {DIRECT}",
             "requirements.lock: delta is there, and pyproject.toml does not name it: make lock",
         ),
     ],

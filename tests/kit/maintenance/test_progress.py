@@ -45,3 +45,11 @@ def test_a_terminal_shows_a_bar_that_is_gone_at_the_end(monkeypatch: pytest.Monk
     assert all(text in output for text in ("attempts", "1500/1500", "the file"))
     # The last control sequence clears the line of the bar.
     assert output.endswith("\x1b[1A\x1b[2K")
+
+
+def test_a_terminal_without_rich_shows_lines(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(progress, "find_spec", lambda _name: None)
+
+    output = output_of_two_stages(monkeypatch, Terminal(), line_seconds=0)
+
+    assert output.splitlines()[0] == "checking attempts: 0 of 1500"
