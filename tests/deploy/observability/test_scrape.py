@@ -77,9 +77,7 @@ def services_that_fire(alert: str, prometheus: Prometheus) -> list[str]:
     return [labels["service"] for labels, _ in prometheus.query(rule)]
 
 
-def test_every_expression_is_answered_with_data(
-    stack: Installation, prometheus: Prometheus, tmp_path: Path
-) -> None:
+def test_every_expression_is_answered_with_data(stack: Installation, prometheus: Prometheus, tmp_path: Path) -> None:
     until(lambda: prometheus.targets() == {"flix": ["up"] * len(PROCESSES)}, "every process is scraped")
     stack.kill("content")
 
