@@ -8,9 +8,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-import uuid_utils
-
 from services.kit.core.errors import ServiceError
+from services.kit.core.ids import new_id
 from services.kit.core.instants import Clock, now, to_milliseconds
 from services.kit.storage.idempotency import Keep, keep_nothing
 from services.kit.web.entity_tags import ANY_STATE, IfMatch, require_match
@@ -65,16 +64,16 @@ class QuizService:
         self._require_lesson(fields.event_id, fields.lesson_id)
         created_at = self._clock()
         quiz = Quiz(
-            id=_new_id(),
+            id=new_id(),
             event_id=fields.event_id,
             lesson_id=fields.lesson_id,
             title=fields.title,
             pass_percentage=fields.pass_percentage,
-            revision_id=_new_id(),
+            revision_id=new_id(),
             created_at=created_at,
             updated_at=created_at,
             version=1,
-            questions=rules.identified(fields.questions, (), _new_id),
+            questions=rules.identified(fields.questions, (), new_id),
         )
         with self._store.transaction():
             # After content confirmed the lesson it may have been deleted, and the follower may have read that change.
@@ -102,11 +101,11 @@ class QuizService:
                 quiz,
                 title=changes.title,
                 pass_percentage=quiz.pass_percentage if changes.pass_percentage is None else changes.pass_percentage,
-                questions=rules.identified(changes.questions, quiz.questions, _new_id),
+                questions=rules.identified(changes.questions, quiz.questions, new_id),
             )
             if changed == quiz:
                 return quiz
-            changed = replace(changed, revision_id=_new_id(), updated_at=self._clock(), version=quiz.version + 1)
+            changed = replace(changed, revision_id=new_id(), updated_at=self._clock(), version=quiz.version + 1)
             self._store.quizzes.save(changed)
             self._remove_outdated(changed)
         return changed
@@ -186,7 +185,7 @@ class QuizService:
         """Return the attempt, which is not stored yet. Raise QuizChanged, InvalidAttempt."""
         shown, grade = self._shown(quiz, answers, revision_id, submitted_at)
         attempt = Attempt(
-            id=_new_id(),
+            id=new_id(),
             quiz_id=shown.quiz_id,
             revision_id=shown.id,
             event_id=quiz.event_id,
@@ -239,7 +238,3 @@ class QuizService:
         except (EventNotFound, LessonNotFound):
             # The quiz of a deleted lesson counts as deleted, even if the follower has not removed its rows yet.
             raise QuizNotFound from None
-
-
-def _new_id() -> str:
-    return str(uuid_utils.uuid7())

@@ -12,7 +12,8 @@ from services.content import rules
 from services.content.errors import EventNotFound
 from services.content.repository.contracts import ContentStore
 from services.content.repository.store import PeeweeContentStore
-from services.content.service import ContentService, PresentedGrant
+from services.content.service.content import ContentService
+from services.content.service.learners import PresentedGrant
 from services.kit.core.errors import ServiceError, Unavailable
 from services.kit.web.freshness import Freshness
 from services.kit.web.judgements import (
@@ -51,7 +52,7 @@ class Door:
         """Return what is told last of a request for a lesson, whether it is refused or not."""
         told: list[Judgement] = []
         with suppress(ServiceError):
-            self.service.play(slug, lesson, key, grant, lambda judgement, _freshness: told.append(judgement))
+            self.service.learners.play(slug, lesson, key, grant, lambda judgement, _freshness: told.append(judgement))
         return told[-1]
 
     def verdict(self, key: str) -> str:
@@ -62,7 +63,7 @@ class Door:
 
     def set_key(self, key: str | None, event_id: str = "event-2") -> None:
         """Change the key of an event."""
-        self.service.update_event(event_id, event_changes(access_key=key))
+        self.service.events.update(event_id, event_changes(access_key=key))
 
 
 @pytest.fixture
@@ -116,7 +117,7 @@ def test_a_removed_key_is_stale_and_another_event_s_old_key_is_wrong(door: Door)
 
 def test_a_change_that_leaves_the_key_replaces_none(door: Door) -> None:
     for changes in ({"title": "Other"}, {"access_key": KEY}, {"access_key": f"{KEY}\u200b"}, {"access_key": KEY}):
-        door.service.update_event("event-2", event_changes(**changes))
+        door.service.events.update("event-2", event_changes(**changes))
     assert not door.store.replaced_keys.has(digest_of(KEY), NOON - DAY)
 
 
@@ -132,7 +133,7 @@ def test_digests_of_keys_are_forgotten_a_day_later_and_no_key_is_stored(content_
 
 def test_a_key_change_that_fails_replaces_no_key(door: Door) -> None:
     with suppress(ServiceError):
-        door.service.update_event("event-2", event_changes(access_key="new-key", slug="launch"))
+        door.service.events.update("event-2", event_changes(access_key="new-key", slug="launch"))
     with suppress(RuntimeError), door.store.transaction():
         door.set_key("new-key")
         raise RuntimeError
@@ -196,7 +197,7 @@ def test_the_exchange_tells_the_same(simple_door: Door) -> None:
 
     for slug, key in (("secret", KEY), ("secret", "let-me-out"), ("launch", KEY), ("nowhere", KEY)):
         with suppress(ServiceError):
-            simple_door.service.event_access(slug, key, tell)
+            simple_door.service.learners.event_access(slug, key, tell)
     assert [(each.event_id, each.opened, each.key and each.key.verdict) for each in told] == [
         ("event-2", True, "right"),
         ("event-2", False, "wrong"),
@@ -212,7 +213,7 @@ def test_a_changed_key_is_another_present_one(simple_door: Door) -> None:
         return judged.present
 
     before = present()
-    simple_door.service.update_event("event-2", event_changes(title="Other", slug="secret"))
+    simple_door.service.events.update("event-2", event_changes(title="Other", slug="secret"))
     assert present() == before
     simple_door.set_key("new-key")
     assert present() != before
@@ -226,8 +227,8 @@ def renamed_door() -> Door:
     """A door whose events and lessons have other slugs than before."""
     door = Door(InMemoryContentStore())
     for event_id, lesson_id, slug in (("event-1", "lesson-1", "launch"), ("event-2", "lesson-2", "secret")):
-        door.service.update_event(event_id, event_changes(slug=f"{slug}-2"))
-        door.service.update_lesson(event_id, lesson_id, lesson_changes(slug="first-2"))
+        door.service.events.update(event_id, event_changes(slug=f"{slug}-2"))
+        door.service.lessons.update(event_id, lesson_id, lesson_changes(slug="first-2"))
     return door
 
 
@@ -245,7 +246,7 @@ def test_whoever_opens_a_former_address_is_told_the_present_one(
 def test_a_former_address_of_a_catalog_is_told_and_one_of_no_lesson_is_not(renamed_door: Door) -> None:
     told: list[Judgement] = []
     for slug in ("launch", "launch-2"):
-        renamed_door.service.catalog(slug, None, None, lambda judgement, _freshness: told.append(judgement))
+        renamed_door.service.learners.catalog(slug, None, None, lambda judgement, _freshness: told.append(judgement))
     assert told[1] == replace(told[-1], present_address=PresentAddress("launch-2"))
     former, present = (renamed_door.told(None, slug=slug, lesson="nothing") for slug in ("launch", "launch-2"))
     assert (former, former.present_address) == (present, None)
@@ -256,9 +257,9 @@ def test_to_outsiders_a_former_slug_of_a_private_event_is_unknown_and_their_key_
     renamed_door: Door, key: str | None
 ) -> None:
     for use_case in (
-        lambda slug, grant: renamed_door.service.catalog(slug, key, grant),
-        lambda slug, grant: renamed_door.service.check_access(slug, "first", key, grant),
-        lambda slug, grant: renamed_door.service.play(slug, "first", key, grant),
+        lambda slug, grant: renamed_door.service.learners.catalog(slug, key, grant),
+        lambda slug, grant: renamed_door.service.learners.check_access(slug, "first", key, grant),
+        lambda slug, grant: renamed_door.service.learners.play(slug, "first", key, grant),
     ):
         for slug in ("secret", "nowhere"):
             with pytest.raises(EventNotFound):

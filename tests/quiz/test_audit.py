@@ -46,7 +46,7 @@ def test_a_deletion_that_follows_content_has_no_actor() -> None:
         use_case()
 
     copy_context().run(as_ada, lambda: service.update_quiz("quiz-1", quiz_changes()))
-    content.service.delete_event("event-1")
+    content.service.events.delete("event-1")
     copy_context().run(as_ada, follower.catch_up)
 
     deleted, changed, _created = store.audit.list(AuditFilter(), ALL)

@@ -72,9 +72,9 @@ class ContentOfTests(ContentInProcess):
     def delete(self, event_id: str, lesson_id: str | None = None) -> None:
         """Delete the lesson, or the whole event."""
         if lesson_id is None:
-            self.service.delete_event(event_id)
+            self.service.events.delete(event_id)
         else:
-            self.service.delete_lesson(event_id, lesson_id)
+            self.service.lessons.delete(event_id, lesson_id)
 
     def events(self) -> set[str]:
         return {*self.store._rows.events}

@@ -239,7 +239,7 @@ class Followed:
 
     def change(self) -> None:
         """Make one more change in content."""
-        self.content.service.update_event("event-1", event_changes(title="Changed"))
+        self.content.service.events.update("event-1", event_changes(title="Changed"))
 
 
 @pytest.fixture

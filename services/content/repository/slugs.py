@@ -4,10 +4,10 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import peewee
-import uuid_utils
 from peewee import fn
 
 from services.content.models import EventRow, FormerEventSlugRow, FormerLessonSlugRow, LessonRow
+from services.kit.core.ids import new_id
 from services.kit.core.texts import lower_form, search_form, slug_form
 from services.kit.storage.statements import Insertion, Parameter, Statement, Write
 
@@ -85,4 +85,4 @@ class SlugForms:
     def leave(self, form: str, **owner: str) -> None:
         """Store that the owner had the form before, unless another record has it now, as in old installations."""
         if self.take(form, **owner):
-            self._insertion.run(id=str(uuid_utils.uuid7()), slug_form=form, **owner)
+            self._insertion.run(id=new_id(), slug_form=form, **owner)
