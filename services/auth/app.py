@@ -60,7 +60,7 @@ def verifier(service: AuthService, use_cases: UseCases, clock: Clock = now) -> A
 
 def routes(service: AuthService, use_cases: UseCases) -> tuple[Route, ...]:
     """Return the routes table: every address of auth, and who may call it."""
-    parts = (service, use_cases, HashingQueue(use_cases.pool.threads))
+    parts = (service, use_cases, HashingQueue(use_cases.threads))
     return (
         Route("/.well-known/jwks.json", keys.PublishedKeys(*parts), Guard.OPEN),
         Route("/internal/grants", grants.Grants(*parts), Guard.SERVICE),

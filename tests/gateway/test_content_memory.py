@@ -108,7 +108,7 @@ class Remembering:
 
     async def ask(self, event: str, action: str, key: str | None = None, grant: str | None = None) -> UpstreamResponse:
         """Ask for a response of an event, such as `catalog`, through the memory."""
-        return (await self._memory.tell(event, f"{PUBLIC}/{event}/{action}", _request(key), grant)).response
+        return (await self._memory.respond(event, f"{PUBLIC}/{event}/{action}", _request(key), grant)).response
 
     async def get(self, event: str, action: str, grant: str | None, if_none_match: str | None) -> UpstreamResponse:
         """Read an address of the event by GET, through the memory."""
@@ -228,7 +228,7 @@ def test_a_malformed_body_is_content_s_to_refuse(content: Content, body: bytes) 
         gateway = Remembering(content)
         await gateway.ask("launch", "catalog")
         request = UpstreamRequest("POST", "", body=body, content_type=JSON)
-        response = (await gateway._memory.tell("launch", f"{PUBLIC}/launch/catalog", request, None)).response
+        response = (await gateway._memory.respond("launch", f"{PUBLIC}/launch/catalog", request, None)).response
         assert (response.status, content.asked) == (400, ["catalog", "catalog"])
 
     asyncio.run(ask())

@@ -45,8 +45,8 @@ class Gateways:
         self.memories = [QuizMemory(self._quiz, partial(read_version, self._quiz), maximum_bytes) for _ in range(2)]
 
     async def view(self, path: str, gateway: int = 0) -> UpstreamResponse:
-        """Return what a gateway tells a learner."""
-        return (await self.memories[gateway].tell(path)).response
+        """Return a gateway's response to a learner."""
+        return (await self.memories[gateway].respond(path)).response
 
     async def ask_quiz(self, path: str) -> UpstreamResponse:
         """Ask quiz itself."""

@@ -35,7 +35,7 @@ def spellings(table: type[EventRow | LessonRow], text: str) -> dict[str, object]
 
 
 def stored_form(table: type[EventRow | LessonRow], slug: str) -> str | None:
-    """Return the normal form as the table stores it: None where nothing is left, which no other slug is like."""
+    """Return the normal form as the table stores it: None for a slug of which nothing is left."""
     return FORMS[table](slug) or None
 
 
@@ -76,7 +76,7 @@ class SlugForms:
         self._insertion = Insertion(database, former)
 
     def take(self, form: str | None, **owner: str) -> bool:
-        """Make the form nobody's former one, for good; return whether no other record has it now."""
+        """Take the form from its former owner for good; return whether no other record has it now."""
         claim = self._claim.first(slug_form=form, **owner)
         if claim is not None and claim.is_former:
             self._deletion.run(slug_form=form, **owner)

@@ -165,7 +165,7 @@ class ThreadPool:
         *args: Parameters.args,
         **kwargs: Parameters.kwargs,
     ) -> Result:
-        """Run the use case in this thread. Raise Unavailable when the database cannot be used, or nobody waits."""
+        """Run the use case in this thread. Raise Unavailable after the deadline, or without the database."""
         require_time_left()
         if self.damaged:
             # Close the connection, because after a restore it may still have the damaged file open.

@@ -41,6 +41,7 @@ class UseCases:
 
     def __init__(self, database: peewee.Database, threads: int, waiting_limit: int = WAITING_LIMIT):
         self._database = database
+        self.threads = threads
         self.pool = ThreadPool(database, threads, waiting_limit)
         self.run = self.pool.run
         self.run_short = self.pool.run_short

@@ -51,7 +51,7 @@ class Learners:
         return submission
 
     def submit_together(self, submissions: Sequence[Answers]) -> list[Submission | ServiceError | None]:
-        """Do so for several, in the caller's transaction; return the error of one in its place.
+        """Submit several in the caller's transaction; return the error of one in its place.
 
         None stands for one that has to be submitted alone: another transaction locks its quiz, or there is none.
         """
@@ -104,7 +104,7 @@ class Learners:
                 if revision_id is not None or rules.holds(current, answers):
                     raise
         shown = self._replaced(quiz, answers, revision_id, now)
-        # No version has all these ids: grading by the current one tells which does not fit.
+        # No version has all these ids: grading by the current one names the id that does not fit.
         return shown or current, rules.grade(shown or current, answers)
 
     def _replaced(
