@@ -54,7 +54,7 @@ class InvalidAttempt(Invalid):
 
 
 class QuizChanged(Conflict):
-    """The version of the quiz that the learner was shown no longer grades."""
+    """The version of the quiz that the learner was shown grades no more."""
 
     code = "QUIZ_CHANGED"
     message = "The quiz has changed since it was shown; load it again"
