@@ -10,7 +10,6 @@ from services.kit.storage.idempotency import Keep
 from services.kit.web.entity_tags import entity_tag
 from services.kit.web.pages import Page, PageRequest
 from services.quiz.entities import (
-    Answer,
     AttemptHistory,
     Option,
     QuizFilter,
@@ -18,8 +17,6 @@ from services.quiz.entities import (
 )
 from services.quiz.errors import (
     EventNotFound,
-    InvalidAttempt,
-    LessonHasQuiz,
     LessonNotFound,
     MissingCorrectOption,
     QuizNotFound,
@@ -75,45 +72,13 @@ def world() -> World:
     return World()
 
 
-# Refused use cases
+# Refused use cases; test_resources.py refuses what is unknown or taken, and test_rules.py what does not fit a quiz
 
 
-UseCase = Callable[[QuizService], object]
-REFUSED: dict[str, tuple[UseCase, type[ServiceError]]] = {
-    "a second quiz for a lesson": (lambda service: service.quizzes.create(quiz_fields("lesson-1")), LessonHasQuiz),
-    "update of an unknown quiz": (lambda service: service.quizzes.update("quiz-9", quiz_changes()), QuizNotFound),
-    "deletion of an unknown quiz": (lambda service: service.quizzes.delete("quiz-9"), QuizNotFound),
-    "update of a stale state": (
-        lambda service: service.quizzes.update("quiz-1", quiz_changes(), STALE),
-        PreconditionFailed,
-    ),
-    "deletion of a stale state": (lambda service: service.quizzes.delete("quiz-1", STALE), PreconditionFailed),
-    "a quiz by the id of its lesson": (lambda service: service.quizzes.get("lesson-1"), QuizNotFound),
-    "a lesson's quiz by its own id": (lambda service: service.learners.quiz("quiz-1"), QuizNotFound),
-    "attempts at an unknown quiz": (lambda service: service.quizzes.list_attempts("quiz-9", ALL), QuizNotFound),
-    "a lesson without a quiz": (lambda service: service.learners.submit("lesson-2", []), QuizNotFound),
-    "the same question twice": (
-        lambda service: service.learners.submit("lesson-1", [right(a_quiz().questions[0])] * 2),
-        InvalidAttempt,
-    ),
-    "another question's option": (
-        lambda service: service.learners.submit("lesson-1", [Answer("question-1", "option-2-1")]),
-        InvalidAttempt,
-    ),
-    "an unknown question": (
-        lambda service: service.learners.submit("lesson-1", [Answer("question-9", "option-1-1")]),
-        InvalidAttempt,
-    ),
-}
-
-
-@pytest.mark.parametrize("name", REFUSED)
-def test_a_refused_use_case_changes_nothing(world: World, name: str) -> None:
-    use_case, error = REFUSED[name]
-    before = world.store.everything()
-    with pytest.raises(error):
-        use_case(world.service)
-    assert world.store.everything() == before
+def test_the_ids_of_a_quiz_and_of_its_lesson_are_two(world: World) -> None:
+    for read, of_the_other in ((world.service.quizzes.get, "lesson-1"), (world.service.learners.quiz, "quiz-1")):
+        with pytest.raises(QuizNotFound):
+            read(of_the_other)
 
 
 @pytest.mark.parametrize(("questions", "error"), [(NOBODY_KNOWS, MissingCorrectOption), (SAME_ORDER, ValidationFailed)])
