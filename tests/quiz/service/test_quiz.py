@@ -1,4 +1,4 @@
-"""services.quiz.service over the in-memory twin; test_resources.py proves what the use cases return."""
+"""The use cases of quiz, on the in-memory twin; tests/quiz/test_resources.py proves what they return."""
 
 from collections.abc import Callable
 from typing import Any
@@ -72,7 +72,7 @@ def world() -> World:
     return World()
 
 
-# Refused use cases; test_resources.py refuses what is unknown or taken, and test_rules.py what does not fit a quiz
+# Refused use cases; tests/quiz/test_resources.py refuses what is unknown or taken, and test_rules.py wrong answers
 
 
 def test_the_ids_of_a_quiz_and_of_its_lesson_are_two(world: World) -> None:

@@ -1,4 +1,4 @@
-"""Content's judgement of a learner's request: the event, the lesson, and whether the key was a guess."""
+"""Learners' requests: content's judgement of the event, of the lesson, and of the key."""
 
 from collections.abc import Sequence
 from contextlib import suppress
