@@ -92,7 +92,7 @@ class SubmissionBatches:
     async def submit(self, request: UpstreamRequest) -> UpstreamResponse:
         """Return quiz's response to the submission. Raise Unavailable or UpstreamTimeout, or as a call of quiz does."""
         key = _comparable(request.idempotency_key)
-        # A repetition never shares a batch with the first: quiz says at once that it is in flight.
+        # A repetition never shares a batch with the first: alone it learns from quiz at once that the key is in flight.
         if self._clock() < self._singly_until or key in self._keys:
             return await self._quiz.call("POST", SUBMISSIONS, request)
         if len(self._waiting) >= MOST_WAITING:

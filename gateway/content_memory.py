@@ -18,10 +18,10 @@ from gateway.memory import (
     REPEATED,
     AskVersion,
     RememberedResponse,
-    Told,
+    TimedResponse,
     remembered_responses,
+    timed_now,
     to_this_request,
-    told_now,
 )
 from gateway.shared_calls import SharedCall, SharedCalls
 from gateway.upstream import JSON, Upstream, UpstreamRequest, UpstreamResponse
@@ -88,7 +88,7 @@ class ContentMemory:
     """Asks content for learners, once for all who ask the same, and repeats what still holds.
 
     It keeps `maximum_bytes` of responses. While content does not respond, public events are repeated for
-    `stale_seconds` at the last version that content has told; `elapsed` is a monotonic clock in seconds.
+    `stale_seconds` at the last version that content has sent; `elapsed` is a monotonic clock in seconds.
     """
 
     def __init__(
@@ -106,7 +106,7 @@ class ContentMemory:
         self._stale_seconds = stale_seconds
         self._elapsed = elapsed
         self._version = SharedCall(self._read_version)
-        # The version that content told last, and when.
+        # The version that content sent last, and when.
         self._last: tuple[Version, float] | None = None
         self._fetches = SharedCalls(self._fetch)
         # Of opened events; and of private ones, for those who send no key and no grant.
@@ -114,7 +114,7 @@ class ContentMemory:
         self._refused = remembered_responses(maximum_bytes)
         self._admissions: RecentlyUsed[tuple[str, bytes], Admission] = RecentlyUsed(MAXIMUM_ADMISSIONS)
 
-    async def tell(self, event: str, path: str, request: UpstreamRequest, grant: str | None) -> Told:
+    async def respond(self, event: str, path: str, request: UpstreamRequest, grant: str | None) -> TimedResponse:
         """Return content's response at `path`, of the event with that slug, as it is after the request has arrived.
 
         Raise what a call of content raises. The caller applies the limits of guesses to the judgement.
@@ -122,18 +122,18 @@ class ContentMemory:
         credentials = _credentials(request, grant)
         if credentials is None:
             # Content says what is wrong with the request. The service token replaces the learner's token.
-            return told_now(await self._content.call("POST", path, replace(request, learner_grant=grant)))
+            return timed_now(await self._content.call("POST", path, replace(request, learner_grant=grant)))
         question = _Question(event, path, credentials, credentials.digest)
         remembered = await self._remembered(question)
         CACHE_REQUESTS.add(_MISS if remembered is None else _HIT)
-        return to_this_request(remembered or told_now(await self._fetches(question)))
+        return to_this_request(remembered or timed_now(await self._fetches(question)))
 
     @property
     def responses(self) -> Mapping[str, RecentlyUsed[str, RememberedResponse]]:
         """The responses that are kept, of opened events and refusals."""
         return {"content": self._opened, "content-refusals": self._refused}
 
-    async def _remembered(self, question: _Question) -> Told | None:
+    async def _remembered(self, question: _Question) -> TimedResponse | None:
         event, path, _credentials, digest = question
         admission = self._admissions.get((event, digest))
         known = self._opened.get(path) if admission is not None else None
@@ -144,19 +144,19 @@ class ContentMemory:
         version, age = await self._version_for(event)
         if version is None or not known.freshness.holds(version):
             return None
-        told = known.told(version.at)
-        response = told.response
+        timed = known.timed(version.at)
+        response = timed.response
         if age is not None:
             response = replace(response, headers={**response.headers, "Age": str(age)})
-            told = told._replace(response=response)
+            timed = timed._replace(response=response)
         if admission is None:
-            return told
+            return timed
         if not admission.holds(version) or await self._is_revoked(admission):
             return None
         if admission.key is None or response.judgement is None:
-            return told
+            return timed
         keyed = replace(response, judgement=replace(response.judgement, key=admission.key))
-        return told._replace(response=keyed)
+        return timed._replace(response=keyed)
 
     async def _version_for(self, event: str) -> tuple[Version | None, int | None]:
         """Return content's version now; or while it does not respond the last one, with its age in seconds.
@@ -169,8 +169,8 @@ class ContentMemory:
             public = self._admissions.get((event, NOBODY))
             if self._last is None or public is None:
                 raise
-            version, told_at = self._last
-            seconds = self._elapsed() - told_at
+            version, read_at = self._last
+            seconds = self._elapsed() - read_at
             if seconds >= self._stale_seconds or not public.holds(version):
                 raise
             return replace(version, at=version.at + int(seconds * 1000)), int(seconds)

@@ -140,7 +140,7 @@ class DirectResponses:
     async def _response(
         self, usual: _Usual, body: Callable[[], Awaitable[bytes]], limits: dict[str, str], waited: list[float]
     ) -> UpstreamResponse:
-        """Return the response; put the headers that tell of a limit into `limits`, also for an error.
+        """Return the response; put the headers of a limit into `limits`, also for an error.
 
         The number in `waited` becomes the seconds of the view, which waits for services.
         """
@@ -188,7 +188,7 @@ class DirectResponses:
     def _headers_of_every_response(
         self, origin: str | None, without_cache_control: bool, without_vary: bool
     ) -> list[tuple[bytes, bytes]]:
-        """Return them but for those that the view has set otherwise."""
+        """Return the headers of every response, without those that the view sets itself."""
         headers = {**self._security.headers, **self._origins.headers(origin)}
         if without_cache_control:
             del headers["Cache-Control"]

@@ -48,10 +48,10 @@ class DistinctKeys:
         self._own = Memory()
         self._script = None if counts.store is None else Valkey(connection_pool=counts.store).register_script(_SCRIPT)
 
-    async def seconds_until_told(self, key: JudgedKey) -> int:
-        """Return 0 when the client may be told the judgement, and count the key; else the seconds to wait.
+    async def seconds_until_disclosed(self, key: JudgedKey) -> int:
+        """Return 0 when the judgement may be disclosed to the client, and count the key; else the seconds to wait.
 
-        Looking and counting are one step: of the keys that are judged at the same time none is told beyond a bound.
+        Looking and counting are one step: of keys that are judged at the same time, none beyond a bound is disclosed.
         """
         script = self._script
         shared = None if script is None else partial(self._ask_store, script, key)
@@ -64,7 +64,7 @@ class DistinctKeys:
         return math.ceil(int(milliseconds) / 1000)
 
     async def _ask_memory(self, key: JudgedKey) -> int:
-        return math.ceil(self._own.seconds_until_told(key, self._bounds))
+        return math.ceil(self._own.seconds_until_disclosed(key, self._bounds))
 
 
 # One script runs at a time, so that looking and counting are one step for all workers. A full set ends one window later
@@ -127,8 +127,8 @@ class Memory:
         self._digests = 0
         self._sweep_at = 0.0
 
-    def seconds_until_told(self, key: JudgedKey, bounds: Bounds) -> float:
-        """Do what the store's script does."""
+    def seconds_until_disclosed(self, key: JudgedKey, bounds: Bounds) -> float:
+        """Return 0 and count the key, or the seconds to wait, as the script of the store does."""
         now = self._clock()
         is_admitted = self._admitted.get(key.admission, now) > now
         seconds = max(self._left(key.client, now), 0 if is_admitted else self._left(key.event, now))

@@ -1,7 +1,7 @@
 """The limits of wrong access keys, counted as distinct guesses (docs/contract/BEHAVIOUR.md, "Private access").
 
-Content judges a key and tells the judgement in a header; here it is decided whether the client may be told. One limit
-is per client and event; a higher one is per event, against many clients together. A client that was admitted with the
+Content judges a key and sends the judgement in a header; this module decides whether the client gets it. One limit is
+per client and event; a higher one is per event, against many clients together. A client that was admitted with the
 right key within a day is exempt from the second: the guesses of others must not lock it out.
 """
 
@@ -40,7 +40,7 @@ class Guesses:
     ):
         window_seconds = math.ceil(window_ms / 1000)
         self._keys = DistinctKeys(counts, Bounds(of_client, of_event, window_seconds))
-        # Told beyond the bound of the event as well: nobody learns which of the two it is.
+        # Named in both refusals: a client must not learn which of the two limits it has reached.
         self._limit = Limit("access-keys", of_client, window_seconds)
         self._pause = pause
         self._clock = clock
@@ -59,7 +59,7 @@ class Guesses:
             if judgement is None or judgement.key is None:
                 return
             key = _judged_key(event_slug, network(client_address or ""), judgement, judgement.key)
-            seconds = await self._keys.seconds_until_told(key)
+            seconds = await self._keys.seconds_until_disclosed(key)
             if seconds:
                 self._refusals.count(eventSlug=event_slug)
                 await self._pause(REFUSAL_STEP_SECONDS - (self._clock() - began_at) % REFUSAL_STEP_SECONDS)

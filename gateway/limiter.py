@@ -229,8 +229,8 @@ class Throttle:
         async def count(limiter: FixedWindowRateLimiter) -> Usage:
             key, storage = _key(name), limiter.storage
             left = self.limit.quota - await storage.incr(self._limit.key_for(key), self.limit.window_seconds)
-            is_told = left < 0 or (self.is_low(left) and isinstance(storage, Memory))
-            return Usage(left, await self._seconds_left(limiter, key) if is_told else None)
+            is_shown = left < 0 or (self.is_low(left) and isinstance(storage, Memory))
+            return Usage(left, await self._seconds_left(limiter, key) if is_shown else None)
 
         return await self._counts.run(count)
 

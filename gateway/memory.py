@@ -21,7 +21,7 @@ CACHE_REQUESTS = Counter(
 REPEATED = (HTTP_OK, HTTP_FORBIDDEN, HTTP_NOT_FOUND)
 # Most responses have 1 to 10 KB. A short one takes more than its body.
 SMALLEST_RESPONSE_BYTES = 3 * 1024
-# Of a body its parts are kept, what was rendered last, and what GET shows of it in each coding.
+# A body is kept as parts, as it was rendered last, and as GET shows it in each coding.
 KEPT_OF_A_BODY = 3
 
 AskVersion = Callable[[str], Awaitable[Version | None]]
@@ -32,7 +32,7 @@ Representations = dict[object, Representation]
 """What GET shows of a response, by the function that makes it."""
 
 
-class Told(NamedTuple):
+class TimedResponse(NamedTuple):
     """A response as it is at this time of the service's clock, in milliseconds, with what was made of it before."""
 
     response: UpstreamResponse
@@ -40,10 +40,10 @@ class Told(NamedTuple):
     representations: Representations
 
 
-def told_now(response: UpstreamResponse) -> Told:
-    """Return a response that is not from memory. A service of the release before may not tell its time."""
+def timed_now(response: UpstreamResponse) -> TimedResponse:
+    """Return a response that is not from memory. A service of the release before sends no time of its own."""
     freshness = response.freshness
-    return Told(response, to_milliseconds(now()) if freshness is None else freshness.version.at, {})
+    return TimedResponse(response, to_milliseconds(now()) if freshness is None else freshness.version.at, {})
 
 
 class RememberedResponse:
@@ -62,9 +62,9 @@ class RememberedResponse:
         """The bytes that are kept."""
         return KEPT_OF_A_BODY * len(self._response.body)
 
-    def told(self, milliseconds: int) -> Told:
+    def timed(self, milliseconds: int) -> TimedResponse:
         """Return the response at that time with what was made of it before."""
-        return Told(self.at(milliseconds), milliseconds, self._representations)
+        return TimedResponse(self.at(milliseconds), milliseconds, self._representations)
 
     def at(self, milliseconds: int) -> UpstreamResponse:
         """Return the response at that time of content's clock. Those who share a version share the response."""
@@ -87,13 +87,13 @@ async def read_version(service: Upstream, path: str) -> Version | None:
     return version_of(response.document) if response.status == HTTP_OK else None
 
 
-def to_this_request(told: Told) -> Told:
+def to_this_request(timed: TimedResponse) -> TimedResponse:
     """Return the response with this request's id: a refusal shows that of the request for which content made it."""
-    response = told.response
+    response = timed.response
     if response.status < HTTP_FORBIDDEN or "requestId" not in response.document:
-        return told
+        return timed
     own = replace(response, body=orjson.dumps({**response.document, "requestId": current_request_id()}))
-    return told._replace(response=own)
+    return timed._replace(response=own)
 
 
 def _server_time(milliseconds: int) -> bytes:

@@ -1,5 +1,5 @@
-"""The versions of a service, asked over kept connections of our own: a call of aiohttp costs more than all the rest of
-a response from memory (docs/decisions/104-servers-and-clients.md).
+"""The versions of a service, read over connections that stay open: a call of aiohttp costs more than all the rest of a
+response from memory (docs/decisions/104-servers-and-clients.md).
 
 Only the usual exchange is understood. After anything else the question is asked anew as an ordinary call.
 """

@@ -5,10 +5,10 @@ from gateway.memory import (
     REPEATED,
     AskVersion,
     RememberedResponse,
-    Told,
+    TimedResponse,
     remembered_responses,
+    timed_now,
     to_this_request,
-    told_now,
 )
 from gateway.shared_calls import SharedCalls
 from gateway.upstream import Upstream, UpstreamResponse
@@ -26,26 +26,26 @@ class QuizMemory:
         self._fetches = SharedCalls(self._fetch)
         self._responses = remembered_responses(maximum_bytes)
 
-    async def tell(self, path: str) -> Told:
+    async def respond(self, path: str) -> TimedResponse:
         """Return quiz's response to a GET of this path, as it is after the request has arrived. Raise as a call does.
 
         Content has admitted the learner: to all of them the response is the same.
         """
         remembered = await self._remembered(path)
         CACHE_REQUESTS.add(_MISS if remembered is None else _HIT)
-        return to_this_request(remembered or told_now(await self._fetches(path)))
+        return to_this_request(remembered or timed_now(await self._fetches(path)))
 
     @property
     def responses(self) -> RecentlyUsed[str, RememberedResponse]:
         """The responses that are kept."""
         return self._responses
 
-    async def _remembered(self, path: str) -> Told | None:
+    async def _remembered(self, path: str) -> TimedResponse | None:
         known = self._responses.get(path)
         if known is None:
             return None
         version = await self._versions(f"{path}/version")
-        return known.told(version.at) if version is not None and known.freshness.holds(version) else None
+        return known.timed(version.at) if version is not None and known.freshness.holds(version) else None
 
     async def _fetch(self, path: str) -> UpstreamResponse:
         response = await self._quiz.call("GET", path)

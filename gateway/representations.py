@@ -51,7 +51,7 @@ def accepted(header: str | None) -> Accepted:
             return Accepted(None)
         qualities[found[1].lower().removeprefix("x-")] = float(found[2] or 1)
     others = qualities.get("*", 0)
-    # Where nothing is said of it, no coding is acceptable, and less welcome than one that is named.
+    # A header that does not name `identity` allows it, after every coding that it names.
     identity = qualities.get(IDENTITY, qualities.get("*", 0.0001))
     best = max(CODINGS, key=lambda coding: qualities.get(coding, others))
     quality = qualities.get(best, others)

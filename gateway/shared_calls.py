@@ -1,4 +1,4 @@
-"""Share a call among all who wait for the same, and never answer one with what began before they asked."""
+"""Share a call among callers that wait for the same result; nobody gets that of a call that began before they came."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -12,7 +12,7 @@ Result = TypeVar("Result")
 
 
 class SharedCall(Generic[Result]):
-    """A call of which one is under way at a time; all who ask meanwhile share the next one.
+    """A call that runs once at a time; callers that come while it runs share the next one.
 
     `at_rest` is called when a call has ended and nobody waits for the next one.
     """

@@ -11,16 +11,16 @@ from importlib import import_module
 from typing import Any, NoReturn
 
 from services.auth.service.people import People
-from services.content.service import ContentService
+from services.content.service.events import Events
 from services.kit.web.app import WebApp
 from services.kit.web.serving import serve
-from services.quiz.service import QuizService
+from services.quiz.service.learners import Learners
 
 # The use case that creates something, by service.
 LAST_USE_CASES: dict[str, tuple[type[Any], str]] = {
     "auth": (People, "invite"),
-    "content": (ContentService, "create_event"),
-    "quiz": (QuizService, "submit"),
+    "content": (Events, "create"),
+    "quiz": (Learners, "submit"),
 }
 
 

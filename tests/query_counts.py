@@ -36,6 +36,17 @@ def counted(database: peewee.Database) -> Iterator[list[str]]:
         hooks.remove(note)
 
 
+def use_cases(service: object) -> set[str]:
+    """Return the names of the use cases of the service and of its parts, such as `events.list`."""
+    parts = {f"{name}.": part for name, part in vars(service).items() if not name.startswith("_")}
+    return {
+        prefix + name
+        for prefix, part in {"": service, **parts}.items()
+        for name in vars(type(part))
+        if not name.startswith("_")
+    }
+
+
 def split(statements: Sequence[str]) -> tuple[int, int]:
     """Return the number of queries and the number of savepoint statements."""
     savepoints = [each for each in statements if each.startswith(("SAVEPOINT", "RELEASE", "ROLLBACK TO"))]

@@ -13,7 +13,7 @@ from deploy.cli.answer import Answer, Json, answering, columns
 if TYPE_CHECKING:
     from services.content.entities import Event, Lesson
     from services.content.repository.store import PeeweeContentStore
-    from services.content.service import ContentService
+    from services.content.service.content import ContentService
 
 app = typer.Typer(help="List events, and put them on the public list or take them off.", no_args_is_help=True)
 
@@ -26,7 +26,7 @@ def list_events(json: Json = False) -> None:
     with answering(as_json=json) as answer, _content() as (service, _):
         from services.kit.web.pages import PageRequest
 
-        events = [_event_view(each) for each in service.list_events(PageRequest()).items]
+        events = [_event_view(each) for each in service.events.list(PageRequest()).items]
         answer.members["items"] = events
         for line in columns([(each["slug"], _state(each), each["id"], each["title"]) for each in events]):
             answer.line(line)
@@ -40,7 +40,7 @@ def show(event: Slug, json: Json = False) -> None:
 
         found = _find(store, event)
         item = _event_view(found)
-        lessons = [_lesson_view(each) for each in service.list_lessons(found.id, PageRequest()).items]
+        lessons = [_lesson_view(each) for each in service.lessons.list(found.id, PageRequest()).items]
         answer.members |= {"item": item, "lessons": lessons}
         for line in columns([(name, str(value)) for name, value in item.items()]):
             answer.line(line)
@@ -66,7 +66,7 @@ def _switch(event: str, as_json: bool, *, is_active: bool) -> None:
 
         found = _find(store, event)
         if found.is_active != is_active:
-            found = service.update_event(found.id, lambda stored: event_changes({"isActive": is_active}, stored))
+            found = service.events.update(found.id, lambda stored: event_changes({"isActive": is_active}, stored))
         _answer_with(answer, found)
 
 
@@ -81,7 +81,7 @@ def _content() -> Iterator[tuple[ContentService, PeeweeContentStore]]:
     from deploy.cli.databases import opened_current
     from services.content.__main__ import SERVICE
     from services.content.repository.store import PeeweeContentStore
-    from services.content.service import ContentService
+    from services.content.service.content import ContentService
 
     with opened_current(SERVICE) as (settings, database):
         store = PeeweeContentStore(database)

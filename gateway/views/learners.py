@@ -10,7 +10,7 @@ from urllib.parse import quote
 import orjson
 
 from gateway.batches import SUBMISSIONS
-from gateway.memory import Told
+from gateway.memory import TimedResponse
 from gateway.sources import Service, Source, declared_by
 from gateway.upstream import HTTP_FORBIDDEN, HTTP_NOT_FOUND, HTTP_OK, UpstreamRequest, UpstreamResponse
 from gateway.upstreams import Upstreams
@@ -62,7 +62,7 @@ async def event_access(upstreams: Upstreams, request: UpstreamRequest, event_id:
 @declared_by(Source(Service.CONTENT, "POST", PUBLIC_EVENT + "/catalog"))
 async def catalog(upstreams: Upstreams, request: UpstreamRequest, event_slug: str) -> UpstreamResponse:
     """Return the event and its lessons with their status."""
-    return (await tell_content(upstreams, request, event_slug, "catalog")).response
+    return (await ask_content(upstreams, request, event_slug, "catalog")).response
 
 
 @declared_by(Source(Service.CONTENT, "POST", PUBLIC_LESSON + "/access-check"))
@@ -70,9 +70,9 @@ async def access_check(
     upstreams: Upstreams, request: UpstreamRequest, event_slug: str, lesson_slug: str
 ) -> UpstreamResponse:
     """Return whether the lesson opens, and when."""
-    told = await tell_content(upstreams, request, event_slug, "lessons", lesson_slug, "access-check")
-    log_access_check(told.response)
-    return told.response
+    timed = await ask_content(upstreams, request, event_slug, "lessons", lesson_slug, "access-check")
+    log_access_check(timed.response)
+    return timed.response
 
 
 @declared_by(Source(Service.CONTENT, "POST", PUBLIC_LESSON + "/playback"))
@@ -135,29 +135,29 @@ def _submit_result(response: UpstreamResponse) -> str:
     return "passed" if response.document["result"]["passed"] else "failed"
 
 
-async def tell_content(upstreams: Upstreams, request: UpstreamRequest, *segments: str) -> Told:
+async def ask_content(upstreams: Upstreams, request: UpstreamRequest, *segments: str) -> TimedResponse:
     """Call the address that these segments name below the public events."""
     path = "/".join((PUBLIC_EVENTS, *map(_segment, segments)))
-    told = await upstreams.memory.tell(segments[0], path, request, _learner_grant(request.authorization))
-    await request.watch(told.response)
-    return told
+    timed = await upstreams.memory.respond(segments[0], path, request, _learner_grant(request.authorization))
+    await request.watch(timed.response)
+    return timed
 
 
-async def lesson_quiz(upstreams: Upstreams, admission: UpstreamResponse) -> Told:
+async def lesson_quiz(upstreams: Upstreams, admission: UpstreamResponse) -> TimedResponse:
     """Return the quiz of the lesson that content has opened."""
     lesson = admission.document["item"]
-    told = await upstreams.quizzes.tell(LESSON_QUIZ.format(lesson_id=_segment(lesson["id"])))
-    if told.response.status == HTTP_OK:
-        quiz_id = told.response.document["item"]["id"]
+    timed = await upstreams.quizzes.respond(LESSON_QUIZ.format(lesson_id=_segment(lesson["id"])))
+    if timed.response.status == HTTP_OK:
+        quiz_id = timed.response.document["item"]["id"]
         log.info("quiz_loaded", quizId=quiz_id)
         log.info("kpi_quiz_started", quizId=quiz_id)
-    return told
+    return timed
 
 
 async def _open_lesson(
     upstreams: Upstreams, request: UpstreamRequest, event_slug: str, lesson_slug: str, action: str
 ) -> UpstreamResponse:
-    response = (await tell_content(upstreams, request, event_slug, "lessons", lesson_slug, action)).response
+    response = (await ask_content(upstreams, request, event_slug, "lessons", lesson_slug, action)).response
     log_access(response)
     return response
 

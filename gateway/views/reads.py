@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl, quote
 
 import orjson
 
-from gateway.memory import Told
+from gateway.memory import TimedResponse
 from gateway.representations import Representation, chosen_coding
 from gateway.sources import Service, Source, declared_by
 from gateway.upstream import (
@@ -28,10 +28,10 @@ from gateway.views.learners import (
     LESSON_QUIZ,
     PUBLIC_EVENT,
     PUBLIC_LESSON,
+    ask_content,
     lesson_quiz,
     log_access,
     log_access_check,
-    tell_content,
 )
 from services.kit.core.errors import ValidationFailed
 from services.kit.core.instants import format_instant, from_milliseconds
@@ -70,15 +70,15 @@ def _unchanged(response: UpstreamResponse) -> bytes:
 @declared_by(Source(Service.CONTENT, "POST", PUBLIC_EVENT + "/catalog", read="getPublicEvent"))
 async def event(upstreams: Upstreams, request: UpstreamRequest, event_slug: str) -> UpstreamResponse:
     """Return the event as the catalog shows it, alone."""
-    told = await tell_content(upstreams, _read(request), event_slug, "catalog")
-    return _moved(told.response, "") or await _shown(request, told, _event_alone)
+    timed = await ask_content(upstreams, _read(request), event_slug, "catalog")
+    return _moved(timed.response, "") or await _shown(request, timed, _event_alone)
 
 
 @declared_by(Source(Service.CONTENT, "POST", PUBLIC_EVENT + "/catalog", read="getPublicCatalog"))
 async def catalog(upstreams: Upstreams, request: UpstreamRequest, event_slug: str) -> UpstreamResponse:
     """Return the event and its lessons with their status, without a time."""
-    told = await tell_content(upstreams, _read(request), event_slug, "catalog")
-    return _moved(told.response, "/catalog") or await _shown(request, told, _without_time)
+    timed = await ask_content(upstreams, _read(request), event_slug, "catalog")
+    return _moved(timed.response, "/catalog") or await _shown(request, timed, _without_time)
 
 
 @declared_by(Source(Service.CONTENT, "POST", PUBLIC_LESSON + "/access-check", read="getPublicAccess"))
@@ -86,14 +86,14 @@ async def access_check(
     upstreams: Upstreams, request: UpstreamRequest, event_slug: str, lesson_slug: str
 ) -> UpstreamResponse:
     """Return whether the lesson opens, and when. It is about this moment, so nobody may keep it."""
-    told = await tell_content(upstreams, _read(request), event_slug, "lessons", lesson_slug, "access-check")
-    if moved := _moved(told.response, "/access-check"):
+    timed = await ask_content(upstreams, _read(request), event_slug, "lessons", lesson_slug, "access-check")
+    if moved := _moved(timed.response, "/access-check"):
         return moved
-    log_access_check(told.response)
-    if told.response.status != HTTP_OK:
-        return _refusal(told.response)
-    headers = {**told.response.headers, **VARY, SERVER_TIME_HEADER: _server_time(told.at)}
-    return UpstreamResponse(HTTP_OK, told.response.body, headers)
+    log_access_check(timed.response)
+    if timed.response.status != HTTP_OK:
+        return _refusal(timed.response)
+    headers = {**timed.response.headers, **VARY, SERVER_TIME_HEADER: _server_time(timed.at)}
+    return UpstreamResponse(HTTP_OK, timed.response.body, headers)
 
 
 @declared_by(Source(Service.CONTENT, "POST", PUBLIC_LESSON + "/playback", read="getPublicPlayback"))
@@ -115,32 +115,32 @@ async def materials(
 @declared_by(Source(Service.QUIZ, "GET", LESSON_QUIZ, admission=ADMISSION, read="getPublicQuiz"))
 async def quiz(upstreams: Upstreams, request: UpstreamRequest, event_slug: str, lesson_slug: str) -> UpstreamResponse:
     """Return the lesson's quiz to a learner whom content admits."""
-    admission = await tell_content(upstreams, _read(request), event_slug, "lessons", lesson_slug, "admission")
+    admission = await ask_content(upstreams, _read(request), event_slug, "lessons", lesson_slug, "admission")
     if moved := _moved(admission.response, "/quiz"):
         return moved
     log_access(admission.response)
     if admission.response.status != HTTP_OK:
         return _refusal(admission.response)
-    told = await lesson_quiz(upstreams, admission.response)
+    timed = await lesson_quiz(upstreams, admission.response)
     # Content's clock and content's judgement; quiz knows neither events nor times.
-    return await _shown(request, told._replace(at=admission.at), _unchanged, admission.response.judgement)
+    return await _shown(request, timed._replace(at=admission.at), _unchanged, admission.response.judgement)
 
 
 @declared_by(Source(Service.CONTENT, "POST", PUBLIC_EVENT + "/calendar", read="getPublicCalendar"))
 async def calendar(upstreams: Upstreams, request: UpstreamRequest, event_slug: str) -> UpstreamResponse:
     """Return the lessons of a public event as an iCalendar. Calendar programs send no token, so none opens it."""
-    told = await tell_content(upstreams, replace(_read(request), authorization=None), event_slug, "calendar")
-    return _moved(told.response, "/calendar.ics") or await _shown(request, told, _calendar_text, media_type=CALENDAR)
+    timed = await ask_content(upstreams, replace(_read(request), authorization=None), event_slug, "calendar")
+    return _moved(timed.response, "/calendar.ics") or await _shown(request, timed, _calendar_text, media_type=CALENDAR)
 
 
 async def _of_lesson(
     upstreams: Upstreams, request: UpstreamRequest, event_slug: str, lesson_slug: str, action: str
 ) -> UpstreamResponse:
-    told = await tell_content(upstreams, _read(request), event_slug, "lessons", lesson_slug, action)
-    if moved := _moved(told.response, f"/{action}"):
+    timed = await ask_content(upstreams, _read(request), event_slug, "lessons", lesson_slug, action)
+    if moved := _moved(timed.response, f"/{action}"):
         return moved
-    log_access(told.response)
-    return await _shown(request, told, _unchanged)
+    log_access(timed.response)
+    return await _shown(request, timed, _unchanged)
 
 
 def _read(request: UpstreamRequest) -> UpstreamRequest:
@@ -154,7 +154,7 @@ def _read(request: UpstreamRequest) -> UpstreamRequest:
 
 
 def _moved(response: UpstreamResponse, action: str) -> UpstreamResponse | None:
-    """Return the redirection from a former slug, which content tells only to those whom the event admits."""
+    """Return the redirection from a former slug, which content sends only to learners whom the event admits."""
     judgement = response.judgement
     if judgement is None or judgement.present_address is None:
         return None
@@ -170,20 +170,24 @@ def _address(present: PresentAddress) -> str:
 
 
 async def _shown(
-    request: UpstreamRequest, told: Told, show: Show, judgement: Judgement | None = None, media_type: str = JSON
+    request: UpstreamRequest,
+    timed: TimedResponse,
+    show: Show,
+    judgement: Judgement | None = None,
+    media_type: str = JSON,
 ) -> UpstreamResponse:
-    """Return the response to those who ask for what they do not have yet, else 304."""
-    response, judgement = told.response, judgement or told.response.judgement
+    """Return the response as GET shows it, or 304 to a client that has it already."""
+    response, judgement = timed.response, judgement or timed.response.judgement
     if response.status != HTTP_OK:
         return _refusal(response)
-    representation = told.representations.get(show)
+    representation = timed.representations.get(show)
     if representation is None:
-        representation = told.representations[show] = Representation(show(response))
+        representation = timed.representations[show] = Representation(show(response))
     headers = {
         "ETag": representation.entity_tag,
         "Cache-Control": PUBLIC if judgement is not None and judgement.is_public else PRIVATE,
         **VARY,
-        SERVER_TIME_HEADER: _server_time(told.at),
+        SERVER_TIME_HEADER: _server_time(timed.at),
     }
     if "Age" in response.headers:
         headers["Age"] = response.headers["Age"]

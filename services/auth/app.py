@@ -12,7 +12,8 @@ from services.auth.service.sign_in import AuthService
 from services.kit.core.instants import Clock, now
 from services.kit.storage.database import open_database
 from services.kit.storage.service_app import create_operated_app
-from services.kit.storage.use_cases import WAITING_LIMIT, UseCases
+from services.kit.storage.thread_pool import WAITING_LIMIT
+from services.kit.storage.use_cases import UseCases
 from services.kit.web.app import WebApp
 from services.kit.web.guards import Guard, Route
 from services.kit.web.tokens.access import AccessTokenVerifier

@@ -9,7 +9,7 @@ from services.content.config import Settings, read_settings
 from services.content.migrations import MIGRATIONS
 from services.content.repository.store import PeeweeContentStore
 from services.content.resources import branding, events, feed, learners, lessons
-from services.content.service import ContentService
+from services.content.service.content import ContentService
 from services.kit.storage.database import open_database
 from services.kit.storage.service_app import create_operated_app
 from services.kit.storage.use_cases import UseCases
@@ -50,7 +50,10 @@ def create_app(settings: Settings | None = None) -> WebApp:
         verifier,
         verifier.prepare,
         direct=direct_versions(
-            settings.name, settings.service_secret, re.compile(VERSION), lambda: use_cases.run_short(service.version)
+            settings.name,
+            settings.service_secret,
+            re.compile(VERSION),
+            lambda: use_cases.run_short(service.learners.version),
         ),
     )
 

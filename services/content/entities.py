@@ -20,6 +20,7 @@ AccessStatus = Literal["released", "locked", "expired", "blocked_private"]
 BrandingStrategy = Literal["provider", "fallback"]
 ChangedKind = Literal["event", "lesson", "material"]
 ChangeAction = Literal["created", "changed", "deleted"]
+ScheduleWarningCode = Literal["no_lessons", "nothing_open", "closes_before_opening", "gap", "overlap"]
 
 MAXIMUM_MATERIAL_BYTES = 25 * 1024 * 1024
 
@@ -314,9 +315,6 @@ class Catalog:
     event: Event
     lessons: Sequence[Lesson]
     server_time: datetime
-
-
-ScheduleWarningCode = Literal["no_lessons", "nothing_open", "closes_before_opening", "gap", "overlap"]
 
 
 @dataclass(frozen=True, slots=True)

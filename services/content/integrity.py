@@ -70,7 +70,7 @@ def _form_findings(
     for row, stale in inspection.stale_forms(table):
 
         def renew(row: StoredForms = row) -> str:
-            # Other responses to learners are right from now on: the feed tells it.
+            # From now on other responses to learners are right: the new change in the feed ends the remembered ones.
             with store.transaction():
                 store.changes.append(inspection.renew_forms(table, row))
             return "stored its normal form"

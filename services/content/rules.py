@@ -42,7 +42,7 @@ CHANGES_KEPT = timedelta(days=7)
 # A running reader processes a change within two seconds.
 FEED_LAG_LIMIT = timedelta(minutes=1)
 
-# For so long after its replacement a key is stale and no guess.
+# A key that was replaced less than this ago is stale: it opens nothing, and does not count as a guess.
 STALE_FOR = timedelta(days=1)
 
 # Separate these uses of the service secret from its other uses.
@@ -53,12 +53,12 @@ _STORED_EVENT_SLUG = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?")
 
 
 def may_be_event_slug(slug: str) -> bool:
-    """Return whether an event may be stored with this slug: once runs of hyphens were legal, too."""
+    """Return whether an event may be stored with this slug. Earlier releases allowed several hyphens in a row."""
     return _STORED_EVENT_SLUG.fullmatch(slug) is not None
 
 
 def may_be_lesson_slug(slug: str) -> bool:
-    """Return whether a lesson may be stored with this slug: once it needed no normal form of Unicode."""
+    """Return whether a lesson may be stored with this slug. Earlier releases required no normal form of Unicode."""
     return slug == slug.strip().lower() and is_addressable(slug)
 
 
@@ -90,7 +90,7 @@ def descriptions(description: str | None, short: str | None, long: str | None) -
 
 
 def changed_event(event: Event, changes: EventChanges, now: datetime) -> Event:
-    """Return the event after a partial update. A key that looks like the stored one is no new key: grants live on."""
+    """Return the event after a partial update. Grants stay valid under a key that looks like the stored one."""
     if isinstance(changes.access_key, str) and as_seen(changes.access_key) == as_seen(event.access_key or ""):
         changes = replace(changes, access_key=UNSET)
     return replace(event, **_set_fields(changes), updated_at=now, version=event.version + 1)
@@ -154,9 +154,9 @@ def seconds_until(instant: datetime, now: datetime) -> int:
 
 
 def opens_for(event: Event | None, access_key: str | None) -> bool:
-    """Return whether the key opens the event, as people see it.
+    """Return whether the key opens the event. Keys that look alike are the same key.
 
-    A private event without a key, or with one that shows nothing, opens for nobody, and neither does no event.
+    Nothing opens an unknown event, or a private one without a visible key.
     """
     if event is not None and event.visibility == "public":
         return True

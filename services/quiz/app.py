@@ -18,7 +18,7 @@ from services.quiz.following import Follower
 from services.quiz.migrations import MIGRATIONS
 from services.quiz.repository.store import PeeweeQuizStore
 from services.quiz.resources import following, learners, quizzes
-from services.quiz.service import QuizService
+from services.quiz.service.quiz import QuizService
 
 LESSON_QUIZ = "/internal/lessons/{lesson_id}/quiz"
 # Ids as quiz knows them. Another spelling of the address is unusual.
@@ -48,7 +48,7 @@ def create_app(settings: Settings | None = None) -> WebApp:
             settings.name,
             settings.service_secret,
             LESSON_QUIZ_VERSION,
-            lambda lesson_id: use_cases.run_short(service.lesson_quiz_version, lesson_id),
+            lambda lesson_id: use_cases.run_short(service.learners.version, lesson_id),
         ),
     )
 

@@ -13,7 +13,7 @@ from services.kit.core.errors import ServiceError
 from services.kit.core.logging import log
 from services.kit.core.metrics import Counter, Gauge
 from services.kit.storage.soundness import SoundnessWatch, check_command
-from services.kit.storage.use_cases import UseCases
+from services.kit.storage.thread_pool import ThreadPool
 from services.kit.web.metrics_port import serve_own
 from services.quiz.config import Settings
 from services.quiz.content import content_of
@@ -37,13 +37,13 @@ def follow(database: peewee.Database, settings: Settings) -> None:
     stopping = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda _number, _frame: stopping.set())
-    use_cases = UseCases(database, threads=1)
+    pool = ThreadPool(database, threads=1)
     watch = SoundnessWatch(
         database,
         MIGRATIONS,
-        use_cases,
+        pool,
         settings.integrity_interval_seconds,
-        apart=check_command("quiz", "damage", use_cases),
+        apart=check_command("quiz", "damage", pool),
     )
     watch.start()
     follower = Follower(PeeweeQuizStore(database), content_of(settings))
@@ -53,7 +53,7 @@ def follow(database: peewee.Database, settings: Settings) -> None:
     failures = 0
     while not stopping.is_set():
         try:
-            FEED_CHANGES.add(amount=use_cases.run_in_this_thread(follower.step, WAIT_SECONDS))
+            FEED_CHANGES.add(amount=pool.run_in_this_thread(follower.step, WAIT_SECONDS))
             read_at = time.time()
             FEED_READ_AT.read = partial(dict, {(): read_at})
             failures = 0

@@ -13,7 +13,7 @@ from services.content.branding.generator import Generator
 from services.content.config import Settings, read_settings
 from services.content.entities import Event
 from services.content.repository.contracts import ContentStore
-from services.content.service import ContentService
+from services.content.service.content import ContentService
 from services.kit.core.instants import Clock, now
 from services.kit.storage.database import open_database
 from services.kit.storage.service_app import create_service_app

@@ -19,7 +19,7 @@ from services.content.migrations import MIGRATIONS
 from services.content.repository.contracts import ContentStore
 from services.content.repository.store import PeeweeContentStore
 from services.content.rules import CHANGES_KEPT
-from services.content.service import ContentService
+from services.content.service.content import ContentService
 from services.kit.storage.database import is_postgresql
 from tests.clock import HOUR, LATER, MILLISECOND, NOON, StoppedClock
 from tests.content.examples import SECRET, a_lesson, a_material, an_event, some_events, with_two_events
@@ -193,7 +193,7 @@ def test_a_feed_that_begins_again_has_another_id(migrated: PeeweeContentStore, d
     migrated.events.save(an_event())
 
     with pytest.raises(FeedPositionLost):
-        ContentService(migrated, SECRET).read_changes("quiz", before.feed_id, 1, ALL)
+        ContentService(migrated, SECRET).followers.read_changes("quiz", before.feed_id, 1, ALL)
     after = migrated.changes.feed()
     assert (after.last_sequence, after.pruned_through, after.feed_id == before.feed_id) == (1, 0, False)
 
@@ -212,7 +212,7 @@ class Follower:
     def poll(self) -> bool:
         """Read one page; return whether it held a change."""
         after = self.changes[-1].sequence if self.changes else 0
-        page = self._service.read_changes("follower", None, after, self._limit)
+        page = self._service.followers.read_changes("follower", None, after, self._limit)
         self.changes += page.changes
         return bool(page.changes)
 
@@ -336,7 +336,7 @@ def test_changes_of_the_last_week_stay_although_they_were_read(
     states = []
     for at, position in ((0, 3), (1, 4), (2, 3), (2, 4)):
         clock.at = NOON + CHANGES_KEPT + at * MILLISECOND
-        service.read_changes("quiz", None, position, ALL)
+        service.followers.read_changes("quiz", None, position, ALL)
         states.append(state(twin))
     assert states == [([1, 2, 3, 4], 0), ([3, 4], 2), ([4], 3), ([], 4)]
 
@@ -346,12 +346,12 @@ def test_a_reader_that_does_not_register_holds_back_no_pruning(
 ) -> None:
     add_changes(twin, 4)
     clock.at = NOON + CHANGES_KEPT + MILLISECOND
-    service.read_changes("curious", None, 1, ALL, register=False)
-    assert (state(twin), service.feed()[1]) == (([1, 2, 3, 4], 0), [])
-    service.read_changes("quiz", None, 3, ALL)
+    service.followers.read_changes("curious", None, 1, ALL, register=False)
+    assert (state(twin), service.followers.feed()[1]) == (([1, 2, 3, 4], 0), [])
+    service.followers.read_changes("quiz", None, 3, ALL)
     assert state(twin) == ([4], 3)
     # A follower of the release before is registered already.
-    service.read_changes("quiz", None, 4, ALL, register=False)
+    service.followers.read_changes("quiz", None, 4, ALL, register=False)
     assert state(twin) == ([], 4)
 
 
@@ -364,11 +364,11 @@ def test_a_lost_position_is_refused_and_not_recorded(
     add_changes(twin, 5)
     twin.changes.prune(3)
     twin.changes.acknowledge("quiz", 4)
-    before = service.feed()
+    before = service.followers.feed()
     for reader in ("quiz", "new"):
         with pytest.raises(FeedPositionLost):
-            service.read_changes(reader, feed_id, after, ALL)
-    assert service.feed() == before
+            service.followers.read_changes(reader, feed_id, after, ALL)
+    assert service.followers.feed() == before
 
 
 class PrunedMeanwhile:
@@ -400,7 +400,7 @@ def test_a_reader_is_refused_when_its_position_is_pruned_meanwhile(
     add_changes(twin, 5)
     twin.changes = PrunedMeanwhile(twin, through=3)  # type: ignore[assignment]
     with pytest.raises(FeedPositionLost):
-        service.read_changes("quiz", None, 1, ALL)
+        service.followers.read_changes("quiz", None, 1, ALL)
 
 
 # The rules
@@ -462,7 +462,7 @@ def test_three_readers_each_read_every_change_once(
     positions: list[list[int]] = [[], [], []]
 
     def read(reader: int) -> bool:
-        page = service.read_changes(f"reader-{reader}", None, len(positions[reader]), 2)
+        page = service.followers.read_changes(f"reader-{reader}", None, len(positions[reader]), 2)
         positions[reader] += [each.sequence for each in page.changes]
         return bool(page.changes)
 

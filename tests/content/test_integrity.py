@@ -13,7 +13,7 @@ from services.content.integrity import examination
 from services.content.models import LessonRow
 from services.content.repository.slugs import forms
 from services.content.repository.store import PeeweeContentStore
-from services.content.service import ContentService
+from services.content.service.content import ContentService
 from services.kit.core.instants import now, to_milliseconds
 from services.kit.core.texts import search_form
 from tests.audit import entries_in
@@ -299,10 +299,10 @@ def test_a_value_of_another_type_does_not_stop_the_check(
 def test_nothing_that_seeds_and_service_write_is_a_finding(content_database: peewee.Database) -> None:
     seed.seed_database(content_database, read_settings({}), "demo")
     service = ContentService(PeeweeContentStore(content_database), SECRET)
-    event = service.create_event(event_fields(slug="a-new-one"))
-    lesson = service.create_lesson(event.id, lesson_fields(slug="ein käse & más"))
-    service.update_lesson(event.id, lesson.id, lesson_changes(title="Changed"))
-    service.delete_event(event.id)
+    event = service.events.create(event_fields(slug="a-new-one"))
+    lesson = service.lessons.create(event.id, lesson_fields(slug="ein käse & más"))
+    service.lessons.update(event.id, lesson.id, lesson_changes(title="Changed"))
+    service.events.delete(event.id)
 
     assert found(content_database, examination(now)) == []
 

@@ -7,7 +7,7 @@ import peewee
 
 from services.content.migrations import MIGRATIONS
 from services.content.repository.store import PeeweeContentStore
-from services.content.service import ContentService
+from services.content.service.content import ContentService
 from services.kit.storage.database import is_postgresql
 from services.kit.web.pages import PageRequest
 from tests.clock import StoppedClock
@@ -55,10 +55,10 @@ def test_old_slugs_and_the_order_of_storing_are_kept(database: peewee.Database) 
     assert stored(database, "lessons") == [(each, OLD_LESSONS[each], forms[each]) for each in forms]
     # PostgreSQL has not noted the order: it stays that of the ids, as the release before listed it.
     order = sorted(OLD_EVENTS) if is_postgresql(database) else list(OLD_EVENTS)
-    assert [each.id for each in service.list_events(PageRequest()).items] == order
-    assert [each.position for each in service.list_events(PageRequest()).items] == [1, 2, 3, 4]
-    assert service.catalog("Launch_March", None).event.id == ("Event 1" if is_postgresql(database) else "zoo")
-    assert service.catalog("launch---march", None).event.id == "zoo"
+    assert [each.id for each in service.events.list(PageRequest()).items] == order
+    assert [each.position for each in service.events.list(PageRequest()).items] == [1, 2, 3, 4]
+    assert service.learners.catalog("Launch_March", None).event.id == ("Event 1" if is_postgresql(database) else "zoo")
+    assert service.learners.catalog("launch---march", None).event.id == "zoo"
     assert ("events", "b", "slug_form") not in named(found(database, EXAMINATION))
 
 

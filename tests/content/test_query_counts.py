@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
+from typing import Any
 
 import peewee
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from services.content.branding.rules import Brief, fallback_branding
 from services.content.entities import EventFilter, LessonFilter, LessonReference, Upload
 from services.content.repository.store import PeeweeContentStore
-from services.content.service import ContentService
+from services.content.service.content import ContentService
 from services.kit.core.errors import Forbidden, NotFound
 from services.kit.storage.database import is_postgresql
 from services.kit.web.pages import PageRequest
@@ -29,7 +30,8 @@ from tests.content.examples import (
     some_lessons,
     some_materials,
 )
-from tests.query_counts import Cost, counted, split
+from tests.content.memory import InMemoryContentStore
+from tests.query_counts import Cost, counted, split, use_cases
 
 UPLOAD = Upload("notes.txt", "text/plain", 1, "https://files.flix.app/notes.txt")
 
@@ -41,51 +43,57 @@ LESSON = LessonReference("event-1", "lesson-1")
 # A savepoint and its release are two statements; every write makes one savepoint. Three statements number the changes
 # and append them to the feed and to the audit log, for any number of changes. Deleted records are read before.
 COSTS: list[Cost[ContentService]] = [
-    Cost("list_events", lambda service: service.list_events(PageRequest()), 1),
-    Cost("list_events, a page", lambda service: service.list_events(PageRequest(20)), 1),
-    Cost("list_events, filtered", lambda service: service.list_events(BY_TITLE, EventFilter(is_active=True, q="a")), 1),
-    Cost("list_public_events, filtered", lambda service: service.list_public_events(BY_TITLE, "a"), 1),
-    Cost("list_public_events", lambda service: service.list_public_events(PageRequest()), 1),
-    Cost("get_event", lambda service: service.get_event("event-1"), 1),
-    Cost("create_event", lambda service: service.create_event(event_fields()), 5, 2),
-    Cost("update_event", lambda service: service.update_event("event-1", event_changes(title="Other")), 6, 2),
-    Cost("update_event, its slug", lambda service: service.update_event("event-1", event_changes(slug="b")), 9, 2),
-    Cost("update_event, its key", lambda service: service.update_event("keyed", event_changes(access_key="b")), 8, 2),
-    Cost("brand_event", lambda service: service.brand_event(service.get_event("event-1"), LOOK), 7, 2),
-    Cost("delete_event", lambda service: service.delete_event("event-1"), 8, 2),
-    Cost("preview_access", lambda service: service.preview_access("event-1"), 2),
-    Cost("list_lessons", lambda service: service.list_lessons("event-1", PageRequest()), 2),
-    Cost("list_lessons, a page", lambda service: service.list_lessons("event-1", PageRequest(20)), 2),
-    Cost("list_lessons, filtered", lambda service: service.list_lessons("event-1", BY_TITLE, LessonFilter(q="a")), 2),
-    Cost("get_lesson", lambda service: service.get_lesson("event-1", "lesson-1"), 2),
-    Cost("create_lesson", lambda service: service.create_lesson("event-1", lesson_fields()), 6, 2),
+    Cost("events.list", lambda service: service.events.list(PageRequest()), 1),
+    Cost("events.list, a page", lambda service: service.events.list(PageRequest(20)), 1),
+    Cost("events.list, filtered", lambda service: service.events.list(BY_TITLE, EventFilter(is_active=True, q="a")), 1),
+    Cost("events.list_public, filtered", lambda service: service.events.list_public(BY_TITLE, "a"), 1),
+    Cost("events.list_public", lambda service: service.events.list_public(PageRequest()), 1),
+    Cost("events.get", lambda service: service.events.get("event-1"), 1),
+    Cost("events.create", lambda service: service.events.create(event_fields()), 5, 2),
+    Cost("events.update", lambda service: service.events.update("event-1", event_changes(title="Other")), 6, 2),
+    Cost("events.update, its slug", lambda service: service.events.update("event-1", event_changes(slug="b")), 9, 2),
+    Cost("events.update, its key", lambda service: service.events.update("keyed", event_changes(access_key="b")), 8, 2),
+    Cost("events.brand", lambda service: service.events.brand(service.events.get("event-1"), LOOK), 7, 2),
+    Cost("events.delete", lambda service: service.events.delete("event-1"), 8, 2),
+    Cost("events.preview_access", lambda service: service.events.preview_access("event-1"), 2),
+    Cost("lessons.list", lambda service: service.lessons.list("event-1", PageRequest()), 2),
+    Cost("lessons.list, a page", lambda service: service.lessons.list("event-1", PageRequest(20)), 2),
+    Cost("lessons.list, filtered", lambda service: service.lessons.list("event-1", BY_TITLE, LessonFilter(q="a")), 2),
+    Cost("lessons.get", lambda service: service.lessons.get("event-1", "lesson-1"), 2),
+    Cost("lessons.create", lambda service: service.lessons.create("event-1", lesson_fields()), 6, 2),
     Cost(
-        "update_lesson",
-        lambda service: service.update_lesson("event-1", "lesson-1", lesson_changes(title="Other")),
+        "lessons.update",
+        lambda service: service.lessons.update("event-1", "lesson-1", lesson_changes(title="Other")),
         7,
         2,
     ),
-    Cost("delete_lesson", lambda service: service.delete_lesson("event-1", "lesson-1"), 8, 2),
+    Cost("lessons.delete", lambda service: service.lessons.delete("event-1", "lesson-1"), 8, 2),
     Cost("snapshot", lambda service: service.snapshot(), 2),
-    Cost("list_materials", lambda service: service.list_materials("event-1", "lesson-1", PageRequest()), 3),
-    Cost("list_materials, a page", lambda service: service.list_materials("event-1", "lesson-1", PageRequest(20)), 3),
-    Cost("add_materials, one", lambda service: service.add_materials("event-1", "lesson-1", [UPLOAD]), 8, 2),
-    Cost("add_materials, twenty", lambda service: service.add_materials("event-1", "lesson-1", [UPLOAD] * 20), 8, 2),
-    Cost("delete_material", lambda service: service.delete_material("event-1", "lesson-1", "material-1"), 8, 2),
-    Cost("event_access", lambda service: service.event_access("launch", None), 1),
-    Cost("catalog", lambda service: service.catalog("launch", None), 3),
-    Cost("calendar", lambda service: service.calendar("launch"), 3),
-    Cost("check_access", lambda service: service.check_access("launch", "first", None), 3),
-    Cost("open_lesson", lambda service: service.open_lesson("launch", "first", None), 3),
-    Cost("play", lambda service: service.play("launch", "first", None), 4),
-    Cost("open_materials", lambda service: service.open_materials("launch", "first", None), 4),
-    Cost("version", lambda service: service.version(), 1),
-    Cost("feed", lambda service: service.feed(), 2),
-    Cost("read_changes, again from there", lambda service: service.read_changes("known", None, 0, 1000), 3),
+    Cost("materials.list", lambda service: service.materials.list("event-1", "lesson-1", PageRequest()), 3),
+    Cost("materials.list, a page", lambda service: service.materials.list("event-1", "lesson-1", PageRequest(20)), 3),
+    Cost("materials.add, one", lambda service: service.materials.add("event-1", "lesson-1", [UPLOAD]), 8, 2),
+    Cost("materials.add, twenty", lambda service: service.materials.add("event-1", "lesson-1", [UPLOAD] * 20), 8, 2),
+    Cost("materials.delete", lambda service: service.materials.delete("event-1", "lesson-1", "material-1"), 8, 2),
+    Cost("learners.event_access", lambda service: service.learners.event_access("launch", None), 1),
+    Cost("learners.catalog", lambda service: service.learners.catalog("launch", None), 3),
+    Cost("learners.calendar", lambda service: service.learners.calendar("launch"), 3),
+    Cost("learners.check_access", lambda service: service.learners.check_access("launch", "first", None), 3),
+    Cost("learners.open_lesson", lambda service: service.learners.open_lesson("launch", "first", None), 3),
+    Cost("learners.play", lambda service: service.learners.play("launch", "first", None), 4),
+    Cost("learners.open_materials", lambda service: service.learners.open_materials("launch", "first", None), 4),
+    Cost("learners.version", lambda service: service.learners.version(), 1),
+    Cost("followers.feed", lambda service: service.followers.feed(), 2),
+    Cost(
+        "followers.read_changes, again from there",
+        lambda service: service.followers.read_changes("known", None, 0, 1000),
+        3,
+    ),
     # Recording the position, and finding the prunable changes.
-    Cost("read_changes, further on", lambda service: service.read_changes("known", None, 1, 1000), 6),
-    Cost("missing_lessons", lambda service: service.missing_lessons([LESSON] * 500), 1),
-    Cost("present", lambda service: service.present(["event-1"] * 500, ["lesson-1"] * 500), 2),
+    Cost(
+        "followers.read_changes, further on", lambda service: service.followers.read_changes("known", None, 1, 1000), 6
+    ),
+    Cost("followers.missing_lessons", lambda service: service.followers.missing_lessons([LESSON] * 500), 1),
+    Cost("followers.present", lambda service: service.followers.present(["event-1"] * 500, ["lesson-1"] * 500), 2),
 ]
 
 
@@ -104,6 +112,13 @@ def stocked(database: peewee.Database, rows: int) -> ContentService:
     return ContentService(store, SECRET, StoppedClock())
 
 
+def stocked_private(database: peewee.Database, **changes: Any) -> ContentService:
+    """Return such a service, whose event that is read is private."""
+    service = stocked(database, 29)
+    service.events.update("event-1", event_changes(visibility="private", access_key="let-me-in", **changes))
+    return service
+
+
 @pytest.mark.parametrize("cost", COSTS, ids=[cost.name for cost in COSTS])
 @pytest.mark.parametrize("rows", [0, 29], ids=["one row", "thirty rows"])
 def test_a_use_case_sends_as_many_statements_as_the_table_says(
@@ -116,15 +131,14 @@ def test_a_use_case_sends_as_many_statements_as_the_table_says(
 
 
 def test_the_table_names_every_use_case() -> None:
-    public = {name for name in vars(ContentService) if not name.startswith("_")}
-    assert {cost.name.partition(",")[0] for cost in COSTS} == public
+    assert {cost.name.partition(",")[0] for cost in COSTS} == use_cases(ContentService(InMemoryContentStore(), SECRET))
 
 
 def test_a_query_for_each_row_is_counted(content_database: peewee.Database) -> None:
     service = stocked(content_database, 29)
     with counted(content_database) as statements:
-        for lesson in service.list_lessons("event-1", PageRequest()).items:
-            service.get_lesson("event-1", lesson.id)
+        for lesson in service.lessons.list("event-1", PageRequest()).items:
+            service.lessons.get("event-1", lesson.id)
     assert split(statements) == (2 + 30 * 2, 0)
 
 
@@ -141,24 +155,22 @@ OUTSIDERS: list[tuple[str | None, Grant | None]] = [
 def test_an_outsider_of_a_private_event_causes_the_same_statements_for_any_lesson(
     content_database: peewee.Database, key: str | None, grant: Grant | None, lesson_slug: str
 ) -> None:
-    service = stocked(content_database, 29)
-    service.update_event("event-1", event_changes(visibility="private", access_key="let-me-in"))
-    expected = statements_of(content_database, lambda: service.check_access("launch", "unheard-of", key))
+    learners = stocked_private(content_database).learners
+    expected = statements_of(content_database, lambda: learners.check_access("launch", "unheard-of", key))
     # The version and the event; a wrong key is looked up among those that were replaced.
     assert split(expected) == (2 if key is None else 3, 0)
-    for use_case in (service.check_access, service.open_lesson, service.play, service.open_materials):
+    for use_case in (learners.check_access, learners.open_lesson, learners.play, learners.open_materials):
         assert statements_of(content_database, partial(use_case, "launch", lesson_slug, key, grant)) == expected
-    assert statements_of(content_database, lambda: service.catalog("launch", key, grant)) == expected
+    assert statements_of(content_database, lambda: learners.catalog("launch", key, grant)) == expected
 
 
 @pytest.mark.parametrize("key", [None, "let-me-out"])
 def test_a_failed_exchange_causes_the_same_statements_without_an_event(
     content_database: peewee.Database, key: str | None
 ) -> None:
-    service = stocked(content_database, 0)
-    service.update_event("event-1", event_changes(visibility="private", access_key="let-me-in"))
+    learners = stocked_private(content_database).learners
     known, unknown = (
-        statements_of(content_database, partial(service.event_access, slug, key)) for slug in ("launch", "nowhere")
+        statements_of(content_database, partial(learners.event_access, slug, key)) for slug in ("launch", "nowhere")
     )
     assert known == unknown
 
@@ -167,11 +179,12 @@ def test_a_failed_exchange_causes_the_same_statements_without_an_event(
 def test_an_outsider_of_a_private_event_causes_the_same_statements_under_its_former_slug_as_without_it(
     content_database: peewee.Database, key: str | None
 ) -> None:
-    service = stocked(content_database, 0)
-    service.update_event("event-1", event_changes(visibility="private", access_key="let-me-in", slug="renamed"))
+    learners = stocked_private(content_database, slug="renamed").learners
     for use_case in (
-        *(lambda slug: service.catalog(slug, key), lambda slug: service.play(slug, "first", key)),
-        *(lambda slug: service.check_access(slug, "first", key), lambda slug: service.event_access(slug, key)),
+        lambda slug: learners.catalog(slug, key),
+        lambda slug: learners.play(slug, "first", key),
+        lambda slug: learners.check_access(slug, "first", key),
+        lambda slug: learners.event_access(slug, key),
     ):
         former, unknown = (statements_of(content_database, partial(use_case, slug)) for slug in ("launch", "nowhere"))
         assert former == unknown
@@ -179,10 +192,10 @@ def test_an_outsider_of_a_private_event_causes_the_same_statements_under_its_for
 
 def test_a_former_slug_costs_one_statement_more(content_database: peewee.Database) -> None:
     service = stocked(content_database, 0)
-    service.update_event("event-1", event_changes(slug="renamed"))
-    service.update_lesson("event-1", "lesson-1", lesson_changes(slug="renamed"))
+    service.events.update("event-1", event_changes(slug="renamed"))
+    service.lessons.update("event-1", "lesson-1", lesson_changes(slug="renamed"))
     costs = [
-        split(statements_of(content_database, partial(service.play, *slugs, None)))[0]
+        split(statements_of(content_database, partial(service.learners.play, *slugs, None)))[0]
         for slugs in (("renamed", "renamed"), ("launch", "renamed"), ("renamed", "first"), ("launch", "first"))
     ]
     assert costs == [4, 5, 5, 6]
@@ -198,9 +211,9 @@ def statements_of(database: peewee.Database, use_case: Callable[[], object]) -> 
 def test_only_records_that_change_are_locked(content_database: peewee.Database) -> None:
     service = stocked(content_database, 0)
     with counted(content_database) as statements:
-        service.update_event("event-1", event_changes(title="Other"))
-        service.update_lesson("event-1", "lesson-1", lesson_changes(expires_at=NOON + 2 * HOUR))
-        service.add_materials("event-1", "lesson-1", [UPLOAD])
+        service.events.update("event-1", event_changes(title="Other"))
+        service.lessons.update("event-1", "lesson-1", lesson_changes(expires_at=NOON + 2 * HOUR))
+        service.materials.add("event-1", "lesson-1", [UPLOAD])
     locking = [each for each in statements if each.startswith("SELECT") and each.endswith("FOR UPDATE")]
     tables = [each.partition(' FROM "')[2].partition('"')[0] for each in locking]
     # SQLite locks the whole database when the transaction begins.

@@ -21,7 +21,7 @@ from services.content.schemas.events import NewEvent, event_view
 from services.content.schemas.lessons import NewLesson, NewMaterials, lesson_view, material_view
 from services.content.seed import SAMPLES, SETS, seed_database, seed_store
 from services.content.seed.demo import SEASON
-from services.content.service import ContentService
+from services.content.service.content import ContentService
 from services.kit.storage.audit.log import AuditFilter
 from services.kit.storage.database import delete_all_rows
 from services.kit.web.pages import PageRequest
@@ -61,9 +61,9 @@ def records(database: peewee.Database) -> dict[str, list[Any]]:
 
 def test_minimal_has_an_open_public_and_a_private_event(store: PeeweeContentStore, service: ContentService) -> None:
     added = seed_store(store, SAMPLES["minimal"], NOON)
-    events = service.list_events(ALL).items
-    public = service.open_materials("flix-mvp-launch-event", "kickoff-do-mvp", None)
-    private = service.open_materials("flix-growth-intensive", "growth-playbook", KEY)
+    events = service.events.list(ALL).items
+    public = service.learners.open_materials("flix-mvp-launch-event", "kickoff-do-mvp", None)
+    private = service.learners.open_materials("flix-growth-intensive", "growth-playbook", KEY)
     assert added == {"events": 2, "lessons": 2, "materials": 1}
     assert [(event.id, event.slug, event.visibility, event.access_key, event.is_active) for event in events] == [
         ("event-public-1", "flix-mvp-launch-event", "public", None, True),
@@ -73,14 +73,14 @@ def test_minimal_has_an_open_public_and_a_private_event(store: PeeweeContentStor
     assert [material.id for material in public.materials] == ["material-public-1"]
     assert private.materials == []
     with pytest.raises(LessonAccessDenied):
-        service.open_lesson("flix-growth-intensive", "growth-playbook", "growth2025")
+        service.learners.open_lesson("flix-growth-intensive", "growth-playbook", "growth2025")
     assert service.snapshot().lessons == StatusCounts(locked=0, released=2, expired=0)
 
 
 def test_demo_has_events_in_every_state(store: PeeweeContentStore, service: ContentService) -> None:
     added = seed_store(store, SAMPLES["demo"], NOON)
-    listed = [event.id for event in service.list_public_events(ALL).items]
-    everything = [(event.id, event.visibility, event.is_active) for event in service.list_events(ALL).items]
+    listed = [event.id for event in service.events.list_public(ALL).items]
+    everything = [(event.id, event.visibility, event.is_active) for event in service.events.list(ALL).items]
     assert added == {"events": 7, "lessons": 31, "materials": 19}
     assert everything == [
         ("event-public-1", "public", True),
@@ -98,7 +98,7 @@ def test_demo_has_events_in_every_state(store: PeeweeContentStore, service: Cont
 def test_the_lessons_of_the_demo_are_in_every_state(store: PeeweeContentStore, service: ContentService) -> None:
     seed_store(store, SAMPLES["demo"], NOON)
     states = {
-        event.id: [rules.lesson_status(lesson, NOON) for lesson in service.list_lessons(event.id, ALL).items]
+        event.id: [rules.lesson_status(lesson, NOON) for lesson in service.lessons.list(event.id, ALL).items]
         for event in SEASON
     }
     assert states == {
@@ -108,18 +108,18 @@ def test_the_lessons_of_the_demo_are_in_every_state(store: PeeweeContentStore, s
         "event-opening-1": ["locked"] * 6,
         "event-draft-1": ["locked"] * 4,
     }
-    assert service.list_lessons("event-opening-1", ALL).items[0].release_at == NOON + timedelta(minutes=5)
-    for lesson in (each for event in SAMPLES["demo"] for each in service.list_lessons(event.id, ALL).items):
-        assert service.get_event(lesson.event_id).created_at < lesson.created_at < min(NOON, lesson.release_at)
+    assert service.lessons.list("event-opening-1", ALL).items[0].release_at == NOON + timedelta(minutes=5)
+    for lesson in (each for event in SAMPLES["demo"] for each in service.lessons.list(event.id, ALL).items):
+        assert service.events.get(lesson.event_id).created_at < lesson.created_at < min(NOON, lesson.release_at)
 
 
 def test_every_sample_is_a_valid_request(store: PeeweeContentStore, service: ContentService) -> None:
     seed_store(store, SAMPLES["demo"], NOON)
-    for event in service.list_events(ALL).items:
+    for event in service.events.list(ALL).items:
         assert validated(NewEvent, _document(event_view(event))).slug == event.slug
-        for lesson in service.list_lessons(event.id, ALL).items:
+        for lesson in service.lessons.list(event.id, ALL).items:
             assert validated(NewLesson, _document(lesson_view(lesson))).slug == lesson.slug
-            materials = service.list_materials(event.id, lesson.id, ALL).items
+            materials = service.materials.list(event.id, lesson.id, ALL).items
             files = [_document(material_view(material, event.id)) for material in materials]
             assert not files or len(validated(NewMaterials, {"files": files}).uploads()) == len(files)
 
@@ -134,8 +134,8 @@ def test_an_edited_sample_stays_and_a_second_seeding_adds_nothing(
     content_database: peewee.Database, service: ContentService, again: str
 ) -> None:
     assert add(content_database, "minimal") == 5
-    service.update_event("event-public-1", event_changes(slug="my-own-launch", is_active=False, title="Mine"))
-    service.update_lesson("event-public-1", "lesson-public-1", lesson_changes(slug="renamed", expires_at=None))
+    service.events.update("event-public-1", event_changes(slug="my-own-launch", is_active=False, title="Mine"))
+    service.lessons.update("event-public-1", "lesson-public-1", lesson_changes(slug="renamed", expires_at=None))
     before = rows(content_database)
     assert add(content_database, again) == 0
     assert rows(content_database) == before
@@ -143,14 +143,14 @@ def test_an_edited_sample_stays_and_a_second_seeding_adds_nothing(
 
 def test_samples_that_an_admin_deleted_stay_deleted(content_database: peewee.Database, service: ContentService) -> None:
     add(content_database, "demo")
-    for event in service.list_events(ALL).items:
-        service.delete_event(event.id)
+    for event in service.events.list(ALL).items:
+        service.events.delete(event.id)
     # Everything that could tell of it is archived or pruned but the mark.
     forget_entries(content_database)
     for table in (ChangeRow, ChangeFeedRow):
         table.delete().execute(content_database)
     assert add(content_database, "demo") == 0
-    assert list(service.list_events(ALL).items) == []
+    assert list(service.events.list(ALL).items) == []
     assert add(content_database, "demo", anew=True) == 57
 
 

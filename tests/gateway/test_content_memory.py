@@ -25,7 +25,7 @@ from gateway.views import reads
 from services.content.migrations import MIGRATIONS
 from services.content.repository.contracts import ContentStore
 from services.content.repository.store import PeeweeContentStore
-from services.content.service import ContentService
+from services.content.service.content import ContentService
 from services.kit.core.errors import ServiceError, Unavailable
 from services.kit.core.instants import format_instant
 from services.kit.storage.database import open_database
@@ -108,7 +108,7 @@ class Remembering:
 
     async def ask(self, event: str, action: str, key: str | None = None, grant: str | None = None) -> UpstreamResponse:
         """Ask for a response of an event, such as `catalog`, through the memory."""
-        return (await self._memory.tell(event, f"{PUBLIC}/{event}/{action}", _request(key), grant)).response
+        return (await self._memory.respond(event, f"{PUBLIC}/{event}/{action}", _request(key), grant)).response
 
     async def get(self, event: str, action: str, grant: str | None, if_none_match: str | None) -> UpstreamResponse:
         """Read an address of the event by GET, through the memory."""
@@ -228,7 +228,7 @@ def test_a_malformed_body_is_content_s_to_refuse(content: Content, body: bytes) 
         gateway = Remembering(content)
         await gateway.ask("launch", "catalog")
         request = UpstreamRequest("POST", "", body=body, content_type=JSON)
-        response = (await gateway._memory.tell("launch", f"{PUBLIC}/launch/catalog", request, None)).response
+        response = (await gateway._memory.respond("launch", f"{PUBLIC}/launch/catalog", request, None)).response
         assert (response.status, content.asked) == (400, ["catalog", "catalog"])
 
     asyncio.run(ask())
@@ -342,13 +342,14 @@ def _clock_moves(distance: timedelta) -> Change:
 
 
 def _event_changes(visibility: str, key: str) -> Change:
-    return lambda service, _clock: service.update_event("event-2", event_changes(visibility=visibility, access_key=key))
+    changes_of = event_changes(visibility=visibility, access_key=key)
+    return lambda service, _clock: service.events.update("event-2", changes_of)
 
 
 def _lesson_opens(seconds: int) -> Change:
     def open_soon(service: ContentService, clock: StoppedClock) -> None:
         times = {"release_at": clock.at + seconds * SECOND, "expires_at": None}
-        service.update_lesson("event-2", "lesson-2", lesson_changes(**times))
+        service.lessons.update("event-2", "lesson-2", lesson_changes(**times))
 
     return open_soon
 
@@ -356,19 +357,19 @@ def _lesson_opens(seconds: int) -> Change:
 def _lesson_ends(seconds: int) -> Change:
     def end_soon(service: ContentService, clock: StoppedClock) -> None:
         times = {"release_at": clock.at - HOUR, "expires_at": clock.at + seconds * SECOND}
-        service.update_lesson("event-2", "lesson-2", lesson_changes(**times))
+        service.lessons.update("event-2", "lesson-2", lesson_changes(**times))
 
     return end_soon
 
 
 def _lesson_is_added(service: ContentService, clock: StoppedClock) -> None:
-    service.create_lesson("event-2", lesson_fields(release_at=clock.at + SECOND))
+    service.lessons.create("event-2", lesson_fields(release_at=clock.at + SECOND))
 
 
 def _event_is_made_again(service: ContentService, _clock: StoppedClock) -> None:
     with suppress(ServiceError):
-        service.delete_event("event-2")
-    service.create_event(event_fields(slug="secret"))
+        service.events.delete("event-2")
+    service.events.create(event_fields(slug="secret"))
 
 
 CHANGES = st.one_of(

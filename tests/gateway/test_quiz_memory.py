@@ -19,7 +19,7 @@ from services.kit.web.pages import PageRequest
 from services.quiz.entities import QuizFilter
 from services.quiz.errors import LessonHasQuiz
 from services.quiz.repository.contracts import QuizStore
-from services.quiz.service import QuizService
+from services.quiz.service.quiz import QuizService
 from tests.gateway.fakes import upstream
 from tests.kit.forging import SECRET
 from tests.quiz.client import LessonsOfContent, quiz_app
@@ -45,8 +45,8 @@ class Gateways:
         self.memories = [QuizMemory(self._quiz, partial(read_version, self._quiz), maximum_bytes) for _ in range(2)]
 
     async def view(self, path: str, gateway: int = 0) -> UpstreamResponse:
-        """Return what a gateway tells a learner."""
-        return (await self.memories[gateway].tell(path)).response
+        """Return a gateway's response to a learner."""
+        return (await self.memories[gateway].respond(path)).response
 
     async def ask_quiz(self, path: str) -> UpstreamResponse:
         """Ask quiz itself."""
@@ -108,19 +108,19 @@ def test_a_memory_of_no_bytes_asks_each_time(store: InMemoryQuizStore) -> None:
 
 
 def _quizzes_end(service: QuizService) -> None:
-    for quiz in service.list_quizzes(QuizFilter(lesson_id="lesson-1"), PageRequest()).items:
-        service.delete_quiz(quiz.id)
+    for quiz in service.quizzes.list(QuizFilter(lesson_id="lesson-1"), PageRequest()).items:
+        service.quizzes.delete(quiz.id)
 
 
 def _quiz_begins(service: QuizService) -> None:
     with suppress(LessonHasQuiz):
-        service.create_quiz(quiz_fields("lesson-1"))
+        service.quizzes.create(quiz_fields("lesson-1"))
 
 
 def _title_changes(title: str) -> Change:
     def change(service: QuizService) -> None:
-        for quiz in service.list_quizzes(QuizFilter(lesson_id="lesson-1"), PageRequest()).items:
-            service.update_quiz(quiz.id, quiz_changes(title=title))
+        for quiz in service.quizzes.list(QuizFilter(lesson_id="lesson-1"), PageRequest()).items:
+            service.quizzes.update(quiz.id, quiz_changes(title=title))
 
     return change
 

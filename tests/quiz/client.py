@@ -18,7 +18,7 @@ from services.quiz.app import routes
 from services.quiz.config import read_settings
 from services.quiz.following import Follower
 from services.quiz.repository.contracts import QuizStore
-from services.quiz.service import QuizService
+from services.quiz.service.quiz import QuizService
 from tests.app_client import Client
 from tests.clock import LATER, NOON, StoppedClock
 from tests.content.memory import InMemoryContentStore

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from services.content import entities, errors
 from services.content.repository.contracts import ContentStore
-from services.content.service import ContentService
+from services.content.service.content import ContentService
 from services.kit.core.instants import Clock, now
 from services.quiz.entities import ContentChange, ContentKey, FeedHead, LessonReference
 from services.quiz.errors import EventNotFound, FeedPositionLost, LessonNotFound
@@ -20,19 +20,19 @@ class ContentInProcess:
 
     def require_lesson(self, event_id: str, lesson_id: str) -> None:
         try:
-            self.service.get_lesson(event_id, lesson_id)
+            self.service.lessons.get(event_id, lesson_id)
         except errors.EventNotFound:
             raise EventNotFound from None
         except errors.LessonNotFound:
             raise LessonNotFound from None
 
     def feed(self) -> FeedHead:
-        feed, _ = self.service.feed()
+        feed, _ = self.service.followers.feed()
         return FeedHead(feed.feed_id, feed.last_sequence, feed.pruned_through)
 
     def changes(self, feed_id: str, after: int, limit: int, wait_seconds: int = 0) -> Sequence[ContentChange]:
         try:
-            page = self.service.read_changes("quiz", feed_id, after, min(limit, self.at_once))
+            page = self.service.followers.read_changes("quiz", feed_id, after, min(limit, self.at_once))
         except errors.FeedPositionLost:
             raise FeedPositionLost from None
         return [
@@ -42,11 +42,11 @@ class ContentInProcess:
 
     def missing(self, lessons: Sequence[LessonReference]) -> Sequence[LessonReference]:
         references = [entities.LessonReference(each.event_id, each.lesson_id) for each in lessons]
-        missing = self.service.missing_lessons(references)
+        missing = self.service.followers.missing_lessons(references)
         return [LessonReference(each.event_id, each.lesson_id) for each in missing]
 
     def present(self, keys: Sequence[ContentKey]) -> set[ContentKey]:
-        events, lessons = self.service.present(
+        events, lessons = self.service.followers.present(
             [each.id for each in keys if each.kind == "event"], [each.id for each in keys if each.kind == "lesson"]
         )
         return {ContentKey("event", each) for each in events} | {ContentKey("lesson", each) for each in lessons}

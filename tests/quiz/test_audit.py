@@ -12,7 +12,7 @@ from services.quiz.errors import QuizNotFound
 from services.quiz.following import Follower
 from services.quiz.migrations import MIGRATIONS
 from services.quiz.repository.store import PeeweeQuizStore
-from services.quiz.service import QuizService
+from services.quiz.service.quiz import QuizService
 from tests.audit import ALL, entries_in
 from tests.content.examples import with_two_events
 from tests.content.memory import InMemoryContentStore
@@ -45,8 +45,8 @@ def test_a_deletion_that_follows_content_has_no_actor() -> None:
         set_actor(str(ADA.id), str(ADA.name), str(ADA.role))
         use_case()
 
-    copy_context().run(as_ada, lambda: service.update_quiz("quiz-1", quiz_changes()))
-    content.service.delete_event("event-1")
+    copy_context().run(as_ada, lambda: service.quizzes.update("quiz-1", quiz_changes()))
+    content.service.events.delete("event-1")
     copy_context().run(as_ada, follower.catch_up)
 
     deleted, changed, _created = store.audit.list(AuditFilter(), ALL)
@@ -62,8 +62,8 @@ def test_every_acknowledged_change_at_the_same_time_is_one_entry(database: peewe
     store = PeeweeQuizStore(database)
     service = service_over(store)
 
-    changed = at_once(*[lambda: service.update_quiz("quiz-1", quiz_changes())] * 6)
-    deleted = at_once(*[lambda: service.delete_quiz("quiz-1")] * 6)
+    changed = at_once(*[lambda: service.quizzes.update("quiz-1", quiz_changes())] * 6)
+    deleted = at_once(*[lambda: service.quizzes.delete("quiz-1")] * 6)
 
     assert not any(isinstance(each, Exception) for each in changed)
     assert [type(each) for each in deleted].count(QuizNotFound) == 5

@@ -11,7 +11,7 @@ import pytest
 from deploy import stack
 from services.content.repository.store import PeeweeContentStore
 from services.content.resources.feed import POLL_SECONDS
-from services.content.service import ContentService
+from services.content.service.content import ContentService
 from services.kit.core.config import SettingsError
 from services.kit.storage.database import open_database
 from services.quiz.config import read_settings
@@ -57,7 +57,7 @@ class Processes:
     def delete_a_lesson(self) -> None:
         """Delete the lesson of the sample quiz as content does for a request."""
         with closing(open_database(self._environment["CONTENT_DATABASE_URL"])) as database:
-            ContentService(PeeweeContentStore(database), "").delete_lesson(SAMPLE.event_id, SAMPLE.lesson_id)
+            ContentService(PeeweeContentStore(database), "").lessons.delete(SAMPLE.event_id, SAMPLE.lesson_id)
 
     def has_quiz(self) -> bool:
         """Return whether that lesson has its quiz."""

@@ -21,7 +21,7 @@ from services.quiz.following import Follower
 from services.quiz.migrations import MIGRATIONS
 from services.quiz.repository.contracts import ALL, QuizStore
 from services.quiz.repository.store import PeeweeQuizStore
-from services.quiz.service import QuizService
+from services.quiz.service.quiz import QuizService
 from tests.audit import entries_in
 from tests.clock import NOON
 from tests.content.examples import a_lesson, an_event
@@ -72,9 +72,9 @@ class ContentOfTests(ContentInProcess):
     def delete(self, event_id: str, lesson_id: str | None = None) -> None:
         """Delete the lesson, or the whole event."""
         if lesson_id is None:
-            self.service.delete_event(event_id)
+            self.service.events.delete(event_id)
         else:
-            self.service.delete_lesson(event_id, lesson_id)
+            self.service.lessons.delete(event_id, lesson_id)
 
     def events(self) -> set[str]:
         return {*self.store._rows.events}
@@ -111,7 +111,7 @@ class World:
         self.follower = Follower(store, self.content)
 
     def create(self, event_id: str, lesson_id: str) -> Quiz:
-        return self.service.create_quiz(quiz_fields(lesson_id, event_id=event_id))
+        return self.service.quizzes.create(quiz_fields(lesson_id, event_id=event_id))
 
     def create_all(self) -> None:
         """Create a quiz for every lesson."""
@@ -164,13 +164,13 @@ both_ways = pytest.mark.parametrize("compared", [False, True], ids=["read", "com
 def test_a_deletion_deletes_the_quizzes_and_keeps_the_attempts(
     world: World, lesson_id: str | None, left: set[str]
 ) -> None:
-    attempt = world.service.submit("lesson-1", []).attempt
+    attempt = world.service.learners.submit("lesson-1", []).attempt
     world.content.delete("event-1", lesson_id)
 
     assert world.follower.catch_up() > 0
 
     assert world.lessons_with_quiz() == left
-    history = world.service.list_attempts(attempt.quiz_id, ALL)
+    history = world.service.quizzes.list_attempts(attempt.quiz_id, ALL)
     assert (list(history.page.items), {*history.revisions}) == ([attempt], {attempt.revision_id})
     assert len(world.deletions()) == 4 - len(left)
     assert world.follower.catch_up() == 0
@@ -178,10 +178,10 @@ def test_a_deletion_deletes_the_quizzes_and_keeps_the_attempts(
 
 @pytest.mark.parametrize("lesson_id", ["lesson-1", None], ids=["lesson", "event"])
 def test_a_deletion_takes_the_versions_without_an_attempt_with_it(world: World, lesson_id: str | None) -> None:
-    attempt = world.service.submit("lesson-1", []).attempt
-    edited = world.service.update_quiz(attempt.quiz_id, quiz_changes())
+    attempt = world.service.learners.submit("lesson-1", []).attempt
+    edited = world.service.quizzes.update(attempt.quiz_id, quiz_changes())
     # A lesson whose quiz was deleted before has versions, too.
-    world.service.delete_quiz(attempt.quiz_id)
+    world.service.quizzes.delete(attempt.quiz_id)
     world.content.delete("event-1", lesson_id)
     assert set(world.store.attempts.revisions([attempt.revision_id, edited.revision_id])) == {
         attempt.revision_id,
@@ -217,7 +217,7 @@ def test_the_size_of_the_pages_makes_no_difference(world: World, page: int) -> N
 def test_no_quiz_is_made_for_a_lesson_deleted_meanwhile(
     world: World, lesson_id: str | None, error: type[Exception], *, compared: bool
 ) -> None:
-    world.service.delete_quiz(world.service.get_lesson_quiz("lesson-1").id)
+    world.service.quizzes.delete(world.service.learners.quiz("lesson-1").id)
 
     def delete() -> None:
         world.content.delete("event-1", lesson_id)
@@ -236,7 +236,7 @@ def test_no_quiz_is_made_for_a_lesson_deleted_meanwhile(
 
 def test_a_follower_waits_for_the_quiz_of_a_deleted_lesson(shared: World, database: peewee.Database) -> None:
     shared.follower.catch_up()
-    shared.service.delete_quiz(shared.service.get_lesson_quiz("lesson-1").id)
+    shared.service.quizzes.delete(shared.service.learners.quiz("lesson-1").id)
     refused: list[str] = []
 
     def keep(quiz: Quiz) -> None:
@@ -246,7 +246,7 @@ def test_a_follower_waits_for_the_quiz_of_a_deleted_lesson(shared: World, databa
             failure = pool.submit(without_patience(database, shared.follower.catch_up)).exception()
         refused.append(type(failure).__name__)
 
-    shared.service.create_quiz(quiz_fields("lesson-1"), keep)
+    shared.service.quizzes.create(quiz_fields("lesson-1"), keep)
 
     assert refused == ["OperationalError"]
     assert "lesson-1" in shared.lessons_with_quiz()
@@ -319,7 +319,7 @@ def test_position_and_effects_are_stored_together_and_once(
 ) -> None:
     world.content.delete("event-2", "lesson-3")
     world.follower.catch_up()
-    deleted = world.service.get_lesson_quiz("lesson-1").id
+    deleted = world.service.learners.quiz("lesson-1").id
     world.content.delete("event-1", "lesson-1")
     world.content.add("event-2", "lesson-3")
     if compared:
@@ -400,7 +400,7 @@ LOST: dict[str, Callable[[World], object]] = {
 
 @pytest.mark.parametrize("lose", LOST.values(), ids=LOST.keys())
 def test_a_lost_position_makes_quiz_compare_everything(world: World, lose: Callable[[World], object]) -> None:
-    attempt = world.service.submit("lesson-1", []).attempt
+    attempt = world.service.learners.submit("lesson-1", []).attempt
     world.content.delete("event-1", "lesson-1")
     world.content.delete("event-2")
     world.follower.catch_up()
@@ -411,7 +411,7 @@ def test_a_lost_position_makes_quiz_compare_everything(world: World, lose: Calla
     world.follower.catch_up()
 
     assert world.lessons_with_quiz() == set()
-    assert list(world.service.list_attempts(attempt.quiz_id, ALL).page.items) == [attempt]
+    assert list(world.service.quizzes.list_attempts(attempt.quiz_id, ALL).page.items) == [attempt]
     assert world.store.following.position() == world.content.end()
     assert world.tombstones() == [ContentKey("lesson", f"lesson-{number}") for number in (1, 2, 4)]
     assert world.create("event-2", "lesson-3").lesson_id == "lesson-3"

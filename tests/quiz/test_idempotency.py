@@ -92,20 +92,6 @@ def test_a_quiz_is_created_once_and_replayed_though_content_is_down(world: World
     assert [each.id for each in stored] == [first.json["item"]["id"]]
 
 
-def test_a_quiz_that_could_not_be_created_may_be_sent_again(world: World) -> None:
-    world.lessons.refusal = Unavailable("Later")
-    assert world.create(NEW_QUIZ).status_code == 503
-    world.lessons.refusal = None
-    assert replay_of(world.create(NEW_QUIZ))[::2] == (201, None)
-
-
-def test_a_key_belongs_to_one_admin(world: World) -> None:
-    world.create(NEW_QUIZ)
-    assert status_and_document(world.create(NEW_QUIZ, sub="admin-2")) == refusal(
-        409, "QUIZ_LESSON_CONFLICT", "The lesson already has a quiz"
-    )
-
-
 def test_a_submission_is_graded_once_and_replayed_whole(world: World) -> None:
     first, second = world.submit(SUBMISSION), world.submit(SUBMISSION)
     assert first.json["lesson"] == {"id": "lesson-1", "slug": "opening", "title": "Opening"}

@@ -15,7 +15,7 @@ from services.quiz.following import Follower
 from services.quiz.integrity import examination
 from services.quiz.repository.store import PeeweeQuizStore
 from services.quiz.rules import FEED_LAG_LIMIT
-from services.quiz.service import QuizService
+from services.quiz.service.quiz import QuizService
 from tests.clock import NOON, SECOND, StoppedClock
 from tests.content.examples import event_changes, with_two_events
 from tests.content.memory import InMemoryContentStore
@@ -142,7 +142,7 @@ def with_two_quizzes(database: peewee.Database) -> None:
     store.quizzes.add(quiz)
     store.quizzes.add(numbered_quiz(2))
     service = QuizService(store, lambda event_id, lesson_id: None)
-    attempt = service.submit("lesson-1", [right(quiz.questions[0])]).attempt
+    attempt = service.learners.submit("lesson-1", [right(quiz.questions[0])]).attempt
     execute(database, f"UPDATE quiz_attempts SET id = 'attempt-1' WHERE id = '{attempt.id}'")
 
 
@@ -205,15 +205,15 @@ def test_rows_of_the_seeds_and_the_service_are_no_finding(quiz_database: peewee.
     seed.seed_database(quiz_database, read_settings({}), "demo")
     service = QuizService(PeeweeQuizStore(quiz_database), lambda event_id, lesson_id: None)
     questions = (new_question(), new_question("More?", 7, True, True))
-    quiz = service.create_quiz(quiz_fields("lesson", questions=questions))
-    service.submit("lesson", [])
-    service.submit("lesson", [right(each) for each in quiz.questions])
-    service.update_quiz(quiz.id, quiz_changes(pass_percentage=0))
-    service.submit("lesson", [right(quiz.questions[0])], revision_id=quiz.revision_id)
+    quiz = service.quizzes.create(quiz_fields("lesson", questions=questions))
+    service.learners.submit("lesson", [])
+    service.learners.submit("lesson", [right(each) for each in quiz.questions])
+    service.quizzes.update(quiz.id, quiz_changes(pass_percentage=0))
+    service.learners.submit("lesson", [right(quiz.questions[0])], revision_id=quiz.revision_id)
     # No attempt points to this version, which grades for a day.
-    service.update_quiz(quiz.id, quiz_changes(pass_percentage=1))
-    service.submit("lesson", [])
-    service.delete_quiz(quiz.id)
+    service.quizzes.update(quiz.id, quiz_changes(pass_percentage=1))
+    service.learners.submit("lesson", [])
+    service.quizzes.delete(quiz.id)
 
     assert found(quiz_database, AGREED) == []
 
@@ -239,7 +239,7 @@ class Followed:
 
     def change(self) -> None:
         """Make one more change in content."""
-        self.content.service.update_event("event-1", event_changes(title="Changed"))
+        self.content.service.events.update("event-1", event_changes(title="Changed"))
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ import pytest
 from services.kit.storage.database import is_postgresql, long_running_connection, transaction
 from services.quiz.migrations import MIGRATIONS
 from services.quiz.repository.store import PeeweeQuizStore
-from services.quiz.service import QuizService
+from services.quiz.service.quiz import QuizService
 from tests.quiz.examples import a_quiz, right
 
 pytestmark = pytest.mark.full
@@ -56,7 +56,7 @@ def fill(database: Any) -> None:
     quiz = a_quiz()
     store.quizzes.add(quiz)
     service = QuizService(store, lambda event_id, lesson_id: None)
-    service.submit(quiz.lesson_id, [right(quiz.questions[0])])
+    service.learners.submit(quiz.lesson_id, [right(quiz.questions[0])])
     with long_running_connection(database), transaction(database):
         original = database.execute_sql("SELECT * FROM quiz_attempts").fetchone()
         cursor = database.cursor()

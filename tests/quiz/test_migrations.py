@@ -9,7 +9,7 @@ from services.quiz.models import RevisionRow
 from services.quiz.repository.contracts import ALL
 from services.quiz.repository.rows import revision_columns
 from services.quiz.repository.store import PeeweeQuizStore
-from services.quiz.service import QuizService
+from services.quiz.service.quiz import QuizService
 from tests.clock import HOUR, NOON, StoppedClock
 from tests.quiz.examples import a_quiz, an_attempt, numbered_quiz, quiz_changes, right
 
@@ -63,7 +63,7 @@ def test_versions_that_were_replaced_before_are_known_by_their_attempts(store: P
     # Nothing says when it was deleted; its last attempt was before.
     assert store.quizzes.replaced("lesson-2") == [ReplacedRevision("revision-2", NOON + 4 * HOUR)]
     clock = StoppedClock(NOON + 24 * HOUR)
-    submission = QuizService(store, lambda event_id, lesson_id: None, clock).submit(
+    submission = QuizService(store, lambda event_id, lesson_id: None, clock).learners.submit(
         "lesson-1", [right(FIRST.questions[0])], revision_id="revision-1"
     )
     assert submission.revision == FIRST.revision
@@ -74,7 +74,7 @@ def test_versions_that_were_replaced_before_are_known_by_their_attempts(store: P
 
 def test_a_rollback_keeps_attempts_with_what_was_asked(store: PeeweeQuizStore, database: peewee.Database) -> None:
     service = QuizService(store, lambda event_id, lesson_id: None, StoppedClock(NOON + 4 * HOUR))
-    edited = service.update_quiz("quiz-1", quiz_changes())
+    edited = service.quizzes.update("quiz-1", quiz_changes())
     assert stored(store) == {"revision-1", "revision-b", "revision-c", "revision-2", "revision-3"}
     attempts = [list(store.attempts.list(quiz_id, ALL)) for quiz_id in ("quiz-1", "quiz-2")]
     back_to_the_release_before(database)

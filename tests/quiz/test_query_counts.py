@@ -9,9 +9,9 @@ from services.kit.web.pages import PageRequest
 from services.quiz.entities import Answers, AttemptFilter, QuizFilter
 from services.quiz.repository.contracts import ALL
 from services.quiz.repository.store import PeeweeQuizStore
-from services.quiz.service import QuizService
+from services.quiz.service.quiz import QuizService
 from tests.clock import NOON, StoppedClock
-from tests.query_counts import Cost, counted, split
+from tests.query_counts import Cost, counted, split, use_cases
 from tests.quiz.examples import (
     a_quiz,
     an_attempt,
@@ -21,6 +21,7 @@ from tests.quiz.examples import (
     quiz_fields,
     some_questions,
 )
+from tests.quiz.memory import InMemoryQuizStore
 
 THIRTY = tuple(new_question(f"Question {number}", None, *[True] * 10) for number in range(30))
 
@@ -29,30 +30,46 @@ NONE = AttemptFilter(since=NOON + timedelta(days=9))
 
 # A savepoint and its release are two.
 COSTS: list[Cost[QuizService]] = [
-    Cost("list_quizzes", lambda service: service.list_quizzes(QuizFilter(), ALL), 1),
-    Cost("list_quizzes, a page", lambda service: service.list_quizzes(QuizFilter("event-1"), PageRequest(20)), 1),
-    Cost("get_quiz", lambda service: service.get_quiz("quiz-1"), 1),
+    Cost("quizzes.list", lambda service: service.quizzes.list(QuizFilter(), ALL), 1),
+    Cost("quizzes.list, a page", lambda service: service.quizzes.list(QuizFilter("event-1"), PageRequest(20)), 1),
+    Cost("quizzes.get", lambda service: service.quizzes.get("quiz-1"), 1),
     # Lock the position in the feed, read tombstones; write revision, quiz, questions, options, audit entry; remove
     # outdated revisions.
-    Cost("create_quiz, one question", lambda service: service.create_quiz(quiz_fields("new")), 8, 2),
-    Cost("create_quiz, thirty", lambda service: service.create_quiz(quiz_fields("new", questions=THIRTY)), 8, 2),
+    Cost("quizzes.create, one question", lambda service: service.quizzes.create(quiz_fields("new")), 8, 2),
+    Cost("quizzes.create, thirty", lambda service: service.quizzes.create(quiz_fields("new", questions=THIRTY)), 8, 2),
     # Two reads and the lock, the same six writes, the old questions, the replaced revision.
-    Cost("update_quiz, one question", lambda service: service.update_quiz("quiz-1", quiz_changes()), 11),
-    Cost("update_quiz, thirty", lambda service: service.update_quiz("quiz-1", quiz_changes(questions=THIRTY)), 11),
+    Cost("quizzes.update, one question", lambda service: service.quizzes.update("quiz-1", quiz_changes()), 11),
+    Cost(
+        "quizzes.update, thirty", lambda service: service.quizzes.update("quiz-1", quiz_changes(questions=THIRTY)), 11
+    ),
     # The lock, the read for If-Match, the replaced revision, the quiz, the audit entry, outdated revisions.
-    Cost("delete_quiz", lambda service: service.delete_quiz("quiz-1"), 6),
-    Cost("list_quizzes, filtered", lambda service: service.list_quizzes(QuizFilter(), BY_TITLE, "a"), 1),
-    Cost("list_attempts, filtered", lambda service: service.list_attempts("quiz-1", PageRequest(50), FAILED), 2),
-    Cost("list_attempts, none", lambda service: service.list_attempts("quiz-1", PageRequest(50), NONE), 3),
-    Cost("list_attempts", lambda service: service.list_attempts("quiz-1", PageRequest(50)), 2),
-    Cost("lesson_quiz_version", lambda service: service.lesson_quiz_version("lesson-1"), 1),
-    Cost("get_lesson_quiz", lambda service: service.get_lesson_quiz("lesson-1"), 1),
+    Cost("quizzes.delete", lambda service: service.quizzes.delete("quiz-1"), 6),
+    Cost("quizzes.list, filtered", lambda service: service.quizzes.list(QuizFilter(), BY_TITLE, "a"), 1),
+    Cost(
+        "quizzes.list_attempts, filtered",
+        lambda service: service.quizzes.list_attempts("quiz-1", PageRequest(50), FAILED),
+        2,
+    ),
+    Cost(
+        "quizzes.list_attempts, none", lambda service: service.quizzes.list_attempts("quiz-1", PageRequest(50), NONE), 3
+    ),
+    Cost("quizzes.list_attempts", lambda service: service.quizzes.list_attempts("quiz-1", PageRequest(50)), 2),
+    Cost("learners.version", lambda service: service.learners.version("lesson-1"), 1),
+    Cost("learners.quiz", lambda service: service.learners.quiz("lesson-1"), 1),
     # The lock, the quiz, the attempt.
-    Cost("submit", lambda service: service.submit("lesson-1", []), 3),
+    Cost("learners.submit", lambda service: service.learners.submit("lesson-1", []), 3),
     # The locks, the quiz, the attempts.
-    Cost("submit_together", lambda service: service.submit_together([Answers("lesson-1", [], None)] * 3), 3),
+    Cost(
+        "learners.submit_together",
+        lambda service: service.learners.submit_together([Answers("lesson-1", [], None)] * 3),
+        3,
+    ),
     # The replaced revisions' ids and the revision, too.
-    Cost("submit, by a replaced revision", lambda service: service.submit("lesson-1", [], revision_id="replaced"), 5),
+    Cost(
+        "learners.submit, by a replaced revision",
+        lambda service: service.learners.submit("lesson-1", [], revision_id="replaced"),
+        5,
+    ),
 ]
 
 
@@ -82,5 +99,5 @@ def test_a_use_case_sends_the_same_statements_for_any_number_of_rows(
 
 
 def test_the_table_names_every_use_case() -> None:
-    public = {name for name in vars(QuizService) if not name.startswith("_")}
-    assert {cost.name.partition(",")[0] for cost in COSTS} == public
+    service = QuizService(InMemoryQuizStore(), lambda event_id, lesson_id: None)
+    assert {cost.name.partition(",")[0] for cost in COSTS} == use_cases(service)

@@ -13,7 +13,7 @@ from services.quiz.errors import LessonHasQuiz
 from services.quiz.migrations import MIGRATIONS
 from services.quiz.repository.contracts import ALL
 from services.quiz.repository.store import PeeweeQuizStore
-from services.quiz.service import QuizService
+from services.quiz.service.quiz import QuizService
 from tests.clock import MILLISECOND, NOON, StoppedClock
 from tests.parallel import at_once, without_patience
 from tests.quiz.examples import a_quiz, quiz_changes, quiz_fields, right
@@ -38,7 +38,7 @@ def service(store: PeeweeQuizStore) -> QuizService:
 
 
 def test_of_ten_quizzes_for_one_lesson_exactly_one_is_created(service: QuizService, store: PeeweeQuizStore) -> None:
-    create = [lambda: service.create_quiz(quiz_fields())] * 10
+    create = [lambda: service.quizzes.create(quiz_fields())] * 10
     results = at_once(*create)
     created = [each for each in results if not isinstance(each, ServiceError)]
     assert [type(each) for each in results if isinstance(each, ServiceError)] == [LessonHasQuiz] * 9
@@ -46,8 +46,8 @@ def test_of_ten_quizzes_for_one_lesson_exactly_one_is_created(service: QuizServi
 
 
 WRITES: dict[str, Callable[[QuizService], object]] = {
-    "update": lambda service: service.update_quiz("quiz-1", quiz_changes()),
-    "delete": lambda service: service.delete_quiz("quiz-1"),
+    "update": lambda service: service.quizzes.update("quiz-1", quiz_changes()),
+    "delete": lambda service: service.quizzes.delete("quiz-1"),
 }
 
 
@@ -68,10 +68,10 @@ def test_a_quiz_cannot_change_while_a_submission_is_graded(
         return NOON
 
     submitting = QuizService(store, lambda event_id, lesson_id: None, clock)
-    submission = submitting.submit("lesson-1", [right(a_quiz().questions[0])])
+    submission = submitting.learners.submit("lesson-1", [right(a_quiz().questions[0])])
     assert refused == ["OperationalError"]
     write(service)
-    history = service.list_attempts("quiz-1", ALL)
+    history = service.quizzes.list_attempts("quiz-1", ALL)
     assert list(history.page.items) == [submission.attempt]
     assert history.revisions["revision-1"].questions == a_quiz().questions
 
@@ -83,7 +83,7 @@ def test_a_version_cannot_go_while_a_submission_is_graded_by_it(
     database: peewee.Database,
     write: Callable[[QuizService], object],
 ) -> None:
-    service.update_quiz("quiz-1", quiz_changes())
+    service.quizzes.update("quiz-1", quiz_changes())
     # A moment after the submission the version grades no more, and the next write removes it.
     writing = QuizService(store, lambda event_id, lesson_id: None, StoppedClock(NOON + DAY))
     refused: list[str] = []
@@ -95,10 +95,10 @@ def test_a_version_cannot_go_while_a_submission_is_graded_by_it(
         return NOON + DAY - MILLISECOND
 
     submitting = QuizService(store, lambda event_id, lesson_id: None, clock)
-    submission = submitting.submit("lesson-1", [right(a_quiz().questions[0])], revision_id="revision-1")
+    submission = submitting.learners.submit("lesson-1", [right(a_quiz().questions[0])], revision_id="revision-1")
     assert refused == ["OperationalError"]
     write(writing)
-    history = service.list_attempts("quiz-1", ALL)
+    history = service.quizzes.list_attempts("quiz-1", ALL)
     assert (list(history.page.items), history.revisions) == ([submission.attempt], {"revision-1": a_quiz().revision})
 
 
@@ -106,8 +106,8 @@ def test_submissions_while_a_quiz_is_saved_are_all_graded_by_what_was_shown(
     service: QuizService, store: PeeweeQuizStore
 ) -> None:
     answers = [right(a_quiz().questions[0])]
-    submit = [lambda: service.submit("lesson-1", answers, revision_id="revision-1").revision.id] * 6
-    save = [lambda: service.update_quiz("quiz-1", quiz_changes()).title] * 4
+    submit = [lambda: service.learners.submit("lesson-1", answers, revision_id="revision-1").revision.id] * 6
+    save = [lambda: service.quizzes.update("quiz-1", quiz_changes()).title] * 4
     assert sorted(at_once(*submit, *save), key=str) == ["Changed"] * 4 + ["revision-1"] * 6
     assert len(store.quizzes.replaced("lesson-1")) == 4
 
@@ -121,9 +121,11 @@ def test_two_submissions_do_not_wait_for_each_other(
 
     def clock() -> datetime:
         with ThreadPoolExecutor(1) as pool:
-            others.append(pool.submit(without_patience(database, lambda: service.submit("lesson-1", []))).result())
+            others.append(
+                pool.submit(without_patience(database, lambda: service.learners.submit("lesson-1", []))).result()
+            )
         return NOON
 
-    QuizService(store, lambda event_id, lesson_id: None, clock).submit("lesson-1", [])
+    QuizService(store, lambda event_id, lesson_id: None, clock).learners.submit("lesson-1", [])
     assert len(others) == 1
     assert len(store.attempts.list("quiz-1", ALL)) == 2

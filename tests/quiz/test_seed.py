@@ -19,7 +19,7 @@ from services.quiz.repository.store import PeeweeQuizStore
 from services.quiz.schemas.quizzes import NewQuiz, quiz_view
 from services.quiz.seed import SAMPLES, SETS, seed_database, seed_store
 from services.quiz.seed.samples import SampleQuiz
-from services.quiz.service import QuizService
+from services.quiz.service.quiz import QuizService
 from tests.audit import entries_in
 from tests.clock import NOON
 from tests.databases import forget_entries
@@ -79,7 +79,7 @@ def test_either_of_two_right_options_passes(memory: InMemoryQuizStore, service: 
     first = Answer(f"{PUBLIC}-question-1", f"{PUBLIC}-question-1-option-2")
     for option in (1, 3):
         second = Answer(f"{PUBLIC}-question-2", f"{PUBLIC}-question-2-option-{option}")
-        assert service.submit("lesson-public-1", [first, second]).attempt.grade.score_percentage == 100
+        assert service.learners.submit("lesson-public-1", [first, second]).attempt.grade.score_percentage == 100
 
 
 def add(database: peewee.Database, name: str, *, anew: bool = False) -> int:
@@ -91,7 +91,7 @@ def add(database: peewee.Database, name: str, *, anew: bool = False) -> int:
 def test_an_edited_quiz_stays_and_a_second_seeding_adds_nothing(quiz_database: peewee.Database, again: str) -> None:
     assert add(quiz_database, "minimal") == 1
     store = PeeweeQuizStore(quiz_database)
-    QuizService(store, lambda event_id, lesson_id: None).update_quiz(PUBLIC, quiz_changes(title="Mine"))
+    QuizService(store, lambda event_id, lesson_id: None).quizzes.update(PUBLIC, quiz_changes(title="Mine"))
     before = store.quizzes.list(QuizFilter())
     assert add(quiz_database, again) == 0
     assert store.quizzes.list(QuizFilter()) == before
@@ -101,7 +101,7 @@ def test_sample_quizzes_that_an_admin_deleted_stay_deleted(quiz_database: peewee
     add(quiz_database, "demo")
     service = QuizService(PeeweeQuizStore(quiz_database), lambda event_id, lesson_id: None)
     for sample in SAMPLES["demo"]:
-        service.delete_quiz(sample.id)
+        service.quizzes.delete(sample.id)
     # An archived audit log tells nothing of it: the mark does.
     forget_entries(quiz_database)
     assert [add(quiz_database, name) for name in SETS] == [0, 0]
@@ -151,7 +151,7 @@ def test_seedings_at_the_same_time_add_every_quiz_once(database: peewee.Database
 def test_after_clearing_a_seeding_brings_back_the_same_quizzes(quiz_database: peewee.Database) -> None:
     store = PeeweeQuizStore(quiz_database)
     seed_store(store, SAMPLES["demo"], NOON)
-    QuizService(store, lambda event_id, lesson_id: None).submit("lesson-public-1", [])
+    QuizService(store, lambda event_id, lesson_id: None).learners.submit("lesson-public-1", [])
     before, entries = quizzes(store), [("quiz.created", sample.id) for sample in SAMPLES["demo"]]
     delete_all_rows(quiz_database, TABLES)
     left: dict[str, Any] = {table.__name__: table.select().count(quiz_database) for table in TABLES}

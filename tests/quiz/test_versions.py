@@ -13,7 +13,7 @@ from services.kit.core.errors import ServiceError
 from services.quiz.entities import Answer, NewOption, NewQuestion, Quiz, QuizChanges, Submission
 from services.quiz.errors import InvalidAttempt, QuizChanged, QuizNotFound
 from services.quiz.repository.contracts import ALL, QuizStore
-from services.quiz.service import QuizService
+from services.quiz.service.quiz import QuizService
 from tests.audit import entries_in
 from tests.clock import HOUR, LATER, MILLISECOND, NOON, StoppedClock
 from tests.quiz.examples import a_quiz, an_attempt, new_question, numbered_quiz, quiz_changes, quiz_fields, right
@@ -52,11 +52,11 @@ class Lesson:
             store.quizzes.add(a_quiz())
 
     def submit(self, answers: Sequence[Answer], revision: str | None = None) -> Submission:
-        return self.service.submit("lesson-1", answers, revision_id=revision)
+        return self.service.learners.submit("lesson-1", answers, revision_id=revision)
 
     def edit(self) -> Quiz:
         """Replace the quiz's question as an admin's client does that sends no ids."""
-        return self.service.update_quiz("quiz-1", quiz_changes(pass_percentage=100))
+        return self.service.quizzes.update("quiz-1", quiz_changes(pass_percentage=100))
 
     def stored(self, *revision_ids: str) -> set[str]:
         """Those of the revisions that are stored."""
@@ -96,11 +96,11 @@ def test_what_was_taken_back_a_minute_ago_still_grades_the_newest_version_with_t
     # The right option of the first question changes, then the second question goes.
     first, second = with_ids(a_quiz())
     flipped = tuple(replace(option, is_correct=not option.is_correct) for option in first.options)
-    corrected = lesson.service.update_quiz(
+    corrected = lesson.service.quizzes.update(
         "quiz-1", sent_back(a_quiz(), questions=(replace(first, options=flipped), second))
     )
     lesson.clock.at = LATER
-    shortened = lesson.service.update_quiz("quiz-1", sent_back(corrected, questions=with_ids(corrected)[:1]))
+    shortened = lesson.service.quizzes.update("quiz-1", sent_back(corrected, questions=with_ids(corrected)[:1]))
     assert [each.id for each in shortened.questions] == ["question-1"]
     only, both = SHOWN, [*SHOWN, right(a_quiz().questions[1])]
     assert lesson.submit(only).revision.id == shortened.revision_id
@@ -109,16 +109,16 @@ def test_what_was_taken_back_a_minute_ago_still_grades_the_newest_version_with_t
 
 
 def test_a_quiz_deleted_and_made_again_counts_as_replaced(lesson: Lesson) -> None:
-    lesson.service.delete_quiz("quiz-1")
+    lesson.service.quizzes.delete("quiz-1")
     with pytest.raises(QuizNotFound):
         lesson.submit(SHOWN, "revision-1")
     lesson.clock.at += HOUR
-    remade = lesson.service.create_quiz(quiz_fields("lesson-1"))
+    remade = lesson.service.quizzes.create(quiz_fields("lesson-1"))
     for revision in ("revision-1", None):
         attempt = lesson.submit(SHOWN, revision).attempt
         assert (attempt.quiz_id, attempt.revision_id) == ("quiz-1", "revision-1")
     assert lesson.submit([]).attempt.quiz_id == remade.id
-    assert len(lesson.service.list_attempts("quiz-1", ALL).page.items) == 2
+    assert len(lesson.service.quizzes.list_attempts("quiz-1", ALL).page.items) == 2
     lesson.clock.at = NOON + DAY
     for revision in ("revision-1", None):
         with pytest.raises(QuizChanged):
@@ -147,7 +147,7 @@ def test_what_no_version_of_the_lesson_holds_is_refused(lesson: Lesson, name: st
     lesson.edit()
     with pytest.raises(error):
         lesson.submit(answers, revision)
-    assert lesson.service.list_attempts("quiz-1", ALL).page.items == []
+    assert lesson.service.quizzes.list_attempts("quiz-1", ALL).page.items == []
 
 
 def test_a_version_is_kept_while_it_grades_and_with_its_attempts(lesson: Lesson) -> None:
@@ -161,10 +161,10 @@ def test_a_version_is_kept_while_it_grades_and_with_its_attempts(lesson: Lesson)
     fourth = lesson.edit()
     assert lesson.stored(*ids) == {*ids}
     lesson.clock.at += MILLISECOND
-    lesson.service.delete_quiz("quiz-1")
+    lesson.service.quizzes.delete("quiz-1")
     assert lesson.stored(*ids, fourth.revision_id) == {"revision-1", third.revision_id, fourth.revision_id}
     lesson.clock.at += DAY
-    lesson.service.create_quiz(quiz_fields("lesson-1"))
+    lesson.service.quizzes.create(quiz_fields("lesson-1"))
     assert lesson.stored(*ids, fourth.revision_id) == {"revision-1"}
     with pytest.raises(QuizChanged):
         lesson.submit(SHOWN)
@@ -173,17 +173,17 @@ def test_a_version_is_kept_while_it_grades_and_with_its_attempts(lesson: Lesson)
 def test_a_quiz_saved_as_it_was_read_stays_the_same_version(lesson: Lesson) -> None:
     lesson.clock.at = LATER
     before = entries_in(lesson.store.audit)
-    assert lesson.service.update_quiz("quiz-1", sent_back(a_quiz())) == a_quiz()
-    assert lesson.service.update_quiz("quiz-1", sent_back(a_quiz(), pass_percentage=None)) == a_quiz()
-    assert (lesson.service.get_quiz("quiz-1"), entries_in(lesson.store.audit)) == (a_quiz(), before)
-    renamed = lesson.service.update_quiz("quiz-1", sent_back(a_quiz(), title="Renamed"))
+    assert lesson.service.quizzes.update("quiz-1", sent_back(a_quiz())) == a_quiz()
+    assert lesson.service.quizzes.update("quiz-1", sent_back(a_quiz(), pass_percentage=None)) == a_quiz()
+    assert (lesson.service.quizzes.get("quiz-1"), entries_in(lesson.store.audit)) == (a_quiz(), before)
+    renamed = lesson.service.quizzes.update("quiz-1", sent_back(a_quiz(), title="Renamed"))
     expected = a_quiz(title="Renamed", revision_id=renamed.revision_id, updated_at=LATER, version=2)
-    assert renamed == lesson.service.get_quiz("quiz-1") == expected
+    assert renamed == lesson.service.quizzes.get("quiz-1") == expected
 
 
 def test_ids_of_a_quiz_that_was_changed_meanwhile_are_kept_where_they_are_left(lesson: Lesson) -> None:
-    shortened = lesson.service.update_quiz("quiz-1", sent_back(a_quiz(), questions=with_ids(a_quiz())[1:]))
-    late = lesson.service.update_quiz("quiz-1", sent_back(a_quiz(), title="Late"))
+    shortened = lesson.service.quizzes.update("quiz-1", sent_back(a_quiz(), questions=with_ids(a_quiz())[1:]))
+    late = lesson.service.quizzes.update("quiz-1", sent_back(a_quiz(), title="Late"))
     kept = [question.id in {each.id for each in shortened.questions} for question in late.questions]
     assert kept == [False, True]
 
@@ -212,7 +212,7 @@ class Versions(RuleBasedStateMachine):
     @precondition(lambda self: self.quiz is None)
     @rule(count=st.integers(1, 3))
     def create(self, count: int) -> None:
-        self._shown(self.service.create_quiz(quiz_fields("lesson-1", questions=(new_question(),) * count)))
+        self._shown(self.service.quizzes.create(quiz_fields("lesson-1", questions=(new_question(),) * count)))
 
     @precondition(lambda self: self.quiz is not None)
     @rule(kept=st.sets(st.integers(0, 2)), new=st.integers(0, 2), title=st.sampled_from(["One", "Two"]))
@@ -224,7 +224,7 @@ class Versions(RuleBasedStateMachine):
             return
         before = self.quiz
         changes = sent_back(before, title=title, questions=questions + (new_question(),) * new)
-        after = self.service.update_quiz(before.id, changes)
+        after = self.service.quizzes.update(before.id, changes)
         if (after.title, after.questions) == (before.title, before.questions):
             assert after == before
         else:
@@ -235,7 +235,7 @@ class Versions(RuleBasedStateMachine):
     @rule()
     def delete(self) -> None:
         assert self.quiz is not None
-        self.service.delete_quiz(self.quiz.id)
+        self.service.quizzes.delete(self.quiz.id)
         self._replaced()
         self.quiz = None
 
@@ -252,7 +252,9 @@ class Versions(RuleBasedStateMachine):
         # Each question's first option is the right one.
         answers = [Answer(each, self.first_options[each]) for each in answered]
         try:
-            submission = self.service.submit("lesson-1", answers, revision_id=shown.revision if by_revision else None)
+            submission = self.service.learners.submit(
+                "lesson-1", answers, revision_id=shown.revision if by_revision else None
+            )
         except ServiceError as error:
             assert type(error) in expected
         else:

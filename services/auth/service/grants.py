@@ -2,12 +2,11 @@
 
 from datetime import timedelta
 
-import uuid_utils
-
 from services.auth.entities import IssuedGrant
 from services.auth.repository.contracts import AuthStore
 from services.auth.rules.grants import learner_grant
 from services.auth.service.keys import Keys
+from services.kit.core.ids import new_id
 from services.kit.core.instants import Clock
 
 
@@ -24,6 +23,6 @@ class Grants:
         """Sign a grant for the event and the fingerprint of its access key. Raise SigningUnavailable."""
         with self._store.transaction():
             key_id, key = self._keys.signing()
-        at, token_id = self._clock(), str(uuid_utils.uuid7())
+        at, token_id = self._clock(), new_id()
         token = learner_grant(event_id, fingerprint, token_id, key_id, key, at, at + self._lifetime)
         return IssuedGrant(token, int(self._lifetime.total_seconds()))

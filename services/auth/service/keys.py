@@ -5,13 +5,13 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-import uuid_utils
 from joserfc.jwk import OKPKey
 
 from services.auth.entities import Rotation, SigningKey
 from services.auth.errors import KeyUnreadable, KeyWaiting, SigningUnavailable
 from services.auth.repository.contracts import AuthStore
 from services.auth.rules import keys as rules
+from services.kit.core.ids import new_id
 from services.kit.core.instants import Clock
 from services.kit.core.logging import log
 
@@ -108,7 +108,7 @@ class Keys:
         return key
 
     def _new_key(self, at: datetime, *signs_from: datetime) -> SigningKey:
-        return rules.new_signing_key(str(uuid_utils.uuid7()), at, self._encryption_key, *signs_from)
+        return rules.new_signing_key(new_id(), at, self._encryption_key, *signs_from)
 
     def _replace(self, keys: Sequence[SigningKey], key: SigningKey, until: datetime) -> Rotation:
         retired = [replace(each, retired_at=until) for each in keys]

@@ -4,7 +4,6 @@ import hmac
 from collections.abc import Sequence
 
 import argon2
-import uuid_utils
 
 from services.auth import passwords
 from services.auth.entities import Admin, AdminFilter, Invitation, PersonChanges, Role
@@ -13,6 +12,7 @@ from services.auth.repository.contracts import ADMIN_ORDERS, ANY_ADMIN, AuthStor
 from services.auth.rules import invitations, people
 from services.auth.rules.keys import derive_key
 from services.auth.service.sessions import Sessions
+from services.kit.core.ids import new_id
 from services.kit.core.instants import Clock
 from services.kit.storage.idempotency import Keep, keep_nothing
 from services.kit.web.pages import Page, PageRequest, page_of
@@ -45,9 +45,9 @@ class People:
         self, username: str, role: Role, key_id: str | None = None, keep: Keep[Invitation] = keep_nothing
     ) -> Invitation:
         """Add a person with an initial password, which depends on the Idempotency-Key. Raise UsernameTaken."""
-        new_id, at = str(uuid_utils.uuid7()), self._clock()
-        password = passwords.new_initial_password() if key_id is None else self.password_for(key_id, new_id)
-        without_password = Admin(new_id, username, "", at, at, role)
+        admin_id, at = new_id(), self._clock()
+        password = passwords.new_initial_password() if key_id is None else self.password_for(key_id, admin_id)
+        without_password = Admin(admin_id, username, "", at, at, role)
         admin = people.with_initial_password(without_password, *self._hash_and_digest(password), at)
         invitation = Invitation(admin, password)
         with self._store.transaction():

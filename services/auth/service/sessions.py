@@ -4,8 +4,6 @@ from collections.abc import Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
 
-import uuid_utils
-
 from services.auth.entities import Admin, RefreshToken, Session, SignIn
 from services.auth.errors import InvalidRefreshToken, SessionNotFound
 from services.auth.repository.contracts import AuthStore
@@ -13,6 +11,7 @@ from services.auth.rules import tokens as rules
 from services.auth.rules.keys import REFRESH_TOKENS, derive_key
 from services.auth.rules.tokens import RefreshOutcome
 from services.auth.service.keys import Keys
+from services.kit.core.ids import new_id
 from services.kit.core.instants import Clock
 from services.kit.core.logging import log
 from services.kit.web.tokens.claims import LEEWAY
@@ -31,7 +30,7 @@ class Sessions:
     def begin(self, admin: Admin) -> SignIn:
         """Begin a session of the admin, in the caller's transaction."""
         at = self._clock()
-        session = Session(_new_id(), admin.id, at, rules.session_end(at, self._lifetime), None)
+        session = Session(new_id(), admin.id, at, rules.session_end(at, self._lifetime), None)
         # Access tokens of an expired session are still valid within the tolerated difference of clocks.
         self._store.sessions.remove_expired(at - LEEWAY)
         self._store.sessions.add(session)
@@ -104,12 +103,8 @@ class Sessions:
     def _sign_in(self, admin: Admin, session: Session, token: str, stored: RefreshToken, at: datetime) -> SignIn:
         key_id, key = self._keys.signing()
         expires_at = rules.access_token_end(session, at, self._lifetime)
-        access_token = rules.access_token(admin, session, _new_id(), key_id, key, at, expires_at)
+        access_token = rules.access_token(admin, session, new_id(), key_id, key, at, expires_at)
         return SignIn(admin, access_token, _seconds(expires_at - at), token, _seconds(stored.expires_at - at))
-
-
-def _new_id() -> str:
-    return str(uuid_utils.uuid7())
 
 
 def _seconds(duration: timedelta) -> int:

@@ -20,6 +20,7 @@ from services.auth.service.sessions import Sessions
 from services.auth.service.throttling import Throttling
 from services.kit.core.actor import set_actor
 from services.kit.core.errors import Unauthorized, ValidationFailed
+from services.kit.core.ids import new_id
 from services.kit.core.instants import Clock, now
 from services.kit.web.tokens.revocation import Revoked
 
@@ -101,8 +102,7 @@ class AuthService:
     def create_admin(self, username: str, password: str, admin_id: str | None = None) -> Admin:
         """Add an owner with a password of their own. Raise UsernameTaken."""
         created_at = self._clock()
-        new_id = admin_id or str(uuid_utils.uuid7())
-        admin = Admin(new_id, username, self._hasher.hash(password), created_at, created_at)
+        admin = Admin(admin_id or new_id(), username, self._hasher.hash(password), created_at, created_at)
         with self._store.transaction():
             self._store.admins.add(admin)
             self._store.audit.append([("admin.created", admin.id)])

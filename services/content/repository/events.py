@@ -66,7 +66,7 @@ class PeeweeEvents:
         typed = spellings(EventRow, slug)
         event = None if at_once else self._by_slug.first(**typed)
         if event is None:
-            # With the present slugs again: one may have become present, and no former one, since.
+            # Look at the present slugs again: since then the former slug may have become a present one.
             event = self._by_any_slug.first(**typed)
         if event is None:
             raise EventNotFound

@@ -5,7 +5,6 @@ from datetime import datetime
 from typing import Any
 
 import peewee
-import uuid_utils
 from peewee import fn
 
 from services.content.entities import (
@@ -19,6 +18,7 @@ from services.content.entities import (
     NewChange,
 )
 from services.content.models import ChangeFeedRow, ChangeRow, FeedReaderRow
+from services.kit.core.ids import new_id
 from services.kit.core.instants import Clock
 from services.kit.core.records import values_of
 from services.kit.storage.audit.log import AuditTrail
@@ -134,6 +134,6 @@ class PeeweeChanges:
         return self._count_up(count)
 
     def _begin(self) -> None:
-        row = {"id": 1, "feed_id": str(uuid_utils.uuid7()), "last_sequence": 0, "pruned_through": 0}
+        row = {"id": 1, "feed_id": new_id(), "last_sequence": 0, "pruned_through": 0}
         query: Any = ChangeFeedRow.insert(row)
         query.on_conflict_ignore().execute(self._database)

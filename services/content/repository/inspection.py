@@ -31,7 +31,7 @@ UNKNOWN_EVENT = ""
 
 
 class StoredForms(NamedTuple):
-    """A row's title and slug, and the forms that were stored with them; an event is its own."""
+    """A row's title and slug, and the forms that were stored with them. An event has its own id as `event_id`."""
 
     id: str
     event_id: str
@@ -77,7 +77,7 @@ class ContentInspection:
         return batches(self._database, MaterialRow.select(), (MaterialRow.id,), Material)
 
     def stale_forms(self, table: type[EventRow | LessonRow]) -> Iterator[tuple[StoredForms, list[str]]]:
-        """Yield the rows of events or lessons whose stored forms are not theirs, with the columns that are not."""
+        """Yield the rows of events or lessons with wrong stored forms, and the names of the wrong columns."""
         event_id = EventRow.id.alias("event_id") if table is EventRow else LessonRow.event
         query = table.select(
             table.id, event_id, table.title, table.slug, table.slug_form, table.search_form, table.version
@@ -90,7 +90,7 @@ class ContentInspection:
                     yield row, stale
 
     def renew_forms(self, table: type[EventRow | LessonRow], row: StoredForms) -> Sequence[NewChange]:
-        """Store the forms and return the change; none when the row has been changed meanwhile."""
+        """Store the forms and return the change; no change when the row has changed since it was read."""
         is_unchanged = (table.id == row.id) & (table.version == row.version)
         if not table.update(forms(table, row.title, row.slug)).where(is_unchanged).execute(self._database):
             return []
@@ -104,7 +104,7 @@ class ContentInspection:
             yield from batch
 
     def remove_taken_former_slug(self, table: type[FormerEventSlugRow | FormerLessonSlugRow], row_id: str) -> None:
-        """Delete the former slug, unless its form has become free meanwhile."""
+        """Delete the former slug, unless no other record has its form any more."""
         table.delete().where((table.id == row_id) & _is_taken(table)).execute(self._database)
 
     def feed(self) -> FeedState:

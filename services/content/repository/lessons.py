@@ -76,7 +76,7 @@ class PeeweeLessons:
     def get_by_slug(self, event_id: str, slug: str) -> Lesson:
         """Return the lesson. Raise LessonNotFound."""
         typed = spellings(LessonRow, slug)
-        # With the present slugs again: one may have become present, and no former one, since.
+        # Look at the present slugs again: since then the former slug may have become a present one.
         lesson = self._by_slug.first(event_id=event_id, **typed) or self._by_any_slug.first(event_id=event_id, **typed)
         if lesson is None:
             raise LessonNotFound

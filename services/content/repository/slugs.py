@@ -4,10 +4,10 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import peewee
-import uuid_utils
 from peewee import fn
 
 from services.content.models import EventRow, FormerEventSlugRow, FormerLessonSlugRow, LessonRow
+from services.kit.core.ids import new_id
 from services.kit.core.texts import lower_form, search_form, slug_form
 from services.kit.storage.statements import Insertion, Parameter, Statement, Write
 
@@ -35,7 +35,7 @@ def spellings(table: type[EventRow | LessonRow], text: str) -> dict[str, object]
 
 
 def stored_form(table: type[EventRow | LessonRow], slug: str) -> str | None:
-    """Return the normal form as the table stores it: None where nothing is left, which no other slug is like."""
+    """Return the normal form as the table stores it: None for a slug of which nothing is left."""
     return FORMS[table](slug) or None
 
 
@@ -76,7 +76,7 @@ class SlugForms:
         self._insertion = Insertion(database, former)
 
     def take(self, form: str | None, **owner: str) -> bool:
-        """Make the form nobody's former one, for good; return whether no other record has it now."""
+        """Take the form from its former owner for good; return whether no other record has it now."""
         claim = self._claim.first(slug_form=form, **owner)
         if claim is not None and claim.is_former:
             self._deletion.run(slug_form=form, **owner)
@@ -85,4 +85,4 @@ class SlugForms:
     def leave(self, form: str, **owner: str) -> None:
         """Store that the owner had the form before, unless another record has it now, as in old installations."""
         if self.take(form, **owner):
-            self._insertion.run(id=str(uuid_utils.uuid7()), slug_form=form, **owner)
+            self._insertion.run(id=new_id(), slug_form=form, **owner)

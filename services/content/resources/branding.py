@@ -10,7 +10,7 @@ from services.content.entities import Event, Generation
 from services.content.errors import BrandingProviderFailed, BrandingProviderInvalid, EventChanged, EventNotFound
 from services.content.resources.resource import ContentResource
 from services.content.schemas.branding import BrandingRequest, BrandingView, branding_view
-from services.content.service import ContentService
+from services.content.service.content import ContentService
 from services.kit.storage.use_cases import UseCases
 from services.kit.web.documents import admin_idempotency_key, read_document, write_stored_response
 from services.kit.web.entity_tags import entity_tag
@@ -49,12 +49,12 @@ class EventBranding(ContentResource):
         write_stored_response(response, stored or await self._generate(event_id, body, key))
 
     async def _generate(self, event_id: str, body: BrandingRequest, key: IdempotencyKey | None) -> StoredResponse:
-        event = await self._run(self._service.get_event, event_id)
+        event = await self._run(self._service.events.get, event_id)
         # Neither a thread nor a transaction waits for the provider.
         generation = await self._generator.generate(
             event, Brief(body.prompt, body.style_hint), body.provider, fallback_on_error=body.fallback_on_error
         )
-        write = partial(self._service.brand_event, event, generation.branding)
+        write = partial(self._service.events.brand, event, generation.branding)
         return await self._run_once(key, write, partial(_generated, generation))
 
 

@@ -46,7 +46,7 @@ class Events(ContentResource):
         which = requested.query.filter()
 
         def read(piece: PageRequest) -> Page[EventView]:
-            return self._service.list_events(piece, which).of(event_view)
+            return self._service.events.list(piece, which).of(event_view)
 
         write_list(response, requested, await self._run_list(read, requested.page))
 
@@ -62,7 +62,7 @@ class Events(ContentResource):
     async def on_post(self, request: Request, response: Response) -> None:
         """Create an event."""
         document = await read_document(request)
-        create = partial(self._service.create_event, validated(NewEvent, document).fields())
+        create = partial(self._service.events.create, validated(NewEvent, document).fields())
         stored = await self._run_once(admin_idempotency_key(request, document), create, _created)
         write_stored_response(response, stored)
 
@@ -73,7 +73,7 @@ class EventItem(ContentResource):
     @Operation(id="getEvent", response=Item[EventView], errors=(EventNotFound,), gives_entity_tag=True)
     async def on_get(self, request: Request, response: Response, event_id: str) -> None:
         """Return an event."""
-        event = await self._run(self._service.get_event, event_id)
+        event = await self._run(self._service.events.get, event_id)
         write_versioned(response, event, event_view(event))
 
     @Operation(
@@ -91,7 +91,7 @@ class EventItem(ContentResource):
         """
         document, states = await read_document(request), read_if_match(request)
         try:
-            event = await self._run(self._service.update_event, event_id, partial(event_changes, document), states)
+            event = await self._run(self._service.events.update, event_id, partial(event_changes, document), states)
         except NotFound:
             # A wrong body is refused first, with nothing stored to compare it with.
             validated(EventPatch, document)
@@ -102,7 +102,7 @@ class EventItem(ContentResource):
     async def on_delete(self, request: Request, response: Response, event_id: str) -> None:
         """Delete an event with its lessons, their materials and their quizzes."""
         # The gateway has quiz delete the quizzes.
-        await self._run(self._service.delete_event, event_id, read_if_match(request))
+        await self._run(self._service.events.delete, event_id, read_if_match(request))
         response.status = 204
 
 
@@ -121,7 +121,7 @@ class EventAccessPreview(ContentResource):
         The learner is one whom the event admits: of a private event, with its key.
         """
         at = validated(PreviewQuery, dict(request.params)).at
-        preview = await self._run(self._service.preview_access, event_id, at)
+        preview = await self._run(self._service.events.preview_access, event_id, at)
         write_json(response, {"item": access_preview_view(preview)})
 
 

@@ -36,7 +36,8 @@ class Changes(ContentResource):
         if query.reader not in (None, caller):
             raise ValidationFailed({"reader": ["must be the name of the service that calls"]})
         register = query.reader is not None
-        read = partial(self._service.read_changes, caller, query.feed, query.after, query.limit, register=register)
+        read_changes = self._service.followers.read_changes
+        read = partial(read_changes, caller, query.feed, query.after, query.limit, register=register)
         page = await self._run(read)
         while not page.changes and loop.time() < deadline:
             await asyncio.sleep(POLL_SECONDS)
@@ -49,7 +50,7 @@ class Feed(ContentResource):
 
     async def on_get(self, request: Request, response: Response) -> None:
         """Return the extent of the feed, and the position of each reader."""
-        write_json(response, feed_view(*await self._run(self._service.feed)))
+        write_json(response, feed_view(*await self._run(self._service.followers.feed)))
 
 
 class LessonReferences(ContentResource):
@@ -58,7 +59,8 @@ class LessonReferences(ContentResource):
     async def on_post(self, request: Request, response: Response) -> None:
         """Return the references that name no lesson."""
         body = await read_json(request, References)
-        write_json(response, references_view(await self._run(self._service.missing_lessons, body.lessons())))
+        missing = await self._run(self._service.followers.missing_lessons, body.lessons())
+        write_json(response, references_view(missing))
 
 
 class Presences(ContentResource):
@@ -67,4 +69,5 @@ class Presences(ContentResource):
     async def on_post(self, request: Request, response: Response) -> None:
         """Return the ids of the events and lessons that exist."""
         body = await read_json(request, Presence)
-        write_json(response, presence_view(*await self._run(self._service.present, body.events, body.lessons)))
+        events, lessons = await self._run(self._service.followers.present, body.events, body.lessons)
+        write_json(response, presence_view(events, lessons))

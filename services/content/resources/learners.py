@@ -27,7 +27,8 @@ from services.content.schemas.learners import (
 )
 from services.content.schemas.lessons import LessonView, MaterialView, lesson_view, materials_view
 from services.content.schemas.lists import PublicEventQuery
-from services.content.service import ContentService, PresentedGrant, Tell
+from services.content.service.content import ContentService
+from services.content.service.learners import PresentedGrant, Report
 from services.kit.core.errors import Unauthorized, Unavailable
 from services.kit.storage.use_cases import UseCases
 from services.kit.web.documents import read_json, rendered, write_json, write_list, write_rendered
@@ -52,7 +53,7 @@ class PublicEvents(ContentResource):
         q = requested.query.q
 
         def read(piece: PageRequest) -> Page[ListedEventView]:
-            return self._service.list_public_events(piece, q).of(public_event_view)
+            return self._service.events.list_public(piece, q).of(public_event_view)
 
         write_list(response, requested, await self._run_list(read, requested.page))
 
@@ -62,7 +63,7 @@ class ContentVersion(ContentResource):
 
     async def on_get(self, request: Request, response: Response) -> None:
         """Return the version now."""
-        version = await self._run(self._service.version)
+        version = await self._run(self._service.learners.version)
         write_json(response, asdict(version))
 
 
@@ -82,8 +83,8 @@ class EventAccess(ContentResource):
         The response holds the content of the grant; the gateway has auth sign it.
         """
         body = await read_json(request, AccessRequest, optional=True)
-        with _told_in(response) as tell:
-            access = await self._run(self._service.event_access, event_slug, body.event_access_key, tell)
+        with _judgement_headers(response) as report:
+            access = await self._run(self._service.learners.event_access, event_slug, body.event_access_key, report)
         write_json(response, {"item": event_access_view(access)})
 
 
@@ -97,8 +98,8 @@ class LearnerResource(ContentResource):
     async def _open(self, use_case: Callable[..., Result], request: Request, response: Response, *slugs: str) -> Result:
         body = await read_json(request, AccessRequest, optional=True)
         grant = await self._presented_grant(request)
-        with _told_in(response) as tell:
-            return await self._run(use_case, *slugs, body.event_access_key, grant, tell)
+        with _judgement_headers(response) as report:
+            return await self._run(use_case, *slugs, body.event_access_key, grant, report)
 
     async def _presented_grant(self, request: Request) -> PresentedGrant:
         token = request.get_header(GRANT_HEADER)
@@ -139,7 +140,7 @@ class Catalog(LearnerResource):
     )
     async def on_post(self, request: Request, response: Response, event_slug: str) -> None:
         """Return the event and its lessons with their status now."""
-        read = rendered(self._service.catalog, catalog_view)
+        read = rendered(self._service.learners.catalog, catalog_view)
         write_rendered(response, await self._open(read, request, response, event_slug))
 
 
@@ -163,8 +164,8 @@ class EventCalendar(ContentResource):
     )
     async def on_post(self, request: Request, response: Response, event_slug: str) -> None:
         """Return the lessons of a public event as an iCalendar, in a member of a JSON object."""
-        with _told_in(response) as tell:
-            calendar = await self._run(self._service.calendar, event_slug, tell)
+        with _judgement_headers(response) as report:
+            calendar = await self._run(self._service.learners.calendar, event_slug, report)
         write_json(response, {"calendar": calendar})
 
 
@@ -201,7 +202,7 @@ class LearnerLesson(LearnerResource):
         Always 200 for a known lesson, and for any lesson of a private event without its key; `authorized` and `status`
         say whether it opens.
         """
-        access = await self._open(self._service.check_access, request, response, event_slug, lesson_slug)
+        access = await self._open(self._service.learners.check_access, request, response, event_slug, lesson_slug)
         write_json(response, access_view(access))
 
     @Operation(
@@ -216,7 +217,7 @@ class LearnerLesson(LearnerResource):
 
         The gateway calls it before quiz shows or grades the lesson's quiz.
         """
-        lesson = await self._open(self._service.open_lesson, request, response, event_slug, lesson_slug)
+        lesson = await self._open(self._service.learners.open_lesson, request, response, event_slug, lesson_slug)
         write_json(response, {"item": lesson_view(lesson)})
 
     @Operation(
@@ -237,7 +238,7 @@ class LearnerLesson(LearnerResource):
     )
     async def on_post_playback(self, request: Request, response: Response, event_slug: str, lesson_slug: str) -> None:
         """Return the video, the lesson and its neighbours, for a player."""
-        playback = await self._open(self._service.play, request, response, event_slug, lesson_slug)
+        playback = await self._open(self._service.learners.play, request, response, event_slug, lesson_slug)
         write_json(response, playback_view(playback, self._allowed_domains))
 
     @Operation(
@@ -258,19 +259,19 @@ class LearnerLesson(LearnerResource):
     )
     async def on_post_materials(self, request: Request, response: Response, event_slug: str, lesson_slug: str) -> None:
         """List the lesson's materials in the order of their upload."""
-        read = rendered(self._service.open_materials, materials_view)
+        read = rendered(self._service.learners.open_materials, materials_view)
         write_rendered(response, await self._open(read, request, response, event_slug, lesson_slug))
 
 
 @contextmanager
-def _told_in(response: Response) -> Iterator[Tell]:
-    """Put what the use case tells last into headers, also when it raises: the gateway needs that of a refusal too."""
-    told: list[tuple[Judgement, Freshness | None]] = []
+def _judgement_headers(response: Response) -> Iterator[Report]:
+    """Write the last report of the use case into headers, also when it raises: the gateway reads them of a refusal."""
+    reports: list[tuple[Judgement, Freshness | None]] = []
     try:
-        yield lambda judgement, freshness: told.append((judgement, freshness))
+        yield lambda judgement, freshness: reports.append((judgement, freshness))
     finally:
-        if told:
-            judgement, freshness = told[-1]
+        if reports:
+            judgement, freshness = reports[-1]
             response.set_header(JUDGEMENT_HEADER, judgement_header(judgement))
             if freshness is not None:
                 response.set_header(FRESHNESS_HEADER, freshness_header(freshness))

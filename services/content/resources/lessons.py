@@ -19,7 +19,7 @@ from services.content.schemas.lessons import (
     material_view,
 )
 from services.content.schemas.lists import LessonQuery, MaterialQuery
-from services.content.service import ContentService
+from services.content.service.content import ContentService
 from services.kit.core.errors import NotFound
 from services.kit.storage.use_cases import UseCases
 from services.kit.web.documents import (
@@ -49,7 +49,7 @@ class Lessons(ContentResource):
         which = requested.query.filter()
 
         def read(piece: PageRequest) -> Page[LessonView]:
-            return self._service.list_lessons(event_id, piece, which).of(lesson_view)
+            return self._service.lessons.list(event_id, piece, which).of(lesson_view)
 
         write_list(response, requested, await self._run_list(read, requested.page))
 
@@ -65,7 +65,7 @@ class Lessons(ContentResource):
     async def on_post(self, request: Request, response: Response, event_id: str) -> None:
         """Create a lesson."""
         document = await read_document(request)
-        create = partial(self._service.create_lesson, event_id, validated(NewLesson, document).fields())
+        create = partial(self._service.lessons.create, event_id, validated(NewLesson, document).fields())
         stored = await self._run_once(admin_idempotency_key(request, document), create, _created)
         write_stored_response(response, stored)
 
@@ -76,7 +76,7 @@ class LessonItem(ContentResource):
     @Operation(id="getLesson", response=Item[LessonView], errors=(EventNotFound, LessonNotFound), gives_entity_tag=True)
     async def on_get(self, request: Request, response: Response, event_id: str, lesson_id: str) -> None:
         """Return a lesson."""
-        lesson = await self._run(self._service.get_lesson, event_id, lesson_id)
+        lesson = await self._run(self._service.lessons.get, event_id, lesson_id)
         write_versioned(response, lesson, lesson_view(lesson))
 
     @Operation(
@@ -95,7 +95,7 @@ class LessonItem(ContentResource):
         document, states = await read_document(request), read_if_match(request)
         changes_of = partial(lesson_changes, document)
         try:
-            lesson = await self._run(self._service.update_lesson, event_id, lesson_id, changes_of, states)
+            lesson = await self._run(self._service.lessons.update, event_id, lesson_id, changes_of, states)
         except NotFound:
             # A wrong body is refused first, with nothing stored to compare it with.
             validated(LessonPatch, document)
@@ -106,7 +106,7 @@ class LessonItem(ContentResource):
     async def on_delete(self, request: Request, response: Response, event_id: str, lesson_id: str) -> None:
         """Delete a lesson with its materials and its quiz."""
         # The gateway has quiz delete the quiz.
-        await self._run(self._service.delete_lesson, event_id, lesson_id, read_if_match(request))
+        await self._run(self._service.lessons.delete, event_id, lesson_id, read_if_match(request))
         response.status = 204
 
 
@@ -115,7 +115,7 @@ class LessonReference(ContentResource):
 
     async def on_get(self, request: Request, response: Response, event_id: str, lesson_id: str) -> None:
         """Return the lesson to a service that refers to it."""
-        lesson = await self._run(self._service.get_lesson, event_id, lesson_id)
+        lesson = await self._run(self._service.lessons.get, event_id, lesson_id)
         write_json(response, {"item": lesson_view(lesson)})
 
 
@@ -138,7 +138,7 @@ class Materials(ContentResource):
         requested = list_request(MaterialQuery, request.params, event_id, lesson_id)
 
         def read(piece: PageRequest) -> Page[MaterialView]:
-            page = self._service.list_materials(event_id, lesson_id, piece)
+            page = self._service.materials.list(event_id, lesson_id, piece)
             return page.of(partial(material_view, event_id=event_id))
 
         write_list(response, requested, await self._run_list(read, requested.page))
@@ -158,7 +158,7 @@ class Materials(ContentResource):
         """
         document = await read_document(request)
         uploads = validated(NewMaterials, document, self._context).uploads()
-        attach = partial(self._service.add_materials, event_id, lesson_id, uploads)
+        attach = partial(self._service.materials.add, event_id, lesson_id, uploads)
         stored = await self._run_once(admin_idempotency_key(request, document), attach, partial(_attached, event_id))
         write_stored_response(response, stored)
 
@@ -171,7 +171,7 @@ class MaterialItem(ContentResource):
         self, request: Request, response: Response, event_id: str, lesson_id: str, material_id: str
     ) -> None:
         """Detach one file."""
-        await self._run(self._service.delete_material, event_id, lesson_id, material_id)
+        await self._run(self._service.materials.delete, event_id, lesson_id, material_id)
         response.status = 204
 
 

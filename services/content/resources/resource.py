@@ -1,6 +1,6 @@
 """The base of content's resources."""
 
-from services.content.service import ContentService
+from services.content.service.content import ContentService
 from services.kit.storage.use_cases import UseCases
 
 

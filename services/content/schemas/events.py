@@ -172,7 +172,7 @@ def event_changes(document: Any, stored: Event) -> EventChanges:
     """Return the changes that the body of PUT /api/events/{eventId} makes to that event. Raise ValidationFailed."""
     view: dict[str, Any] = {**event_view(stored)}
     if isinstance(document, dict) and _EMPTY_TEXTS in (document.get("hero"), view["hero"]):
-        # No hero becomes one, or one becomes none, as a whole: no text is judged, or unchanged, by itself.
+        # A hero comes or goes as a whole: do not compare its texts one by one.
         del view["hero"]
     return validated(EventPatch, only_changes(with_stored_slug(document, stored.slug), view)).changes(stored)
 

@@ -124,7 +124,7 @@ class LessonPatch(Patch):
 def lesson_changes(document: Any, stored: Lesson) -> LessonChanges:
     """Return the changes that the body of PUT .../lessons/{lessonId} makes to that lesson. Raise ValidationFailed."""
     view: dict[str, Any] = {**lesson_view(stored)}
-    # It is always legal by itself, and judged with the address in videoId.
+    # Keep a provider that equals the stored one: it is checked against the address in videoId.
     del view["videoProvider"]
     return validated(LessonPatch, only_changes(with_stored_slug(document, stored.slug), view)).changes()
 

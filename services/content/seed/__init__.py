@@ -24,8 +24,8 @@ SAMPLES: Mapping[str, Sequence[SampleEvent]] = {"minimal": MINIMAL, "demo": (*MI
 SETS = tuple(SAMPLES)
 
 
-# The feed's last number outlives pruned changes and an archived audit log. A follower reads an empty feed, so its row
-# alone is no sign.
+# The feed's last number stays when changes are pruned and the audit log is archived. Its row alone is no sign of use: a
+# follower that reads an empty feed makes it.
 _SIGNS_OF_USE = (
     *(table.select() for table in (EventRow, LessonRow, MaterialRow, ChangeRow, AuditRow)),
     ChangeFeedRow.select().where(ChangeFeedRow.last_sequence > 0),

@@ -8,8 +8,8 @@ from contextvars import ContextVar
 from typing import Any
 
 import orjson
-import uuid_utils
 
+from services.kit.core.ids import new_id
 from services.kit.core.lean_structlog import structlog
 
 log = structlog.stdlib.get_logger("flix")
@@ -38,7 +38,7 @@ def start_request(claimed_id: str | None, method: str, route: str | None = None)
 
 def request_id_of(claimed_id: str | None) -> str:
     """Return the claimed id if it is well formed, else a new one."""
-    return claimed_id if claimed_id and _REQUEST_ID.fullmatch(claimed_id) else str(uuid_utils.uuid7())
+    return claimed_id if claimed_id and _REQUEST_ID.fullmatch(claimed_id) else new_id()
 
 
 def bind_route(route: str) -> None:

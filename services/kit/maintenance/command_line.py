@@ -80,6 +80,16 @@ class Service(Generic[AnySettings]):
     commands: Sequence[Command[AnySettings]] = ()
 
 
+@dataclass(frozen=True)
+class _Call(Generic[AnySettings]):
+    """A command line that was read, with the settings and the database of its service."""
+
+    service: Service[AnySettings]
+    settings: AnySettings
+    database: peewee.Database
+    options: argparse.Namespace
+
+
 # The errors of a file or folder that this user cannot make or change.
 _NO_PLACE = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOENT, errno.ENOTDIR, errno.EEXIST)
 
@@ -102,7 +112,7 @@ def execute(service: Service[AnySettings], arguments: Sequence[str] | None = Non
     options = _parser(service).parse_args(arguments)
     is_worker = options.worker is not None
     with opened(service, create=options.creates and not is_worker, waits=not is_worker) as (settings, database):
-        return int(options.command(service, settings, database, options) or 0)
+        return int(options.command(_Call(service, settings, database, options)) or 0)
 
 
 @contextmanager
@@ -179,107 +189,78 @@ def _parser(service: Service[AnySettings]) -> argparse.ArgumentParser:
     return parser
 
 
-def _serve(
-    service: Service[AnySettings],
-    settings: AnySettings,
-    database: peewee.Database,
-    options: argparse.Namespace,
-) -> None:
-    service.migrations.require_current(database)
+def _serve(call: _Call[AnySettings]) -> None:
+    call.service.migrations.require_current(call.database)
     # No connection may be open when gunicorn forks (docs/traps.md, 7).
-    database.close()
-    serve(settings, service.app)
+    call.database.close()
+    serve(call.settings, call.service.app)
 
 
-def _follow(
-    service: Service[AnySettings],
-    settings: AnySettings,
-    database: peewee.Database,
-    options: argparse.Namespace,
-) -> None:
-    service.migrations.require_current(database)
-    logging.config.dictConfig(logging_configuration(f"follow-{service.name}", settings.log_level))
-    if service.follow is not None:
-        service.follow(database, settings)
+def _follow(call: _Call[AnySettings]) -> None:
+    call.service.migrations.require_current(call.database)
+    logging.config.dictConfig(logging_configuration(f"follow-{call.service.name}", call.settings.log_level))
+    if call.service.follow is not None:
+        call.service.follow(call.database, call.settings)
 
 
-def _migrate(
-    service: Service[AnySettings],
-    settings: AnySettings,
-    database: peewee.Database,
-    options: argparse.Namespace,
-) -> int:
-    match options.action:
+def _migrate(call: _Call[AnySettings]) -> int:
+    match call.options.action:
         case "up":
-            applied = migrate_up(service, settings, database)
+            applied = migrate_up(call.service, call.settings, call.database)
             _print_lines(*(f"applied {name}" for name in applied) if applied else ["nothing to do"])
         case "down":
-            name = service.migrations.down(database, accept_losses=options.yes)
+            name = call.service.migrations.down(call.database, accept_losses=call.options.yes)
             _print_lines(f"rolled back {name}" if name else "nothing to do")
         case "status":
-            for row in service.migrations.status(database):
+            for row in call.service.migrations.status(call.database):
                 state = format_instant(row.applied_at) if row.applied_at else "applied" if row.applied else "pending"
                 _print_lines(f"{row.name}  {state}")
         case "check":
-            findings = service.migrations.check(database)
+            findings = call.service.migrations.check(call.database)
             _print_lines(*findings or ["no findings"])
             return 1 if findings else 0
         case "accept":
-            names = accept_rollbacks(database)
+            names = accept_rollbacks(call.database)
             _print_lines(*[f"accepted what the rollback of {name} lost" for name in names] or ["nothing to do"])
     return 0
 
 
-def _seed(
-    service: Service[AnySettings],
-    settings: AnySettings,
-    database: peewee.Database,
-    options: argparse.Namespace,
-) -> None:
+def _seed(call: _Call[AnySettings]) -> None:
+    service, database, options = call.service, call.database, call.options
     service.migrations.require_current(database)
     if options.reset:
-        _confirm_reset(service.name, settings, confirmed=options.yes)
+        _confirm_reset(service.name, call.settings, confirmed=options.yes)
     # One transaction: a database that was emptied and not seeded would never be seeded again.
     with transaction(database):
         if options.reset:
             delete_all_rows(database, service.migrations.tables)
             AuditLog(database).append([("database.emptied", service.name)])
-        added = service.seeder.seed_database(database, settings, options.set, anew=options.reset)
+        added = service.seeder.seed_database(database, call.settings, options.set, anew=options.reset)
     total = ", ".join(f"{count} {table}" for table, count in added.items() if count)
     _print_lines(f"added {total}" if total else "nothing to add")
 
 
-def _check(
-    service: Service[AnySettings],
-    settings: AnySettings,
-    database: peewee.Database,
-    options: argparse.Namespace,
-) -> int:
+def _check(call: _Call[AnySettings]) -> int:
     # Imported here because no process that runs for days needs them.
     from services.kit.maintenance.check import check  # noqa: PLC0415
     from services.kit.maintenance.check_lines import write_damage, write_findings  # noqa: PLC0415
 
+    database, options = call.database, call.options
     log_to_standard_error()
     if options.worker == "damage":
-        write_damage(database, service.migrations)
+        write_damage(database, call.service.migrations)
         return 0
-    examination = service.examination(settings)
+    examination = call.service.examination(call.settings)
     if options.worker == "findings":
         write_findings(database, examination)
         return 0
     return 1 if check(database, examination, _print_lines, repair=options.repair, alone=options.alone) else 0
 
 
-def _run_own(
-    command: Command[AnySettings],
-    service: Service[AnySettings],
-    settings: AnySettings,
-    database: peewee.Database,
-    options: argparse.Namespace,
-) -> None:
-    service.migrations.require_current(database)
+def _run_own(command: Command[AnySettings], call: _Call[AnySettings]) -> None:
+    call.service.migrations.require_current(call.database)
     log_to_standard_error()
-    _print_lines(*command.run(database, settings, options))
+    _print_lines(*command.run(call.database, call.settings, call.options))
 
 
 def _confirm_reset(name: str, settings: ServiceSettings, *, confirmed: bool) -> None:

@@ -24,9 +24,9 @@ from services.kit.storage.statements import Insertion, Parameter, Parameters, St
 from services.kit.web.idempotency import IdempotencyKey, KeyInFlight, KeyReused, StoredResponse
 
 LIFETIME = timedelta(hours=24)
-# Stored responses remove at most this many expired ones; more than they are, so that they do not accumulate.
+# Storing responses removes at most this many expired ones: more than are stored, so that they do not accumulate.
 EXPIRED_AT_ONCE = 100
-# When none was expired, the next look for them comes after this time.
+# After a removal that found none, the next one waits this long.
 NONE_EXPIRED = timedelta(seconds=1)
 _ID_DIGITS = 64
 
@@ -66,7 +66,7 @@ def keep_nothing(_result: object) -> None:
 
 
 class NotTogether(Exception):
-    """One of several requests failed, and nothing was stored: it turns out which one when each runs alone."""
+    """One of several requests failed, and nothing was stored. Run each alone to find out which one."""
 
 
 class _Row(NamedTuple):
@@ -119,7 +119,7 @@ class IdempotentRequests:
         use_case: Callable[[Keep[Result]], Result],
         render: Callable[[Result], StoredResponse],
     ) -> StoredResponse:
-        """Do so inside of `in_flight`."""
+        """Do what `run` does, for a key that the caller has in flight."""
         return self._stored(key) or self._first(key, use_case, render)
 
     def run_together(
@@ -176,7 +176,7 @@ class IdempotentRequests:
             return stored
 
     def _stored(self, key: IdempotencyKey, *, locked: bool = False) -> StoredResponse | None:
-        # An id of a group alone is the beginning of its ids, which are hexadecimal and of one length.
+        # The id of a group is the beginning of the ids in it, which are hexadecimal and of one length.
         first, last = (key.id.ljust(_ID_DIGITS, digit) for digit in "0f")
         rows = self._live(self._rows_between.all(first=first, last=last), remove_others=locked)
         for row in rows:
@@ -187,7 +187,7 @@ class IdempotentRequests:
         return None if key.former is None else self._stored(key.former, locked=locked)
 
     def _find_stored(self, keys: Sequence[IdempotencyKey | None], outcomes: list[Outcome]) -> None:
-        """Set the outcomes that are known, of keys that no other has in flight; those keys are locked."""
+        """Lock the keys and set the stored outcomes; KeyInFlight for a key that another process has locked."""
         asked = {place: key for place, key in enumerate(keys) if key is not None and outcomes[place] is None}
         if not asked:
             return
@@ -237,7 +237,7 @@ class IdempotentRequests:
             cursor = self._database.execute_sql("SELECT pg_try_advisory_xact_lock(%s)", (_lock_number(key),))
             if not cursor.fetchone()[0]:
                 raise KeyInFlight
-        # Read it in a statement after the lock: the one that took it may see the rows of before.
+        # Read the response in a later statement: the one that locks may see rows as they were before the lock.
         if stored := self._stored(key, locked=True):
             raise _Overtaken(stored)
 

@@ -44,7 +44,7 @@ def render_short(read: ReadPage, requested: PageRequest) -> RenderedList | None:
 
 def render_long(read: ReadPage, requested: PageRequest, given_up: threading.Event) -> RenderedList:
     """Return the whole list, or some of it when it is given up. The caller keeps a snapshot of the database."""
-    # Joined once: meanwhile no other thread runs, 10 ms for 25 MB.
+    # Join once: no other thread runs while Python joins, 10 ms for 25 MB.
     return RenderedList(b"".join([b'{"items":[', *_pieces(read, requested, given_up), b"]}"]))
 
 

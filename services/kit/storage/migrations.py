@@ -5,11 +5,8 @@ table rebuilds delete child rows (docs/traps.md, 1 to 3). Here one process migra
 off meanwhile and checked before the commit, and the ledger has the SHA-256 of every applied file.
 """
 
-import fcntl
 import hashlib
 import logging
-import threading
-import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -25,23 +22,13 @@ from peewee_migrate.router import void
 from services.kit.core.instants import now
 from services.kit.core.logging import safe_message
 from services.kit.storage.batches import Table
-from services.kit.storage.database import InstantField, file_is_absent, is_postgresql, transaction
+from services.kit.storage.database import InstantField, file_is_absent
+from services.kit.storage.migrator_lock import ROUTER_LOCK, connected, migration_transaction, sole_migrator
 from services.kit.storage.rollbacks import Losses, losses_of, note_rollback, put_back
 from services.kit.storage.schema import Schema, differences, model_schema
 
-# The same number for all services: an advisory lock belongs to one database of the server.
-_ADVISORY_LOCK = 0x666C6978
-_LOCK_RETRY_SECONDS = 0.1
-# A migration waits only briefly for a lock on a table, because all later statements queue behind it; its own
-# statements have no limit.
-_POSTGRESQL_LIMITS = (
-    "SET LOCAL lock_timeout = '5s'; SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0"
-)
 # Models and files are compared as PostgreSQL would store them: SQLite has one type for BIGINT, BOOLEAN and INTEGER.
 _DIALECT = peewee.PostgresqlDatabase(None)
-# The Router patches Peewee's classes and rebinds its history model while it works: use one at a time in a process.
-_ROUTER_LOCK = threading.Lock()
-
 # It would log, with a traceback, the same problems that are returned or raised here.
 logging.getLogger("peewee_migrate").setLevel(logging.CRITICAL)
 
@@ -122,7 +109,7 @@ class Migrations:
 
         Raise RollbackRefused, which names what would go, unless nothing is lost or `accept_losses`.
         """
-        with _sole_migrator(database):
+        with sole_migrator(database):
             self._refuse_drift(database)
             latest = max(_ledger(database), default=None)
             if latest is not None:
@@ -131,7 +118,7 @@ class Migrations:
 
     def status(self, database: peewee.Database) -> list[MigrationStatus]:
         """Return every migration in order, without creating a table or a file."""
-        with _connected(database):
+        with connected(database):
             ledger = _ledger(database)
         return [
             MigrationStatus(name, name in ledger, ledger[name].applied_at if name in ledger else None)
@@ -140,18 +127,18 @@ class Migrations:
 
     def check(self, database: peewee.Database) -> list[str]:
         """Return the problems of files, ledger and models, one line for each."""
-        with _ROUTER_LOCK, _connected(database):
+        with ROUTER_LOCK, connected(database):
             return [*map(str, self._problems(database)), *self._model_differences(database)]
 
     def require_current(self, database: peewee.Database) -> None:
         """Raise MigrationError when the code must not serve from this database."""
-        with _connected(database):
+        with connected(database):
             for problem in self._problems(database):
                 raise problem
 
     def _apply_next(self, database: peewee.Database) -> str | None:
         """Apply the first migration that is missing and return its name, or None when there is none."""
-        with _sole_migrator(database):
+        with sole_migrator(database):
             self._refuse_drift(database)
             ledger = _ledger(database)
             missing = next((name for name in self._files() if name not in ledger), None)
@@ -167,7 +154,7 @@ class Migrations:
     def _run(
         self, router: Router, database: peewee.Database, name: str, function: str, *, accept_losses: bool = False
     ) -> None:
-        with self._wrapped_errors(name), _migration_transaction(database):
+        with self._wrapped_errors(name), migration_transaction(database):
             functions = dict(zip(("migrate", "rollback"), router.read(name), strict=True))
             # The Router would run nothing and record the migration.
             if functions[function] is void:
@@ -298,68 +285,3 @@ def _rows(database: peewee.Database, table: Any) -> list[Any]:
 
 def _schemas(tables: Iterable[Table]) -> dict[str, Schema]:
     return {each._meta.table_name: model_schema(each, _DIALECT) for each in tables}
-
-
-@contextmanager
-def _connected(database: peewee.Database, *, create: bool = False) -> Iterator[None]:
-    """Connect, and close again if it was not open; without `create` an absent file is not created."""
-    opened = (create or not file_is_absent(database)) and database.connect(reuse_if_open=True)
-    try:
-        yield
-    finally:
-        if opened:
-            database.close()
-
-
-@contextmanager
-def _sole_migrator(database: peewee.Database) -> Iterator[None]:
-    """Wait until no other thread or process migrates this database; the lock ends with its process.
-
-    On PostgreSQL the block is one transaction, which holds the lock.
-    """
-    locked = _locked_transaction if is_postgresql(database) else _locked_file
-    with _ROUTER_LOCK, locked(database):
-        yield
-
-
-@contextmanager
-def _locked_file(database: peewee.Database) -> Iterator[None]:
-    with Path(f"{database.database}.migrate.lock").open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        with _connected(database, create=True):
-            yield
-
-
-@contextmanager
-def _locked_transaction(database: peewee.Database) -> Iterator[None]:
-    # Between two attempts there is no transaction: who waits in one keeps a connection of a pooler, which has few.
-    while True:
-        with _connected(database), transaction(database):
-            cursor = database.execute_sql("SELECT pg_try_advisory_xact_lock(%s)", [_ADVISORY_LOCK])
-            if cursor.fetchone()[0]:
-                database.execute_sql(_POSTGRESQL_LIMITS)
-                yield
-                return
-        time.sleep(_LOCK_RETRY_SECONDS)
-
-
-@contextmanager
-def _migration_transaction(database: Any) -> Iterator[None]:
-    """Open the transaction of one migration; on PostgreSQL it is open already."""
-    if is_postgresql(database):
-        yield
-        return
-    # Before the transaction, inside which SQLite ignores this pragma: else a table's rebuild deletes child rows.
-    database.pragma("foreign_keys", 0)
-    try:
-        with transaction(database):
-            yield
-            _refuse_orphans(database)
-    finally:
-        database.pragma("foreign_keys", 1)
-
-
-def _refuse_orphans(database: peewee.Database) -> None:
-    if orphans := database.execute_sql("PRAGMA foreign_key_check").fetchall():
-        tables = ", ".join(sorted({row[0] for row in orphans}))
-        raise peewee.IntegrityError(f"{len(orphans)} rows of {tables} would refer to rows that are not there")

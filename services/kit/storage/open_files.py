@@ -58,7 +58,7 @@ class WatchedConnection(sqlite3.Connection):
 
 
 class WatchedSqliteDatabase(peewee.SqliteDatabase):
-    """Peewee's SQLite database over WatchedConnections. All that are open have the same files."""
+    """Peewee's SQLite database over WatchedConnections. All open connections have the same files."""
 
     def __init__(self, *args: Any, **options: Any):
         super().__init__(*args, **options)

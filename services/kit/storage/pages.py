@@ -35,7 +35,7 @@ def ordering(orders: ColumnOrders, request: PageRequest) -> list[Any]:
 def contains(database: peewee.Database, searched: Any, text: str) -> Any:
     """Return the condition that the column, a `search_form`, has the text in it, in any case.
 
-    Not LIKE: the engines fold other letters, and % and _ would mean something.
+    Not LIKE: each engine folds other letters, and % and _ are wildcards.
     """
     position = fn.STRPOS if is_postgresql(database) else fn.INSTR
     return position(searched, search_form(text)) > 0

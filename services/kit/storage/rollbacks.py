@@ -1,8 +1,8 @@
-"""What a rollback loses: found by a trial, named before it happens, and noted where it happened all the same.
+"""What a rollback loses: found by a trial, named before it happens, and recorded when it was accepted.
 
 In the trial the migration is rolled back and applied again, so that what it computes anew does not count. The values
-of a column that goes are kept and put back when the migration is applied again: otherwise everyone would be what the
-column's default says, such as an active owner (docs/decisions/092-rollbacks-that-lose.md). So are the rows of a table
+of a column that goes are kept and put back when the migration is applied again: otherwise every row would get the
+column's default, such as the role of owner (docs/decisions/092-rollbacks-that-lose.md). So are the rows of a table
 whose model says `survives_rollbacks`.
 """
 
@@ -101,7 +101,7 @@ class _Copy:
 
 
 class _Change(NamedTuple):
-    """A value that is another one after the trial, or none."""
+    """A value that the trial has changed or removed."""
 
     column: str
     key: tuple[Any, ...]
@@ -270,7 +270,7 @@ def _gone_rows(database: peewee.Database, copy: _Copy) -> Iterator[_Change]:
 
 
 def _changes(database: peewee.Database, copy: _Copy, remaining: Sequence[str]) -> Iterator[_Change]:
-    """Yield the values that are others now, of the rows that are still there; where there was none, none is lost."""
+    """Yield the values that the trial has changed in rows that are still there; NULL is no loss."""
     columns = [each for each in copy.columns if each not in copy.key]
     if not columns:
         return

@@ -38,14 +38,14 @@ def create_operated_app(
         *routes,
         *health_routes(use_cases, database, migrations, require_ready),
         audit_route(settings.name, audit, use_cases),
-        integrity_route(check_command(settings.name, "findings", use_cases)),
+        integrity_route(check_command(settings.name, "findings", use_cases.pool)),
     )
     watch = SoundnessWatch(
         database,
         migrations,
-        use_cases,
+        use_cases.pool,
         settings.integrity_interval_seconds,
-        apart=check_command(settings.name, "damage", use_cases),
+        apart=check_command(settings.name, "damage", use_cases.pool),
     )
     return create_service_app(table, settings, use_cases, verifier, watch, prepare, direct)
 

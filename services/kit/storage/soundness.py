@@ -20,7 +20,7 @@ from services.kit.storage.database import (
 from services.kit.storage.database_errors import DATABASE_ERRORS, is_damage
 from services.kit.storage.migrations import MigrationError, Migrations
 from services.kit.storage.open_files import FilesGone
-from services.kit.storage.use_cases import UseCases
+from services.kit.storage.thread_pool import ThreadPool
 
 # How quick_check's lines about rows that break a rule of their table begin. They are no damage of the file, and the
 # check of rows reports each.
@@ -53,14 +53,14 @@ class SoundnessWatch:
         self,
         database: peewee.Database,
         migrations: Migrations,
-        use_cases: UseCases,
+        pool: ThreadPool,
         interval_seconds: float,
         recheck_seconds: float = RECHECK_SECONDS,
         apart: BackgroundCommand | None = None,
     ):
         self._database = database
         self._migrations = migrations
-        self._use_cases = use_cases
+        self._pool = pool
         self._interval = interval_seconds
         self._recheck = recheck_seconds
         self._apart = apart
@@ -74,30 +74,30 @@ class SoundnessWatch:
     def stop(self) -> None:
         """Begin no other inspection, and wait for a running one, whose connection cannot be closed safely."""
         self._stopped.set()
-        self._use_cases.wake.set()
+        self._pool.wake.set()
         if self._apart is not None:
             self._apart.end()
         self._thread.join(STOP_SECONDS)
 
     def inspect(self) -> None:
-        """Close the use cases if there is damage, else reopen them; change nothing when the database cannot be read."""
-        damaged_before = self._use_cases.damaged
-        if self._use_cases.lost_its_log():
+        """Close the pool if there is damage, else reopen it; change nothing when the database cannot be read."""
+        damaged_before = self._pool.damaged
+        if self._pool.lost_its_log():
             # Connect to nothing: a restore waits until no connection is left.
             return
         try:
             damage = self._find_damage(damaged_before)
         except FilesGone as lost:
-            self._use_cases.close_for_lost_files(lost)
+            self._pool.close_for_lost_files(lost)
             return
         except Exception as error:
             log.warning("database_not_looked_at", error=safe_message(error))
             return
         if damage:
-            self._use_cases.close_for_damage(damage)
+            self._pool.close_for_damage(damage)
         # Damage that a use case met during this inspection may have come after it.
-        elif damaged_before and not self._use_cases.lost_its_log():
-            self._use_cases.reopen()
+        elif damaged_before and not self._pool.lost_its_log():
+            self._pool.reopen()
 
     def _find_damage(self, damaged_before: bool) -> str | None:
         if self._apart is not None and not damaged_before and file_size(self._database) >= APART_FROM_BYTES:
@@ -106,7 +106,7 @@ class SoundnessWatch:
                 damage: str | None = line["damage"]
                 return damage
             except (BackgroundFailed, OSError) as error:
-                if self._stopped.is_set() or self._use_cases.damaged:
+                if self._stopped.is_set() or self._pool.damaged:
                     return None
                 log.warning("inspection_failed", error=str(error))
         return find_damage(self._database, self._migrations, every_row=damaged_before)
@@ -119,13 +119,13 @@ class SoundnessWatch:
     def _wait(self) -> None:
         """Wait for the next inspection: the interval, until a use case meets damage, or until the files are gone."""
         due = time.monotonic() + self._interval
-        while not self._use_cases.damaged and (seconds := due - time.monotonic()) > 0:
-            if self._use_cases.wake.wait(min(seconds, self._recheck)):
-                self._use_cases.wake.clear()
+        while not self._pool.damaged and (seconds := due - time.monotonic()) > 0:
+            if self._pool.wake.wait(min(seconds, self._recheck)):
+                self._pool.wake.clear()
                 break
-            self._use_cases.close_if_files_are_gone()
+            self._pool.close_if_files_are_gone()
         # The inspection that may reopen comes a little later.
-        if self._use_cases.damaged:
+        if self._pool.damaged:
             self._stopped.wait(self._recheck)
 
 
@@ -164,11 +164,11 @@ def _damages(database: peewee.Database, migrations: Migrations, *, every_row: bo
                 table.select(peewee.fn.COUNT(peewee.SQL("t1.*"))).scalar(database)
 
 
-def check_command(service: str, what: Literal["findings", "damage"], use_cases: UseCases) -> BackgroundCommand:
+def check_command(service: str, what: Literal["findings", "damage"], pool: ThreadPool) -> BackgroundCommand:
     """Return the command that checks the service's database, with the settings of the environment.
 
     It ends when the database is found damaged, because a restore waits until nobody has the file open.
     """
     command = BackgroundCommand(f"services.{service}", "check", "--worker", what)
-    use_cases.at_damage.append(command.end)
+    pool.at_damage.append(command.end)
     return command

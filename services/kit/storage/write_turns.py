@@ -1,4 +1,4 @@
-"""Turns of those who write to a SQLite file: they wait in a queue, of threads in a process and then of processes.
+"""Turns for writing to a SQLite file: writers wait in a queue, of threads in a process and then of processes.
 
 SQLite's busy handler polls with growing sleeps instead, which gives tails of seconds and "database is locked" under
 load (docs/traps.md, 19). It stays for programs that do not queue, such as sqlite3.
@@ -30,7 +30,7 @@ def write_turn(file: str) -> Iterator[None]:
         raise peewee.OperationalError("database is locked")
     queue: int | None = None
     try:
-        # Where this file cannot be written, SQLite says what is wrong with its own.
+        # Without this file go on: SQLite then says what is wrong with the folder or the disk.
         with suppress(OSError):
             queue = os.open(f"{file}.write.lock", os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o666)
             fcntl.flock(queue, fcntl.LOCK_EX)

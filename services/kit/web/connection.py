@@ -24,9 +24,9 @@ from functools import cached_property
 from http import HTTPStatus
 from typing import Any
 
-import uuid_utils
 from gunicorn.asgi.protocol import ASGIProtocol
 
+from services.kit.core.ids import new_id
 from services.kit.core.logging import log, request_id_of
 from services.kit.web.headers import Headers
 from services.kit.web.heads import check_head, has_ended, origin_form, origin_of, path_of
@@ -119,7 +119,7 @@ class Connection(ASGIProtocol):
     def _refuse(self, status: int, has_head: bool = False) -> None:
         parser = self._callback_parser
         rest = b"" if has_head or self._current_request is not None else bytes(parser._buffer)
-        request_id = str(uuid_utils.uuid7())
+        request_id = new_id()
         log.debug("request_not_read", status=status, requestId=request_id)
         headers = self.app.refusal_headers(origin_of(parser._headers_list, rest))
         self._safe_write(refusal(status, request_id, headers))

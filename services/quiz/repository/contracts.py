@@ -52,9 +52,9 @@ class QuizRepository(Protocol):
         """Return the ids of the lesson's quiz, and lock it against writers only. Raise QuizNotFound."""
 
     def share_all(self, lesson_ids: Collection[str]) -> dict[str, QuizReference]:
-        """Do so for several lessons, one or more, by lesson.
+        """Share the quizzes of one or more lessons; return their ids by lesson.
 
-        Left out are lessons without a quiz, and quizzes that another transaction locks: nothing waits for it.
+        Left out are lessons without a quiz, and quizzes that another transaction locks: do not wait for it.
         """
 
     def save(self, quiz: Quiz) -> None:

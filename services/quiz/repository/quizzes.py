@@ -93,7 +93,7 @@ class PeeweeQuizzes:
         return reference
 
     def share_all(self, lesson_ids: Collection[str]) -> dict[str, QuizReference]:
-        """Do so for several lessons, one or more, by lesson; leave out those without a quiz or with a locked one."""
+        """Share the quizzes of these lessons, one or more; leave out absent and locked quizzes."""
         return {each.lesson_id: each for each in self._share_all.all(lesson_ids=lesson_ids)}
 
     def save(self, quiz: Quiz) -> None:

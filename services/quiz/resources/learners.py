@@ -48,7 +48,7 @@ from services.quiz.schemas.learners import (
     learner_quiz_view,
     submission_view,
 )
-from services.quiz.service import QuizService
+from services.quiz.service.quiz import QuizService
 
 # A learner's body beside a lesson's title, each of which may be as long as a body.
 SUBMISSION_LIMIT_BYTES = 3 * BODY_LIMIT_BYTES
@@ -77,9 +77,9 @@ class LessonQuiz(QuizResource):
     )
     async def on_get(self, request: Request, response: Response, lesson_id: str) -> None:
         """Return the lesson's quiz, without any trace of which option is right."""
-        version = await self._run(self._service.lesson_quiz_version, lesson_id)
+        version = await self._run(self._service.learners.version, lesson_id)
         response.set_header(FRESHNESS_HEADER, freshness_header(Freshness(version)))
-        quiz = await self._run(self._service.get_lesson_quiz, lesson_id)
+        quiz = await self._run(self._service.learners.quiz, lesson_id)
         write_json(response, {"item": learner_quiz_view(quiz)})
 
 
@@ -88,7 +88,7 @@ class LessonQuizVersion(QuizResource):
 
     async def on_get(self, request: Request, response: Response, lesson_id: str) -> None:
         """Return the version now, also of a lesson without a quiz."""
-        write_json(response, asdict(await self._run(self._service.lesson_quiz_version, lesson_id)))
+        write_json(response, asdict(await self._run(self._service.learners.version, lesson_id)))
 
 
 class Submissions(QuizResource):
@@ -119,7 +119,7 @@ class SubmissionBatches(QuizResource):
         items = [_BatchItem(each) for each in validated(SubmissionBatch, document).items]
         readable = [item for item in items if item.read(self._service, is_deep=is_deep)]
         submits = [item.submit for item in readable]
-        outcomes = await self._run_together(submits, self._service.submit_together) if submits else ()
+        outcomes = await self._run_together(submits, self._service.learners.submit_together) if submits else ()
         for item, outcome in zip(readable, outcomes, strict=True):
             item.outcome = outcome
         write_json(response, {"items": [item.view() for item in items]})
@@ -210,7 +210,7 @@ def _submit(
     return Once(
         _learner_idempotency_key(key_header, submission),
         answers,
-        partial(service.submit, answers.lesson_id, answers.answers, revision_id=answers.revision_id),
+        partial(service.learners.submit, answers.lesson_id, answers.answers, revision_id=answers.revision_id),
         partial(_graded, submission),
         begin,
     )

@@ -36,7 +36,7 @@ class Quizzes(QuizResource):
         which, q = requested.query.filter(), requested.query.q
 
         def read(piece: PageRequest) -> Page[QuizView]:
-            return self._service.list_quizzes(which, piece, q).of(quiz_view)
+            return self._service.quizzes.list(which, piece, q).of(quiz_view)
 
         write_list(response, requested, await self._run_list(read, requested.page))
 
@@ -52,7 +52,7 @@ class Quizzes(QuizResource):
     async def on_post(self, request: Request, response: Response) -> None:
         """Create the quiz of a lesson."""
         document = await read_document(request)
-        create = partial(self._service.create_quiz, validated(NewQuiz, document).fields())
+        create = partial(self._service.quizzes.create, validated(NewQuiz, document).fields())
         key = admin_idempotency_key(request, document)
         write_stored_response(response, await self._run_once(key, create, _created))
 
@@ -63,7 +63,7 @@ class QuizItem(QuizResource):
     @Operation(id="getQuiz", response=Item[QuizView], errors=(QuizNotFound,), gives_entity_tag=True)
     async def on_get(self, request: Request, response: Response, quiz_id: str) -> None:
         """Return a quiz with its right options."""
-        quiz = await self._run(self._service.get_quiz, quiz_id)
+        quiz = await self._run(self._service.quizzes.get, quiz_id)
         write_versioned(response, quiz, quiz_view(quiz))
 
     @Operation(
@@ -82,7 +82,7 @@ class QuizItem(QuizResource):
         """
         document, states = await read_document(request), read_if_match(request)
         try:
-            quiz = await self._run(self._service.update_quiz, quiz_id, partial(quiz_changes, document), states)
+            quiz = await self._run(self._service.quizzes.update, quiz_id, partial(quiz_changes, document), states)
         except NotFound:
             # A wrong body is refused first, with nothing stored to compare it with.
             validated(QuizUpdate, document)
@@ -92,7 +92,7 @@ class QuizItem(QuizResource):
     @Operation(id="deleteQuiz", status=204, errors=(QuizNotFound,), takes_if_match=True)
     async def on_delete(self, request: Request, response: Response, quiz_id: str) -> None:
         """Delete a quiz; its attempts stay as history."""
-        await self._run(self._service.delete_quiz, quiz_id, read_if_match(request))
+        await self._run(self._service.quizzes.delete, quiz_id, read_if_match(request))
         response.status = 204
 
 
@@ -109,7 +109,7 @@ class Attempts(QuizResource):
         which = requested.query.filter()
 
         def read(piece: PageRequest) -> Page[AttemptView]:
-            history = self._service.list_attempts(quiz_id, piece, which)
+            history = self._service.quizzes.list_attempts(quiz_id, piece, which)
             return history.page.of(partial(attempt_view, history))
 
         write_list(response, requested, await self._run_list(read, requested.page))

@@ -1,7 +1,7 @@
 """The base of quiz's resources."""
 
 from services.kit.storage.use_cases import UseCases
-from services.quiz.service import QuizService
+from services.quiz.service.quiz import QuizService
 
 
 class QuizResource:

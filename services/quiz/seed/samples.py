@@ -3,8 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-import uuid_utils
-
+from services.kit.core.ids import new_id
 from services.quiz.entities import Option, Question, Quiz
 
 
@@ -46,7 +45,7 @@ class SampleQuiz:
             title=self.title,
             pass_percentage=self.pass_percentage,
             # A new id each time: attempts at a deleted sample keep its old revision.
-            revision_id=str(uuid_utils.uuid7()),
+            revision_id=new_id(),
             created_at=created_at,
             updated_at=created_at,
             version=1,

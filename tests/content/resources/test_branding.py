@@ -10,7 +10,7 @@ import pytest
 from falcon.testing import ASGIConductor, Result
 
 from services.content.repository.store import PeeweeContentStore
-from services.content.service import ContentService
+from services.content.service.content import ContentService
 from tests.audit import entries_in
 from tests.clock import StoppedClock
 from tests.content.client import Client, access_token, content_app
@@ -149,7 +149,7 @@ def test_an_event_that_changes_meanwhile_is_not_overwritten(app: Open, service: 
 
         def change(_is_done: Callable[[], bool]) -> None:
             until(lambda: bool(provider.received), "the provider is asked")
-            service.update_event("event-1", event_changes(hero_title="By hand"))
+            service.events.update("event-1", event_changes(hero_title="By hand"))
             gate.opened.set()
 
         assert client.send_during(change, "POST", GENERATE, access_token(), json=PROMPT) == CHANGED
@@ -163,7 +163,7 @@ def test_an_event_that_is_deleted_meanwhile_is_not_found(app: Open, service: Con
 
         def delete(_is_done: Callable[[], bool]) -> None:
             until(lambda: bool(provider.received), "the provider is asked")
-            service.delete_event("event-1")
+            service.events.delete("event-1")
             gate.opened.set()
 
         assert client.send_during(delete, "POST", GENERATE, access_token(), json=PROMPT) == EVENT_NOT_FOUND

@@ -10,7 +10,7 @@ from services.content.app import routes
 from services.kit.web.guards import Guard
 from tests.content.client import BAD_HEADERS, SETTINGS, Client, access_token, bad_tokens, service_token
 from tests.content.memory import InMemoryContentStore
-from tests.content.resources.answers import SNAPSHOT, everything
+from tests.content.resources.answers import everything
 from tests.refusals import FORBIDDEN, UNAUTHORIZED, Response
 
 UNUSED = Mock()
@@ -73,8 +73,3 @@ def test_a_route_opens_with_its_token_in_any_case_of_the_scheme(
 
 def test_no_route_of_content_is_open_to_anyone() -> None:
     assert {each.values[2] for each in ENDPOINTS} == {Guard.VIEWER, Guard.EDITOR, Guard.SERVICE}
-
-
-def test_a_token_for_several_audiences_or_for_content_alone_is_good(client: Client) -> None:
-    for audience in ("content", ["quiz", "content"]):
-        assert client.send("GET", SNAPSHOT, access_token(aud=audience)).status == 200

@@ -27,7 +27,8 @@ from services.kit.storage.database import open_database
 from services.kit.storage.database_errors import is_damage
 from services.kit.storage.health import health_routes
 from services.kit.storage.soundness import APART_FROM_BYTES, SoundnessWatch, check_command, find_damage
-from services.kit.storage.use_cases import DAMAGED, UseCases
+from services.kit.storage.thread_pool import DAMAGED, ThreadPool
+from services.kit.storage.use_cases import UseCases
 from services.kit.web.app import create_web_app
 from services.kit.web.guards import Gatekeeper
 from services.kit.web.pages import PageRequest
@@ -48,7 +49,7 @@ class Service:
         self._store = PeeweeContentStore(database)
         routes = health_routes(self._use_cases, database, MIGRATIONS)
         self._app: Any = create_web_app(routes, [Gatekeeper(routes, "content", "no service's secret is needed here")])
-        self._watch = SoundnessWatch(database, MIGRATIONS, self._use_cases, interval_seconds, SOON)
+        self._watch = SoundnessWatch(database, MIGRATIONS, self._use_cases.pool, interval_seconds, SOON)
 
     @contextmanager
     def running(self) -> Iterator["Service"]:
@@ -186,8 +187,8 @@ def test_no_write_is_acknowledged_into_a_file_that_is_gone(
     with closing(sqlite3.connect(file)) as connection:
         connection.execute("CREATE TABLE notes (id INTEGER PRIMARY KEY)")
     database = open_database(f"sqlite:///{file}", create=False)
-    use_cases = UseCases(database, threads=1)
-    write = partial(use_cases.run_in_this_thread, database.execute_sql, "INSERT INTO notes DEFAULT VALUES")
+    pool = ThreadPool(database, threads=1)
+    write = partial(pool.run_in_this_thread, database.execute_sql, "INSERT INTO notes DEFAULT VALUES")
     write()
 
     remove(paths[which])
@@ -195,7 +196,7 @@ def test_no_write_is_acknowledged_into_a_file_that_is_gone(
     for _ in range(2):
         with pytest.raises(Unavailable, match=DAMAGED):
             write()
-    use_cases.close()
+    pool.close()
 
 
 def test_the_log_of_a_file_behind_a_link_is_watched(file: Path, tmp_path: Path) -> None:
@@ -249,13 +250,13 @@ def test_a_service_without_its_log_stays_closed_until_a_restore(file: Path, remo
 
 def test_a_use_case_that_meets_damage_closes_the_service(file: Path) -> None:
     database = open_database(f"sqlite:///{file}")
-    use_cases = UseCases(database, threads=1)
+    pool = ThreadPool(database, threads=1)
     overwriting("events")(file)
     for _ in range(2):
         with pytest.raises(Unavailable, match=DAMAGED):
-            use_cases.run_in_this_thread(PeeweeContentStore(database).events.list, PageRequest())
-    assert (use_cases.damaged, use_cases.wake.is_set()) == (True, True)
-    use_cases.close()
+            pool.run_in_this_thread(PeeweeContentStore(database).events.list, PageRequest())
+    assert (pool.damaged, pool.wake.is_set()) == (True, True)
+    pool.close()
 
 
 def test_a_missing_table_closes_the_service_until_it_is_back(seeded: peewee.Database) -> None:
@@ -319,10 +320,10 @@ class Apart:
 def inspected(file: Path, apart: Any) -> bool:
     """Inspect the database once and return whether it is damaged."""
     database = open_database(f"sqlite:///{file}", create=False)
-    use_cases = UseCases(database, threads=1)
-    SoundnessWatch(database, MIGRATIONS, use_cases, NEVER, apart=apart).inspect()
-    use_cases.close()
-    return use_cases.damaged
+    pool = ThreadPool(database, threads=1)
+    SoundnessWatch(database, MIGRATIONS, pool, NEVER, apart=apart).inspect()
+    pool.close()
+    return pool.damaged
 
 
 def grow(file: Path) -> None:
@@ -365,17 +366,17 @@ def test_the_command_of_a_service_inspects_its_large_file(
     if is_damaged:
         overwriting("materials")(file)
     monkeypatch.setenv("CONTENT_DATABASE_URL", f"sqlite:///{file}")
-    use_cases = UseCases(open_database(f"sqlite:///{file}", create=False), threads=1)
-    [line] = check_command("content", "damage", use_cases).lines()
-    use_cases.close()
+    pool = ThreadPool(open_database(f"sqlite:///{file}", create=False), threads=1)
+    [line] = check_command("content", "damage", pool).lines()
+    pool.close()
     assert (line["damage"] is not None) is is_damaged
 
 
 def test_damage_ends_the_processes_that_have_the_file_open(file: Path) -> None:
-    use_cases = UseCases(open_database(f"sqlite:///{file}", create=False), threads=1)
+    pool = ThreadPool(open_database(f"sqlite:///{file}", create=False), threads=1)
     ended: list[str] = []
-    use_cases.at_damage.append(lambda: ended.append("check"))
+    pool.at_damage.append(lambda: ended.append("check"))
     for _ in range(2):
-        use_cases.close_for_damage("a page is noise")
-    use_cases.close()
+        pool.close_for_damage("a page is noise")
+    pool.close()
     assert ended == ["check"]

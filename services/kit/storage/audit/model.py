@@ -4,10 +4,10 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import peewee
-import uuid_utils
 from peewee import TextField
 
 from services.kit.core.actor import current_actor
+from services.kit.core.ids import new_id
 from services.kit.core.logging import NO_REQUEST_ID, current_request_id
 from services.kit.storage.database import InstantField
 
@@ -56,7 +56,7 @@ def record_of(action: str, subject_id: str, at: datetime) -> AuditRecord:
     """Return the record of an action of the current actor."""
     actor, request_id = current_actor(), current_request_id()
     return AuditRecord(
-        id=str(uuid_utils.uuid7()),
+        id=new_id(),
         occurred_at=at,
         actor_id=actor.id,
         actor_name=actor.name,

@@ -1,4 +1,4 @@
-"""services.quiz.service over the in-memory twin; test_resources.py proves what the use cases return."""
+"""The use cases of quiz, on the in-memory twin; tests/quiz/test_resources.py proves what they return."""
 
 from collections.abc import Callable
 from typing import Any
@@ -10,7 +10,6 @@ from services.kit.storage.idempotency import Keep
 from services.kit.web.entity_tags import entity_tag
 from services.kit.web.pages import Page, PageRequest
 from services.quiz.entities import (
-    Answer,
     AttemptHistory,
     Option,
     QuizFilter,
@@ -18,14 +17,12 @@ from services.quiz.entities import (
 )
 from services.quiz.errors import (
     EventNotFound,
-    InvalidAttempt,
-    LessonHasQuiz,
     LessonNotFound,
     MissingCorrectOption,
     QuizNotFound,
 )
 from services.quiz.repository.contracts import ALL, attempt_key
-from services.quiz.service import QuizService
+from services.quiz.service.quiz import QuizService
 from tests.audit import entries_in
 from tests.clock import LATER, NOON, StoppedClock
 from tests.matching import NEW_ID
@@ -75,45 +72,13 @@ def world() -> World:
     return World()
 
 
-# Refused use cases
+# Refused use cases; tests/quiz/test_resources.py refuses what is unknown or taken, and test_rules.py wrong answers
 
 
-UseCase = Callable[[QuizService], object]
-REFUSED: dict[str, tuple[UseCase, type[ServiceError]]] = {
-    "a second quiz for a lesson": (lambda service: service.create_quiz(quiz_fields("lesson-1")), LessonHasQuiz),
-    "update of an unknown quiz": (lambda service: service.update_quiz("quiz-9", quiz_changes()), QuizNotFound),
-    "deletion of an unknown quiz": (lambda service: service.delete_quiz("quiz-9"), QuizNotFound),
-    "update of a stale state": (
-        lambda service: service.update_quiz("quiz-1", quiz_changes(), STALE),
-        PreconditionFailed,
-    ),
-    "deletion of a stale state": (lambda service: service.delete_quiz("quiz-1", STALE), PreconditionFailed),
-    "a quiz by the id of its lesson": (lambda service: service.get_quiz("lesson-1"), QuizNotFound),
-    "a lesson's quiz by its own id": (lambda service: service.get_lesson_quiz("quiz-1"), QuizNotFound),
-    "attempts at an unknown quiz": (lambda service: service.list_attempts("quiz-9", ALL), QuizNotFound),
-    "a lesson without a quiz": (lambda service: service.submit("lesson-2", []), QuizNotFound),
-    "the same question twice": (
-        lambda service: service.submit("lesson-1", [right(a_quiz().questions[0])] * 2),
-        InvalidAttempt,
-    ),
-    "another question's option": (
-        lambda service: service.submit("lesson-1", [Answer("question-1", "option-2-1")]),
-        InvalidAttempt,
-    ),
-    "an unknown question": (
-        lambda service: service.submit("lesson-1", [Answer("question-9", "option-1-1")]),
-        InvalidAttempt,
-    ),
-}
-
-
-@pytest.mark.parametrize("name", REFUSED)
-def test_a_refused_use_case_changes_nothing(world: World, name: str) -> None:
-    use_case, error = REFUSED[name]
-    before = world.store.everything()
-    with pytest.raises(error):
-        use_case(world.service)
-    assert world.store.everything() == before
+def test_the_ids_of_a_quiz_and_of_its_lesson_are_two(world: World) -> None:
+    for read, of_the_other in ((world.service.quizzes.get, "lesson-1"), (world.service.learners.quiz, "quiz-1")):
+        with pytest.raises(QuizNotFound):
+            read(of_the_other)
 
 
 @pytest.mark.parametrize(("questions", "error"), [(NOBODY_KNOWS, MissingCorrectOption), (SAME_ORDER, ValidationFailed)])
@@ -122,9 +87,9 @@ def test_questions_that_break_a_rule_are_refused_before_content_is_asked(
 ) -> None:
     before = world.store.everything()
     with pytest.raises(error):
-        world.service.create_quiz(quiz_fields(questions=questions))
+        world.service.quizzes.create(quiz_fields(questions=questions))
     with pytest.raises(error):
-        world.service.update_quiz("quiz-1", quiz_changes(questions=questions))
+        world.service.quizzes.update("quiz-1", quiz_changes(questions=questions))
     assert (world.store.everything(), world.required) == (before, [])
 
 
@@ -138,9 +103,9 @@ def test_without_a_lesson_no_quiz_is_created_or_updated(
     before = world.store.everything()
     world.refusal = refusal
     with pytest.raises(refusal):
-        world.service.create_quiz(quiz_fields())
+        world.service.quizzes.create(quiz_fields())
     with pytest.raises(of_an_update):
-        world.service.update_quiz("quiz-1", quiz_changes())
+        world.service.quizzes.update("quiz-1", quiz_changes())
     assert world.required == [("event-1", "lesson-2"), ("event-1", "lesson-1")]
     assert world.store.everything() == before
 
@@ -150,14 +115,14 @@ def test_without_a_lesson_no_quiz_is_created_or_updated(
 
 def test_an_update_of_an_unknown_quiz_does_not_ask_content(world: World) -> None:
     with pytest.raises(QuizNotFound):
-        world.service.update_quiz("quiz-9", quiz_changes())
+        world.service.quizzes.update("quiz-9", quiz_changes())
     assert world.required == []
 
 
 def test_a_quiz_deleted_while_content_is_asked_is_not_written_back(world: World) -> None:
     world.meanwhile = lambda: world.store.quizzes.remove("quiz-1", LATER)
     with pytest.raises(QuizNotFound):
-        world.service.update_quiz("quiz-1", quiz_changes())
+        world.service.quizzes.update("quiz-1", quiz_changes())
     assert world.store.quizzes.list(QuizFilter()) == []
     assert world.store.attempts.list("quiz-1", ALL) == [an_attempt()]
 
@@ -167,33 +132,33 @@ def test_a_quiz_deleted_while_content_is_asked_is_not_written_back(world: World)
 
 def test_a_quiz_is_changed_or_deleted_in_the_named_states_only(world: World) -> None:
     before = frozenset({entity_tag(a_quiz())})
-    changed = world.service.update_quiz("quiz-1", quiz_changes(), before)
+    changed = world.service.quizzes.update("quiz-1", quiz_changes(), before)
     with pytest.raises(PreconditionFailed):
-        world.service.update_quiz("quiz-1", quiz_changes(title="Stale"), before)
+        world.service.quizzes.update("quiz-1", quiz_changes(title="Stale"), before)
     with pytest.raises(PreconditionFailed):
-        world.service.delete_quiz("quiz-1", before)
-    assert (world.service.get_quiz("quiz-1"), changed.version) == (changed, 2)
-    world.service.delete_quiz("quiz-1", before | {entity_tag(changed)})
+        world.service.quizzes.delete("quiz-1", before)
+    assert (world.service.quizzes.get("quiz-1"), changed.version) == (changed, 2)
+    world.service.quizzes.delete("quiz-1", before | {entity_tag(changed)})
     with pytest.raises(QuizNotFound):
-        world.service.get_quiz("quiz-1")
+        world.service.quizzes.get("quiz-1")
 
 
 # Reading
 
 
 def test_attempts_are_listed_newest_first_with_what_each_was_asked(world: World) -> None:
-    edited = world.service.update_quiz("quiz-1", quiz_changes())
-    newer = world.service.submit("lesson-1", []).attempt
+    edited = world.service.quizzes.update("quiz-1", quiz_changes())
+    newer = world.service.learners.submit("lesson-1", []).attempt
     asked_now = Revision(edited.revision_id, "quiz-1", "Changed", 70, edited.questions, LATER)
-    first = world.service.list_attempts("quiz-1", PageRequest(1))
+    first = world.service.quizzes.list_attempts("quiz-1", PageRequest(1))
     assert (first.page.items, first.revisions) == ([newer], {edited.revision_id: asked_now})
-    second = world.service.list_attempts("quiz-1", PageRequest(1, attempt_key(newer)))
+    second = world.service.quizzes.list_attempts("quiz-1", PageRequest(1, attempt_key(newer)))
     assert second == AttemptHistory(Page([an_attempt()], None), ASKED)
 
 
 def test_a_quiz_without_attempts_has_an_empty_history(world: World) -> None:
     world.store.quizzes.add(numbered_quiz(2))
-    assert world.service.list_attempts("quiz-2", ALL) == AttemptHistory(Page([], None), {})
+    assert world.service.quizzes.list_attempts("quiz-2", ALL) == AttemptHistory(Page([], None), {})
 
 
 # Submitting
@@ -201,7 +166,7 @@ def test_a_quiz_without_attempts_has_an_empty_history(world: World) -> None:
 
 def test_every_submission_is_an_attempt_of_its_own(world: World) -> None:
     answers = [right(question) for question in a_quiz().questions]
-    first, second = (world.service.submit("lesson-1", answers).attempt for _ in range(2))
+    first, second = (world.service.learners.submit("lesson-1", answers).attempt for _ in range(2))
     assert first.id != second.id
     # A learner's submission must not wait for content.
     assert world.required == []
@@ -212,8 +177,8 @@ def test_every_submission_is_an_attempt_of_its_own(world: World) -> None:
 
 
 CREATIONS: dict[str, Callable[[QuizService, Keep[Any]], object]] = {
-    "quiz": lambda service, keep: service.create_quiz(quiz_fields(), keep),
-    "attempt": lambda service, keep: service.submit("lesson-1", [], keep),
+    "quiz": lambda service, keep: service.quizzes.create(quiz_fields(), keep),
+    "attempt": lambda service, keep: service.learners.submit("lesson-1", [], keep),
 }
 
 
@@ -239,12 +204,12 @@ def test_a_result_that_cannot_be_kept_undoes_its_creation(
 
 
 def test_each_change_of_a_quiz_is_an_audit_entry(world: World) -> None:
-    created = world.service.create_quiz(quiz_fields())
-    world.service.update_quiz(created.id, quiz_changes())
-    world.service.delete_quiz(created.id)
+    created = world.service.quizzes.create(quiz_fields())
+    world.service.quizzes.update(created.id, quiz_changes())
+    world.service.quizzes.delete(created.id)
     # Learners and readers leave no entry.
-    world.service.submit("lesson-1", [])
-    world.service.get_lesson_quiz("lesson-1")
-    world.service.list_attempts("quiz-1", PageRequest(50))
+    world.service.learners.submit("lesson-1", [])
+    world.service.learners.quiz("lesson-1")
+    world.service.quizzes.list_attempts("quiz-1", PageRequest(50))
     actions = [(f"quiz.{action}", created.id) for action in ("created", "changed", "deleted")]
     assert entries_in(world.store.audit) == [("quiz.created", "quiz-1"), *actions]

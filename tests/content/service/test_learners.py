@@ -1,4 +1,4 @@
-"""What content tells the gateway of a learner's request: the event, the lesson, and whether the key was a guess."""
+"""Learners' requests: content's judgement of the event, of the lesson, and of the key."""
 
 from collections.abc import Sequence
 from contextlib import suppress
@@ -12,7 +12,8 @@ from services.content import rules
 from services.content.errors import EventNotFound
 from services.content.repository.contracts import ContentStore
 from services.content.repository.store import PeeweeContentStore
-from services.content.service import ContentService, PresentedGrant
+from services.content.service.content import ContentService
+from services.content.service.learners import PresentedGrant
 from services.kit.core.errors import ServiceError, Unavailable
 from services.kit.web.freshness import Freshness
 from services.kit.web.judgements import (
@@ -38,31 +39,33 @@ FOREIGN_GRANT = Grant("event-1", GRANT.fingerprint)
 
 
 class Door:
-    """A private event with the key `KEY`, and what is told of each request for it."""
+    """A private event with the key `KEY`, and the judgements of requests for it."""
 
     def __init__(self, store: ContentStore) -> None:
         self.clock = StoppedClock()
         self.store = with_two_events(store)
         self.service = ContentService(store, SECRET, self.clock)
 
-    def told(
+    def judgement(
         self, key: str | None, grant: PresentedGrant = None, slug: str = "secret", lesson: str = "first"
     ) -> Judgement:
-        """Return what is told last of a request for a lesson, whether it is refused or not."""
-        told: list[Judgement] = []
+        """Return the last judgement of a request for a lesson, whether it is refused or not."""
+        reported: list[Judgement] = []
         with suppress(ServiceError):
-            self.service.play(slug, lesson, key, grant, lambda judgement, _freshness: told.append(judgement))
-        return told[-1]
+            self.service.learners.play(
+                slug, lesson, key, grant, lambda judgement, _freshness: reported.append(judgement)
+            )
+        return reported[-1]
 
     def verdict(self, key: str) -> str:
         """Return the judgement of the key."""
-        judged = self.told(key).key
+        judged = self.judgement(key).key
         assert judged is not None
         return judged.verdict
 
     def set_key(self, key: str | None, event_id: str = "event-2") -> None:
         """Change the key of an event."""
-        self.service.update_event(event_id, event_changes(access_key=key))
+        self.service.events.update(event_id, event_changes(access_key=key))
 
 
 @pytest.fixture
@@ -116,7 +119,7 @@ def test_a_removed_key_is_stale_and_another_event_s_old_key_is_wrong(door: Door)
 
 def test_a_change_that_leaves_the_key_replaces_none(door: Door) -> None:
     for changes in ({"title": "Other"}, {"access_key": KEY}, {"access_key": f"{KEY}\u200b"}, {"access_key": KEY}):
-        door.service.update_event("event-2", event_changes(**changes))
+        door.service.events.update("event-2", event_changes(**changes))
     assert not door.store.replaced_keys.has(digest_of(KEY), NOON - DAY)
 
 
@@ -132,7 +135,7 @@ def test_digests_of_keys_are_forgotten_a_day_later_and_no_key_is_stored(content_
 
 def test_a_key_change_that_fails_replaces_no_key(door: Door) -> None:
     with suppress(ServiceError):
-        door.service.update_event("event-2", event_changes(access_key="new-key", slug="launch"))
+        door.service.events.update("event-2", event_changes(access_key="new-key", slug="launch"))
     with suppress(RuntimeError), door.store.transaction():
         door.set_key("new-key")
         raise RuntimeError
@@ -140,12 +143,12 @@ def test_a_key_change_that_fails_replaces_no_key(door: Door) -> None:
     assert not door.store.replaced_keys.has(digest_of(KEY), NOON - DAY)
 
 
-# What is told
+# Judgements
 
 
 def test_what_looks_alike_is_one_guess(simple_door: Door) -> None:
     looking_alike = ("clé-secrète", "  clé-secrète\u200b", "cle\u0301-secre\u0300te", "\ufeffclé-secrète")
-    assert {simple_door.told(key).key for key in looking_alike} == {
+    assert {simple_door.judgement(key).key for key in looking_alike} == {
         KeyJudgement("wrong", digest_of("clé-secrète"), GRANT.fingerprint)
     }
     simple_door.set_key("clé-secrète")
@@ -155,49 +158,49 @@ def test_what_looks_alike_is_one_guess(simple_door: Door) -> None:
 
 def test_every_request_tells_the_event_and_the_lesson_that_were_found(simple_door: Door) -> None:
     right = KeyJudgement("right", digest_of(KEY), GRANT.fingerprint)
-    assert simple_door.told(KEY) == Judgement("event-2", True, right, "lesson-2")
-    assert simple_door.told(KEY, lesson="nothing") == Judgement("event-2", True, right)
+    assert simple_door.judgement(KEY) == Judgement("event-2", True, right, "lesson-2")
+    assert simple_door.judgement(KEY, lesson="nothing") == Judgement("event-2", True, right)
     # The lesson of a request that opens nothing is not looked up.
     wrong = KeyJudgement("wrong", digest_of("let-me-out"), GRANT.fingerprint)
-    assert simple_door.told("let-me-out") == Judgement("event-2", False, wrong)
-    assert simple_door.told(None) == Judgement("event-2", False)
+    assert simple_door.judgement("let-me-out") == Judgement("event-2", False, wrong)
+    assert simple_door.judgement(None) == Judgement("event-2", False)
     nowhere = KeyJudgement("wrong", digest_of(KEY, ""), "")
-    assert simple_door.told(KEY, slug="nowhere") == Judgement(None, False, nowhere)
-    assert simple_door.told(None, slug="nowhere") == Judgement(None, False)
+    assert simple_door.judgement(KEY, slug="nowhere") == Judgement(None, False, nowhere)
+    assert simple_door.judgement(None, slug="nowhere") == Judgement(None, False)
 
 
-def test_a_lesson_that_is_not_open_now_is_told(simple_door: Door) -> None:
+def test_a_lesson_that_is_not_open_now_is_named(simple_door: Door) -> None:
     for simple_door.clock.at in (NOON - DAY, NOON + DAY):
-        assert (simple_door.told(KEY).opened, simple_door.told(KEY).lesson_id) == (True, "lesson-2")
+        assert (simple_door.judgement(KEY).opened, simple_door.judgement(KEY).lesson_id) == (True, "lesson-2")
 
 
 @pytest.mark.parametrize("key", [None, KEY, "let-me-out"])
 def test_a_request_that_a_valid_grant_or_a_public_event_opens_rests_on_no_key(
     simple_door: Door, key: str | None
 ) -> None:
-    assert simple_door.told(key, GRANT) == Judgement("event-2", True, None, "lesson-2")
-    assert simple_door.told(key, slug="launch") == Judgement("event-1", True, None, "lesson-1", is_public=True)
+    assert simple_door.judgement(key, GRANT) == Judgement("event-2", True, None, "lesson-2")
+    assert simple_door.judgement(key, slug="launch") == Judgement("event-1", True, None, "lesson-1", is_public=True)
 
 
 @pytest.mark.parametrize("grant", [FOREIGN_GRANT, Unavailable()])
 def test_a_key_beside_a_grant_that_opens_nothing_is_judged(simple_door: Door, grant: PresentedGrant) -> None:
     # A forged grant while auth is away would else make guesses that nobody counts.
     for key in (KEY, "let-me-out"):
-        assert simple_door.told(key, grant) == simple_door.told(key)
+        assert simple_door.judgement(key, grant) == simple_door.judgement(key)
 
 
 def test_the_exchange_tells_the_same(simple_door: Door) -> None:
-    told: list[Judgement] = []
+    reported: list[Judgement] = []
 
-    def tell(judgement: Judgement, freshness: Freshness | None) -> None:
+    def report(judgement: Judgement, freshness: Freshness | None) -> None:
         # A grant is made anew each time.
         assert freshness is None
-        told.append(judgement)
+        reported.append(judgement)
 
     for slug, key in (("secret", KEY), ("secret", "let-me-out"), ("launch", KEY), ("nowhere", KEY)):
         with suppress(ServiceError):
-            simple_door.service.event_access(slug, key, tell)
-    assert [(each.event_id, each.opened, each.key and each.key.verdict) for each in told] == [
+            simple_door.service.learners.event_access(slug, key, report)
+    assert [(each.event_id, each.opened, each.key and each.key.verdict) for each in reported] == [
         ("event-2", True, "right"),
         ("event-2", False, "wrong"),
         ("event-1", True, None),
@@ -207,12 +210,12 @@ def test_the_exchange_tells_the_same(simple_door: Door) -> None:
 
 def test_a_changed_key_is_another_present_one(simple_door: Door) -> None:
     def present() -> str:
-        judged = simple_door.told("let-me-out").key
+        judged = simple_door.judgement("let-me-out").key
         assert judged is not None
         return judged.present
 
     before = present()
-    simple_door.service.update_event("event-2", event_changes(title="Other", slug="secret"))
+    simple_door.service.events.update("event-2", event_changes(title="Other", slug="secret"))
     assert present() == before
     simple_door.set_key("new-key")
     assert present() != before
@@ -226,28 +229,30 @@ def renamed_door() -> Door:
     """A door whose events and lessons have other slugs than before."""
     door = Door(InMemoryContentStore())
     for event_id, lesson_id, slug in (("event-1", "lesson-1", "launch"), ("event-2", "lesson-2", "secret")):
-        door.service.update_event(event_id, event_changes(slug=f"{slug}-2"))
-        door.service.update_lesson(event_id, lesson_id, lesson_changes(slug="first-2"))
+        door.service.events.update(event_id, event_changes(slug=f"{slug}-2"))
+        door.service.lessons.update(event_id, lesson_id, lesson_changes(slug="first-2"))
     return door
 
 
 @pytest.mark.parametrize(("slug", "lesson"), [("secret", "first"), ("SECRET", "first-2"), ("secret-2", " First")])
 @pytest.mark.parametrize(("key", "grant"), [(KEY, None), ("let-me-out", GRANT)])
-def test_whoever_opens_a_former_address_is_told_the_present_one(
+def test_whoever_opens_a_former_address_learns_the_present_one(
     renamed_door: Door, slug: str, lesson: str, key: str, grant: PresentedGrant
 ) -> None:
-    judged = renamed_door.told(key, grant, slug, lesson)
-    present = renamed_door.told(key, grant, "Secret-2", "FIRST-2")
+    judged = renamed_door.judgement(key, grant, slug, lesson)
+    present = renamed_door.judgement(key, grant, "Secret-2", "FIRST-2")
     assert present.present_address is None
     assert judged == replace(present, present_address=PresentAddress("secret-2", "first-2"))
 
 
-def test_a_former_address_of_a_catalog_is_told_and_one_of_no_lesson_is_not(renamed_door: Door) -> None:
-    told: list[Judgement] = []
+def test_a_former_address_of_a_catalog_is_named_and_one_of_no_lesson_is_not(renamed_door: Door) -> None:
+    reported: list[Judgement] = []
     for slug in ("launch", "launch-2"):
-        renamed_door.service.catalog(slug, None, None, lambda judgement, _freshness: told.append(judgement))
-    assert told[1] == replace(told[-1], present_address=PresentAddress("launch-2"))
-    former, present = (renamed_door.told(None, slug=slug, lesson="nothing") for slug in ("launch", "launch-2"))
+        renamed_door.service.learners.catalog(
+            slug, None, None, lambda judgement, _freshness: reported.append(judgement)
+        )
+    assert reported[1] == replace(reported[-1], present_address=PresentAddress("launch-2"))
+    former, present = (renamed_door.judgement(None, slug=slug, lesson="nothing") for slug in ("launch", "launch-2"))
     assert (former, former.present_address) == (present, None)
 
 
@@ -256,9 +261,9 @@ def test_to_outsiders_a_former_slug_of_a_private_event_is_unknown_and_their_key_
     renamed_door: Door, key: str | None
 ) -> None:
     for use_case in (
-        lambda slug, grant: renamed_door.service.catalog(slug, key, grant),
-        lambda slug, grant: renamed_door.service.check_access(slug, "first", key, grant),
-        lambda slug, grant: renamed_door.service.play(slug, "first", key, grant),
+        lambda slug, grant: renamed_door.service.learners.catalog(slug, key, grant),
+        lambda slug, grant: renamed_door.service.learners.check_access(slug, "first", key, grant),
+        lambda slug, grant: renamed_door.service.learners.play(slug, "first", key, grant),
     ):
         for slug in ("secret", "nowhere"):
             with pytest.raises(EventNotFound):
@@ -266,7 +271,7 @@ def test_to_outsiders_a_former_slug_of_a_private_event_is_unknown_and_their_key_
             # Nobody can say whether the grant opens the event, if there is one.
             with pytest.raises(Unavailable):
                 use_case(slug, Unavailable())
-    assert renamed_door.told(key, slug="secret") == renamed_door.told(key, slug="secret-2")
+    assert renamed_door.judgement(key, slug="secret") == renamed_door.judgement(key, slug="secret-2")
 
 
 # The header

@@ -1,25 +1,12 @@
-"""The frame of every response, and addresses and texts that the databases find difficult."""
+"""Addresses and texts that the databases find difficult."""
 
 import peewee
 
 from services.content.repository.store import PeeweeContentStore
-from tests.content.client import Client, access_token, content_app
+from tests.content.client import Client, content_app
 from tests.content.examples import with_two_events
-from tests.content.resources.answers import EVENT, EVENTS, LESSONS, MATERIALS, NEW_LESSON, PUBLIC, SNAPSHOT
-from tests.refusals import EVENT_NOT_FOUND, REQUEST_ID, refusal
-
-
-def test_every_response_has_the_request_id_and_its_type(client: Client) -> None:
-    results = [
-        client.exchange("GET", EVENTS, access_token()),
-        client.exchange("GET", EVENTS),
-        client.exchange("GET", "/nope"),
-        client.exchange("PUT", EVENT, access_token(), body=b"{"),
-        client.exchange("DELETE", MATERIALS + "/material-1", access_token()),
-    ]
-    assert [each.headers["x-request-id"] for each in results] == [REQUEST_ID] * 5
-    assert [each.json["requestId"] for each in results if each.status_code >= 400] == [REQUEST_ID] * 3
-    assert {each.headers["content-type"] for each in results[:4]} == {"application/json"}
+from tests.content.resources.answers import EVENTS, LESSONS, NEW_LESSON, PUBLIC, SNAPSHOT
+from tests.refusals import EVENT_NOT_FOUND, refusal
 
 
 def test_awkward_addresses_and_texts_work_on_both_engines(content_database: peewee.Database) -> None:
