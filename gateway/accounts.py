@@ -7,10 +7,11 @@ import asyncio
 import random
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from functools import lru_cache
+from typing import TypeVar
 
 import falcon.asgi
 import orjson
@@ -18,6 +19,7 @@ from falcon.routing import CompiledRouter
 
 from services.kit.core import metrics
 from services.kit.core.actor import current_actor
+from services.kit.core.errors import ServiceError
 from services.kit.core.logging import current_request_id
 from services.kit.core.metrics import REQUEST_SECONDS, UNKNOWN_ROUTE, Histogram, before_reading, known_method
 
@@ -40,6 +42,29 @@ UPSTREAM_SECONDS = Histogram("flix_upstream_seconds", "Time of a call of a servi
 UPSTREAM_FAILURES = metrics.Counter(
     "flix_upstream_failures", "Calls without a response of a service", ("upstream", "reason")
 )
+
+CLIENT_GONE = "client_gone"
+Response = TypeVar("Response")
+
+
+async def count_result(
+    counter: metrics.Counter,
+    call: Awaitable[Response],
+    result: Callable[[Response], str],
+    result_of_error: Callable[[int], str],
+) -> Response:
+    """Return the response of the call, and count its result; that of an error is told by the error's status."""
+    counted = CLIENT_GONE
+    try:
+        response = await call
+        counted = result(response)
+        return response
+    except Exception as error:
+        counted = result_of_error(error.status if isinstance(error, ServiceError) else ServiceError.status)
+        raise
+    finally:
+        counter.add((counted,))
+
 
 _Gathered = tuple[str, str, int, float, int, float, str, str, float]
 """Route, method, status, seconds, bytes, seconds for services, principal, request id, seconds since 1970."""
