@@ -22,11 +22,14 @@ from services.kit.core.actor import current_actor
 from services.kit.core.errors import ServiceError
 from services.kit.core.logging import current_request_id
 from services.kit.core.metrics import REQUEST_SECONDS, UNKNOWN_ROUTE, Histogram, before_reading, known_method
+from services.kit.web.headers import Headers
 
 # Requests are counted and logged when the first of them has waited for so long. What a worker has gathered when it is
 # killed is lost.
 GATHER_SECONDS = 0.1
 MOST_GATHERED = 500
+# Of those that the connection itself refuses, as under overload, more have no line: there are thousands a second then.
+MOST_REFUSALS = 50
 # Parts of lines that are alike.
 REMEMBERED = 1024
 ALL_PERCENT = 100
@@ -141,6 +144,7 @@ class Accounts:
         self._log = log
         self._router = router
         self._gathered: list[_Gathered] = []
+        self._refusals: list[_Gathered] = []
         before_reading(self.flush)
 
     def answered(
@@ -155,6 +159,19 @@ class Accounts:
         elif len(gathered) == 1:
             asyncio.get_running_loop().call_later(GATHER_SECONDS, self.flush)
 
+    def refused(
+        self, status: int, request_id: str, response: bytes, method: bytes = b"", path: str = "", headers: Headers = ()
+    ) -> None:
+        """Gather the line of a request that the connection has refused, which is counted there."""
+        if len(self._refusals) >= MOST_REFUSALS:
+            return
+        if not self._refusals:
+            asyncio.get_running_loop().call_later(GATHER_SECONDS, self.flush)
+        who = BEARER if any(name == b"authorization" for name, _ in headers) else NOBODY
+        named = known_method(method.decode("latin-1"))
+        size = len(response.partition(b"\r\n\r\n")[2])
+        self._refusals.append((self._route(path), named, status, 0.0, size, 0.0, who, request_id, time.time()))
+
     def flush(self) -> None:
         """Count and log what was gathered."""
         gathered, self._gathered = self._gathered, []
@@ -164,7 +181,8 @@ class Accounts:
             sizes[each[0]] = sizes.get(each[0], 0) + each[4]
         for route, size in sizes.items():
             RESPONSE_BYTES.add((route,), size)
-        self._log.write(gathered)
+        refusals, self._refusals = self._refusals, []
+        self._log.write(gathered + refusals)
 
     def answered_by_falcon(self, request: falcon.asgi.Request, response: falcon.asgi.Response, seconds: float) -> None:
         """Do so for a request that Falcon handled."""
@@ -172,7 +190,9 @@ class Accounts:
         size = 0 if request.method == "HEAD" else len(response.data or b"") or len(response.text or "")
         who = current_actor().id or (BEARER if request.get_header("Authorization") else NOBODY)
         method = known_method(request.method)
-        route = request.uri_template
-        if route is None and (found := self._router.find(request.path)) is not None:
-            route = found[3]
-        self.answered(route or UNKNOWN_ROUTE, method, response.status_code, seconds, size, waited, who)
+        route = request.uri_template or self._route(request.path)
+        self.answered(route, method, response.status_code, seconds, size, waited, who)
+
+    def _route(self, path: str) -> str:
+        found = self._router.find(path) if path else None
+        return UNKNOWN_ROUTE if found is None else str(found[3])

@@ -93,11 +93,13 @@ class Overload:
         trusted_proxies: int,
         refusal_headers: RefusalHeaders,
         clock: Callable[[], float] = time.monotonic,
+        refused: Callable[..., None] = lambda *_request: None,
     ):
         kinds = {"catalogs": most, "quizzes": most, "admins-content": most, "admins-quizzes": most}
         bounds = {**kinds, "auth": most * AUTH_FACTOR}
         self.places = {kind: Places(kind, bound, clock) for kind, bound in bounds.items()}
         self._trusted_proxies = trusted_proxies
+        self.refused = refused
         error = too_many_waiting()
         self.refusals = Refusals(error.status, error, refusal_headers)
 

@@ -12,7 +12,7 @@ import orjson
 import pytest
 
 from gateway import accounts
-from gateway.accounts import AccessLog
+from gateway.accounts import MOST_REFUSALS, AccessLog
 from gateway.routes import PUBLIC_ROUTES
 from services.kit.core.errors import ServiceError
 from services.kit.core.metrics import METHODS, OTHER_METHOD, REQUEST_SECONDS, SECONDS, UNKNOWN_ROUTE, values_now
@@ -127,6 +127,33 @@ def test_above_info_no_line_is_written(written: Written) -> None:
     with gateway_with(LOG_LEVEL="warning") as gateway:
         assert gateway.send("GET", "/nothing").status_code == 404
     assert written.text == b""
+
+
+def test_what_the_connection_refuses_has_a_line_while_it_is_little(written: Written) -> None:
+    before = {labels: list(counts) for labels, counts in REQUEST_SECONDS.values.items()}
+    with gateway_with() as gateway:
+
+        async def refuse() -> None:
+            refused = gateway._app.bound.refused
+            refused(400, "not-read", b"HTTP/1.1 400\r\n\r\n{}")
+            for _ in range(MOST_REFUSALS):
+                headers = [(b"authorization", b"Bearer secret")]
+                refused(503, "busy", b"HTTP/1.1 503\r\n\r\n[1]", b"POST", "/api/public/events/x/catalog", headers)
+
+        gateway._runner.run(refuse())
+        values_now()
+    common = {"event": "request", "level": "info", "service": "gateway"}
+    unread = {
+        "route": "unknown",
+        "method": "other",
+        "status": 400,
+        "bytes": 2,
+        "principal": "-",
+        "requestId": "not-read",
+    }
+    busy = {"route": CATALOG, "method": "POST", "status": 503, "bytes": 3, "principal": "bearer", "requestId": "busy"}
+    assert without_times(written.lines()) == [{**common, **unread}, *[{**common, **busy}] * (MOST_REFUSALS - 1)]
+    assert before == REQUEST_SECONDS.values
 
 
 @pytest.fixture
