@@ -5,10 +5,8 @@ A learner's request from memory takes some 100 microseconds, so requests are gat
 
 import asyncio
 import random
-import sys
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import suppress
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import TypeVar
@@ -20,7 +18,7 @@ from falcon.routing import CompiledRouter
 from services.kit.core import metrics
 from services.kit.core.actor import current_actor
 from services.kit.core.errors import ServiceError
-from services.kit.core.logging import current_request_id
+from services.kit.core.logging import StandardOutput, current_request_id
 from services.kit.core.metrics import REQUEST_SECONDS, UNKNOWN_ROUTE, Histogram, before_reading, known_method
 from services.kit.web.headers import Headers
 
@@ -123,11 +121,12 @@ def access_log(log_level: str, percent: int) -> AccessLog:
     return AccessLog(percent, None if is_silent else _write_to_standard_output, _is_in_sample)
 
 
+_OUTPUT = StandardOutput()
+
+
 def _write_to_standard_output(lines: bytes) -> None:
-    # A full disk must not end requests.
-    with suppress(OSError):
-        sys.stdout.buffer.write(lines)
-        sys.stdout.buffer.flush()
+    _OUTPUT.write(lines)
+    _OUTPUT.flush()
 
 
 def _is_in_sample(percent: int) -> bool:
