@@ -68,8 +68,8 @@ class Places:
         return not has_its_share and self.in_flight < self.most + self.most // OTHERS_PART
 
     def _crowd(self) -> dict[str, object]:
-        """Return the bound, and the address with most places."""
-        [(address, held)] = self._held.most_common(1)
+        """Return the bound, and the address with most places; a minute later nobody may have one."""
+        [(address, held)] = self._held.most_common(1) or [("-", 0)]
         return {"kind": self._kind, "most": self.most, "address": address, "held": held}
 
 

@@ -98,5 +98,5 @@ class Connections:
     def _crowd(self) -> dict[str, object]:
         """Return the bound, how many idle ones were closed since the last line, and the address with most."""
         closed, self._closed = self._closed, 0
-        [(address, held)] = Counter(each.address for each in self._open).most_common(1)
+        [(address, held)] = Counter(each.address for each in self._open).most_common(1) or [("-", 0)]
         return {"most": self.most, "idle": len(self._idle), "closedIdle": closed, "address": address, "held": held}
