@@ -78,7 +78,7 @@ def read_settings(variables: Mapping[str, str]) -> Settings:
         strict_transport_security=_transport_security(environment),
         cache_bytes=environment.integer("CACHE_MEGABYTES", 32, minimum=0, maximum=1024) * 1024 * 1024,
         cache_stale_seconds=environment.integer("CACHE_SERVE_STALE_SECONDS", 0, minimum=0, maximum=3600),
-        access_log_percent=environment.integer("ACCESS_LOG_PERCENT", 10, minimum=0, maximum=100),
+        access_log_percent=environment.integer("ACCESS_LOG_PERCENT", 100, minimum=0, maximum=100),
     )
     environment.raise_problems()
     return settings

@@ -12,8 +12,7 @@ from functools import partial
 from gateway.edge import HEALTH_PATHS, LEARNER_PATHS, client_address
 from gateway.limiter import network
 from services.kit.core.errors import too_many_waiting
-from services.kit.core.logging import log
-from services.kit.core.metrics import REFUSED
+from services.kit.core.refusal_log import RefusalLog
 from services.kit.web.headers import Headers
 from services.kit.web.refusals import Leave, RefusalHeaders, Refusals
 
@@ -26,9 +25,6 @@ CALM_SECONDS = 2
 OTHERS_PART = 8
 # Auth bounds the sign-ins that wait for it, 800 for each of its workers.
 AUTH_FACTOR = 8
-LOG_SECONDS = 60
-_OVERLOAD = ("overload",)
-REFUSED.values.setdefault(_OVERLOAD, 0)
 
 
 class Places:
@@ -41,15 +37,12 @@ class Places:
         self.in_flight = 0
         self._held: Counter[str] = Counter()
         self._full_at = self._burst_ends_at = float("-inf")
-        self._refused = 0
-        self._log_at = float("-inf")
+        self._refusals = RefusalLog("overloaded", "overload", clock, self._crowd)
 
     def enter(self, address: str) -> bool:
         """Give a request from the address a place; return False when it must be refused."""
         if not self._has_place(address):
-            self._refused += 1
-            REFUSED.add(_OVERLOAD)
-            self._log()
+            self._refusals.count()
             return False
         self.in_flight += 1
         self._held[address] += 1
@@ -74,14 +67,10 @@ class Places:
         has_its_share = self._held[address] * len(self._held) >= self.in_flight
         return not has_its_share and self.in_flight < self.most + self.most // OTHERS_PART
 
-    def _log(self) -> None:
-        """Log the number since the last line, at most once a minute."""
-        if self._clock() < self._log_at:
-            return
-        self._log_at = self._clock() + LOG_SECONDS
-        [(address, held)] = self._held.most_common(1)
-        log.warning("overloaded", kind=self._kind, most=self.most, refused=self._refused, address=address, held=held)
-        self._refused = 0
+    def _crowd(self) -> dict[str, object]:
+        """Return the bound, and the address with most places; a minute later nobody may have one."""
+        [(address, held)] = self._held.most_common(1) or [("-", 0)]
+        return {"kind": self._kind, "most": self.most, "address": address, "held": held}
 
 
 class Overload:
@@ -93,11 +82,13 @@ class Overload:
         trusted_proxies: int,
         refusal_headers: RefusalHeaders,
         clock: Callable[[], float] = time.monotonic,
+        refused: Callable[..., None] = lambda *_request: None,
     ):
         kinds = {"catalogs": most, "quizzes": most, "admins-content": most, "admins-quizzes": most}
         bounds = {**kinds, "auth": most * AUTH_FACTOR}
         self.places = {kind: Places(kind, bound, clock) for kind, bound in bounds.items()}
         self._trusted_proxies = trusted_proxies
+        self.refused = refused
         error = too_many_waiting()
         self.refusals = Refusals(error.status, error, refusal_headers)
 

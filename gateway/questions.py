@@ -15,7 +15,7 @@ import orjson
 
 from gateway.accounts import UPSTREAM_FAILURES, UPSTREAM_SECONDS
 from gateway.memory import read_version
-from gateway.upstream import CONNECT_SECONDS, KEEPALIVE_SECONDS, Upstream
+from gateway.upstream import CONNECT_SECONDS, HTTP_OK, KEEPALIVE_SECONDS, Upstream
 from services.kit.core.errors import UpstreamTimeout
 from services.kit.core.logging import log
 from services.kit.web.freshness import Version, version_of
@@ -120,7 +120,8 @@ class Questions:
         self._host, self._port = (parts.hostname or "", parts.port or 80)
         self._authority = parts.netloc
         self._is_plain = parts.scheme == "http" and parts.path in ("", "/")
-        self._labels = (upstream.name,)
+        # Any other status makes it an ordinary call.
+        self._labels = (upstream.name, HTTP_OK)
         self._idle: list[_Connection] = []
 
     async def version(self, path: str) -> Version | None:

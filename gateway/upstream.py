@@ -11,7 +11,7 @@ import aiohttp
 import orjson
 from yarl import URL
 
-from gateway.accounts import UPSTREAM_FAILURES, UPSTREAM_SECONDS
+from gateway.accounts import NO_STATUS, UPSTREAM_FAILURES, UPSTREAM_SECONDS
 from services.kit.core.actor import CLIENT_ADDRESS_HEADER
 from services.kit.core.deadlines import DEADLINE_HEADER, deadline_header
 from services.kit.core.errors import ServiceError, Unauthorized, Unavailable, UpstreamTimeout
@@ -220,13 +220,15 @@ class Upstream:
         headers[DEADLINE_HEADER] = deadline_header(seconds)
         outgoing = Outgoing(request.method, target, headers, request.body, connect_seconds)
         began_at = time.perf_counter()
+        status: int | str = NO_STATUS
         try:
             async with asyncio.timeout(seconds):
                 response = await self._send(outgoing)
+            status = response.status
         except (TimeoutError, aiohttp.ClientError) as error:
             raise self._failure(error) from error
         finally:
-            UPSTREAM_SECONDS.observe(time.perf_counter() - began_at, (self.name,))
+            UPSTREAM_SECONDS.observe(time.perf_counter() - began_at, (self.name, status))
         if response.body and response.headers.get("Content-Type") != JSON:
             # The sender is not our service, but a load balancer in front of it or another process on its port.
             self._count_failure("unintelligible")

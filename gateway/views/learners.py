@@ -9,12 +9,13 @@ from urllib.parse import quote
 
 import orjson
 
+from gateway.accounts import CLIENT_GONE, count_result
 from gateway.batches import SUBMISSIONS
 from gateway.memory import TimedResponse
 from gateway.sources import Service, Source, declared_by
 from gateway.upstream import HTTP_FORBIDDEN, HTTP_NOT_FOUND, HTTP_OK, UpstreamRequest, UpstreamResponse
 from gateway.upstreams import Upstreams
-from services.kit.core.errors import Unauthorized
+from services.kit.core.errors import ServiceError, Unauthorized
 from services.kit.core.logging import log
 from services.kit.core.metrics import Counter
 from services.kit.web.tokens.access import bearer_token
@@ -23,7 +24,7 @@ ACCESS_STATUSES = ("released", "locked", "expired", "blocked_private", "other")
 ACCESS_DECISIONS = Counter(
     "flix_access_decisions", "Decisions on access to a lesson", ("status",), [(each,) for each in ACCESS_STATUSES]
 )
-SUBMIT_RESULTS = ("passed", "failed", "replayed", "refused")
+SUBMIT_RESULTS = ("passed", "failed", "replayed", "refused", "error", CLIENT_GONE)
 SUBMITS = Counter("flix_submits", "Submissions of quizzes", ("result",), [(each,) for each in SUBMIT_RESULTS])
 
 PUBLIC_EVENTS = "/internal/public/events"
@@ -105,9 +106,8 @@ async def submit_quiz(
     upstreams: Upstreams, request: UpstreamRequest, event_slug: str, lesson_slug: str
 ) -> UpstreamResponse:
     """Grade the answers of a learner whom content admits; quiz gets the lesson's id and title from that admission."""
-    response = await _submitted(upstreams, request, event_slug, lesson_slug)
-    SUBMITS.add((_submit_result(response),))
-    return response
+    submitted = _submitted(upstreams, request, event_slug, lesson_slug)
+    return await count_result(SUBMITS, submitted, _submit_result, _submit_refusal)
 
 
 async def _submitted(
@@ -129,10 +129,14 @@ async def _submitted(
 
 def _submit_result(response: UpstreamResponse) -> str:
     if response.status != HTTP_OK:
-        return "refused"
+        return _submit_refusal(response.status)
     if "Idempotency-Replayed" in response.headers:
         return "replayed"
     return "passed" if response.document["result"]["passed"] else "failed"
+
+
+def _submit_refusal(status: int) -> str:
+    return "refused" if status < ServiceError.status else "error"
 
 
 async def ask_content(upstreams: Upstreams, request: UpstreamRequest, *segments: str) -> TimedResponse:

@@ -1,5 +1,6 @@
 """Sign-in, token refresh, sign-out and password change: forwarded to auth and logged."""
 
+from gateway.accounts import CLIENT_GONE, count_result
 from gateway.sources import Service, Source, declared_by
 from gateway.upstream import HTTP_NO_CONTENT, HTTP_OK, UpstreamRequest, UpstreamResponse
 from gateway.upstreams import Upstreams
@@ -8,9 +9,8 @@ from services.kit.core.errors import ServiceError, TooManyRequests
 from services.kit.core.logging import log
 from services.kit.core.metrics import Counter
 
-SIGN_INS = Counter(
-    "flix_sign_ins", "Sign-ins", ("result",), [(each,) for each in ("succeeded", "refused", "limited", "failed")]
-)
+SIGN_IN_RESULTS = ("succeeded", "refused", "limited", "failed", CLIENT_GONE)
+SIGN_INS = Counter("flix_sign_ins", "Sign-ins", ("result",), [(each,) for each in SIGN_IN_RESULTS])
 LOGIN = "/internal/login"
 TOKEN_REFRESH = "/internal/token/refresh"  # noqa: S105
 
@@ -18,13 +18,13 @@ TOKEN_REFRESH = "/internal/token/refresh"  # noqa: S105
 @declared_by(Source(Service.AUTH, "POST", LOGIN))
 async def login(upstreams: Upstreams, request: UpstreamRequest) -> UpstreamResponse:
     """Exchange credentials for an access token and a refresh token."""
-    response = await upstreams.auth.call("POST", LOGIN, request)
+    call = upstreams.auth.call("POST", LOGIN, request)
+    response = await count_result(SIGN_INS, call, lambda response: _result(response.status), _result)
     if response.status == HTTP_OK:
         log.info("admin_auth_succeeded", username=response.document["user"]["username"])
     elif response.status < ServiceError.status:
         log.info("admin_auth_failed", reason=response.document["error"])
     log.info("kpi_auth_login", success=response.status == HTTP_OK)
-    SIGN_INS.add((_result(response.status),))
     return response
 
 

@@ -23,8 +23,8 @@ from services.quiz.repository.store import PeeweeQuizStore
 
 # The seconds that content may wait for a change before it responds without one.
 WAIT_SECONDS = 5
-# The delays between attempts while content or the database is unavailable; the last one is repeated.
-RETRY_SECONDS = (0.5, 1, 2, 5)
+# The delays before the second attempt and before later ones, while content or the database is unavailable.
+FIRST_RETRY_SECONDS, RETRY_SECONDS = 0.5, 1.5
 FEED_SEQUENCE = Gauge("flix_feed_sequence", "The position in content's feed")
 FEED_READ_AT = Gauge("flix_feed_last_read_timestamp_seconds", "When content's feed was read last")
 FEED_CHANGES = Counter("flix_feed_changes", "Changes of content that were applied")
@@ -50,18 +50,19 @@ def follow(database: peewee.Database, settings: Settings) -> None:
     log.info("following_content", content=settings.content_url)
     FEED_SEQUENCE.read = lambda: {(): follower.sequence}
     serve_own("follow-quiz", settings.metrics_host, settings.follow_metrics_port)
-    failures = 0
+    is_interrupted = False
     while not stopping.is_set():
         try:
             FEED_CHANGES.add(amount=pool.run_in_this_thread(follower.step, WAIT_SECONDS))
             read_at = time.time()
             FEED_READ_AT.read = partial(dict, {(): read_at})
-            failures = 0
+            is_interrupted = False
         except ServiceError as error:
             FEED_FAILURES.add()
-            log.warning("following_interrupted", reason=error.code, message=str(error))
-            stopping.wait(RETRY_SECONDS[min(failures, len(RETRY_SECONDS) - 1)])
-            failures += 1
+            if not is_interrupted:
+                log.warning("following_interrupted", reason=error.code, message=str(error))
+            stopping.wait(RETRY_SECONDS if is_interrupted else FIRST_RETRY_SECONDS)
+            is_interrupted = True
         _touch(settings.follow_heartbeat)
     watch.stop()
 

@@ -34,8 +34,8 @@ def requests(metrics: Mapping[str, Metric]) -> Counter[str]:
     return Counter(
         {
             "{method} {route} {status}".format(**sample.labels): int(sample.value)
-            for sample in metrics["flix_requests"].samples
-            if sample.name == "flix_requests_total"
+            for sample in metrics["flix_request_seconds"].samples
+            if sample.name == "flix_request_seconds_count"
         }
     )
 

@@ -1,5 +1,6 @@
 """While quiz hangs or is gone, its learners are refused in time and catalogs are read as ever."""
 
+import json
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -16,6 +17,7 @@ pytestmark = pytest.mark.full
 BOUND = 2
 # More than the bound may be in flight at first: 16 times as many.
 LEARNERS = 100
+SUBMIT = "/api/public/events/{event_slug}/lessons/{lesson_slug}/quiz/submit"
 
 
 @pytest.fixture(scope="module")
@@ -57,3 +59,8 @@ def test_a_broken_quiz_holds_up_no_catalog(stack: FaultStack, fault: str) -> Non
     assert responses.keys() <= {(503, "UPSTREAM_UNAVAILABLE"), (504, "UPSTREAM_TIMEOUT")}
     if fault == "hangs":
         assert responses[503, "UPSTREAM_UNAVAILABLE"] >= LEARNERS - BOUND * 16 * 2
+        lines = [*map(json.loads, stack.log_lines("gateway").splitlines())]
+        overloaded = next(line for line in lines if line["event"] == "overloaded")
+        assert (overloaded["kind"], overloaded["most"], overloaded["refused"]) == ("quizzes", BOUND, 1)
+        refused = [line for line in lines if line["event"] == "request" and line["status"] == 503]
+        assert {(line["route"], line["method"], line["principal"]) for line in refused} == {(SUBMIT, "POST", "-")}

@@ -44,7 +44,7 @@ DEFAULTS = Settings(
     cache_stale_seconds=0,
     metrics_host="127.0.0.1",
     metrics_port=3101,
-    access_log_percent=10,
+    access_log_percent=100,
 )
 STORES = ("redis://valkey", "rediss://:secret@valkey:6379/0", "valkey://[::1]:6379", "valkeys://g:s@v:6380/1")
 STRICT = (

@@ -4,8 +4,9 @@ import logging
 import re
 import sys
 import traceback
+from contextlib import suppress
 from contextvars import ContextVar
-from typing import Any
+from typing import Any, BinaryIO, cast
 
 import orjson
 
@@ -57,6 +58,20 @@ def safe_message(error: BaseException) -> str:
     return str(getattr(diagnosis, "message_primary", None) or error)
 
 
+class StandardOutput:
+    """Standard output, which drops what a full disk does not take: a line must not end a request."""
+
+    def write(self, lines: bytes) -> None:
+        """Write the lines."""
+        with suppress(OSError):
+            sys.stdout.buffer.write(lines)
+
+    def flush(self) -> None:
+        """Let them be seen."""
+        with suppress(OSError):
+            sys.stdout.buffer.flush()
+
+
 def _render(_logger: Any, _method: str, event: Any) -> bytes:
     return orjson.dumps(event, default=str)
 
@@ -83,7 +98,7 @@ def logging_configuration(service: str, level: str) -> dict[str, Any]:
     structlog.configure(
         processors=[*shared, _render],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelName(level.upper())),
-        logger_factory=structlog.BytesLoggerFactory(sys.stdout.buffer),
+        logger_factory=structlog.BytesLoggerFactory(cast(BinaryIO, StandardOutput())),
         cache_logger_on_first_use=True,
     )
     handler = {"class": "logging.StreamHandler", "formatter": "json", "stream": "ext://sys.stdout"}

@@ -66,23 +66,23 @@ Metric = Counter | Histogram | Gauge
 METRICS: dict[str, Metric] = {}
 """Every metric that this process has, by its name."""
 
-_METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"))
+METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"))
+OTHER_METHOD = "other"
 UNKNOWN_ROUTE = "unknown"
-REQUESTS = Counter("flix_requests", "Requests that were answered", ("route", "method", "status"))
-REQUEST_SECONDS = Histogram("flix_request_seconds", "Time from a request's head to its response", ("route",))
+REQUEST_SECONDS = Histogram(
+    "flix_request_seconds", "Time from a request's head to its response", ("route", "method", "status")
+)
 REFUSED = Counter("flix_requests_refused", "Requests that met a bound, by which", ("reason",))
 
 
 def known_method(method: str) -> str:
     """Return the method as a label: one that clients made up is `other`."""
-    return method if method in _METHODS else "other"
+    return method if method in METHODS else OTHER_METHOD
 
 
 def count_request(route: str | None, method: str, status: int, seconds: float) -> None:
     """Count a request that was answered; `route` is the template of its address, None where it has none."""
-    route = route or UNKNOWN_ROUTE
-    REQUESTS.add((route, known_method(method), status))
-    REQUEST_SECONDS.observe(seconds, (route,))
+    REQUEST_SECONDS.observe(seconds, (route or UNKNOWN_ROUTE, known_method(method), status))
 
 
 _before_reading: Callable[[], object] = dict

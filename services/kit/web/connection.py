@@ -30,7 +30,7 @@ from services.kit.core.ids import new_id
 from services.kit.core.logging import log, request_id_of
 from services.kit.web.headers import Headers
 from services.kit.web.heads import check_head, has_ended, origin_form, origin_of, path_of
-from services.kit.web.refusals import Bound, Leave, Refusals, refusal
+from services.kit.web.refusals import Bound, Leave, refusal
 
 # What is read of a head that is too long, and for how long, before it is refused.
 LONG_HEAD_BYTES = 256 * 1024
@@ -56,8 +56,8 @@ class Connection(ASGIProtocol):
     _closed: bool
     # How to free the place of the request in progress.
     _leave: Leave | None = None
-    # Whether the app has no place for the request whose head was read last.
-    _is_refused = False
+    # The path of the request whose head was read last, if the app has no place for it.
+    _refused_path: str | None = None
 
     def connection_made(self, transport: Any) -> None:
         """Start the timer for the headers of the first request; gunicorn starts it for later ones only."""
@@ -122,7 +122,11 @@ class Connection(ASGIProtocol):
         request_id = new_id()
         log.debug("request_not_read", status=status, requestId=request_id)
         headers = self.app.refusal_headers(origin_of(parser._headers_list, rest))
-        self._safe_write(refusal(status, request_id, headers))
+        response = refusal(status, request_id, headers)
+        self._safe_write(response)
+        if self._bound is not None:
+            read = (parser.method, path_of(parser.path), parser.headers) if has_head else ()
+            self._bound.refused(status, request_id, response, *read)
 
     def _has_head(self) -> bool:
         return self._current_request is not None or has_ended(self._callback_parser._buffer)
@@ -136,21 +140,22 @@ class Connection(ASGIProtocol):
             self._close_after_refusal()
             return False
         if self._bound is not None:
-            self._leave = self._bound.enter(path_of(parser.path), parser.headers, self.address)
+            path = path_of(parser.path)
+            self._leave = self._bound.enter(path, parser.headers, self.address)
             if self._leave is None:
-                self._is_refused = True
+                self._refused_path = path
                 return False
         return super()._on_headers_complete()
 
     def _feed_callback_parser(self, data: bytes) -> bool:
         """Parse the bytes; refuse a request that the app has no place for before a task or the app knows of it."""
         goes_on = bool(super()._feed_callback_parser(data))
-        if not self._is_refused:
+        path, self._refused_path = self._refused_path, None
+        if path is None:
             return goes_on
-        self._is_refused = False
-        return goes_on and self._refuse_early(self.app.bound.refusals, self._callback_parser)
+        return goes_on and self._refuse_early(self.app.bound, self._callback_parser, path)
 
-    def _refuse_early(self, refusals: Refusals, parser: Any) -> bool:
+    def _refuse_early(self, bound: Bound, parser: Any, path: str) -> bool:
         """Respond that there is no place; return whether the connection stays open.
 
         It does not when a part of the body or of a further request has arrived: the former would be read as a request,
@@ -167,10 +172,12 @@ class Connection(ASGIProtocol):
             and self.worker.alive
             and not self._flow_control.write_paused
         )
-        response = refusals.response(
-            request_id_of(claimed_id), origin_of(headers), closes=not stays, has_body=parser.method != b"HEAD"
+        request_id = request_id_of(claimed_id)
+        response = bound.refusals.response(
+            request_id, origin_of(headers), closes=not stays, has_body=parser.method != b"HEAD"
         )
         self._safe_write(response)
+        bound.refused(HTTPStatus.SERVICE_UNAVAILABLE, request_id, response, parser.method, path, headers)
         if not stays:
             self._close_after_refusal()
             return False

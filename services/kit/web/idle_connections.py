@@ -9,14 +9,13 @@ from collections import Counter, OrderedDict
 from collections.abc import Callable
 from typing import Protocol
 
-from services.kit.core.logging import log
+from services.kit.core.refusal_log import RefusalLog
 
 # Files for everything but clients: the gateway's connections to services (256 each to content and quiz, and one for
 # each sign-in that waits in auth, 800 for each of auth's workers), databases, and connections that are being accepted.
 RESERVED_FILES = 2_000
 # One place in eight is kept for connections without a request: a new one needs it while its head arrives.
 PARTS = 8
-LOG_SECONDS = 60
 
 
 class Connection(Protocol):
@@ -45,13 +44,11 @@ class Connections:
     def __init__(self, most: int, clock: Callable[[], float] = time.monotonic):
         self.most = most
         self._most_busy = most - most // PARTS
-        self._clock = clock
         self._open: set[Connection] = set()
         # The one that is idle longest is the first. Not a dict, which would search for its first key after deletions.
         self._idle: OrderedDict[Connection, None] = OrderedDict()
         self._closed = 0
-        self._refused = 0
-        self._log_at = clock()
+        self._refusals = RefusalLog("connections_full", "connections", clock, self._crowd)
 
     @property
     def has_room(self) -> bool:
@@ -70,8 +67,7 @@ class Connections:
         self._idle.pop(connection, None)
         if len(self._open) - len(self._idle) <= self._most_busy:
             return True
-        self._refused += 1
-        self._log()
+        self._refusals.count()
         return False
 
     def end_request(self, connection: Connection) -> None:
@@ -94,24 +90,13 @@ class Connections:
             # One that is still sending counts as busy until its next response or its end.
             if not connection.is_sending:
                 self._closed += 1
-                self._log()
+                self._refusals.count(0)
                 self._open.discard(connection)
                 connection.close_idle()
                 return
 
-    def _log(self) -> None:
-        """Log the numbers since the last line, at most once a minute."""
-        if self._clock() < self._log_at:
-            return
-        self._log_at = self._clock() + LOG_SECONDS
-        [(address, held)] = Counter(each.address for each in self._open).most_common(1)
-        log.warning(
-            "connections_full",
-            most=self.most,
-            idle=len(self._idle),
-            closedIdle=self._closed,
-            refused=self._refused,
-            address=address,
-            held=held,
-        )
-        self._closed = self._refused = 0
+    def _crowd(self) -> dict[str, object]:
+        """Return the bound, how many idle ones were closed since the last line, and the address with most."""
+        closed, self._closed = self._closed, 0
+        [(address, held)] = Counter(each.address for each in self._open).most_common(1) or [("-", 0)]
+        return {"most": self.most, "idle": len(self._idle), "closedIdle": closed, "address": address, "held": held}

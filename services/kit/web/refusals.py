@@ -75,6 +75,11 @@ class Bound(Protocol):
         `path` is decoded and has no query; `peer` is the address of the connection.
         """
 
+    def refused(
+        self, status: int, request_id: str, response: bytes, method: bytes = b"", path: str = "", headers: Headers = ()
+    ) -> None:
+        """Note a request that the connection itself has refused; without a method where none could be read."""
+
 
 def refusal(status: int, request_id: str, protecting_headers: Mapping[str, str]) -> bytes:
     """Return a refusal as the bytes of the last response on a connection."""

@@ -4,6 +4,7 @@ A question that is unusual in any way, or fails, is left to Falcon and the route
 """
 
 import re
+import time
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict
 from typing import Any
@@ -12,7 +13,7 @@ import orjson
 
 from services.kit.core.errors import ServiceError
 from services.kit.core.instants import now
-from services.kit.core.metrics import REQUESTS
+from services.kit.core.metrics import REQUEST_SECONDS
 from services.kit.web.app import Direct
 from services.kit.web.bodies import Receive
 from services.kit.web.freshness import Version
@@ -32,6 +33,7 @@ def direct_versions(
         asked = address.fullmatch(scope["path"])
         if asked is None or scope["method"] != "GET":
             return False
+        began_at = time.perf_counter()
         try:
             _require_service(scope, service, service_secret)
             body = orjson.dumps(asdict(await read(*asked.groups())))
@@ -40,7 +42,7 @@ def direct_versions(
         headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         await send({"type": "http.response.body", "body": body})
-        REQUESTS.add(_ANSWERED)
+        REQUEST_SECONDS.observe(time.perf_counter() - began_at, _ANSWERED)
         return True
 
     return respond

@@ -29,8 +29,9 @@ from gunicorn.workers import gasgi
 
 from services.kit.core.logging import log, safe_message
 from services.kit.core.processes import file_limit
+from services.kit.core.refusal_log import LOG_SECONDS
 from services.kit.web.connection import Connection
-from services.kit.web.idle_connections import LOG_SECONDS, Connections, most_connections
+from services.kit.web.idle_connections import Connections, most_connections
 from services.kit.web.metrics_board import WorkerPlace
 from services.kit.web.metrics_port import Scrape
 from services.kit.web.parser import Parser

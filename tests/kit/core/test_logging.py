@@ -8,6 +8,7 @@ import os
 import re
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -143,3 +144,18 @@ except peewee.IntegrityError as error:
     for line in lines:
         assert line["exception"].endswith(message)
         assert "canary" not in str(line)
+
+
+def test_a_full_disk_ends_nothing() -> None:
+    script = "import sys; log.info('dropped'); log.error('dropped too'); print('went on', file=sys.stderr)"
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-c", BEGIN.format(level="info") + script],
+            cwd=stack.ROOT,
+            env={"PATH": os.environ["PATH"]},
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert done.stderr.startswith("went on\n")

@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 import pytest
 from structlog.testing import capture_logs
 
-from services.kit.web.idle_connections import LOG_SECONDS, Connections, most_connections
+from services.kit.core.refusal_log import LOG_SECONDS
+from services.kit.web.idle_connections import Connections, most_connections
 
 
 @dataclass(eq=False)

@@ -29,6 +29,7 @@ class Places:
         error = too_many_waiting()
         self.free = free
         self.asked: list[tuple[str, Headers, str]] = []
+        self.noted: list[tuple[object, ...]] = []
         self.first = asyncio.Event()
         self.refusals = Refusals(error.status, error, lambda origin: {**SECURITY_HEADERS, "Vary": f"Origin {origin}"})
 
@@ -39,6 +40,9 @@ class Places:
             return None
         self.free -= 1
         return self._leave
+
+    def refused(self, *request: object) -> None:
+        self.noted.append(request)
 
     def _leave(self) -> None:
         self.free += 1
@@ -75,8 +79,9 @@ def refusal(*, closes: bool = False, body: bytes = BODY) -> bytes:
     ],
 )
 def test_a_refused_request_that_is_whole_leaves_its_connection_open(request_: bytes) -> None:
+    places = Places(0)
+
     async def scenario() -> tuple[bytes, bytes, bool]:
-        places = Places(0)
         worker = bounded(places)
         client, _ = await connected(worker)
         reader, writer = await asyncio.open_connection(sock=client)
@@ -89,6 +94,21 @@ def test_a_refused_request_that_is_whole_leaves_its_connection_open(request_: by
 
     refused, served, is_idle = uvloop.run(scenario())
     assert (refused, served.partition(b"\r\n")[0], is_idle) == (refusal(), b"HTTP/1.1 200 OK", True)
+    [(path, headers, _peer), _served] = places.asked
+    assert places.noted == [(503, "request-1", refused, request_.partition(b" ")[0], path, headers)]
+
+
+def test_so_is_one_whose_head_cannot_be_read_noted() -> None:
+    places = Places(1)
+
+    async def scenario() -> bytes:
+        client, _ = await connected(bounded(places))
+        client.sendall(b"GET /raw HTTP/1.1\r\nX-<: a\r\n\r\n")
+        return await read_to_the_end(client)
+
+    response = uvloop.run(scenario())
+    [(status, request_id, noted)] = places.noted
+    assert (status, noted, str(request_id).encode() in response) == (400, response, True)
 
 
 @pytest.mark.parametrize(
