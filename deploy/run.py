@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from deploy import env_file, log_files, stack
-from deploy.folder_lock import locked, unwritable
+from deploy.folder_lock import locked, note_without_metrics, unwritable
 from deploy.supervision import Supervised
 from services.auth.config import Settings as AuthSettings
 from services.kit.core.config import ServerSettings
@@ -67,10 +67,14 @@ def _run(
 ) -> None:
     """Run the stack until `stopping` is set. Raise StartFailed when it does not start."""
     started_at = time.monotonic()
+    taken = stack.taken_metrics_ports(settings)
+    note_without_metrics(lock, DATA, list(taken))
     stack.run_to_end("deploy.prepare", os.environ, [lock], sys.stderr.buffer if as_json else None)
 
     def start(name: str) -> stack.Process:
-        return stack.start(name, os.environ, LOGS, [lock])
+        # Otherwise `flix status` would show the numbers of whoever has the port.
+        without = {"METRICS_PORT": "0"} if name in taken else {}
+        return stack.start(name, {**os.environ, **without}, LOGS, [lock])
 
     supervised: list[Supervised] = []
     try:
@@ -80,6 +84,8 @@ def _run(
         stack.wait_until(lambda: stopping.is_set() or stack.is_ready(address), processes)
         if not stopping.is_set():
             seconds = time.monotonic() - started_at
+            if taken:
+                say(_no_metrics(taken))
             _print_line(_document(address, seconds) if as_json else _welcome(address, settings, seconds))
         while not stopping.wait(WATCH_SECONDS):
             for each in supervised:
@@ -116,6 +122,15 @@ def _welcome(address: str, settings: Mapping[str, ServerSettings], seconds: floa
     }
     table = "\n".join(f"  {name:<9} {value}" for name, value in rows.items())
     return f"\nFlix is ready after {seconds:.1f} s\n{table}\n"
+
+
+def _no_metrics(taken: Mapping[str, int]) -> str:
+    names, ports = ", ".join(taken), ", ".join(map(str, sorted(set(taken.values()))))
+    if os.environ.get("METRICS_PORT"):
+        advice = "leave METRICS_PORT empty, so that each process has its own"
+    else:
+        advice = "METRICS_HOST=127.0.0.2 has them free, METRICS_PORT=0 shows none"
+    return f"no metrics of {names}: in use is {ports} ({advice})"
 
 
 def _sign_in(address: str, auth: ServerSettings) -> str:

@@ -6,6 +6,7 @@ imports; what migrates and seeds is in commands.py.
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -116,6 +117,37 @@ def require_free_ports(settings: Iterable[ServerSettings]) -> None:
     problems = [problem for each in settings if (problem := port_problem(each))]
     if problems:
         raise StartFailed("\n".join(problems))
+
+
+def taken_metrics_ports(settings: Mapping[str, ServerSettings]) -> dict[str, int]:
+    """Return the metrics port of each process that cannot have it: another program's, or a process's before it."""
+    taken: dict[str, int] = {}
+    used: set[int] = {0}
+    for name in PROCESSES:
+        port = metrics_port(name, settings)
+        if port and (port in used or not can_listen(settings["gateway"].metrics_host, port)):
+            taken[name] = port
+        used.add(port)
+    return taken
+
+
+def metrics_port(name: str, settings: Mapping[str, ServerSettings]) -> int:
+    """Return the port at which the process shows metrics, 0 for none."""
+    quiz = settings["quiz"]
+    if name == "follow-quiz" and isinstance(quiz, services.quiz.config.Settings):
+        return quiz.follow_metrics_port
+    return settings[name].metrics_port
+
+
+def can_listen(host: str, port: int) -> bool:
+    """Return whether a process can listen there now."""
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError:
+            return False
+    return True
 
 
 def start(name: str, environment: Mapping[str, str], logs: Path, inherited: Sequence[int] = ()) -> Process:

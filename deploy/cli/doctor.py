@@ -3,7 +3,7 @@
 import os
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from ipaddress import ip_address
@@ -14,7 +14,8 @@ import peewee
 from deploy import env_file, stack
 from deploy.cli.answer import readable_size
 from deploy.cli.databases import require_current
-from deploy.cli.status import BACKUPS, DATA, Health, addresses, disk, health_of, is_apart, latest_backup
+from deploy.cli.processes import DATA, FOLLOWER, Health, Seen, is_apart, processes_now
+from deploy.cli.status import BACKUPS, disk, latest_backup
 from deploy.commands import SERVICES
 from services.auth.config import LOCAL_ADMIN_PASSWORD, LOCAL_SIGNING_KEY_SECRET
 from services.auth.config import Settings as AuthSettings
@@ -73,12 +74,13 @@ def diagnoses() -> Iterator[Diagnosis]:
     yield _disk()
     if not is_apart():
         yield _backup_age()
-    healths = {name: health_of(address) for name, address in addresses().items()}
-    yield from _ports(settings, healths)
+    seen = processes_now()
+    yield from _processes(settings, seen)
+    yield from _metrics(seen)
     yield from _secrets(settings)
     for name in SERVICES:
         yield from _database(name)
-    yield from _clocks(healths)
+    yield from _clocks({each.name: each.health for each in seen})
 
 
 def _python() -> Diagnosis:
@@ -130,18 +132,32 @@ def _backup_age() -> Diagnosis:
     return Diagnosis("backup", "ok", f"the latest is {latest['file']}")
 
 
-def _ports(settings: Mapping[str, ServerSettings], healths: Mapping[str, Health]) -> Iterator[Diagnosis]:
-    for name, health in healths.items():
+def _processes(settings: Mapping[str, ServerSettings], seen: Sequence[Seen]) -> Iterator[Diagnosis]:
+    for name, _, health, _ in seen:
         if health.state == "ready":
             yield Diagnosis("processes", "ok", f"{name} is ready")
+        elif health.state == "starting":
+            yield Diagnosis("processes", "ok", f"{name} starts: {health.message}")
+        elif health.state == "unknown":
+            yield Diagnosis("processes", "ok", f"{name} shows its state in its metrics alone, which cannot be read")
         elif health.state == "not ready":
             yield Diagnosis("processes", "problem", f"{name} is not ready: {health.message}", "see its log")
         elif is_apart():
             yield Diagnosis("processes", "problem", f"{name} does not answer", "see docker compose ps, and its log")
         elif name in settings and (problem := port_problem(settings[name])):
             yield Diagnosis("processes", "problem", f"{name}: {problem}")
+        elif name == FOLLOWER and any(each.health.state != "down" for each in seen if each.name != FOLLOWER):
+            yield Diagnosis("processes", "problem", f"{name} does not answer", "see its log")
         else:
             yield Diagnosis("processes", "ok", f"{name} does not run here (flix up)")
+
+
+def _metrics(seen: Sequence[Seen]) -> Iterator[Diagnosis]:
+    """Tell of the processes that run and whose metrics nobody can read although they have a port."""
+    for each in seen:
+        found = each.scrape
+        if each.health.state != "down" and found.address is not None and found.samples is None:
+            yield Diagnosis("metrics", "warning", f"{each.name}: {found.message}")
 
 
 def _secrets(settings: Mapping[str, ServiceSettings]) -> Iterator[Diagnosis]:

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 import gateway.config
 from deploy import backup_schedule, env_file, log_files, stack
-from deploy.cli.status import is_apart
+from deploy.cli.processes import is_apart
 from services.kit.core.config import Environment, Reading, Recorded, SettingsError
 from services.kit.maintenance.command_line import without_password
 
