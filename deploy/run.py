@@ -11,7 +11,10 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
+from tempfile import TemporaryFile
+from typing import TextIO
 
 from deploy import env_file, log_files, stack
 from deploy.folder_lock import locked, note_without_metrics, unwritable
@@ -46,11 +49,12 @@ def main() -> int:
             log_files.rotate_all(LOGS, bounds)
             _run(settings, stopping, lock, bounds, say, as_json=as_json)
     except CommandFailed as error:
-        # Where another process failed, it has written the reason itself.
+        # Without --json what prepares has written the reason itself.
         if as_json:
-            _print_line(json.dumps({"ok": False, "problems": error.lines or ["see standard error"]}))
+            _print_line(json.dumps({"ok": False, "problems": error.lines}))
         else:
-            sys.stderr.writelines(f"{line}\n" for line in error.lines)
+            for line in error.lines:
+                _print_error(line)
         return 1
     say("stopped")
     return 0
@@ -69,7 +73,7 @@ def _run(
     started_at = time.monotonic()
     taken = stack.taken_metrics_ports(settings)
     note_without_metrics(lock, DATA, list(taken))
-    stack.run_to_end("deploy.prepare", os.environ, [lock], sys.stderr.buffer if as_json else None)
+    _prepare(lock, as_json=as_json)
 
     def start(name: str) -> stack.Process:
         # Otherwise `flix status` would show the numbers of whoever has the port.
@@ -93,6 +97,18 @@ def _run(
                 log_files.rotate_grown(each.process.log, bounds)
     finally:
         stack.stop(each.process for each in supervised)
+
+
+def _prepare(lock: int, *, as_json: bool) -> None:
+    if not as_json:
+        stack.run_to_end("deploy.prepare", os.environ, [lock])
+        return
+    with TemporaryFile() as errors:
+        try:
+            stack.run_to_end("deploy.prepare", os.environ, [lock], sys.stderr.buffer, errors)
+        except stack.StartFailed:
+            errors.seek(0)
+            raise stack.StartFailed(errors.read().decode(errors="replace")) from None
 
 
 def _make_folder(folder: Path) -> None:
@@ -143,13 +159,19 @@ def _sign_in(address: str, auth: ServerSettings) -> str:
 
 
 def _print_line(text: str) -> None:
-    sys.stdout.write(text + "\n")
-    sys.stdout.flush()
+    _print(sys.stdout, text)
 
 
 def _print_error(text: str) -> None:
-    sys.stderr.write(text + "\n")
-    sys.stderr.flush()
+    _print(sys.stderr, text)
+
+
+def _print(stream: TextIO | None, text: str) -> None:
+    """Write a line, unless nobody can read it any longer: that stops no stack."""
+    with suppress(OSError):
+        if stream is not None:
+            stream.write(text + "\n")
+            stream.flush()
 
 
 if __name__ == "__main__":

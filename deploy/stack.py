@@ -167,18 +167,26 @@ def start(name: str, environment: Mapping[str, str], logs: Path, inherited: Sequ
 
 
 def run_to_end(
-    module: str, environment: Mapping[str, str], inherited: Sequence[int] = (), output: BinaryIO | None = None
+    module: str,
+    environment: Mapping[str, str],
+    inherited: Sequence[int] = (),
+    output: BinaryIO | None = None,
+    errors: BinaryIO | None = None,
 ) -> None:
     """Run a module in a process as `start` does, with the output of this one or another, and wait for its end.
 
-    Raise StartFailed without a message: the module has written the reason to standard error.
+    Raise StartFailed without a message: the module has written the reason to its errors.
     """
-    if _popen([module], environment, inherited, output).wait():
+    if _popen([module], environment, inherited, output, errors).wait():
         raise StartFailed
 
 
 def _popen(
-    command: Sequence[str], environment: Mapping[str, str], inherited: Sequence[int], output: BinaryIO | None = None
+    command: Sequence[str],
+    environment: Mapping[str, str],
+    inherited: Sequence[int],
+    output: BinaryIO | None = None,
+    errors: BinaryIO | None = None,
 ) -> subprocess.Popen[bytes]:
     return subprocess.Popen(  # noqa: S603 our own modules, under our own interpreter
         [sys.executable, "-m", "deploy.child", str(os.getpid()), *command],
@@ -186,7 +194,7 @@ def _popen(
         env=dict(environment),
         stdin=subprocess.DEVNULL,
         stdout=output,
-        stderr=output,
+        stderr=errors or output,
         pass_fds=inherited,
         # Ctrl-C in the terminal must reach only this process, which stops the others in order.
         start_new_session=True,

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from ipaddress import ip_address
+from pathlib import Path
 from typing import Literal, NamedTuple
 
 import peewee
@@ -61,7 +62,14 @@ class _NoProgress:
 def diagnoses() -> Iterator[Diagnosis]:
     """Yield the result of each check; those that need the settings come only when these can be read."""
     yield _python()
-    yield from _env_file()
+    of_file = list(_env_file())
+    yield from of_file
+    if any(each.state == "problem" for each in of_file):
+        # Without it the settings would be those of nobody.
+        yield Diagnosis("settings", "problem", "not known while .env cannot be read")
+        yield from _folders()
+        yield _disk()
+        return
     try:
         settings = stack.read_service_settings(os.environ)
     except CommandFailed as error:
@@ -79,7 +87,7 @@ def diagnoses() -> Iterator[Diagnosis]:
     yield from _metrics(seen)
     yield from _secrets(settings)
     for name in SERVICES:
-        yield from _database(name)
+        yield from _database(name, settings)
     yield from _clocks({each.name: each.health for each in seen})
 
 
@@ -196,14 +204,21 @@ def _is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
-def _database(name: str) -> Iterator[Diagnosis]:
+def _any_data(settings: Mapping[str, ServiceSettings]) -> bool:
+    """Return whether any service has a SQLite file: then one that is gone is a loss, not a new installation."""
+    files = (each.database_url.removeprefix("sqlite:///") for each in settings.values())
+    return any(Path(file).exists() for file in files)
+
+
+def _database(name: str, settings: Mapping[str, ServiceSettings]) -> Iterator[Diagnosis]:
     service, check = SERVICES[name], f"{name} data"
     try:
         with opened(service, create=False, waits=False) as (_, database):
             if damage := find_damage(database, service.migrations):
-                advice = "flix up makes it" if damage == "the file is gone" else "stop Flix, then flix restore a backup"
-                state: State = "warning" if damage == "the file is gone" else "problem"
-                yield Diagnosis(check, state, damage, advice)
+                if damage == "the file is gone" and not _any_data(settings):
+                    yield Diagnosis(check, "ok", "none yet", "flix up makes it")
+                else:
+                    yield Diagnosis(check, "problem", damage, "stop Flix, then flix restore a backup")
                 return
             require_current(service, database)
             yield Diagnosis(check, "ok", "sound, and its schema is the code's")

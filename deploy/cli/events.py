@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from deploy.cli.answer import Answer, Json, answering, columns
+from deploy.cli.answer import Answer, Json, answering, columns, given_text
 
 if TYPE_CHECKING:
     from services.content.entities import Event, Lesson
@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="List events, and put them on the public list or take them off.", no_args_is_help=True)
 
-Slug = Annotated[str, typer.Argument(help="The event's slug, also a former one, or its id.")]
+Slug = Annotated[
+    str, typer.Argument(parser=given_text, metavar="EVENT", help="The event's slug, also a former one, or its id.")
+]
 
 
 @app.command("list")

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
+from deploy.env_file import APART
 from deploy.folder_lock import names_without_metrics
 from services.kit.core.config import Environment
 from services.kit.core.instants import format_instant
@@ -21,8 +22,6 @@ DATA = Path("data")
 ANSWER_SECONDS = 5
 # The follower reads content's feed every few seconds; docker-compose.yml has the same bound.
 FEED_SECONDS = 30
-# The gateway's address, which only the tools container is given.
-APART = "GATEWAY_URL"
 FOLLOWER = "follow-quiz"
 _PORTS = {"auth": 3013, "content": 3011, "quiz": 3012}
 _LOCAL_HOSTS = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}  # noqa: S104 where to reach what listens everywhere

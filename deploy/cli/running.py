@@ -21,8 +21,8 @@ def status(json: Json = False) -> None:
         from deploy.cli.status import status as read_status
 
         found = read_status()
-        answer.members |= found
         answer.problems += found.pop("problems")
+        answer.members |= found
         processes = [
             (each["name"], each["state"], each["version"] or "-", _workers(each["workers"]), each["address"] or "-")
             for each in found["processes"]

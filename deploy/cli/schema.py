@@ -1,11 +1,13 @@
 """`flix migrate` and `flix check`: of every service, or of those that are named."""
 
+import os
 from enum import StrEnum
 from typing import Annotated, Any
 
 import typer
 
 from deploy.cli.answer import Answer, Json, answering
+from deploy.env_file import with_own_commands
 
 ServiceNames = Annotated[
     list[str], typer.Option("--service", metavar="NAME", help="Only this service: auth, content or quiz.")
@@ -34,8 +36,12 @@ def migrate(
     if action in (Action.down, Action.accept) and len(service) != 1:
         raise typer.BadParameter(f"{action.value} needs one --service", param_hint="--service")
     with answering(as_json=json) as answer:
+        from deploy import stack
         from deploy.cli.databases import chosen
+        from deploy.prepare import require_content
 
+        if action is Action.up:
+            require_content(stack.read_service_settings(os.environ))
         done: dict[str, Any] = {}
         answer.members |= {"action": action.value, "services": done}
         for name in chosen(service):
@@ -43,6 +49,7 @@ def migrate(
 
 
 def _migrate(name: str, action: Action, answer: Answer, *, accept_losses: bool) -> Any:
+    from deploy.cli.databases import require_data
     from deploy.commands import SERVICES
     from services.kit.core.instants import format_instant
     from services.kit.maintenance.command_line import migrate_up, opened
@@ -72,6 +79,7 @@ def _migrate(name: str, action: Action, answer: Answer, *, accept_losses: bool) 
                     for each in result["migrations"]
                 ]
             case Action.check:
+                require_data(service, database)
                 lines = service.migrations.check(database)
                 result = {"findings": lines}
                 answer.problems += [f"{name}: {each}" for each in lines]
@@ -110,6 +118,7 @@ def check(
 
 
 def _check(name: str, findings: list[dict[str, object]], answer: Answer, *, repair: bool, alone: bool) -> None:
+    from deploy.cli.databases import require_data
     from deploy.commands import SERVICES
     from services.kit.core.logging import log_to_standard_error
     from services.kit.maintenance.check import checked_findings
@@ -119,6 +128,7 @@ def _check(name: str, findings: list[dict[str, object]], answer: Answer, *, repa
     log_to_standard_error()
     service, before = SERVICES[name], len(findings)
     with opened(service) as (settings, database), Meter(f"checking {name}: ") as meter:
+        require_data(service, database)
         examination = service.examination(settings)
         for each in checked_findings(database, examination, meter, repair=repair, alone=alone):
             finding = each.finding
@@ -128,7 +138,7 @@ def _check(name: str, findings: list[dict[str, object]], answer: Answer, *, repa
                     "table": finding.table,
                     "id": finding.id,
                     "rule": finding.rule,
-                    "message": finding.message,
+                    "message": with_own_commands(finding.message),
                     "repaired": each.is_repaired,
                 }
             )

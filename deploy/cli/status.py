@@ -11,7 +11,7 @@ from typing import Any
 import peewee
 
 from deploy import stack
-from deploy.cli.databases import require_current
+from deploy.cli.databases import NoData, require_current
 from deploy.cli.processes import DATA, process_problems, process_view, processes_now
 from deploy.commands import SERVICES
 from services.content.models import ChangeFeedRow
@@ -80,7 +80,7 @@ def _schema(name: str, database: peewee.Database, problems: list[str]) -> Mappin
     try:
         require_current(SERVICES[name], database)
     except CommandFailed as error:
-        state = "behind"
+        state = "none" if isinstance(error, NoData) else "behind"
         problems.append(str(error))
     except MigrationError as error:
         state = "differs"

@@ -150,6 +150,39 @@ def test_its_document_comes_when_all_is_ready_and_status_agrees(tmp_path: Path, 
 
 
 @pytest.mark.full
+def test_a_stack_whose_output_nobody_reads_runs_on_until_it_is_stopped(
+    tmp_path: Path, environment: dict[str, str]
+) -> None:
+    with running(tmp_path, environment) as run:
+        address = table(run)["API"]
+        assert run.stdout is not None
+        run.stdout.close()
+        os.kill(processes(run.pid)["services.content serve"], signal.SIGKILL)
+        until(lambda: "services.content serve" in processes(run.pid), "content runs again")
+        until(lambda: stack.is_ready(address), "the stack is ready again")
+        run.send_signal(signal.SIGINT)
+        assert (run.wait(), run.stderr and run.stderr.read()) == (0, "")
+
+
+@pytest.mark.full
+def test_content_that_has_lost_its_file_beside_quizzes_is_not_begun_anew(
+    tmp_path: Path, environment: dict[str, str]
+) -> None:
+    with running(tmp_path, environment) as run:
+        table(run)
+        assert end(run, signal.SIGTERM)[0] == 0
+    for file in tmp_path.glob("content.sqlite*"):
+        file.unlink()
+    with running(tmp_path, environment, "--json") as run:
+        output, errors = run.communicate()
+    [problem] = json.loads(output)["problems"]
+    place = environment["CONTENT_DATABASE_URL"]
+    assert (run.returncode, errors) == (1, "")
+    assert problem.startswith(f"content has no data at {place}, while quiz has: put its database back, or ")
+    assert not list(tmp_path.glob("content.sqlite"))
+
+
+@pytest.mark.full
 def test_a_killed_process_is_started_again_and_takes_no_other_along(
     tmp_path: Path, environment: dict[str, str]
 ) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import socket
 import sqlite3
 import subprocess
@@ -14,6 +15,7 @@ import pytest
 
 from deploy import env_file, stack
 from services.auth.config import LOCAL_ADMIN_PASSWORD
+from services.kit.core.version import VERSION
 from tests.deploy.cli.conftest import Flix
 
 SLUG, EVENT_ID = "flix-mvp-launch-event", "event-public-1"
@@ -66,6 +68,37 @@ def test_a_schema_behind_the_code_names_the_command_that_mends_it(flix: Flix) ->
         "quiz": {"applied": []},
     }
     assert flix("user", "list").code == 0
+
+
+def test_before_the_first_start_each_command_says_how_to_make_the_data(flix: Flix, folder: Path) -> None:
+    shutil.rmtree(folder / "data")
+    for arguments in (["user", "list"], ["check", "--service", "auth"], ["migrate", "check"]):
+        assert flix(*arguments) == (1, "", "auth has no data yet: run flix up, which makes it\n")
+    found = flix("status", "--json").document
+    assert {each["schema"] for each in found["databases"]} == {"none"}
+    assert {state for check, state in states(flix).items() if check.endswith(" data")} == {"ok"}
+
+
+def test_a_lost_file_beside_others_is_a_problem_and_migrate_makes_no_empty_one(flix: Flix, folder: Path) -> None:
+    (folder / "data/content.sqlite").unlink()
+    assert states(flix)["content data"] == "problem"
+    done = flix("migrate")
+    assert (done.code, "content has no data at sqlite:///data/content.sqlite, while quiz has" in done.errors) == (
+        1,
+        True,
+    )
+    assert not (folder / "data/content.sqlite").exists()
+
+
+def test_a_schema_that_this_code_does_not_know_names_a_command_of_flix(flix: Flix) -> None:
+    with closing(sqlite3.connect("data/quiz.sqlite")) as connection, connection:
+        connection.execute(
+            "INSERT INTO schema_ledger SELECT '099_later', checksum, applied_at FROM schema_ledger LIMIT 1"
+        )
+        connection.execute("INSERT INTO migratehistory (name, migrated_at) VALUES ('099_later', '2026-01-01')")
+    line = "deploy the code that does, or run flix migrate down --service quiz there"
+    assert [each.endswith(line) for each in flix("status", "--json").document["problems"]] == [False, True]
+    assert flix("check", "--alone", "--service", "quiz", "--json").document["findings"][0]["message"].endswith(line)
 
 
 def test_check_counts_what_it_cannot_repair(flix: Flix) -> None:
@@ -246,6 +279,90 @@ def test_the_completion_script_is_generated(flix: Flix, monkeypatch: pytest.Monk
     assert (done.code, "complete -o default -F _flix_completion flix" in done.output) == (0, True)
 
 
+def test_control_characters_of_titles_and_names_do_not_reach_the_terminal(flix: Flix) -> None:
+    with closing(sqlite3.connect("data/content.sqlite")) as connection, connection:
+        connection.execute("UPDATE events SET title = 'a\x1b[31m\nb\u202e' WHERE id = ?", [EVENT_ID])
+    shown = flix("event", "list").output
+    assert "a\\x1b[31m\\nb\\u202e\n" in shown and "\x1b" not in shown
+
+
+@pytest.mark.parametrize("arguments", [("user", "enable", "\udcff"), ("event", "show", "\udcff")])
+def test_names_that_are_not_utf_8_are_wrong_usage(flix: Flix, arguments: tuple[str, ...]) -> None:
+    done = flix(*arguments)
+    assert (done.code, "it is not UTF-8" in done.errors) == (2, True)
+
+
+def test_a_name_that_is_taken_is_named(flix: Flix) -> None:
+    line = "'admin' is there already: give another name, or reset-password for a lost one\n"
+    assert flix("user", "add", "ADMIN", "--role", "viewer") == (1, "", line)
+
+
+def test_secrets_names_a_folder_that_is_none(flix: Flix, folder: Path) -> None:
+    done = flix("secrets", "--to", "none", "--origin", "https://learn.example", "--admin", "ada")
+    assert done == (1, "", "none is no folder: make it first\n")
+
+
+def test_doctor_does_not_judge_settings_without_the_file_that_gives_them(flix: Flix, folder: Path) -> None:
+    (folder / ".env").write_text("ADMIN_PASSWORD=pa$word\n")
+    found = flix("doctor")
+    assert (found.code, "not known while .env cannot be read" in found.output, "pa$word" in found.output) == (
+        1,
+        True,
+        False,
+    )
+    assert "profile local" not in found.output
+
+
+def test_the_version_is_shown(flix: Flix) -> None:
+    assert flix("--version") == (0, f"{VERSION}\n", "")
+
+
+def launched(folder: Path, redirections: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run a command in a process of its own, whose streams the shell redirects, and whose answer nobody reads."""
+    reads, writes = os.pipe()
+    os.close(reads)
+    with os.fdopen(writes, "wb") as unread:
+        return subprocess.run(
+            ["sh", "-c", f'"{sys.executable}" -m deploy.cli "$@" {redirections}', "sh", *arguments],
+            cwd=folder,
+            env={**os.environ, "PYTHONPATH": str(stack.ROOT)},
+            stdout=unread,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+
+
+FULL_DISK = pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has it")
+
+
+@pytest.mark.parametrize(
+    ("redirections", "reason"),
+    [
+        ("", "Broken pipe"),
+        (">&-", "standard output is closed"),
+        pytest.param(">/dev/full", "No space left on device", marks=FULL_DISK),
+    ],
+)
+def test_an_answer_that_is_lost_undoes_nothing_and_is_reported(
+    flix: Flix, folder: Path, redirections: str, reason: str
+) -> None:
+    done = launched(folder, redirections, "user", "add", "grace", "--role", "viewer")
+    advice = ": what was asked for is done; flix user reset-password makes another password"
+    assert (done.returncode, done.stderr) == (1, f"the answer cannot be written ({reason}){advice}\n")
+    assert [each["username"] for each in flix("user", "list", "--json").document["items"]] == ["admin", "grace"]
+
+
+@pytest.mark.parametrize("arguments", [("event", "list"), ("--help",)])
+def test_a_reader_that_has_read_enough_is_told_nothing(folder: Path, arguments: tuple[str, ...]) -> None:
+    done = launched(folder, "", *arguments)
+    assert (done.returncode, done.stderr) == (1, "")
+
+
+def test_closed_standard_error_changes_nothing(folder: Path) -> None:
+    assert launched(folder, ">/dev/null 2>&-", "check", "--alone", "--service", "auth").returncode == 0
+
+
 def test_help_loads_no_database_driver_and_no_settings() -> None:
     script = "import deploy.cli.app, sys; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", script], cwd=stack.ROOT, capture_output=True, text=True, check=True)
@@ -264,7 +381,9 @@ def test_the_launcher_works_from_anywhere_and_in_a_folder_with_a_space(folder: P
     (clone / "flix").chmod(0o755)
     (folder / "data").rename(clone / "data")
 
-    command = [str(clone / "flix"), "backup", "--to", "here", "--json"]
+    # As a link on PATH.
+    (elsewhere / "flix").symlink_to(clone / "flix")
+    command = [str(elsewhere / "flix"), "backup", "--to", "here", "--json"]
     done = subprocess.run(command, cwd=elsewhere, capture_output=True, text=True, check=False)
 
     assert (done.returncode, done.stderr) == (0, "")
