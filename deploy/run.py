@@ -11,7 +11,6 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import TextIO
@@ -168,10 +167,15 @@ def _print_error(text: str) -> None:
 
 def _print(stream: TextIO | None, text: str) -> None:
     """Write a line, unless nobody can read it any longer: that stops no stack."""
-    with suppress(OSError):
-        if stream is not None:
-            stream.write(text + "\n")
-            stream.flush()
+    if stream is None:
+        return
+    try:
+        stream.write(text + "\n")
+        stream.flush()
+    except OSError:
+        # What is left in its buffer would fail again at the end.
+        with Path(os.devnull).open("w") as nowhere:
+            os.dup2(nowhere.fileno(), stream.fileno())
 
 
 if __name__ == "__main__":

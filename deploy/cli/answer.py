@@ -82,8 +82,8 @@ def write_errors(lines: Sequence[str]) -> None:
 
 def forget_output() -> None:
     """Let what could not be written go: otherwise the interpreter tries it again at its end, and complains."""
-    with suppress(OSError):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    with Path(os.devnull).open("w") as nowhere:
+        os.dup2(nowhere.fileno(), 1)
 
 
 def visible(text: str) -> str:
