@@ -30,6 +30,8 @@ def list_events(json: Json = False) -> None:
 
         events = [_event_view(each) for each in service.list_events(PageRequest()).items]
         answer.members["items"] = events
+        if not events:
+            answer.line("no events yet")
         for line in columns([(each["slug"], _state(each), each["id"], each["title"]) for each in events]):
             answer.line(line)
 

@@ -10,7 +10,13 @@ from deploy.cli.answer import Answer, Json, answering
 from deploy.env_file import with_own_commands
 
 ServiceNames = Annotated[
-    list[str], typer.Option("--service", metavar="NAME", help="Only this service: auth, content or quiz.")
+    list[str],
+    typer.Option(
+        "--service",
+        metavar="NAME",
+        help="Only this service: auth, content or quiz.",
+        autocompletion=lambda: ["auth", "content", "quiz"],
+    ),
 ]
 
 

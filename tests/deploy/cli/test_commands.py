@@ -391,6 +391,22 @@ def test_the_launcher_works_from_anywhere_and_in_a_folder_with_a_space(folder: P
     assert len(list((elsewhere / "here").iterdir())) == 1
 
 
+@pytest.mark.parametrize(
+    ("spoil", "reason"),
+    [("PATH=nowhere", "make is missing"), ("PYTHON=nowhere", "nowhere is missing: install Python 3.11 or later")],
+)
+def test_the_launcher_says_what_is_missing_and_fails_with_1(folder: Path, spoil: str, reason: str) -> None:
+    for name in ("flix", "Makefile", "requirements.lock"):
+        shutil.copy(stack.ROOT / name, folder)
+    tools = folder / "tools"
+    tools.mkdir()
+    for name in ("dirname", "readlink", "sh", *(["make"] if spoil.startswith("PYTHON") else [])):
+        (tools / name).symlink_to(str(shutil.which(name)))
+    variables = {"PATH": str(tools), "PYTHON": spoil.removeprefix("PYTHON=")}
+    done = subprocess.run([folder / "flix", "status"], env=variables, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr.startswith(reason)) == (1, "", True)
+
+
 def test_in_the_tools_container_folders_are_not_judged_and_silent_processes_are(
     flix: Flix, monkeypatch: pytest.MonkeyPatch
 ) -> None:
