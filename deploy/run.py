@@ -90,6 +90,8 @@ def _run(
             if taken:
                 say(_no_metrics(taken))
             _print_line(_document(address, seconds) if as_json else _welcome(address, settings, seconds))
+        elif as_json:
+            raise stack.StartFailed("stopped before it was ready")
         while not stopping.wait(WATCH_SECONDS):
             for each in supervised:
                 each.look()

@@ -135,6 +135,10 @@ def given_path(text: str) -> Path:
     return Path(text) if not folder or Path(folder) == Path.cwd() else Path(folder) / text
 
 
+# --help shows these names as the types.
+given_text.__name__, given_path.__name__ = "text", "path"
+
+
 def readable_size(number: float) -> str:
     """Return a number of bytes in a form for people."""
     for unit in ("bytes", "kB", "MB", "GB"):

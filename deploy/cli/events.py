@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -96,14 +96,18 @@ def _find(store: PeeweeContentStore, name: str) -> Event:
     from services.content.errors import EventNotFound
     from services.kit.core.failures import CommandFailed
 
-    try:
-        return store.events.get(name)
-    except EventNotFound:
-        pass
-    try:
-        return store.events.get_by_slug(name)
-    except EventNotFound:
-        raise CommandFailed(f"there is no event {name!r}: flix event list shows them") from None
+    found = []
+    for read in (store.events.get, store.events.get_by_slug):
+        with suppress(EventNotFound):
+            found.append(read(name))
+    if not found:
+        raise CommandFailed(f"there is no event {name!r}: flix event list shows them")
+    if len({each.id for each in found}) > 1:
+        by_id, by_slug = found
+        raise CommandFailed(
+            f"{name!r} is the id of one event and the slug of another: name {by_id.slug} or {by_slug.id}"
+        )
+    return found[0]
 
 
 def _event_view(event: Event) -> dict[str, Any]:

@@ -112,6 +112,7 @@ def check(
     """Check schema, rows and their contents; exit with 1 if a finding remains."""
     with answering(as_json=json) as answer:
         from deploy.cli.databases import chosen
+        from services.kit.core.findings import NOT_CHECKED
 
         findings: list[dict[str, object]] = []
         answer.members["findings"] = findings
@@ -121,6 +122,8 @@ def check(
         if remaining:
             hint = "" if repair else " (flix check --repair does those that are certain)"
             answer.problems.append(f"findings that remain: {remaining}{hint}")
+        if any(each["rule"] == NOT_CHECKED for each in findings):
+            answer.problems.append("start Flix to check the rules between services, or leave them out: --alone")
 
 
 def _check(name: str, findings: list[dict[str, object]], answer: Answer, *, repair: bool, alone: bool) -> None:

@@ -165,6 +165,15 @@ def test_a_stack_whose_output_nobody_reads_runs_on_until_it_is_stopped(
 
 
 @pytest.mark.full
+def test_its_document_says_that_it_was_stopped_before_it_was_ready(tmp_path: Path, environment: dict[str, str]) -> None:
+    with running(tmp_path, environment, "--json") as run:
+        until((tmp_path / "data/stack.lock").exists, "it begins")
+        _, output, _ = end(run, signal.SIGINT)
+    expected = {"ok": False, "problems": ["stopped before it was ready"]}
+    assert (run.returncode, json.loads(output)) == (1, expected)
+
+
+@pytest.mark.full
 def test_content_that_has_lost_its_file_beside_quizzes_is_not_begun_anew(
     tmp_path: Path, environment: dict[str, str]
 ) -> None:

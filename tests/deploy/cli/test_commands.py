@@ -35,6 +35,16 @@ def test_an_event_is_closed_and_opened_once_with_entries_of_a_command(flix: Flix
     assert rows("content", entries)[before:] == [("event.changed", EVENT_ID, None, None)] * 2
 
 
+def test_a_name_that_two_events_have_is_refused(flix: Flix) -> None:
+    with closing(sqlite3.connect("data/content.sqlite")) as connection, connection:
+        connection.execute(
+            f"UPDATE events SET slug = '{EVENT_ID}', slug_form = '{EVENT_ID}' WHERE id = 'event-private-1'"
+        )
+    reason = f"'{EVENT_ID}' is the id of one event and the slug of another: name {SLUG} or event-private-1\n"
+    assert flix("event", "close", EVENT_ID) == (1, "", reason)
+    assert flix("event", "show", SLUG).code == 0
+
+
 def test_an_event_is_shown_without_its_access_key(flix: Flix) -> None:
     ((key,),) = rows("content", "SELECT access_key FROM events WHERE id = 'event-private-1'")
     shown = [flix("event", "show", "event-private-1", *more) for more in ((), ("--json",))]
@@ -108,6 +118,12 @@ def test_check_counts_what_it_cannot_repair(flix: Flix) -> None:
     [finding] = done.document["findings"]
     assert (done.code, finding["service"], finding["table"], finding["repaired"]) == (1, "auth", "admins", False)
     assert done.document["problems"] == ["findings that remain: 1 (flix check --repair does those that are certain)"]
+
+
+def test_check_says_how_to_check_what_others_must_answer(flix: Flix) -> None:
+    done = flix("check", "--service", "quiz", "--json").document
+    assert "not_checked" in {each["rule"] for each in done["findings"]}
+    assert done["problems"][-1] == "start Flix to check the rules between services, or leave them out: --alone"
 
 
 def test_config_names_the_source_of_each_value_and_hides_secrets(
