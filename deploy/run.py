@@ -82,7 +82,7 @@ def _run(
     supervised: list[Supervised] = []
     try:
         supervised.extend(Supervised(start(name), start, say) for name in stack.PROCESSES)
-        address = f"http://{settings['gateway'].host}:{settings['gateway'].port}"
+        address = f"http://{stack.reachable(settings['gateway'].host)}:{settings['gateway'].port}"
         processes = [each.process for each in supervised]
         stack.wait_until(lambda: stopping.is_set() or stack.is_ready(address), processes)
         if not stopping.is_set():

@@ -131,6 +131,12 @@ def taken_metrics_ports(settings: Mapping[str, ServerSettings]) -> dict[str, int
     return taken
 
 
+def reachable(host: str) -> str:
+    """Return the host as a URL has it, from where this machine reaches what listens there."""
+    everywhere = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}  # noqa: S104
+    return everywhere.get(host, f"[{host}]" if ":" in host else host)
+
+
 def metrics_port(name: str, settings: Mapping[str, ServerSettings]) -> int:
     """Return the port at which the process shows metrics, 0 for none."""
     quiz = settings["quiz"]

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 from deploy.env_file import APART
 from deploy.folder_lock import names_without_metrics
+from deploy.stack import reachable
 from services.kit.core.config import Environment
 from services.kit.core.instants import format_instant
 
@@ -24,7 +25,6 @@ ANSWER_SECONDS = 5
 FEED_SECONDS = 30
 FOLLOWER = "follow-quiz"
 _PORTS = {"auth": 3013, "content": 3011, "quiz": 3012}
-_LOCAL_HOSTS = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}  # noqa: S104 where to reach what listens everywhere
 
 Samples = Mapping[str, Mapping[str, float]]
 """Of each gauge the value for each of its own label's values; that of a gauge without a label is at ``""``."""
@@ -80,14 +80,14 @@ def addresses() -> dict[str, str]:
     """Return the URL of every process that serves."""
     environment = Environment(os.environ)
     services = {name: environment.address(name, port) for name, port in _PORTS.items()}
-    local = f"http://{_reachable(environment.option('API_HOST', '127.0.0.1'))}:{environment.option('API_PORT', '3001')}"
+    local = f"http://{reachable(environment.option('API_HOST', '127.0.0.1'))}:{environment.option('API_PORT', '3001')}"
     return {**services, "gateway": environment.option(APART, local)}
 
 
 def metrics_addresses() -> dict[str, str | None]:
     """Return where every process shows its metrics, None where METRICS_PORT is 0."""
     environment = Environment(os.environ)
-    bound = _reachable(environment.option("METRICS_HOST", "127.0.0.1"))
+    bound = reachable(environment.option("METRICS_HOST", "127.0.0.1"))
     found: dict[str, str | None] = {}
     served = addresses()
     for name in ("auth", "content", "quiz", FOLLOWER, "gateway"):
@@ -108,12 +108,18 @@ def health_of(address: str) -> Health:
     connect = HTTPSConnection if parts.scheme == "https" else HTTPConnection
     with closing(connect(parts.netloc, timeout=ANSWER_SECONDS)) as connection:
         try:
-            body, response = _get(connection, f"{parts.path}/health/ready")
-            version = _get(connection, f"{parts.path}/health")[0].get("version")
+            answer, response = _get(connection, f"{parts.path}/health")
         except (OSError, HTTPException, ValueError):
             return Health("down", None, None, None)
-    state = "ready" if response.status == HTTPStatus.OK else "not ready"
-    return Health(state, body.get("message"), None if version is None else str(version), response.getheader("Date"))
+        version, date = answer.get("version"), response.getheader("Date")
+        try:
+            answer, response = _get(connection, f"{parts.path}/health/ready")
+            state = "ready" if response.status == HTTPStatus.OK else "not ready"
+            message = answer.get("message")
+        except (OSError, HTTPException, ValueError):
+            # As the gateway while a service hangs.
+            state, message = "not ready", f"it does not say so within {ANSWER_SECONDS} s"
+    return Health(state, message, None if version is None else str(version), date)
 
 
 def scrape(name: str, address: str | None) -> Scrape:
@@ -197,10 +203,6 @@ def queue_rows(views: Sequence[Mapping[str, Any]], changes: int | None) -> list[
 
 def _requests(requests: Sequence[Mapping[str, Any]]) -> list[tuple[str, str]]:
     return [(each["kind"], f"{each['inFlight']} of {each['limit']}") for each in requests]
-
-
-def _reachable(host: str) -> str:
-    return _LOCAL_HOSTS.get(host, f"[{host}]" if ":" in host else host)
 
 
 def _get(connection: HTTPConnection, path: str) -> tuple[dict[str, Any], HTTPResponse]:

@@ -121,6 +121,15 @@ def test_a_follower_that_no_longer_reads_is_a_problem(flix: Flix, running: dict[
     assert flix("status", "--json").document["problems"] == [line]
 
 
+def test_a_process_that_does_not_say_whether_it_is_ready_is_not_down(
+    flix: Flix, running: dict[str, str | None], serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    unclear = f"http://{serve({'/health': '{}', '/health/ready': 'no JSON'})}"
+    served = {**processes.addresses(), "gateway": unclear}
+    monkeypatch.setattr(processes, "addresses", lambda: served)
+    assert flix("status", "--json").document["problems"] == ["gateway is not ready: it does not say so within 5 s"]
+
+
 def test_metrics_that_cannot_be_read_are_named_and_are_no_problem(
     flix: Flix, running: dict[str, str | None], serve: Serve
 ) -> None:
