@@ -313,6 +313,14 @@ def test_a_name_that_is_taken_is_named(flix: Flix) -> None:
     assert flix("user", "add", "ADMIN", "--role", "viewer") == (1, "", line)
 
 
+def test_secrets_without_answers_names_the_options(flix: Flix, folder: Path) -> None:
+    before = set(folder.iterdir())
+    done = flix("secrets", "--json")
+    assert (done.code, done.document["problems"]) == (1, ["nobody answered: give --origin and --admin"])
+    assert flix("secrets", "--origin", "https://learn.example", "--admin", "\udcff").code == 2
+    assert set(folder.iterdir()) == before
+
+
 def test_secrets_names_a_folder_that_is_none(flix: Flix, folder: Path) -> None:
     done = flix("secrets", "--to", "none", "--origin", "https://learn.example", "--admin", "ada")
     assert done == (1, "", "none is no folder: make it first\n")
