@@ -18,6 +18,10 @@ from services.kit.core.config import SettingsError
 ROOT = Path(__file__).parents[1]
 # With it TRUSTED_PROXY is like TRUSTED_PROXIES, and POSTGRES_USER is unlike POSTGRES_PASSWORD.
 LIKENESS = 0.8
+# The gateway's address, which only the tools container is given; there is no `.env`.
+APART = "GATEWAY_URL"
+# The names of variables whose values nobody shows.
+SECRET_NAME = re.compile(r".*_(PASSWORD|SECRET|API_KEY)")
 
 # An assignment, from the beginning of a line. Text in quotes may have several lines.
 _ASSIGNMENT = re.compile(
@@ -96,6 +100,14 @@ def unknown_names(variables: list[Variable]) -> list[str]:
     return lines
 
 
+def with_own_commands(text: str) -> str:
+    """Return the text with the commands of services, which do not read `.env`, as those of `flix` or with it."""
+    text = re.sub(r"python -m services\.(\w+) migrate (\w+)", r"flix migrate \2 --service \1", text)
+    if os.environ.get(APART):
+        return text
+    return re.sub(r"python -m (services\.\w+)", r".venv/bin/python -m deploy.env_file \1", text)
+
+
 def _decode(content: bytes) -> str:
     # Without its mark, UTF-16 has a zero byte in each ASCII character.
     if content.startswith((b"\xff\xfe", b"\xfe\xff")) or b"\0" in content:
@@ -141,6 +153,9 @@ def _problem(text: str, line: int) -> str:
     match = _ASSIGNMENT.fullmatch(assignment)
     if match is None or _value(match) != value:
         return f".env, line {line}: programs read {name} differently, and single quotes cannot hold it: choose another"
+    if SECRET_NAME.fullmatch(name) or "@" in value:
+        # This goes to logs.
+        return f".env, line {line}: programs read {name} differently; in single quotes they agree (and \\' is a ')"
     return f".env, line {line}: programs read this line differently; in single quotes they agree: {assignment}"
 
 

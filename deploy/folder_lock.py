@@ -4,7 +4,7 @@ import errno
 import fcntl
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -25,10 +25,30 @@ def locked(folder: Path, patience_seconds: float = OWNER_SECONDS) -> Iterator[in
         raise unwritable(folder, error) from None
     try:
         _lock(descriptor, folder, patience_seconds)
-        _note_owner(descriptor, folder)
+        _write(descriptor, folder, f"{os.getpid()}\n")
         yield descriptor
     finally:
         os.close(descriptor)
+
+
+def note_without_metrics(descriptor: int, folder: Path, names: Sequence[str]) -> None:
+    """Note in the lock which processes of the stack show no metrics, for `flix status`. Raise StartFailed."""
+    _write(descriptor, folder, f"{os.getpid()}\n{' '.join(names)}\n")
+
+
+def names_without_metrics(folder: Path) -> list[str]:
+    """Return what the stack that runs on this folder has noted, nothing where none runs."""
+    try:
+        descriptor = os.open(folder / "stack.lock", os.O_RDONLY)
+    except OSError:
+        return []
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError:
+        return _lines(descriptor)[1].split()
+    finally:
+        os.close(descriptor)
+    return []
 
 
 def unwritable(folder: Path, error: OSError) -> StartFailed:
@@ -46,7 +66,7 @@ def _lock(descriptor: int, folder: Path, patience_seconds: float) -> None:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             return
         except BlockingIOError:
-            owner = os.pread(descriptor, 20, 0).decode(errors="replace").strip()
+            owner = _lines(descriptor)[0]
         except OSError as error:
             raise unwritable(folder, error) from None
         if _exists(owner) or time.monotonic() > deadline:
@@ -54,10 +74,16 @@ def _lock(descriptor: int, folder: Path, patience_seconds: float) -> None:
         time.sleep(POLL_SECONDS)
 
 
-def _note_owner(descriptor: int, folder: Path) -> None:
+def _lines(descriptor: int) -> tuple[str, str]:
+    """Return the owner's process id, and the names of the processes without metrics."""
+    owner, _, names = os.pread(descriptor, 200, 0).decode(errors="replace").partition("\n")
+    return owner.strip(), names
+
+
+def _write(descriptor: int, folder: Path, text: str) -> None:
     try:
         os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+        os.pwrite(descriptor, text.encode(), 0)
     except OSError as error:
         raise unwritable(folder, error) from None
 

@@ -5,17 +5,20 @@ A process of its own, because what it loads would stay in the runner's memory as
 
 import os
 import sys
+from collections.abc import Mapping
 from contextlib import closing
 
-from deploy import stack
+from deploy import env_file, stack
 from deploy.commands import SERVICES
+from deploy.engines import engine_of
 from services.content.seed import counts_as_seeded
 from services.kit.core.config import ServiceSettings
 from services.kit.core.errors import NoWrites
 from services.kit.core.failures import CommandFailed
-from services.kit.maintenance.command_line import execute
+from services.kit.maintenance.command_line import execute, without_password
 from services.kit.storage.database import open_database
 from services.kit.storage.health import require_writes
+from services.kit.storage.migrations import SchemaLedger
 
 
 def main() -> int:
@@ -23,13 +26,14 @@ def main() -> int:
     try:
         _prepare()
     except CommandFailed as error:
-        sys.stderr.writelines(f"{line}\n" for line in error.lines)
+        sys.stderr.writelines(f"{env_file.with_own_commands(line)}\n" for line in error.lines)
         return 1
     return 0
 
 
 def _prepare() -> None:
     settings = stack.read_service_settings(os.environ)
+    require_content(settings)
     for name in stack.SERVICES:
         _print_line(f"{name}: migrating")
         execute(SERVICES[name], ["migrate", "up"])
@@ -41,6 +45,23 @@ def _prepare() -> None:
         # Content last: until it is seeded, the next start seeds what an interrupted one did not.
         execute(SERVICES["quiz"], ["seed", "demo"])
         execute(SERVICES["content"], ["seed", "demo"])
+
+
+def require_content(settings: Mapping[str, ServiceSettings]) -> None:
+    """Raise StartFailed where content has lost its database: beside an empty one, quiz would delete its quizzes."""
+    content, quiz = settings["content"].database_url, settings["quiz"].database_url
+    if engine_of(content).is_empty(content) and not engine_of(quiz).is_empty(quiz) and _has_rows(quiz):
+        raise stack.StartFailed(
+            f"content has no data at {without_password(content)}, while quiz has: put its database back, or flix "
+            "restore a backup; to begin anew, move the databases of all services away"
+        )
+
+
+def _has_rows(url: str) -> bool:
+    """Return whether the database holds more than its schema."""
+    with closing(open_database(url, create=False)) as database:
+        tables = set(database.get_tables()) - {SchemaLedger._meta.table_name, "migratehistory"}
+        return any(database.execute_sql(f'SELECT 1 FROM "{each}" LIMIT 1').fetchone() for each in tables)  # noqa: S608
 
 
 def _require_writes(name: str, settings: ServiceSettings) -> None:

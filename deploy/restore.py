@@ -104,7 +104,7 @@ def _confirm(options: Options, manifest: Manifest, services: Services) -> None:
         answer = input()
     except EOFError:
         sys.stderr.write("\n")
-        answer = ""
+        raise BackupError("nothing was replaced: nobody answered (--yes does not ask)") from None
     if answer.strip() != "yes":
         raise BackupError("nothing was replaced")
 

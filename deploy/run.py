@@ -12,9 +12,11 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from tempfile import TemporaryFile
+from typing import TextIO
 
 from deploy import env_file, log_files, stack
-from deploy.folder_lock import locked, unwritable
+from deploy.folder_lock import locked, note_without_metrics, unwritable
 from deploy.supervision import Supervised
 from services.auth.config import Settings as AuthSettings
 from services.kit.core.config import ServerSettings
@@ -46,11 +48,12 @@ def main() -> int:
             log_files.rotate_all(LOGS, bounds)
             _run(settings, stopping, lock, bounds, say, as_json=as_json)
     except CommandFailed as error:
-        # Where another process failed, it has written the reason itself.
+        # Without --json what prepares has written the reason itself.
         if as_json:
-            _print_line(json.dumps({"ok": False, "problems": error.lines or ["see standard error"]}))
+            _print_line(json.dumps({"ok": False, "problems": error.lines}))
         else:
-            sys.stderr.writelines(f"{line}\n" for line in error.lines)
+            for line in error.lines:
+                _print_error(line)
         return 1
     say("stopped")
     return 0
@@ -67,26 +70,46 @@ def _run(
 ) -> None:
     """Run the stack until `stopping` is set. Raise StartFailed when it does not start."""
     started_at = time.monotonic()
-    stack.run_to_end("deploy.prepare", os.environ, [lock], sys.stderr.buffer if as_json else None)
+    taken = stack.taken_metrics_ports(settings)
+    note_without_metrics(lock, DATA, list(taken))
+    _prepare(lock, as_json=as_json)
 
     def start(name: str) -> stack.Process:
-        return stack.start(name, os.environ, LOGS, [lock])
+        # Otherwise `flix status` would show the numbers of whoever has the port.
+        without = {"METRICS_PORT": "0"} if name in taken else {}
+        return stack.start(name, {**os.environ, **without}, LOGS, [lock])
 
     supervised: list[Supervised] = []
     try:
         supervised.extend(Supervised(start(name), start, say) for name in stack.PROCESSES)
-        address = f"http://{settings['gateway'].host}:{settings['gateway'].port}"
+        address = f"http://{stack.reachable(settings['gateway'].host)}:{settings['gateway'].port}"
         processes = [each.process for each in supervised]
         stack.wait_until(lambda: stopping.is_set() or stack.is_ready(address), processes)
         if not stopping.is_set():
             seconds = time.monotonic() - started_at
+            if taken:
+                say(_no_metrics(taken))
             _print_line(_document(address, seconds) if as_json else _welcome(address, settings, seconds))
+        elif as_json:
+            raise stack.StartFailed("stopped before it was ready")
         while not stopping.wait(WATCH_SECONDS):
             for each in supervised:
                 each.look()
                 log_files.rotate_grown(each.process.log, bounds)
     finally:
         stack.stop(each.process for each in supervised)
+
+
+def _prepare(lock: int, *, as_json: bool) -> None:
+    if not as_json:
+        stack.run_to_end("deploy.prepare", os.environ, [lock])
+        return
+    with TemporaryFile() as errors:
+        try:
+            stack.run_to_end("deploy.prepare", os.environ, [lock], sys.stderr.buffer, errors)
+        except stack.StartFailed:
+            errors.seek(0)
+            raise stack.StartFailed(errors.read().decode(errors="replace")) from None
 
 
 def _make_folder(folder: Path) -> None:
@@ -118,6 +141,15 @@ def _welcome(address: str, settings: Mapping[str, ServerSettings], seconds: floa
     return f"\nFlix is ready after {seconds:.1f} s\n{table}\n"
 
 
+def _no_metrics(taken: Mapping[str, int]) -> str:
+    names, ports = ", ".join(taken), ", ".join(map(str, sorted(set(taken.values()))))
+    if os.environ.get("METRICS_PORT"):
+        advice = "leave METRICS_PORT empty, so that each process has its own"
+    else:
+        advice = "METRICS_HOST=127.0.0.2 has them free, METRICS_PORT=0 shows none"
+    return f"no metrics of {names}: in use is {ports} ({advice})"
+
+
 def _sign_in(address: str, auth: ServerSettings) -> str:
     """Return the credentials to sign in with, in the local profile and only if they work."""
     if auth.profile != "local" or not isinstance(auth, AuthSettings):
@@ -128,13 +160,24 @@ def _sign_in(address: str, auth: ServerSettings) -> str:
 
 
 def _print_line(text: str) -> None:
-    sys.stdout.write(text + "\n")
-    sys.stdout.flush()
+    _print(sys.stdout, text)
 
 
 def _print_error(text: str) -> None:
-    sys.stderr.write(text + "\n")
-    sys.stderr.flush()
+    _print(sys.stderr, text)
+
+
+def _print(stream: TextIO | None, text: str) -> None:
+    """Write a line, unless nobody can read it any longer: that stops no stack."""
+    if stream is None:
+        return
+    try:
+        stream.write(text + "\n")
+        stream.flush()
+    except OSError:
+        # What is left in its buffer would fail again at the end.
+        with Path(os.devnull).open("w") as nowhere:
+            os.dup2(nowhere.fileno(), stream.fileno())
 
 
 if __name__ == "__main__":

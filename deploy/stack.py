@@ -6,6 +6,7 @@ imports; what migrates and seeds is in commands.py.
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -118,6 +119,43 @@ def require_free_ports(settings: Iterable[ServerSettings]) -> None:
         raise StartFailed("\n".join(problems))
 
 
+def taken_metrics_ports(settings: Mapping[str, ServerSettings]) -> dict[str, int]:
+    """Return the metrics port of each process that cannot have it: another program's, or a process's before it."""
+    taken: dict[str, int] = {}
+    used: set[int] = {0}
+    for name in PROCESSES:
+        port = metrics_port(name, settings)
+        if port and (port in used or not can_listen(settings["gateway"].metrics_host, port)):
+            taken[name] = port
+        used.add(port)
+    return taken
+
+
+def reachable(host: str) -> str:
+    """Return the host as a URL has it, from where this machine reaches what listens there."""
+    everywhere = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}  # noqa: S104
+    return everywhere.get(host, f"[{host}]" if ":" in host else host)
+
+
+def metrics_port(name: str, settings: Mapping[str, ServerSettings]) -> int:
+    """Return the port at which the process shows metrics, 0 for none."""
+    quiz = settings["quiz"]
+    if name == "follow-quiz" and isinstance(quiz, services.quiz.config.Settings):
+        return quiz.follow_metrics_port
+    return settings[name].metrics_port
+
+
+def can_listen(host: str, port: int) -> bool:
+    """Return whether a process can listen there now."""
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError:
+            return False
+    return True
+
+
 def start(name: str, environment: Mapping[str, str], logs: Path, inherited: Sequence[int] = ()) -> Process:
     """Start a process that ends with this one (see deploy/child.py); append its output to a file in `logs`.
 
@@ -135,18 +173,26 @@ def start(name: str, environment: Mapping[str, str], logs: Path, inherited: Sequ
 
 
 def run_to_end(
-    module: str, environment: Mapping[str, str], inherited: Sequence[int] = (), output: BinaryIO | None = None
+    module: str,
+    environment: Mapping[str, str],
+    inherited: Sequence[int] = (),
+    output: BinaryIO | None = None,
+    errors: BinaryIO | None = None,
 ) -> None:
     """Run a module in a process as `start` does, with the output of this one or another, and wait for its end.
 
-    Raise StartFailed without a message: the module has written the reason to standard error.
+    Raise StartFailed without a message: the module has written the reason to its errors.
     """
-    if _popen([module], environment, inherited, output).wait():
+    if _popen([module], environment, inherited, output, errors).wait():
         raise StartFailed
 
 
 def _popen(
-    command: Sequence[str], environment: Mapping[str, str], inherited: Sequence[int], output: BinaryIO | None = None
+    command: Sequence[str],
+    environment: Mapping[str, str],
+    inherited: Sequence[int],
+    output: BinaryIO | None = None,
+    errors: BinaryIO | None = None,
 ) -> subprocess.Popen[bytes]:
     return subprocess.Popen(  # noqa: S603 our own modules, under our own interpreter
         [sys.executable, "-m", "deploy.child", str(os.getpid()), *command],
@@ -154,7 +200,7 @@ def _popen(
         env=dict(environment),
         stdin=subprocess.DEVNULL,
         stdout=output,
-        stderr=output,
+        stderr=errors or output,
         pass_fds=inherited,
         # Ctrl-C in the terminal must reach only this process, which stops the others in order.
         start_new_session=True,

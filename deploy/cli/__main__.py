@@ -1,6 +1,39 @@
 """`python -m deploy.cli`, which the launchers `flix` run."""
 
-from deploy.cli.app import app
+import os
+import signal
+import sys
+from contextlib import suppress
+from pathlib import Path
+
+
+def main() -> None:
+    """Run the command line."""
+    # Until a command takes it, Ctrl-C ends this process at once.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    _open_closed_streams()
+    from deploy.cli.answer import forget_output, write_errors
+    from deploy.cli.app import app
+
+    try:
+        app(prog_name="flix")
+    except OSError as error:
+        # Help that cannot be written; the commands report their own.
+        write_errors([f"the answer cannot be written ({error.strerror})"])
+        forget_output()
+        sys.exit(1)
+
+
+def _open_closed_streams() -> None:
+    """Give descriptors 0 to 2 to nothing where they are closed: a database's file would get one, and all output."""
+    for number in range(3):
+        with suppress(OSError):
+            os.fstat(number)
+            continue
+        os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)
+    if sys.stderr is None:
+        sys.stderr = Path(os.devnull).open("w")  # noqa: SIM115 as long as this process
+
 
 if __name__ == "__main__":
-    app(prog_name="flix")
+    main()

@@ -1,45 +1,94 @@
 """What all commands share: --json, exit codes, and failures that say what to do next."""
 
+import errno
 import json
 import os
+import re
 import signal
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from deploy.env_file import with_own_commands
 from services.kit.core.failures import CommandFailed
 
 Json = Annotated[bool, typer.Option("--json", help="Write one JSON document to standard output.")]
+BROKEN_PIPE = os.strerror(errno.EPIPE)
+# Those of terminals, and those that override the direction of a text.
+_CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 # Where the launcher was called: it changes to the folder of Flix.
 CALLED_FROM = "FLIX_CALLED_FROM"
 
 
 class Answer:
-    """The answer of a command: lines at once, or one document with `members`; with a problem the exit code is 1."""
+    """The answer of a command: lines at once, or one document with `members`; with a problem the exit code is 1.
+
+    Output that cannot be written never stops the work: what was begun is finished, and then reported.
+    """
 
     def __init__(self, *, as_json: bool):
         self.as_json = as_json
         self.members: dict[str, object] = {}
         self.problems: list[str] = []
+        # What to do where the answer was lost, as that of a command whose answer comes only once.
+        self.if_lost = ""
+        self._lost: str | None = None
 
     def line(self, text: str) -> None:
         """Write a line for people."""
         if not self.as_json:
-            sys.stdout.write(text + "\n")
-            sys.stdout.flush()
+            self._write(visible(with_own_commands(text)))
 
     def finish(self) -> None:
         """Write the document, or the problems to standard error."""
+        self.problems = [with_own_commands(each) for each in self.problems]
         if self.as_json:
             document = {"ok": not self.problems, "problems": self.problems, **self.members}
-            sys.stdout.write(json.dumps(document, ensure_ascii=False) + "\n")
+            is_unicode = sys.stdout is not None and sys.stdout.encoding.lower() == "utf-8"
+            self._write(json.dumps(document, ensure_ascii=not is_unicode))
         else:
+            write_errors(self.problems)
+        if self._lost is not None:
+            self.problems.append("the answer was lost")
+            # As with `ls | head`, whoever has read enough is told nothing.
+            if self.if_lost or self._lost != BROKEN_PIPE:
+                write_errors([f"the answer cannot be written ({self._lost}){self.if_lost}"])
+
+    def _write(self, text: str) -> None:
+        if self._lost is not None:
+            return
+        if sys.stdout is None:
+            self._lost = "standard output is closed"
+            return
+        try:
+            sys.stdout.write(text + "\n")
             sys.stdout.flush()
-            sys.stderr.writelines(f"{each}\n" for each in self.problems)
+        except OSError as error:
+            self._lost = error.strerror or str(error)
+            forget_output()
+
+
+def write_errors(lines: Sequence[str]) -> None:
+    """Write lines to standard error, where that is possible."""
+    with suppress(OSError, AttributeError):
+        sys.stderr.writelines(f"{visible(each)}\n" for each in lines)
+        sys.stderr.flush()
+
+
+def forget_output() -> None:
+    """Let what could not be written go: otherwise the interpreter tries it again at its end, and complains."""
+    with Path(os.devnull).open("w") as nowhere:
+        os.dup2(nowhere.fileno(), 1)
+
+
+def visible(text: str) -> str:
+    """Return the text with its control characters as escapes: they would change the terminal."""
+    return _CONTROLS.sub(lambda found: repr(found[0])[1:-1], text)
 
 
 @contextmanager
@@ -47,7 +96,11 @@ def answering(*, as_json: bool, with_env_file: bool = True) -> Iterator[Answer]:
     """Do a command with the variables of `.env`; every failure that people can mend becomes a problem of its answer."""
     # What commands write has password hashes, keys and secrets.
     os.umask(0o077)
-    for number in (signal.SIGTERM, signal.SIGHUP):
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            # Of a terminal that is not UTF-8, or a file name that is not.
+            stream.reconfigure(errors="backslashreplace")
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.default_int_handler)
     answer = Answer(as_json=as_json)
     try:
@@ -67,10 +120,23 @@ def answering(*, as_json: bool, with_env_file: bool = True) -> Iterator[Answer]:
         raise typer.Exit(1)
 
 
+def given_text(text: str) -> str:
+    """Return a text from the command line. Raise BadParameter where it is not UTF-8."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise typer.BadParameter("it is not UTF-8") from None
+    return text
+
+
 def given_path(text: str) -> Path:
     """Return a path as its giver meant it: relative to the folder where the launcher was called."""
     folder = os.environ.get(CALLED_FROM, "")
     return Path(text) if not folder or Path(folder) == Path.cwd() else Path(folder) / text
+
+
+# --help shows these names as the types.
+given_text.__name__, given_path.__name__ = "text", "path"
 
 
 def readable_size(number: float) -> str:

@@ -1,5 +1,7 @@
 """The commands of `flix`, in groups."""
 
+from typing import Annotated
+
 import typer
 
 from deploy.cli import data, events, people, running, schema, settings
@@ -13,6 +15,24 @@ app = typer.Typer(
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        from services.kit.core.version import VERSION
+
+        typer.echo(VERSION)
+        raise typer.Exit
+
+
+@app.callback()
+def everywhere(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    """Run Flix: start it, look after it, and change people and events."""
+
 
 app.command(rich_help_panel="Run")(running.up)
 app.command(rich_help_panel="Run")(running.status)

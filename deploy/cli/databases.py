@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 
 import peewee
 
+from deploy.cli.processes import is_apart
 from deploy.commands import SERVICES
 from services.kit.core.config import ServiceSettings
 from services.kit.core.failures import CommandFailed
@@ -14,6 +15,10 @@ from services.kit.maintenance.command_line import Service, opened
 from services.kit.storage.migrations import SchemaBehind
 
 AnySettings = TypeVar("AnySettings", bound=ServiceSettings)
+
+
+class NoData(CommandFailed):
+    """There is no installation yet."""
 
 
 @contextmanager
@@ -27,10 +32,19 @@ def opened_current(service: Service[AnySettings]) -> Iterator[tuple[AnySettings,
 
 def require_current(service: Service[Any], database: peewee.Database) -> None:
     """Raise CommandFailed or MigrationError when the database's schema is not the code's."""
+    require_data(service, database)
     try:
         service.migrations.require_current(database)
     except SchemaBehind as error:
         raise CommandFailed(f"the schema of {service.name} is behind the code: run flix migrate") from error
+
+
+def require_data(service: Service[Any], database: peewee.Database) -> None:
+    """Raise NoData where nothing was ever made, as before the first start."""
+    if not any(each.applied for each in service.migrations.status(database)):
+        raise NoData(
+            f"{service.name} has no data yet: run {'flix migrate' if is_apart() else 'flix up, which makes it'}"
+        )
 
 
 def chosen(names: Sequence[str]) -> list[str]:

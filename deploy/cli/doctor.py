@@ -3,10 +3,11 @@
 import os
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from ipaddress import ip_address
+from pathlib import Path
 from typing import Literal, NamedTuple
 
 import peewee
@@ -14,7 +15,8 @@ import peewee
 from deploy import env_file, stack
 from deploy.cli.answer import readable_size
 from deploy.cli.databases import require_current
-from deploy.cli.status import BACKUPS, DATA, Health, addresses, disk, health_of, is_apart, latest_backup
+from deploy.cli.processes import DATA, FOLLOWER, Health, Seen, is_apart, processes_now
+from deploy.cli.status import BACKUPS, disk, latest_backup
 from deploy.commands import SERVICES
 from services.auth.config import LOCAL_ADMIN_PASSWORD, LOCAL_SIGNING_KEY_SECRET
 from services.auth.config import Settings as AuthSettings
@@ -60,7 +62,14 @@ class _NoProgress:
 def diagnoses() -> Iterator[Diagnosis]:
     """Yield the result of each check; those that need the settings come only when these can be read."""
     yield _python()
-    yield from _env_file()
+    of_file = list(_env_file())
+    yield from of_file
+    if any(each.state == "problem" for each in of_file):
+        # Without it the settings would be those of nobody.
+        yield Diagnosis("settings", "problem", "not known while .env cannot be read")
+        yield from _folders()
+        yield _disk()
+        return
     try:
         settings = stack.read_service_settings(os.environ)
     except CommandFailed as error:
@@ -73,12 +82,13 @@ def diagnoses() -> Iterator[Diagnosis]:
     yield _disk()
     if not is_apart():
         yield _backup_age()
-    healths = {name: health_of(address) for name, address in addresses().items()}
-    yield from _ports(settings, healths)
+    seen = processes_now()
+    yield from _processes(settings, seen)
+    yield from _metrics(seen)
     yield from _secrets(settings)
     for name in SERVICES:
-        yield from _database(name)
-    yield from _clocks(healths)
+        yield from _database(name, settings)
+    yield from _clocks({each.name: each.health for each in seen})
 
 
 def _python() -> Diagnosis:
@@ -130,18 +140,32 @@ def _backup_age() -> Diagnosis:
     return Diagnosis("backup", "ok", f"the latest is {latest['file']}")
 
 
-def _ports(settings: Mapping[str, ServerSettings], healths: Mapping[str, Health]) -> Iterator[Diagnosis]:
-    for name, health in healths.items():
+def _processes(settings: Mapping[str, ServerSettings], seen: Sequence[Seen]) -> Iterator[Diagnosis]:
+    for name, _, health, _ in seen:
         if health.state == "ready":
             yield Diagnosis("processes", "ok", f"{name} is ready")
+        elif health.state == "starting":
+            yield Diagnosis("processes", "ok", f"{name} starts: {health.message}")
+        elif health.state == "unknown":
+            yield Diagnosis("processes", "ok", f"{name} shows its state in its metrics alone, which cannot be read")
         elif health.state == "not ready":
             yield Diagnosis("processes", "problem", f"{name} is not ready: {health.message}", "see its log")
         elif is_apart():
             yield Diagnosis("processes", "problem", f"{name} does not answer", "see docker compose ps, and its log")
         elif name in settings and (problem := port_problem(settings[name])):
             yield Diagnosis("processes", "problem", f"{name}: {problem}")
+        elif name == FOLLOWER and any(each.health.state != "down" for each in seen if each.name != FOLLOWER):
+            yield Diagnosis("processes", "problem", f"{name} does not answer", "see its log")
         else:
             yield Diagnosis("processes", "ok", f"{name} does not run here (flix up)")
+
+
+def _metrics(seen: Sequence[Seen]) -> Iterator[Diagnosis]:
+    """Tell of the processes that run and whose metrics nobody can read although they have a port."""
+    for each in seen:
+        found = each.scrape
+        if each.health.state != "down" and found.address is not None and found.samples is None:
+            yield Diagnosis("metrics", "warning", f"{each.name}: {found.message}")
 
 
 def _secrets(settings: Mapping[str, ServiceSettings]) -> Iterator[Diagnosis]:
@@ -180,14 +204,21 @@ def _is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
-def _database(name: str) -> Iterator[Diagnosis]:
+def _any_data(settings: Mapping[str, ServiceSettings]) -> bool:
+    """Return whether any service has a SQLite file: then one that is gone is a loss, not a new installation."""
+    files = (each.database_url.removeprefix("sqlite:///") for each in settings.values())
+    return any(Path(file).exists() for file in files)
+
+
+def _database(name: str, settings: Mapping[str, ServiceSettings]) -> Iterator[Diagnosis]:
     service, check = SERVICES[name], f"{name} data"
     try:
         with opened(service, create=False, waits=False) as (_, database):
             if damage := find_damage(database, service.migrations):
-                advice = "flix up makes it" if damage == "the file is gone" else "stop Flix, then flix restore a backup"
-                state: State = "warning" if damage == "the file is gone" else "problem"
-                yield Diagnosis(check, state, damage, advice)
+                if damage == "the file is gone" and not _any_data(settings):
+                    yield Diagnosis(check, "ok", "none yet", "flix up makes it")
+                else:
+                    yield Diagnosis(check, "problem", damage, "stop Flix, then flix restore a backup")
                 return
             require_current(service, database)
             yield Diagnosis(check, "ok", "sound, and its schema is the code's")

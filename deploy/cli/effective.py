@@ -1,19 +1,17 @@
 """The effective settings: as every process reads them, with where each value comes from."""
 
 import os
-import re
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 import gateway.config
 from deploy import backup_schedule, env_file, log_files, stack
-from deploy.cli.status import is_apart
-from services.kit.core.config import Environment, Reading, Recorded, SettingsError
+from deploy.cli.processes import is_apart
+from services.kit.core.config import METRICS_PORTS, Environment, Reading, Recorded, SettingsError
 from services.kit.maintenance.command_line import without_password
 
 HIDDEN = "(hidden)"
-_SECRET = re.compile(r".*_(PASSWORD|SECRET|API_KEY)")
 
 
 class Setting(NamedTuple):
@@ -61,7 +59,10 @@ def effective_settings() -> Effective:
 
 
 def _setting(name: str, reading: Reading, own: Mapping[str, str], of_file: Mapping[str, str]) -> Setting:
-    is_secret = bool(_SECRET.fullmatch(name))
+    is_secret = bool(env_file.SECRET_NAME.fullmatch(name))
+    if name == "METRICS_PORT" and _source(name, own, of_file) == "default":
+        # Each process has a default of its own.
+        reading = Reading(", ".join(f"{port} ({process})" for process, port in METRICS_PORTS.items()), reading.default)
     value = HIDDEN if is_secret and reading.value else _shown(reading.value)
     return Setting(name, value, _source(name, own, of_file), is_secret)
 

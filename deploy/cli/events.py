@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from deploy.cli.answer import Answer, Json, answering, columns
+from deploy.cli.answer import Answer, Json, answering, columns, given_text
 
 if TYPE_CHECKING:
     from services.content.entities import Event, Lesson
@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="List events, and put them on the public list or take them off.", no_args_is_help=True)
 
-Slug = Annotated[str, typer.Argument(help="The event's slug, also a former one, or its id.")]
+Slug = Annotated[
+    str, typer.Argument(parser=given_text, metavar="EVENT", help="The event's slug, also a former one, or its id.")
+]
 
 
 @app.command("list")
@@ -28,6 +30,8 @@ def list_events(json: Json = False) -> None:
 
         events = [_event_view(each) for each in service.events.list(PageRequest()).items]
         answer.members["items"] = events
+        if not events:
+            answer.line("no events yet")
         for line in columns([(each["slug"], _state(each), each["id"], each["title"]) for each in events]):
             answer.line(line)
 
@@ -92,14 +96,18 @@ def _find(store: PeeweeContentStore, name: str) -> Event:
     from services.content.errors import EventNotFound
     from services.kit.core.failures import CommandFailed
 
-    try:
-        return store.events.get(name)
-    except EventNotFound:
-        pass
-    try:
-        return store.events.get_by_slug(name)
-    except EventNotFound:
-        raise CommandFailed(f"there is no event {name!r}: flix event list shows them") from None
+    found = []
+    for read in (store.events.get, store.events.get_by_slug):
+        with suppress(EventNotFound):
+            found.append(read(name))
+    if not found:
+        raise CommandFailed(f"there is no event {name!r}: flix event list shows them")
+    if len({each.id for each in found}) > 1:
+        by_id, by_slug = found
+        raise CommandFailed(
+            f"{name!r} is the id of one event and the slug of another: name {by_id.slug} or {by_slug.id}"
+        )
+    return found[0]
 
 
 def _event_view(event: Event) -> dict[str, Any]:

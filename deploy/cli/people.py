@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from deploy.cli.answer import Json, answering
+from deploy.cli.answer import Json, answering, given_text
 
 if TYPE_CHECKING:
     from services.auth.users import Answer, Users
@@ -24,7 +24,9 @@ class Role(StrEnum):
     viewer = "viewer"
 
 
-Name = Annotated[str, typer.Argument(help="The name with which the person signs in.")]
+Name = Annotated[
+    str, typer.Argument(parser=given_text, metavar="NAME", help="The name with which the person signs in.")
+]
 
 
 @app.command("list")
@@ -76,5 +78,7 @@ def _act(as_json: bool, action: Callable[[Users], Answer]) -> None:
         with opened_current(SERVICE) as (settings, database):
             done = action(Users(database, settings))
         answer.members |= done
+        if "initialPassword" in done:
+            answer.if_lost = ": what was asked for is done; flix user reset-password makes another password"
         for line in lines(done):
             answer.line(line)

@@ -30,6 +30,8 @@ def write_production(folder: Path, given: Mapping[str, str | None], ask: Callabl
 
     Nothing that is there is replaced: PostgreSQL keeps the passwords of its first start.
     """
+    if not folder.is_dir():
+        raise CommandFailed(f"{folder} is no folder: make it first")
     file = folder / ".env"
     kept = _names(file)
     answers = ["" if name in kept else given[name] or ask(QUESTIONS[name]) for name in QUESTIONS]

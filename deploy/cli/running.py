@@ -15,22 +15,27 @@ def up(json: Json = False) -> None:
 
 
 def status(json: Json = False) -> None:
-    """Show processes, versions, schema, what quiz has yet to follow, backups and disk."""
+    """Show processes, versions, schema, queues, backups and disk."""
     with answering(as_json=json) as answer:
+        from deploy.cli.processes import queue_rows
         from deploy.cli.status import status as read_status
 
         found = read_status()
-        answer.members |= found
         answer.problems += found.pop("problems")
+        answer.members |= found
         processes = [
-            (each["name"], each["state"], each["version"] or "-", each["address"]) for each in found["processes"]
+            (each["name"], each["state"], each["version"] or "-", _workers(each["workers"]), each["address"] or "-")
+            for each in found["processes"]
         ]
-        databases = [
+        databases: list[tuple[str, ...]] = [
             (each["service"], each["schema"], each["migration"] or "none", readable_size(each["bytes"] or 0))
             for each in found["databases"]
         ]
-        for line in ["processes:", *columns(processes), "databases:", *columns(databases)]:
-            answer.line(line if line.endswith(":") else f"  {line}")
+        queues = queue_rows(found["processes"], found["feed"]["changes"]) or [("nothing runs here",)]
+        for name, rows in (("processes", processes), ("queues", queues), ("databases", databases)):
+            answer.line(f"{name}:")
+            for line in columns(rows):
+                answer.line(f"  {line}")
         feed, disk, latest = found["feed"], found["disk"], found["latestBackup"]
         followed = f"last moved at {feed['followedAt']}" if feed["followedAt"] else "it has followed none yet"
         lag = "unknown" if feed["lag"] is None else f"quiz has {feed['lag']} changes of content to follow; {followed}"
@@ -38,6 +43,10 @@ def status(json: Json = False) -> None:
         answer.line(f"backup: {latest['file']}, {latest['at']}" if latest else "backup: none here yet (flix backup)")
         answer.line(f"disk: {readable_size(disk['freeBytes'])} free of {readable_size(disk['totalBytes'])}")
         answer.line(f"version: {found['version']}, Python {found['python']}")
+
+
+def _workers(number: int | None) -> str:
+    return "-" if number is None else f"{number} worker" if number == 1 else f"{number} workers"
 
 
 def doctor(json: Json = False) -> None:

@@ -1,14 +1,22 @@
 """`flix migrate` and `flix check`: of every service, or of those that are named."""
 
+import os
 from enum import StrEnum
 from typing import Annotated, Any
 
 import typer
 
 from deploy.cli.answer import Answer, Json, answering
+from deploy.env_file import with_own_commands
 
 ServiceNames = Annotated[
-    list[str], typer.Option("--service", metavar="NAME", help="Only this service: auth, content or quiz.")
+    list[str],
+    typer.Option(
+        "--service",
+        metavar="NAME",
+        help="Only this service: auth, content or quiz.",
+        autocompletion=lambda: ["auth", "content", "quiz"],
+    ),
 ]
 
 
@@ -34,8 +42,12 @@ def migrate(
     if action in (Action.down, Action.accept) and len(service) != 1:
         raise typer.BadParameter(f"{action.value} needs one --service", param_hint="--service")
     with answering(as_json=json) as answer:
+        from deploy import stack
         from deploy.cli.databases import chosen
+        from deploy.prepare import require_content
 
+        if action is Action.up:
+            require_content(stack.read_service_settings(os.environ))
         done: dict[str, Any] = {}
         answer.members |= {"action": action.value, "services": done}
         for name in chosen(service):
@@ -43,6 +55,7 @@ def migrate(
 
 
 def _migrate(name: str, action: Action, answer: Answer, *, accept_losses: bool) -> Any:
+    from deploy.cli.databases import require_data
     from deploy.commands import SERVICES
     from services.kit.core.instants import format_instant
     from services.kit.maintenance.command_line import migrate_up, opened
@@ -72,6 +85,7 @@ def _migrate(name: str, action: Action, answer: Answer, *, accept_losses: bool) 
                     for each in result["migrations"]
                 ]
             case Action.check:
+                require_data(service, database)
                 lines = service.migrations.check(database)
                 result = {"findings": lines}
                 answer.problems += [f"{name}: {each}" for each in lines]
@@ -98,6 +112,7 @@ def check(
     """Check schema, rows and their contents; exit with 1 if a finding remains."""
     with answering(as_json=json) as answer:
         from deploy.cli.databases import chosen
+        from services.kit.core.findings import NOT_CHECKED
 
         findings: list[dict[str, object]] = []
         answer.members["findings"] = findings
@@ -107,9 +122,12 @@ def check(
         if remaining:
             hint = "" if repair else " (flix check --repair does those that are certain)"
             answer.problems.append(f"findings that remain: {remaining}{hint}")
+        if any(each["rule"] == NOT_CHECKED for each in findings):
+            answer.problems.append("start Flix to check the rules between services, or leave them out: --alone")
 
 
 def _check(name: str, findings: list[dict[str, object]], answer: Answer, *, repair: bool, alone: bool) -> None:
+    from deploy.cli.databases import require_data
     from deploy.commands import SERVICES
     from services.kit.core.logging import log_to_standard_error
     from services.kit.maintenance.check import checked_findings
@@ -119,6 +137,7 @@ def _check(name: str, findings: list[dict[str, object]], answer: Answer, *, repa
     log_to_standard_error()
     service, before = SERVICES[name], len(findings)
     with opened(service) as (settings, database), Meter(f"checking {name}: ") as meter:
+        require_data(service, database)
         examination = service.examination(settings)
         for each in checked_findings(database, examination, meter, repair=repair, alone=alone):
             finding = each.finding
@@ -128,7 +147,7 @@ def _check(name: str, findings: list[dict[str, object]], answer: Answer, *, repa
                     "table": finding.table,
                     "id": finding.id,
                     "rule": finding.rule,
-                    "message": finding.message,
+                    "message": with_own_commands(finding.message),
                     "repaired": each.is_repaired,
                 }
             )

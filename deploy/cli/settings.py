@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from deploy.cli.answer import Json, answering, columns, given_path
+from deploy.cli.answer import Json, answering, columns, given_path, given_text
 
 
 def config(json: Json = False) -> None:
@@ -20,9 +20,16 @@ def config(json: Json = False) -> None:
         answer.problems += [*found.unknown, *found.problems]
 
 
+def _checked(text: str | None) -> str | None:
+    return None if text is None else given_text(text)
+
+
 def secrets(
-    origin: Annotated[str | None, typer.Option(help="The sites whose pages call the API, with commas.")] = None,
-    admin: Annotated[str | None, typer.Option(help="The name of the first admin.")] = None,
+    origin: Annotated[
+        str | None,
+        typer.Option(callback=_checked, help="The sites whose pages call the API, with commas."),
+    ] = None,
+    admin: Annotated[str | None, typer.Option(callback=_checked, help="The name of the first admin.")] = None,
     to: Annotated[
         Path, typer.Option(parser=given_path, metavar="FOLDER", help="The folder for .env and secrets/.")
     ] = Path(),
@@ -34,9 +41,13 @@ def secrets(
     """
     with answering(as_json=json, with_env_file=False) as answer:
         from deploy.cli.production import write_production
+        from services.kit.core.failures import CommandFailed
 
         def ask(question: str) -> str:
-            return str(typer.prompt(question, err=True))
+            try:
+                return str(typer.prompt(question, err=True))
+            except typer.Abort:
+                raise CommandFailed("nobody answered: give --origin and --admin") from None
 
         done = write_production(to, {"CORS_ORIGIN": origin, "ADMIN_USERNAME": admin}, ask)
         answer.members |= {"file": str(done.file), "made": done.made, "kept": done.kept}

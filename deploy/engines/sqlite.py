@@ -15,6 +15,7 @@ from typing import IO
 from deploy.engines.common import CHUNK, LEDGER, BackupError, Content, Progress
 from services.kit.core.instants import format_instant, now
 from services.kit.storage.database import BUSY_TIMEOUT_SECONDS
+from services.kit.storage.database_errors import file_advice
 
 NAME = "sqlite"
 UNIT = "pages"
@@ -61,7 +62,7 @@ def dump(url: str, file: Path, progress: Progress) -> Content:
             _require_sound(copy)
             return _content(copy)
     except sqlite3.Error as error:
-        raise BackupError(f"{_file(url)} cannot be copied ({error})") from None
+        raise BackupError(f"{_file(url)} cannot be copied ({error}){file_advice(error)}") from None
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from typing_extensions import TypedDict
 
 from services.auth.config import Settings
 from services.auth.entities import Admin, Invitation, PersonChanges, Role
-from services.auth.errors import AdminNotFound
+from services.auth.errors import AdminNotFound, UsernameTaken
 from services.auth.repository.store import PeeweeAuthStore
 from services.auth.schemas.people import NewPerson, PersonView, person_view
 from services.auth.service.people import People
@@ -37,7 +37,7 @@ class Answer(TypedDict, total=False):
 
 
 class Users:
-    """The actions. Each but `list` names a person as they sign in; raise Refused, UsernameTaken, LastOwner."""
+    """The actions. Each but `list` names a person as they sign in; raise Refused, LastOwner."""
 
     def __init__(self, database: peewee.Database, settings: Settings):
         self._store = PeeweeAuthStore(database)
@@ -55,7 +55,11 @@ class Users:
         except ValidationFailed as error:
             problems = "; ".join(error.field_errors.get("username", []))
             raise Refused(f"{username!r} cannot be a username: {problems}") from None
-        return _invitation(self._people.invite(new.username, new.role))
+        try:
+            return _invitation(self._people.invite(new.username, new.role))
+        except UsernameTaken:
+            taken = self._store.admins.get_by_username(new.username).username
+            raise Refused(f"{taken!r} is there already: give another name, or reset-password for a lost one") from None
 
     def reset_password(self, username: str) -> Answer:
         """Replace a lost password by an initial one, and end the person's sessions."""

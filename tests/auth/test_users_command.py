@@ -72,7 +72,10 @@ def test_the_lost_password_of_the_only_owner_is_replaced_and_their_sessions_end(
     ("arguments", "error"),
     [
         (("reset-password", "ade"), NOBODY.format("ade", "ada")),
-        (("add", "Ada", "--role", "viewer"), "Another admin already has this username"),
+        (
+            ("add", "Ada", "--role", "viewer"),
+            "'ada' is there already: give another name, or reset-password for a lost one",
+        ),
         (("add", "x", "--role", "viewer"), "'x' cannot be a username: must have at least 3 characters"),
     ],
 )

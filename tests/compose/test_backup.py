@@ -36,7 +36,8 @@ def test_a_backup_of_running_containers_brings_everything_back(compose_stack: Co
     stack.project.sql("quiz", "DROP TABLE quizzes CASCADE")
     stack.project.sql("auth", "DELETE FROM admins")
     refused = run(stack, "deploy/restore-compose", str(file))
-    assert (refused.returncode, refused.stderr.splitlines()[-1]) == (1, "nothing was replaced")
+    unanswered = "nothing was replaced: nobody answered (--yes does not ask)"
+    assert (refused.returncode, refused.stderr.splitlines()[-1]) == (1, unanswered)
     done = run(stack, "deploy/restore-compose", str(file), "--yes")
     assert done.returncode == 0, done.stderr
 

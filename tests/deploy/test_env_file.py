@@ -176,7 +176,7 @@ def test_every_command_refuses_the_same_lines(clone: Path, command: list[str]) -
     assert (refused.returncode, refused.stdout, refused.stderr) == (
         1,
         "",
-        ".env, line 1: programs read this line differently; in single quotes they agree: ADMIN_PASSWORD='pa$word'\n",
+        ".env, line 1: programs read ADMIN_PASSWORD differently; in single quotes they agree (and \\' is a ')\n",
     )
 
 

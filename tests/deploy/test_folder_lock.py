@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from deploy.folder_lock import locked
+from deploy.folder_lock import locked, names_without_metrics, note_without_metrics
 from deploy.stack import StartFailed
 from tests.read_only import read_only
 
@@ -38,6 +38,18 @@ def test_a_stack_that_has_not_written_its_process_yet_is_named_all_the_same(tmp_
             pass
         late.join()
     assert f"process {os.getpid()}: stop it first" in str(refused.value)
+
+
+def test_what_a_stack_has_noted_holds_while_it_runs(tmp_path: Path) -> None:
+    assert names_without_metrics(tmp_path) == []
+    with locked(tmp_path) as lock:
+        assert names_without_metrics(tmp_path) == []
+        note_without_metrics(lock, tmp_path, ["content", "follow-quiz"])
+        assert names_without_metrics(tmp_path) == ["content", "follow-quiz"]
+        with pytest.raises(StartFailed) as refused, locked(tmp_path, patience_seconds=0):
+            pass
+    assert f"process {os.getpid()}: stop it first" in str(refused.value)
+    assert names_without_metrics(tmp_path) == []
 
 
 def test_a_folder_that_takes_no_lock_is_refused_in_one_line(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from services.content.models import EventRow
 from services.kit.core.errors import ReadOnly
 from services.kit.storage.database import open_database
 from tests.deploy.env_lines import READ
-from tests.ports import free_ports
+from tests.ports import free_port, free_ports
 from tests.processes import is_running
 from tests.read_only import read_only
 from tests.waiting import until
@@ -31,7 +31,7 @@ def environment(tmp_path: Path) -> dict[str, str]:
     names = ("AUTH_PORT", "CONTENT_PORT", "QUIZ_PORT", "API_PORT")
     ports = dict(zip(names, map(str, free_ports(4)), strict=True))
     urls = {f"{name.upper()}_DATABASE_URL": f"sqlite:///{tmp_path}/{name}.sqlite" for name in stack.SERVICES}
-    return {"PATH": os.environ["PATH"], "PYTHONPATH": str(stack.ROOT), **ports, **urls}
+    return {"PATH": os.environ["PATH"], "PYTHONPATH": str(stack.ROOT), "METRICS_PORT": "0", **ports, **urls}
 
 
 @contextmanager
@@ -118,6 +118,8 @@ def test_it_prints_working_credentials_and_stops_with_the_terminal(tmp_path: Pat
 @pytest.mark.full
 def test_its_document_comes_when_all_is_ready_and_status_agrees(tmp_path: Path, environment: dict[str, str]) -> None:
     address = f"http://127.0.0.1:{environment['API_PORT']}"
+    # One port for all of them: the first process has it.
+    environment |= {"METRICS_PORT": str(free_port()), "WEB_CONCURRENCY": "2"}
     with running(tmp_path, environment, "--json") as run:
         assert run.stdout is not None
         document = json.loads(run.stdout.readline())
@@ -133,11 +135,60 @@ def test_its_document_comes_when_all_is_ready_and_status_agrees(tmp_path: Path, 
         def caught_up() -> bool:
             done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
             found = json.loads(done.stdout)
-            assert (done.returncode, {each["state"] for each in found["processes"]}) == (0, {"ready"})
+            shown = {each["name"]: (each["state"], each["workers"]) for each in found["processes"]}
+            others = dict.fromkeys(("content", "quiz", "gateway"), ("ready", None))
+            assert (done.returncode, shown) == (0, {"auth": ("ready", 2), **others, "follow-quiz": ("unknown", None)})
             return bool(found["feed"]["lag"] == 0)
 
         until(caught_up, "quiz has followed content")
-        assert end(run, signal.SIGTERM)[:2] == (0, "")
+        code, output, errors = end(run, signal.SIGTERM)
+    assert (code, output) == (0, "")
+    assert (
+        f"no metrics of content, quiz, follow-quiz, gateway: in use is {environment['METRICS_PORT']} "
+        "(leave METRICS_PORT empty, so that each process has its own)\n"
+    ) in errors
+
+
+@pytest.mark.full
+def test_a_stack_whose_output_nobody_reads_runs_on_until_it_is_stopped(
+    tmp_path: Path, environment: dict[str, str]
+) -> None:
+    with running(tmp_path, environment) as run:
+        address = table(run)["API"]
+        assert run.stdout is not None
+        run.stdout.close()
+        os.kill(processes(run.pid)["services.content serve"], signal.SIGKILL)
+        until(lambda: "services.content serve" in processes(run.pid), "content runs again")
+        until(lambda: stack.is_ready(address), "the stack is ready again")
+        run.send_signal(signal.SIGINT)
+        assert (run.wait(), run.stderr and run.stderr.read()) == (0, "")
+
+
+@pytest.mark.full
+def test_its_document_says_that_it_was_stopped_before_it_was_ready(tmp_path: Path, environment: dict[str, str]) -> None:
+    with running(tmp_path, environment, "--json") as run:
+        until((tmp_path / "data/stack.lock").exists, "it begins")
+        _, output, _ = end(run, signal.SIGINT)
+    expected = {"ok": False, "problems": ["stopped before it was ready"]}
+    assert (run.returncode, json.loads(output)) == (1, expected)
+
+
+@pytest.mark.full
+def test_content_that_has_lost_its_file_beside_quizzes_is_not_begun_anew(
+    tmp_path: Path, environment: dict[str, str]
+) -> None:
+    with running(tmp_path, environment) as run:
+        table(run)
+        assert end(run, signal.SIGTERM)[0] == 0
+    for file in tmp_path.glob("content.sqlite*"):
+        file.unlink()
+    with running(tmp_path, environment, "--json") as run:
+        output, errors = run.communicate()
+    [problem] = json.loads(output)["problems"]
+    place = environment["CONTENT_DATABASE_URL"]
+    assert (run.returncode, errors) == (1, "")
+    assert problem.startswith(f"content has no data at {place}, while quiz has: put its database back, or ")
+    assert not list(tmp_path.glob("content.sqlite"))
 
 
 @pytest.mark.full

@@ -25,7 +25,7 @@ from services.kit.core.logging import log_to_standard_error, logging_configurati
 from services.kit.maintenance.examination import Examination
 from services.kit.storage.audit.log import AuditLog
 from services.kit.storage.database import delete_all_rows, open_database, transaction, wait_until_ready
-from services.kit.storage.database_errors import refused_write
+from services.kit.storage.database_errors import file_advice, refused_write
 from services.kit.storage.migrations import MigrationError, Migrations
 from services.kit.storage.rollbacks import accept_rollbacks
 from services.kit.web.serving import serve
@@ -149,7 +149,7 @@ def _advice(error: Exception, name: str) -> str:
         return f" (let this user write the file and its folder, or name one that takes writes in {variable})"
     if isinstance(refused, DiskFull) or number in (errno.ENOSPC, errno.EDQUOT):
         return " (make room on its disk)"
-    return ""
+    return file_advice(error)
 
 
 def _parser(service: Service[AnySettings]) -> argparse.ArgumentParser:

@@ -42,6 +42,16 @@ def refused_write(error: BaseException) -> NoWrites | None:
     return None
 
 
+def file_advice(error: BaseException) -> str:
+    """Return what to do about an error of a SQLite file that its text does not say; empty for other errors."""
+    code = _sqlite_code(error)
+    if code == sqlite3.SQLITE_IOERR:
+        return " (make room on its disk; if there is room, the disk may be broken)"
+    if code == sqlite3.SQLITE_CANTOPEN:
+        return " (let this user read and write the file and its folder)"
+    return ""
+
+
 def is_foreign_key_violation(error: peewee.IntegrityError) -> bool:
     """Return whether the row refers to a missing row."""
     return sqlstate(error) == _FOREIGN_KEY_VIOLATION or str(error) == "FOREIGN KEY constraint failed"

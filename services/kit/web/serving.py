@@ -47,7 +47,8 @@ def serve(settings: ServerSettings, app: str) -> None:
         os.environ["FLIX_METRICS"] = f"{settings.metrics_host}:{settings.metrics_port}"
     # The workers read the settings again, and refuse both.
     os.environ.pop("LOG_LEVEL_FILE", None)
-    options = ["--config", str(GUNICORN_SETTINGS), "--bind", f"{settings.host}:{settings.port}"]
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    options = ["--config", str(GUNICORN_SETTINGS), "--bind", f"{host}:{settings.port}"]
     sys.argv = ["gunicorn", *options, "--workers", str(settings.workers), app]
     run_gunicorn()
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import socket
 import sqlite3
 import subprocess
@@ -14,6 +15,7 @@ import pytest
 
 from deploy import env_file, stack
 from services.auth.config import LOCAL_ADMIN_PASSWORD
+from services.kit.core.version import VERSION
 from tests.deploy.cli.conftest import Flix
 
 SLUG, EVENT_ID = "flix-mvp-launch-event", "event-public-1"
@@ -31,6 +33,16 @@ def test_an_event_is_closed_and_opened_once_with_entries_of_a_command(flix: Flix
     assert flix("event", "open", EVENT_ID, "--json").document["item"]["isActive"] is True
     entries = "SELECT action, subject_id, actor_id, address FROM audit_log ORDER BY occurred_at, id"
     assert rows("content", entries)[before:] == [("event.changed", EVENT_ID, None, None)] * 2
+
+
+def test_a_name_that_two_events_have_is_refused(flix: Flix) -> None:
+    with closing(sqlite3.connect("data/content.sqlite")) as connection, connection:
+        connection.execute(
+            f"UPDATE events SET slug = '{EVENT_ID}', slug_form = '{EVENT_ID}' WHERE id = 'event-private-1'"
+        )
+    reason = f"'{EVENT_ID}' is the id of one event and the slug of another: name {SLUG} or event-private-1\n"
+    assert flix("event", "close", EVENT_ID) == (1, "", reason)
+    assert flix("event", "show", SLUG).code == 0
 
 
 def test_an_event_is_shown_without_its_access_key(flix: Flix) -> None:
@@ -68,6 +80,37 @@ def test_a_schema_behind_the_code_names_the_command_that_mends_it(flix: Flix) ->
     assert flix("user", "list").code == 0
 
 
+def test_before_the_first_start_each_command_says_how_to_make_the_data(flix: Flix, folder: Path) -> None:
+    shutil.rmtree(folder / "data")
+    for arguments in (["user", "list"], ["check", "--service", "auth"], ["migrate", "check"]):
+        assert flix(*arguments) == (1, "", "auth has no data yet: run flix up, which makes it\n")
+    found = flix("status", "--json").document
+    assert {each["schema"] for each in found["databases"]} == {"none"}
+    assert {state for check, state in states(flix).items() if check.endswith(" data")} == {"ok"}
+
+
+def test_a_lost_file_beside_others_is_a_problem_and_migrate_makes_no_empty_one(flix: Flix, folder: Path) -> None:
+    (folder / "data/content.sqlite").unlink()
+    assert states(flix)["content data"] == "problem"
+    done = flix("migrate")
+    assert (done.code, "content has no data at sqlite:///data/content.sqlite, while quiz has" in done.errors) == (
+        1,
+        True,
+    )
+    assert not (folder / "data/content.sqlite").exists()
+
+
+def test_a_schema_that_this_code_does_not_know_names_a_command_of_flix(flix: Flix) -> None:
+    with closing(sqlite3.connect("data/quiz.sqlite")) as connection, connection:
+        connection.execute(
+            "INSERT INTO schema_ledger SELECT '099_later', checksum, applied_at FROM schema_ledger LIMIT 1"
+        )
+        connection.execute("INSERT INTO migratehistory (name, migrated_at) VALUES ('099_later', '2026-01-01')")
+    line = "deploy the code that does, or run flix migrate down --service quiz there"
+    assert [each.endswith(line) for each in flix("status", "--json").document["problems"]] == [False, True]
+    assert flix("check", "--alone", "--service", "quiz", "--json").document["findings"][0]["message"].endswith(line)
+
+
 def test_check_counts_what_it_cannot_repair(flix: Flix) -> None:
     with closing(sqlite3.connect("data/auth.sqlite")) as connection, connection:
         connection.execute("UPDATE admins SET username = ' '")
@@ -75,6 +118,12 @@ def test_check_counts_what_it_cannot_repair(flix: Flix) -> None:
     [finding] = done.document["findings"]
     assert (done.code, finding["service"], finding["table"], finding["repaired"]) == (1, "auth", "admins", False)
     assert done.document["problems"] == ["findings that remain: 1 (flix check --repair does those that are certain)"]
+
+
+def test_check_says_how_to_check_what_others_must_answer(flix: Flix) -> None:
+    done = flix("check", "--service", "quiz", "--json").document
+    assert "not_checked" in {each["rule"] for each in done["findings"]}
+    assert done["problems"][-1] == "start Flix to check the rules between services, or leave them out: --alone"
 
 
 def test_config_names_the_source_of_each_value_and_hides_secrets(
@@ -195,9 +244,10 @@ def test_status_says_what_does_not_run_and_what_the_databases_hold(flix: Flix) -
         "auth": "down",
         "content": "down",
         "quiz": "down",
+        "follow-quiz": "down",
         "gateway": "down",
     }
-    assert len(done["problems"]) == 4
+    assert done["problems"] == ["no process answers: flix up starts them"]
     assert [(each["service"], each["schema"], each["pending"]) for each in done["databases"]] == [
         (name, "current", []) for name in stack.SERVICES
     ]
@@ -245,6 +295,98 @@ def test_the_completion_script_is_generated(flix: Flix, monkeypatch: pytest.Monk
     assert (done.code, "complete -o default -F _flix_completion flix" in done.output) == (0, True)
 
 
+def test_control_characters_of_titles_and_names_do_not_reach_the_terminal(flix: Flix) -> None:
+    with closing(sqlite3.connect("data/content.sqlite")) as connection, connection:
+        connection.execute("UPDATE events SET title = 'a\x1b[31m\nb\u202e' WHERE id = ?", [EVENT_ID])
+    shown = flix("event", "list").output
+    assert "a\\x1b[31m\\nb\\u202e\n" in shown and "\x1b" not in shown
+
+
+@pytest.mark.parametrize("arguments", [("user", "enable", "\udcff"), ("event", "show", "\udcff")])
+def test_names_that_are_not_utf_8_are_wrong_usage(flix: Flix, arguments: tuple[str, ...]) -> None:
+    done = flix(*arguments)
+    assert (done.code, "it is not UTF-8" in done.errors) == (2, True)
+
+
+def test_a_name_that_is_taken_is_named(flix: Flix) -> None:
+    line = "'admin' is there already: give another name, or reset-password for a lost one\n"
+    assert flix("user", "add", "ADMIN", "--role", "viewer") == (1, "", line)
+
+
+def test_secrets_without_answers_names_the_options(flix: Flix, folder: Path) -> None:
+    before = set(folder.iterdir())
+    done = flix("secrets", "--json")
+    assert (done.code, done.document["problems"]) == (1, ["nobody answered: give --origin and --admin"])
+    assert flix("secrets", "--origin", "https://learn.example", "--admin", "\udcff").code == 2
+    assert set(folder.iterdir()) == before
+
+
+def test_secrets_names_a_folder_that_is_none(flix: Flix, folder: Path) -> None:
+    done = flix("secrets", "--to", "none", "--origin", "https://learn.example", "--admin", "ada")
+    assert done == (1, "", "none is no folder: make it first\n")
+
+
+def test_doctor_does_not_judge_settings_without_the_file_that_gives_them(flix: Flix, folder: Path) -> None:
+    (folder / ".env").write_text("ADMIN_PASSWORD=pa$word\n")
+    found = flix("doctor")
+    assert (found.code, "not known while .env cannot be read" in found.output, "pa$word" in found.output) == (
+        1,
+        True,
+        False,
+    )
+    assert "profile local" not in found.output
+
+
+def test_the_version_is_shown(flix: Flix) -> None:
+    assert flix("--version") == (0, f"{VERSION}\n", "")
+
+
+def launched(folder: Path, redirections: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run a command in a process of its own, whose streams the shell redirects, and whose answer nobody reads."""
+    reads, writes = os.pipe()
+    os.close(reads)
+    with os.fdopen(writes, "wb") as unread:
+        return subprocess.run(
+            ["sh", "-c", f'"{sys.executable}" -m deploy.cli "$@" {redirections}', "sh", *arguments],
+            cwd=folder,
+            env={**os.environ, "PYTHONPATH": str(stack.ROOT)},
+            stdout=unread,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+
+
+FULL_DISK = pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has it")
+
+
+@pytest.mark.parametrize(
+    ("redirections", "reason"),
+    [
+        ("", "Broken pipe"),
+        (">&-", "standard output is closed"),
+        pytest.param(">/dev/full", "No space left on device", marks=FULL_DISK),
+    ],
+)
+def test_an_answer_that_is_lost_undoes_nothing_and_is_reported(
+    flix: Flix, folder: Path, redirections: str, reason: str
+) -> None:
+    done = launched(folder, redirections, "user", "add", "grace", "--role", "viewer")
+    advice = ": what was asked for is done; flix user reset-password makes another password"
+    assert (done.returncode, done.stderr) == (1, f"the answer cannot be written ({reason}){advice}\n")
+    assert [each["username"] for each in flix("user", "list", "--json").document["items"]] == ["admin", "grace"]
+
+
+@pytest.mark.parametrize("arguments", [("event", "list"), ("--help",)])
+def test_a_reader_that_has_read_enough_is_told_nothing(folder: Path, arguments: tuple[str, ...]) -> None:
+    done = launched(folder, "", *arguments)
+    assert (done.returncode, done.stderr) == (1, "")
+
+
+def test_closed_standard_error_changes_nothing(folder: Path) -> None:
+    assert launched(folder, ">/dev/null 2>&-", "check", "--alone", "--service", "auth").returncode == 0
+
+
 def test_help_loads_no_database_driver_and_no_settings() -> None:
     script = "import deploy.cli.app, sys; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", script], cwd=stack.ROOT, capture_output=True, text=True, check=True)
@@ -263,12 +405,30 @@ def test_the_launcher_works_from_anywhere_and_in_a_folder_with_a_space(folder: P
     (clone / "flix").chmod(0o755)
     (folder / "data").rename(clone / "data")
 
-    command = [str(clone / "flix"), "backup", "--to", "here", "--json"]
+    # As a link on PATH.
+    (elsewhere / "flix").symlink_to(clone / "flix")
+    command = [str(elsewhere / "flix"), "backup", "--to", "here", "--json"]
     done = subprocess.run(command, cwd=elsewhere, capture_output=True, text=True, check=False)
 
     assert (done.returncode, done.stderr) == (0, "")
     assert Path(json.loads(done.stdout)["file"]).parent == elsewhere / "here"
     assert len(list((elsewhere / "here").iterdir())) == 1
+
+
+@pytest.mark.parametrize(
+    ("spoil", "reason"),
+    [("PATH=nowhere", "make is missing"), ("PYTHON=nowhere", "nowhere is missing: install Python 3.11 or later")],
+)
+def test_the_launcher_says_what_is_missing_and_fails_with_1(folder: Path, spoil: str, reason: str) -> None:
+    for name in ("flix", "Makefile", "requirements.lock"):
+        shutil.copy(stack.ROOT / name, folder)
+    tools = folder / "tools"
+    tools.mkdir()
+    for name in ("dirname", "readlink", "sh", *(["make"] if spoil.startswith("PYTHON") else [])):
+        (tools / name).symlink_to(str(shutil.which(name)))
+    variables = {"PATH": str(tools), "PYTHON": spoil.removeprefix("PYTHON=")}
+    done = subprocess.run([folder / "flix", "status"], env=variables, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr.startswith(reason)) == (1, "", True)
 
 
 def test_in_the_tools_container_folders_are_not_judged_and_silent_processes_are(

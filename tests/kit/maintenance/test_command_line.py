@@ -293,6 +293,7 @@ sys.exit(main(replace(SERVICE, follow=follow), ["follow"]))
 
 def test_a_follower_does_not_create_a_lost_file(file: Path) -> None:
     outcome = in_process_of_its_own(LOSES_ITS_FILE, DATABASE_URL=f"sqlite:///{file}")
-    expected = f"content: the database at sqlite:///{file} failed: unable to open database file\n"
+    advice = "(let this user read and write the file and its folder)"
+    expected = f"content: the database at sqlite:///{file} failed: unable to open database file {advice}\n"
     assert outcome == (1, "", expected)
     assert not file.exists()

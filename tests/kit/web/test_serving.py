@@ -1,6 +1,8 @@
 """services.kit.web.serving: what is said of a port that cannot be used."""
 
+import os
 import socket
+import sys
 from dataclasses import replace
 
 import pytest
@@ -27,3 +29,13 @@ def test_an_address_of_another_machine_is_named_with_its_variable(name: str, var
     settings = replace(read_settings({}), name=name, host="203.0.113.7", port=3001)
     reason = "port 3001 on 203.0.113.7 cannot be used (Cannot assign requested address)"
     assert serving.port_problem(settings) == f"{reason}: set {variable}"
+
+
+def test_an_ipv6_address_is_bound_in_brackets(monkeypatch: pytest.MonkeyPatch) -> None:
+    started: list[str] = []
+    monkeypatch.setattr("gunicorn.app.wsgiapp.run", lambda: started.extend(sys.argv))
+    monkeypatch.setattr(serving, "_require_port", lambda settings: None)
+    monkeypatch.setattr(sys, "argv", [])
+    monkeypatch.setattr(os, "environ", dict(os.environ))
+    serving.serve(replace(read_settings({}), host="::1", port=3001), "json:loads")
+    assert started[started.index("--bind") + 1] == "[::1]:3001"
