@@ -24,7 +24,10 @@ read_given() {
   if ! given=$(cat "$mounted" 2>&1); then
     complain "$1_FILE: $file cannot be read (${given##*: })"
     given=""
-  elif [ -z "$(printf %s "$given" | tr -d '[:space:]')" ]; then complain "$1_FILE: $file is empty"; fi
+  elif [ -z "$(printf %s "$given" | tr -d '[:space:]')" ]; then
+    complain "$1_FILE: $file is empty"
+    given=""
+  fi
 }
 
 # check NAME MINIMUM: of a secret that becomes part of a URL or a key
