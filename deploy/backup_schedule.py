@@ -86,12 +86,13 @@ def turn(folder: Path, keep: int, make: Callable[[Path], Path] = _back_up) -> bo
     try:
         file = make(folder)
         _verify(file)
+        size = file.stat().st_size
         removed = remove_oldest(folder, keep, file)
     except FAILURES as error:
         log.error("backup_failed", reason=str(error))
         return False
     seconds = round(time.monotonic() - started_at, 1)
-    log.info("backup_made", file=file.name, bytes=file.stat().st_size, seconds=seconds, removed=removed)
+    log.info("backup_made", file=file.name, bytes=size, seconds=seconds, removed=removed)
     return True
 
 
@@ -110,7 +111,8 @@ def remove_oldest(folder: Path, keep: int, newest: Path) -> list[str]:
     older = sorted(file for file in folder.glob(PATTERN) if file.name != newest.name)
     surplus = older[: max(0, len(older) - keep + 1)]
     for file in surplus:
-        file.unlink()
+        # Another turn at the same time may have removed it.
+        file.unlink(missing_ok=True)
     return [file.name for file in surplus]
 
 

@@ -24,17 +24,20 @@ read_given() {
   if ! given=$(cat "$mounted" 2>&1); then
     complain "$1_FILE: $file cannot be read (${given##*: })"
     given=""
-  elif [ -z "$(printf %s "$given" | tr -d '[:space:]')" ]; then complain "$1_FILE: $file is empty"; fi
+  elif [ -z "$(printf %s "$given" | tr -d '[:space:]')" ]; then
+    complain "$1_FILE: $file is empty"
+    given=""
+  fi
 }
 
-# check NAME: of a secret that becomes part of a URL or a key
+# check NAME MINIMUM: of a secret that becomes part of a URL or a key
 check() {
   read_given "$1"
   case $given in
     "") ;;
     local-only-*-change-me) if [ "${PRODUCTION:-}" = 1 ]; then complain "$1 still has its default"; fi ;;
     *[!A-Za-z0-9._~-]*) complain "$1 must have letters, digits and ._~- only: it becomes part of a URL" ;;
-    *) if [ ${#given} -lt 16 ]; then complain "$1 is too short: at least 16 characters are needed"; fi ;;
+    *) if [ ${#given} -lt "$2" ]; then complain "$1 is too short: at least $2 characters are needed"; fi ;;
   esac
 }
 
@@ -52,6 +55,23 @@ check_pem() {
   if ! given=$(cat "/run/secrets/$(echo "$1" | tr A-Z a-z)" 2>&1); then complain "$1: $file cannot be read (${given##*: })"
   else
     case $given in *"$2-----"*) ;; *) complain "$1: $file holds no $2 in the form PEM" ;; esac
+  fi
+}
+
+# check_pair: whether nginx can use both files, and browsers accept the certificate
+check_pair() {
+  # In the image by way of ssl-cert, as of now.
+  command -v openssl >/dev/null || return 0
+  certificate=/run/secrets/tls_certificate
+  if ! public=$(openssl x509 -in $certificate -noout -pubkey 2>/dev/null); then
+    complain "TLS_CERTIFICATE: $TLS_CERTIFICATE is damaged"
+  elif ! given=$(openssl pkey -in /run/secrets/tls_key -passin pass: -pubout 2>/dev/null); then
+    complain "TLS_KEY: $TLS_KEY is damaged or needs a password"
+  elif [ "$public" != "$given" ]; then
+    complain "TLS_KEY: $TLS_KEY does not belong to the first certificate of $TLS_CERTIFICATE"
+  # No reason to stop what runs.
+  elif ! openssl x509 -in $certificate -noout -checkend 604800 >/dev/null; then
+    echo "TLS_CERTIFICATE: $TLS_CERTIFICATE ends on $(openssl x509 -in $certificate -noout -enddate | cut -d= -f2): renew it" >&2
   fi
 }
 
@@ -95,21 +115,29 @@ if [ "${REPLICAS:-}" = 1 ] && [ "${TRUSTED_PROXIES:-}" = 0 ]; then
   complain "TRUSTED_PROXIES must count nginx of deploy/compose.replicas.yml too: 1, or 2 behind a proxy of yours"
 fi
 if [ "${TLS:-}" = 1 ]; then
+  before=$problems
   check_pem TLS_CERTIFICATE "CERTIFICATE" "the path of the certificate and those that signed it"
   check_pem TLS_KEY "PRIVATE KEY" "the path of the certificate's key"
+  [ "$problems" != "$before" ] || check_pair
   [ "${TRUSTED_PROXIES:-}" != 0 ] || complain "TRUSTED_PROXIES must count nginx of deploy/compose.tls.yml too: 1, or 2 behind a proxy of yours"
   refuse API_PORT 3001 "set HTTPS_PORT and HTTP_PORT, at which nginx of deploy/compose.tls.yml is published"
 fi
 if [ "${PRODUCTION:-}" = 1 ]; then
   [ -n "${API_BIND:-}" ] || complain "API_BIND is missing: the address of this machine at which the API is published, 127.0.0.1 for a proxy on this machine; at any other clients reach it past the firewall, and without TLS unless deploy/compose.tls.yml is used"
   [ -n "${CORS_ORIGIN:-}" ] || complain "CORS_ORIGIN is missing: the sites whose pages may call the API, separated by commas"
-  [ -n "${ADMIN_USERNAME:-}" ] || complain "ADMIN_USERNAME is missing: the first admin's name"
+  [ -n "$(printf %s "${ADMIN_USERNAME:-}" | tr -d '[:space:]')" ] || complain "ADMIN_USERNAME is missing: the first admin's name"
 fi
 if [ "${PRODUCTION:-}" = 1 ] && [ "${DATABASE_PROFILE:-managed}" != managed ]; then
   complain "DATABASE_PROFILE is $DATABASE_PROFILE, and deploy/compose.production.yml is managed: remove it"
 fi
-for name in $passwords SERVICE_TOKEN_SECRET SIGNING_KEY_SECRET; do check "$name"; done
-for name in ADMIN_PASSWORD REDIS_URL GRAFANA_ADMIN_PASSWORD; do read_given $name; done
+for name in $passwords; do check "$name" 16; done
+# As the services demand, which would refuse them one after the other, with some already stopped.
+for name in SERVICE_TOKEN_SECRET SIGNING_KEY_SECRET; do check $name $((${PRODUCTION:-0} * 16 + 16)); done
+for name in REDIS_URL GRAFANA_ADMIN_PASSWORD ADMIN_PASSWORD; do read_given $name; done
+if [ "${PRODUCTION:-}" = 1 ] && [ -n "$given" ]; then
+  if [ "$given" = admin123 ]; then complain "ADMIN_PASSWORD still has its default"
+  elif [ ${#given} -lt 12 ]; then complain "ADMIN_PASSWORD is too short: at least 12 characters are needed"; fi
+fi
 if [ "${PRODUCTION:-}" = 1 ]; then
   for name in $passwords SERVICE_TOKEN_SECRET SIGNING_KEY_SECRET ADMIN_PASSWORD; do
     eval "given=\${$name:-} file=\${${name}_FILE:-}"

@@ -34,7 +34,7 @@ def write_production(folder: Path, given: Mapping[str, str | None], ask: Callabl
         raise CommandFailed(f"{folder} is no folder: make it first")
     file = folder / ".env"
     kept = _names(file)
-    answers = ["" if name in kept else given[name] or ask(QUESTIONS[name]) for name in QUESTIONS]
+    answers = [given[name] or ("" if name in kept else ask(QUESTIONS[name])) for name in QUESTIONS]
     done = subprocess.run(  # noqa: S603 our own script
         [SCRIPT, *answers],
         env={**os.environ, "TO": str(folder)},

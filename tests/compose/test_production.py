@@ -8,6 +8,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tests.compose.certificates import write_certificate
 from tests.compose.project import SERVERS, ComposeProject
 from tests.installation import PROCESSES
 from tests.waiting import until
@@ -264,3 +265,41 @@ def test_a_file_that_holds_no_secret_is_one_line(
     refused = project.run("secrets")
     project.down("--volumes")
     assert f"bind source path does not exist: {absent}" in refused.stderr
+
+
+def test_what_a_service_would_refuse_is_named_before_anything_stops(
+    refuse_secrets: Callable[..., list[str]], variables: dict[str, str], tmp_path: Path
+) -> None:
+    folders = [tmp_path / name for name in ("one", "other", "ended")]
+    for folder in folders:
+        folder.mkdir()
+    one, other = (write_certificate(folder) for folder in folders[:2])
+    bad = {
+        "TLS_CERTIFICATE": one["TLS_CERTIFICATE"],
+        "TLS_KEY": other["TLS_KEY"],
+        "ADMIN_USERNAME": " ",
+        "SERVICE_TOKEN_SECRET_FILE": "",
+        "SERVICE_TOKEN_SECRET": "x" * 31,
+        "SIGNING_KEY_SECRET_FILE": "",
+        "SIGNING_KEY_SECRET": "x" * 31,
+        "ADMIN_PASSWORD_FILE": "",
+    }
+    lines = [
+        f"TLS_KEY: {other['TLS_KEY']} does not belong to the first certificate of {one['TLS_CERTIFICATE']}",
+        "ADMIN_USERNAME is missing: the first admin's name",
+        "SERVICE_TOKEN_SECRET is too short: at least 32 characters are needed",
+        "SIGNING_KEY_SECRET is too short: at least 32 characters are needed",
+    ]
+    for password, complaint in (
+        ("admin123", "ADMIN_PASSWORD still has its default"),
+        ("x" * 11, "ADMIN_PASSWORD is too short: at least 12 characters are needed"),
+    ):
+        given = {**variables, **bad, "ADMIN_PASSWORD": password}
+        assert refuse_secrets(FILE, TLS_FILE, API_PORT="", **given) == [*lines, complaint]
+
+    ended = write_certificate(folders[2], ended_days=1)
+    project = ComposeProject("flix", FILE, TLS_FILE, API_PORT="", **variables, **ended)
+    warned = project.run("secrets")
+    project.down("--volumes")
+    assert (warned.returncode, warned.stdout) == (0, "")
+    assert warned.stderr.startswith(f"TLS_CERTIFICATE: {ended['TLS_CERTIFICATE']} ends on ")

@@ -7,19 +7,15 @@ import shutil
 import ssl
 import subprocess
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta
-from ipaddress import ip_address
 from pathlib import Path
 
 import httpx
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 
 from deploy.archive import open_archive
 from deploy.stack import ROOT
 from services.kit.core.version import VERSION
+from tests.compose.certificates import write_certificate
 from tests.compose.project import ComposeProject
 from tests.installation import SERVICES
 from tests.ports import free_port
@@ -35,23 +31,6 @@ DECIDED = (
     "ACCESS_KEY_GUESSES_MAX",
     "ACCESS_KEY_GUESSES_OF_EVENT_MAX",
 )
-
-
-def write_certificate(folder: Path) -> dict[str, str]:
-    """Write a certificate for 127.0.0.1 that is signed by its own key; return the variables that name the files."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "127.0.0.1")])
-    now = datetime.now(UTC)
-    address = x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))])
-    made = x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number(), now, now + timedelta(1))
-    certificate = made.add_extension(address, critical=False).sign(key, hashes.SHA256())
-    files = {"TLS_CERTIFICATE": folder / "certificate.pem", "TLS_KEY": folder / "key.pem"}
-    files["TLS_CERTIFICATE"].write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
-    files["TLS_KEY"].touch(mode=0o600)
-    files["TLS_KEY"].write_bytes(
-        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    )
-    return {variable: str(file) for variable, file in files.items()}
 
 
 @pytest.fixture
@@ -141,10 +120,22 @@ def test_three_commands_serve_production_then_tls_and_backups(
     with httpx.Client(trust_env=False, verify=renewed, base_url=f"https://127.0.0.1:{https}") as client:
         until(lambda: is_served(client), "nginx serves the renewed certificate")
 
+    assert health_of_door(project) == (0, "")
+    for file in certificate.values():
+        Path(file).unlink()
+    write_certificate(tmp_path, ended_days=1)
+    paste("docker compose restart door")
+    until(lambda: health_of_door(project) == (1, "the certificate has ended\n"), "the certificate has ended")
+
     published = {name for each in project.containers() for name in each.ports if each.ports[name]}
     assert published == {"3443/tcp", "3080/tcp"}
 
-    # The folder belongs to somebody else.
+    assert_a_folder_of_somebody_else_is_named(project, paste)
+    assert {*folder.iterdir()} == {first, second}
+
+
+def assert_a_folder_of_somebody_else_is_named(project: ComposeProject, paste: Callable[..., ComposeProject]) -> None:
+    """The container of the backups is unhealthy when it may not write to its folder."""
     paste("docker compose up --detach --no-deps backups", BACKUP_USER="10009:10009")
     check = project.container("backups").attrs["Config"]["Healthcheck"]["Test"][1:]
     until(lambda: "backup_failed" in project.log("backups"), "a backup has failed")
@@ -152,7 +143,13 @@ def test_three_commands_serve_production_then_tls_and_backups(
     assert json.loads(project.log("backups").splitlines()[-1])["reason"].endswith(
         "cannot be written (Permission denied): give another folder"
     )
-    assert {*folder.iterdir()} == {first, second}
+
+
+def health_of_door(project: ComposeProject) -> tuple[int, str]:
+    """Return the exit code and the output of nginx's health check."""
+    check = project.container("door").attrs["Config"]["Healthcheck"]["Test"][1]
+    done = project.execute("door", "sh", "-c", check)
+    return done.returncode, done.stdout
 
 
 def is_served(client: httpx.Client) -> bool:
@@ -161,32 +158,3 @@ def is_served(client: httpx.Client) -> bool:
         return client.get("/health").status_code == 200
     except httpx.TransportError:
         return False
-
-
-def test_what_is_not_given_is_asked_and_what_is_there_stays(clone: Path) -> None:
-    (clone / ".env").write_text("POSTGRES_PASSWORD=mine\nADMIN_USERNAME=bob")
-
-    def run(answers: str, *arguments: str) -> "subprocess.CompletedProcess[str]":
-        command = [str(clone / "deploy/production-env"), *arguments]
-        return subprocess.run(command, input=answers, capture_output=True, text=True, check=False)
-
-    refused = run("")
-    assert (refused.returncode, refused.stdout) == (1, "")
-    assert refused.stderr.endswith("\nCORS_ORIGIN is missing: deploy/production-env SITES ADMIN\n")
-    for sites in (
-        "learn.example",
-        "https://learn.example/path",
-        "https://a.example,",
-        "https://learn.example 'x'",
-        "https://a.example\nADMIN_PASSWORD=x",
-    ):
-        assert run("", sites).returncode == 1
-    assert not (clone / "secrets").exists()
-
-    sites = "https://learn.example,http://localhost:5173"
-    done = run(f"{sites}\n")
-    assert (done.returncode, done.stderr) == (0, "Which sites may call the API (https://learn.example, with commas)? ")
-    lines = (clone / ".env").read_text().splitlines()
-    assert lines[:2] == ["POSTGRES_PASSWORD=mine", "ADMIN_USERNAME=bob"]
-    assert f"CORS_ORIGIN={sites}" in lines
-    assert len([line for line in lines if line.endswith("_PASSWORD") or line.endswith("_SECRET")]) == 9
