@@ -25,7 +25,8 @@ from tests.waiting import until
 def first_block(page: str, heading: str) -> str:
     """Return the first commands below a heading of a page."""
     below = (ROOT / page).read_text().split(f"\n{heading}\n")[1]
-    return re.findall(r"```sh\n(.*?)```", below, re.S)[0]
+    block: str = re.findall(r"```sh\n(.*?)```", below, re.S)[0]
+    return block
 
 
 PRODUCTION = first_block("docs/production.md", "## Three commands")
