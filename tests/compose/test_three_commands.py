@@ -1,4 +1,4 @@
-"""Production as docs/production.md and docs/data.md have it, word for word: three commands, TLS, and a backup."""
+"""Production as docs/operations.md, production.md and data.md have it, word for word: three commands, TLS, and a backup."""
 
 import json
 import os
@@ -29,7 +29,7 @@ def first_block(page: str, heading: str) -> str:
     return block
 
 
-PRODUCTION = first_block("docs/production.md", "## Three commands")
+PRODUCTION = first_block("docs/operations.md", "## Production")
 TLS = first_block("docs/production.md", "## TLS")
 BACKUP = first_block("docs/data.md", "### Backups at an interval")
 # The project's own, so that .env decides.
