@@ -79,7 +79,7 @@ def test_production_starts_without_samples_and_its_first_admin_is_made_by_hand(
         assert client.get("/api/public/events").json() == {"items": []}
         assert client.post("/api/admin/login", json=sign_in).status_code == 401
         made = production.run("auth", "seed")
-        assert (made.returncode, made.stdout) == (0, "added 1 admins\n"), made.stderr
+        assert (made.returncode, made.stdout) == (0, "added admins: 1\n"), made.stderr
         token = client.post("/api/admin/login", json=sign_in).json()["accessToken"]
         admin = {"Authorization": f"Bearer {token}"}
         assert client.get("/api/events", headers=admin).json() == {"items": []}
