@@ -87,6 +87,10 @@ keep() {
 # share FOLDER USER:GROUP: let only that group read it
 share() { chown -R "$2" "$1"; chmod 750 "$1"; chmod 640 "$1"/*; }
 
+# Otherwise a development stack of the same name brings samples and the public password into production's data.
+if [ "${PRODUCTION:-}" != 1 ] && [ -e "$folder/production" ]; then
+  complain "the volumes of this project are production's: set COMPOSE_PROJECT_NAME to another name, or add deploy/compose.production.yml to COMPOSE_FILE"
+fi
 passwords=POSTGRES_PASSWORD
 for service in CONTENT QUIZ AUTH; do
   passwords="$passwords ${service}_OWNER_PASSWORD ${service}_RUNTIME_PASSWORD"
@@ -149,6 +153,7 @@ if [ -n "$problems" ]; then printf %s "$problems" >&2; exit 1; fi
 if [ -n "$shown" ]; then echo "docker inspect shows these; name files instead (NAME_FILE):$shown" >&2; fi
 
 mkdir -p "$folder/postgres" "$folder/shared" "$folder/auth_keys" "$folder/valkey" "$folder/gateway" "$folder/branding" "$folder/grafana"
+[ "${PRODUCTION:-}" != 1 ] || : >"$folder/production"
 keep "$folder/postgres/superuser" POSTGRES_PASSWORD
 # For deploy.restore, which creates databases to check copies in.
 printf %s "postgresql://postgres:$(cat "$folder/postgres/superuser")@postgres:5432/postgres" >"$folder/postgres/database_url"

@@ -122,6 +122,23 @@ def test_production_starts_without_samples_and_its_first_admin_is_made_by_hand(
     )
 
 
+def test_a_development_stack_is_kept_off_the_volumes_of_production(
+    other_stack: Callable[..., ComposeProject], variables: dict[str, str]
+) -> None:
+    project = other_stack(FILE, **variables)
+    assert project.run("secrets").returncode == 0
+    refused = project.with_files().run("secrets")
+    assert (refused.returncode, refused.stdout, refused.stderr.splitlines()) == (
+        1,
+        "",
+        [
+            "the volumes of this project are production's: set COMPOSE_PROJECT_NAME to another name,"
+            " or add deploy/compose.production.yml to COMPOSE_FILE"
+        ],
+    )
+    assert project.run("secrets").returncode == 0
+
+
 def test_gateways_share_the_count_of_requests_and_go_on_without_it(
     other_stack: Callable[..., ComposeProject], variables: dict[str, str]
 ) -> None:
