@@ -147,7 +147,7 @@ def scrape(name: str, address: str | None) -> Scrape:
 
 
 def process_view(seen: Seen) -> dict[str, Any]:
-    """Return a process as --json shows it (docs/operations.md, "Commands")."""
+    """Return a process as --json shows it (docs/operations.md, "flix status")."""
     samples = seen.scrape.samples or {}
     return {
         "name": seen.name,

@@ -23,7 +23,7 @@ IMPORTERS: Mapping[str, Importer] = {"content": content.IMPORTER, "quiz": quiz.I
 # docs/contract/BEHAVIOUR.md, "Moving an old installation over".
 SIGN_IN = (
     "admins: {} rows stay behind, which the old server never read: ADMIN_USERNAME and ADMIN_PASSWORD sign in, once "
-    "python -m services.auth seed has added them"
+    "flix up, or seed of auth in containers, has added them"
 )
 
 

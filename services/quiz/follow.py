@@ -51,9 +51,12 @@ def follow(database: peewee.Database, settings: Settings) -> None:
     FEED_SEQUENCE.read = lambda: {(): follower.sequence}
     serve_own("follow-quiz", settings.metrics_host, settings.follow_metrics_port)
     is_interrupted = False
+    # The first answer comes at once: it shows that the feed can be read.
+    wait_seconds = 0
     while not stopping.is_set():
         try:
-            FEED_CHANGES.add(amount=pool.run_in_this_thread(follower.step, WAIT_SECONDS))
+            FEED_CHANGES.add(amount=pool.run_in_this_thread(follower.step, wait_seconds))
+            wait_seconds = WAIT_SECONDS
             read_at = time.time()
             FEED_READ_AT.read = partial(dict, {(): read_at})
             is_interrupted = False

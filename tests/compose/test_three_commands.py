@@ -1,4 +1,4 @@
-"""Production as docs/operations.md has it, word for word: three commands, TLS, and a backup."""
+"""Production as docs/operations.md, production.md and data.md have it, word for word: three commands, TLS, and a backup."""
 
 import json
 import os
@@ -21,8 +21,17 @@ from tests.installation import SERVICES
 from tests.ports import free_port
 from tests.waiting import until
 
-CHAPTER = (ROOT / "docs/operations.md").read_text().split("\n## Production\n")[1].split("\n## ")[0]
-PRODUCTION, TLS, BACKUP = re.findall(r"```sh\n(.*?)```", CHAPTER, re.S)
+
+def first_block(page: str, heading: str) -> str:
+    """Return the first commands below a heading of a page."""
+    below = (ROOT / page).read_text().split(f"\n{heading}\n")[1]
+    block: str = re.findall(r"```sh\n(.*?)```", below, re.S)[0]
+    return block
+
+
+PRODUCTION = first_block("docs/operations.md", "## Production")
+TLS = first_block("docs/production.md", "## TLS")
+BACKUP = first_block("docs/data.md", "### Backups at an interval")
 # The project's own, so that .env decides.
 DECIDED = (
     "COMPOSE_FILE",

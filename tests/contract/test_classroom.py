@@ -1,4 +1,4 @@
-"""A classroom of 40 behind one address takes a lesson: nobody waits, and the rate limits hold (docs/operations.md)."""
+"""A classroom of 40 behind one address takes a lesson: nobody waits, and the rate limits hold (docs/settings.md)."""
 
 from pathlib import Path
 

@@ -22,7 +22,7 @@ TABLES = ("events", "lessons", "materials", "quizzes", "quiz_questions", "quiz_o
 
 STAY_BEHIND = (
     "admins: 2 rows stay behind, which the old server never read: ADMIN_USERNAME and ADMIN_PASSWORD sign in, once "
-    ".venv/bin/python -m deploy.env_file services.auth seed has added them"
+    "flix up, or seed of auth in containers, has added them"
 )
 
 

@@ -59,12 +59,12 @@ def _alerts(tests: Iterable[dict[str, Any]], *, fires: bool) -> set[str]:
 
 @pytest.mark.parametrize("rule", ALERTS, ids=NAMES)
 def test_an_alert_says_what_is_wrong_and_what_to_do(rule: dict[str, Any]) -> None:
-    chapter = (ROOT / "docs/operations.md").read_text().split("\n## Alerts\n")[1].split("\n## ")[0]
+    chapter = (ROOT / "docs/alerts.md").read_text().split("\n## Each alert\n")[1].split("\n## ")[0]
     runbooks = dict(re.findall(r"^### (\w+)\n\n(.+?)(?=\n\n|\n$)", chapter, re.M | re.S))
     told = rule["annotations"]
 
     assert [*told] == ["summary", "description", "runbook"] and all(told.values())
-    assert told["runbook"] == f"docs/operations.md#{rule['alert'].lower()}"
+    assert told["runbook"] == f"docs/alerts.md#{rule['alert'].lower()}"
     assert 2 <= len(runbooks[rule["alert"]].splitlines()) <= 5
     assert runbooks[rule["alert"]].startswith("! ") is (rule["labels"]["severity"] == "critical")
     assert {*runbooks} == {*NAMES}

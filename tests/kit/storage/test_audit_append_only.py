@@ -214,7 +214,7 @@ def test_a_missing_altered_or_disabled_trigger_is_found_and_repaired(
 
 def test_the_documented_archiving_by_the_owner_works(audited: peewee.Database) -> None:
     language = "ALTER TABLE" if is_postgresql(audited) else "DROP TRIGGER"
-    blocks = re.findall(r"```sql\n(.+?)```", (ROOT / "docs" / "operations.md").read_text(), re.DOTALL)
+    blocks = re.findall(r"```sql\n(.+?)```", (ROOT / "docs" / "data.md").read_text(), re.DOTALL)
     (block,) = (block for block in blocks if language in block)
     AuditLog(audited, StoppedClock(datetime(2025, 12, 31, tzinfo=UTC))).append([("quiz.created", "old")])
     for statement in re.sub(r"--.*", "", block).split(";"):
