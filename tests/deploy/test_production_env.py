@@ -79,7 +79,7 @@ def test_each_lost_secret_is_named_with_the_command_that_finds_it(run: Run, site
     with (site / ".env").open("a") as file:
         file.write(f"TLS_KEY='{site}/my key.pem'\nTLS_CERTIFICATE={site}/old.pem\n")
         file.write(f"TLS_CERTIFICATE={site}/there.pem\nREDIS_URL_FILE=redis\n")
-        file.write("BRANDING_OPENAI_API_KEY_FILE=/nowhere/a-folder-that-only-root-may-read\n")
+        file.write("BRANDING_OPENAI_API_KEY_FILE=/no/where\n")
     (site / "there.pem").write_text("x")
     before = (site / ".env").read_text()
     code, output, errors = run()
@@ -115,7 +115,7 @@ def test_a_copy_of_the_example_loses_its_public_values(run: Run, site: Path) -> 
 
 
 def test_a_new_installation_is_a_project_of_its_own_and_an_older_one_keeps_its_volumes(run: Run, site: Path) -> None:
-    names = {"COMPOSE_PROJECT_NAME=flix-production", "FLIX_IMAGES=flix-production"}
+    names = {f"{name}=flix-production" for name in ("COMPOSE_PROJECT_NAME", "FLIX_IMAGES")}
     run("https://learn.example", "ada")
     assert {*(site / ".env").read_text().splitlines()} > names
     older = "\n".join(line for line in (site / ".env").read_text().splitlines() if line not in names)

@@ -277,7 +277,7 @@ def test_secrets_writes_all_that_production_needs_and_replaces_nothing(flix: Fli
     assert not any(text in made.output + made.errors for text in texts)
 
     again = flix("secrets", "--to", site, "--json")
-    assert (again.code, again.document["made"], len(again.document["kept"])) == (0, [], 16)
+    assert (again.code, again.document["made"], len(again.document["kept"])) == (0, [], 18)
     assert {each.read_text() for each in secret_files} == texts
     assert LOCAL_ADMIN_PASSWORD not in texts
 
