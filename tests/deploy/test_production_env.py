@@ -78,8 +78,8 @@ def test_each_lost_secret_is_named_with_the_command_that_finds_it(run: Run, site
     (site / "secrets/SIGNING_KEY_SECRET").write_text("")
     with (site / ".env").open("a") as file:
         file.write(f"TLS_KEY='{site}/my key.pem'\nTLS_CERTIFICATE={site}/old.pem\n")
-        file.write(f"TLS_CERTIFICATE={site}/there.pem\nREDIS_URL_FILE=redis\n")
-        file.write("BRANDING_OPENAI_API_KEY_FILE=/no/where\n")
+        file.write(f"TLS_CERTIFICATE={site}/there.pem  # mine\nREDIS_URL_FILE=redis #x\n")
+        file.write("BRANDING_OPENAI_API_KEY_FILE=/no/where\nBRANDING_GEMINI_API_KEY_FILE=~/key\n")
     (site / "there.pem").write_text("x")
     before = (site / ".env").read_text()
     code, output, errors = run()
