@@ -60,7 +60,7 @@ check_pem() {
 
 # check_pair: whether nginx can use both files, and browsers accept the certificate
 check_pair() {
-  # In the image by way of ssl-cert, as of now.
+  # Without it nginx itself finds what is wrong.
   command -v openssl >/dev/null || return 0
   certificate=/run/secrets/tls_certificate
   if ! public=$(openssl x509 -in $certificate -noout -pubkey 2>/dev/null); then
@@ -87,6 +87,10 @@ keep() {
 # share FOLDER USER:GROUP: let only that group read it
 share() { chown -R "$2" "$1"; chmod 750 "$1"; chmod 640 "$1"/*; }
 
+# Otherwise a development stack of the same name brings samples and the public password into production's data.
+if [ "${PRODUCTION:-}" != 1 ] && [ -e "$folder/production" ]; then
+  complain "the volumes of this project are production's: set COMPOSE_PROJECT_NAME to another name, or add deploy/compose.production.yml to COMPOSE_FILE"
+fi
 passwords=POSTGRES_PASSWORD
 for service in CONTENT QUIZ AUTH; do
   passwords="$passwords ${service}_OWNER_PASSWORD ${service}_RUNTIME_PASSWORD"
@@ -126,19 +130,18 @@ if [ "${PRODUCTION:-}" = 1 ]; then
   [ -n "${API_BIND:-}" ] || complain "API_BIND is missing: the address of this machine at which the API is published, 127.0.0.1 for a proxy on this machine; at any other clients reach it past the firewall, and without TLS unless deploy/compose.tls.yml is used"
   [ -n "${CORS_ORIGIN:-}" ] || complain "CORS_ORIGIN is missing: the sites whose pages may call the API, separated by commas"
   [ -n "$(printf %s "${ADMIN_USERNAME:-}" | tr -d '[:space:]')" ] || complain "ADMIN_USERNAME is missing: the first admin's name"
-fi
-if [ "${PRODUCTION:-}" = 1 ] && [ "${DATABASE_PROFILE:-managed}" != managed ]; then
-  complain "DATABASE_PROFILE is $DATABASE_PROFILE, and deploy/compose.production.yml is managed: remove it"
+  [ "${DATABASE_PROFILE:-managed}" = managed ] || complain "DATABASE_PROFILE is $DATABASE_PROFILE, and deploy/compose.production.yml is managed: remove it"
 fi
 for name in $passwords; do check "$name" 16; done
 # As the services demand, which would refuse them one after the other, with some already stopped.
 for name in SERVICE_TOKEN_SECRET SIGNING_KEY_SECRET; do check $name $((${PRODUCTION:-0} * 16 + 16)); done
 for name in REDIS_URL GRAFANA_ADMIN_PASSWORD ADMIN_PASSWORD; do read_given $name; done
-if [ "${PRODUCTION:-}" = 1 ] && [ -n "$given" ]; then
-  if [ "$given" = admin123 ]; then complain "ADMIN_PASSWORD still has its default"
-  elif [ ${#given} -lt 12 ]; then complain "ADMIN_PASSWORD is too short: at least 12 characters are needed"; fi
-fi
 if [ "${PRODUCTION:-}" = 1 ]; then
+  case $given in
+    "") ;;
+    admin123) complain "ADMIN_PASSWORD still has its default" ;;
+    *) [ ${#given} -ge 12 ] || complain "ADMIN_PASSWORD is too short: at least 12 characters are needed" ;;
+  esac
   for name in $passwords SERVICE_TOKEN_SECRET SIGNING_KEY_SECRET ADMIN_PASSWORD; do
     eval "given=\${$name:-} file=\${${name}_FILE:-}"
     [ -n "$given$file" ] || complain "$name is missing: set ${name}_FILE, or $name"
@@ -149,6 +152,7 @@ if [ -n "$problems" ]; then printf %s "$problems" >&2; exit 1; fi
 if [ -n "$shown" ]; then echo "docker inspect shows these; name files instead (NAME_FILE):$shown" >&2; fi
 
 mkdir -p "$folder/postgres" "$folder/shared" "$folder/auth_keys" "$folder/valkey" "$folder/gateway" "$folder/branding" "$folder/grafana"
+[ "${PRODUCTION:-}" != 1 ] || : >"$folder/production"
 keep "$folder/postgres/superuser" POSTGRES_PASSWORD
 # For deploy.restore, which creates databases to check copies in.
 printf %s "postgresql://postgres:$(cat "$folder/postgres/superuser")@postgres:5432/postgres" >"$folder/postgres/database_url"

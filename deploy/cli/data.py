@@ -17,7 +17,9 @@ def backup(
     """Copy every database into one file while Flix serves."""
     with answering(as_json=json) as answer:
         from deploy.backup import make_backup, restore_command
+        from deploy.cli.processes import require_place
 
+        require_place("deploy/backup-compose", to)
         made = make_backup(to)
         answer.members |= {
             "file": str(made.file),
@@ -42,9 +44,11 @@ def restore(
 ) -> None:
     """Verify a backup, then replace every database by it."""
     with answering(as_json=json) as answer:
+        from deploy.cli.processes import require_place
         from deploy.restore import Options
         from deploy.restore import restore as restore_from
 
+        require_place("deploy/restore-compose FILE", file)
         done = restore_from(Options(file, yes, not without_safety_backup, safety_to), answer.line)
         begun_at = done.manifest.begun_at
         answer.members |= {
@@ -68,8 +72,10 @@ def import_(
 ) -> None:
     """Move an old installation's rows into this one."""
     with answering(as_json=json) as answer:
+        from deploy.cli.processes import require_place
         from deploy.import_baseline.installation import import_installation
 
+        require_place("deploy/import-baseline-compose FILE", file)
         report: list[str] = []
         answer.members["report"] = report
 

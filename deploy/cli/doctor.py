@@ -62,7 +62,7 @@ class _NoProgress:
 def diagnoses() -> Iterator[Diagnosis]:
     """Yield the result of each check; those that need the settings come only when these can be read."""
     yield _python()
-    of_file = list(_env_file())
+    of_file = [] if is_apart() else list(_env_file())
     yield from of_file
     if any(each.state == "problem" for each in of_file):
         # Without it the settings would be those of nobody.

@@ -17,6 +17,7 @@ from deploy.env_file import APART
 from deploy.folder_lock import names_without_metrics
 from deploy.stack import reachable
 from services.kit.core.config import Environment
+from services.kit.core.failures import CommandFailed
 from services.kit.core.instants import format_instant
 
 DATA = Path("data")
@@ -100,6 +101,12 @@ def metrics_addresses() -> dict[str, str | None]:
 def is_apart() -> bool:
     """Return whether this is the tools container: the processes, their folders and their settings are elsewhere."""
     return bool(os.environ.get(APART))
+
+
+def require_place(command: str, place: Path | None = None) -> None:
+    """Raise CommandFailed in the tools container, unless the place is mounted there; name what to call instead."""
+    if is_apart() and not (place and place.exists()):
+        raise CommandFailed(f"not in this container, which has none of the machine's files: call {command} there")
 
 
 def health_of(address: str) -> Health:

@@ -8,6 +8,12 @@ from deploy.cli.answer import Json, answering, columns, readable_size
 
 def up(json: Json = False) -> None:
     """Migrate, seed demo into a new installation, and serve until Ctrl-C."""
+    from deploy.cli.processes import is_apart, require_place
+
+    if is_apart():
+        with answering(as_json=json):
+            require_place("docker compose up --detach --wait")
+        return
     # In the place of this process, which holds Typer and Rich: the other one stays as long as the stack.
     arguments = [sys.executable, "-m", "deploy.run", *(["--json"] if json else [])]
     sys.stdout.flush()
@@ -17,7 +23,7 @@ def up(json: Json = False) -> None:
 def status(json: Json = False) -> None:
     """Show processes, versions, schema, queues, backups and disk."""
     with answering(as_json=json) as answer:
-        from deploy.cli.processes import queue_rows
+        from deploy.cli.processes import is_apart, queue_rows
         from deploy.cli.status import status as read_status
 
         found = read_status()
@@ -40,7 +46,8 @@ def status(json: Json = False) -> None:
         followed = f"last moved at {feed['followedAt']}" if feed["followedAt"] else "it has followed none yet"
         lag = "unknown" if feed["lag"] is None else f"quiz has {feed['lag']} changes of content to follow; {followed}"
         answer.line(f"feed: {lag}")
-        answer.line(f"backup: {latest['file']}, {latest['at']}" if latest else "backup: none here yet (flix backup)")
+        none = "not seen from here (docker compose ps backups)" if is_apart() else "none here yet (flix backup)"
+        answer.line(f"backup: {latest['file']}, {latest['at']}" if latest else f"backup: {none}")
         answer.line(f"disk: {readable_size(disk['freeBytes'])} free of {readable_size(disk['totalBytes'])}")
         answer.line(f"version: {found['version']}, Python {found['python']}")
 

@@ -40,8 +40,11 @@ def secrets(
     What is there already stays, so that it can be repeated.
     """
     with answering(as_json=json, with_env_file=False) as answer:
+        from deploy.cli.processes import require_place
         from deploy.cli.production import write_production
         from services.kit.core.failures import CommandFailed
+
+        require_place("deploy/production-env")
 
         def ask(question: str) -> str:
             try:

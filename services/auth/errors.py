@@ -63,7 +63,7 @@ class LastOwner(Conflict):
     """The change would leave no owner who can manage people."""
 
     code = "LAST_OWNER"
-    message = "This is the only owner who can sign in: make somebody else an owner, who sets a password, first"
+    message = "No other owner has set a password: make somebody else an owner, who sets one by signing in, first"
 
 
 class KeyWaiting(Conflict):

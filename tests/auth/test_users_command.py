@@ -64,6 +64,8 @@ def test_the_lost_password_of_the_only_owner_is_replaced_and_their_sessions_end(
     assert (shown["item"]["role"], shown["item"]["initialPasswordEndsAt"][-1]) == ("owner", "Z")
     assert [each[0] for each in audit_entries(sqlite_url)][-1:] == ["admin.password_reset"]
     assert database.execute_sql("SELECT count(*) FROM sessions WHERE ended_at IS NULL").fetchone() == (0,)
+    no_other = "No other owner has set a password: make somebody else an owner, who sets one by signing in, first"
+    assert [user("disable", "admin"), user("role", "admin", "viewer")] == [(1, [], [no_other])] * 2
     # It can be repeated, so nobody is shut out for good.
     assert user("reset-password", "admin").code == 0
 

@@ -21,9 +21,9 @@ def test_the_first_up_migrates_and_seeds(compose_stack: ComposeStack) -> None:
     assert logs["secrets"] == ""
     for service in SERVICES:
         assert logs[f"migrate-{service}"] == "".join(f"applied {name}\n" for name in MIGRATIONS[service])
-    assert logs["seed-auth"] == "added 1 admins\n"
-    assert logs["seed-content"].startswith("added ") and " events, " in logs["seed-content"]
-    assert logs["seed-quiz"].startswith("added ") and " quizzes" in logs["seed-quiz"]
+    assert logs["seed-auth"] == "added admins: 1\n"
+    assert logs["seed-content"].startswith("added events: ") and ", lessons: " in logs["seed-content"]
+    assert logs["seed-quiz"].startswith("added quizzes: ")
 
 
 def test_only_the_gateway_is_published(project: ComposeProject) -> None:

@@ -79,7 +79,7 @@ def test_production_starts_without_samples_and_its_first_admin_is_made_by_hand(
         assert client.get("/api/public/events").json() == {"items": []}
         assert client.post("/api/admin/login", json=sign_in).status_code == 401
         made = production.run("auth", "seed")
-        assert (made.returncode, made.stdout) == (0, "added 1 admins\n"), made.stderr
+        assert (made.returncode, made.stdout) == (0, "added admins: 1\n"), made.stderr
         token = client.post("/api/admin/login", json=sign_in).json()["accessToken"]
         admin = {"Authorization": f"Bearer {token}"}
         assert client.get("/api/events", headers=admin).json() == {"items": []}
@@ -120,6 +120,23 @@ def test_production_starts_without_samples_and_its_first_admin_is_made_by_hand(
         1,
         "seed --reset is refused in the managed profile: it would delete real rows\n",
     )
+
+
+def test_a_development_stack_is_kept_off_the_volumes_of_production(
+    other_stack: Callable[..., ComposeProject], variables: dict[str, str]
+) -> None:
+    project = other_stack(FILE, **variables)
+    assert project.run("secrets").returncode == 0
+    refused = project.with_files().run("secrets")
+    assert (refused.returncode, refused.stdout, refused.stderr.splitlines()) == (
+        1,
+        "",
+        [
+            "the volumes of this project are production's: set COMPOSE_PROJECT_NAME to another name,"
+            " or add deploy/compose.production.yml to COMPOSE_FILE"
+        ],
+    )
+    assert project.run("secrets").returncode == 0
 
 
 def test_gateways_share_the_count_of_requests_and_go_on_without_it(

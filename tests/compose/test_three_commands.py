@@ -1,4 +1,4 @@
-"""Production as docs/operations.md, production.md and data.md have it, word for word: three commands, TLS, and a backup."""
+"""Production as docs/operations.md, production.md and data.md have it, word for word: three commands, TLS, a backup."""
 
 import json
 import os

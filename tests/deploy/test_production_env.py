@@ -74,21 +74,27 @@ def test_every_wrong_answer_is_named_at_once_and_nothing_is_written(
 
 def test_each_lost_secret_is_named_with_the_command_that_finds_it(run: Run, site: Path) -> None:
     run("https://learn.example", "ada")
-    before = (site / ".env").read_text()
     (site / "secrets/QUIZ_OWNER_PASSWORD").unlink()
     (site / "secrets/SIGNING_KEY_SECRET").write_text("")
+    with (site / ".env").open("a") as file:
+        file.write(f"TLS_KEY='{site}/my key.pem'\nTLS_CERTIFICATE={site}/old.pem\n")
+        file.write(f"TLS_CERTIFICATE={site}/there.pem  # mine\nREDIS_URL_FILE=redis #x\n")
+        file.write("BRANDING_OPENAI_API_KEY_FILE=/no/where\nBRANDING_GEMINI_API_KEY_FILE=~/key\n")
+    (site / "there.pem").write_text("x")
+    before = (site / ".env").read_text()
     code, output, errors = run()
 
-    command = "docker compose run --rm --no-deps --entrypoint cat postgres /run/flix"
+    gone = "is gone or empty"
+    command = "The volume has it: docker compose run --rm --no-deps --entrypoint cat postgres /run/flix"
+    owner, key = "secrets/QUIZ_OWNER_PASSWORD", "secrets/SIGNING_KEY_SECRET"
     assert (code, output, errors.splitlines()) == (
         1,
         "",
         [
-            f"secrets/{name} is gone or empty. The volume has it: {command}/{place} >secrets/{name}"
-            for name, place in (
-                ("QUIZ_OWNER_PASSWORD", "postgres/quiz_owner"),
-                ("SIGNING_KEY_SECRET", "auth_keys/signing_key_secret"),
-            )
+            f"{owner} {gone}. {command}/postgres/quiz_owner >{owner}",
+            f"redis {gone}",
+            f"{key} {gone}. {command}/auth_keys/signing_key_secret >{key}",
+            f"{site}/my key.pem {gone}",
         ],
     )
     assert (site / ".env").read_text() == before
@@ -106,6 +112,16 @@ def test_a_copy_of_the_example_loses_its_public_values(run: Run, site: Path) -> 
     assert {"CORS_ORIGIN=https://learn.example", "ADMIN_USERNAME='Zoë'"} < {*lines}
     assert {*example.splitlines()} & {*lines} <= {"API_BIND=127.0.0.1"}
     assert len([line for line in lines if "_FILE=secrets/" in line]) == 10
+
+
+def test_a_new_installation_is_a_project_of_its_own_and_an_older_one_keeps_its_volumes(run: Run, site: Path) -> None:
+    names = {f"{name}=flix-production" for name in ("COMPOSE_PROJECT_NAME", "FLIX_IMAGES")}
+    run("https://learn.example", "ada")
+    assert {*(site / ".env").read_text().splitlines()} > names
+    older = "\n".join(line for line in (site / ".env").read_text().splitlines() if line not in names)
+    (site / ".env").write_text(older)
+    run()
+    assert (site / ".env").read_text() == f"{older}\n"
 
 
 def test_containers_may_read_the_code_and_nobody_the_secrets(run: Run, site: Path) -> None:

@@ -1,6 +1,6 @@
 """The rules of people: sign-in, changes by an owner, and their audit entries."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -19,6 +19,15 @@ def may_sign_in(admin: Admin, now: datetime) -> bool:
 def is_active_owner(admin: Admin) -> bool:
     """Return whether this person can manage others now; an owner with an initial password may never sign in."""
     return admin.role == "owner" and admin.disabled_at is None and admin.initial_password_ends_at is None
+
+
+def takes_last_owner(owners: Sequence[Admin], changed: Admin) -> bool:
+    """Return whether the change takes an owner away while no other one can manage people.
+
+    One who waits with an initial password counts as well: where there is no other, the installation is theirs.
+    """
+    is_taken = not is_active_owner(changed) and any(each.id == changed.id and not each.disabled_at for each in owners)
+    return is_taken and not any(is_active_owner(each) for each in owners if each.id != changed.id)
 
 
 def changed_person(admin: Admin, changes: PersonChanges, now: datetime) -> Admin:

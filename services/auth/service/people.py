@@ -111,7 +111,6 @@ class People:
         return owners, self._store.admins.get(admin_id, for_update=True)
 
     def _save(self, changed: Admin, owners: Sequence[Admin]) -> None:
-        active = {each.id for each in owners if people.is_active_owner(each)}
-        if active == {changed.id} and not people.is_active_owner(changed):
+        if people.takes_last_owner(owners, changed):
             raise LastOwner
         self._store.admins.save(changed)

@@ -236,7 +236,7 @@ def _seed(call: _Call[AnySettings]) -> None:
             delete_all_rows(database, service.migrations.tables)
             AuditLog(database).append([("database.emptied", service.name)])
         added = service.seeder.seed_database(database, call.settings, options.set, anew=options.reset)
-    total = ", ".join(f"{count} {table}" for table, count in added.items() if count)
+    total = ", ".join(f"{table}: {count}" for table, count in added.items() if count)
     _print_lines(f"added {total}" if total else "nothing to add")
 
 

@@ -15,6 +15,7 @@ _FOREIGN_KEY_VIOLATION = "23503"
 _READ_ONLY = "25006"
 _OUTAGES = frozenset({_READ_ONLY, "0A000", "26000"})
 _DISK_FULL = "53100"
+_LOCK_TIMEOUT = "55P03"
 _SQLITE_DAMAGE = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 # data_corrupted, index_corrupted, undefined_table.
 _POSTGRESQL_DAMAGE = ("XX001", "XX002", "42P01")
@@ -30,6 +31,11 @@ def is_outage(error: BaseException) -> bool:
     if isinstance(error, peewee.OperationalError | peewee.InterfaceError | sqlite3.OperationalError):
         return True
     return sqlstate(error) in _OUTAGES
+
+
+def is_lock_timeout(error: BaseException) -> bool:
+    """Return whether another session of PostgreSQL kept the lock for too long."""
+    return sqlstate(error) == _LOCK_TIMEOUT
 
 
 def refused_write(error: BaseException) -> NoWrites | None:

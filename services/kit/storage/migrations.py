@@ -23,6 +23,7 @@ from services.kit.core.instants import now
 from services.kit.core.logging import safe_message
 from services.kit.storage.batches import Table
 from services.kit.storage.database import InstantField, file_is_absent
+from services.kit.storage.database_errors import is_lock_timeout
 from services.kit.storage.migrator_lock import ROUTER_LOCK, connected, migration_transaction, sole_migrator
 from services.kit.storage.rollbacks import Losses, losses_of, note_rollback, put_back
 from services.kit.storage.schema import Schema, differences, model_schema
@@ -205,8 +206,11 @@ class Migrations:
             raise
         except Exception as error:
             reason = " ".join(f"{type(error).__name__}: {safe_message(error)}".split())
+            advice = (
+                "wait until what uses its table, such as a backup, ends" if is_lock_timeout(error) else "correct it"
+            )
             raise MigrationFailed(
-                f"{name} failed and changed nothing ({reason}): correct it, then run {self._command('up')}"
+                f"{name} failed and changed nothing ({reason}): {advice}, then run {self._command('up')}"
             ) from error
 
     def _problems(self, database: peewee.Database) -> Iterator[MigrationError]:

@@ -131,6 +131,28 @@ def test_an_invited_owner_does_not_replace_the_last_one(auth: Harness) -> None:
         auth.service.people.change("admin-1", PersonChanges(role="viewer"))
 
 
+@pytest.mark.parametrize("changes", [PersonChanges(role="editor"), DISABLE])
+def test_owners_who_all_wait_with_an_initial_password_stay(auth: Harness, changes: PersonChanges) -> None:
+    people = auth.service.people
+    ida = people.invite("ida", "owner").admin
+    ada = people.reset_password("admin-1", even_of_last_owner=True).admin
+    for waiting in (ida, ada):
+        with pytest.raises(LastOwner):
+            people.change(waiting.id, changes)
+    assert auth.store.admins.list() == [ada, ida]
+    assert people.reset_password(ida.id, even_of_last_owner=True).admin.id == ida.id
+
+
+def test_a_waiting_or_a_disabled_owner_goes_while_another_is_active(auth: Harness) -> None:
+    people = auth.service.people
+    ida, eve = (people.invite(name, "owner").admin for name in ("ida", "eve"))
+    assert people.change(ida.id, PersonChanges(role="viewer")).role == "viewer"
+    assert people.change(eve.id, DISABLE).disabled_at == auth.clock.at
+    people.reset_password("admin-1", even_of_last_owner=True)
+    # Disabled already: nothing is taken away.
+    assert people.change(eve.id, PersonChanges(role="viewer")).role == "viewer"
+
+
 def test_an_owner_can_be_demoted_while_another_is_active(auth: Harness, grace: Admin) -> None:
     for changes in (PersonChanges(role="viewer"), DISABLE, PersonChanges("owner", False)):
         auth.service.people.change(grace.id, changes)

@@ -277,7 +277,7 @@ def test_secrets_writes_all_that_production_needs_and_replaces_nothing(flix: Fli
     assert not any(text in made.output + made.errors for text in texts)
 
     again = flix("secrets", "--to", site, "--json")
-    assert (again.code, again.document["made"], len(again.document["kept"])) == (0, [], 16)
+    assert (again.code, again.document["made"], len(again.document["kept"])) == (0, [], 18)
     assert {each.read_text() for each in secret_files} == texts
     assert LOCAL_ADMIN_PASSWORD not in texts
 
@@ -432,12 +432,24 @@ def test_the_launcher_says_what_is_missing_and_fails_with_1(folder: Path, spoil:
 
 
 def test_in_the_tools_container_folders_are_not_judged_and_silent_processes_are(
-    flix: Flix, monkeypatch: pytest.MonkeyPatch
+    flix: Flix, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("GATEWAY_URL", f"http://127.0.0.1:{os.environ['API_PORT']}")
     assert {name: state for name, state in states(flix).items() if state != "ok"} == {
         "processes": "problem",
         "secrets": "warning",
     }
+    for command, instead in (
+        (["up"], "docker compose up --detach --wait"),
+        (["secrets"], "deploy/production-env"),
+        (["backup"], "deploy/backup-compose"),
+        (["restore", "lost.tar"], "deploy/restore-compose FILE"),
+        (["import", "lost.sqlite"], "deploy/import-baseline-compose FILE"),
+    ):
+        message = f"not in this container, which has none of the machine's files: call {instead} there\n"
+        assert flix(*command) == (1, "", message)
+    # A folder that was mounted is used.
+    assert flix("backup", "--to", folder).code == 0
+    assert "backup: not seen from here (docker compose ps backups)" in flix("status").output.splitlines()
     shown = {each["name"] for each in flix("config", "--json").document["settings"]}
     assert ("CORS_ORIGIN" in shown, "CONTENT_DATABASE_URL" in shown) == (False, True)

@@ -140,7 +140,7 @@ def test_after_the_import_learners_and_admins_receive_the_old_responses(built: I
     assert run_import(built, file, "--dry-run") == (0, report(*counts, new=True), "")
     assert run_import(built, file) == (0, [*report(*counts, new=True), *moved], "")
     assert built.command("auth", "migrate").returncode == 0
-    assert built.command("auth", "seed").stdout == "added 1 admins\n"
+    assert built.command("auth", "seed").stdout == "added admins: 1\n"
     # What was imported is in use: no samples are added to it.
     for service in ("content", "quiz"):
         assert built.command(service, "seed", "demo").stdout == "nothing to add\n"

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import peewee
+import psycopg
 import pytest
 
 from services.kit.storage.database import open_database
@@ -286,6 +287,24 @@ def test_a_migration_that_orphans_rows_is_rolled_back(sqlite_url: str, migration
 
 
 # A failure leaves nothing
+
+
+@pytest.mark.full
+def test_a_migration_that_waits_for_a_backup_says_so(postgresql_url: str, migrations: Migrations, folder: Path) -> None:
+    database = open_database(postgresql_url)
+    migrations.up(database)
+    (folder / "002_shelf.py").write_text(change('migrator.sql("LOCK TABLE book")'))
+    with psycopg.connect(postgresql_url) as backup:
+        # As pg_dump does.
+        backup.execute("LOCK TABLE book IN ACCESS SHARE MODE")
+        with pytest.raises(MigrationFailed) as caught:
+            migrations.up(database)
+    assert str(caught.value) == (
+        "002_shelf failed and changed nothing (OperationalError: canceling statement due to lock timeout): "
+        f"wait until what uses its table, such as a backup, ends, then run {UP}"
+    )
+    assert migrations.up(database) == ["002_shelf"]
+
 
 BROKEN = SHELF.replace(
     "def rollback", '    migrator.sql("DELETE FROM book")\n    migrator.sql("SELECT nonsense")\n\ndef rollback'
