@@ -41,7 +41,8 @@ def status(json: Json = False) -> None:
         lag = "unknown" if feed["lag"] is None else f"quiz has {feed['lag']} changes of content to follow; {followed}"
         answer.line(f"feed: {lag}")
         answer.line(f"backup: {latest['file']}, {latest['at']}" if latest else "backup: none here yet (flix backup)")
-        answer.line(f"disk: {readable_size(disk['freeBytes'])} free of {readable_size(disk['totalBytes'])}")
+        free, total = readable_size(disk["freeBytes"]), readable_size(disk["totalBytes"])
+        answer.line(f"disk: {free} free of {total} ({disk['path']})")
         answer.line(f"version: {found['version']}, Python {found['python']}")
 
 

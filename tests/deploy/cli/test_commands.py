@@ -229,6 +229,15 @@ def test_doctor_finds_what_is_wrong(
     assert flix("doctor").code == 1
 
 
+def test_each_disk_with_data_is_looked_at(flix: Flix, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # A disk of its own that is always full.
+    monkeypatch.setenv("QUIZ_DATABASE_URL", "sqlite:////proc/quiz.sqlite")
+    assert flix("status", "--json").document["disk"] == {"path": "/proc", "freeBytes": 0, "totalBytes": 0}
+    checks = [each for each in flix("doctor", "--json").document["checks"] if each["check"] == "disk"]
+    assert [each["state"] for each in checks] == ["ok", "problem"]
+    assert checks[1]["message"] == "0 bytes free (/proc)"
+
+
 def test_doctor_names_a_port_that_another_program_uses(flix: Flix) -> None:
     with socket.socket() as other:
         other.bind(("127.0.0.1", int(os.environ["QUIZ_PORT"])))
