@@ -49,6 +49,8 @@ def test_what_a_stack_has_noted_holds_while_it_runs(tmp_path: Path) -> None:
         with pytest.raises(StartFailed) as refused, locked(tmp_path, patience_seconds=0):
             pass
     assert f"process {os.getpid()}: stop it first" in str(refused.value)
+    # Larger than any process id of Linux.
+    (tmp_path / "stack.lock").write_text("4194305\ncontent\n")
     assert names_without_metrics(tmp_path) == []
 
 
