@@ -15,9 +15,10 @@ import peewee
 from deploy import env_file, stack
 from deploy.cli.answer import readable_size
 from deploy.cli.databases import require_current
-from deploy.cli.processes import DATA, FOLLOWER, Health, Seen, is_apart, processes_now
+from deploy.cli.processes import DATA, FOLLOWER, Health, Seen, processes_now
 from deploy.cli.status import BACKUPS, disks, latest_backup, nearest_existing, sqlite_folders
 from deploy.commands import SERVICES
+from deploy.env_file import is_tools_container
 from services.auth.config import LOCAL_ADMIN_PASSWORD, LOCAL_SIGNING_KEY_SECRET
 from services.auth.config import Settings as AuthSettings
 from services.auth.integrity import default_password_findings
@@ -53,10 +54,10 @@ class Diagnosis(NamedTuple):
 
 class _NoProgress:
     def begin(self, stage: str, total: int) -> None:
-        """Nobody waits long."""
+        """Show nothing."""
 
     def advance(self, rows: int) -> None:
-        """Nobody waits long."""
+        """Show nothing."""
 
 
 def diagnoses() -> Iterator[Diagnosis]:
@@ -70,7 +71,7 @@ def diagnoses() -> Iterator[Diagnosis]:
     yield from _disks([DATA, BACKUPS, *sqlite_folders(settings)])
     if not settings:
         return
-    if not is_apart():
+    if not is_tools_container():
         yield _backup_age()
     seen = processes_now()
     yield from _processes(settings, seen)
@@ -114,7 +115,7 @@ def _settings(*, has_env_file: bool) -> tuple[list[Diagnosis], Mapping[str, Serv
 
 
 def _folders() -> Iterator[Diagnosis]:
-    for folder in () if is_apart() else (DATA, DATA / "logs", BACKUPS):
+    for folder in () if is_tools_container() else (DATA, DATA / "logs", BACKUPS):
         place = nearest_existing(folder)
         if not place.is_dir():
             yield Diagnosis("folders", "problem", f"{place} is no folder", "move the file away")
@@ -155,7 +156,7 @@ def _processes(settings: Mapping[str, ServerSettings], seen: Sequence[Seen]) -> 
             yield Diagnosis("processes", "ok", f"{name} shows its state in its metrics alone, which cannot be read")
         elif health.state == "not ready":
             yield Diagnosis("processes", "problem", f"{name} is not ready: {health.message}", "see its log")
-        elif is_apart():
+        elif is_tools_container():
             yield Diagnosis("processes", "problem", f"{name} does not answer", "see docker compose ps, and its log")
         elif name in settings and (problem := port_problem(settings[name])):
             yield Diagnosis("processes", "problem", f"{name}: {problem}")

@@ -17,7 +17,7 @@ def up(json: Json = False) -> None:
 def status(json: Json = False) -> None:
     """Show processes, versions, schema, queues, backups and disk."""
     with answering(as_json=json) as answer:
-        from deploy.cli.processes import queue_rows
+        from deploy.cli.process_views import queue_rows
         from deploy.cli.status import status as read_status
 
         found = read_status()

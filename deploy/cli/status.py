@@ -12,7 +12,8 @@ import peewee
 
 from deploy import stack
 from deploy.cli.databases import NoData, require_current
-from deploy.cli.processes import DATA, process_problems, process_view, processes_now
+from deploy.cli.process_views import process_view
+from deploy.cli.processes import DATA, process_problems, processes_now
 from deploy.commands import SERVICES
 from services.content.models import ChangeFeedRow
 from services.kit.core.config import ServiceSettings

@@ -28,7 +28,7 @@ def test_a_locked_folder_names_the_stack_that_runs(tmp_path: Path, owner: str, r
     assert str(refused.value) == reason.format(tmp_path, owner)
 
 
-def test_a_stack_that_has_not_written_its_process_yet_is_named_all_the_same(tmp_path: Path) -> None:
+def test_a_stack_that_writes_its_process_late_is_named(tmp_path: Path) -> None:
     file = tmp_path / "stack.lock"
     with locked(tmp_path):
         file.write_text("")

@@ -89,7 +89,7 @@ def test_before_the_first_start_each_command_says_how_to_make_the_data(flix: Fli
     assert {state for check, state in states(flix).items() if check.endswith(" data")} == {"ok"}
 
 
-def test_a_lost_file_beside_others_is_a_problem_and_migrate_makes_no_empty_one(flix: Flix, folder: Path) -> None:
+def test_migrate_makes_no_empty_database_for_a_lost_one(flix: Flix, folder: Path) -> None:
     (folder / "data/content.sqlite").unlink()
     assert states(flix)["content data"] == "problem"
     done = flix("migrate")
@@ -100,7 +100,7 @@ def test_a_lost_file_beside_others_is_a_problem_and_migrate_makes_no_empty_one(f
     assert not (folder / "data/content.sqlite").exists()
 
 
-def test_a_schema_that_this_code_does_not_know_names_a_command_of_flix(flix: Flix) -> None:
+def test_a_schema_unknown_to_this_code_names_a_command_of_flix(flix: Flix) -> None:
     with closing(sqlite3.connect("data/quiz.sqlite")) as connection, connection:
         connection.execute(
             "INSERT INTO schema_ledger SELECT '099_later', checksum, applied_at FROM schema_ledger LIMIT 1"

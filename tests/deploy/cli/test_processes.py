@@ -121,7 +121,7 @@ def test_a_follower_that_no_longer_reads_is_a_problem(flix: Flix, running: dict[
     assert flix("status", "--json").document["problems"] == [line]
 
 
-def test_a_process_that_does_not_say_whether_it_is_ready_is_not_down(
+def test_a_process_that_hides_whether_it_is_ready_is_not_down(
     flix: Flix, running: dict[str, str | None], serve: Serve, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     unclear = f"http://{serve({'/health': '{}', '/health/ready': 'no JSON'})}"
