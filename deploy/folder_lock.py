@@ -40,7 +40,7 @@ def names_without_metrics(folder: Path) -> list[str]:
     """Return what the stack that runs on this folder has noted, nothing where none runs."""
     # Without taking the lock, which would refuse a stack that starts just now.
     try:
-        owner, _, names = (folder / "stack.lock").read_text().partition("\n")
+        owner, _, names = (folder / "stack.lock").read_text(errors="replace").partition("\n")
     except OSError:
         return []
     return names.split() if _exists(owner) else []

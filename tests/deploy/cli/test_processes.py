@@ -32,7 +32,7 @@ HELD: dict[str, Values] = {
     "follow-quiz": {"flix_feed_sequence": {(): 4}, "flix_pool_in_use": {(): 0}, "flix_pool_limit": {(): 513}},
 }
 # Those that have the gauges.
-for module in ("gateway.gauges", "services.kit.storage.use_cases", "services.quiz.follow"):
+for module in ("gateway.gauges", "services.kit.storage.thread_pool", "services.quiz.follow"):
     importlib.import_module(module)
 Serve = Callable[[Mapping[str, str]], str]
 
