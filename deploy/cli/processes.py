@@ -61,7 +61,8 @@ def processes_now() -> list[Seen]:
 def _not_of_another_installation(healths: Mapping[str, Health], shown: Mapping[str, str | None]) -> dict[str, Scrape]:
     """Return what replaces the scrapes of another installation here, since metrics have the same ports by default."""
     message = "it shows no metrics: its port was in use when it started"
-    without = {name: Scrape(shown[name], None, message=message) for name in names_without_metrics(DATA)}
+    noted = names_without_metrics(DATA)
+    without = {name: Scrape(address, None, message=message) for name, address in shown.items() if name in noted}
     down = [name for name, health in healths.items() if health.state == "down"]
     if len(down) == len(healths):
         down.append(FOLLOWER)
@@ -91,16 +92,19 @@ def metrics_addresses() -> dict[str, str | None]:
 
 def health_of(address: str) -> Health:
     """Ask a process whether it is ready."""
-    parts = urlsplit(address)
-    connect = HTTPSConnection if parts.scheme == "https" else HTTPConnection
-    with closing(connect(parts.netloc, timeout=RESPONSE_SECONDS)) as connection:
+    try:
+        connection, path = _connection(address)
+    except (HTTPException, ValueError):
+        # No URL.
+        return Health("down", None, None, None)
+    with closing(connection):
         try:
-            answer, response = _get(connection, f"{parts.path}/health")
+            answer, response = _get(connection, f"{path}/health")
         except (OSError, HTTPException, ValueError):
             return Health("down", None, None, None)
         version, date = answer.get("version"), response.getheader("Date")
         try:
-            answer, response = _get(connection, f"{parts.path}/health/ready")
+            answer, response = _get(connection, f"{path}/health/ready")
             state = "ready" if response.status == HTTPStatus.OK else "not ready"
             message = answer.get("message")
         except (OSError, HTTPException, ValueError):
@@ -126,6 +130,13 @@ def process_problems(seen: Sequence[Seen]) -> list[str]:
 def start_advice() -> str:
     """Return how processes are started here."""
     return "docker compose up --detach starts them" if is_tools_container() else "flix up starts them"
+
+
+def _connection(address: str) -> tuple[HTTPConnection, str]:
+    """Return a connection to the process, and the path of its address."""
+    parts = urlsplit(address)
+    connect = HTTPSConnection if parts.scheme == "https" else HTTPConnection
+    return connect(parts.netloc, timeout=RESPONSE_SECONDS), parts.path
 
 
 def _get(connection: HTTPConnection, path: str) -> tuple[dict[str, Any], HTTPResponse]:

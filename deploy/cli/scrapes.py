@@ -30,8 +30,8 @@ def scrape(name: str, address: str | None) -> Scrape:
     """Read the gauges of the process `name`."""
     if address is None:
         return Scrape(None, None, message="it shows no metrics: METRICS_PORT is 0")
-    parts = urlsplit(address)
     try:
+        parts = urlsplit(address)
         with closing(HTTPConnection(parts.netloc, timeout=RESPONSE_SECONDS)) as connection:
             connection.request("GET", parts.path)
             response = connection.getresponse()

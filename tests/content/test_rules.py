@@ -259,7 +259,7 @@ def test_a_fingerprint_depends_on_the_services_secret(key: str) -> None:
     assert not rules.opens_by_grant(event, grant_of(event, "another secret that is long enough too"), SECRET)
 
 
-def test_a_grant_of_a_public_event_names_no_key_and_ends_with_it() -> None:
+def test_a_grant_of_a_public_event_ends_when_it_becomes_private() -> None:
     public = [an_event(visibility="public", access_key=key) for key in (None, "let-me-in")]
     assert rules.fingerprint(public[0], SECRET) == rules.fingerprint(public[1], SECRET)
     for key in (None, "let-me-in"):

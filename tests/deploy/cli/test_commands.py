@@ -238,6 +238,15 @@ def test_each_disk_with_data_is_looked_at(flix: Flix, folder: Path, monkeypatch:
     assert checks[1]["message"] == "0 bytes free (/proc)"
 
 
+@pytest.mark.parametrize(("name", "value"), [("API_PORT", "many"), ("METRICS_HOST", "[::1")])
+def test_an_address_that_is_none_ends_no_command(
+    flix: Flix, monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    monkeypatch.setenv(name, value)
+    assert "no process answers" in flix("status", "--json").document["problems"][0]
+    assert flix("doctor", "--json").document["checks"]
+
+
 def test_doctor_names_a_port_that_another_program_uses(flix: Flix) -> None:
     with socket.socket() as other:
         other.bind(("127.0.0.1", int(os.environ["QUIZ_PORT"])))
