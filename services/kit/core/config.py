@@ -12,10 +12,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, Self, cast
-from urllib.parse import urlsplit
 
 from services.kit.core.database_url import DatabaseUrlError, read_database_url
 from services.kit.core.failures import CommandFailed
+from services.kit.core.texts import is_web_address
 
 Profile = Literal["local", "managed"]
 
@@ -105,7 +105,7 @@ class Environment:
         port = self.option(f"{service.upper()}_PORT", str(local_port))
         name, local = f"{service.upper()}_URL", f"http://127.0.0.1:{port}"
         url = self.text(name, local, f"the address of the {service} service")
-        if self._value(name) and not _is_http_url(url):
+        if self._value(name) and not is_web_address(url):
             such = f"such as http://127.0.0.1:{local_port}"
             self.problems.append(f"{name} must be the address of the {service} service, {such}")
         return url
@@ -162,15 +162,6 @@ class Environment:
             return
         if self.profile == "managed" and database.server is None:
             self.problems.append(f"{name} must be a postgresql:// URL in the managed profile")
-
-
-def _is_http_url(text: str) -> bool:
-    try:
-        parts = urlsplit(text)
-        # A port that is no number raises ValueError.
-        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0 and not text.split()[1:]
-    except ValueError:
-        return False
 
 
 def _read_file(variable: str, file: str) -> tuple[str, str | None]:
