@@ -18,8 +18,6 @@ from services.kit.core.config import SettingsError
 ROOT = Path(__file__).parents[1]
 # With it TRUSTED_PROXY is like TRUSTED_PROXIES, and POSTGRES_USER is unlike POSTGRES_PASSWORD.
 LIKENESS = 0.8
-# The gateway's address, which only the tools container is given; there is no `.env`.
-APART = "GATEWAY_URL"
 # The names of variables whose values nobody shows.
 SECRET_NAME = re.compile(r".*_(PASSWORD|SECRET|API_KEY)")
 
@@ -100,10 +98,16 @@ def unknown_names(variables: list[Variable]) -> list[str]:
     return lines
 
 
+def is_tools_container() -> bool:
+    """Return whether this is the tools container: `.env`, the processes and their folders are elsewhere."""
+    # No other process is given the gateway's address.
+    return bool(os.environ.get("GATEWAY_URL"))
+
+
 def with_own_commands(text: str) -> str:
     """Return the text with the commands of services, which do not read `.env`, as those of `flix` or with it."""
     text = re.sub(r"python -m services\.(\w+) migrate (\w+)", r"flix migrate \2 --service \1", text)
-    if os.environ.get(APART):
+    if is_tools_container():
         return text
     return re.sub(r"python -m (services\.\w+)", r".venv/bin/python -m deploy.env_file \1", text)
 

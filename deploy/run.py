@@ -70,7 +70,7 @@ def _run(
 ) -> None:
     """Run the stack until `stopping` is set. Raise StartFailed when it does not start."""
     started_at = time.monotonic()
-    taken = stack.taken_metrics_ports(settings)
+    taken = stack.taken_metrics_ports(os.environ)
     note_without_metrics(lock, DATA, list(taken))
     _prepare(lock, as_json=as_json)
 

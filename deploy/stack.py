@@ -6,7 +6,6 @@ imports; what migrates and seeds is in commands.py.
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -23,9 +22,9 @@ import gateway.config
 import services.auth.config
 import services.content.config
 import services.quiz.config
-from services.kit.core.config import ServerSettings, ServiceSettings, SettingsError
+from services.kit.core.config import Environment, ServerSettings, ServiceSettings, SettingsError
 from services.kit.core.failures import CommandFailed
-from services.kit.web.serving import port_problem
+from services.kit.web.serving import bind_error, port_problem
 
 AnySettings = TypeVar("AnySettings", bound=ServerSettings)
 
@@ -119,13 +118,15 @@ def require_free_ports(settings: Iterable[ServerSettings]) -> None:
         raise StartFailed("\n".join(problems))
 
 
-def taken_metrics_ports(settings: Mapping[str, ServerSettings]) -> dict[str, int]:
+def taken_metrics_ports(variables: Mapping[str, str]) -> dict[str, int]:
     """Return the metrics port of each process that cannot have it: another program's, or a process's before it."""
+    environment = Environment(variables)
+    host = environment.option("METRICS_HOST", "127.0.0.1")
     taken: dict[str, int] = {}
-    used: set[int] = {0}
+    used: set[int] = set()
     for name in PROCESSES:
-        port = metrics_port(name, settings)
-        if port and (port in used or not can_listen(settings["gateway"].metrics_host, port)):
+        port = environment.metrics_port(name)
+        if port and (port in used or bind_error(host, port)):
             taken[name] = port
         used.add(port)
     return taken
@@ -135,25 +136,6 @@ def reachable(host: str) -> str:
     """Return the host as a URL has it, from where this machine reaches what listens there."""
     everywhere = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}  # noqa: S104
     return everywhere.get(host, f"[{host}]" if ":" in host else host)
-
-
-def metrics_port(name: str, settings: Mapping[str, ServerSettings]) -> int:
-    """Return the port at which the process shows metrics, 0 for none."""
-    quiz = settings["quiz"]
-    if name == "follow-quiz" and isinstance(quiz, services.quiz.config.Settings):
-        return quiz.follow_metrics_port
-    return settings[name].metrics_port
-
-
-def can_listen(host: str, port: int) -> bool:
-    """Return whether a process can listen there now."""
-    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-        except OSError:
-            return False
-    return True
 
 
 def start(name: str, environment: Mapping[str, str], logs: Path, inherited: Sequence[int] = ()) -> Process:

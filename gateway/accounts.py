@@ -54,7 +54,10 @@ async def count_result(
     result: Callable[[Response], str],
     result_of_error: Callable[[int], str],
 ) -> Response:
-    """Return the response of the call, and count its result; that of an error is told by the error's status."""
+    """Return the response of the call, and count its result: `client_gone` for a call that was cancelled.
+
+    `result_of_error` is given the status with which the client gets the error.
+    """
     counted = CLIENT_GONE
     try:
         response = await call
@@ -184,9 +187,9 @@ class Accounts:
         self._log.write(gathered + refusals)
 
     def answered_by_falcon(self, request: falcon.asgi.Request, response: falcon.asgi.Response, seconds: float) -> None:
-        """Do so for a request that Falcon handled."""
+        """Gather a request that Falcon handled."""
         waited = getattr(request.context, "waited", 0.0)
-        size = 0 if request.method == "HEAD" else len(response.data or b"") or len(response.text or "")
+        size = 0 if request.method == "HEAD" else len(response.data or b"")
         who = current_actor().id or (BEARER if request.get_header("Authorization") else NOBODY)
         method = known_method(request.method)
         route = request.uri_template or self._route(request.path)

@@ -60,9 +60,7 @@ def assemble(settings: Settings, upstreams: Upstreams, verifier: AccessTokenVeri
     ]
     body_seconds = settings.body_timeout_seconds
     direct = DirectResponses(upstreams, guesses, security, origins, rate_limit, body_seconds, accounts)
-    overload = Overload(
-        settings.requests_in_flight, settings.trusted_proxies, refusal_headers, refused=accounts.refused
-    )
+    overload = Overload(settings.requests_in_flight, settings.trusted_proxies, refusal_headers, accounts.refused)
     show_gauges(upstreams, overload)
     return create_web_app(
         table, middleware, body_seconds, refusal_headers, direct.respond, overload, accounts.answered_by_falcon

@@ -74,15 +74,18 @@ class Places:
 
 
 class Overload:
-    """Gives requests the places of their kind, `most` of each, which the server asks about before the app."""
+    """Gives requests the places of their kind, `most` of each, which the server asks about before the app.
+
+    The server calls `refused` for each request that it refuses itself.
+    """
 
     def __init__(
         self,
         most: int,
         trusted_proxies: int,
         refusal_headers: RefusalHeaders,
+        refused: Callable[..., None],
         clock: Callable[[], float] = time.monotonic,
-        refused: Callable[..., None] = lambda *_request: None,
     ):
         kinds = {"catalogs": most, "quizzes": most, "admins-content": most, "admins-quizzes": most}
         bounds = {**kinds, "auth": most * AUTH_FACTOR}

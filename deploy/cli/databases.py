@@ -6,8 +6,8 @@ from typing import Any, TypeVar
 
 import peewee
 
-from deploy.cli.processes import is_apart
 from deploy.commands import SERVICES
+from deploy.env_file import is_tools_container
 from services.kit.core.config import ServiceSettings
 from services.kit.core.failures import CommandFailed
 from services.kit.core.logging import log_to_standard_error
@@ -42,9 +42,8 @@ def require_current(service: Service[Any], database: peewee.Database) -> None:
 def require_data(service: Service[Any], database: peewee.Database) -> None:
     """Raise NoData where nothing was ever made, as before the first start."""
     if not any(each.applied for each in service.migrations.status(database)):
-        raise NoData(
-            f"{service.name} has no data yet: run {'flix migrate' if is_apart() else 'flix up, which makes it'}"
-        )
+        command = "flix migrate" if is_tools_container() else "flix up, which makes it"
+        raise NoData(f"{service.name} has no data yet: run {command}")
 
 
 def chosen(names: Sequence[str]) -> list[str]:

@@ -15,9 +15,10 @@ import peewee
 from deploy import env_file, stack
 from deploy.cli.answer import readable_size
 from deploy.cli.databases import require_current
-from deploy.cli.processes import DATA, FOLLOWER, Health, Seen, is_apart, processes_now
-from deploy.cli.status import BACKUPS, disk, latest_backup
+from deploy.cli.processes import DATA, FOLLOWER, Health, Seen, processes_now
+from deploy.cli.status import BACKUPS, disks, latest_backup, nearest_existing, sqlite_folders
 from deploy.commands import SERVICES
+from deploy.env_file import is_tools_container
 from services.auth.config import LOCAL_ADMIN_PASSWORD, LOCAL_SIGNING_KEY_SECRET
 from services.auth.config import Settings as AuthSettings
 from services.auth.integrity import default_password_findings
@@ -53,34 +54,24 @@ class Diagnosis(NamedTuple):
 
 class _NoProgress:
     def begin(self, stage: str, total: int) -> None:
-        """Nobody waits long."""
+        """Show nothing."""
 
     def advance(self, rows: int) -> None:
-        """Nobody waits long."""
+        """Show nothing."""
 
 
 def diagnoses() -> Iterator[Diagnosis]:
     """Yield the result of each check; those that need the settings come only when these can be read."""
     yield _python()
-    of_file = [] if is_apart() else list(_env_file())
+    of_file = [] if is_tools_container() else list(_env_file())
     yield from of_file
-    if any(each.state == "problem" for each in of_file):
-        # Without it the settings would be those of nobody.
-        yield Diagnosis("settings", "problem", "not known while .env cannot be read")
-        yield from _folders()
-        yield _disk()
-        return
-    try:
-        settings = stack.read_service_settings(os.environ)
-    except CommandFailed as error:
-        yield from (Diagnosis("settings", "problem", line, "flix config shows all of them") for line in error.lines)
-        yield from _folders()
-        yield _disk()
-        return
-    yield Diagnosis("settings", "ok", f"valid, profile {settings['content'].profile}")
+    of_settings, settings = _settings(has_env_file=all(each.state != "problem" for each in of_file))
+    yield from of_settings
     yield from _folders()
-    yield _disk()
-    if not is_apart():
+    yield from _disks([DATA, BACKUPS, *sqlite_folders(settings)])
+    if not settings:
+        return
+    if not is_tools_container():
         yield _backup_age()
     seen = processes_now()
     yield from _processes(settings, seen)
@@ -111,9 +102,21 @@ def _env_file() -> Iterator[Diagnosis]:
         yield Diagnosis("env file", "ok", f"{len(variables)} variables" if variables else "none: all defaults")
 
 
+def _settings(*, has_env_file: bool) -> tuple[list[Diagnosis], Mapping[str, ServiceSettings]]:
+    """Return what is found of the settings, and the settings, none where they cannot be read."""
+    if not has_env_file:
+        # Without it the settings would be those of nobody.
+        return [Diagnosis("settings", "problem", "not known while .env cannot be read")], {}
+    try:
+        settings = stack.read_service_settings(os.environ)
+    except CommandFailed as error:
+        return [Diagnosis("settings", "problem", line, "flix config shows all of them") for line in error.lines], {}
+    return [Diagnosis("settings", "ok", f"valid, profile {settings['content'].profile}")], settings
+
+
 def _folders() -> Iterator[Diagnosis]:
-    for folder in () if is_apart() else (DATA, DATA / "logs", BACKUPS):
-        place = next(each for each in (folder.absolute(), *folder.absolute().parents) if each.exists())
+    for folder in () if is_tools_container() else (DATA, DATA / "logs", BACKUPS):
+        place = nearest_existing(folder)
         if not place.is_dir():
             yield Diagnosis("folders", "problem", f"{place} is no folder", "move the file away")
         elif not os.access(place, os.W_OK | os.X_OK):
@@ -122,12 +125,15 @@ def _folders() -> Iterator[Diagnosis]:
             yield Diagnosis("folders", "ok", f"{folder} can be written to")
 
 
-def _disk() -> Diagnosis:
-    free = int(disk(DATA)["freeBytes"])
-    message = f"{readable_size(free)} free"
-    if free >= FREE_BYTES:
-        return Diagnosis("disk", "ok", message)
-    return Diagnosis("disk", "problem" if free < LITTLE_FREE_BYTES else "warning", message, "make room on the disk")
+def _disks(folders: Sequence[Path]) -> Iterator[Diagnosis]:
+    for each in disks(folders):
+        free = int(each["freeBytes"])
+        message = f"{readable_size(free)} free ({each['path']})"
+        if free >= FREE_BYTES:
+            yield Diagnosis("disk", "ok", message)
+        else:
+            state: State = "problem" if free < LITTLE_FREE_BYTES else "warning"
+            yield Diagnosis("disk", state, message, "make room on the disk")
 
 
 def _backup_age() -> Diagnosis:
@@ -150,7 +156,7 @@ def _processes(settings: Mapping[str, ServerSettings], seen: Sequence[Seen]) -> 
             yield Diagnosis("processes", "ok", f"{name} shows its state in its metrics alone, which cannot be read")
         elif health.state == "not ready":
             yield Diagnosis("processes", "problem", f"{name} is not ready: {health.message}", "see its log")
-        elif is_apart():
+        elif is_tools_container():
             yield Diagnosis("processes", "problem", f"{name} does not answer", "see docker compose ps, and its log")
         elif name in settings and (problem := port_problem(settings[name])):
             yield Diagnosis("processes", "problem", f"{name}: {problem}")

@@ -7,7 +7,6 @@ from urllib.parse import urlsplit
 
 import gateway.config
 from deploy import backup_schedule, env_file, log_files, stack
-from deploy.cli.processes import is_apart
 from services.kit.core.config import METRICS_PORTS, Environment, Reading, Recorded, SettingsError
 from services.kit.maintenance.command_line import without_password
 
@@ -46,7 +45,7 @@ def effective_settings() -> Effective:
         log_files.read_bounds,
         backup_schedule.read_schedule,
     ]
-    if not is_apart():
+    if not env_file.is_tools_container():
         readers.append(gateway.config.read_settings)
     for read in readers:
         try:

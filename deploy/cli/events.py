@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from deploy.cli.answer import Answer, Json, answering, columns, given_text
+from deploy.cli.answer import Json, answering, columns, given_text
 
 if TYPE_CHECKING:
     from services.content.entities import Event, Lesson
@@ -71,13 +71,9 @@ def _switch(event: str, as_json: bool, *, is_active: bool) -> None:
         found = _find(store, event)
         if found.is_active != is_active:
             found = service.events.update(found.id, lambda stored: event_changes({"isActive": is_active}, stored))
-        _answer_with(answer, found)
-
-
-def _answer_with(answer: Answer, event: Event) -> None:
-    view = _event_view(event)
-    answer.members["item"] = view
-    answer.line(f"{view['slug']}: {_state(view)}")
+        view = _event_view(found)
+        answer.members["item"] = view
+        answer.line(f"{view['slug']}: {_state(view)}")
 
 
 @contextmanager

@@ -4,13 +4,14 @@ import os
 import sys
 
 from deploy.cli.answer import Json, answering, columns, readable_size
+from deploy.env_file import is_tools_container
 
 
 def up(json: Json = False) -> None:
     """Migrate, seed demo into a new installation, and serve until Ctrl-C."""
-    from deploy.cli.processes import is_apart, require_place
+    if is_tools_container():
+        from deploy.cli.processes import require_place
 
-    if is_apart():
         with answering(as_json=json):
             require_place("docker compose up --detach --wait")
         return
@@ -23,7 +24,7 @@ def up(json: Json = False) -> None:
 def status(json: Json = False) -> None:
     """Show processes, versions, schema, queues, backups and disk."""
     with answering(as_json=json) as answer:
-        from deploy.cli.processes import is_apart, queue_rows
+        from deploy.cli.process_views import queue_rows
         from deploy.cli.status import status as read_status
 
         found = read_status()
@@ -46,9 +47,12 @@ def status(json: Json = False) -> None:
         followed = f"last moved at {feed['followedAt']}" if feed["followedAt"] else "it has followed none yet"
         lag = "unknown" if feed["lag"] is None else f"quiz has {feed['lag']} changes of content to follow; {followed}"
         answer.line(f"feed: {lag}")
-        none = "not seen from here (docker compose ps backups)" if is_apart() else "none here yet (flix backup)"
+        none = (
+            "not seen from here (docker compose ps backups)" if is_tools_container() else "none here yet (flix backup)"
+        )
         answer.line(f"backup: {latest['file']}, {latest['at']}" if latest else f"backup: {none}")
-        answer.line(f"disk: {readable_size(disk['freeBytes'])} free of {readable_size(disk['totalBytes'])}")
+        free, total = readable_size(disk["freeBytes"]), readable_size(disk["totalBytes"])
+        answer.line(f"disk: {free} free of {total} ({disk['path']})")
         answer.line(f"version: {found['version']}, Python {found['python']}")
 
 

@@ -3,7 +3,7 @@
 import os
 import platform
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,8 @@ import peewee
 
 from deploy import stack
 from deploy.cli.databases import NoData, require_current
-from deploy.cli.processes import DATA, process_problems, process_view, processes_now
+from deploy.cli.process_views import process_view
+from deploy.cli.processes import DATA, process_problems, processes_now
 from deploy.commands import SERVICES
 from services.content.models import ChangeFeedRow
 from services.kit.core.config import ServiceSettings
@@ -40,16 +41,30 @@ def status() -> dict[str, Any]:
         "databases": [_database(name, settings[name], problems) for name in SERVICES],
         "feed": _feed(),
         "latestBackup": latest_backup(BACKUPS),
-        "disk": disk(DATA),
+        "disk": min(disks([DATA, BACKUPS, *sqlite_folders(settings)]), key=lambda disk: int(disk["freeBytes"])),
         "problems": problems,
     }
 
 
-def disk(folder: Path) -> dict[str, Any]:
-    """Return the free and total bytes of the folder's disk, or of its nearest parent that exists."""
-    place = next(each for each in (folder.absolute(), *folder.absolute().parents) if each.exists())
-    usage = shutil.disk_usage(place)
-    return {"path": str(place), "freeBytes": usage.free, "totalBytes": usage.total}
+def disks(folders: Iterable[Path]) -> list[dict[str, Any]]:
+    """Return the free and total bytes of each disk that holds one of the folders."""
+    places: dict[int, Path] = {}
+    for place in map(nearest_existing, folders):
+        places.setdefault(place.stat().st_dev, place)
+    usages = [(place, shutil.disk_usage(place)) for place in places.values()]
+    return [{"path": str(place), "freeBytes": usage.free, "totalBytes": usage.total} for place, usage in usages]
+
+
+def nearest_existing(folder: Path) -> Path:
+    """Return the folder, or its nearest parent that exists."""
+    return next(each for each in (folder.absolute(), *folder.absolute().parents) if os.access(each, os.F_OK))
+
+
+def sqlite_folders(settings: Mapping[str, ServiceSettings]) -> list[Path]:
+    """Return the folder of each service's SQLite file."""
+    scheme = "sqlite:///"
+    urls = [each.database_url for each in settings.values() if each.database_url.startswith(scheme)]
+    return [Path(url.removeprefix(scheme)).parent for url in urls]
 
 
 def latest_backup(folder: Path) -> dict[str, Any] | None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
+from services.kit.core.instants import to_milliseconds
 from services.kit.core.unset import Unset
 from services.kit.storage.audit.model import AuditEntry
 
@@ -154,6 +155,11 @@ class Lesson(LessonFields):
     created_at: datetime
     updated_at: datetime
     version: int = 1
+
+    @property
+    def release_order(self) -> tuple[int, int, str]:
+        """The sort key of lessons: release, then creation, then id."""
+        return to_milliseconds(self.release_at), to_milliseconds(self.created_at), self.id
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

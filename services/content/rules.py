@@ -200,14 +200,9 @@ def replaced_key(before: Event, after: Event) -> str | None:
 
 def neighbours(lessons: Sequence[Lesson], lesson: Lesson) -> tuple[Lesson | None, Lesson | None]:
     """Return the lessons right before and right after it; `lessons` are in order of release."""
-    before = [each for each in lessons if release_order(each) < release_order(lesson)]
-    after = [each for each in lessons if release_order(each) > release_order(lesson)]
+    before = [each for each in lessons if each.release_order < lesson.release_order]
+    after = [each for each in lessons if each.release_order > lesson.release_order]
     return (before[-1] if before else None), (after[0] if after else None)
-
-
-def release_order(lesson: Lesson) -> tuple[datetime, datetime, str]:
-    """Return the sort key of lessons: release, then creation, then id."""
-    return (lesson.release_at, lesson.created_at, lesson.id)
 
 
 def check_position(feed: ChangeFeed, feed_id: str | None, after: int) -> None:

@@ -49,7 +49,7 @@ def test_people_are_added_changed_and_listed_with_entries_of_a_command(user: Use
     assert audit_entries(sqlite_url) == [(f"admin.{each}", None, None, None) for each in actions]
 
 
-def test_the_lost_password_of_the_only_owner_is_replaced_and_their_sessions_end(user: User, sqlite_url: str) -> None:
+def test_a_new_password_of_the_only_owner_ends_their_sessions(user: User, sqlite_url: str) -> None:
     assert main(SERVICE, ["seed"]) == 0
     database = open_database(sqlite_url)
     ends_at = 4_000_000_000_000

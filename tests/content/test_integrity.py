@@ -162,7 +162,7 @@ def test_a_violation_is_found_and_nothing_else(content_database: peewee.Database
     judge(content_database, EXAMINATION, VIOLATIONS[name])
 
 
-def test_the_forms_of_slugs_that_the_release_before_wrote_are_stored_by_a_repair(
+def test_a_repair_stores_the_slug_forms_of_the_release_before(
     content_database: peewee.Database,
 ) -> None:
     store = with_two_events(PeeweeContentStore(content_database, StoppedClock()))

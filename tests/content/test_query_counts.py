@@ -152,7 +152,7 @@ OUTSIDERS: list[tuple[str | None, Grant | None]] = [
 
 @pytest.mark.parametrize(("key", "grant"), OUTSIDERS)
 @pytest.mark.parametrize("lesson_slug", ["first", "nothing"])
-def test_an_outsider_of_a_private_event_causes_the_same_statements_for_any_lesson(
+def test_any_lesson_of_a_private_event_costs_outsiders_the_same_statements(
     content_database: peewee.Database, key: str | None, grant: Grant | None, lesson_slug: str
 ) -> None:
     learners = stocked_private(content_database).learners
@@ -176,7 +176,7 @@ def test_a_failed_exchange_causes_the_same_statements_without_an_event(
 
 
 @pytest.mark.parametrize("key", [None, "let-me-out"])
-def test_an_outsider_of_a_private_event_causes_the_same_statements_under_its_former_slug_as_without_it(
+def test_a_former_slug_of_a_private_event_costs_outsiders_the_same_statements(
     content_database: peewee.Database, key: str | None
 ) -> None:
     learners = stocked_private(content_database, slug="renamed").learners

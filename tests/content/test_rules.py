@@ -123,7 +123,7 @@ def test_lessons_are_ordered_by_release_then_creation_then_id() -> None:
         a_lesson(id="a", release_at=NOON + MILLISECOND, created_at=NOON),
         a_lesson(id="b", release_at=NOON + MILLISECOND, created_at=NOON),
     ]
-    assert sorted([in_order[place] for place in (3, 1, 0, 2)], key=rules.release_order) == in_order
+    assert sorted([in_order[place] for place in (3, 1, 0, 2)], key=lambda lesson: lesson.release_order) == in_order
 
 
 @given(st.lists(st.tuples(st.integers(0, 2), st.integers(0, 2)), min_size=1, max_size=8))
@@ -133,7 +133,7 @@ def test_previous_and_next_follow_the_order_of_the_list(places: list[tuple[int, 
             a_lesson(id=str(number), release_at=NOON + released * SECOND, created_at=NOON + created * SECOND)
             for number, (released, created) in enumerate(places)
         ),
-        key=rules.release_order,
+        key=lambda lesson: lesson.release_order,
     )
     expected = list(zip([None, *lessons[:-1]], [*lessons[1:], None], strict=True))
     assert [rules.neighbours(lessons, lesson) for lesson in lessons] == expected
@@ -259,7 +259,7 @@ def test_a_fingerprint_depends_on_the_services_secret(key: str) -> None:
     assert not rules.opens_by_grant(event, grant_of(event, "another secret that is long enough too"), SECRET)
 
 
-def test_a_grant_of_a_public_event_names_no_key_and_ends_with_it() -> None:
+def test_a_grant_of_a_public_event_ends_when_it_becomes_private() -> None:
     public = [an_event(visibility="public", access_key=key) for key in (None, "let-me-in")]
     assert rules.fingerprint(public[0], SECRET) == rules.fingerprint(public[1], SECRET)
     for key in (None, "let-me-in"):

@@ -28,7 +28,7 @@ def test_a_locked_folder_names_the_stack_that_runs(tmp_path: Path, owner: str, r
     assert str(refused.value) == reason.format(tmp_path, owner)
 
 
-def test_a_stack_that_has_not_written_its_process_yet_is_named_all_the_same(tmp_path: Path) -> None:
+def test_a_stack_that_writes_its_process_late_is_named(tmp_path: Path) -> None:
     file = tmp_path / "stack.lock"
     with locked(tmp_path):
         file.write_text("")
@@ -49,6 +49,8 @@ def test_what_a_stack_has_noted_holds_while_it_runs(tmp_path: Path) -> None:
         with pytest.raises(StartFailed) as refused, locked(tmp_path, patience_seconds=0):
             pass
     assert f"process {os.getpid()}: stop it first" in str(refused.value)
+    # Larger than any process id of Linux.
+    (tmp_path / "stack.lock").write_text("4194305\ncontent\n")
     assert names_without_metrics(tmp_path) == []
 
 

@@ -251,9 +251,7 @@ def test_only_a_typed_yes_on_a_local_installation_stands_for_the_option(
 
 
 @pytest.mark.full
-def test_a_failure_in_the_middle_names_what_is_replaced_and_the_way_back(
-    built_on_sqlite: Installation, tmp_path: Path
-) -> None:
+def test_a_failure_in_the_middle_names_what_is_replaced(built_on_sqlite: Installation, tmp_path: Path) -> None:
     built, original = built_on_sqlite, digests(built_on_sqlite)
     file = back_up(built, tmp_path)
     damage(built)

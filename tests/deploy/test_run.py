@@ -215,9 +215,7 @@ def test_a_killed_process_is_started_again_and_takes_no_other_along(
 
 
 @pytest.mark.full
-def test_a_second_stack_is_kept_off_the_folder_and_a_killed_one_frees_it(
-    tmp_path: Path, environment: dict[str, str]
-) -> None:
+def test_a_stack_keeps_its_folder_until_it_is_stopped_or_killed(tmp_path: Path, environment: dict[str, str]) -> None:
     with running(tmp_path, environment) as run:
         table(run)
         with running(tmp_path, environment) as second:

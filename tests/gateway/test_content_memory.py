@@ -237,7 +237,7 @@ def test_a_malformed_body_is_content_s_to_refuse(content: Content, body: bytes) 
 # What ends
 
 
-def test_a_grant_ends_when_it_expires_and_when_its_signing_key_is_revoked(content: Content) -> None:
+def test_a_grant_ends_with_its_time_or_its_signing_key(content: Content) -> None:
     revoked: set[str] = set()
 
     async def revocations() -> Revoked:

@@ -126,7 +126,7 @@ def test_the_same_typo_shuts_nobody_out() -> None:
         assert sent(gateway, [content.right]) == [200]
 
 
-def test_twenty_distinct_guesses_shut_the_client_out_at_every_spelling_of_the_slug() -> None:
+def test_twenty_guesses_shut_a_client_out_at_every_spelling_of_the_slug() -> None:
     with limited(20) as gateway:
         content = Content(gateway)
         spelled = [f"/api/public/events/{SPELLINGS[n % len(SPELLINGS)]}/catalog" for n in range(20)]
@@ -162,7 +162,7 @@ def test_a_changed_key_begins_new_counts() -> None:
         assert sent(gateway, guesses(4)) == [403] * 3 + [429]
 
 
-def test_a_learner_admitted_before_is_not_shut_out_by_the_guesses_of_others() -> None:
+def test_guesses_of_others_do_not_shut_out_an_admitted_learner() -> None:
     with limited(2, 3) as gateway:
         content = Content(gateway)
         assert sent(gateway, [content.right], peer="198.51.100.1") == [200]
@@ -282,7 +282,7 @@ def statuses(guesses: Guesses, judgements: list[Judgement]) -> list[int]:
         return asyncio.run(scenario())
 
 
-def test_keys_judged_at_the_same_time_as_the_last_guess_are_refused_too() -> None:
+def test_keys_judged_together_with_the_last_guess_are_refused() -> None:
     limits = Guesses(Counts(), 20, 1000, HOUR_MS)
     assert statuses(limits, [*WRONG, RIGHT]) == [200] * 20 + [429] * 11
     assert statuses(limits, [RIGHT]) == [429]

@@ -89,7 +89,7 @@ class Entered:
 
     def __init__(self, trusted_proxies: int = 0) -> None:
         clock = Clock()
-        self.overload = Overload(1, trusted_proxies, lambda _origin: {}, clock)
+        self.overload = Overload(1, trusted_proxies, lambda _origin: {}, lambda *_request: None, clock)
         # The burst of each kind is over.
         bursts = [self.overload.enter(path, [], "192.0.2.1") for path in ONE_OF_EACH_KIND * 2]
         for leave in bursts:

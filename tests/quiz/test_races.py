@@ -102,9 +102,7 @@ def test_a_version_cannot_go_while_a_submission_is_graded_by_it(
     assert (list(history.page.items), history.revisions) == ([submission.attempt], {"revision-1": a_quiz().revision})
 
 
-def test_submissions_while_a_quiz_is_saved_are_all_graded_by_what_was_shown(
-    service: QuizService, store: PeeweeQuizStore
-) -> None:
+def test_submissions_during_a_save_are_graded_by_what_was_shown(service: QuizService, store: PeeweeQuizStore) -> None:
     answers = [right(a_quiz().questions[0])]
     submit = [lambda: service.learners.submit("lesson-1", answers, revision_id="revision-1").revision.id] * 6
     save = [lambda: service.quizzes.update("quiz-1", quiz_changes()).title] * 4

@@ -92,7 +92,7 @@ def test_a_version_that_was_replaced_a_day_ago_grades_no_more(lesson: Lesson, re
         lesson.submit(SHOWN, revision)
 
 
-def test_what_was_taken_back_a_minute_ago_still_grades_the_newest_version_with_those_ids(lesson: Lesson) -> None:
+def test_answers_to_a_version_just_taken_back_are_still_graded(lesson: Lesson) -> None:
     # The right option of the first question changes, then the second question goes.
     first, second = with_ids(a_quiz())
     flipped = tuple(replace(option, is_correct=not option.is_correct) for option in first.options)
@@ -181,7 +181,7 @@ def test_a_quiz_saved_as_it_was_read_stays_the_same_version(lesson: Lesson) -> N
     assert renamed == lesson.service.quizzes.get("quiz-1") == expected
 
 
-def test_ids_of_a_quiz_that_was_changed_meanwhile_are_kept_where_they_are_left(lesson: Lesson) -> None:
+def test_an_edit_of_an_older_state_keeps_the_ids_still_there(lesson: Lesson) -> None:
     shortened = lesson.service.quizzes.update("quiz-1", sent_back(a_quiz(), questions=with_ids(a_quiz())[1:]))
     late = lesson.service.quizzes.update("quiz-1", sent_back(a_quiz(), title="Late"))
     kept = [question.id in {each.id for each in shortened.questions} for question in late.questions]

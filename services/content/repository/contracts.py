@@ -211,11 +211,6 @@ def event_key(event: Event) -> SortKey:
     return (to_milliseconds(event.created_at), event.position, event.id)
 
 
-def lesson_key(lesson: Lesson) -> SortKey:
-    """Return the sort key of the lesson by release, then creation."""
-    return (to_milliseconds(lesson.release_at), to_milliseconds(lesson.created_at), lesson.id)
-
-
 def material_key(material: Material) -> SortKey:
     """Return the sort key of the material in order of upload."""
     return (material.position,)
@@ -227,5 +222,7 @@ def title_key(record: Event | Lesson) -> SortKey:
 
 
 EVENT_ORDERS: KeyOrders[Event] = Orders("createdAt", {"createdAt": event_key, "title": title_key})
-LESSON_ORDERS: KeyOrders[Lesson] = Orders("releaseAt", {"releaseAt": lesson_key, "title": title_key})
+LESSON_ORDERS: KeyOrders[Lesson] = Orders(
+    "releaseAt", {"releaseAt": lambda lesson: lesson.release_order, "title": title_key}
+)
 MATERIAL_ORDERS: KeyOrders[Material] = Orders("position", {"position": material_key})

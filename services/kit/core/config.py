@@ -15,6 +15,7 @@ from typing import Any, Literal, NamedTuple, Self, cast
 
 from services.kit.core.database_url import DatabaseUrlError, read_database_url
 from services.kit.core.failures import CommandFailed
+from services.kit.core.texts import is_web_address
 
 Profile = Literal["local", "managed"]
 
@@ -102,8 +103,12 @@ class Environment:
     def address(self, service: str, local_port: int) -> str:
         """Read the service's base URL; the local default follows its port variable."""
         port = self.option(f"{service.upper()}_PORT", str(local_port))
-        local = f"http://127.0.0.1:{port}"
-        return self.text(f"{service.upper()}_URL", local, f"the address of the {service} service")
+        name, local = f"{service.upper()}_URL", f"http://127.0.0.1:{port}"
+        url = self.text(name, local, f"the address of the {service} service")
+        if self._value(name) and not is_web_address(url):
+            such = f"such as http://127.0.0.1:{local_port}"
+            self.problems.append(f"{name} must be the address of the {service} service, {such}")
+        return url
 
     def metrics_port(self, process: str) -> int:
         """Read the port for scrapes of this process, which has a default of its own; 0 is none."""

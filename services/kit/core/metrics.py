@@ -12,7 +12,7 @@ Labels = tuple[str | int, ...]
 Values = dict[str, dict[Labels, Any]]
 """Of each metric the value for each combination of its labels: a number, or the list of a histogram."""
 
-SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
+SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 
 
 class Counter:

@@ -45,7 +45,7 @@ class RefusalLog:
         REFUSED.values.setdefault(self._labels, 0)
 
     def count(self, refused: int = 1, **latest: object) -> None:
-        """Count a refusal, or none, but something that `show` tells; the line has `latest` of the last one."""
+        """Count refusals: 0 where only what `show` returns has changed. The line has `latest` of the last one."""
         REFUSED.add(self._labels, refused)
         self._count += refused
         self._latest = latest

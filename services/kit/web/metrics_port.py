@@ -15,7 +15,8 @@ from services.kit.core.version import VERSION
 from services.kit.web.metrics_board import WORKER_EXITS, WORKERS, WorkerPlace, sums
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
-REQUEST_SECONDS = 5
+# Prometheus waits as long for a scrape.
+SCRAPE_SECONDS = 10
 MOST_BYTES = 8 * 1024
 Family = CounterMetricFamily | GaugeMetricFamily | HistogramMetricFamily
 
@@ -109,18 +110,18 @@ class Scrape(asyncio.Protocol):
         self._place = place
         self._registry = registry(service, lambda: sums(place.board))
         self._received = b""
-        self._answer: asyncio.Task[None] | None = None
+        self._response: asyncio.Task[None] | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Give the client some time for its request."""
+        """Give the client some time, also to take its response."""
         self._transport = cast(asyncio.Transport, transport)
-        asyncio.get_running_loop().call_later(REQUEST_SECONDS, self._end_unread)
+        asyncio.get_running_loop().call_later(SCRAPE_SECONDS, self._transport.abort)
 
     def data_received(self, data: bytes) -> None:
         """Read the head, and respond once it is complete."""
         self._received += data
-        if self._answer is None and b"\r\n\r\n" in self._received:
-            self._answer = asyncio.create_task(self._respond())
+        if self._response is None and b"\r\n\r\n" in self._received:
+            self._response = asyncio.create_task(self._respond())
         elif len(self._received) > MOST_BYTES:
             self._transport.abort()
 
@@ -134,9 +135,7 @@ class Scrape(asyncio.Protocol):
             status, body = b"404 Not Found", b"GET /metrics\n"
         kind, length = CONTENT_TYPE.encode(), len(body)
         head = b"HTTP/1.1 %s\r\nContent-Type: %s\r\nContent-Length: %d\r\nConnection: close\r\n\r\n"
-        self._transport.write(head % (status, kind, length) + body)
-        self._transport.close()
-
-    def _end_unread(self) -> None:
-        if self._answer is None:
-            self._transport.abort()
+        # uvloop raises an error where the client has left meanwhile.
+        if not self._transport.is_closing():
+            self._transport.write(head % (status, kind, length) + body)
+            self._transport.close()

@@ -18,16 +18,24 @@ GUNICORN_SETTINGS = Path(__file__).parents[3] / "deploy" / "gunicorn.conf.py"
 
 def port_problem(settings: ServerSettings) -> str | None:
     """Return why the port cannot be used and what to do, in one line; None when it can be."""
+    error = bind_error(settings.host, settings.port)
+    if error is None:
+        return None
     is_gateway = settings.name == "gateway"
     port, host = ("API_PORT", "API_HOST") if is_gateway else (f"{settings.name.upper()}_PORT", "SERVICE_HOST")
-    with socket.socket(socket.AF_INET6 if ":" in settings.host else socket.AF_INET) as probe:
+    in_use, not_allowed = error.errno == errno.EADDRINUSE, error.errno == errno.EACCES
+    advice = f"stop what uses it, or set {port}" if in_use else f"set {port if not_allowed else host}"
+    return f"port {settings.port} on {settings.host} cannot be used ({error.strerror}): {advice}"
+
+
+def bind_error(host: str, port: int) -> OSError | None:
+    """Return why a process cannot listen there now; None when it can."""
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind((settings.host, settings.port))
+            probe.bind((host, port))
         except OSError as error:
-            in_use, not_allowed = error.errno == errno.EADDRINUSE, error.errno == errno.EACCES
-            advice = f"stop what uses it, or set {port}" if in_use else f"set {port if not_allowed else host}"
-            return f"port {settings.port} on {settings.host} cannot be used ({error.strerror}): {advice}"
+            return error
     return None
 
 

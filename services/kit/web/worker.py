@@ -70,7 +70,6 @@ class Worker(gasgi.ASGIWorker):
 
     alive: bool
     connections: Connections
-    _log_files_at = _log_metrics_at = 0.0
     # Not in gunicorn's `servers`: it waits for each of those when it stops.
     _further_servers: Sequence[asyncio.Server] = ()
     # The place of this worker's numbers, and the listener for scrapes; None where nobody shows them.
@@ -81,6 +80,7 @@ class Worker(gasgi.ASGIWorker):
         """Set the protocol and its parser, after the fork; gunicorn takes them from globals of its modules."""
         gasgi.ASGIProtocol = Connection
         protocol.PythonProtocol = Parser
+        self._logged_at: dict[str, float] = {}
         self.connections = Connections(most_connections(file_limit(), self.cfg.worker_connections))
         super().init_process()
 
@@ -112,23 +112,21 @@ class Worker(gasgi.ASGIWorker):
         """Tell the master each second that the worker lives; if no file can be opened, close idle connections."""
         super().notify()
         if self.metrics_place is not None and not self.metrics_place.write():
-            self._log_lost_metrics()
+            self._log_once_a_minute("metrics_too_many")
         try:
             os.close(os.open(os.devnull, os.O_RDONLY))
         except OSError as error:
             self._log_refused_file(error)
             self.connections.make_room()
 
-    def _log_lost_metrics(self) -> None:
-        if time.monotonic() >= self._log_metrics_at:
-            self._log_metrics_at = time.monotonic() + LOG_SECONDS
-            log.error("metrics_too_many")
-
     def _log_refused_file(self, error: OSError) -> None:
-        """Log at most once a minute that no file can be opened."""
-        if time.monotonic() >= self._log_files_at:
-            self._log_files_at = time.monotonic() + LOG_SECONDS
-            log.error("files_exhausted", reason=safe_message(error), limit=file_limit())
+        self._log_once_a_minute("files_exhausted", reason=safe_message(error), limit=file_limit())
+
+    def _log_once_a_minute(self, event: str, **about: object) -> None:
+        now = time.monotonic()
+        if now >= self._logged_at.get(event, float("-inf")) + LOG_SECONDS:
+            self._logged_at[event] = now
+            log.error(event, **about)
 
     async def _shutdown(self) -> None:
         for accepted in await self._stop_listening():

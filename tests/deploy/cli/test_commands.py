@@ -89,7 +89,7 @@ def test_before_the_first_start_each_command_says_how_to_make_the_data(flix: Fli
     assert {state for check, state in states(flix).items() if check.endswith(" data")} == {"ok"}
 
 
-def test_a_lost_file_beside_others_is_a_problem_and_migrate_makes_no_empty_one(flix: Flix, folder: Path) -> None:
+def test_migrate_makes_no_empty_database_for_a_lost_one(flix: Flix, folder: Path) -> None:
     (folder / "data/content.sqlite").unlink()
     assert states(flix)["content data"] == "problem"
     done = flix("migrate")
@@ -100,7 +100,7 @@ def test_a_lost_file_beside_others_is_a_problem_and_migrate_makes_no_empty_one(f
     assert not (folder / "data/content.sqlite").exists()
 
 
-def test_a_schema_that_this_code_does_not_know_names_a_command_of_flix(flix: Flix) -> None:
+def test_a_schema_unknown_to_this_code_names_a_command_of_flix(flix: Flix) -> None:
     with closing(sqlite3.connect("data/quiz.sqlite")) as connection, connection:
         connection.execute(
             "INSERT INTO schema_ledger SELECT '099_later', checksum, applied_at FROM schema_ledger LIMIT 1"
@@ -227,6 +227,24 @@ def test_doctor_finds_what_is_wrong(
     spoil(folder, monkeypatch)
     assert states(flix)[check] == "problem"
     assert flix("doctor").code == 1
+
+
+def test_each_disk_with_data_is_looked_at(flix: Flix, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # A disk of its own that is always full.
+    monkeypatch.setenv("QUIZ_DATABASE_URL", "sqlite:////proc/quiz.sqlite")
+    assert flix("status", "--json").document["disk"] == {"path": "/proc", "freeBytes": 0, "totalBytes": 0}
+    checks = [each for each in flix("doctor", "--json").document["checks"] if each["check"] == "disk"]
+    assert [each["state"] for each in checks] == ["ok", "problem"]
+    assert checks[1]["message"] == "0 bytes free (/proc)"
+
+
+@pytest.mark.parametrize(("name", "value"), [("API_PORT", "many"), ("METRICS_HOST", "[::1")])
+def test_an_address_that_is_none_ends_no_command(
+    flix: Flix, monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    monkeypatch.setenv(name, value)
+    assert "no process answers" in flix("status", "--json").document["problems"][0]
+    assert flix("doctor", "--json").document["checks"]
 
 
 def test_doctor_names_a_port_that_another_program_uses(flix: Flix) -> None:

@@ -112,6 +112,11 @@ URLS = ("mysql://db/flix", "sqlite:///:memory:", "sqlite:///", "postgresql://hos
 MALFORMED = (
     ("DATABASE_PROFILE", "must be local or managed, not {!r}", ("production", "LOCAL", "managed!")),
     ("MINE_PORT", "must be a whole number from 1 to 65535, not {!r}", PORTS),
+    (
+        "AUTH_URL",
+        "must be the address of the auth service, such as http://127.0.0.1:3013",
+        ("http://auth:port", "auth:3013", "http://[::1", "http://", "http://an auth", "ftp://auth"),
+    ),
     ("LOG_LEVEL", "must be one of debug, info, warning, error, not {!r}", ("verbose", "10", "info,")),
 )
 TOO_SHORT = "SERVICE_TOKEN_SECRET is too short: at least 32 characters are needed"

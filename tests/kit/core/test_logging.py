@@ -42,7 +42,7 @@ def logged(script: str, level: str = "info") -> list[dict[str, Any]]:
     return lines
 
 
-def test_a_line_has_its_event_level_and_fields_and_nothing_breaks_out_of_it() -> None:
+def test_a_line_has_its_event_level_and_fields() -> None:
     text = 'a\n{"event": "forged"}\r\x1b[31m\u2028"'
     script = f"""
 import pathlib

@@ -1,16 +1,21 @@
 """services.kit.web.metrics_port: scrapes of a real gunicorn whose workers die."""
 
+import asyncio
 import os
 import signal
 import socket
+import struct
 from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
 import pytest
+import uvloop
 from prometheus_client.parser import text_string_to_metric_families
 
 from services.kit.core.version import VERSION
+from services.kit.web.metrics_board import MasterBoard
+from services.kit.web.metrics_port import Scrape
 from tests.ports import free_port
 from tests.processes import children
 from tests.serving import gunicorn
@@ -36,15 +41,18 @@ class Scraped:
         return self._client.get(f"{self._metrics}{path}")
 
     def sample(self, name: str, **labels: str) -> float:
-        families = list(text_string_to_metric_families(self.get("/metrics").text))
-        expected = {"service": "tested", **labels}
-        [value] = [
-            each.value for family in families for each in family.samples if (each.name, each.labels) == (name, expected)
-        ]
-        return value
+        return sample(self.get("/metrics").text, name, **labels)
 
     def answers(self) -> float:
         return self.sample("flix_request_seconds_count", **ANSWERS)
+
+
+def sample(text: str, name: str, **labels: str) -> float:
+    """Return the value of one sample of a scrape."""
+    expected = {"service": "tested", **labels}
+    samples = [each for family in text_string_to_metric_families(text) for each in family.samples]
+    [value] = [each.value for each in samples if (each.name, each.labels) == (name, expected)]
+    return value
 
 
 @pytest.fixture(scope="module")
@@ -64,6 +72,8 @@ def scraped(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scraped]:
             started = Scraped(f"http://127.0.0.1:{listener.getsockname()[1]}", port, master.pid)
             started.ask(1)
             until(lambda: started.sample("flix_workers") == 2, "both workers report")
+            # One that does not answer the scrape itself writes its numbers once a second.
+            until(lambda: 'route="/notes"' in started.get("/metrics").text, "the answer is counted")
             yield started
 
 
@@ -87,15 +97,37 @@ def test_counters_go_on_when_workers_are_killed_and_replaced(scraped: Scraped) -
 
 
 def test_a_scrape_is_text_of_prometheus(scraped: Scraped) -> None:
-    scraped.ask(1)
     response = scraped.get("/metrics")
     assert response.headers["Content-Type"] == "text/plain; version=0.0.4; charset=utf-8"
-    assert scraped.sample("flix_build_info", version=VERSION) == 1
+    assert sample(response.text, "flix_build_info", version=VERSION) == 1
     count, bucket = (
-        scraped.answers(),
-        scraped.sample("flix_request_seconds_bucket", **ANSWERS, le="+Inf"),
+        sample(response.text, f"flix_request_seconds_{part}", **ANSWERS, **labels)
+        for part, labels in (("count", {}), ("bucket", {"le": "+Inf"}))
     )
     assert count == bucket > 0
-    assert scraped.sample("flix_requests_refused_total", reason="pool_full") == 0
-    assert scraped.sample("flix_pool_in_use") == 0
+    assert sample(response.text, "flix_requests_refused_total", reason="pool_full") == 0
+    assert sample(response.text, "flix_pool_in_use") == 0
     assert (scraped.get("/notes").status_code, scraped.get("/notes").text) == (404, "GET /metrics\n")
+
+
+def test_a_scraper_that_leaves_before_the_response_is_no_error() -> None:
+    place = MasterBoard(1).give(1)
+    assert place is not None
+    scrapes: list[Scrape] = []
+
+    def accept() -> Scrape:
+        scrapes.append(Scrape("tested", place))
+        return scrapes[-1]
+
+    async def response() -> None:
+        async with await asyncio.get_running_loop().create_server(accept, "127.0.0.1", 0) as server:
+            # The loop, busy here, sees the request and the reset at once.
+            with socket.create_connection(server.sockets[0].getsockname()) as client:
+                client.sendall(b"GET /metrics HTTP/1.1\r\n\r\n")
+                client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            while not scrapes or not (begun := scrapes[0]._response):  # noqa: ASYNC110
+                await asyncio.sleep(0)
+            await begun
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(response())
