@@ -159,7 +159,6 @@ def _follower_health(found: Scrape) -> Health:
         return Health("down" if found.is_silent else "unknown", None, None, None)
     read_at = feed_read_at(found.samples)
     if read_at is None:
-        # At its start it waits for a change first.
         return Health("starting", "it has not read content's feed yet", None, None)
     if now() - read_at > FEED_AGE:
         return Health("not ready", f"it last read content's feed at {format_instant(read_at)}", None, None)
