@@ -8,6 +8,7 @@ import peewee
 from services.content.migrations import MIGRATIONS
 from services.content.repository.store import PeeweeContentStore
 from services.content.service.content import ContentService
+from services.content.service.learners import Visitor
 from services.kit.storage.database import is_postgresql
 from services.kit.web.pages import PageRequest
 from tests.clock import StoppedClock
@@ -57,8 +58,10 @@ def test_old_slugs_and_the_order_of_storing_are_kept(database: peewee.Database) 
     order = sorted(OLD_EVENTS) if is_postgresql(database) else list(OLD_EVENTS)
     assert [each.id for each in service.events.list(PageRequest()).items] == order
     assert [each.position for each in service.events.list(PageRequest()).items] == [1, 2, 3, 4]
-    assert service.learners.catalog("Launch_March", None).event.id == ("Event 1" if is_postgresql(database) else "zoo")
-    assert service.learners.catalog("launch---march", None).event.id == "zoo"
+    assert service.learners.catalog("Launch_March", Visitor()).event.id == (
+        "Event 1" if is_postgresql(database) else "zoo"
+    )
+    assert service.learners.catalog("launch---march", Visitor()).event.id == "zoo"
     assert ("events", "b", "slug_form") not in named(found(database, EXAMINATION))
 
 

@@ -12,6 +12,7 @@ from services.content.branding.rules import Brief, fallback_branding
 from services.content.entities import EventFilter, LessonFilter, LessonReference, Upload
 from services.content.repository.store import PeeweeContentStore
 from services.content.service.content import ContentService
+from services.content.service.learners import Visitor
 from services.kit.core.errors import Forbidden, NotFound
 from services.kit.storage.database import is_postgresql
 from services.kit.web.pages import PageRequest
@@ -75,12 +76,12 @@ COSTS: list[Cost[ContentService]] = [
     Cost("materials.add, twenty", lambda service: service.materials.add("event-1", "lesson-1", [UPLOAD] * 20), 8, 2),
     Cost("materials.delete", lambda service: service.materials.delete("event-1", "lesson-1", "material-1"), 8, 2),
     Cost("learners.event_access", lambda service: service.learners.event_access("launch", None), 1),
-    Cost("learners.catalog", lambda service: service.learners.catalog("launch", None), 3),
+    Cost("learners.catalog", lambda service: service.learners.catalog("launch", Visitor()), 3),
     Cost("learners.calendar", lambda service: service.learners.calendar("launch"), 3),
-    Cost("learners.check_access", lambda service: service.learners.check_access("launch", "first", None), 3),
-    Cost("learners.open_lesson", lambda service: service.learners.open_lesson("launch", "first", None), 3),
-    Cost("learners.play", lambda service: service.learners.play("launch", "first", None), 4),
-    Cost("learners.open_materials", lambda service: service.learners.open_materials("launch", "first", None), 4),
+    Cost("learners.check_access", lambda service: service.learners.check_access("launch", "first", Visitor()), 3),
+    Cost("learners.open_lesson", lambda service: service.learners.open_lesson("launch", "first", Visitor()), 3),
+    Cost("learners.play", lambda service: service.learners.play("launch", "first", Visitor()), 4),
+    Cost("learners.open_materials", lambda service: service.learners.open_materials("launch", "first", Visitor()), 4),
     Cost("learners.version", lambda service: service.learners.version(), 1),
     Cost("followers.feed", lambda service: service.followers.feed(), 2),
     Cost(
@@ -156,12 +157,14 @@ def test_any_lesson_of_a_private_event_costs_outsiders_the_same_statements(
     content_database: peewee.Database, key: str | None, grant: Grant | None, lesson_slug: str
 ) -> None:
     learners = stocked_private(content_database).learners
-    expected = statements_of(content_database, lambda: learners.check_access("launch", "unheard-of", key))
+    expected = statements_of(content_database, lambda: learners.check_access("launch", "unheard-of", Visitor(key)))
     # The version and the event; a wrong key is looked up among those that were replaced.
     assert split(expected) == (2 if key is None else 3, 0)
     for use_case in (learners.check_access, learners.open_lesson, learners.play, learners.open_materials):
-        assert statements_of(content_database, partial(use_case, "launch", lesson_slug, key, grant)) == expected
-    assert statements_of(content_database, lambda: learners.catalog("launch", key, grant)) == expected
+        assert (
+            statements_of(content_database, partial(use_case, "launch", lesson_slug, Visitor(key, grant))) == expected
+        )
+    assert statements_of(content_database, lambda: learners.catalog("launch", Visitor(key, grant))) == expected
 
 
 @pytest.mark.parametrize("key", [None, "let-me-out"])
@@ -181,9 +184,9 @@ def test_a_former_slug_of_a_private_event_costs_outsiders_the_same_statements(
 ) -> None:
     learners = stocked_private(content_database, slug="renamed").learners
     for use_case in (
-        lambda slug: learners.catalog(slug, key),
-        lambda slug: learners.play(slug, "first", key),
-        lambda slug: learners.check_access(slug, "first", key),
+        lambda slug: learners.catalog(slug, Visitor(key)),
+        lambda slug: learners.play(slug, "first", Visitor(key)),
+        lambda slug: learners.check_access(slug, "first", Visitor(key)),
         lambda slug: learners.event_access(slug, key),
     ):
         former, unknown = (statements_of(content_database, partial(use_case, slug)) for slug in ("launch", "nowhere"))
@@ -195,7 +198,7 @@ def test_a_former_slug_costs_one_statement_more(content_database: peewee.Databas
     service.events.update("event-1", event_changes(slug="renamed"))
     service.lessons.update("event-1", "lesson-1", lesson_changes(slug="renamed"))
     costs = [
-        split(statements_of(content_database, partial(service.learners.play, *slugs, None)))[0]
+        split(statements_of(content_database, partial(service.learners.play, *slugs, Visitor())))[0]
         for slugs in (("renamed", "renamed"), ("launch", "renamed"), ("renamed", "first"), ("launch", "first"))
     ]
     assert costs == [4, 5, 5, 6]

@@ -22,6 +22,7 @@ from services.content.schemas.lessons import NewLesson, NewMaterials, lesson_vie
 from services.content.seed import SAMPLES, SETS, seed_database, seed_store
 from services.content.seed.demo import SEASON
 from services.content.service.content import ContentService
+from services.content.service.learners import Visitor
 from services.kit.storage.audit.log import AuditFilter
 from services.kit.storage.database import delete_all_rows
 from services.kit.web.pages import PageRequest
@@ -62,8 +63,8 @@ def records(database: peewee.Database) -> dict[str, list[Any]]:
 def test_minimal_has_an_open_public_and_a_private_event(store: PeeweeContentStore, service: ContentService) -> None:
     added = seed_store(store, SAMPLES["minimal"], NOON)
     events = service.events.list(ALL).items
-    public = service.learners.open_materials("flix-mvp-launch-event", "kickoff-do-mvp", None)
-    private = service.learners.open_materials("flix-growth-intensive", "growth-playbook", KEY)
+    public = service.learners.open_materials("flix-mvp-launch-event", "kickoff-do-mvp", Visitor())
+    private = service.learners.open_materials("flix-growth-intensive", "growth-playbook", Visitor(KEY))
     assert added == {"events": 2, "lessons": 2, "materials": 1}
     assert [(event.id, event.slug, event.visibility, event.access_key, event.is_active) for event in events] == [
         ("event-public-1", "flix-mvp-launch-event", "public", None, True),
@@ -73,7 +74,7 @@ def test_minimal_has_an_open_public_and_a_private_event(store: PeeweeContentStor
     assert [material.id for material in public.materials] == ["material-public-1"]
     assert private.materials == []
     with pytest.raises(LessonAccessDenied):
-        service.learners.open_lesson("flix-growth-intensive", "growth-playbook", "growth2025")
+        service.learners.open_lesson("flix-growth-intensive", "growth-playbook", Visitor("growth2025"))
     assert service.snapshot().lessons == StatusCounts(locked=0, released=2, expired=0)
 
 

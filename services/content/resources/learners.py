@@ -28,7 +28,7 @@ from services.content.schemas.learners import (
 from services.content.schemas.lessons import LessonView, MaterialView, lesson_view, materials_view
 from services.content.schemas.lists import PublicEventQuery
 from services.content.service.content import ContentService
-from services.content.service.learners import PresentedGrant, Report
+from services.content.service.learners import PresentedGrant, Report, Visitor
 from services.kit.core.errors import Unauthorized, Unavailable
 from services.kit.storage.use_cases import UseCases
 from services.kit.web.documents import read_json, rendered, write_json, write_list, write_rendered
@@ -99,7 +99,7 @@ class LearnerResource(ContentResource):
         body = await read_json(request, AccessRequest, optional=True)
         grant = await self._presented_grant(request)
         with _judgement_headers(response) as report:
-            return await self._run(use_case, *slugs, body.event_access_key, grant, report)
+            return await self._run(use_case, *slugs, Visitor(body.event_access_key, grant, report))
 
     async def _presented_grant(self, request: Request) -> PresentedGrant:
         token = request.get_header(GRANT_HEADER)

@@ -34,6 +34,14 @@ def report_nothing(_judgement: Judgement, _freshness: Freshness | None) -> None:
     """Do nothing with the judgement."""
 
 
+class Visitor(NamedTuple):
+    """What a learner presents to be let in, and what takes the judgement of it."""
+
+    access_key: str | None = None
+    grant: PresentedGrant = None
+    report: Report = report_nothing
+
+
 class _Checked(NamedTuple):
     access: Access
     version: Version
@@ -63,79 +71,49 @@ class Learners:
         """Return the state of the records now. Every write changes it in its own transaction."""
         return self._version_at(self._clock())
 
-    def catalog(
-        self, event_slug: str, access_key: str | None, grant: PresentedGrant = None, report: Report = report_nothing
-    ) -> Catalog:
+    def catalog(self, event_slug: str, visitor: Visitor) -> Catalog:
         """Return the event with its lessons. Raise EventNotFound, EventAccessDenied, Unavailable."""
         server_time = self._clock()
         version = self._version_at(server_time)
-        event, judgement = self._judged_event(event_slug, access_key, grant, report, version)
+        event, judgement = self._judged_event(event_slug, visitor, version)
         if not judgement.opened:
             raise _access_denied()
         lessons = self._store.lessons.list(event.id)
         judgement = replace(judgement, present_address=_present_address(event, event_slug))
-        report(judgement, _freshness(version, rules.steady_between(lessons, server_time)))
+        visitor.report(judgement, _freshness(version, rules.steady_between(lessons, server_time)))
         return Catalog(event, lessons, server_time)
 
     def calendar(self, event_slug: str, report: Report = report_nothing) -> str:
         """Return the public event's lessons as an iCalendar. Raise EventNotFound, for a private event too."""
         version = self._version_at(self._clock())
-        event, judgement = self._judged_event(event_slug, None, None, report, version)
+        event, judgement = self._judged_event(event_slug, Visitor(report=report), version)
         if not judgement.opened:
             # Calendar programs send no token.
             raise EventNotFound
         report(replace(judgement, present_address=_present_address(event, event_slug)), Freshness(version))
         return event_calendar(event, self._store.lessons.list(event.id))
 
-    def check_access(
-        self,
-        event_slug: str,
-        lesson_slug: str,
-        access_key: str | None,
-        grant: PresentedGrant = None,
-        report: Report = report_nothing,
-    ) -> Access:
+    def check_access(self, event_slug: str, lesson_slug: str, visitor: Visitor) -> Access:
         """Decide whether the lesson opens now. Raise EventNotFound, LessonNotFound, Unavailable."""
-        return self._checked(event_slug, lesson_slug, access_key, grant, report).access
+        return self._checked(event_slug, lesson_slug, visitor).access
 
-    def open_lesson(
-        self,
-        event_slug: str,
-        lesson_slug: str,
-        access_key: str | None,
-        grant: PresentedGrant = None,
-        report: Report = report_nothing,
-    ) -> Lesson:
+    def open_lesson(self, event_slug: str, lesson_slug: str, visitor: Visitor) -> Lesson:
         """Return the lesson. Raise EventNotFound, LessonNotFound, LessonAccessDenied, Unavailable."""
-        return self._opened(event_slug, lesson_slug, access_key, grant, report)[0]
+        return self._opened(event_slug, lesson_slug, visitor)[0]
 
-    def play(
-        self,
-        event_slug: str,
-        lesson_slug: str,
-        access_key: str | None,
-        grant: PresentedGrant = None,
-        report: Report = report_nothing,
-    ) -> Playback:
+    def play(self, event_slug: str, lesson_slug: str, visitor: Visitor) -> Playback:
         """Return the lesson and its neighbours. Raise as `open_lesson`."""
-        lesson, checked = self._opened(event_slug, lesson_slug, access_key, grant, report)
+        lesson, checked = self._opened(event_slug, lesson_slug, visitor)
         lessons = self._store.lessons.list(lesson.event_id)
         previous, following = rules.neighbours(lessons, lesson)
         shown = [each for each in (previous, lesson, following) if each is not None]
         server_time = checked.access.server_time
-        report(checked.judgement, _freshness(checked.version, rules.steady_between(shown, server_time)))
+        visitor.report(checked.judgement, _freshness(checked.version, rules.steady_between(shown, server_time)))
         return Playback(lesson, previous, following, server_time)
 
-    def open_materials(
-        self,
-        event_slug: str,
-        lesson_slug: str,
-        access_key: str | None,
-        grant: PresentedGrant = None,
-        report: Report = report_nothing,
-    ) -> OpenMaterials:
+    def open_materials(self, event_slug: str, lesson_slug: str, visitor: Visitor) -> OpenMaterials:
         """Return the materials of the lesson. Raise as `open_lesson`."""
-        lesson, _checked = self._opened(event_slug, lesson_slug, access_key, grant, report)
+        lesson, _checked = self._opened(event_slug, lesson_slug, visitor)
         return OpenMaterials(lesson, self._store.materials.list(lesson.id))
 
     def _find_event(self, event_slug: str, *, at_once: bool = False) -> Event | None:
@@ -143,47 +121,43 @@ class Learners:
             return self._store.events.get_by_slug(event_slug, at_once=at_once)
         return None
 
-    def _opened(
-        self, event_slug: str, lesson_slug: str, access_key: str | None, grant: PresentedGrant, report: Report
-    ) -> tuple[Lesson, _Checked]:
-        checked = self._checked(event_slug, lesson_slug, access_key, grant, report)
+    def _opened(self, event_slug: str, lesson_slug: str, visitor: Visitor) -> tuple[Lesson, _Checked]:
+        checked = self._checked(event_slug, lesson_slug, visitor)
         access, lesson = checked.access, checked.access.lesson
         if lesson is None:
             raise _lesson_access_denied(access)
-        report(checked.judgement, _freshness(checked.version, rules.steady_between([lesson], access.server_time)))
+        visitor.report(
+            checked.judgement, _freshness(checked.version, rules.steady_between([lesson], access.server_time))
+        )
         if not access.authorized:
             raise _lesson_access_denied(access)
         return lesson, checked
 
-    def _checked(
-        self, event_slug: str, lesson_slug: str, access_key: str | None, grant: PresentedGrant, report: Report
-    ) -> _Checked:
+    def _checked(self, event_slug: str, lesson_slug: str, visitor: Visitor) -> _Checked:
         server_time = self._clock()
         # Before any record is read: a later state has another version.
         version = self._version_at(server_time)
-        event, judgement = self._judged_event(event_slug, access_key, grant, report, version)
+        event, judgement = self._judged_event(event_slug, visitor, version)
         if not judgement.opened:
             # Do not look up the lesson: a guess must not reveal which lessons exist.
             return _Checked(Access("blocked_private", None, server_time), version, judgement)
         lesson = self._store.lessons.get_by_slug(event.id, lesson_slug)
         address = _present_address(event, event_slug, lesson, lesson_slug)
         judgement = replace(judgement, lesson_id=lesson.id, present_address=address)
-        report(judgement, _freshness(version, rules.counting_between(lesson, server_time)))
+        visitor.report(judgement, _freshness(version, rules.counting_between(lesson, server_time)))
         return _Checked(Access(rules.lesson_status(lesson, server_time), lesson, server_time), version, judgement)
 
     def _version_at(self, server_time: datetime) -> Version:
         feed = self._store.changes.feed()
         return Version(f"{feed.feed_id} {feed.last_sequence} {self._rendering}", to_milliseconds(server_time))
 
-    def _judged_event(
-        self, event_slug: str, access_key: str | None, grant: PresentedGrant, report: Report, version: Version
-    ) -> tuple[Event, Judgement]:
+    def _judged_event(self, event_slug: str, visitor: Visitor, version: Version) -> tuple[Event, Judgement]:
         event = self._find_event(event_slug)
-        judgement = self._judgement(event, access_key, grant)
-        report(judgement, Freshness(version))
-        if not judgement.opened and isinstance(grant, Unavailable):
+        judgement = self._judgement(event, visitor.access_key, visitor.grant)
+        visitor.report(judgement, Freshness(version))
+        if not judgement.opened and isinstance(visitor.grant, Unavailable):
             # The key did not open the event, so the learner needs the grant.
-            raise grant
+            raise visitor.grant
         if event is None or (not judgement.opened and rules.is_former_event_slug(event_slug, event)):
             # To outsiders a former slug of a private event is as an unknown one.
             raise EventNotFound

@@ -20,6 +20,7 @@ from services.content.errors import (
     LessonAccessDenied,
 )
 from services.content.service.content import ContentService
+from services.content.service.learners import Visitor
 from services.kit.core.errors import PreconditionFailed, ServiceError
 from services.kit.storage.idempotency import Keep
 from services.kit.web.entity_tags import entity_tag
@@ -166,8 +167,8 @@ DONE: list[tuple[UseCase, list[NewChange]]] = [
         lambda service: service.events.delete("event-1"),
         [*DELETED_LESSON, NewChange("event", "deleted", "event-1", None, None, 1)],
     ),
-    (lambda service: service.learners.catalog("launch", None), []),
-    (lambda service: service.learners.play("launch", "first", None), []),
+    (lambda service: service.learners.catalog("launch", Visitor()), []),
+    (lambda service: service.learners.play("launch", "first", Visitor()), []),
     (lambda service: service.snapshot(), []),
     (lambda service: service.followers.read_changes("quiz", None, 0, 100), []),
 ]
@@ -225,10 +226,10 @@ def test_a_key_or_a_grant_opens_no_lesson_outside_its_window(
     clock.at = now
     for key, grant in ((KEY, None), (None, Grant(access.event_id, access.fingerprint))):
         lesson = a_lesson(id="lesson-2", event_id="event-2")
-        assert service.learners.check_access("secret", "first", key, grant) == Access(status, lesson, now)
+        assert service.learners.check_access("secret", "first", Visitor(key, grant)) == Access(status, lesson, now)
         for use_case in (service.learners.open_lesson, service.learners.play, service.learners.open_materials):
             with pytest.raises(LessonAccessDenied) as refusal:
-                use_case("secret", "first", key, grant)
+                use_case("secret", "first", Visitor(key, grant))
             assert refusal.value.extra == {"status": status}
 
 
@@ -236,5 +237,6 @@ def test_a_grant_outlives_every_other_change_of_its_event(service: ContentServic
     access = service.learners.event_access("secret", KEY)
     service.events.update("event-2", event_changes(title="Other", slug="renamed", is_active=False, hero_title="New"))
     assert service.learners.event_access("renamed", KEY) == access
-    lesson = service.learners.open_lesson("renamed", "first", "let-me-out", Grant(access.event_id, access.fingerprint))
+    visitor = Visitor("let-me-out", Grant(access.event_id, access.fingerprint))
+    lesson = service.learners.open_lesson("renamed", "first", visitor)
     assert lesson.id == "lesson-2"

@@ -13,7 +13,7 @@ from services.content.errors import EventNotFound
 from services.content.repository.contracts import ContentStore
 from services.content.repository.store import PeeweeContentStore
 from services.content.service.content import ContentService
-from services.content.service.learners import PresentedGrant
+from services.content.service.learners import PresentedGrant, Visitor
 from services.kit.core.errors import ServiceError, Unavailable
 from services.kit.web.freshness import Freshness
 from services.kit.web.judgements import (
@@ -53,7 +53,7 @@ class Door:
         reported: list[Judgement] = []
         with suppress(ServiceError):
             self.service.learners.play(
-                slug, lesson, key, grant, lambda judgement, _freshness: reported.append(judgement)
+                slug, lesson, Visitor(key, grant, lambda judgement, _freshness: reported.append(judgement))
             )
         return reported[-1]
 
@@ -247,7 +247,7 @@ def test_only_the_former_address_of_something_names_the_present_one(renamed_door
     reported: list[Judgement] = []
     for slug in ("launch", "launch-2"):
         renamed_door.service.learners.catalog(
-            slug, None, None, lambda judgement, _freshness: reported.append(judgement)
+            slug, Visitor(report=lambda judgement, _freshness: reported.append(judgement))
         )
     assert reported[1] == replace(reported[-1], present_address=PresentAddress("launch-2"))
     former, present = (renamed_door.judgement(None, slug=slug, lesson="nothing") for slug in ("launch", "launch-2"))
@@ -257,9 +257,9 @@ def test_only_the_former_address_of_something_names_the_present_one(renamed_door
 @pytest.mark.parametrize("key", [None, "let-me-out"])
 def test_outsiders_cannot_tell_a_former_slug_of_a_private_event(renamed_door: Door, key: str | None) -> None:
     for use_case in (
-        lambda slug, grant: renamed_door.service.learners.catalog(slug, key, grant),
-        lambda slug, grant: renamed_door.service.learners.check_access(slug, "first", key, grant),
-        lambda slug, grant: renamed_door.service.learners.play(slug, "first", key, grant),
+        lambda slug, grant: renamed_door.service.learners.catalog(slug, Visitor(key, grant)),
+        lambda slug, grant: renamed_door.service.learners.check_access(slug, "first", Visitor(key, grant)),
+        lambda slug, grant: renamed_door.service.learners.play(slug, "first", Visitor(key, grant)),
     ):
         for slug in ("secret", "nowhere"):
             with pytest.raises(EventNotFound):
