@@ -75,7 +75,7 @@ def _run(
     _prepare(lock, as_json=as_json)
 
     def start(name: str) -> stack.Process:
-        # Otherwise `flix status` would show the numbers of whoever has the port.
+        # Otherwise `flix status` would show the numbers of the program that has the port.
         without = {"METRICS_PORT": "0"} if name in taken else {}
         return stack.start(name, {**os.environ, **without}, LOGS, [lock])
 

@@ -55,7 +55,7 @@ class Answer:
             write_errors(self.problems)
         if self._lost is not None:
             self.problems.append("the answer was lost")
-            # As with `ls | head`, whoever has read enough is told nothing.
+            # A reader that has ended, as that of `flix user list | head`, needs no message.
             if self.if_lost or self._lost != BROKEN_PIPE:
                 write_errors([f"the answer cannot be written ({self._lost}){self.if_lost}"])
 

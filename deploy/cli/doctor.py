@@ -16,7 +16,7 @@ from deploy import env_file, stack
 from deploy.cli.answer import readable_size
 from deploy.cli.databases import require_current
 from deploy.cli.processes import DATA, FOLLOWER, Health, Seen, processes_now
-from deploy.cli.status import BACKUPS, disks, latest_backup, nearest_existing, sqlite_folders
+from deploy.cli.status import BACKUPS, disks, latest_backup, nearest_existing, sqlite_files
 from deploy.commands import SERVICES
 from deploy.env_file import is_tools_container
 from services.auth.config import LOCAL_ADMIN_PASSWORD, LOCAL_SIGNING_KEY_SECRET
@@ -68,7 +68,7 @@ def diagnoses() -> Iterator[Diagnosis]:
     of_settings, settings = _settings(has_env_file=all(each.state != "problem" for each in of_file))
     yield from of_settings
     yield from _folders()
-    yield from _disks([DATA, BACKUPS, *sqlite_folders(settings)])
+    yield from _disks([DATA, BACKUPS, *(file.parent for file in sqlite_files(settings))])
     if not settings:
         return
     if not is_tools_container():
@@ -212,8 +212,7 @@ def _is_loopback(host: str) -> bool:
 
 def _any_data(settings: Mapping[str, ServiceSettings]) -> bool:
     """Return whether any service has a SQLite file: then one that is gone is a loss, not a new installation."""
-    files = (each.database_url.removeprefix("sqlite:///") for each in settings.values())
-    return any(Path(file).exists() for file in files)
+    return any(file.exists() for file in sqlite_files(settings))
 
 
 def _database(name: str, settings: Mapping[str, ServiceSettings]) -> Iterator[Diagnosis]:

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from deploy.cli.scrapes import RESPONSE_SECONDS, Scrape, feed_read_at, scrape
 from deploy.env_file import is_tools_container
 from deploy.folder_lock import names_without_metrics
-from deploy.stack import reachable
+from deploy.stack import PROCESSES, reachable
 from services.kit.core.config import Environment
 from services.kit.core.failures import CommandFailed
 from services.kit.core.instants import format_instant, now
@@ -47,7 +47,8 @@ class Seen(NamedTuple):
 
 def processes_now() -> list[Seen]:
     """Ask every process, all at once: one that hangs takes its time only once."""
-    served, shown = addresses(), metrics_addresses()
+    served = addresses()
+    shown = metrics_addresses(served)
     with ThreadPoolExecutor(len(served) + len(shown)) as pool:
         asked = {name: pool.submit(health_of, address) for name, address in served.items()}
         scraped = {name: pool.submit(scrape, name, address) for name, address in shown.items()}
@@ -78,13 +79,12 @@ def addresses() -> dict[str, str]:
     return {**services, "gateway": environment.option("GATEWAY_URL", local)}
 
 
-def metrics_addresses() -> dict[str, str | None]:
-    """Return where every process shows its metrics, None where METRICS_PORT is 0."""
+def metrics_addresses(served: Mapping[str, str]) -> dict[str, str | None]:
+    """Return where every process shows its metrics, None where METRICS_PORT is 0, given where each serves."""
     environment = Environment(os.environ)
     bound = reachable(environment.option("METRICS_HOST", "127.0.0.1"))
     found: dict[str, str | None] = {}
-    served = addresses()
-    for name in ("auth", "content", "quiz", FOLLOWER, "gateway"):
+    for name in PROCESSES:
         port = environment.metrics_port(name)
         host = (urlsplit(served[name]).hostname if name in served else name) if is_tools_container() else bound
         found[name] = f"http://{host}:{port}/metrics" if port else None

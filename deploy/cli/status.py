@@ -11,12 +11,15 @@ from typing import Any
 import peewee
 
 from deploy import stack
+from deploy.backup_schedule import PATTERN
 from deploy.cli.databases import NoData, require_current
 from deploy.cli.process_views import process_view
 from deploy.cli.processes import DATA, process_problems, processes_now
 from deploy.commands import SERVICES
+from deploy.engines import engine_of
 from services.content.models import ChangeFeedRow
 from services.kit.core.config import ServiceSettings
+from services.kit.core.database_url import sqlite_file
 from services.kit.core.failures import CommandFailed
 from services.kit.core.instants import format_instant
 from services.kit.core.version import VERSION
@@ -41,7 +44,10 @@ def status() -> dict[str, Any]:
         "databases": [_database(name, settings[name], problems) for name in SERVICES],
         "feed": _feed(),
         "latestBackup": latest_backup(BACKUPS),
-        "disk": min(disks([DATA, BACKUPS, *sqlite_folders(settings)]), key=lambda disk: int(disk["freeBytes"])),
+        "disk": min(
+            disks([DATA, BACKUPS, *(file.parent for file in sqlite_files(settings))]),
+            key=lambda disk: int(disk["freeBytes"]),
+        ),
         "problems": problems,
     }
 
@@ -60,16 +66,14 @@ def nearest_existing(folder: Path) -> Path:
     return next(each for each in (folder.absolute(), *folder.absolute().parents) if os.access(each, os.F_OK))
 
 
-def sqlite_folders(settings: Mapping[str, ServiceSettings]) -> list[Path]:
-    """Return the folder of each service's SQLite file."""
-    scheme = "sqlite:///"
-    urls = [each.database_url for each in settings.values() if each.database_url.startswith(scheme)]
-    return [Path(url.removeprefix(scheme)).parent for url in urls]
+def sqlite_files(settings: Mapping[str, ServiceSettings]) -> list[Path]:
+    """Return the SQLite file of each service that has one."""
+    return [file for each in settings.values() if (file := sqlite_file(each.database_url)) is not None]
 
 
 def latest_backup(folder: Path) -> dict[str, Any] | None:
     """Return the newest backup in the folder."""
-    files = sorted(folder.glob("flix-2*.tar"))
+    files = sorted(folder.glob(PATTERN))
     if not files:
         return None
     found = files[-1].stat()
@@ -78,14 +82,13 @@ def latest_backup(folder: Path) -> dict[str, Any] | None:
 
 
 def _database(name: str, settings: ServiceSettings, problems: list[str]) -> dict[str, Any]:
-    engine = "postgresql" if settings.database_url.startswith("postgresql") else "sqlite"
     found: Mapping[str, Any] = {"schema": "unreachable", "migration": None, "pending": [], "bytes": None}
     try:
         with opened(SERVICES[name], create=False, waits=False) as (_, database):
             found = _schema(name, database, problems)
     except CommandFailed as error:
         problems += error.lines
-    return {"service": name, "engine": engine, **found}
+    return {"service": name, "engine": engine_of(settings.database_url).NAME, **found}
 
 
 def _schema(name: str, database: peewee.Database, problems: list[str]) -> Mapping[str, Any]:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import IO
 
 from deploy.engines.common import CHUNK, LEDGER, BackupError, Content, Progress
+from services.kit.core.database_url import read_database_url
 from services.kit.core.instants import format_instant, now
 from services.kit.storage.database import BUSY_TIMEOUT_SECONDS
 from services.kit.storage.database_errors import file_advice
@@ -246,4 +247,4 @@ def _create(file: Path) -> sqlite3.Connection:
 
 
 def _file(url: str) -> Path:
-    return Path(url.removeprefix("sqlite:///"))
+    return read_database_url(url).file

@@ -19,6 +19,12 @@ class DatabaseUrl:
     server: str | None = None
 
 
+def sqlite_file(url: str) -> Path | None:
+    """Return the file of a database URL that the settings have accepted; None for PostgreSQL."""
+    found = read_database_url(url)
+    return found.file if found.server is None else None
+
+
 def read_database_url(url: str) -> DatabaseUrl:
     """Read `sqlite:///relative/path`, `sqlite:////absolute/path` or `postgresql://...`.
 

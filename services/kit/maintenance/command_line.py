@@ -12,12 +12,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import Generic, Protocol, TypeVar
 
 import peewee
 
 from services.kit.core.config import ServiceSettings
+from services.kit.core.database_url import sqlite_file
 from services.kit.core.errors import DiskFull, ReadOnly, ServiceError
 from services.kit.core.failures import CommandFailed
 from services.kit.core.instants import format_instant
@@ -280,8 +280,8 @@ def _confirm_reset(name: str, settings: ServiceSettings, *, confirmed: bool) -> 
 
 def migrate_up(service: Service[AnySettings], settings: AnySettings, database: peewee.Database) -> list[str]:
     """Apply the missing migrations, make a SQLite file's folder first, and return their names."""
-    if settings.database_url.startswith("sqlite:///"):
-        Path(settings.database_url.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
+    if (file := sqlite_file(settings.database_url)) is not None:
+        file.parent.mkdir(parents=True, exist_ok=True)
     return service.migrations.up(database)
 
 

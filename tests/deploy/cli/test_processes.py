@@ -82,7 +82,7 @@ def running(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> dict[str, str | No
         name: f"http://{serve({'/metrics': metrics(name, time.time())})}/metrics" for name in HELD
     }
     monkeypatch.setattr(processes, "addresses", lambda: served)
-    monkeypatch.setattr(processes, "metrics_addresses", lambda: shown)
+    monkeypatch.setattr(processes, "metrics_addresses", lambda _served: shown)
     return shown
 
 
@@ -187,4 +187,4 @@ def test_containers_show_their_metrics_at_their_own_names(monkeypatch: pytest.Mo
         monkeypatch.setenv(f"{name.upper()}_URL", f"http://{name}:{port}")
     monkeypatch.setenv("METRICS_HOST", "0.0.0.0")
     monkeypatch.setenv("METRICS_PORT", "9100")
-    assert metrics_addresses() == {name: f"http://{name}:9100/metrics" for name in HELD}
+    assert metrics_addresses(processes.addresses()) == {name: f"http://{name}:9100/metrics" for name in HELD}
