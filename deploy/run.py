@@ -117,7 +117,8 @@ def _make_folder(folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         # An empty file would fit on a full disk.
         (folder / ".writable").write_bytes(b"written")
-        (folder / ".writable").unlink()
+        # Another start at the same time may have removed it.
+        (folder / ".writable").unlink(missing_ok=True)
     except OSError as error:
         raise unwritable(folder, error) from None
 
