@@ -20,6 +20,7 @@ from tests.contract.samples import (
     unique,
 )
 from tests.installation import ADMIN, Installation
+from tests.waiting import until
 
 PUBLIC_LESSON = "/api/public/events/{event_slug}/lessons/{lesson_slug}"
 
@@ -31,14 +32,19 @@ class Watched:
         self._stack, self._learner = stack, learner
 
     def post(self, address: str, body: Any) -> list[Json]:
-        """The lines about this request, without what every line has."""
+        """The lines about this request before its access line, without what every line has."""
         request_id = unique("watched")
         self._learner.post(address, json=body, headers={"X-Request-ID": request_id})
-        lines = [json.loads(line) for line in self._stack.log_lines("gateway").splitlines() if request_id in line]
+        until(lambda: '"event":"request"' in "".join(self._lines(request_id)), "the access line, last of a request")
+        *lines, access_line = map(json.loads, self._lines(request_id))
+        assert access_line["event"] == "request"
         assert all(line.pop("requestId") == request_id for line in lines)
         assert all(line.pop("method") == "POST" for line in lines)
         common = ("level", "timestamp", "service")
         return [{name: value for name, value in line.items() if name not in common} for line in lines]
+
+    def _lines(self, request_id: str) -> list[str]:
+        return [line for line in self._stack.log_lines("gateway").splitlines() if request_id in line]
 
 
 @pytest.fixture

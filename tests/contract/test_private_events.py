@@ -28,6 +28,7 @@ from tests.contract.samples import (
 from tests.installation import Installation
 from tests.matching import Matching
 from tests.refusals import Response, refusal
+from tests.waiting import until
 
 ACTIONS = ("access-check", "playback", "materials", "quiz", "quiz/submit")
 KEY = {"eventAccessKey": ACCESS_KEY}
@@ -147,6 +148,9 @@ def test_neither_keys_nor_grants_nor_guesses_are_logged(
     grant = grant_for(learner, launch.event, eventAccessKey=key)
     for address in (access_address(launch.event), *launch.addresses):
         launch.ask(learner, address, grant, eventAccessKey=guess)
+    last = unique("last")
+    learner.get("/health", headers={"X-Request-ID": last})
+    until(lambda: last in stack.log_lines("gateway"), "the access lines are written, some time after the responses")
     logs = "".join(stack.log_lines(name) for name in ("gateway", "content", "quiz", "auth"))
     assert "event_access_evaluated" in logs
     assert not [secret for secret in (key, guess, grant, grant.split(".")[2]) if secret in logs]
