@@ -59,9 +59,9 @@ def read_settings(variables: Mapping[str, str]) -> Settings:
     environment = Environment(variables)
     origins = _origins(environment)
     settings = Settings(
-        **server_settings(environment, "gateway", 3001, "API_PORT", "API_HOST"),
-        content_url=environment.address("content", 3011),
-        quiz_url=environment.address("quiz", 3012),
+        **server_settings(environment, "gateway", "API_PORT", "API_HOST"),
+        content_url=environment.address("content"),
+        quiz_url=environment.address("quiz"),
         upstream_timeout_seconds=environment.integer("GATEWAY_TIMEOUT_SECONDS", 10, maximum=60),
         requests_in_flight=environment.integer("GATEWAY_REQUESTS_IN_FLIGHT", 128, maximum=10_000),
         cors_origins=origins,

@@ -15,8 +15,8 @@ from urllib.parse import urlsplit
 from deploy.cli.scrapes import RESPONSE_SECONDS, Scrape, feed_read_at, scrape
 from deploy.env_file import is_tools_container
 from deploy.folder_lock import names_without_metrics
-from deploy.stack import PROCESSES, reachable
-from services.kit.core.config import Environment
+from deploy.stack import PROCESSES, SERVICES, reachable
+from services.kit.core.config import PORTS, Environment
 from services.kit.core.failures import CommandFailed
 from services.kit.core.instants import format_instant, now
 
@@ -24,7 +24,6 @@ DATA = Path("data")
 # The follower reads content's feed every few seconds; docker-compose.yml has the same bound.
 FEED_AGE = timedelta(seconds=30)
 FOLLOWER = "follow-quiz"
-_PORTS = {"auth": 3013, "content": 3011, "quiz": 3012}
 
 
 class Health(NamedTuple):
@@ -74,9 +73,9 @@ def _not_of_another_installation(healths: Mapping[str, Health], shown: Mapping[s
 def addresses() -> dict[str, str]:
     """Return the URL of every process that serves."""
     environment = Environment(os.environ)
-    services = {name: environment.address(name, port) for name, port in _PORTS.items()}
-    local = f"http://{reachable(environment.option('API_HOST', '127.0.0.1'))}:{environment.option('API_PORT', '3001')}"
-    return {**services, "gateway": environment.option("GATEWAY_URL", local)}
+    services = {name: environment.address(name) for name in SERVICES}
+    host, port = environment.option("API_HOST", "127.0.0.1"), environment.option("API_PORT", str(PORTS["gateway"]))
+    return {**services, "gateway": environment.option("GATEWAY_URL", f"http://{reachable(host)}:{port}")}
 
 
 def metrics_addresses(served: Mapping[str, str]) -> dict[str, str | None]:

@@ -29,12 +29,11 @@ class Settings(ServiceSettings):
 
 
 def read_settings(variables: Mapping[str, str]) -> Settings:
-    """Return the settings from the environment\'s variables. Raise SettingsError."""
+    """Return the settings from the environment's variables. Raise SettingsError."""
     environment = Environment(variables)
     settings = Settings.read(
         environment,
         "auth",
-        port=3013,
         admin_username=_admin_username(environment),
         admin_password=environment.secret(
             "ADMIN_PASSWORD",

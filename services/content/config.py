@@ -38,13 +38,12 @@ class Settings(ServiceSettings):
 
 
 def read_settings(variables: Mapping[str, str]) -> Settings:
-    """Return the settings from the environment\'s variables. Raise SettingsError."""
+    """Return the settings from the environment's variables. Raise SettingsError."""
     environment = Environment(variables)
     domains = environment.option("PLAYER_ALLOWED_DOMAINS", DEFAULT_ALLOWED_DOMAINS)
     settings = Settings.read(
         environment,
         "content",
-        port=3011,
         allowed_domains=tuple(domain.strip() for domain in domains.split(",") if domain.strip()),
         gemini=_provider(environment, "GEMINI", "https://generativelanguage.googleapis.com", "gemini-2.5-flash"),
         openai=_provider(environment, "OPENAI", "https://api.openai.com/v1", "gpt-4o-mini"),

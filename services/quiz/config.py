@@ -21,13 +21,12 @@ class Settings(ServiceSettings):
 
 
 def read_settings(variables: Mapping[str, str]) -> Settings:
-    """Return the settings from the environment\'s variables. Raise SettingsError."""
+    """Return the settings from the environment's variables. Raise SettingsError."""
     environment = Environment(variables)
     settings = Settings.read(
         environment,
         "quiz",
-        port=3012,
-        content_url=environment.address("content", 3011),
+        content_url=environment.address("content"),
         content_timeout_seconds=environment.integer("UPSTREAM_TIMEOUT_SECONDS", 5, maximum=60),
         follow_heartbeat=environment.option("FOLLOW_HEARTBEAT", ""),
         follow_metrics_port=environment.metrics_port("follow-quiz"),

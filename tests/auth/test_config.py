@@ -30,7 +30,7 @@ def problems_of(variables: dict[str, str]) -> list[str]:
 
 
 def test_an_empty_environment_is_the_local_profile() -> None:
-    common = asdict(ServiceSettings.read(Environment({}), "auth", 3013))
+    common = asdict(ServiceSettings.read(Environment({}), "auth"))
     assert asdict(read_settings({})) == {
         **common,
         "admin_username": "admin",

@@ -22,7 +22,8 @@ Profile = Literal["local", "managed"]
 LOCAL_SERVICE_SECRET = "local-only-service-secret-change-me"  # noqa: S105 refused in the managed profile
 MINIMUM_SECRET_LENGTH = 32
 BODY_SECONDS = 10
-# Next to the default ports of the same processes on one machine.
+# The default ports on one machine: where each process serves, and where it shows its metrics.
+PORTS = {"gateway": 3001, "content": 3011, "quiz": 3012, "auth": 3013}
 METRICS_PORTS = {"gateway": 3101, "content": 3111, "quiz": 3112, "auth": 3113, "follow-quiz": 3114}
 
 _WHOLE_NUMBER = re.compile(r"\d{1,9}", re.ASCII)
@@ -100,19 +101,19 @@ class Environment:
         self.problems.append(f"{name} must be a whole number from {minimum} to {maximum}, not {text[:40]!r}")
         return default
 
-    def address(self, service: str, local_port: int) -> str:
+    def address(self, service: str) -> str:
         """Read the service's base URL; the local default follows its port variable."""
-        port = self.option(f"{service.upper()}_PORT", str(local_port))
+        port = self.option(f"{service.upper()}_PORT", str(PORTS[service]))
         name, local = f"{service.upper()}_URL", f"http://127.0.0.1:{port}"
         url = self.text(name, local, f"the address of the {service} service")
         if self._value(name) and not is_web_address(url):
-            such = f"such as http://127.0.0.1:{local_port}"
+            such = f"such as http://127.0.0.1:{PORTS[service]}"
             self.problems.append(f"{name} must be the address of the {service} service, {such}")
         return url
 
     def metrics_port(self, process: str) -> int:
         """Read the port for scrapes of this process, which has a default of its own; 0 is none."""
-        return self.integer("METRICS_PORT", METRICS_PORTS.get(process, 0), minimum=0, maximum=65535)
+        return self.integer("METRICS_PORT", METRICS_PORTS[process], minimum=0, maximum=65535)
 
     def database_url(self, name: str, local: str) -> str:
         """Read the URL in `name`, else in DATABASE_URL; the managed profile takes PostgreSQL only."""
@@ -209,11 +210,11 @@ class ServiceSettings(ServerSettings):
     integrity_interval_seconds: int
 
     @classmethod
-    def read(cls, environment: Environment, name: str, port: int, **more: Any) -> Self:
+    def read(cls, environment: Environment, name: str, **more: Any) -> Self:
         """Read the common settings of the service `name`; `more` are the fields of its own subclass."""
         prefix = name.upper()
         return cls(
-            **server_settings(environment, name, port, f"{prefix}_PORT"),
+            **server_settings(environment, name, f"{prefix}_PORT"),
             database_url=environment.database_url(f"{prefix}_DATABASE_URL", f"sqlite:///data/{name}.sqlite"),
             database_wait_seconds=environment.integer("DATABASE_WAIT_SECONDS", 30, minimum=0, maximum=600),
             threads=environment.integer("SERVICE_THREADS", 8, maximum=64),
@@ -223,20 +224,20 @@ class ServiceSettings(ServerSettings):
 
 
 def server_settings(
-    environment: Environment, name: str, port: int, port_variable: str, host_variable: str = "SERVICE_HOST"
+    environment: Environment, name: str, port_variable: str, host_variable: str = "SERVICE_HOST"
 ) -> dict[str, Any]:
     """Return the fields of ServerSettings as keyword arguments."""
     return {
         "name": name,
         "profile": environment.profile,
         "host": environment.option(host_variable, "127.0.0.1"),
-        "port": environment.integer(port_variable, port, maximum=65535),
+        "port": environment.integer(port_variable, PORTS[name], maximum=65535),
         "workers": environment.integer("WEB_CONCURRENCY", 1, maximum=64),
         "log_level": environment.choice("LOG_LEVEL", "info", ("debug", "info", "warning", "error")),
         "service_secret": environment.secret(
             "SERVICE_TOKEN_SECRET", LOCAL_SERVICE_SECRET, "a random secret that only the services share"
         ),
-        "auth_url": environment.address("auth", 3013),
+        "auth_url": environment.address("auth"),
         "body_timeout_seconds": environment.integer("REQUEST_BODY_TIMEOUT_SECONDS", BODY_SECONDS, maximum=600),
         "metrics_host": environment.option("METRICS_HOST", "127.0.0.1"),
         "metrics_port": environment.metrics_port(name),

@@ -20,23 +20,23 @@ from services.kit.core.config import (
 SECRET = "0123456789abcdef0123456789abcdef"
 MANAGED = {
     "DATABASE_PROFILE": "managed",
-    "MINE_DATABASE_URL": "postgresql://flix:secret@db.example/mine",
+    "CONTENT_DATABASE_URL": "postgresql://flix:secret@db.example/content",
     "AUTH_URL": "http://auth:3013",
     "SERVICE_TOKEN_SECRET": SECRET,
 }
 DEFAULTS = {
-    "name": "mine",
+    "name": "content",
     "profile": "local",
     "host": "127.0.0.1",
-    "port": 3099,
+    "port": 3011,
     "workers": 1,
     "log_level": "info",
     "service_secret": LOCAL_SERVICE_SECRET,
     "auth_url": "http://127.0.0.1:3013",
     "body_timeout_seconds": 10,
     "metrics_host": "127.0.0.1",
-    "metrics_port": 0,
-    "database_url": "sqlite:///data/mine.sqlite",
+    "metrics_port": 3111,
+    "database_url": "sqlite:///data/content.sqlite",
     "threads": 8,
     "database_wait_seconds": 30,
     "integrity_interval_seconds": 300,
@@ -50,9 +50,9 @@ def managed(**changes: str) -> dict[str, str]:
 
 
 def read(variables: dict[str, str]) -> ServiceSettings:
-    """Return the settings of a service named mine."""
+    """Return the settings of content."""
     environment = Environment(variables)
-    settings = ServiceSettings.read(environment, "mine", 3099)
+    settings = ServiceSettings.read(environment, "content")
     environment.raise_problems()
     return settings
 
@@ -73,7 +73,7 @@ def problems_of(variables: dict[str, str]) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    "variables", [{}, {"MINE_PORT": "", "SERVICE_HOST": "  ", "DATABASE_PROFILE": "", "SERVICE_TOKEN_SECRET": " "}]
+    "variables", [{}, {"CONTENT_PORT": "", "SERVICE_HOST": "  ", "DATABASE_PROFILE": "", "SERVICE_TOKEN_SECRET": " "}]
 )
 def test_an_empty_environment_or_blank_values_mean_the_defaults(variables: dict[str, str]) -> None:
     assert asdict(read(variables)) == DEFAULTS
@@ -82,7 +82,7 @@ def test_an_empty_environment_or_blank_values_mean_the_defaults(variables: dict[
 def test_all_variables_are_read() -> None:
     variables = managed(
         SERVICE_HOST="0.0.0.0",
-        MINE_PORT="65535",
+        CONTENT_PORT="65535",
         WEB_CONCURRENCY="4",
         LOG_LEVEL="Warning",
         SERVICE_THREADS="64",
@@ -101,7 +101,7 @@ def test_all_variables_are_read() -> None:
         "body_timeout_seconds": 4,
         "metrics_host": "::1",
         "metrics_port": 9100,
-        "database_url": "postgresql://flix:secret@db.example/mine",
+        "database_url": "postgresql://flix:secret@db.example/content",
         "threads": 64,
     }
 
@@ -111,7 +111,7 @@ PORTS = ("0", "65536", "-1", "1.5", "port", "8e3", "1_000", "٣", "0x50", "9" * 
 URLS = ("mysql://db/flix", "sqlite:///:memory:", "sqlite:///", "postgresql://host", "flix")
 MALFORMED = (
     ("DATABASE_PROFILE", "must be local or managed, not {!r}", ("production", "LOCAL", "managed!")),
-    ("MINE_PORT", "must be a whole number from 1 to 65535, not {!r}", PORTS),
+    ("CONTENT_PORT", "must be a whole number from 1 to 65535, not {!r}", PORTS),
     (
         "AUTH_URL",
         "must be the address of the auth service, such as http://127.0.0.1:3013",
@@ -130,16 +130,16 @@ TOO_SHORT = "SERVICE_TOKEN_SECRET is too short: at least 32 characters are neede
             [
                 f"SERVICE_TOKEN_SECRET is missing: the managed profile needs {A_SECRET}",
                 "AUTH_URL is missing: the managed profile needs the address of the auth service",
-                "MINE_DATABASE_URL is missing: the managed profile needs a postgresql:// URL",
+                "CONTENT_DATABASE_URL is missing: the managed profile needs a postgresql:// URL",
             ],
         ),
         (
-            managed(SERVICE_TOKEN_SECRET="x", MINE_PORT="0", MINE_DATABASE_URL="mysql://db", AUTH_URL=""),
+            managed(SERVICE_TOKEN_SECRET="x", CONTENT_PORT="0", CONTENT_DATABASE_URL="mysql://db", AUTH_URL=""),
             [
-                "MINE_PORT must be a whole number from 1 to 65535, not '0'",
+                "CONTENT_PORT must be a whole number from 1 to 65535, not '0'",
                 TOO_SHORT,
                 "AUTH_URL is missing: the managed profile needs the address of the auth service",
-                f"MINE_DATABASE_URL: {URL_FORMS}",
+                f"CONTENT_DATABASE_URL: {URL_FORMS}",
             ],
         ),
         (
@@ -153,10 +153,10 @@ TOO_SHORT = "SERVICE_TOKEN_SECRET is too short: at least 32 characters are neede
             for name, problem, values in MALFORMED
             for value in values
         ),
-        *(({"MINE_DATABASE_URL": url}, [f"MINE_DATABASE_URL: {URL_FORMS}"]) for url in URLS),
+        *(({"CONTENT_DATABASE_URL": url}, [f"CONTENT_DATABASE_URL: {URL_FORMS}"]) for url in URLS),
         *(
-            ({**MANAGED, "MINE_DATABASE_URL": "", name: "sqlite:///f"}, [f"{name} {POSTGRESQL_ONLY}"])
-            for name in ("DATABASE_URL", "MINE_DATABASE_URL")
+            ({**MANAGED, "CONTENT_DATABASE_URL": "", name: "sqlite:///f"}, [f"{name} {POSTGRESQL_ONLY}"])
+            for name in ("DATABASE_URL", "CONTENT_DATABASE_URL")
         ),
     ],
 )
@@ -182,23 +182,23 @@ def test_a_file_that_cannot_be_read_is_one_problem(tmp_path: Path, profile: dict
     for file, reason in ((absent, "No such file or directory"), (tmp_path, "Is a directory"), (binary, "not text")):
         problem = f"SERVICE_TOKEN_SECRET_FILE: {file} cannot be read ({reason})"
         assert problems_of({**profile, "SERVICE_TOKEN_SECRET": "", "SERVICE_TOKEN_SECRET_FILE": str(file)}) == [problem]
-    problem = f"MINE_DATABASE_URL_FILE: {empty} is empty"
-    assert problems_of({**profile, "MINE_DATABASE_URL": "", "MINE_DATABASE_URL_FILE": str(empty)}) == [problem]
-    shared = {**profile, "MINE_DATABASE_URL": "", "DATABASE_URL_FILE": str(empty)}
+    problem = f"CONTENT_DATABASE_URL_FILE: {empty} is empty"
+    assert problems_of({**profile, "CONTENT_DATABASE_URL": "", "CONTENT_DATABASE_URL_FILE": str(empty)}) == [problem]
+    shared = {**profile, "CONTENT_DATABASE_URL": "", "DATABASE_URL_FILE": str(empty)}
     assert problems_of(shared) == [f"DATABASE_URL_FILE: {empty} is empty"]
 
 
 def test_a_value_and_a_file_at_once_are_refused(tmp_path: Path) -> None:
     file = tmp_path / "secret"
     file.write_text(SECRET)
-    for name in ("SERVICE_TOKEN_SECRET", "MINE_DATABASE_URL"):
+    for name in ("SERVICE_TOKEN_SECRET", "CONTENT_DATABASE_URL"):
         assert problems_of(managed(**{f"{name}_FILE": str(file)})) == [
             f"{name} and {name}_FILE are both set: remove one"
         ]
 
 
 def test_each_secret_may_be_in_a_file(tmp_path: Path) -> None:
-    url = "postgresql://flix:secret@db.example/mine"
+    url = "postgresql://flix:secret@db.example/content"
     values = {
         **{f"{name}_DATABASE_URL": url for name in ("CONTENT", "QUIZ", "AUTH")},
         **dict.fromkeys(("SERVICE_TOKEN_SECRET", "SIGNING_KEY_SECRET", "ADMIN_PASSWORD"), SECRET),
@@ -229,11 +229,11 @@ URL = "postgresql://nobody@127.0.0.1:1/shared"
 @pytest.mark.parametrize(
     ("variables", "url"),
     [
-        ({"MINE_DATABASE_URL": "sqlite:///mine.sqlite"}, "sqlite:///mine.sqlite"),
+        ({"CONTENT_DATABASE_URL": "sqlite:///content.sqlite"}, "sqlite:///content.sqlite"),
         ({"DATABASE_URL": "sqlite:///shared.sqlite"}, "sqlite:///shared.sqlite"),
-        ({"DATABASE_URL": "sqlite:///shared.sqlite", "MINE_DATABASE_URL": URL}, URL),
+        ({"DATABASE_URL": "sqlite:///shared.sqlite", "CONTENT_DATABASE_URL": URL}, URL),
         ({"DATABASE_URL": URL}, URL),
-        (managed(DATABASE_URL=URL, MINE_DATABASE_URL=" "), URL),
+        (managed(DATABASE_URL=URL, CONTENT_DATABASE_URL=" "), URL),
     ],
 )
 def test_the_service_s_own_url_comes_before_the_shared_one(variables: dict[str, str], url: str) -> None:
