@@ -3,6 +3,7 @@
 import asyncio
 import socket
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import cast
 
 from prometheus_client import CollectorRegistry, generate_latest, start_http_server
@@ -13,6 +14,7 @@ from services.kit.core.logging import log
 from services.kit.core.metrics import METRICS, Counter, Gauge, Histogram, Values, values_now
 from services.kit.core.version import VERSION
 from services.kit.web.metrics_board import WORKER_EXITS, WORKERS, WorkerPlace, sums
+from services.kit.web.serving import bound_socket
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 # Prometheus waits as long for a scrape.
@@ -77,26 +79,26 @@ def registry(service: str, read: Callable[[], Values]) -> CollectorRegistry:
 
 
 def listen(host: str, port: int) -> socket.socket | None:
-    """Return a listener for scrapes; None, with a log line, where there can be none: a service works without."""
-    listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
-    try:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind((host, port))
+    """Return a listener for scrapes, None where there can be none."""
+    with _logged(host, port):
+        listener = bound_socket(host, port)
         listener.listen()
-    except OSError as error:
-        listener.close()
-        log.warning("metrics_port_not_available", host=host, port=port, reason=error.strerror)
-        return None
-    log.info("metrics_served", host=host, port=port)
-    return listener
+        return listener
+    return None
 
 
 def serve_own(service: str, host: str, port: int) -> None:
-    """Show the numbers of this process, which has no workers, from a thread; log where that cannot be. 0 is no port."""
-    if not port:
-        return
+    """Show the numbers of this process, which has no workers, from a thread. 0 is no port."""
+    if port:
+        with _logged(host, port):
+            start_http_server(port, host, registry(service, values_now))
+
+
+@contextmanager
+def _logged(host: str, port: int) -> Iterator[None]:
+    """Log whether metrics are shown there. A port that cannot be used is no error: a service works without."""
     try:
-        start_http_server(port, host, registry(service, values_now))
+        yield
     except OSError as error:
         log.warning("metrics_port_not_available", host=host, port=port, reason=error.strerror)
     else:

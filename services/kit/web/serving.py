@@ -30,13 +30,23 @@ def port_problem(settings: ServerSettings) -> str | None:
 
 def bind_error(host: str, port: int) -> OSError | None:
     """Return why a process cannot listen there now; None when it can."""
-    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-        except OSError as error:
-            return error
+    try:
+        bound_socket(host, port).close()
+    except OSError as error:
+        return error
     return None
+
+
+def bound_socket(host: str, port: int) -> socket.socket:
+    """Return a socket that is bound there. Raise OSError."""
+    bound = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    try:
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        bound.bind((host, port))
+    except OSError:
+        bound.close()
+        raise
+    return bound
 
 
 def serve(settings: ServerSettings, app: str) -> None:
