@@ -11,7 +11,10 @@ from typing import Any, BinaryIO, cast
 import orjson
 
 from services.kit.core.ids import new_id
-from services.kit.core.lean_structlog import structlog
+from services.kit.core.lean_imports import without_rich
+
+with without_rich():
+    import structlog
 
 log = structlog.stdlib.get_logger("flix")
 
