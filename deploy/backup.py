@@ -27,7 +27,6 @@ from services.kit.core.instants import format_instant, now
 from services.kit.maintenance.progress import Meter
 from services.kit.storage.database import open_database, wait_until_ready
 
-FOLDER = Path("data/backups")
 _FLIX = "./flix restore "
 # The reverse of the order in which services start.
 ORDER = tuple(reversed(tuple(stack.SERVICES)))

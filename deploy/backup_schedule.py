@@ -18,8 +18,9 @@ from typing import NoReturn
 import peewee
 
 from deploy.archive import open_archive
-from deploy.backup import FOLDER, make_backup
+from deploy.backup import make_backup
 from deploy.engines.common import BackupError
+from deploy.folders import BACKUPS
 from services.kit.core.config import Environment, SettingsError
 from services.kit.core.failures import CommandFailed
 from services.kit.core.logging import log, logging_configuration
@@ -46,7 +47,7 @@ class Schedule:
 def main() -> int:
     """Return 0 after a signal or a good turn, 1 after a failed one or with bad settings."""
     parser = argparse.ArgumentParser(prog="python -m deploy.backup_schedule", description="Back up at an interval.")
-    parser.add_argument("--to", type=Path, default=FOLDER, metavar="FOLDER", help="the folder of the files")
+    parser.add_argument("--to", type=Path, default=BACKUPS, metavar="FOLDER", help="the folder of the files")
     parser.add_argument("--once", action="store_true", help="make one backup, remove the oldest, and end")
     options = parser.parse_args()
     os.umask(0o077)

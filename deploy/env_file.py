@@ -13,6 +13,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import NamedTuple
 
+from deploy.tools_container import is_tools_container
 from services.kit.core.config import SettingsError
 
 ROOT = Path(__file__).parents[1]
@@ -96,12 +97,6 @@ def unknown_names(variables: list[Variable]) -> list[str]:
         if name not in known and (nearest := get_close_matches(name.upper(), known, 1, LIKENESS)):
             lines.append(f".env, line {line}: Flix has no variable {name}; the nearest is {nearest[0]}")
     return lines
-
-
-def is_tools_container() -> bool:
-    """Return whether this is the tools container: `.env`, the processes and their folders are elsewhere."""
-    # No other process is given the gateway's address.
-    return bool(os.environ.get("GATEWAY_URL"))
 
 
 def with_own_commands(text: str) -> str:

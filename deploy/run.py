@@ -17,13 +17,12 @@ from typing import TextIO
 
 from deploy import env_file, log_files, stack
 from deploy.folder_lock import locked, note_without_metrics, unwritable
+from deploy.folders import DATA, LOGS
 from deploy.supervision import Supervised
 from services.auth.config import Settings as AuthSettings
 from services.kit.core.config import ServerSettings
 from services.kit.core.failures import CommandFailed
 
-DATA = Path("data")
-LOGS = DATA / "logs"
 WATCH_SECONDS = 0.5
 Say = Callable[[str], None]
 

@@ -6,18 +6,17 @@ from typing import Annotated
 import typer
 
 from deploy.cli.answer import Json, answering, given_path, readable_size
-
-FOLDER = Path("data/backups")
+from deploy.folders import BACKUPS
+from deploy.tools_container import require_place
 
 
 def backup(
-    to: Annotated[Path, typer.Option(parser=given_path, metavar="FOLDER", help="The folder for the file.")] = FOLDER,
+    to: Annotated[Path, typer.Option(parser=given_path, metavar="FOLDER", help="The folder for the file.")] = BACKUPS,
     json: Json = False,
 ) -> None:
     """Copy every database into one file while Flix serves."""
     with answering(as_json=json) as answer:
         from deploy.backup import make_backup, restore_command
-        from deploy.cli.processes import require_place
 
         require_place("deploy/backup-compose", to)
         made = make_backup(to)
@@ -39,12 +38,11 @@ def restore(
     ] = False,
     safety_to: Annotated[
         Path, typer.Option(parser=given_path, metavar="FOLDER", help="The folder for that backup.")
-    ] = FOLDER,
+    ] = BACKUPS,
     json: Json = False,
 ) -> None:
     """Verify a backup, then replace every database by it."""
     with answering(as_json=json) as answer:
-        from deploy.cli.processes import require_place
         from deploy.restore import Options
         from deploy.restore import restore as restore_from
 
@@ -72,7 +70,6 @@ def import_(
 ) -> None:
     """Move an old installation's rows into this one."""
     with answering(as_json=json) as answer:
-        from deploy.cli.processes import require_place
         from deploy.import_baseline.installation import import_installation
 
         require_place("deploy/import-baseline-compose FILE", file)

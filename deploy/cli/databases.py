@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 import peewee
 
 from deploy.commands import SERVICES
-from deploy.env_file import is_tools_container
+from deploy.tools_container import is_tools_container
 from services.kit.core.config import ServiceSettings
 from services.kit.core.failures import CommandFailed
 from services.kit.core.logging import log_to_standard_error

@@ -15,10 +15,11 @@ import peewee
 from deploy import env_file, stack
 from deploy.cli.answer import readable_size
 from deploy.cli.databases import require_current
-from deploy.cli.processes import DATA, FOLLOWER, Health, Seen, processes_now
-from deploy.cli.status import BACKUPS, disks, latest_backup, nearest_existing, sqlite_files
+from deploy.cli.processes import FOLLOWER, Health, Seen, processes_now
+from deploy.cli.status import disks, latest_backup, nearest_existing, sqlite_files
 from deploy.commands import SERVICES
-from deploy.env_file import is_tools_container
+from deploy.folders import BACKUPS, DATA, LOGS
+from deploy.tools_container import is_tools_container
 from services.auth.config import LOCAL_ADMIN_PASSWORD, LOCAL_SIGNING_KEY_SECRET
 from services.auth.config import Settings as AuthSettings
 from services.auth.integrity import default_password_findings
@@ -115,7 +116,7 @@ def _settings(*, has_env_file: bool) -> tuple[list[Diagnosis], Mapping[str, Serv
 
 
 def _folders() -> Iterator[Diagnosis]:
-    for folder in () if is_tools_container() else (DATA, DATA / "logs", BACKUPS):
+    for folder in () if is_tools_container() else (DATA, LOGS, BACKUPS):
         place = nearest_existing(folder)
         if not place.is_dir():
             yield Diagnosis("folders", "problem", f"{place} is no folder", "move the file away")

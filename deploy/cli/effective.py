@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 import gateway.config
 from deploy import backup_schedule, env_file, log_files, stack
+from deploy.tools_container import is_tools_container
 from services.kit.core.config import METRICS_PORTS, Environment, Reading, Recorded, SettingsError
 from services.kit.maintenance.command_line import without_password
 
@@ -45,7 +46,7 @@ def effective_settings() -> Effective:
         log_files.read_bounds,
         backup_schedule.read_schedule,
     ]
-    if not env_file.is_tools_container():
+    if not is_tools_container():
         readers.append(gateway.config.read_settings)
     for read in readers:
         try:

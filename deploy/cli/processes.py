@@ -8,19 +8,17 @@ from contextlib import closing
 from datetime import timedelta
 from http import HTTPStatus
 from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
-from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from deploy.cli.scrapes import RESPONSE_SECONDS, Scrape, feed_read_at, scrape
-from deploy.env_file import is_tools_container
 from deploy.folder_lock import names_without_metrics
+from deploy.folders import DATA
 from deploy.stack import PROCESSES, SERVICES, reachable
+from deploy.tools_container import is_tools_container
 from services.kit.core.config import PORTS, Environment
-from services.kit.core.failures import CommandFailed
 from services.kit.core.instants import format_instant, now
 
-DATA = Path("data")
 # The follower reads content's feed every few seconds; docker-compose.yml has the same bound.
 FEED_AGE = timedelta(seconds=30)
 FOLLOWER = "follow-quiz"
@@ -88,12 +86,6 @@ def metrics_addresses(served: Mapping[str, str]) -> dict[str, str | None]:
         host = (urlsplit(served[name]).hostname if name in served else name) if is_tools_container() else bound
         found[name] = f"http://{host}:{port}/metrics" if port else None
     return found
-
-
-def require_place(command: str, place: Path | None = None) -> None:
-    """Raise CommandFailed in the tools container, unless the place is mounted there; name what to call instead."""
-    if is_tools_container() and not (place and place.exists()):
-        raise CommandFailed(f"not in this container, which has none of the machine's files: call {command} there")
 
 
 def health_of(address: str) -> Health:

@@ -6,14 +6,12 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from deploy.cli.answer import Json, answering, columns, readable_size
-from deploy.env_file import is_tools_container
+from deploy.tools_container import is_tools_container, require_place
 
 
 def up(json: Json = False) -> None:
     """Migrate, seed demo into a new installation, and serve until Ctrl-C."""
     if is_tools_container():
-        from deploy.cli.processes import require_place
-
         with answering(as_json=json):
             require_place("docker compose up --detach --wait")
         return

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from deploy.cli.answer import Json, answering, columns, given_path, given_text
+from deploy.tools_container import require_place
 
 
 def config(json: Json = False) -> None:
@@ -40,7 +41,6 @@ def secrets(
     What is there already stays, so that it can be repeated.
     """
     with answering(as_json=json, with_env_file=False) as answer:
-        from deploy.cli.processes import require_place
         from deploy.cli.production import write_production
         from services.kit.core.failures import CommandFailed
 

@@ -14,9 +14,10 @@ from deploy import stack
 from deploy.backup_schedule import PATTERN
 from deploy.cli.databases import NoData, require_current
 from deploy.cli.process_views import process_view
-from deploy.cli.processes import DATA, process_problems, processes_now
+from deploy.cli.processes import process_problems, processes_now
 from deploy.commands import SERVICES
 from deploy.engines import engine_of
+from deploy.folders import BACKUPS, DATA
 from services.content.models import ChangeFeedRow
 from services.kit.core.config import ServiceSettings
 from services.kit.core.database_url import sqlite_file
@@ -27,8 +28,6 @@ from services.kit.maintenance.command_line import opened
 from services.kit.storage.database import is_postgresql
 from services.kit.storage.migrations import MigrationError
 from services.quiz.models import FeedPositionRow
-
-BACKUPS = DATA / "backups"
 
 
 def status() -> dict[str, Any]:

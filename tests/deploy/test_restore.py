@@ -17,9 +17,9 @@ import psycopg
 import pytest
 
 from deploy.archive import MANIFEST
-from deploy.backup import FOLDER
 from deploy.engines import engine_of
 from deploy.engines.common import BackupError
+from deploy.folders import BACKUPS
 from deploy.restore import Options, _confirm
 from services.kit.storage.audit.log import AuditLog
 from services.kit.storage.database import open_database
@@ -246,8 +246,8 @@ def test_only_a_typed_yes_on_a_local_installation_stands_for_the_option(
     services: Any = {"auth": SimpleNamespace(profile="local"), "quiz": SimpleNamespace(profile=profile)}
     monkeypatch.setattr("builtins.input", lambda: typed)
     with pytest.raises(BackupError, match=reason):
-        _confirm(Options(Path("backup.tar"), False, True, FOLDER), manifest, services)
-    _confirm(Options(Path("backup.tar"), True, True, FOLDER), manifest, services)
+        _confirm(Options(Path("backup.tar"), False, True, BACKUPS), manifest, services)
+    _confirm(Options(Path("backup.tar"), True, True, BACKUPS), manifest, services)
 
 
 @pytest.mark.full

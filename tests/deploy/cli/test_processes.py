@@ -14,6 +14,7 @@ from prometheus_client import generate_latest
 from deploy.cli import processes
 from deploy.cli.processes import metrics_addresses
 from deploy.folder_lock import locked, note_without_metrics
+from deploy.folders import DATA
 from services.kit.core.metrics import METRICS, Values
 from services.kit.web.metrics_board import WORKER_EXITS, WORKERS
 from services.kit.web.metrics_port import registry
@@ -162,8 +163,8 @@ def test_a_follower_that_does_not_answer_is_a_problem(flix: Flix, running: dict[
 
 
 def test_numbers_of_another_installation_are_not_shown(flix: Flix, running: dict[str, str | None]) -> None:
-    with locked(processes.DATA) as lock:
-        note_without_metrics(lock, processes.DATA, ["content", "follow-quiz"])
+    with locked(DATA) as lock:
+        note_without_metrics(lock, DATA, ["content", "follow-quiz"])
         found = seen(flix)
     message = "it shows no metrics: its port was in use when it started"
     assert {name: each["metrics"]["message"] for name, each in found.items() if each["metrics"]["message"]} == {
