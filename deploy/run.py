@@ -13,11 +13,11 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from tempfile import TemporaryFile
-from typing import TextIO
 
 from deploy import env_file, log_files, stack
 from deploy.folder_lock import locked, note_without_metrics, unwritable
 from deploy.folders import DATA, LOGS
+from deploy.output import write
 from deploy.supervision import Supervised
 from services.auth.config import Settings as AuthSettings
 from services.kit.core.config import ServerSettings
@@ -160,24 +160,11 @@ def _sign_in(address: str, auth: ServerSettings) -> str:
 
 
 def _print_line(text: str) -> None:
-    _print(sys.stdout, text)
+    write(sys.stdout, f"{text}\n")
 
 
 def _print_error(text: str) -> None:
-    _print(sys.stderr, text)
-
-
-def _print(stream: TextIO | None, text: str) -> None:
-    """Write a line, unless nobody can read it any longer: that stops no stack."""
-    if stream is None:
-        return
-    try:
-        stream.write(text + "\n")
-        stream.flush()
-    except OSError:
-        # What is left in its buffer would fail again at the end.
-        with Path(os.devnull).open("w") as nowhere:
-            os.dup2(nowhere.fileno(), stream.fileno())
+    write(sys.stderr, f"{text}\n")
 
 
 if __name__ == "__main__":

@@ -12,15 +12,16 @@ def main() -> None:
     # Until a command takes it, Ctrl-C ends this process at once.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     _open_closed_streams()
-    from deploy.cli.answer import forget_output, write_errors
+    from deploy.cli.answer import write_errors
     from deploy.cli.app import app
+    from deploy.output import forget
 
     try:
         app(prog_name="flix")
     except OSError as error:
         # Help that cannot be written; the commands report their own.
         write_errors([f"the answer cannot be written ({error.strerror})"])
-        forget_output()
+        forget(sys.stdout)
         sys.exit(1)
 
 

@@ -7,7 +7,7 @@ import re
 import signal
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from io import TextIOWrapper
 from pathlib import Path
 from typing import Annotated
@@ -15,6 +15,7 @@ from typing import Annotated
 import typer
 
 from deploy.env_file import with_own_commands
+from deploy.output import write
 from services.kit.core.failures import CommandFailed
 
 Json = Annotated[bool, typer.Option("--json", help="Write one JSON document to standard output.")]
@@ -60,30 +61,13 @@ class Answer:
                 write_errors([f"the answer cannot be written ({self._lost}){self.if_lost}"])
 
     def _write(self, text: str) -> None:
-        if self._lost is not None:
-            return
-        if sys.stdout is None:
-            self._lost = "standard output is closed"
-            return
-        try:
-            sys.stdout.write(text + "\n")
-            sys.stdout.flush()
-        except OSError as error:
-            self._lost = error.strerror or str(error)
-            forget_output()
+        if self._lost is None:
+            self._lost = write(sys.stdout, f"{text}\n")
 
 
 def write_errors(lines: Sequence[str]) -> None:
     """Write lines to standard error, where that is possible."""
-    with suppress(OSError, AttributeError):
-        sys.stderr.writelines(f"{visible(each)}\n" for each in lines)
-        sys.stderr.flush()
-
-
-def forget_output() -> None:
-    """Let what could not be written go: otherwise the interpreter tries it again at its end, and complains."""
-    with Path(os.devnull).open("w") as nowhere:
-        os.dup2(nowhere.fileno(), 1)
+    write(sys.stderr, "".join(f"{visible(each)}\n" for each in lines))
 
 
 def visible(text: str) -> str:

@@ -3,7 +3,6 @@
 import os
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
-from urllib.parse import urlsplit
 
 import gateway.config
 from deploy import backup_schedule, env_file, log_files, stack
@@ -63,21 +62,8 @@ def _setting(name: str, reading: Reading, own: Mapping[str, str], of_file: Mappi
     if name == "METRICS_PORT" and _source(name, own, of_file) == "default":
         # Each process has a default of its own.
         reading = Reading(", ".join(f"{port} ({process})" for process, port in METRICS_PORTS.items()), reading.default)
-    value = HIDDEN if is_secret and reading.value else _shown(reading.value)
+    value = HIDDEN if is_secret and reading.value else without_password(reading.value)
     return Setting(name, value, _source(name, own, of_file), is_secret)
-
-
-def _shown(value: str) -> str:
-    """Return the value without the password of a URL."""
-    return without_password(value) if "://" in value and _has_password(value) else value
-
-
-def _has_password(value: str) -> bool:
-    try:
-        return urlsplit(value).password is not None
-    except ValueError:
-        # Not a URL, and perhaps a secret.
-        return True
 
 
 def _source(name: str, own: Mapping[str, str], of_file: Mapping[str, str]) -> str:
