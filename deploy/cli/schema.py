@@ -54,53 +54,21 @@ def migrate(
             done[name] = _migrate(name, action, answer, accept_losses=yes)
 
 
-def _migrate(name: str, action: Action, answer: Answer, *, accept_losses: bool) -> Any:
+def _migrate(name: str, action: Action, answer: Answer, *, accept_losses: bool) -> dict[str, Any]:
     from deploy.cli.databases import require_data
     from deploy.commands import SERVICES
-    from services.kit.core.instants import format_instant
-    from services.kit.maintenance.command_line import migrate_up, opened
-    from services.kit.storage.rollbacks import accept_rollbacks
+    from services.kit.maintenance.command_line import opened
+    from services.kit.maintenance.migrate import migrate
 
     service = SERVICES[name]
-    with opened(service) as (settings, database):
-        match action:
-            case Action.up:
-                names = migrate_up(service, settings, database)
-                lines = [f"applied {each}" for each in names] or ["nothing to do"]
-                result: Any = {"applied": names}
-            case Action.status:
-                rows = service.migrations.status(database)
-                result = {
-                    "migrations": [
-                        {
-                            "name": each.name,
-                            "applied": each.applied,
-                            "appliedAt": None if each.applied_at is None else format_instant(each.applied_at),
-                        }
-                        for each in rows
-                    ]
-                }
-                lines = [
-                    f"{each['name']}  {each['appliedAt'] or ('applied' if each['applied'] else 'pending')}"
-                    for each in result["migrations"]
-                ]
-            case Action.check:
-                require_data(service, database)
-                lines = service.migrations.check(database)
-                result = {"findings": lines}
-                answer.problems += [f"{name}: {each}" for each in lines]
-                lines = [] if lines else ["no findings"]
-            case Action.down:
-                rolled_back = service.migrations.down(database, accept_losses=accept_losses)
-                lines = [f"rolled back {rolled_back}" if rolled_back else "nothing to do"]
-                result = {"rolledBack": rolled_back}
-            case Action.accept:
-                accepted = accept_rollbacks(database)
-                lines = [f"accepted what the rollback of {each} lost" for each in accepted] or ["nothing to do"]
-                result = {"accepted": accepted}
-    for line in lines:
+    with opened(service) as (_, database):
+        if action is Action.check:
+            require_data(service, database)
+        outcome = migrate(service.migrations, database, action.value, accept_losses=accept_losses)
+    answer.problems += [f"{name}: {each}" for each in outcome.findings]
+    for line in () if outcome.findings else outcome.lines:
         answer.line(f"{name}: {line}")
-    return result
+    return outcome.members
 
 
 def check(

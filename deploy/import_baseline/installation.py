@@ -15,7 +15,8 @@ from deploy.import_baseline.old_file import BaselineError, open_old_file
 from deploy.import_baseline.report import Tally
 from deploy.import_baseline.run import Part, run_import
 from services.kit.core.logging import safe_message
-from services.kit.maintenance.command_line import migrate_up, opened
+from services.kit.maintenance.command_line import opened
+from services.kit.maintenance.migrate import migrate_up
 from services.kit.storage.database import open_database
 
 # Content comes before quiz, whose rows refer to lessons.
@@ -43,8 +44,8 @@ def import_installation(
 
 
 def _part(name: str, url: str, say: Callable[[str], None], connections: ExitStack) -> Part:
-    with opened(SERVICES[name]) as (settings, database):
-        for each in migrate_up(SERVICES[name], settings, database):
+    with opened(SERVICES[name]) as (_, database):
+        for each in migrate_up(SERVICES[name].migrations, database):
             say(f"applied {each}")
     database = connections.enter_context(closing(open_database(url, f"flix-{name}-import")))
     return Part(name, IMPORTERS[name], database)

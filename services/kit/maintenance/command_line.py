@@ -17,17 +17,15 @@ from typing import Generic, Protocol, TypeVar
 import peewee
 
 from services.kit.core.config import ServiceSettings
-from services.kit.core.database_url import sqlite_file
 from services.kit.core.errors import DiskFull, ReadOnly, ServiceError
 from services.kit.core.failures import CommandFailed
-from services.kit.core.instants import format_instant
 from services.kit.core.logging import log_to_standard_error, logging_configuration, safe_message
 from services.kit.maintenance.examination import Examination
+from services.kit.maintenance.migrate import ACTIONS, migrate
 from services.kit.storage.audit.log import AuditLog
 from services.kit.storage.database import delete_all_rows, open_database, transaction, wait_until_ready
 from services.kit.storage.database_errors import file_advice, refused_write
 from services.kit.storage.migrations import MigrationError, Migrations
-from services.kit.storage.rollbacks import accept_rollbacks
 from services.kit.web.serving import serve
 
 AnySettings = TypeVar("AnySettings", bound=ServiceSettings)
@@ -159,10 +157,10 @@ def _parser(service: Service[AnySettings]) -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     serving = commands.add_parser("serve", help="serve requests under gunicorn")
     serving.set_defaults(command=_serve, creates=False)
-    migrate = commands.add_parser("migrate", help="bring the schema up to date, or inspect it")
-    migrate.add_argument("action", nargs="?", default="up", choices=["up", "down", "status", "check", "accept"])
-    migrate.add_argument("--yes", action="store_true", help="let down lose the rows and values that it names")
-    migrate.set_defaults(command=_migrate)
+    migrating = commands.add_parser("migrate", help="bring the schema up to date, or inspect it")
+    migrating.add_argument("action", nargs="?", default="up", choices=ACTIONS)
+    migrating.add_argument("--yes", action="store_true", help="let down lose the rows and values that it names")
+    migrating.set_defaults(command=_migrate)
     seed = commands.add_parser("seed", help="add the sample rows, once in the life of the database")
     seed.add_argument("set", nargs="?", default=service.seeder.sets[0], choices=service.seeder.sets)
     seed.add_argument(
@@ -204,25 +202,10 @@ def _follow(call: _Call[AnySettings]) -> None:
 
 
 def _migrate(call: _Call[AnySettings]) -> int:
-    match call.options.action:
-        case "up":
-            applied = migrate_up(call.service, call.settings, call.database)
-            _print_lines(*(f"applied {name}" for name in applied) if applied else ["nothing to do"])
-        case "down":
-            name = call.service.migrations.down(call.database, accept_losses=call.options.yes)
-            _print_lines(f"rolled back {name}" if name else "nothing to do")
-        case "status":
-            for row in call.service.migrations.status(call.database):
-                state = format_instant(row.applied_at) if row.applied_at else "applied" if row.applied else "pending"
-                _print_lines(f"{row.name}  {state}")
-        case "check":
-            findings = call.service.migrations.check(call.database)
-            _print_lines(*findings or ["no findings"])
-            return 1 if findings else 0
-        case "accept":
-            names = accept_rollbacks(call.database)
-            _print_lines(*[f"accepted what the rollback of {name} lost" for name in names] or ["nothing to do"])
-    return 0
+    options = call.options
+    outcome = migrate(call.service.migrations, call.database, options.action, accept_losses=options.yes)
+    _print_lines(*outcome.lines)
+    return 1 if outcome.findings else 0
 
 
 def _seed(call: _Call[AnySettings]) -> None:
@@ -276,13 +259,6 @@ def _confirm_reset(name: str, settings: ServiceSettings, *, confirmed: bool) -> 
         answer = ""
     if answer.strip() != "yes":
         raise Refused("nothing was deleted")
-
-
-def migrate_up(service: Service[AnySettings], settings: AnySettings, database: peewee.Database) -> list[str]:
-    """Apply the missing migrations, make a SQLite file's folder first, and return their names."""
-    if (file := sqlite_file(settings.database_url)) is not None:
-        file.parent.mkdir(parents=True, exist_ok=True)
-    return service.migrations.up(database)
 
 
 def without_password(url: str) -> str:
