@@ -25,9 +25,9 @@ from services.auth.config import Settings as AuthSettings
 from services.auth.integrity import default_password_findings
 from services.kit.core.config import LOCAL_SERVICE_SECRET, ServerSettings, ServiceSettings
 from services.kit.core.failures import CommandFailed
-from services.kit.core.findings import Finding
 from services.kit.core.instants import from_milliseconds, now, parse_instant
 from services.kit.maintenance.command_line import opened
+from services.kit.maintenance.progress import Meter
 from services.kit.storage.audit.model import AuditRow
 from services.kit.storage.database import is_postgresql
 from services.kit.storage.soundness import find_damage
@@ -51,14 +51,6 @@ class Diagnosis(NamedTuple):
     state: State
     message: str
     advice: str = ""
-
-
-class _NoProgress:
-    def begin(self, stage: str, total: int) -> None:
-        """Show nothing."""
-
-    def advance(self, rows: int) -> None:
-        """Show nothing."""
 
 
 def diagnoses() -> Iterator[Diagnosis]:
@@ -193,27 +185,20 @@ def _secrets(settings: Mapping[str, ServiceSettings]) -> Iterator[Diagnosis]:
     if not published:
         yield Diagnosis("secrets", "ok", "none is a published default")
         return
-    is_open = not _is_loopback(os.environ.get("API_HOST", "127.0.0.1"))
-    yield Diagnosis(
-        "secrets",
-        "problem" if is_open else "warning",
-        f"{', '.join(published)}: the default that everybody knows",
-        "others reach this gateway: set each in .env"
-        if is_open
-        else "fine while only this machine reaches the gateway",
-    )
+    message = f"{', '.join(published)}: the default that everybody knows"
+    if _is_reached_by_others():
+        yield Diagnosis("secrets", "problem", message, "others reach this gateway: set each in .env")
+    else:
+        yield Diagnosis("secrets", "warning", message, "fine while only this machine reaches the gateway")
 
 
-def _is_loopback(host: str) -> bool:
+def _is_reached_by_others() -> bool:
+    """Return whether other machines reach the gateway."""
+    host = os.environ.get("API_HOST", "").strip() or "127.0.0.1"
     try:
-        return ip_address(host.strip() or "127.0.0.1").is_loopback
+        return not ip_address(host).is_loopback
     except ValueError:
-        return host == "localhost"
-
-
-def _any_data(settings: Mapping[str, ServiceSettings]) -> bool:
-    """Return whether any service has a SQLite file: then one that is gone is a loss, not a new installation."""
-    return any(file.exists() for file in sqlite_files(settings))
+        return host != "localhost"
 
 
 def _database(name: str, settings: Mapping[str, ServiceSettings]) -> Iterator[Diagnosis]:
@@ -221,7 +206,8 @@ def _database(name: str, settings: Mapping[str, ServiceSettings]) -> Iterator[Di
     try:
         with opened(service, create=False, waits=False) as (_, database):
             if damage := find_damage(database, service.migrations):
-                if damage == "the file is gone" and not _any_data(settings):
+                # Where another service has its file, one that is gone is a loss, and not a new installation.
+                if damage == "the file is gone" and not any(file.exists() for file in sqlite_files(settings)):
                     yield Diagnosis(check, "ok", "none yet", "flix up makes it")
                 else:
                     yield Diagnosis(check, "problem", damage, "stop Flix, then flix restore a backup")
@@ -236,10 +222,11 @@ def _database(name: str, settings: Mapping[str, ServiceSettings]) -> Iterator[Di
 
 
 def _published_passwords(database: peewee.Database) -> Iterator[Diagnosis]:
-    is_open = not _is_loopback(os.environ.get("API_HOST", "127.0.0.1"))
-    found: Finding
-    for found in default_password_findings(database, _NoProgress()):
-        yield Diagnosis("passwords", "problem" if is_open else "warning", found.message)
+    state: State = "problem" if _is_reached_by_others() else "warning"
+    with Meter() as meter:
+        yield from (
+            Diagnosis("passwords", state, found.message) for found in default_password_findings(database, meter)
+        )
 
 
 def _future(check: str, database: peewee.Database) -> Iterator[Diagnosis]:

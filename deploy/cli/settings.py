@@ -21,16 +21,12 @@ def config(json: Json = False) -> None:
         answer.problems += [*found.unknown, *found.problems]
 
 
-def _checked(text: str | None) -> str | None:
-    return None if text is None else given_text(text)
-
-
 def secrets(
     origin: Annotated[
         str | None,
-        typer.Option(callback=_checked, help="The sites whose pages call the API, with commas."),
+        typer.Option(parser=given_text, help="The sites whose pages call the API, with commas."),
     ] = None,
-    admin: Annotated[str | None, typer.Option(callback=_checked, help="The name of the first admin.")] = None,
+    admin: Annotated[str | None, typer.Option(parser=given_text, help="The name of the first admin.")] = None,
     to: Annotated[
         Path, typer.Option(parser=given_path, metavar="FOLDER", help="The folder for .env and secrets/.")
     ] = Path(),
