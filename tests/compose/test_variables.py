@@ -26,7 +26,7 @@ COMBINATIONS = [
 ]
 DOCUMENTED = dict(re.findall(r"^([A-Z_]+)=(.*)$", (ROOT / ".env.example").read_text(), re.MULTILINE))
 KEYS = ("BRANDING_GEMINI_API_KEY", "BRANDING_OPENAI_API_KEY")
-AUTH = {"auth", "migrate-auth", "seed-auth", "backup", "backups", "restore", "import-baseline", "tools"}
+AUTH = {"auth", "migrate-auth", "seed-auth", "backups", "restore", "tools"}
 ALL = {*(f"{each}{name}" for name in SERVICES for each in ("", "migrate-", "seed-")), *AUTH, "follow-quiz", "gateway"}
 GATEWAY = (
     *("CORS_ORIGIN", "RATE_LIMIT_MAX", "RATE_LIMIT_ADDRESS_MAX", "RATE_LIMIT_WINDOW_MS", "GATEWAY_TIMEOUT_SECONDS"),
