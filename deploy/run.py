@@ -10,7 +10,8 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryFile
 
@@ -24,13 +25,35 @@ from services.kit.core.config import ServerSettings
 from services.kit.core.failures import CommandFailed
 
 WATCH_SECONDS = 0.5
-Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Output:
+    """What people read; with `as_json` standard output is for one document, and lines go to standard error."""
+
+    as_json: bool
+
+    def line(self, text: str) -> None:
+        """Write a line."""
+        write(sys.stderr if self.as_json else sys.stdout, f"{text}\n")
+
+    def ready(self, address: str, settings: Mapping[str, ServerSettings], seconds: float) -> None:
+        """Write that everything is ready."""
+        document = {"ok": True, "problems": [], "address": address, "logs": str(LOGS), "seconds": round(seconds, 1)}
+        text = json.dumps(document) if self.as_json else _welcome(address, settings, seconds)
+        write(sys.stdout, f"{text}\n")
+
+    def failed(self, problems: list[str]) -> None:
+        """Write why nothing runs."""
+        if self.as_json:
+            write(sys.stdout, f"{json.dumps({'ok': False, 'problems': problems})}\n")
+        else:
+            write(sys.stderr, "".join(f"{each}\n" for each in problems))
 
 
 def main() -> int:
     """Return 0 after Ctrl-C, 1 when the stack could not start."""
-    as_json = sys.argv[1:] == ["--json"]
-    say = _print_error if as_json else _print_line
+    output = Output(as_json=sys.argv[1:] == ["--json"])
     # The databases contain password hashes and signing keys.
     os.umask(0o077)
     stopping = threading.Event()
@@ -45,33 +68,26 @@ def main() -> int:
         with locked(DATA) as lock:
             stack.require_free_ports(settings.values())
             log_files.rotate_all(LOGS, bounds)
-            _run(settings, stopping, lock, bounds, say, as_json=as_json)
+            _run(settings, bounds, lock, stopping, output)
     except CommandFailed as error:
-        # Without --json what prepares has written the reason itself.
-        if as_json:
-            _print_line(json.dumps({"ok": False, "problems": error.lines}))
-        else:
-            for line in error.lines:
-                _print_error(line)
+        output.failed(error.lines)
         return 1
-    say("stopped")
+    output.line("stopped")
     return 0
 
 
 def _run(
     settings: Mapping[str, ServerSettings],
-    stopping: threading.Event,
-    lock: int,
     bounds: log_files.Bounds,
-    say: Say,
-    *,
-    as_json: bool,
+    lock: int,
+    stopping: threading.Event,
+    output: Output,
 ) -> None:
     """Run the stack until `stopping` is set. Raise StartFailed when it does not start."""
     started_at = time.monotonic()
     taken = stack.taken_metrics_ports(os.environ)
     note_without_metrics(lock, DATA, list(taken))
-    _prepare(lock, as_json=as_json)
+    _prepare(lock, output)
 
     def start(name: str) -> stack.Process:
         # Otherwise `flix status` would show the numbers of the program that has the port.
@@ -80,16 +96,15 @@ def _run(
 
     supervised: list[Supervised] = []
     try:
-        supervised.extend(Supervised(start(name), start, say) for name in stack.PROCESSES)
+        supervised.extend(Supervised(start(name), start, output.line) for name in stack.PROCESSES)
         address = f"http://{stack.reachable(settings['gateway'].host)}:{settings['gateway'].port}"
         processes = [each.process for each in supervised]
         stack.wait_until(lambda: stopping.is_set() or stack.is_ready(address), processes)
         if not stopping.is_set():
-            seconds = time.monotonic() - started_at
             if taken:
-                say(_no_metrics(taken))
-            _print_line(_document(address, seconds) if as_json else _welcome(address, settings, seconds))
-        elif as_json:
+                output.line(_no_metrics(taken))
+            output.ready(address, settings, time.monotonic() - started_at)
+        elif output.as_json:
             raise stack.StartFailed("stopped before it was ready")
         while not stopping.wait(WATCH_SECONDS):
             for each in supervised:
@@ -99,8 +114,9 @@ def _run(
         stack.stop(each.process for each in supervised)
 
 
-def _prepare(lock: int, *, as_json: bool) -> None:
-    if not as_json:
+def _prepare(lock: int, output: Output) -> None:
+    """Migrate and seed. Raise StartFailed, without --json with no reason: deploy.prepare has written it."""
+    if not output.as_json:
         stack.run_to_end("deploy.prepare", os.environ, [lock])
         return
     with TemporaryFile() as errors:
@@ -120,11 +136,6 @@ def _make_folder(folder: Path) -> None:
         (folder / ".writable").unlink(missing_ok=True)
     except OSError as error:
         raise unwritable(folder, error) from None
-
-
-def _document(address: str, seconds: float) -> str:
-    document = {"ok": True, "problems": [], "address": address, "logs": str(LOGS), "seconds": round(seconds, 1)}
-    return json.dumps(document)
 
 
 def _welcome(address: str, settings: Mapping[str, ServerSettings], seconds: float) -> str:
@@ -157,14 +168,6 @@ def _sign_in(address: str, auth: ServerSettings) -> str:
     credentials = json.dumps({"username": auth.admin_username, "password": auth.admin_password}).encode()
     works = stack.responds_well(address, "POST", "/api/admin/login", credentials)
     return f"{auth.admin_username} / {auth.admin_password}" if works else f"{auth.admin_username}, as it was set up"
-
-
-def _print_line(text: str) -> None:
-    write(sys.stdout, f"{text}\n")
-
-
-def _print_error(text: str) -> None:
-    write(sys.stderr, f"{text}\n")
 
 
 if __name__ == "__main__":
