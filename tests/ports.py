@@ -27,6 +27,12 @@ def free_ports(number: int) -> list[int]:
     return ports
 
 
+def ports_of_a_stack() -> dict[str, str]:
+    """Return a free port for each process that serves, by its variable."""
+    names = ("AUTH_PORT", "CONTENT_PORT", "QUIZ_PORT", "API_PORT")
+    return dict(zip(names, map(str, free_ports(len(names))), strict=True))
+
+
 def free_port() -> int:
     """Return a port."""
     return free_ports(1)[0]

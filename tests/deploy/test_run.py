@@ -16,8 +16,8 @@ from services.content.models import EventRow
 from services.kit.core.errors import ReadOnly
 from services.kit.storage.database import open_database
 from tests.deploy.env_lines import READ
-from tests.ports import free_port, free_ports
-from tests.processes import is_running
+from tests.ports import free_port, ports_of_a_stack
+from tests.processes import children, is_running
 from tests.read_only import read_only
 from tests.waiting import until
 
@@ -28,10 +28,14 @@ ADVICE = "let this user write there, or start in another folder"
 @pytest.fixture
 def environment(tmp_path: Path) -> dict[str, str]:
     """Return ports and databases of its own, by absolute paths: the services run in the repository's folder."""
-    names = ("AUTH_PORT", "CONTENT_PORT", "QUIZ_PORT", "API_PORT")
-    ports = dict(zip(names, map(str, free_ports(4)), strict=True))
     urls = {f"{name.upper()}_DATABASE_URL": f"sqlite:///{tmp_path}/{name}.sqlite" for name in stack.SERVICES}
-    return {"PATH": os.environ["PATH"], "PYTHONPATH": str(stack.ROOT), "METRICS_PORT": "0", **ports, **urls}
+    return {
+        "PATH": os.environ["PATH"],
+        "PYTHONPATH": str(stack.ROOT),
+        "METRICS_PORT": "0",
+        **ports_of_a_stack(),
+        **urls,
+    }
 
 
 @contextmanager
@@ -192,14 +196,16 @@ def test_content_that_has_lost_its_file_beside_quizzes_is_not_begun_anew(
 
 
 @pytest.mark.full
-def test_a_killed_process_is_started_again_and_takes_no_other_along(
+def test_a_killed_process_is_started_again_and_takes_only_its_workers_along(
     tmp_path: Path, environment: dict[str, str]
 ) -> None:
     with running(tmp_path, environment) as run:
         address = table(run)["API"]
         before = processes(run.pid)
+        [worker] = children(before["services.content serve"])
         for name in ("services.quiz follow", "services.content serve"):
             os.kill(before[name], signal.SIGKILL)
+        until(lambda: not is_running(worker), "content's worker has ended")
         until(lambda: processes(run.pid).keys() == before.keys(), "every process runs again")
         until(lambda: stack.is_ready(address), "the stack is ready again")
         after = processes(run.pid)
@@ -272,18 +278,6 @@ def test_what_cannot_be_written_stops_the_start_with_one_line(
 
 
 @pytest.mark.full
-def test_a_worker_ends_at_once_with_its_killed_master(tmp_path: Path, environment: dict[str, str]) -> None:
-    with running(tmp_path, environment) as run:
-        table(run)
-        master = processes(run.pid)["services.content serve"]
-        workers = children_of(master)
-        os.kill(master, signal.SIGKILL)
-        until(lambda: not any(map(is_running, workers)), "its workers have ended")
-        assert workers
-        end(run, signal.SIGTERM)
-
-
-@pytest.mark.full
 def test_its_processes_get_the_exact_values_of_env(clone: Path, environment: dict[str, str]) -> None:
     password = 'p@$$ w#rd "é" %s ${PATH} \\d'
     lines = {f"V{number}": text for number, text in enumerate(READ)}
@@ -311,22 +305,7 @@ def environment_of(pid: int) -> dict[str, str]:
 
 def processes(parent: int) -> dict[str, int]:
     """Return the id of each process of a stack by its module and command."""
-    return {" ".join(command_line(pid)[-2:]): pid for pid in children_of(parent) if len(command_line(pid)) > 2}
-
-
-def children_of(parent: int) -> list[int]:
-    """Return the ids of the running children of a process."""
-    statuses = (status for status in Path("/proc").glob("[0-9]*/stat"))
-    fields = ((int(status.parent.name), stat_fields(status)) for status in statuses)
-    return [pid for pid, values in fields if values[1:2] == [str(parent)] and values[0] != "Z"]
-
-
-def stat_fields(status: Path) -> list[str]:
-    """Return the fields after the name in a file /proc/PID/stat."""
-    try:
-        return status.read_text().rpartition(")")[2].split()
-    except OSError:
-        return []
+    return {" ".join(command_line(pid)[-2:]): pid for pid in children(parent) if len(command_line(pid)) > 2}
 
 
 def command_line(pid: int) -> list[str]:

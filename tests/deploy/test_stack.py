@@ -5,15 +5,14 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from deploy import stack
 from services.kit.core.config import ServerSettings, ServiceSettings, SettingsError
 from tests.installation import Installation
-from tests.ports import free_ports
-from tests.processes import is_running
+from tests.ports import ports_of_a_stack
+from tests.processes import children, is_running
 from tests.waiting import until
 
 
@@ -32,13 +31,6 @@ def busy_port() -> Iterator[int]:
         listener.bind(("127.0.0.1", 0))
         listener.listen()
         yield listener.getsockname()[1]
-
-
-@pytest.fixture
-def ports() -> dict[str, str]:
-    """Return a free port for each process, by its variable."""
-    variables = ("AUTH_PORT", "CONTENT_PORT", "QUIZ_PORT", "API_PORT")
-    return {name: str(port) for name, port in zip(variables, free_ports(4), strict=True)}
 
 
 def test_the_local_profile_needs_no_variables_and_listens_on_loopback() -> None:
@@ -97,8 +89,8 @@ def test_the_problems_of_all_processes_are_reported_once() -> None:
 
 
 @pytest.mark.parametrize("variable", ["AUTH_PORT", "CONTENT_PORT", "QUIZ_PORT", "API_PORT"])
-def test_a_busy_port_is_named_with_its_variable(ports: dict[str, str], busy_port: int, variable: str) -> None:
-    settings = stack.read_settings({**ports, variable: str(busy_port)})
+def test_a_busy_port_is_named_with_its_variable(busy_port: int, variable: str) -> None:
+    settings = stack.read_settings({**ports_of_a_stack(), variable: str(busy_port)})
 
     with pytest.raises(stack.StartFailed) as refused:
         stack.require_free_ports(settings.values())
@@ -128,7 +120,7 @@ def test_a_killed_starter_takes_its_processes_and_their_workers_along(built_on_s
     with subprocess.Popen(command, cwd=stack.ROOT, stdout=subprocess.PIPE, text=True) as starter:
         assert starter.stdout is not None
         masters = [int(pid) for pid in starter.stdout.readline().split()]
-        workers = [int(pid) for pid in Path(f"/proc/{masters[0]}/task/{masters[0]}/children").read_text().split()]
+        workers = children(masters[0])
         assert (len(masters), len(workers)) == (2, 1)
         starter.kill()
     until(lambda: not any(map(is_running, masters + workers)), "the stack has ended with its starter")

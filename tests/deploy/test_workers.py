@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.installation import SERVERS, Installation
+from tests.processes import children
 from tests.waiting import until
 
 PROC = Path("/proc")
@@ -28,11 +29,6 @@ def connections() -> set[str]:
     return {f"socket:[{row[9]}]" for row in rows if row[3] == ESTABLISHED}
 
 
-def workers(pid: int) -> list[int]:
-    """Return the processes that it has forked."""
-    return [int(each) for each in (PROC / f"{pid}/task/{pid}/children").read_text().split()]
-
-
 @pytest.mark.full
 def test_a_master_has_no_connection_and_no_second_thread(built: Installation) -> None:
     built.start()
@@ -52,9 +48,9 @@ def test_only_a_worker_that_dies_is_replaced(built_on_sqlite: Installation) -> N
     masters = {name: built_on_sqlite.pid(name) for name in SERVERS}
     with built_on_sqlite.admin() as admin:
         for name in SERVERS:
-            [worker] = workers(masters[name])
+            [worker] = children(masters[name])
             os.kill(worker, signal.SIGKILL)
-            until(lambda of=name, gone=worker: workers(masters[of]) not in ([gone], []), f"{name} has another worker")  # type: ignore[misc]
+            until(lambda of=name, gone=worker: children(masters[of]) not in ([gone], []), f"{name} has another worker")  # type: ignore[misc]
 
         until(lambda: admin.get("/health/ready").status_code == 200, "everything is ready again")
         assert admin.get("/api/events").status_code == 200

@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 from deploy import env_file, stack
 from deploy.cli.app import app
 from tests.installation import SERVICES, installation
-from tests.ports import free_ports
+from tests.ports import ports_of_a_stack
 
 
 class Done(NamedTuple):
@@ -52,8 +52,7 @@ def folder(seeded_files: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
         (tmp_path / name).symlink_to(stack.ROOT / name)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(env_file, "ROOT", tmp_path)
-    ports = dict(zip(("AUTH_PORT", "CONTENT_PORT", "QUIZ_PORT", "API_PORT"), map(str, free_ports(4)), strict=True))
-    for name, port in ports.items():
+    for name, port in ports_of_a_stack().items():
         monkeypatch.setenv(name, port)
     return tmp_path
 

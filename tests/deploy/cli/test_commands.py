@@ -191,10 +191,6 @@ def wrong_setting(folder: Path, _monkeypatch: pytest.MonkeyPatch) -> None:
     (folder / ".env").write_text("SERVICE_THREADS=many\n")
 
 
-def wrong_line(folder: Path, _monkeypatch: pytest.MonkeyPatch) -> None:
-    (folder / ".env").write_text("ADMIN_PASSWORD=pa$word\n")
-
-
 def file_for_folder(_folder: Path, _monkeypatch: pytest.MonkeyPatch) -> None:
     Path("data/backups").write_text("")
 
@@ -215,7 +211,6 @@ def later_entry(_folder: Path, _monkeypatch: pytest.MonkeyPatch) -> None:
         (damage, "quiz data"),
         (drift, "content data"),
         (wrong_setting, "settings"),
-        (wrong_line, "env file"),
         (file_for_folder, "folders"),
         (others_reach_it, "secrets"),
         (later_entry, "auth data"),
@@ -300,10 +295,9 @@ def test_secrets_writes_all_that_production_needs_and_replaces_nothing(flix: Fli
     assert LOCAL_ADMIN_PASSWORD not in texts
 
 
-@pytest.mark.parametrize("origin", ["learn.example", "https://a.example'\nX=1"])
-def test_secrets_writes_nothing_after_a_wrong_answer(flix: Flix, folder: Path, origin: str) -> None:
+def test_secrets_writes_nothing_after_a_wrong_answer(flix: Flix, folder: Path) -> None:
     before = set(folder.iterdir())
-    done = flix("secrets", "--origin", origin, "--admin", "ada")
+    done = flix("secrets", "--origin", "learn.example", "--admin", "ada")
     assert (done.code, done.errors != "", set(folder.iterdir())) == (1, True, before)
 
 
@@ -347,12 +341,9 @@ def test_secrets_names_a_folder_that_is_none(flix: Flix, folder: Path) -> None:
 def test_doctor_does_not_judge_settings_without_the_file_that_gives_them(flix: Flix, folder: Path) -> None:
     (folder / ".env").write_text("ADMIN_PASSWORD=pa$word\n")
     found = flix("doctor")
-    assert (found.code, "not known while .env cannot be read" in found.output, "pa$word" in found.output) == (
-        1,
-        True,
-        False,
-    )
-    assert "profile local" not in found.output
+    assert (found.code, states(flix)["env file"]) == (1, "problem")
+    shown = ("not known while .env cannot be read", "pa$word", "profile local")
+    assert [text in found.output for text in shown] == [True, False, False]
 
 
 def test_the_version_is_shown(flix: Flix) -> None:
@@ -403,13 +394,6 @@ def test_a_reader_that_has_read_enough_is_told_nothing(folder: Path, arguments: 
 
 def test_closed_standard_error_changes_nothing(folder: Path) -> None:
     assert launched(folder, ">/dev/null 2>&-", "check", "--alone", "--service", "auth").returncode == 0
-
-
-def test_help_loads_no_database_driver_and_no_settings() -> None:
-    script = "import deploy.cli.app, sys; print(*sys.modules)"
-    done = subprocess.run([sys.executable, "-c", script], cwd=stack.ROOT, capture_output=True, text=True, check=True)
-    assert {"typer"} <= set(done.stdout.split())
-    assert {"peewee", "pydantic", "falcon", "httpx", "cryptography", "deploy.stack"}.isdisjoint(done.stdout.split())
 
 
 def test_the_launcher_works_from_anywhere_and_in_a_folder_with_a_space(folder: Path) -> None:
