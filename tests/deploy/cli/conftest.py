@@ -4,7 +4,9 @@ import json
 import os
 import shutil
 import signal
+import sqlite3
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -76,3 +78,26 @@ def flix(folder: Path) -> Iterator[Flix]:
     os.umask(umask)
     for number, handler in handlers.items():
         signal.signal(number, handler)
+
+
+def rows(name: str, query: str) -> list[Any]:
+    """Return what a query finds in a service's database."""
+    with closing(sqlite3.connect(f"data/{name}.sqlite")) as connection:
+        return connection.execute(query).fetchall()
+
+
+def execute(name: str, *statements: str) -> None:
+    """Change a service's database."""
+    with closing(sqlite3.connect(f"data/{name}.sqlite")) as connection, connection:
+        for each in statements:
+            connection.execute(each)
+
+
+def states(flix: Flix) -> dict[str, str]:
+    """Return the worst state of each check."""
+    found: dict[str, str] = {}
+    for each in flix("doctor", "--json").document["checks"]:
+        found[each["check"]] = max(
+            found.get(each["check"], ""), each["state"], key=["", "ok", "warning", "problem"].index
+        )
+    return found
