@@ -1,13 +1,12 @@
 """The numbers of all workers of a process, in memory that they share and that ends with them.
 
-Each worker writes its numbers into its own place once a second, before each scrape, and at its end. The master adds
-those of a worker that has ended to the place of the ended, so counters go on when a worker dies and is replaced.
+Each worker writes its numbers into its own place once a second, before each scrape, and at its end. The counts of one
+that has ended stay in its place, and the next worker there goes on with them: so none is lost, or counted twice.
 """
 
 import mmap
 import struct
 import zlib
-from collections.abc import Sequence
 
 import orjson
 
@@ -20,8 +19,6 @@ _TURN = struct.Struct("=Q")
 _HEAD = struct.Struct("=II")
 PLACE_BYTES = _TURN.size + 2 * COPY_BYTES
 ATTEMPTS = 10
-# Those that were added last: a reader may just have read their places.
-REMEMBERED_ENDED = 100
 
 WORKERS, WORKER_EXITS = "flix_workers", "flix_worker_exits"
 
@@ -58,81 +55,63 @@ class Board:
                 return document
         return None
 
-    def clear(self, place: int) -> None:
-        """Empty the place."""
-        _TURN.pack_into(self._memory, place * PLACE_BYTES, 0)
-
     def _copy(self, place: int, turn: int) -> int:
         return place * PLACE_BYTES + _TURN.size + turn % 2 * COPY_BYTES
 
 
-ENDED = 0
-"""The place of the workers that have ended."""
-
-
 class WorkerPlace:
-    """The place of a worker; `serial` is never given to another one."""
+    """The place of a worker, who goes on with the counts of those who had it before."""
 
-    def __init__(self, board: Board, place: int, serial: int):
-        self.board, self.place, self.serial = board, place, serial
+    def __init__(self, board: Board, place: int):
+        self.board, self._place = board, place
+        self._before = _read(board, place)
 
     def write(self) -> bool:
         """Write the numbers of this process; return False when they are too many."""
-        return self.board.write(self.place, _document(values_now(), [self.serial]))
+        values: Values = {WORKERS: {(): 1}}
+        add_values(values, self._before)
+        add_values(values, values_now())
+        return self.board.write(self._place, _document(values))
 
 
 class MasterBoard:
-    """The master's view: it gives places to workers and keeps the numbers of those that have ended."""
+    """The master's view: it gives places to workers, named by a number of their own, and takes them back."""
 
     def __init__(self, most_workers: int):
-        self.board = Board(1 + most_workers)
-        self._free = list(range(1, 1 + most_workers))
+        self.board = Board(most_workers)
+        self._free = list(range(most_workers))
         self._taken: dict[int, int] = {}
-        self._ended: Values = {}
-        self._ended_serials: list[int] = []
 
-    def give(self, serial: int) -> WorkerPlace | None:
+    def give(self, worker: int) -> WorkerPlace | None:
         """Return a place for a worker that will be forked; None when there is none."""
         if not self._free:
             return None
-        place = self._taken[serial] = self._free.pop()
-        return WorkerPlace(self.board, place, serial)
+        place = self._taken[worker] = self._free.pop()
+        return WorkerPlace(self.board, place)
 
-    def take_back(self, serial: int) -> None:
-        """Keep the numbers of a worker that has ended, but for its gauges, and free its place."""
-        place = self._taken.pop(serial, None)
-        if place is None:
-            return
-        document = self.board.read(place)
-        values = {} if document is None else without_gauges(_parsed(document)[0])
-        add_values(self._ended, values)
-        add_values(self._ended, {WORKER_EXITS: {(): 1}})
-        self._ended_serials = [*self._ended_serials, serial][-REMEMBERED_ENDED:]
-        # In this order: see sums().
-        if self.board.write(ENDED, _document(self._ended, self._ended_serials)):
-            self.board.clear(place)
-        self._free.append(place)
+    def take_back(self, worker: int) -> None:
+        """Free the place of a worker that has ended; its counts stay there, and its gauges go."""
+        place = self._taken.pop(worker, None)
+        if place is not None:
+            values = without_gauges(_read(self.board, place))
+            values.pop(WORKERS, None)
+            add_values(values, {WORKER_EXITS: {(): 1}})
+            self.board.write(place, _document(values))
+            self._free.append(place)
 
 
 def sums(board: Board) -> Values:
     """Return the sums of all workers, those that have ended included."""
-    # The ended are read last, and one that was added meanwhile is not counted twice.
-    documents = [document for place in range(1, board.places) if (document := board.read(place))]
-    ended = board.read(ENDED)
-    total, ended_serials = ({WORKER_EXITS: {(): 0}}, []) if ended is None else _parsed(ended)
-    alive = [values for values, [serial] in map(_parsed, documents) if serial not in ended_serials]
-    for values in alive:
-        add_values(total, values)
-    return {**total, WORKERS: {(): len(alive)}}
+    total: Values = {WORKERS: {(): 0}, WORKER_EXITS: {(): 0}}
+    for place in range(board.places):
+        add_values(total, _read(board, place))
+    return total
 
 
-def _document(values: Values, serials: Sequence[int]) -> bytes:
-    series = {name: [[labels, value] for labels, value in each.items()] for name, each in values.items()}
-    return orjson.dumps({"serials": serials, "series": series})
+def _document(values: Values) -> bytes:
+    return orjson.dumps({name: [[labels, value] for labels, value in each.items()] for name, each in values.items()})
 
 
-def _parsed(document: bytes) -> tuple[Values, list[int]]:
-    members = orjson.loads(document)
-    return {
-        name: {tuple(labels): value for labels, value in series} for name, series in members["series"].items()
-    }, members["serials"]
+def _read(board: Board, place: int) -> Values:
+    members = orjson.loads(board.read(place) or b"{}")
+    return {name: {tuple(labels): value for labels, value in series} for name, series in members.items()}
