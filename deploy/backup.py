@@ -21,7 +21,7 @@ import peewee
 from deploy import stack
 from deploy.archive import FORMAT, MANIFEST, ArchiveWriter, Copy, Manifest
 from deploy.engines import engine_of
-from deploy.engines.common import BackupError, Progress
+from deploy.engines.common import BackupError, Progress, sync
 from services.kit.core.config import ServiceSettings
 from services.kit.core.instants import format_instant, now
 from services.kit.maintenance.progress import Meter
@@ -58,7 +58,7 @@ def write_backup(databases: Mapping[str, str], target: Path) -> Manifest:
             manifest = _write(databases, folder)
             # Unlike rename, link never replaces another file.
             os.link(folder / "archive", target)
-            _sync(target.parent)
+            sync(target.parent)
             return manifest
     except OSError as error:
         raise BackupError(f"{target} cannot be written ({error.strerror}): give another folder") from None
@@ -140,12 +140,3 @@ def _work_folder(target: Path) -> Iterator[Path]:
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-
-
-def _sync(folder: Path) -> None:
-    """Write the folder's list of files to the disk."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

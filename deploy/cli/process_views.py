@@ -1,6 +1,5 @@
-"""What `flix status` shows of each process: its state, and what waits in it."""
+"""What the document of `flix status` has of each process: its state, and what waits in it."""
 
-from collections.abc import Mapping, Sequence
 from typing import Any
 
 from deploy.cli.processes import FOLLOWER, Seen
@@ -28,29 +27,6 @@ def process_view(seen: Seen) -> dict[str, Any]:
         "useCases": _use_cases(seen.name, samples),
         "feed": _feed(samples),
     }
-
-
-def queue_rows(views: Sequence[Mapping[str, Any]], changes: int | None) -> list[tuple[str, ...]]:
-    """Return what waits in each process as cells for people, and why nothing is known of one.
-
-    `changes` is where content's feed ends.
-    """
-    rows: list[tuple[str, ...]] = []
-    for each in views:
-        name = each["name"]
-        for requests in each["requests"]:
-            in_flight = f"{requests['inFlight']} of {requests['limit']}"
-            rows.append((name, f"requests in flight ({requests['kind']})", in_flight))
-        if each["batchWaiting"] is not None:
-            rows.append((name, "submissions waiting", str(each["batchWaiting"])))
-        if (use_cases := each["useCases"]) is not None:
-            rows.append((name, "use cases", f"{use_cases['inUse']} of {use_cases['limit']}"))
-        if (feed := each["feed"]) is not None:
-            place = f"{feed['sequence']} of {'?' if changes is None else changes}"
-            rows.append((name, "place in content's feed", place))
-        if each["metrics"]["message"] and each["state"] != "down":
-            rows.append((name, each["metrics"]["message"], ""))
-    return rows
 
 
 def _use_cases(name: str, samples: Samples) -> dict[str, int | None] | None:

@@ -2,10 +2,8 @@
 
 import os
 import sys
-from collections.abc import Iterator, Mapping
-from typing import Any
 
-from deploy.cli.answer import Json, answering, columns, readable_size
+from deploy.cli.answer import Json, answering
 from deploy.tools_container import is_tools_container, require_place
 
 
@@ -25,43 +23,13 @@ def status(json: Json = False) -> None:
     """Show processes, versions, schema, queues, backups and disk."""
     with answering(as_json=json) as answer:
         from deploy.cli.status import status as read_status
+        from deploy.cli.status_lines import status_lines
 
         found = read_status()
         answer.problems += found.pop("problems")
         answer.members |= found
-        for line in _status_lines(found):
+        for line in status_lines(found):
             answer.line(line)
-
-
-def _status_lines(found: Mapping[str, Any]) -> Iterator[str]:
-    """Yield the members of `flix status` as lines for people."""
-    from deploy.cli.process_views import queue_rows
-
-    feed, disk, latest = found["feed"], found["disk"], found["latestBackup"]
-    processes = [
-        (each["name"], each["state"], each["version"] or "-", _workers(each["workers"]), each["address"] or "-")
-        for each in found["processes"]
-    ]
-    databases: list[tuple[str, ...]] = [
-        (each["service"], each["schema"], each["migration"] or "none", readable_size(each["bytes"] or 0))
-        for each in found["databases"]
-    ]
-    queues = queue_rows(found["processes"], feed["changes"]) or [("nothing runs here",)]
-    for name, rows in (("processes", processes), ("queues", queues), ("databases", databases)):
-        yield f"{name}:"
-        yield from (f"  {line}" for line in columns(rows))
-    followed = f"last moved at {feed['followedAt']}" if feed["followedAt"] else "it has followed none yet"
-    lag = "unknown" if feed["lag"] is None else f"quiz has {feed['lag']} changes of content to follow; {followed}"
-    yield f"feed: {lag}"
-    none = "not seen from here (docker compose ps backups)" if is_tools_container() else "none here yet (flix backup)"
-    yield f"backup: {latest['file']}, {latest['at']}" if latest else f"backup: {none}"
-    free, total = readable_size(disk["freeBytes"]), readable_size(disk["totalBytes"])
-    yield f"disk: {free} free of {total} ({disk['path']})"
-    yield f"version: {found['version']}, Python {found['python']}"
-
-
-def _workers(number: int | None) -> str:
-    return "-" if number is None else f"{number} worker" if number == 1 else f"{number} workers"
 
 
 def doctor(json: Json = False) -> None:

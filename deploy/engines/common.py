@@ -1,5 +1,6 @@
 """The functions that backup and restore need of every database engine."""
 
+import os
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -14,6 +15,15 @@ LEDGER = "schema_ledger"
 
 # Called with the amount done since the previous call, and with the total where it is known.
 Progress = Callable[[int, int | None], None]
+
+
+def sync(path: Path) -> None:
+    """Write a file's content, or a folder's list of files, to the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 class BackupError(CommandFailed):

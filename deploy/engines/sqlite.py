@@ -12,7 +12,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import IO
 
-from deploy.engines.common import CHUNK, LEDGER, BackupError, Content, Progress
+from deploy.engines.common import CHUNK, LEDGER, BackupError, Content, Progress, sync
 from services.kit.core.database_url import read_database_url
 from services.kit.core.instants import format_instant, now
 from services.kit.storage.database import BUSY_TIMEOUT_SECONDS
@@ -104,7 +104,7 @@ def _settle(copy: Path) -> None:
     """Write the copy's log into its file, and the file to the disk."""
     with closing(_connect(copy)) as connection:
         _empty_log(connection)
-    _sync(copy)
+    sync(copy)
 
 
 def _take_place(copy: Path, file: Path) -> bool:
@@ -123,7 +123,7 @@ def _take_place(copy: Path, file: Path) -> bool:
         except (sqlite3.DatabaseError, PermissionError):
             return False
         copy.replace(file)
-    _sync(file.parent)
+    sync(file.parent)
     return True
 
 
@@ -131,14 +131,6 @@ def _empty_log(connection: sqlite3.Connection) -> None:
     busy, _, _ = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
     if busy:
         raise sqlite3.OperationalError("another connection reads the log")
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _is_readable(file: Path) -> bool:
