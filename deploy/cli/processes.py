@@ -4,14 +4,12 @@ import json
 import os
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
 from datetime import timedelta
-from http import HTTPStatus
-from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
-from deploy.cli.scrapes import RESPONSE_SECONDS, Scrape, feed_read_at, scrape
+from deploy.cli.fetch import NO_RESPONSE, RESPONSE_SECONDS, Response, fetch
+from deploy.cli.scrapes import Scrape, feed_read_at, scrape
 from deploy.folder_lock import names_without_metrics
 from deploy.folders import DATA
 from deploy.stack import PROCESSES, SERVICES, reachable
@@ -91,24 +89,17 @@ def metrics_addresses(served: Mapping[str, str]) -> dict[str, str | None]:
 def health_of(address: str) -> Health:
     """Ask a process whether it is ready."""
     try:
-        connection, path = _connection(address)
-    except (HTTPException, ValueError):
-        # No URL.
+        found = fetch(f"{address}/health")
+        version = _members(found).get("version")
+    except NO_RESPONSE:
         return Health("down", None, None, None)
-    with closing(connection):
-        try:
-            answer, response = _get(connection, f"{path}/health")
-        except (OSError, HTTPException, ValueError):
-            return Health("down", None, None, None)
-        version, date = answer.get("version"), response.getheader("Date")
-        try:
-            answer, response = _get(connection, f"{path}/health/ready")
-            state = "ready" if response.status == HTTPStatus.OK else "not ready"
-            message = answer.get("message")
-        except (OSError, HTTPException, ValueError):
-            # As the gateway while a service hangs.
-            state, message = "not ready", f"it does not say so within {RESPONSE_SECONDS} s"
-    return Health(state, message, None if version is None else str(version), date)
+    try:
+        ready = fetch(f"{address}/health/ready")
+        state, message = "ready" if ready.is_ok else "not ready", _members(ready).get("message")
+    except NO_RESPONSE:
+        # As the gateway while a service hangs.
+        state, message = "not ready", f"it does not say so within {RESPONSE_SECONDS} s"
+    return Health(state, message, None if version is None else str(version), found.date)
 
 
 def process_problems(seen: Sequence[Seen]) -> list[str]:
@@ -130,18 +121,10 @@ def start_advice() -> str:
     return "docker compose up --detach starts them" if is_tools_container() else "flix up starts them"
 
 
-def _connection(address: str) -> tuple[HTTPConnection, str]:
-    """Return a connection to the process, and the path of its address."""
-    parts = urlsplit(address)
-    connect = HTTPSConnection if parts.scheme == "https" else HTTPConnection
-    return connect(parts.netloc, timeout=RESPONSE_SECONDS), parts.path
-
-
-def _get(connection: HTTPConnection, path: str) -> tuple[dict[str, Any], HTTPResponse]:
-    connection.request("GET", path)
-    response = connection.getresponse()
-    body = json.loads(response.read() or b"{}")
-    return body if isinstance(body, dict) else {}, response
+def _members(response: Response) -> dict[str, Any]:
+    """Return the members of a JSON document. Raise ValueError."""
+    document = json.loads(response.body or b"{}")
+    return document if isinstance(document, dict) else {}
 
 
 def _follower_health(found: Scrape) -> Health:

@@ -1,16 +1,12 @@
 """The metrics of a process, as it shows them to Prometheus."""
 
 from collections.abc import Mapping
-from contextlib import closing
 from datetime import UTC, datetime
-from http import HTTPStatus
-from http.client import HTTPConnection, HTTPException
 from typing import NamedTuple
-from urllib.parse import urlsplit
 
 from prometheus_client.parser import text_string_to_metric_families
 
-RESPONSE_SECONDS = 5
+from deploy.cli.fetch import NO_RESPONSE, fetch
 
 Samples = Mapping[str, Mapping[str, float]]
 """Of each gauge the value for each of its own label's values; that of a gauge without a label is at ``""``."""
@@ -31,16 +27,13 @@ def scrape(name: str, address: str | None) -> Scrape:
     if address is None:
         return Scrape(None, None, message="it shows no metrics: METRICS_PORT is 0")
     try:
-        parts = urlsplit(address)
-        with closing(HTTPConnection(parts.netloc, timeout=RESPONSE_SECONDS)) as connection:
-            connection.request("GET", parts.path)
-            response = connection.getresponse()
-            text = response.read().decode()
+        response = fetch(address)
+        text = response.body.decode()
     except OSError as error:
         return Scrape(address, None, message=f"no metrics at {address} ({error.strerror or error})", is_silent=True)
-    except (HTTPException, ValueError):
+    except NO_RESPONSE:
         return _of_another(address)
-    return _read(name, address, text) if response.status == HTTPStatus.OK else _of_another(address)
+    return _read(name, address, text) if response.is_ok else _of_another(address)
 
 
 def number(samples: Samples, name: str) -> int | None:
