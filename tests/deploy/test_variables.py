@@ -8,8 +8,6 @@ import yaml
 from deploy.stack import ROOT
 from services.kit.core.version import VERSION
 
-FILES = ("docker-compose.yml", *(str(file.relative_to(ROOT)) for file in ROOT.glob("deploy/**/compose*.yml")))
-
 # Empty, so that the gateway, or the container `secrets`, takes its own default.
 DEFAULTS_ELSEWHERE = re.compile(
     r"(?!BRANDING_).*_(URL|HOST)|(AUTH|CONTENT|QUIZ)_PORT|CORS_ORIGIN|ADMIN_PASSWORD|SERVICE_TOKEN_SECRET|SIGNING_KEY_SECRET"
@@ -29,56 +27,6 @@ def test_compose_passes_every_variable_on_with_the_same_default() -> None:
     assert set(files.values()) <= {"", "/dev/null"}
 
 
-def test_the_door_is_published_on_this_machine_unless_told_otherwise() -> None:
-    ports = {
-        name: [
-            block["ports"] for block in yaml.safe_load(_without_tags(name))["services"].values() if block.get("ports")
-        ]
-        for name in FILES
-    }
-    door = [{"target": 3001, "published": "${API_PORT:-3001}", "host_ip": "${API_BIND:-127.0.0.1}"}]
-    assert ports == {
-        "docker-compose.yml": [door],
-        "deploy/compose.replicas.yml": [door],
-        "deploy/compose.production.yml": [],
-        "deploy/compose.branding.yml": [],
-        "deploy/compose.tls.yml": [
-            [
-                {"target": 3443, "published": "${HTTPS_PORT:-443}", "host_ip": "${API_BIND:-127.0.0.1}"},
-                {"target": 3080, "published": "${HTTP_PORT:-80}", "host_ip": "${API_BIND:-127.0.0.1}"},
-            ]
-        ],
-        # Whatever API_BIND says.
-        "deploy/observability/compose.yml": [
-            [{"target": 9090, "published": "${PROMETHEUS_PORT:-9090}", "host_ip": "127.0.0.1"}],
-            [{"target": 3000, "published": "${GRAFANA_PORT:-3030}", "host_ip": "127.0.0.1"}],
-        ],
-    }
-
-
-def test_the_logs_of_every_container_are_bounded() -> None:
-    services = [
-        (file, name, block)
-        for file in FILES
-        for name, block in yaml.safe_load(_without_tags(file))["services"].items()
-        # The others only add to a service of docker-compose.yml.
-        if "image" in block
-    ]
-    bound = {"driver": "json-file", "options": {"max-size": "${LOG_MEGABYTES:-20}m", "max-file": "${LOG_FILES:-5}"}}
-
-    assert [f"{file}: {name}" for file, name, block in services if block.get("logging") != bound] == []
-    assert {name for _, name, _ in services} >= {
-        "secrets",
-        "postgres",
-        "gateway",
-        "backups",
-        "valkey",
-        "door",
-        "prometheus",
-        "grafana",
-    }
-
-
 def test_one_version_is_in_the_project_the_code_and_the_labels() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
     labels = re.findall(r"\bVERSION=(\S+)", (ROOT / "deploy/Dockerfile").read_text())
@@ -92,10 +40,6 @@ def test_every_image_is_built_with_its_revision_and_time() -> None:
 
     assert {name for name, given in arguments.items() if {"REVISION", "CREATED"} <= set(given)} == set(arguments)
     assert {"content", "quiz", "auth", "gateway", "tools"} <= set(arguments)
-
-
-def _without_tags(name: str) -> str:
-    return re.sub("!reset|!override", "", (ROOT / name).read_text())
 
 
 def test_only_content_leaves_the_machine_and_only_with_the_file_for_it() -> None:
