@@ -39,12 +39,11 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Options:
-    """The backup, whether somebody has confirmed, and whether and where the present data is backed up first."""
+    """The backup, whether somebody has confirmed, and the folder of the backup of the present data, None for none."""
 
     file: Path
     confirmed: bool
-    keep_present: bool
-    safety_folder: Path
+    safety_folder: Path | None
 
 
 class Restored(NamedTuple):
@@ -71,7 +70,7 @@ def restore(options: Options, say: Say) -> Restored:
         wanted = {name: services[name] for name in stack.SERVICES if name in archive.manifest.services}
         _require_stopped_where_needed(wanted)
         copies = {name: scratches.enter_context(_checked_copy(archive, name, wanted[name], say)) for name in wanted}
-        safety_backup = _back_up_present(wanted, options.safety_folder) if options.keep_present else None
+        safety_backup = _back_up_present(wanted, options.safety_folder) if options.safety_folder else None
         if safety_backup is not None:
             say(f"the present data is backed up in {safety_backup}")
         _replace_all(copies, wanted, safety_backup)

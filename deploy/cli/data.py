@@ -47,7 +47,7 @@ def restore(
         from deploy.restore import restore as restore_from
 
         require_place("deploy/restore-compose FILE", file)
-        done = restore_from(Options(file, yes, not without_safety_backup, safety_to), answer.line)
+        done = restore_from(Options(file, yes, None if without_safety_backup else safety_to), answer.line)
         begun_at = done.manifest.begun_at
         answer.members |= {
             "file": str(file),

@@ -104,21 +104,17 @@ def health_of(address: str) -> Health:
 
 def process_problems(seen: Sequence[Seen]) -> list[str]:
     """Return a line for each process that is down or not ready, one where nothing runs."""
+    advice = "docker compose up --detach starts them" if is_tools_container() else "flix up starts them"
     if all(each.health.state == "down" for each in seen):
-        return [f"no process answers: {start_advice()}"]
+        return [f"no process answers: {advice}"]
     lines = []
     for each in seen:
         if each.health.state == "down":
             place = each.address or each.scrape.address
-            lines.append(f"{each.name} does not answer at {place}: look into its log; {start_advice()}")
+            lines.append(f"{each.name} does not answer at {place}: look into its log; {advice}")
         elif each.health.state == "not ready":
             lines.append(f"{each.name} is not ready: {each.health.message}")
     return lines
-
-
-def start_advice() -> str:
-    """Return how processes are started here."""
-    return "docker compose up --detach starts them" if is_tools_container() else "flix up starts them"
 
 
 def _members(response: Response) -> dict[str, Any]:

@@ -246,8 +246,8 @@ def test_only_a_typed_yes_on_a_local_installation_stands_for_the_option(
     services: Any = {"auth": SimpleNamespace(profile="local"), "quiz": SimpleNamespace(profile=profile)}
     monkeypatch.setattr("builtins.input", lambda: typed)
     with pytest.raises(BackupError, match=reason):
-        _confirm(Options(Path("backup.tar"), False, True, BACKUPS), manifest, services)
-    _confirm(Options(Path("backup.tar"), True, True, BACKUPS), manifest, services)
+        _confirm(Options(Path("backup.tar"), False, BACKUPS), manifest, services)
+    _confirm(Options(Path("backup.tar"), True, BACKUPS), manifest, services)
 
 
 @pytest.mark.full
