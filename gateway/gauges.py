@@ -1,4 +1,4 @@
-"""What a worker of the gateway holds when somebody looks: requests in flight, waiting submissions, memories."""
+"""What a worker of the gateway holds at a scrape: requests in flight, waiting submissions, memories."""
 
 from gateway.overload import Overload
 from gateway.upstreams import Upstreams

@@ -1,6 +1,6 @@
 """Counters, histograms and gauges as plain numbers of this process (docs/decisions/114-metrics.md).
 
-Whoever counts pays for a dictionary only. The web server adds up the workers and shows the sums
+To count is to change a number in a dictionary. The web server adds up the workers and shows the sums
 (services/kit/web/metrics_board.py). Labels never come from clients, so that their number is bounded.
 """
 
@@ -49,7 +49,7 @@ class Histogram:
 
 
 class Gauge:
-    """What `read` returns for each combination of labels when somebody looks."""
+    """What `read` returns for each combination of labels, at each scrape."""
 
     def __init__(self, name: str, about: str, labels: Sequence[str] = ()):
         self.about, self.labels = about, labels
