@@ -66,6 +66,8 @@ def test_an_old_installation_is_imported_into_running_containers(compose_stack: 
         ],
     ), imported.stderr
     assert list(tmp_path.iterdir()) == [file]
+    lost = run(compose_stack, "deploy/import-baseline-compose", "lost.sqlite")
+    assert (lost.returncode, lost.stderr) == (1, "lost.sqlite cannot be read: No such file or directory\n")
     # The roles that serve may read what the owners have written.
     with compose_stack.client() as learner:
         catalog = learner.post("/api/public/events/launch/catalog").json()["catalog"]
