@@ -33,7 +33,7 @@ def main() -> int:
 
 def _prepare() -> None:
     settings = stack.read_service_settings(os.environ)
-    require_content(settings)
+    require_no_lost_database(settings)
     for name in stack.SERVICES:
         _print_line(f"{name}: migrating")
         execute(SERVICES[name], ["migrate", "up"])
@@ -47,13 +47,19 @@ def _prepare() -> None:
         execute(SERVICES["content"], ["seed", "demo"])
 
 
-def require_content(settings: Mapping[str, ServiceSettings]) -> None:
-    """Raise StartFailed where content has lost its database: beside an empty one, quiz would delete its quizzes."""
-    content, quiz = settings["content"].database_url, settings["quiz"].database_url
-    if engine_of(content).is_empty(content) and not engine_of(quiz).is_empty(quiz) and _has_rows(quiz):
+def require_no_lost_database(settings: Mapping[str, ServiceSettings]) -> None:
+    """Raise StartFailed where a service has no database, while another's has rows: it would begin anew beside them.
+
+    Auth would have the default admin again, and beside an empty content quiz would delete its quizzes.
+    """
+    urls = {name: each.database_url for name, each in settings.items()}
+    lost = [name for name, url in urls.items() if engine_of(url).is_empty(url)]
+    kept = [name for name, url in urls.items() if lost and name not in lost and _has_rows(url)]
+    if lost and kept:
+        places = "; ".join(f"{name} has no data at {without_password(urls[name])}" for name in lost)
         raise stack.StartFailed(
-            f"content has no data at {without_password(content)}, while quiz has: put its database back, or flix "
-            "restore a backup; to begin anew, move the databases of all services away"
+            f"{places}, but there are rows of {' and '.join(kept)}: put its database back, or flix restore a backup; "
+            "to begin anew, move the databases of all services away"
         )
 
 

@@ -20,7 +20,7 @@ from gateway.upstream import HTTP_NOT_MODIFIED, JSON, UpstreamRequest, UpstreamR
 from gateway.upstreams import Upstreams
 from services.kit.core.errors import ServiceError
 from services.kit.core.logging import REQUEST_ID_HEADER, current_request_id, log, start_request
-from services.kit.web.app import error_headers
+from services.kit.web.app import CLIENT_CLOSED_REQUEST, error_headers
 from services.kit.web.bodies import Receive, receive_with_deadline
 
 Send = Callable[[dict[str, Any]], Awaitable[None]]
@@ -89,24 +89,28 @@ class DirectResponses:
             return received
 
         limits: dict[str, str] = {}
+        status, size = CLIENT_CLOSED_REQUEST, 0
         try:
-            response = await self._response(usual, body, limits, waited)
-        except ServiceError as error:
-            response = _error_response(error)
-        except Exception as error:
-            log.error("request_failed", exc_info=error)
-            response = _error_response(ServiceError())
-        await self._send(send, usual, response, limits, closes=any(unread))
-        log.debug("request_answered", status=response.status)
-        self._accounts.answered(
-            usual.template,
-            usual.method,
-            response.status,
-            time.perf_counter() - began_at,
-            0 if usual.method == "HEAD" else len(response.body),
-            waited[0],
-            BEARER if "authorization" in usual.fields else NOBODY,
-        )
+            try:
+                response = await self._response(usual, body, limits, waited)
+            except ServiceError as error:
+                response = _error_response(error)
+            except Exception as error:
+                log.error("request_failed", exc_info=error)
+                response = _error_response(ServiceError())
+            await self._send(send, usual, response, limits, closes=any(unread))
+            log.debug("request_answered", status=response.status)
+            status, size = response.status, 0 if usual.method == "HEAD" else len(response.body)
+        finally:
+            self._accounts.answered(
+                usual.template,
+                usual.method,
+                status,
+                time.perf_counter() - began_at,
+                size,
+                waited[0],
+                BEARER if "authorization" in usual.fields else NOBODY,
+            )
         return True
 
     def _usual(self, scope: Any) -> _Usual | None:

@@ -44,10 +44,10 @@ def migrate(
     with answering(as_json=json) as answer:
         from deploy import stack
         from deploy.cli.databases import chosen
-        from deploy.prepare import require_content
+        from deploy.prepare import require_no_lost_database
 
         if action is Action.up:
-            require_content(stack.read_service_settings(os.environ))
+            require_no_lost_database(stack.read_service_settings(os.environ))
         done: dict[str, Any] = {}
         answer.members |= {"action": action.value, "services": done}
         for name in chosen(service):

@@ -35,7 +35,10 @@ def import_installation(
     settings = stack.read_service_settings(os.environ)
     # Open the file before the databases, so that a wrong one creates none, and once, so that all see the same rows.
     with open_old_file(file) as old, ExitStack() as connections:
-        parts = [_part(name, settings[name].database_url, say, connections) for name in IMPORTERS]
+        # Auth as well: flix up takes a service without a database beside rows of others for one that has lost it.
+        for name in SERVICES:
+            _migrate(name, say)
+        parts = [_part(name, settings[name].database_url, connections) for name in IMPORTERS]
         say(SIGN_IN.format(old.count("admins")))
         try:
             return run_import(old, parts, say, skip_invalid=skip_invalid, dry_run=dry_run)
@@ -43,9 +46,12 @@ def import_installation(
             raise BaselineError(" ".join(safe_message(error).split())) from None
 
 
-def _part(name: str, url: str, say: Callable[[str], None], connections: ExitStack) -> Part:
+def _migrate(name: str, say: Callable[[str], None]) -> None:
     with opened(SERVICES[name]) as (_, database):
         for each in migrate_up(SERVICES[name].migrations, database):
             say(f"applied {each}")
+
+
+def _part(name: str, url: str, connections: ExitStack) -> Part:
     database = connections.enter_context(closing(open_database(url, f"flix-{name}-import")))
     return Part(name, IMPORTERS[name], database)

@@ -178,21 +178,26 @@ def test_its_document_says_that_it_was_stopped_before_it_was_ready(tmp_path: Pat
 
 
 @pytest.mark.full
-def test_content_that_has_lost_its_file_beside_quizzes_is_not_begun_anew(
-    tmp_path: Path, environment: dict[str, str]
+@pytest.mark.parametrize(
+    ("lost", "kept"), [("auth", "content and quiz"), ("content", "auth and quiz"), ("quiz", "auth and content")]
+)
+def test_a_service_that_has_lost_its_file_beside_rows_of_others_is_not_begun_anew(
+    tmp_path: Path, environment: dict[str, str], lost: str, kept: str
 ) -> None:
     with running(tmp_path, environment) as run:
         table(run)
         assert end(run, signal.SIGTERM)[0] == 0
-    for file in tmp_path.glob("content.sqlite*"):
+    for file in tmp_path.glob(f"{lost}.sqlite*"):
         file.unlink()
     with running(tmp_path, environment, "--json") as run:
         output, errors = run.communicate()
     [problem] = json.loads(output)["problems"]
-    place = environment["CONTENT_DATABASE_URL"]
+    place = environment[f"{lost.upper()}_DATABASE_URL"]
     assert (run.returncode, errors) == (1, "")
-    assert problem.startswith(f"content has no data at {place}, while quiz has: put its database back, or ")
-    assert not list(tmp_path.glob("content.sqlite"))
+    assert problem.startswith(
+        f"{lost} has no data at {place}, but there are rows of {kept}: put its database back, or "
+    )
+    assert not list(tmp_path.glob(f"{lost}.sqlite"))
 
 
 @pytest.mark.full

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Mapping, MutableMapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import httpx
@@ -72,6 +72,8 @@ class FakeService:
         self._handlers: dict[str, Callable[[Outgoing], httpx.Response]] = {}
         self._failures: dict[str, Exception] = {}
         self._silent: set[str] = set()
+        # Set once a target is asked for that never responds.
+        self.is_waited_for = asyncio.Event()
 
     @property
     def targets(self) -> list[str]:
@@ -110,6 +112,7 @@ class FakeService:
         self.requests.append(request)
         target = _target(request)
         if target in self._silent:
+            self.is_waited_for.set()
             await asyncio.sleep(SILENT_SECONDS)
             raise AssertionError(f"nobody gave up waiting for {target}")
         if target in self._failures:
@@ -168,6 +171,20 @@ class Gateway:
     def statuses(self, count: int, method: str, address: str, **options: Any) -> list[int]:
         """Send the same request several times and return the statuses."""
         return [self.send(method, address, **options).status_code for _ in range(count)]
+
+    def leave(self, method: str, address: str, asked: FakeService, **options: Any) -> None:
+        """Send a client's request, and leave as soon as this service, which never responds, is asked."""
+        options["headers"] = {"X-Request-ID": REQUEST_ID, **options.pop("headers", {})}
+
+        async def leave() -> None:
+            sent = asyncio.create_task(self._send(method, address, "192.0.2.1", options))
+            async with asyncio.timeout(SILENT_SECONDS):
+                await asked.is_waited_for.wait()
+            sent.cancel()
+            with suppress(asyncio.CancelledError):
+                await sent
+
+        self._runner.run(leave())
 
     def status_of_raw_query(self, path: str, query: bytes) -> int:
         """Return the status of a GET with these bytes as its query, which httpx would not send."""

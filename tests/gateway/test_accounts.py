@@ -16,6 +16,7 @@ from gateway.accounts import MOST_REFUSALS, AccessLog
 from gateway.routes import PUBLIC_ROUTES
 from services.kit.core.errors import ServiceError
 from services.kit.core.metrics import METHODS, OTHER_METHOD, REQUEST_SECONDS, SECONDS, UNKNOWN_ROUTE, values_now
+from services.kit.web.app import CLIENT_CLOSED_REQUEST
 from services.kit.web.metrics_board import MasterBoard
 from tests.gateway.fakes import Gateway, gateway_with
 
@@ -80,6 +81,23 @@ def test_each_line_says_what_was_answered_to_whom(written: Written, *, is_direct
         for (route, method, status, who), size in zip(about, sizes, strict=True)
     ]
     assert b"secret" not in written.text
+
+
+@pytest.mark.parametrize("is_direct", [True, False])
+def test_a_request_whose_client_leaves_has_one_too(written: Written, *, is_direct: bool) -> None:
+    with gateway_with() as gateway:
+        if not is_direct:
+            gateway._app.direct = None
+        gateway.content.never_responds("POST /internal/public/events/launch/catalog")
+        gateway.leave("POST", "/api/public/events/launch/catalog", gateway.content)
+    [line] = written.lines()
+    assert line["upstreamMilliseconds"] > 0
+    assert without_times([line]) == [
+        {
+            **{"event": "request", "requestId": "request-1", "level": "info", "service": "gateway"},
+            **{"route": CATALOG, "method": "POST", "status": 499, "bytes": 0, "principal": "-"},
+        }
+    ]
 
 
 def test_successes_are_sampled_and_the_others_are_not(written: Written) -> None:
@@ -187,7 +205,7 @@ def test_whatever_clients_send_there_are_few_labels(junk_requests: Gateway) -> N
 def test_the_most_that_can_be_counted_has_a_place(monkeypatch: pytest.MonkeyPatch) -> None:
     most = [2**40] * (len(SECONDS) + 2)
     addresses = [*(route.path for route in PUBLIC_ROUTES), UNKNOWN_ROUTE]
-    statuses = {*SUCCESSES, *(each.status for each in every_subclass(ServiceError))}
+    statuses = {*SUCCESSES, CLIENT_CLOSED_REQUEST, *(each.status for each in every_subclass(ServiceError))}
     every = dict.fromkeys(product(addresses, [*METHODS, OTHER_METHOD], statuses), most)
     monkeypatch.setattr(REQUEST_SECONDS, "values", every)
     place = MasterBoard(1).give(1)

@@ -1,5 +1,6 @@
 """The web application of every process: guarded routes, and one envelope for all errors."""
 
+import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterable
 from http import HTTPStatus
@@ -36,6 +37,12 @@ Direct = Callable[[Any, Receive, Any], Awaitable[bool]]
 Account = Callable[[falcon.asgi.Request, falcon.asgi.Response, float], None]
 
 
+# Where a request's scope has it until it is answered.
+_UNANSWERED = "flix.unanswered"
+# With what a request is counted whose client left before the response, as by nginx: nobody receives it.
+CLIENT_CLOSED_REQUEST = 499
+
+
 def count_answered(request: falcon.asgi.Request, response: falcon.asgi.Response, seconds: float) -> None:
     """Count a request by the template of its address."""
     count_request(request.uri_template, request.method, response.status_code, seconds)
@@ -44,7 +51,7 @@ def count_answered(request: falcon.asgi.Request, response: falcon.asgi.Response,
 class RequestContext:
     """Middleware: the id, the deadline, the anonymous actor and the log line of each request.
 
-    `account` gets each request, its response and its seconds at the end.
+    `account` gets each request, its response and its seconds at the end; a cancelled request ends with status 499.
     """
 
     def __init__(self, account: Account = count_answered):
@@ -53,6 +60,7 @@ class RequestContext:
     async def process_request(self, request: falcon.asgi.Request, response: falcon.asgi.Response) -> None:
         """Use the caller's X-Request-ID or a new one, and return it in the response."""
         request.context.started = time.perf_counter()
+        request.scope[_UNANSWERED] = request
         request_id = start_request(request.get_header(REQUEST_ID_HEADER), request.method)
         response.set_header(REQUEST_ID_HEADER, request_id)
         set_anonymous_actor(request.get_header(CLIENT_ADDRESS_HEADER))
@@ -72,6 +80,15 @@ class RequestContext:
         # The log context has the route. The address itself may contain a secret that a client typed.
         log.debug("request_answered", status=response.status_code)
         self._account(request, response, time.perf_counter() - request.context.started)
+        del request.scope[_UNANSWERED]
+
+    def client_left(self, scope: dict[str, Any]) -> None:
+        """Account for a request that was cancelled before it was answered."""
+        request: falcon.asgi.Request | None = scope.pop(_UNANSWERED, None)
+        if request is not None:
+            response = falcon.asgi.Response()
+            response.status = CLIENT_CLOSED_REQUEST
+            self._account(request, response, time.perf_counter() - request.context.started)
 
 
 class ServerOptions:
@@ -126,6 +143,7 @@ class BodyTimeoutApp(WebApp):
     refusal_headers: RefusalHeaders
     direct: Direct | None = None
     bound: Bound | None = None
+    context: RequestContext
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:  # type: ignore[override]  # as in Falcon
         """Handle a request of the server (ASGI 3.0)."""
@@ -136,7 +154,11 @@ class BodyTimeoutApp(WebApp):
             return
         # ASGI allows an iterable that can be read once only, and the headers are read twice.
         scope = {**scope, "headers": [*map(tuple, scope["headers"])]}
-        await super().__call__(scope, receive_with_deadline(scope, receive, self.body_seconds), send)
+        try:
+            await super().__call__(scope, receive_with_deadline(scope, receive, self.body_seconds), send)
+        except asyncio.CancelledError:
+            self.context.client_left(scope)
+            raise
 
 
 def create_web_app(
@@ -157,7 +179,9 @@ def create_web_app(
         if (responder := getattr(route.resource, _responder_name("GET", route), None)) is not None:
             # Falcon omits the body.
             setattr(route.resource, _responder_name("HEAD", route), responder)
-    app = BodyTimeoutApp(middleware=[RequestContext(account), *middleware, ServerOptions(routes)])
+    context = RequestContext(account)
+    app = BodyTimeoutApp(middleware=[context, *middleware, ServerOptions(routes)])
+    app.context = context
     app.body_seconds = body_seconds
     app.refusal_headers = refusal_headers
     app.direct = direct

@@ -91,6 +91,9 @@ class Connection(ASGIProtocol):
         return False
 
     def _send_error_response(self, status: int, message: str, extra_headers: Iterable[tuple[str, str]] = ()) -> None:
+        if self._closed:
+            # The app has no response to a client that has left.
+            return
         # gunicorn's message is dropped because it may repeat parts of the request.
         if status in TOO_LONG and not self._has_head():
             self._late_refusal = status

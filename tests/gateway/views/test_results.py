@@ -1,8 +1,6 @@
 """Sign-ins, submissions and decisions on access count once, whatever becomes of them."""
 
-import asyncio
 from collections.abc import Callable
-from contextlib import suppress
 from typing import NamedTuple
 
 import aiohttp
@@ -56,8 +54,6 @@ def checked(status: str) -> Arrange:
     return lambda gateway: gateway.content.responds(CHECK, {"status": status, "authorized": status == "released"})
 
 
-# Of the event loop, until the service is asked.
-TURNS = 100
 AWAY = aiohttp.ClientConnectionError()
 WAYS: dict[str, tuple[Kind, Arrange, str | None]] = {
     "signed in": (SIGN_IN, lambda gateway: gateway.auth.responds(LOGIN, SIGNED_IN), "succeeded"),
@@ -125,17 +121,7 @@ def test_so_is_a_client_that_leaves(gateway: Gateway, kind: Kind, service: str, 
         gateway.content.responds(ADMISSION, ADMITTED)
     asked.never_responds(target)
     before = dict(kind.counter.values)
-
-    async def leave() -> None:
-        request = asyncio.create_task(gateway._send("POST", kind.address, "192.0.2.1", {"json": {"answers": []}}))
-        for _ in range(TURNS):
-            await asyncio.sleep(0)
-        assert asked.targets == [target]
-        request.cancel()
-        with suppress(asyncio.CancelledError):
-            await request
-
-    gateway._runner.run(leave())
+    gateway.leave("POST", kind.address, asked, json={"answers": []})
     assert more(kind.counter, before) == [(("client_gone",), 1)]
 
 

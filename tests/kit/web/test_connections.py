@@ -216,3 +216,19 @@ def test_a_request_whose_client_has_left_is_cancelled() -> None:
             await cancelled.wait()
 
     uvloop.run(scenario())
+
+
+def test_a_client_that_leaves_amid_its_body_is_refused_nothing() -> None:
+    async def scenario() -> Mock:
+        ended = asyncio.Event()
+        worker = worker_of(asyncio.get_running_loop(), 60)
+        worker.asgi.bound = bound = Mock()
+        bound.enter.return_value = ended.set
+        client, made = await connected(worker)
+        made.data_received(POST)
+        client.close()
+        async with asyncio.timeout(60):
+            await ended.wait()
+        return bound
+
+    assert uvloop.run(scenario()).refused.call_args_list == []
