@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 from falcon.routing import CompiledRouter
 
-from gateway.accounts import Accounts, access_log
+from gateway.access_log import RequestRecorder, access_log
 from gateway.config import Settings, read_settings
 from gateway.direct import DirectResponses
 from gateway.edge import Origins, RateLimit, SecurityHeaders
@@ -42,7 +42,7 @@ def assemble(settings: Settings, upstreams: Upstreams, verifier: AccessTokenVeri
         await deletions.finish()
         await upstreams.close()
         await counts.close()
-        accounts.flush()
+        recorder.flush()
 
     security, origins = SecurityHeaders(settings.strict_transport_security), Origins(settings.cors_origins)
 
@@ -50,7 +50,7 @@ def assemble(settings: Settings, upstreams: Upstreams, verifier: AccessTokenVeri
         return {**security.headers, **origins.headers(origin)}
 
     rate_limit = RateLimit(counts, settings, verifier)
-    accounts = Accounts(access_log(settings.log_level, settings.access_log_percent), _router(table))
+    recorder = RequestRecorder(access_log(settings.log_level, settings.access_log_percent), _router(table))
     middleware = [
         security,
         origins,
@@ -59,11 +59,11 @@ def assemble(settings: Settings, upstreams: Upstreams, verifier: AccessTokenVeri
         Lifespan(verifier.prepare, close),
     ]
     body_seconds = settings.body_timeout_seconds
-    direct = DirectResponses(upstreams, guesses, security, origins, rate_limit, body_seconds, accounts)
-    overload = Overload(settings.requests_in_flight, settings.trusted_proxies, refusal_headers, accounts.refused)
+    direct = DirectResponses(upstreams, guesses, security, origins, rate_limit, body_seconds, recorder)
+    overload = Overload(settings.requests_in_flight, settings.trusted_proxies, refusal_headers, recorder.refused)
     show_gauges(upstreams, overload)
     return create_web_app(
-        table, middleware, body_seconds, refusal_headers, direct.respond, overload, accounts.answered_by_falcon
+        table, middleware, body_seconds, refusal_headers, direct.respond, overload, recorder.answered_by_falcon
     )
 
 

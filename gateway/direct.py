@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from gateway.accounts import BEARER, NOBODY, Accounts
+from gateway.access_log import BEARER, NOBODY, RequestRecorder
 from gateway.edge import Origins, RateLimit, SecurityHeaders
 from gateway.guesses import Guesses
 from gateway.routes import PUBLIC_EVENT, PUBLIC_LESSON, PUBLIC_ROUTES, View
@@ -59,7 +59,7 @@ class DirectResponses:
         origins: Origins,
         rate_limit: RateLimit,
         body_seconds: float,
-        accounts: Accounts,
+        recorder: RequestRecorder,
     ):
         self._upstreams = upstreams
         self._guesses = guesses
@@ -67,7 +67,7 @@ class DirectResponses:
         self._origins = origins
         self._rate_limit = rate_limit
         self._body_seconds = body_seconds
-        self._accounts = accounts
+        self._recorder = recorder
         self._views = {method: _views(method) for method in ("GET", "POST")}
         self._views["HEAD"] = self._views["GET"]
         self._of_every_response = lru_cache(maxsize=REMEMBERED_ORIGINS)(self._headers_of_every_response)
@@ -102,7 +102,7 @@ class DirectResponses:
             log.debug("request_answered", status=response.status)
             status, size = response.status, 0 if usual.method == "HEAD" else len(response.body)
         finally:
-            self._accounts.answered(
+            self._recorder.answered(
                 usual.template,
                 usual.method,
                 status,

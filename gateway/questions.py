@@ -13,9 +13,8 @@ from urllib.parse import urlsplit
 
 import orjson
 
-from gateway.accounts import UPSTREAM_FAILURES, UPSTREAM_SECONDS
 from gateway.memory import read_version
-from gateway.upstream import CONNECT_SECONDS, HTTP_OK, KEEPALIVE_SECONDS, Upstream
+from gateway.upstream import CONNECT_SECONDS, HTTP_OK, KEEPALIVE_SECONDS, UPSTREAM_FAILURES, UPSTREAM_SECONDS, Upstream
 from services.kit.core.errors import UpstreamTimeout
 from services.kit.core.logging import log
 from services.kit.web.freshness import Version, version_of

@@ -11,12 +11,12 @@ import aiohttp
 import orjson
 from yarl import URL
 
-from gateway.accounts import NO_STATUS, UPSTREAM_FAILURES, UPSTREAM_SECONDS
 from services.kit.core.actor import CLIENT_ADDRESS_HEADER
 from services.kit.core.deadlines import DEADLINE_HEADER, deadline_header
 from services.kit.core.errors import ServiceError, Unauthorized, Unavailable, UpstreamTimeout
 from services.kit.core.instants import Clock, now
 from services.kit.core.logging import REQUEST_ID_HEADER, current_request_id, log
+from services.kit.core.metrics import Counter, Histogram
 from services.kit.web.freshness import FRESHNESS_HEADER, Freshness, read_freshness
 from services.kit.web.judgements import JUDGEMENT_HEADER, Judgement, read_judgement
 from services.kit.web.tokens.grants import GRANT_HEADER
@@ -33,6 +33,11 @@ FORWARDED_HEADERS = (
     *("Content-Type", "ETag", "Idempotency-Replayed", "Link", "Retry-After", "WWW-Authenticate", "Allow"),
     *("RateLimit", "RateLimit-Policy"),
 )
+
+# Of calls that got no response.
+NO_STATUS = "none"
+UPSTREAM_SECONDS = Histogram("flix_upstream_seconds", "Time of a call of a service", ("upstream", "status"))
+UPSTREAM_FAILURES = Counter("flix_upstream_failures", "Calls without a response of a service", ("upstream", "reason"))
 
 # A service that breaks every connection gets a fifth more requests at most, after the first few.
 MOST_RETRIES = 10

@@ -9,12 +9,12 @@ from urllib.parse import quote
 
 import orjson
 
-from gateway.accounts import CLIENT_GONE, count_result
 from gateway.batches import SUBMISSIONS
 from gateway.memory import TimedResponse
 from gateway.sources import Service, Source, declared_by
 from gateway.upstream import HTTP_FORBIDDEN, HTTP_NOT_FOUND, HTTP_OK, UpstreamRequest, UpstreamResponse
 from gateway.upstreams import Upstreams
+from gateway.views.results import CLIENT_GONE, count_result
 from services.kit.core.errors import ServiceError, Unauthorized
 from services.kit.core.logging import log
 from services.kit.core.metrics import Counter

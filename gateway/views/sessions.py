@@ -1,9 +1,9 @@
 """Sign-in, token refresh, sign-out and password change: forwarded to auth and logged."""
 
-from gateway.accounts import CLIENT_GONE, count_result
 from gateway.sources import Service, Source, declared_by
 from gateway.upstream import HTTP_NO_CONTENT, HTTP_OK, UpstreamRequest, UpstreamResponse
 from gateway.upstreams import Upstreams
+from gateway.views.results import CLIENT_GONE, count_result
 from services.kit.core.actor import current_actor
 from services.kit.core.errors import ServiceError, TooManyRequests
 from services.kit.core.logging import log

@@ -1,4 +1,4 @@
-"""gateway.accounts: the access line and the numbers of a request."""
+"""gateway.access_log: the access line and the numbers of a request."""
 
 import sys
 from collections.abc import Iterator
@@ -11,8 +11,8 @@ from uuid import UUID
 import orjson
 import pytest
 
-from gateway import accounts
-from gateway.accounts import MOST_REFUSALS, AccessLog
+from gateway import access_log
+from gateway.access_log import MOST_REFUSALS, AccessLog
 from gateway.routes import PUBLIC_ROUTES
 from services.kit.core.errors import ServiceError
 from services.kit.core.metrics import METHODS, OTHER_METHOD, REQUEST_SECONDS, SECONDS, UNKNOWN_ROUTE, values_now
@@ -44,8 +44,8 @@ class Written:
 def written(monkeypatch: pytest.MonkeyPatch) -> Written:
     """The access lines of the gateway, each written at once."""
     lines = Written()
-    monkeypatch.setattr(accounts, "_write_to_standard_output", lines)
-    monkeypatch.setattr(accounts, "MOST_GATHERED", 1)
+    monkeypatch.setattr(access_log, "_write_to_standard_output", lines)
+    monkeypatch.setattr(access_log, "MOST_GATHERED", 1)
     return lines
 
 
@@ -135,7 +135,7 @@ def test_the_texts_of_a_line_are_quoted(written: Written, text: str) -> None:
 def test_a_full_disk_ends_no_request(monkeypatch: pytest.MonkeyPatch) -> None:
     with suppress(OSError), Path("/dev/full").open("w") as full, gateway_with() as gateway:
         monkeypatch.setattr(sys, "stdout", full)
-        monkeypatch.setattr(accounts, "MOST_GATHERED", 1)
+        monkeypatch.setattr(access_log, "MOST_GATHERED", 1)
         statuses = gateway.statuses(3, "GET", "/nothing")
         monkeypatch.undo()
     assert statuses == [404] * 3

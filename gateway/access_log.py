@@ -6,20 +6,17 @@ A learner's request from memory takes some 100 microseconds, so requests are gat
 import asyncio
 import random
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import TypeVar
 
 import falcon.asgi
 import orjson
 from falcon.routing import CompiledRouter
 
-from services.kit.core import metrics
 from services.kit.core.actor import current_actor
-from services.kit.core.errors import ServiceError
 from services.kit.core.logging import StandardOutput, current_request_id
-from services.kit.core.metrics import REQUEST_SECONDS, UNKNOWN_ROUTE, Histogram, before_reading, known_method
+from services.kit.core.metrics import REQUEST_SECONDS, UNKNOWN_ROUTE, Counter, before_reading, known_method
 from services.kit.web.headers import Headers
 
 # Requests are counted and logged when the first of them has waited for so long. What a worker has gathered when it is
@@ -36,39 +33,7 @@ NOBODY = "-"
 # Of those who send a token, as a learner's grant, that names no person.
 BEARER = "bearer"
 
-RESPONSE_BYTES = metrics.Counter("flix_response_bytes", "Bytes of responses' bodies", ("route",))
-# Of calls that got no response.
-NO_STATUS = "none"
-UPSTREAM_SECONDS = Histogram("flix_upstream_seconds", "Time of a call of a service", ("upstream", "status"))
-UPSTREAM_FAILURES = metrics.Counter(
-    "flix_upstream_failures", "Calls without a response of a service", ("upstream", "reason")
-)
-
-CLIENT_GONE = "client_gone"
-Response = TypeVar("Response")
-
-
-async def count_result(
-    counter: metrics.Counter,
-    call: Awaitable[Response],
-    result: Callable[[Response], str],
-    result_of_error: Callable[[int], str],
-) -> Response:
-    """Return the response of the call, and count its result: `client_gone` for a call that was cancelled.
-
-    `result_of_error` is given the status with which the client gets the error.
-    """
-    counted = CLIENT_GONE
-    try:
-        response = await call
-        counted = result(response)
-        return response
-    except Exception as error:
-        counted = result_of_error(error.status if isinstance(error, ServiceError) else ServiceError.status)
-        raise
-    finally:
-        counter.add((counted,))
-
+RESPONSE_BYTES = Counter("flix_response_bytes", "Bytes of responses' bodies", ("route",))
 
 _Gathered = tuple[str, str, int, float, int, float, str, str, float]
 """Route, method, status, seconds, bytes, seconds for services, principal, request id, seconds since 1970."""
@@ -136,7 +101,7 @@ def _is_in_sample(percent: int) -> bool:
     return random.random() * ALL_PERCENT < percent  # noqa: S311 a sample
 
 
-class Accounts:
+class RequestRecorder:
     """Counts and logs the requests of this worker, many at a time: so it costs each of them half.
 
     The `router` knows the routes of what was refused before Falcon looked for it: preflights, origins, limits.
@@ -152,7 +117,7 @@ class Accounts:
     def answered(
         self, route: str, method: str, status: int, seconds: float, size: int, waited: float, who: str
     ) -> None:
-        """Gather a request that was answered."""
+        """Gather a request that has ended."""
         gathered = self._gathered
         # A plain tuple takes a third of the time of one with names.
         gathered.append((route, method, status, seconds, size, waited, who, current_request_id(), time.time()))
