@@ -187,7 +187,7 @@ def test_refusals_are_counted_and_logged_once_a_minute(stack: Installation, boun
 
 def counted(stack: Installation, bound: Bound) -> float:
     address = f"http://127.0.0.1:{stack.metrics_ports[bound.process]}/metrics"
-    text = httpx.get(address, trust_env=False).text
+    text = httpx.get(address, trust_env=False, timeout=60).text
     labels = {"service": bound.process, "reason": bound.reason}
     samples = [sample for family in text_string_to_metric_families(text) for sample in family.samples]
     [value] = [each.value for each in samples if (each.name, each.labels) == ("flix_requests_refused_total", labels)]
