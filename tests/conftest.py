@@ -11,16 +11,20 @@ from hypothesis import settings
 from xdist.scheduler import LoadFileScheduling  # type: ignore[import-untyped]
 
 from services.kit.core.actor import set_anonymous_actor
+from services.kit.storage import write_turns
 from services.kit.storage.database import is_postgresql, open_database
 from tests.databases import MigratedDatabases
 from tests.leftovers import remove_leftovers
 from tests.pgbouncer import Pooler, running_pooler
 from tests.postgresql import NoPostgresql, Server, running_server
+from tests.waiting import PATIENCE_SECONDS
 from tests.without import do_without
 
 # No example of hypothesis fails for being slow: the machine may be loaded.
 settings.register_profile("no deadline", deadline=None)
 settings.load_profile("no deadline")
+# No writer is refused for having waited for the others of its process: the disk may be slow.
+write_turns.TURN_SECONDS = PATIENCE_SECONDS
 
 TESTS = Path(__file__).parent
 

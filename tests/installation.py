@@ -19,6 +19,7 @@ from tests.leftovers import record_process
 from tests.pgbouncer import Pooler
 from tests.ports import free_ports
 from tests.postgresql import Server
+from tests.processes import log_lines
 
 ADMIN = {"username": "admin", "password": "a password of some length"}
 SERVICES = ("auth", "content", "quiz")
@@ -156,7 +157,7 @@ class Installation(Stack):
             return list(database.execute_sql(statement).fetchall())
 
     def log_lines(self, name: str) -> str:
-        return (self.logs / f"{name}.log").read_text()
+        return log_lines(self.logs / f"{name}.log")
 
 
 @contextmanager

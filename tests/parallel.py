@@ -4,10 +4,12 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 from typing import TypeVar
+from unittest.mock import patch
 
 import peewee
 
 from services.kit.core.errors import ServiceError
+from services.kit.storage import write_turns
 from services.kit.storage.database import at_begin, is_postgresql
 
 Result = TypeVar("Result")
@@ -35,7 +37,7 @@ def without_patience(database: peewee.Database, use_case: Callable[[], object]) 
         if is_postgresql(database):
             with at_begin(lambda: database.execute_sql("SET LOCAL lock_timeout = 1")):
                 return use_case()
-        database.execute_sql("PRAGMA busy_timeout = 0")
-        return use_case()
+        with patch.object(write_turns, "TURN_SECONDS", 0):
+            return use_case()
 
     return run

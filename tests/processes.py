@@ -14,3 +14,9 @@ def is_running(pid: int) -> bool:
 def children(pid: int) -> list[int]:
     """Return the ids of the process's own processes."""
     return [int(each) for each in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def log_lines(log: Path) -> str:
+    """Return the whole lines of a log; while the last one is being written, a reader sees a part of it."""
+    text = log.read_text()
+    return text[: text.rfind("\n") + 1]

@@ -1,7 +1,5 @@
 """`docker compose up`: once, again, and after `down`."""
 
-import httpx
-
 from tests.compose.project import MIGRATIONS, ONE_SHOTS, SERVERS, ComposeProject, ComposeStack
 from tests.installation import SERVICES
 
@@ -71,4 +69,5 @@ def test_down_and_up_keep_the_data_and_the_secrets(compose_stack: ComposeStack) 
     assert compose_stack.everything() == before
     assert project.secret("shared/service_token_secret") == secret
     # The signing key is stored too: an earlier token is still valid.
-    assert httpx.get(f"{project.address}/api/events", headers={"Authorization": token}).status_code == 200
+    with compose_stack.client(Authorization=token) as client:
+        assert client.get("/api/events").status_code == 200

@@ -82,7 +82,7 @@ def test_three_commands_serve_production_then_tls_and_backups(
     assert len({*secrets.values()}) == len(secrets) == 10
     assert {file.stat().st_mode & 0o777 for file in [*(clone / "secrets").iterdir(), clone / ".env"]} == {0o600}
     sign_in = {"username": "ada", "password": secrets["ADMIN_PASSWORD"]}
-    with httpx.Client(base_url=project.address, trust_env=False) as client:
+    with httpx.Client(base_url=project.address, trust_env=False, timeout=60) as client:
         assert client.post("/api/admin/login", json=sign_in).status_code == 200
         assert client.get("/api/public/events", headers={"Origin": "https://learn.example"}).status_code == 200
         assert client.get("/health").json()["version"] == VERSION
@@ -108,7 +108,9 @@ def test_three_commands_serve_production_then_tls_and_backups(
     environment = {"HTTPS_PORT": https, "HTTP_PORT": http, "API_PORT": "", "API_BIND": "127.0.0.1", **certificate}
     paste(TLS, **environment)
     trusted = ssl.create_default_context(cafile=certificate["TLS_CERTIFICATE"])
-    with httpx.Client(trust_env=False, verify=trusted, headers={"X-Forwarded-For": "203.0.113.7"}) as client:
+    with httpx.Client(
+        trust_env=False, verify=trusted, timeout=60, headers={"X-Forwarded-For": "203.0.113.7"}
+    ) as client:
         moved = client.post(f"http://127.0.0.1:{http}/api/admin/login?a=b", json=sign_in)
         assert (moved.status_code, moved.headers["Location"]) == (
             308,
@@ -126,7 +128,7 @@ def test_three_commands_serve_production_then_tls_and_backups(
         Path(file).unlink()
     renewed = ssl.create_default_context(cafile=write_certificate(tmp_path)["TLS_CERTIFICATE"])
     paste("docker compose restart door")
-    with httpx.Client(trust_env=False, verify=renewed, base_url=f"https://127.0.0.1:{https}") as client:
+    with httpx.Client(trust_env=False, verify=renewed, timeout=60, base_url=f"https://127.0.0.1:{https}") as client:
         until(lambda: is_served(client), "nginx serves the renewed certificate")
 
     assert health_of_door(project) == (0, "")

@@ -57,7 +57,7 @@ class Scene:
         # Its responses are long and not judged: they are compared with themselves only.
         # An idle connection would keep a stopping server waiting.
         headers = {**admin.headers, "Connection": "close"}
-        self._owner = httpx.Client(base_url=admin.base_url, headers=headers, trust_env=False, verify=False)
+        self._owner = httpx.Client(base_url=admin.base_url, headers=headers, timeout=60, trust_env=False, verify=False)
         self.event = new_event(admin, **event)
         self.lesson, self.bare_lesson = new_lesson(admin, self.event), new_lesson(admin, self.event)
         self.quiz = new_quiz(admin, self.lesson)

@@ -161,7 +161,7 @@ def test_every_list_is_whole_without_a_limit_and_in_pages_with_one(admin: httpx.
         expected = [everything[:2], everything[2:4], everything[4:]]
         path, _, query = address.partition("?")
         with httpx.Client(
-            base_url=admin.base_url, headers=admin.headers, params=query or None, trust_env=False
+            base_url=admin.base_url, headers=admin.headers, params=query or None, trust_env=False, timeout=60
         ) as client:
             assert pages(client, path, 2) == expected
             assert pages(client, path, 5) == [everything]

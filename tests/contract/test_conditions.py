@@ -8,6 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.clients import send_patiently
 from tests.contract.conftest import judged
 from tests.contract.samples import (
     QUIZ_NOT_FOUND,
@@ -209,7 +210,8 @@ def at_once(stack: Installation, record: Record, *sends: Callable[[], httpx.Resp
     """Return the responses to requests that all wait for the table before the first is let through."""
     with ThreadPoolExecutor(len(sends)) as pool:
         with locked_table(stack, record.kind.service, record.kind.table):
-            sent = [pool.submit(send) for send in sends]
+            # On SQLite a writer waits for 5 seconds at most, which a busy machine may need.
+            sent = [pool.submit(send_patiently, send) for send in sends]
             early, _ = wait(sent, timeout=UNTIL_BOTH_WAIT_SECONDS)
             assert not early, [each.result() for each in early]
         return [parsed(each.result()) for each in sent]

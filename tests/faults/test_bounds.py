@@ -6,7 +6,7 @@ import signal
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager
-from itertools import count, islice
+from itertools import count
 from os import kill
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -56,8 +56,12 @@ def answers(requests: Iterable[httpx.Request], let_go: Callable[[], object]) -> 
     async def all_at_once() -> list[tuple[int, Any]]:
         async with asyncio.timeout(PATIENCE_SECONDS):
             sent = [asyncio.create_task(_answer(each)) for each in requests]
-            for each in islice(asyncio.as_completed(sent), REFUSED_FIRST):
-                assert (await each)[1].get("message") == FULL
+            refused_first = 0
+            for each in asyncio.as_completed(sent):
+                # On a busy machine others may have waited for too long before every place is taken.
+                refused_first += (await each)[1].get("message") == FULL
+                if refused_first == REFUSED_FIRST:
+                    break
             let_go()
             return await asyncio.gather(*sent)
 
@@ -183,7 +187,7 @@ def test_refusals_are_counted_and_logged_once_a_minute(stack: Installation, boun
 
 def counted(stack: Installation, bound: Bound) -> float:
     address = f"http://127.0.0.1:{stack.metrics_ports[bound.process]}/metrics"
-    text = httpx.get(address, trust_env=False).text
+    text = httpx.get(address, trust_env=False, timeout=60).text
     labels = {"service": bound.process, "reason": bound.reason}
     samples = [sample for family in text_string_to_metric_families(text) for sample in family.samples]
     [value] = [each.value for each in samples if (each.name, each.labels) == ("flix_requests_refused_total", labels)]

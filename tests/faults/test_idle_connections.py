@@ -17,6 +17,7 @@ import pytest
 from deploy import stack
 from services.kit.core.processes import raise_file_limit
 from tests.ports import free_port
+from tests.processes import log_lines
 from tests.serving import exchange
 from tests.waiting import until
 
@@ -52,7 +53,7 @@ class Server:
 
     def events(self, *names: str) -> list[dict[str, Any]]:
         """Return the lines of the log with these events, without their times."""
-        lines = map(json.loads, self._log.read_text().splitlines())
+        lines = map(json.loads, log_lines(self._log).splitlines())
         return [{**line, "timestamp": None} for line in lines if line["event"] in names]
 
 

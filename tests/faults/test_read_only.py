@@ -29,6 +29,7 @@ from tests.contract.samples import (
 from tests.faults.stack import FaultStack, fault_stack
 from tests.installation import ADMIN, SERVICES
 from tests.postgresql import Server
+from tests.processes import is_running
 from tests.refusals import refusal
 from tests.waiting import until
 
@@ -72,6 +73,8 @@ def kill_worker(master: int) -> None:
     """Kill the only worker of this gunicorn, which starts another."""
     [worker] = Path(f"/proc/{master}/task/{master}/children").read_text().split()
     os.kill(int(worker), signal.SIGKILL)
+    # It is there for a moment after it was killed.
+    until(lambda: not is_running(int(worker)), "the end of the worker")
 
 
 @pytest.mark.full

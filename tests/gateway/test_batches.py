@@ -277,7 +277,8 @@ def test_a_submission_has_its_deadline_from_its_arrival() -> None:
         waiting = world.send("a")
         results = await asyncio.gather(first, waiting, return_exceptions=True)
         assert [type(each) for each in results] == [UpstreamTimeout] * 2
-        # What has timed out is not sent any more.
+        # What has timed out is not sent any more. The last one is patient: a busy machine may need longer.
+        world.batches._timeout = 30
         assert await world.finish(world.send("b")) == [graded("b")]
         assert world.quiz.calls == [["first"], ["b"]]
 

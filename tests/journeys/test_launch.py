@@ -180,7 +180,8 @@ def test_a_deletion_while_quiz_is_down_reaches_it_later(stack: Stack, what: str,
         assert delete(second).status_code == 204
         public = f"/api/public/events/{second['event']['slug']}/lessons/opening/quiz"
         assert admin.post(public).json()["error"] == ("EVENT_NOT_FOUND" if what == "event" else "LESSON_NOT_FOUND")
-        assert "quiz_deletion_postponed" in stack.log_lines("gateway")
+        # A container's log is written some time after the line.
+        until(lambda: "quiz_deletion_postponed" in stack.log_lines("gateway"), "the gateway says that it is postponed")
 
         stack.start("quiz", "follow-quiz")
         returned = time.monotonic()

@@ -108,8 +108,8 @@ def test_a_request_may_take_no_longer_than_the_caller_waits() -> None:
     def with_deadline(header: str | None) -> int:
         return copy_context().run(seconds_left_for_content, header)
 
-    assert with_deadline(None) == with_deadline("600000") > 1000
-    assert 0 < with_deadline("1000") <= 1000
+    assert with_deadline(None) == with_deadline("600000") > 4000
+    assert 0 < with_deadline("4000") <= 4000
     with pytest.raises(Unavailable, match="waits no longer"):
         with_deadline("0")
 

@@ -111,8 +111,8 @@ def test_the_deadline_is_that_of_the_body_and_not_of_each_part() -> None:
         loop = asyncio.get_running_loop()
         parts = [part(b"a", more=True) for _ in range(3)]
         sending = Sending(*parts)
-        receive = receive_with_deadline(ANNOUNCED, sending.receive, SOON)
         deadline = loop.time() + SOON
+        receive = receive_with_deadline(ANNOUNCED, sending.receive, SOON)
         assert [await receive() for _ in (AT_ONCE, *parts)] == [AT_ONCE, *parts]
         with pytest.raises(RequestTimeout):
             await receive()
