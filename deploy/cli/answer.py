@@ -129,10 +129,15 @@ def given_text(text: str) -> str:
     return text
 
 
-def given_path(text: str) -> Path:
-    """Return a path as its giver meant it: relative to the folder where the launcher was called."""
-    folder = os.environ.get(CALLED_FROM, "")
-    return Path(text) if not folder or Path(folder) == Path.cwd() else Path(folder) / text
+def given_path(text: str | Path) -> Path:
+    """Return a path as its giver meant it: of a text, in the folder where the launcher was called.
+
+    A default, which is a Path, is in the folder of Flix wherever that was, as that of a backup by cron.
+    """
+    folder = Path(os.environ.get(CALLED_FROM, "") or ".")
+    if folder.absolute() == Path.cwd():
+        return Path(text)
+    return (Path.cwd() if isinstance(text, Path) else folder) / text
 
 
 # --help shows these names as the types.

@@ -425,12 +425,13 @@ def test_the_launcher_works_from_anywhere_and_in_a_folder_with_a_space(folder: P
 
     # As a link on PATH.
     (elsewhere / "flix").symlink_to(clone / "flix")
-    command = [str(elsewhere / "flix"), "backup", "--to", "here", "--json"]
-    done = subprocess.run(command, cwd=elsewhere, capture_output=True, text=True, check=False)
+    for arguments, place in ((["--to", "here"], elsewhere / "here"), ([], clone / "data/backups")):
+        command = [str(elsewhere / "flix"), "backup", *arguments, "--json"]
+        done = subprocess.run(command, cwd=elsewhere, capture_output=True, text=True, check=False)
 
-    assert (done.returncode, done.stderr) == (0, "")
-    assert Path(json.loads(done.stdout)["file"]).parent == elsewhere / "here"
-    assert len(list((elsewhere / "here").iterdir())) == 1
+        assert (done.returncode, done.stderr) == (0, "")
+        assert Path(json.loads(done.stdout)["file"]).parent == place
+        assert len(list(place.iterdir())) == 1
 
 
 @pytest.mark.parametrize(
