@@ -112,7 +112,8 @@ def answering(*, as_json: bool, with_env_file: bool = True) -> Iterator[Answer]:
     except CommandFailed as error:
         answer.problems += error.lines
     except OSError as error:
-        answer.problems.append(f"{error.filename or 'the system'}: {error.strerror or error}")
+        advice = ": let this user use it, or call flix as its owner" if isinstance(error, PermissionError) else ""
+        answer.problems.append(f"{error.filename or 'the system'}: {error.strerror or error}{advice}")
     except KeyboardInterrupt:
         answer.problems.append("stopped")
     answer.finish()

@@ -1,5 +1,6 @@
 """What the commands of `flix` say and do; the work itself is tested where it is."""
 
+import errno
 import json
 import os
 import shutil
@@ -12,8 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import typer
 
 from deploy import env_file, stack
+from deploy.cli.answer import answering
 from services.auth.config import LOCAL_ADMIN_PASSWORD
 from services.kit.core.version import VERSION
 from tests.deploy.cli.conftest import Flix
@@ -275,6 +278,24 @@ def test_status_says_what_does_not_run_and_what_the_databases_hold(flix: Flix) -
     assert done["latestBackup"] is None
     file = flix("backup", "--json").document["file"]
     assert flix("status", "--json").document["latestBackup"]["file"] == file
+
+
+def test_backups_that_cannot_be_read_are_not_called_none(flix: Flix) -> None:
+    # As a folder that sudo has made, also for root.
+    Path("data/backups").symlink_to("backups")
+    reason = "data/backups cannot be read (Too many levels of symbolic links): let this user read it"
+    assert reason in flix("status").errors.splitlines()
+    checks = flix("doctor", "--json").document["checks"]
+    assert [each["message"] for each in checks if each["check"] == "backup"] == [reason]
+    assert "clock" in {each["check"] for each in checks}
+
+
+@pytest.mark.usefixtures("flix")
+def test_what_this_user_may_not_use_comes_with_advice(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(typer.Exit), answering(as_json=False, with_env_file=False):
+        raise PermissionError(errno.EACCES, "Permission denied", "data/quiz.sqlite")
+    expected = "data/quiz.sqlite: Permission denied: let this user use it, or call flix as its owner\n"
+    assert capsys.readouterr().err == expected
 
 
 def test_secrets_writes_all_that_production_needs_and_replaces_nothing(flix: Flix, folder: Path) -> None:
