@@ -15,6 +15,7 @@ from typing import Annotated
 import typer
 
 from deploy.env_file import with_own_commands
+from deploy.signals import on_end
 from services.kit.core.failures import CommandFailed
 
 Json = Annotated[bool, typer.Option("--json", help="Write one JSON document to standard output.")]
@@ -100,8 +101,7 @@ def answering(*, as_json: bool, with_env_file: bool = True) -> Iterator[Answer]:
         if isinstance(stream, TextIOWrapper):
             # Of a terminal that is not UTF-8, or a file name that is not.
             stream.reconfigure(errors="backslashreplace")
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.default_int_handler)
+    on_end(signal.default_int_handler)
     answer = Answer(as_json=as_json)
     try:
         if with_env_file:
