@@ -455,6 +455,27 @@ def test_the_launcher_works_from_anywhere_and_in_a_folder_with_a_space(folder: P
         assert len(list(place.iterdir())) == 1
 
 
+def test_packages_of_another_python_are_named_with_the_way_out() -> None:
+    command = [sys.executable, "-S", "-m", "deploy.cli", "status"]
+    done = subprocess.run(command, cwd=stack.ROOT, capture_output=True, text=True, check=False)
+    line = "typer is not in .venv, or is that of another Python: run make clean, then this again\n"
+    assert (done.returncode, done.stdout, done.stderr) == (1, "", line)
+
+
+def test_an_environment_whose_python_is_gone_is_made_again(folder: Path) -> None:
+    for name in ("flix", "Makefile", "requirements.lock"):
+        shutil.copy(stack.ROOT / name, folder)
+    (folder / ".venv/bin").mkdir(parents=True)
+    (folder / ".venv/bin/python").symlink_to("/no/python")
+    (folder / ".venv/run").touch()
+    # A Python that only notes how it was called.
+    (folder / "python").write_text('#!/bin/sh\necho "$@" >>called\n')
+    (folder / "python").chmod(0o755)
+    subprocess.run([folder / "flix"], env={**os.environ, "PYTHON": "./python"}, capture_output=True, check=False)
+    assert (folder / "called").read_text().splitlines()[-1] == "-m venv --clear .venv"
+    assert not (folder / ".venv/run").exists()
+
+
 @pytest.mark.parametrize(
     ("spoil", "reason"),
     [("PATH=nowhere", "make is missing"), ("PYTHON=nowhere", "nowhere is missing: install Python 3.11 or later")],
