@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import re
 import shutil
 import socket
 import sqlite3
@@ -453,6 +454,16 @@ def test_the_launcher_works_from_anywhere_and_in_a_folder_with_a_space(folder: P
         assert (done.returncode, done.stderr) == (0, "")
         assert Path(json.loads(done.stdout)["file"]).parent == place
         assert len(list(place.iterdir())) == 1
+
+
+def test_the_line_for_cron_keeps_the_newest_backups(folder: Path) -> None:
+    for name in ("deploy", "services", "gateway", ".venv"):
+        (folder / name).symlink_to(stack.ROOT / name)
+    (line,) = re.findall(r"^17 3 \* \* \* (.+)", (stack.ROOT / "docs/data.md").read_text(), re.MULTILINE)
+    command, variables = line.replace("/srv/flix", str(folder)), {"PATH": "/usr/bin:/bin", "BACKUP_KEEP": "1"}
+    for _ in range(2):
+        subprocess.run(["sh", "-c", command], cwd="/", env=variables, stdout=subprocess.DEVNULL, check=True)
+    assert len(list((folder / "data/backups").iterdir())) == 1
 
 
 def test_packages_of_another_python_are_named_with_the_way_out() -> None:
