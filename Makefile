@@ -85,12 +85,12 @@ lock: ## Resolve the dependencies again (needs uv)
 clean: ## Remove the environment and the caches, never data/
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
-# The environment: rebuilt when a lock file is newer.
+# The environment: rebuilt when a lock file is newer, and from nothing when its Python is gone, whose links stay behind.
 .venv/bin/python:
 	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is missing: install Python 3.11 or later, or set PYTHON" >&2; exit 1; }
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "$(PYTHON) is too old: Python 3.11 or later is needed; set PYTHON" >&2; exit 1; }
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo "$(PYTHON) cannot make environments: install its venv package (python3-venv on Debian)" >&2; exit 1; }
-	@$(PYTHON) -m venv .venv
+	@$(PYTHON) -m venv --clear .venv
 
 .venv/run: .venv/bin/python requirements.lock
 	@echo "installing the packages of requirements.lock"

@@ -21,6 +21,7 @@ from deploy.archive import open_archive
 from deploy.backup import make_backup
 from deploy.engines.common import BackupError
 from deploy.folders import BACKUPS
+from deploy.signals import on_end
 from services.kit.core.config import Environment, SettingsError
 from services.kit.core.failures import CommandFailed
 from services.kit.core.logging import log, logging_configuration
@@ -51,8 +52,7 @@ def main() -> int:
     parser.add_argument("--once", action="store_true", help="make one backup, remove the oldest, and end")
     options = parser.parse_args()
     os.umask(0o077)
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.default_int_handler)
+    on_end(signal.default_int_handler)
     try:
         schedule = read_schedule(os.environ)
         dictConfig(logging_configuration("backups", os.environ.get("LOG_LEVEL") or "info"))

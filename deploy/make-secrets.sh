@@ -28,6 +28,8 @@ read_given() {
     complain "$1_FILE: $file is empty"
     given=""
   fi
+  # Of a file with the line ends of Windows.
+  given=${given%"$(printf '\r')"}
 }
 
 # check NAME MINIMUM: of a secret that becomes part of a URL or a key

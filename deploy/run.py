@@ -6,7 +6,6 @@ standard output gets one document when everything is ready, or when nothing coul
 
 import json
 import os
-import signal
 import sys
 import threading
 import time
@@ -19,6 +18,7 @@ from deploy import env_file, log_files, stack
 from deploy.folder_lock import locked, note_without_metrics, unwritable
 from deploy.folders import DATA, LOGS
 from deploy.output import write
+from deploy.signals import on_end
 from deploy.supervision import Supervised
 from services.auth.config import Settings as AuthSettings
 from services.kit.core.config import ServerSettings
@@ -57,8 +57,7 @@ def main() -> int:
     # The databases contain password hashes and signing keys.
     os.umask(0o077)
     stopping = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, lambda _number, _frame: stopping.set())
+    on_end(lambda _number, _frame: stopping.set())
     try:
         env_file.load()
         settings = stack.read_settings(os.environ)

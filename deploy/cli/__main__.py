@@ -12,9 +12,13 @@ def main() -> None:
     # Until a command takes it, Ctrl-C ends this process at once.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     _open_closed_streams()
-    from deploy.cli.answer import write_errors
-    from deploy.cli.app import app
-    from deploy.output import forget
+    try:
+        from deploy.cli.answer import write_errors
+        from deploy.cli.app import app
+        from deploy.output import forget
+    except ModuleNotFoundError as error:
+        # As after an upgrade of the system's Python, to which the environment links.
+        sys.exit(f"{error.name} is not in .venv, or is that of another Python: run make clean, then this again")
 
     try:
         app(prog_name="flix")

@@ -16,6 +16,7 @@ import typer
 
 from deploy.env_file import with_own_commands
 from deploy.output import write
+from deploy.signals import on_end
 from services.kit.core.failures import CommandFailed
 
 Json = Annotated[bool, typer.Option("--json", help="Write one JSON document to standard output.")]
@@ -84,8 +85,7 @@ def answering(*, as_json: bool, with_env_file: bool = True) -> Iterator[Answer]:
         if isinstance(stream, TextIOWrapper):
             # Of a terminal that is not UTF-8, or a file name that is not.
             stream.reconfigure(errors="backslashreplace")
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.default_int_handler)
+    on_end(signal.default_int_handler)
     answer = Answer(as_json=as_json)
     try:
         if with_env_file:
@@ -96,7 +96,8 @@ def answering(*, as_json: bool, with_env_file: bool = True) -> Iterator[Answer]:
     except CommandFailed as error:
         answer.problems += error.lines
     except OSError as error:
-        answer.problems.append(f"{error.filename or 'the system'}: {error.strerror or error}")
+        advice = ": let this user use it, or call flix as its owner" if isinstance(error, PermissionError) else ""
+        answer.problems.append(f"{error.filename or 'the system'}: {error.strerror or error}{advice}")
     except KeyboardInterrupt:
         answer.problems.append("stopped")
     answer.finish()
@@ -113,10 +114,15 @@ def given_text(text: str) -> str:
     return text
 
 
-def given_path(text: str) -> Path:
-    """Return a path as its giver meant it: relative to the folder where the launcher was called."""
-    folder = os.environ.get(CALLED_FROM, "")
-    return Path(text) if not folder or Path(folder) == Path.cwd() else Path(folder) / text
+def given_path(text: str | Path) -> Path:
+    """Return a path as its giver meant it: of a text, in the folder where the launcher was called.
+
+    A default, which is a Path, is in the folder of Flix wherever that was, as that of a backup by cron.
+    """
+    folder = Path(os.environ.get(CALLED_FROM, "") or ".")
+    if folder.absolute() == Path.cwd():
+        return Path(text)
+    return (Path.cwd() if isinstance(text, Path) else folder) / text
 
 
 # --help shows these names as the types.

@@ -130,7 +130,10 @@ def _disks(folders: Sequence[Path]) -> Iterator[Diagnosis]:
 
 
 def _backup_age() -> Diagnosis:
-    latest = latest_backup(BACKUPS)
+    try:
+        latest = latest_backup(BACKUPS)
+    except CommandFailed as error:
+        return Diagnosis("backup", "problem", str(error))
     if latest is None:
         return Diagnosis("backup", "warning", f"none in {BACKUPS}", "make one: flix backup")
     age = now() - parse_instant(latest["at"])

@@ -28,7 +28,10 @@ def secrets(
     ] = None,
     admin: Annotated[str | None, typer.Option(parser=given_text, help="The name of the first admin.")] = None,
     to: Annotated[
-        Path, typer.Option(parser=given_path, metavar="FOLDER", help="The folder for .env and secrets/.")
+        Path,
+        typer.Option(
+            parser=given_path, metavar="FOLDER", help="The folder for .env and secrets/.", show_default="that of Flix"
+        ),
     ] = Path(),
     json: Json = False,
 ) -> None:

@@ -35,6 +35,10 @@ def status() -> dict[str, Any]:
     settings = stack.read_service_settings(os.environ)
     seen = processes_now()
     problems = process_problems(seen)
+    try:
+        backup = latest_backup(BACKUPS)
+    except CommandFailed as error:
+        backup, problems = None, [*problems, *error.lines]
     return {
         "version": VERSION,
         "python": platform.python_version(),
@@ -42,7 +46,7 @@ def status() -> dict[str, Any]:
         "processes": [process_view(each) for each in seen],
         "databases": [_database(name, settings[name], problems) for name in SERVICES],
         "feed": _feed(),
-        "latestBackup": latest_backup(BACKUPS),
+        "latestBackup": backup,
         "disk": min(
             disks([DATA, BACKUPS, *(file.parent for file in sqlite_files(settings))]),
             key=lambda disk: int(disk["freeBytes"]),
@@ -71,13 +75,19 @@ def sqlite_files(settings: Mapping[str, ServiceSettings]) -> list[Path]:
 
 
 def latest_backup(folder: Path) -> dict[str, Any] | None:
-    """Return the newest backup in the folder."""
-    files = sorted(folder.glob(PATTERN))
-    if not files:
+    """Return the newest backup in the folder. Raise CommandFailed where it cannot be read, as another user's."""
+    try:
+        # Path.glob finds nothing in such a folder.
+        latest = max((each for each in folder.iterdir() if each.match(PATTERN)), default=None)
+        if latest is None:
+            return None
+        found = latest.stat()
+    except FileNotFoundError:
         return None
-    found = files[-1].stat()
+    except OSError as error:
+        raise CommandFailed(f"{folder} cannot be read ({error.strerror}): let this user read it") from None
     at = format_instant(datetime.fromtimestamp(found.st_mtime, UTC))
-    return {"file": str(files[-1]), "at": at, "bytes": found.st_size}
+    return {"file": str(latest), "at": at, "bytes": found.st_size}
 
 
 def _database(name: str, settings: ServiceSettings, problems: list[str]) -> dict[str, Any]:

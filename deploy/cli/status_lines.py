@@ -25,7 +25,7 @@ def status_lines(found: Mapping[str, Any]) -> Iterator[str]:
     followed = f"last moved at {feed['followedAt']}" if feed["followedAt"] else "it has followed none yet"
     lag = "unknown" if feed["lag"] is None else f"quiz has {feed['lag']} changes of content to follow; {followed}"
     yield f"feed: {lag}"
-    none = "not seen from here (docker compose ps backups)" if is_tools_container() else "none here yet (flix backup)"
+    none = "not seen from here (docker compose ps backups)" if is_tools_container() else "none seen here (flix backup)"
     yield f"backup: {latest['file']}, {latest['at']}" if latest else f"backup: {none}"
     free, total = readable_size(disk["freeBytes"]), readable_size(disk["totalBytes"])
     yield f"disk: {free} free of {total} ({disk['path']})"

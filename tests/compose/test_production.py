@@ -270,8 +270,10 @@ def test_a_file_that_holds_no_secret_is_one_line(
         "SIGNING_KEY_SECRET and SIGNING_KEY_SECRET_FILE are both set: remove one",
         f"ADMIN_PASSWORD_FILE: {empty} is empty",
     ]
-    # A secret by value is taken, as before, with a warning.
+    # A secret by value is taken, as before, with a warning; so is one in a file with the line ends of Windows.
+    public.write_bytes(b"x" * 40 + b"\r\n")
     by_value = {**variables, "SIGNING_KEY_SECRET_FILE": "", "SIGNING_KEY_SECRET": "x" * 40}
+    by_value |= {"SERVICE_TOKEN_SECRET_FILE": str(public)}
     project = ComposeProject("flix", FILE, **by_value)
     taken = project.run("secrets")
     project.down("--volumes")

@@ -1,5 +1,6 @@
 """Installations for the tests of the deployment."""
 
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -7,6 +8,10 @@ import pytest
 
 from deploy.stack import ROOT
 from tests.installation import Installation, installation
+
+if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+    # With `nohup make test` what is started here would ignore it too.
+    signal.signal(signal.SIGHUP, lambda _number, _frame: None)
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.full)])

@@ -101,6 +101,19 @@ def test_each_lost_secret_is_named_with_the_command_that_finds_it(run: Run, site
     assert not (site / "secrets/QUIZ_OWNER_PASSWORD").exists()
 
 
+@pytest.mark.parametrize(
+    ("found", "replacement"), [("\n", "\r\n"), ("", "\ufeff"), ("=", " = "), ("\n", "\nexport "), ("=", "=\t")]
+)
+def test_a_file_is_read_as_compose_reads_it(run: Run, site: Path, found: str, replacement: str) -> None:
+    run("https://learn.example", "ada")
+    file = site / ".env"
+    file.write_text(file.read_text().rstrip("\n").replace(found, replacement, -1 if found else 1), newline="")
+    before = file.read_bytes()
+    code, _, errors = run()
+    assert (code, errors) == (0, "")
+    assert file.read_bytes() == before + b"\n"
+
+
 def test_a_copy_of_the_example_loses_its_public_values(run: Run, site: Path) -> None:
     example = (site / ".env.example").read_text()
     (site / ".env").write_text(example.replace("LOG_FILES=5", "LOG_FILES=7"))

@@ -52,3 +52,17 @@ def test_only_content_leaves_the_machine_and_only_with_the_file_for_it() -> None
         for name in ("docker-compose.yml", "deploy/compose.branding.yml")
     }
     assert networks == {"docker-compose.yml": set(), "deploy/compose.branding.yml": {"content"}}
+
+
+def test_no_health_check_asks_a_proxy_for_its_own_container() -> None:
+    files = [ROOT / "docker-compose.yml", *ROOT.glob("deploy/**/compose*.yml")]
+    # Tags of Compose, as !override, are none of YAML's.
+    documents = {file.name: yaml.safe_load(re.sub(r"!(reset|override)", "", file.read_text())) for file in files}
+    checked = {
+        (name, service): (block.get("environment", {}).get("no_proxy"), str(block["healthcheck"]["test"]))
+        for name, document in documents.items()
+        for service, block in document["services"].items()
+        if re.search("urlopen|curl|wget", str(block.get("healthcheck", {}).get("test", "")))
+    }
+    assert {service for _, service in checked} == {"content", "quiz", "auth", "gateway", "door", "grafana"}
+    assert [key for key, (no_proxy, test) in checked.items() if no_proxy != "*" and "--noproxy" not in test] == []

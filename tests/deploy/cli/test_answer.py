@@ -1,15 +1,19 @@
 """How `flix` is called and answers: usage, failures, streams that nobody reads, and the launcher."""
 
+import errno
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+import typer
 
 from deploy import stack
+from deploy.cli.answer import answering
 from services.kit.core.version import VERSION
 from tests.deploy.cli.conftest import Flix, execute
 
@@ -37,6 +41,14 @@ def test_people_get_failures_in_one_line_and_scripts_in_the_document(flix: Flix)
     reason = "there is no event 'nope': flix event list shows them"
     assert flix("event", "close", "nope") == (1, "", f"{reason}\n")
     assert flix("event", "close", "nope", "--json").document == {"ok": False, "problems": [reason]}
+
+
+@pytest.mark.usefixtures("flix")
+def test_what_this_user_may_not_use_comes_with_advice(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(typer.Exit), answering(as_json=False, with_env_file=False):
+        raise PermissionError(errno.EACCES, "Permission denied", "data/quiz.sqlite")
+    expected = "data/quiz.sqlite: Permission denied: let this user use it, or call flix as its owner\n"
+    assert capsys.readouterr().err == expected
 
 
 def test_control_characters_of_titles_and_names_do_not_reach_the_terminal(flix: Flix) -> None:
@@ -110,12 +122,44 @@ def test_the_launcher_works_from_anywhere_and_in_a_folder_with_a_space(folder: P
 
     # As a link on PATH.
     (elsewhere / "flix").symlink_to(clone / "flix")
-    command = [str(elsewhere / "flix"), "backup", "--to", "here", "--json"]
-    done = subprocess.run(command, cwd=elsewhere, capture_output=True, text=True, check=False)
+    for arguments, place in ((["--to", "here"], elsewhere / "here"), ([], clone / "data/backups")):
+        command = [str(elsewhere / "flix"), "backup", *arguments, "--json"]
+        done = subprocess.run(command, cwd=elsewhere, capture_output=True, text=True, check=False)
 
-    assert (done.returncode, done.stderr) == (0, "")
-    assert Path(json.loads(done.stdout)["file"]).parent == elsewhere / "here"
-    assert len(list((elsewhere / "here").iterdir())) == 1
+        assert (done.returncode, done.stderr) == (0, "")
+        assert Path(json.loads(done.stdout)["file"]).parent == place
+        assert len(list(place.iterdir())) == 1
+
+
+def test_the_line_for_cron_keeps_the_newest_backups(folder: Path) -> None:
+    for name in ("deploy", "services", "gateway", ".venv"):
+        (folder / name).symlink_to(stack.ROOT / name)
+    (line,) = re.findall(r"^17 3 \* \* \* (.+)", (stack.ROOT / "docs/data.md").read_text(), re.MULTILINE)
+    command, variables = line.replace("/srv/flix", str(folder)), {"PATH": "/usr/bin:/bin", "BACKUP_KEEP": "1"}
+    for _ in range(2):
+        subprocess.run(["sh", "-c", command], cwd="/", env=variables, stdout=subprocess.DEVNULL, check=True)
+    assert len(list((folder / "data/backups").iterdir())) == 1
+
+
+def test_packages_of_another_python_are_named_with_the_way_out() -> None:
+    command = [sys.executable, "-S", "-m", "deploy.cli", "status"]
+    done = subprocess.run(command, cwd=stack.ROOT, capture_output=True, text=True, check=False)
+    line = "typer is not in .venv, or is that of another Python: run make clean, then this again\n"
+    assert (done.returncode, done.stdout, done.stderr) == (1, "", line)
+
+
+def test_an_environment_whose_python_is_gone_is_made_again(folder: Path) -> None:
+    for name in ("flix", "Makefile", "requirements.lock"):
+        shutil.copy(stack.ROOT / name, folder)
+    (folder / ".venv/bin").mkdir(parents=True)
+    (folder / ".venv/bin/python").symlink_to("/no/python")
+    (folder / ".venv/run").touch()
+    # A Python that only notes how it was called.
+    (folder / "python").write_text('#!/bin/sh\necho "$@" >>called\n')
+    (folder / "python").chmod(0o755)
+    subprocess.run([folder / "flix"], env={**os.environ, "PYTHON": "./python"}, capture_output=True, check=False)
+    assert (folder / "called").read_text().splitlines()[-1] == "-m venv --clear .venv"
+    assert not (folder / ".venv/run").exists()
 
 
 @pytest.mark.parametrize(

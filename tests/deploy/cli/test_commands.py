@@ -126,6 +126,16 @@ def test_status_says_what_does_not_run_and_what_the_databases_hold(flix: Flix) -
     assert flix("status", "--json").document["latestBackup"]["file"] == file
 
 
+def test_backups_that_cannot_be_read_are_not_called_none(flix: Flix) -> None:
+    # As a folder that sudo has made, also for root.
+    Path("data/backups").symlink_to("backups")
+    reason = "data/backups cannot be read (Too many levels of symbolic links): let this user read it"
+    assert reason in flix("status").errors.splitlines()
+    checks = flix("doctor", "--json").document["checks"]
+    assert [each["message"] for each in checks if each["check"] == "backup"] == [reason]
+    assert "clock" in {each["check"] for each in checks}
+
+
 def test_in_the_tools_container_folders_are_not_judged_and_silent_processes_are(
     flix: Flix, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
