@@ -24,6 +24,7 @@ def test_a_script_works_from_anywhere_and_through_a_link(tmp_path: Path, command
     clone, elsewhere, log = tmp_path / "my clone", tmp_path / "else where", tmp_path / "log"
     (clone / "deploy").mkdir(parents=True)
     elsewhere.mkdir()
+    (elsewhere / "old.sqlite").touch()
     name, *arguments = command
     shutil.copy(ROOT / "deploy" / name, clone / "deploy")
     (elsewhere / name).symlink_to(clone / "deploy" / name)
