@@ -50,6 +50,12 @@ def test_what_is_not_given_is_asked_and_what_is_there_stays(run: Run, site: Path
     assert len([line for line in lines if line.endswith(("_PASSWORD", "_SECRET"))]) == 9
 
 
+def test_through_a_link_it_writes_beside_its_own_folder(site: Path, tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(site / "deploy/production-env")
+    subprocess.run([tmp_path / "link", "https://learn.example", "ada"], cwd=tmp_path, check=True)
+    assert ((site / ".env").is_file(), (tmp_path / ".env").exists()) == (True, False)
+
+
 @pytest.mark.parametrize(
     ("sites", "complaint"),
     [
