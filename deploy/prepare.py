@@ -54,8 +54,10 @@ def require_no_lost_database(settings: Mapping[str, ServiceSettings]) -> None:
     """
     urls = {name: each.database_url for name, each in settings.items()}
     lost = [name for name, url in urls.items() if engine_of(url).is_empty(url)]
-    kept = [name for name, url in urls.items() if lost and name not in lost and _has_rows(url)]
-    if lost and kept:
+    if not lost:
+        return
+    kept = [name for name, url in urls.items() if name not in lost and _has_rows(url)]
+    if kept:
         places = "; ".join(f"{name} has no data at {without_password(urls[name])}" for name in lost)
         raise stack.StartFailed(
             f"{places}, but there are rows of {' and '.join(kept)}: put its database back, or flix restore a backup; "

@@ -91,13 +91,7 @@ class DirectResponses:
         limits: dict[str, str] = {}
         status, size = CLIENT_CLOSED_REQUEST, 0
         try:
-            try:
-                response = await self._response(usual, body, limits, waited)
-            except ServiceError as error:
-                response = _error_response(error)
-            except Exception as error:
-                log.error("request_failed", exc_info=error)
-                response = _error_response(ServiceError())
+            response = await self._response(usual, body, limits, waited)
             await self._send(send, usual, response, limits, closes=any(unread))
             log.debug("request_answered", status=response.status)
             status, size = response.status, 0 if usual.method == "HEAD" else len(response.body)
@@ -144,7 +138,19 @@ class DirectResponses:
     async def _response(
         self, usual: _Usual, body: Callable[[], Awaitable[bytes]], limits: dict[str, str], waited: list[float]
     ) -> UpstreamResponse:
-        """Return the response; put the headers of a limit into `limits`, also for an error.
+        """Return the response of the view, or that of the error in which the request ends."""
+        try:
+            return await self._viewed(usual, body, limits, waited)
+        except ServiceError as error:
+            return _error_response(error)
+        except Exception as error:
+            log.error("request_failed", exc_info=error)
+            return _error_response(ServiceError())
+
+    async def _viewed(
+        self, usual: _Usual, body: Callable[[], Awaitable[bytes]], limits: dict[str, str], waited: list[float]
+    ) -> UpstreamResponse:
+        """Return the response of the view; put the headers of a limit into `limits`, also for an error.
 
         The number in `waited` becomes the seconds of the view, which waits for services.
         """

@@ -39,7 +39,7 @@ Account = Callable[[falcon.asgi.Request, falcon.asgi.Response, float], None]
 
 # Where a request's scope has it until it is answered.
 _UNANSWERED = "flix.unanswered"
-# With what a request is counted whose client left before the response, as by nginx: nobody receives it.
+# The status of a request whose client left before the response, as in nginx's logs: nobody receives it.
 CLIENT_CLOSED_REQUEST = 499
 
 
